@@ -1,0 +1,98 @@
+"""The shared nouns: everything decided about a frame, and what one frame leaves to the next.
+
+The dataclasses of settings are their only definition: name, default, range and meaning are read from here by
+the schedule file's schema, by the sampler of curves and by the documentation. Every field of them may be a
+curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]  # (height, width, 3), always RGB
+Matrix = NDArray[np.float64]  # (3, 3), moves homogeneous pixel coordinates (x, y, 1) from source to target
+
+
+def setting(default: Any, says: str, low: float = -inf, high: float = inf) -> Any:
+    """A dataclass field with its meaning and the range low..high of its values."""
+    return field(default=default, metadata={"says": says, "low": low, "high": high})
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How the picture moves from the last frame to this one, seen as the picture moves, not the camera."""
+
+    zoom: float = setting(1.0, "ratio per frame; 1.02 enlarges by 2 %", 0.1, 10.0)
+    angle: float = setting(0.0, "degrees per frame, + turns the picture counter-clockwise")
+    translation_x: float = setting(0.0, "pixels per frame, + moves the picture right", -10_000.0, 10_000.0)
+    translation_y: float = setting(0.0, "pixels per frame, + moves the picture down", -10_000.0, 10_000.0)
+    center_x: float = setting(0.5, "where zoom and angle have their centre, as a part of the width")
+    center_y: float = setting(0.5, "the same, as a part of the height")
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """How SDXL paints this frame over the picture it starts from."""
+
+    strength: float = setting(0.45, "0 keeps the picture, 1 ignores it (diffusers' strength)", 0.0, 1.0)
+    guidance_scale: float = setting(
+        6.0, "how closely the prompt is followed; 1 is without guidance", 0.0, 100.0
+    )
+    steps: int = setting(20, "of a full painting from noise; round(steps * strength) of them run", 1, 1000)
+    sampler: str = setting("Euler", "A1111's or diffusers' name of the sampler")
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What is done to the moved picture before it is painted over."""
+
+    noise: float = setting(0.0, "fresh noise, standard deviation in parts of half the grey range", 0.0, 1.0)
+    contrast: float = setting(1.0, "ratio around middle grey; clipped, never wrapped", 0.0, 10.0)
+    sharpen: float = setting(0.0, "amount of unsharp masking; 0 is off", 0.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The words for a frame, and how far they have travelled to the next ones."""
+
+    text: str = ""
+    negative: str = ""
+    next: str = ""  # what `text` is blending into; the same text when it is not
+    weight: float = 0.0  # of `next`, 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Everything decided about one frame of the film; not its picture."""
+
+    index: int  # from 0, in the whole film
+    seed: int  # 0..2**32-1
+    prompt: Prompt = Prompt()
+    diffuse: bool = True  # painted by the model; otherwise only moved
+    tween: float = (
+        1.0  # weight of the painting after this frame in an in-between; 0 shows the one before alone
+    )
+    motion: Motion = Motion()
+    painting: Painting = Painting()
+    loras: Mapping[str, float] = field(default_factory=dict)  # adapter name → scale
+    grade: Grade = Grade()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """All that one frame leaves to the next. Its pictures are the 8-bit ones written to disk."""
+
+    shown: Image | None = None  # the finished picture of this frame
+    painting: Image | None = None  # the last picture the model painted
+    view: Matrix = field(default_factory=lambda: np.eye(3))  # product of the motions since that painting
+    reference: Image | None = None  # the first painting: what colours are matched to
+
+    def painted(self, painting: Image) -> State:
+        """The state after `painting`, shown as it was painted."""
+        return State(painting, painting, reference=painting if self.reference is None else self.reference)
