@@ -1,0 +1,166 @@
+"""YAML text → plain data, strictly, with the place of every value.
+
+YAML 1.2 habits on PyYAML: `16:9` and `1:30` are text, `1e-3` is a number, `010` is ten, `on` and `no` are
+text. Duplicate keys, anchors and tags are refused: a schedule file is data from strangers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from animator.errors import AnimatorError, Path, Place, Problem, SceneError
+
+MAX_BYTES = 2_000_000  # a schedule is a page of text; one key per frame for 20,000 frames still fits
+
+
+class Strict(yaml.SafeLoader):
+    """PyYAML's scanner and parser with YAML 1.2's core schema for plain scalars."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 (PyYAML's own name and shape)
+
+
+_PREFIX = "tag:yaml.org,2002:"
+for _tag, _pattern, _first in [
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+", list("-+0123456789")),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
+]:
+    Strict.add_implicit_resolver(_PREFIX + _tag, re.compile(rf"^(?:{_pattern})$"), _first)
+
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "null": lambda _: None,
+    "bool": lambda text: text.lower() == "true",
+    "int": int,
+    "float": float,
+    "str": str,
+}
+
+
+@dataclass(frozen=True)
+class Document:
+    """What was written: nested dicts, lists and scalars; keys are text as written."""
+
+    file: str
+    data: dict[str, Any] = field(default_factory=dict)
+    places: Mapping[Path, Place] = field(default_factory=dict)  # where each value stands
+    names: Mapping[Path, Place] = field(default_factory=dict)  # where each key stands
+
+    def place(self, path: Path) -> Place:
+        """Where the value at `path` was written, or the nearest thing around it."""
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, Place(self.file, 1, 1))
+
+    def name(self, path: Path) -> Place:
+        """Where the key at the end of `path` was written."""
+        return self.names.get(path) or self.place(path)
+
+
+def read(file: FilePath) -> Document:
+    """Read a schedule file. Raises SceneError."""
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise SceneError([Problem(Place(str(file)), (), error.strerror or "cannot be read")]) from error
+    if len(raw) > MAX_BYTES:
+        size = f"{len(raw) / 1e6:.0f} MB; a schedule file is at most {MAX_BYTES // 1_000_000} MB"
+        raise SceneError([Problem(Place(str(file)), (), size)])
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"byte {error.start} is not UTF-8 text; save the file as UTF-8"
+        raise SceneError([Problem(Place(str(file)), (), message)]) from error
+    return parse(text, str(file))
+
+
+def parse(text: str, file: str) -> Document:
+    """Parse YAML text; `file` is the name used in errors. Raises SceneError."""
+    reader = _Reader(file)
+    try:
+        root = yaml.compose(text, Loader=Strict)
+        data = {} if root is None else reader.value(root, ())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
+        raise SceneError([Problem(place, (), _syntax(error))]) from error
+    except (yaml.YAMLError, ValueError) as error:  # a character YAML forbids, a number of 5,000 digits
+        raise SceneError([Problem(Place(file, 1, 1), (), " ".join(str(error).split()))]) from error
+    except RecursionError as error:
+        raise SceneError([Problem(Place(file, 1, 1), (), "brackets nested too deeply")]) from error
+    if not isinstance(data, dict) and not reader.problems:
+        reader.refuse(root, (), "expected settings such as 'prompts:' or 'motion:'")
+    if reader.problems:
+        raise SceneError(reader.problems)
+    return Document(file, data, reader.places, reader.names)
+
+
+def parse_value(text: str) -> Any:
+    """A single value, as on the right of `--set a.b=value`. Text that is no YAML stays text."""
+    try:
+        return parse(f"value: {text}\n", "--set").data["value"]
+    except AnimatorError:
+        return text
+
+
+def _syntax(error: yaml.MarkedYAMLError) -> str:
+    problem = error.problem or "not YAML"
+    if "mapping values are not allowed" in problem:
+        return "a value that holds ': ' needs quotes round it, as in zoom: \"0: (1.0), 30: (1.04)\""
+    if "cannot start any token" in problem:
+        return f"{problem}; put quotes round the value"
+    return f"{problem} ({error.context})" if error.context else problem
+
+
+class _Reader:
+    """Turns YAML nodes into data, keeping places and collecting problems."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.places: dict[Path, Place] = {}
+        self.names: dict[Path, Place] = {}
+        self.problems: list[Problem] = []
+        self.seen: set[int] = set()  # ids of collections read: meeting one again means an alias
+
+    def refuse(self, node: Any, path: Path, message: str) -> None:
+        self.problems.append(Problem(self.place(node), path, message))
+
+    def place(self, node: yaml.Node) -> Place:
+        return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def value(self, node: yaml.Node, path: Path) -> Any:
+        self.places[path] = self.place(node)
+        if id(node) in self.seen:
+            return self.refuse(node, path, "anchors and aliases (& and *) are not allowed; write it out")
+        self.seen.add(id(node))
+        kind = node.tag.removeprefix(_PREFIX)
+        if isinstance(node, yaml.MappingNode) and kind == "map":
+            return self.mapping(node, path)
+        if isinstance(node, yaml.SequenceNode) and kind == "seq":
+            return [self.value(item, (*path, str(i))) for i, item in enumerate(node.value)]
+        if isinstance(node, yaml.ScalarNode) and kind in _SCALARS:
+            return _SCALARS[kind](node.value)
+        return self.refuse(node, path, f"tag {node.tag!r} is not allowed")
+
+    def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.refuse(
+                    key_node, path, "a name must be plain text; does a value that starts with { need quotes?"
+                )
+                continue
+            key = key_node.value
+            if key in result:
+                first = self.names[(*path, key)]
+                self.refuse(key_node, (*path, key), f"written twice; first in line {first.line}")
+                continue
+            self.names[(*path, key)] = self.place(key_node)
+            result[key] = self.value(value_node, (*path, key))
+        return result

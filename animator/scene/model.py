@@ -1,0 +1,169 @@
+"""Scene: the sections of a schedule file with their defaults, validated; curves are still as they were written."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+
+from animator.frame import Grade, Motion, Painting
+from animator.scene.size import Size
+
+Scalar = int | float | str
+CurveValue = Scalar | dict[str, Any]  # number, expression, key string, or keyframe → value
+
+
+def _curve(value: Any) -> CurveValue:
+    """A value that can be a curve: its shape only; what it says is read by timeline/curve.py."""
+    if isinstance(value, dict):
+        if not value:
+            raise ValueError("no keyframes; write at least one, e.g. {0: 1.0}")
+        for key, item in value.items():
+            if isinstance(item, dict):
+                _eased(key, item)
+            elif isinstance(item, bool) or not isinstance(item, Scalar):
+                raise ValueError(f"key {key}: {item!r} is not a number, an expression or {{value, ease}}")
+        return value
+    if isinstance(value, bool) or not isinstance(value, Scalar):
+        # None is also what is left of an unquoted "#": YAML takes the rest of the line for a comment.
+        raise ValueError(f"{value!r} is not a number, an expression, a key string or keyframes")
+    return value
+
+
+def _eased(key: str, item: dict[str, Any]) -> None:
+    unknown = item.keys() - {"value", "ease"}
+    if unknown or "value" not in item:
+        raise ValueError(f"key {key}: write it as {{value: 1.1, ease: out-cubic}}")
+    if isinstance(item["value"], bool) or not isinstance(item["value"], Scalar):
+        raise ValueError(f"key {key}: {item['value']!r} is not a number or an expression")
+
+
+Curve = Annotated[Any, BeforeValidator(_curve)]
+
+
+class Section(BaseModel):
+    """A part of a schedule file: unknown settings are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    def written(self) -> dict[str, Any]:
+        """The settings the file gave, by name; defaults are left out."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+
+
+def _curves(name: str, settings: type, base: type[Section] = Section) -> Any:
+    """A section with one optional curve for every field of the frame dataclass `settings`."""
+    curves: Any = {
+        item.name: (Curve, Field(item.default, description=item.metadata["says"]))
+        for item in fields(settings)
+    }
+    return create_model(name, __base__=base, **curves)
+
+
+class Video(Section):
+    size: Size | None = Field(
+        None, description='"1024x1024", or a ratio such as "16:9"; default: the model\'s own'
+    )
+    fps: float = Field(24.0, gt=0, le=240, description="frames per second")
+    frames: int | None = Field(None, ge=1, le=1_000_000, description="length in frames")
+    duration: str | float | None = Field(None, description='length in seconds, e.g. 6s; instead of "frames"')
+
+
+class LoraFile(Section):
+    file: str = Field(description=".safetensors file, beside the schedule file or absolute")
+
+
+class Model(Section):
+    base: str = Field(
+        "nano", description="nano (bundled), a hub id, a diffusers folder or a .safetensors file"
+    )
+    config: str | None = Field(None, description="diffusers folder with the configs of a .safetensors base")
+    device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="where SDXL runs")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="numbers it computes in"
+    )
+    loras: dict[str, LoraFile] = Field(default_factory=dict, description="name → LoRA file")
+
+
+class Start(Section):
+    image: str | None = Field(None, description="picture that frame 0 is painted from")
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, dict) and value and all(isinstance(item, str) for item in value.values()):
+        return value
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"{value!r} is not a text or keyframes of texts such as {{0: first, 2s: second}}")
+
+
+Texts = Annotated[Any, BeforeValidator(_texts)]
+
+
+class Prompts(Section):
+    at: Texts = Field("", description="what to paint: a text, or keyframes of texts")
+    common: str = Field("", description="added to each prompt")
+    negative: Texts = Field("", description="what to keep out: a text, or keyframes of texts")
+    travel: int | str = Field(
+        0, description="frames (or 0.5s) over which one prompt blends into the next; 0 = cut"
+    )
+
+
+class Seed(Section):
+    start: int = Field(
+        0, ge=0, lt=2**32, description="the seed of the first painting, and `s` in expressions"
+    )
+    behavior: Literal["iter", "fixed", "ladder", "alternate", "random", "schedule"] = Field(
+        "iter", description="how it changes from painting to painting"
+    )
+    every: int = Field(1, ge=1, description="paintings that share a seed under `iter`")
+    at: Curve | None = Field(None, description="the seed of every frame, for `behavior: schedule`")
+
+
+def _seed(value: Any) -> Any:
+    """`seed: 7` is short for `seed: {start: 7}`."""
+    return {"start": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class _Seeded(Section):
+    seed: Annotated[Seed, BeforeValidator(_seed)] = Seed()
+
+
+class _Bordered(Section):
+    border: Literal["replicate", "reflect", "wrap"] = Field(
+        "replicate", description="what fills the bared edge"
+    )
+
+
+class _Colored(Section):
+    color: Literal["none", "lab", "hsv", "rgb"] = Field(
+        "none", description="match colours to the first painting in"
+    )
+    noise_type: Literal["white", "perlin"] = Field("white", description="noise: even, or in clouds")
+
+
+class Output(Section):
+    format: Literal["mp4"] = Field("mp4", description="h264 in MP4")
+    crf: int = Field(17, ge=0, le=51, description="quality of the video; smaller is better and larger")
+
+
+MotionCurves: Any = _curves("MotionCurves", Motion, _Bordered)
+PaintingCurves: Any = _curves("PaintingCurves", Painting, _Seeded)
+GradeCurves: Any = _curves("GradeCurves", Grade, _Colored)
+
+
+class Settings(Section):
+    """A whole schedule file."""
+
+    vars: dict[str, Scalar] = Field(default_factory=dict, description="{name} in any text")
+    video: Video = Video()
+    model: Model = Model()
+    start: Start = Start()
+    prompts: Prompts = Prompts()
+    motion: MotionCurves = Field(default_factory=MotionCurves)
+    painting: PaintingCurves = Field(default_factory=PaintingCurves)
+    loras: dict[str, Curve] = Field(default_factory=dict, description="scale of each LoRA of model.loras")
+    grade: GradeCurves = Field(default_factory=GradeCurves)
+    cadence: int = Field(1, ge=1, le=1000, description="paint every N-th frame, in-between the rest")
+    output: Output = Output()

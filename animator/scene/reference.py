@@ -1,0 +1,52 @@
+"""The table of settings for the documentation, from their only definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from animator.scene.model import Curve, Settings, Texts
+
+
+def table() -> str:
+    """Every setting of a schedule file as a Markdown table: name, default, what it means."""
+    rows = [f"| `{name}` | {default} | {says} |" for name, default, says in _rows(Settings, "")]
+    return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows])
+
+
+def _rows(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in section.model_fields.items():
+        inner, path = _section(field), f"{prefix}{name}"
+        if inner is not None:
+            named = get_origin(field.annotation) is dict
+            yield from _rows(inner, f"{path}.NAME." if named else f"{path}.")
+        else:
+            yield path, _default(field), _meaning(field)
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    """The section a field holds, or a dictionary of sections holds."""
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(default, BaseModel):
+        return type(default)
+    inner = get_args(field.annotation)[-1] if get_origin(field.annotation) is dict else None
+    return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+
+
+def _default(field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True, validated_data={})
+    return "" if default in (None, "", {}) or field.is_required() else f"`{default}`"
+
+
+def _meaning(field: FieldInfo) -> str:
+    says = field.description or ""
+    choices: tuple[Any, ...] = get_args(field.annotation) if get_origin(field.annotation) is not None else ()
+    if choices and all(isinstance(choice, str) for choice in choices):
+        says += f": {', '.join(f'`{choice}`' for choice in choices)}"
+    marks = {id(mark) for mark in field.metadata}
+    if marks & {id(mark) for mark in Curve.__metadata__}:
+        return f"*curve* · {says}"
+    return f"*keyframes* · {says}" if marks & {id(mark) for mark in Texts.__metadata__} else says

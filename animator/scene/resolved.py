@@ -1,0 +1,36 @@
+"""Scene → a schedule file that renders the same film anywhere on this machine: nothing extended, nothing left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from animator.scene.load import Strict
+from animator.scene.scene import Scene
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text so that our loader reads it as text again."""
+
+    yaml_implicit_resolvers = Strict.yaml_implicit_resolvers
+
+
+def resolved(scene: Scene) -> str:
+    """`scene` as YAML: presets and variables filled in, every default written, paths absolute."""
+    data: dict[str, Any] = scene.settings.model_dump(mode="json", exclude={"vars"}, exclude_none=True)
+    video = {
+        "size": f"{scene.size.width}x{scene.size.height}",
+        "fps": scene.settings.video.fps,
+        "frames": scene.frames,
+    }
+    data["video"] = video
+    model = scene.settings.model
+    for name, value in (("base", model.base), ("config", model.config)):
+        if value not in (None, "nano") and scene.file(value).exists():
+            data["model"][name] = str(scene.file(value))
+    for name, lora in model.loras.items():
+        data["model"]["loras"][name]["file"] = str(scene.file(lora.file))
+    if scene.settings.start.image is not None:
+        data["start"]["image"] = str(scene.file(scene.settings.start.image))
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

@@ -1,0 +1,78 @@
+"""Extending, overriding, filling variables: pure merges of documents."""
+
+import pytest
+
+from animator import SceneError, load
+from animator.scene.presets import extended, fill, override
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "base.yaml").write_text(
+        "vars: {product: mug}\n"
+        "video: {fps: 12, frames: 8}\n"
+        "motion: {zoom: {0: 1, 4: 2}, angle: 3}\n"
+        "prompts: {at: {0: a {product}}}\n"
+        "model: {loras: {one: {file: 1.safetensors}}}\n".replace("a {product}", "'a {product}'")
+    )
+    (tmp_path / "top.yaml").write_text(
+        "extends: base\nmotion: {zoom: 1.5}\nvideo: {frames: 4}\nmodel: {loras: {two: {file: 2.safetensors}}}\n"
+    )
+    return tmp_path
+
+
+def test_sections_are_merged_and_values_replaced(files):
+    data = extended(files / "top.yaml").data
+    assert data["motion"] == {"zoom": 1.5, "angle": 3}
+    assert data["video"] == {"fps": 12, "frames": 4}
+    assert set(data["model"]["loras"]) == {"one", "two"}
+
+
+def test_a_problem_in_what_is_extended_names_that_file(files):
+    (files / "base.yaml").write_text("motion:\n  zom: 1\n")
+    with pytest.raises(SceneError) as caught:
+        load(files / "top.yaml")
+    assert f"{files / 'base.yaml'}:2:3: motion.zom: no such setting; did you mean 'zoom'?" in str(
+        caught.value
+    )
+
+
+def test_an_unknown_preset_is_refused(files):
+    (files / "top.yaml").write_text("extends: nothing\n")
+    with pytest.raises(SceneError, match="top.yaml:1:10: extends: no preset or file 'nothing'"):
+        load(files / "top.yaml")
+
+
+def test_files_that_extend_each_other_are_refused(files):
+    (files / "base.yaml").write_text("extends: top\n")
+    with pytest.raises(SceneError, match="extends this file in turn"):
+        load(files / "top.yaml")
+
+
+def test_set_options_replace_values_at_any_depth_and_variables_by_name(files):
+    document = override(
+        extended(files / "top.yaml"), ["video.fps=30", "product=red: mug", "painting.seed.start=5"]
+    )
+    assert document.data["video"]["fps"] == 30
+    assert document.data["vars"]["product"] == "red: mug"
+    assert document.data["painting"] == {"seed": {"start": 5}}
+
+
+def test_a_problem_in_a_set_option_names_the_option(files):
+    with pytest.raises(SceneError) as caught:
+        load(files / "base.yaml", ["video.fps=fast"])
+    assert "--set video.fps=fast: video.fps: 'fast' is not a number" in str(caught.value)
+    with pytest.raises(SceneError, match="write it as"):
+        load(files / "base.yaml", ["fps"])
+
+
+def test_variables_are_filled_in_every_text(files):
+    assert fill(extended(files / "base.yaml")).data["prompts"]["at"]["0"] == "a mug"
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest(files):
+    (files / "top.yaml").write_text("extends: base\nprompts: {common: 'by {produkt}'}\n")
+    with pytest.raises(
+        SceneError, match=r"top.yaml:2:19: prompts.common: unknown variable \{produkt\}; did you mean"
+    ):
+        load(files / "top.yaml")

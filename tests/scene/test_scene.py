@@ -1,0 +1,117 @@
+"""Validation: every problem at once, each with place, setting, what is wrong and what is allowed."""
+
+import pytest
+
+from animator import SceneError, loads
+from animator.scene.resolved import resolved
+
+
+def problems(text):
+    with pytest.raises(SceneError) as caught:
+        loads(text)
+    return str(caught.value).splitlines()
+
+
+def test_all_problems_of_a_file_are_reported_in_its_order():
+    assert problems(
+        "motion: {zom: 1.02}\nvideo: {fps: fast}\nmotionn: 3\npainting: {seed: {behavior: foo}}\n"
+    ) == [
+        "<text>:1:10: motion.zom: no such setting; did you mean 'zoom'?",
+        "<text>:2:14: video.fps: 'fast' is not a number",
+        "<text>:3:1: motionn: no such setting; did you mean 'motion'?",
+        "<text>:4:29: painting.seed.behavior: 'foo' is not known; "
+        "allowed: 'iter', 'fixed', 'ladder', 'alternate', 'random' or 'schedule'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("video: {size: 15x15}", "<text>:1:15: video.size: '15x15': width and height must be even, 16..8192"),
+        (
+            "video: {size: big}",
+            "<text>:1:15: video.size: 'big' is not a size; write pixels as 1024x1024 or a ratio",
+        ),
+        (
+            "video: {frames: 4, duration: 2s}",
+            "<text>:1:30: video.duration: give either 'frames' or 'duration'",
+        ),
+        (
+            "video: {duration: soon}",
+            "<text>:1:19: video.duration: 'soon' is not a length; write seconds, e.g. 6s",
+        ),
+        ("video: {frames: 2.5}", "<text>:1:17: video.frames: 2.5 is not a whole number"),
+        ("cadence: 0", "<text>:1:10: cadence: 0: input should be greater than or equal to 1"),
+        ("output: no", "<text>:1:9: output: 'no' is not a group of settings; known: format, crf"),
+        (
+            "motion: {zoom: true}",
+            "<text>:1:16: motion.zoom: True is not a number, an expression, a key string",
+        ),
+        ("motion: {zoom: }", "<text>:1:15: motion.zoom: None is not a number"),
+        ("motion: {zoom: {}}", "<text>:1:16: motion.zoom: no keyframes; write at least one"),
+        ("motion: {zoom: {0: [1]}}", "<text>:1:16: motion.zoom: key 0: [1]"),
+        ("motion: {zoom: {0: {val: 1}}}", "<text>:1:16: motion.zoom: key 0: write it as {value: 1.1, ease:"),
+        ("prompts: {at: {0: 3}}", "<text>:1:15: prompts.at: {'0': 3} is not a text or keyframes of texts"),
+        (
+            "loras: {a: 1}",
+            "<text>:1:12: loras.a: no LoRA of that name in model.loras; none are declared there",
+        ),
+        ("model: {loras: {b: {fil: x}}}", "<text>:1:20: model.loras.b.file: must be given"),
+        (
+            "model: {loras: {b: {file: x.ckpt}}}",
+            "<text>:1:27: model.loras.b.file: 'x.ckpt': only .safetensors",
+        ),
+        ("model: {loras: {b: {file: x.safetensors}}}", "<text>:1:27: model.loras.b.file: no such file: "),
+        ("start: {image: gone.png}", "<text>:1:16: start.image: no such file: "),
+        (
+            "painting: {seed: {at: 3}}",
+            "<text>:1:18: painting.seed: 'behavior: schedule' and 'at:' belong together",
+        ),
+        ("audio: {file: a.wav}", "<text>:1:1: audio: no such setting; known: vars, video"),
+    ],
+)
+def test_a_wrong_value_is_one_line(text, line):
+    assert any(found.startswith(line) for found in problems(text)), problems(text)
+
+
+@pytest.mark.parametrize(
+    ("video", "frames"),
+    [("{}", 96), ("{fps: 10}", 40), ("{duration: 6s}", 144), ("{frames: 7}", 7), ("{duration: .5}", 12)],
+)
+def test_the_length_is_frames_or_seconds(video, frames):
+    assert loads(f"video: {video}").frames == frames
+
+
+@pytest.mark.parametrize(
+    ("video", "base", "size"),
+    [
+        ("{}", "nano", (256, 256)),
+        ("{}", "org/sdxl", (1024, 1024)),
+        ("{size: 16:9}", "org/sdxl", (1344, 768)),
+        ("{size: 9:16}", "org/sdxl", (768, 1344)),
+        ("{size: 16:9}", "nano", (336, 192)),
+        ("{size: 130x98}", "nano", (130, 98)),
+    ],
+)
+def test_the_size_is_pixels_or_the_nearest_trained_size_of_the_model(video, base, size):
+    assert loads(f"video: {video}\nmodel: {{base: {base}}}").size == size
+
+
+def test_a_resolved_scene_is_the_same_scene(tmp_path):
+    (tmp_path / "start.png").write_bytes(b"")
+    text = (
+        "vars: {x: 1e3}\nvideo: {size: 16:9, duration: 2s, fps: 23.976}\nstart: {image: start.png}\n"
+        "prompts: {at: {0: '1e3', 50%: 'no', end: 'null: {x}'}, travel: 0.5s}\n"
+        "motion: {zoom: '0:(1.0), 30:(1.04)', angle: {0: 't', 1s: {value: 4, ease: out-cubic}}}\n"
+        "painting: {seed: 7, strength: '0.4'}\n"
+    )
+    scene = loads(text, tmp_path)
+    again = loads(resolved(scene), "/")
+    assert resolved(again) == resolved(scene)
+    assert (again.frames, again.size) == (scene.frames, scene.size)
+    assert again.settings.prompts == scene.settings.prompts
+    assert again.settings.motion.written() == {
+        **again.settings.motion.written(),
+        **scene.settings.motion.written(),
+    }
+    assert again.file(again.settings.start.image) == tmp_path / "start.png"
