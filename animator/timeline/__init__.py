@@ -1,0 +1,1 @@
+"""What every frame needs, before any pixel exists."""

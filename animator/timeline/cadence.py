@@ -1,0 +1,53 @@
+"""Which frames are painted, and how much of the painting to come shows in the others: decided beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animator.frame import Frame
+
+Flags = NDArray[np.bool_]
+
+
+def painted(strength: NDArray[np.float64], cadence: int) -> Flags:
+    """Every `cadence`-th frame and the last one, so that in-betweens lie between two paintings.
+
+    Strength 0 paints nothing: such frames only move. The first frame is always painted.
+    """
+    index = np.arange(len(strength))
+    result: Flags = ((index % cadence == 0) | (index == len(index) - 1)) & (strength > 0)
+    result[0] = True
+    return result
+
+
+def tweens(diffuse: Flags, held: Flags) -> NDArray[np.float64]:
+    """The weight of the painting to come in every frame: 1 where painted, 0 where the one before shows alone.
+
+    `held` marks the frames of strength 0. The weight grows from a painted or held frame to the next painted
+    one; in front of a held frame nothing is to come.
+    """
+    index, count = np.arange(len(diffuse)), len(diffuse)
+    anchor = diffuse | held
+    start = np.maximum.accumulate(np.where(anchor, index, 0))
+    ahead = np.minimum.accumulate(np.where(anchor, index, count)[::-1])[::-1]
+    coming = (ahead < count) & diffuse[np.minimum(ahead, count - 1)]
+    weight = np.where(coming, (index - start) / np.maximum(1, ahead - start), 0.0)
+    return np.where(diffuse, 1.0, weight)
+
+
+def cut(frames: Sequence[Frame], first: int, stop: int) -> list[Frame]:
+    """The frames first..stop-1 as a film of its own: it starts with a painting, and ends with one if it can."""
+    part = list(frames[first:stop])
+    diffuse = np.array([frame.diffuse for frame in part])
+    held = np.array([frame.painting.strength == 0 for frame in part])
+    diffuse[-1] = not held[-1]
+    diffuse[0] = True
+    weights = tweens(diffuse, held)
+    return [
+        replace(frame, diffuse=bool(paint), tween=float(weight))
+        for frame, paint, weight in zip(part, diffuse, weights, strict=True)
+    ]

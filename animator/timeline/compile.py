@@ -1,0 +1,148 @@
+"""Scene → list[Frame]. Every problem of the file's curves is found here, before any model is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import Field, fields
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animator import samplers
+from animator.errors import CurveError, Path, Problem, SceneError
+from animator.frame import Frame, Grade, Motion, Painting
+from animator.scene.scene import Scene
+from animator.timeline import curve
+from animator.timeline.cadence import painted, tweens
+from animator.timeline.clock import Clock, Signals
+from animator.timeline.prompt import held, prompts, texts
+from animator.timeline.seeds import MAX_SEED, seeds
+
+Row = TypeVar("Row")
+Result = TypeVar("Result")
+MAX_ZOOM = 6.0  # of a painting until the next, as a power of ten
+LORA_SCALE = (-10.0, 10.0)  # negative scales turn a LoRA's effect round; past these a picture is noise
+
+
+def timeline(scene: Scene) -> list[Frame]:
+    """Everything decided about every frame of the film. Raises SceneError with every problem of its curves."""
+    return _Compiler(scene).frames()
+
+
+class _Compiler:
+    """Samples every curve of one scene, collecting the problems on the way."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        video, painting = scene.settings.video, scene.settings.painting
+        self.clock = Clock(scene.frames, video.fps, painting.seed.start)
+        self.signals: Signals = self.clock.signals()
+        self.problems: list[Problem] = []
+
+    def frames(self) -> list[Frame]:
+        settings, count = self.scene.settings, self.clock.frames
+        motion = self.section(Motion, settings.motion, "motion")
+        painting = self.section(Painting, settings.painting, "painting")
+        grade = self.section(Grade, settings.grade, "grade")
+        scales = {**dict.fromkeys(settings.model.loras, 1.0), **settings.loras}
+        loras = {name: self.numbers(written, ("loras", name), LORA_SCALE) for name, written in scales.items()}
+        strength = np.array([row.strength for row in painting])
+        diffuse = painted(strength, settings.cadence)
+        weights = tweens(diffuse, strength == 0)
+        seed = self.seeds(diffuse)
+        words = self.prompts()
+        self.attempt(("motion", "zoom"), lambda: _stays_visible([row.zoom for row in motion], diffuse), None)
+        if self.problems:
+            raise SceneError(self.problems)
+        return [
+            Frame(
+                index=i,
+                seed=int(seed[i]),
+                prompt=words[i],
+                diffuse=bool(diffuse[i]),
+                tween=float(weights[i]),
+                motion=motion[i],
+                painting=painting[i],
+                loras={name: column[i] for name, column in loras.items()},
+                grade=grade[i],
+            )
+            for i in range(count)
+        ]
+
+    def attempt(self, path: Path, work: Callable[[], Result], otherwise: Result) -> Result:
+        """The result of `work`; what is wrong with the value at `path` is noted, and work goes on."""
+        try:
+            return work()
+        except CurveError as error:
+            path = path if error.key is None else (*path, error.key)
+            self.problems.append(self.scene.problem(path, str(error)))
+            return otherwise
+
+    def section(self, cls: type[Row], written: Any, name: str) -> list[Row]:
+        """One `cls` per frame: every field that was given a curve is sampled, the rest keep their default."""
+        given = written.written()
+        columns = {
+            field.name: self.column(field, given[field.name], (name, field.name))
+            for field in fields(cls)  # type: ignore[arg-type]  # a dataclass, which TypeVar cannot say
+            if field.name in given
+        }
+        if not columns:
+            return [cls()] * self.clock.frames
+        return [cls(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+
+    def column(self, field: Field[Any], written: Any, path: Path) -> list[Any]:
+        if isinstance(field.default, str):
+            return self.attempt(path, lambda: self.samplers(written), [field.default] * self.clock.frames)
+        values = self.numbers(written, path, (field.metadata["low"], field.metadata["high"]))
+        return [round(value) for value in values] if isinstance(field.default, int) else values
+
+    def numbers(self, written: Any, path: Path, limits: tuple[float, float]) -> list[float]:
+        low, high = limits
+
+        def work() -> list[float]:
+            values = curve.column(written, self.clock, self.signals)
+            bad = np.flatnonzero((values < low) | (values > high))
+            if len(bad):
+                raise CurveError(f"{values[bad[0]]:g} at frame {bad[0]}; allowed {low:g}..{high:g}")
+            return [float(value) for value in values]
+
+        return self.attempt(path, work, [min(1.0, high)] * self.clock.frames)
+
+    def samplers(self, written: Any) -> list[str]:
+        """The sampler of each frame, by its canonical name: a name, or keyframes of names."""
+        found = texts(written if isinstance(written, dict) else str(written), self.clock)
+        return held(
+            {frame: samplers.find(str(name)).name for frame, name in found.items()}, self.clock.frames
+        )
+
+    def seeds(self, diffuse: Any) -> Any:
+        seed = self.scene.settings.painting.seed
+        if seed.at is None:
+            return seeds(seed.behavior, seed.start, diffuse, seed.every)
+        return np.rint(self.numbers(seed.at, ("painting", "seed", "at"), (0, MAX_SEED)))
+
+    def length(self, written: int | str) -> int:
+        """A stretch of time in frames."""
+        try:
+            return self.clock.frame(str(written))
+        except CurveError as error:
+            raise CurveError(str(error)) from error  # it is no key
+
+    def prompts(self) -> Any:
+        written = self.scene.settings.prompts
+        nothing = {0: ""}
+        at = self.attempt(("prompts", "at"), lambda: texts(written.at, self.clock), nothing)
+        negative = self.attempt(("prompts", "negative"), lambda: texts(written.negative, self.clock), nothing)
+        travel = self.attempt(("prompts", "travel"), lambda: self.length(written.travel), 0)
+        return prompts(at, negative, written.common, max(0, travel), self.clock.frames)
+
+
+def _stays_visible(zoom: list[float], diffuse: NDArray[np.bool_]) -> None:
+    """Refuse a zoom after which nothing is left of the last painting. Raises CurveError."""
+    total = np.cumsum(np.log10(zoom))
+    last = np.maximum.accumulate(np.where(diffuse, np.arange(len(zoom)), 0))
+    bad = np.flatnonzero(np.abs(total - total[last]) > MAX_ZOOM)
+    if len(bad):
+        frames = f"frame {last[bad[0]]}, the last one painted, to frame {bad[0]}"
+        raise CurveError(f"from {frames} it adds up to more than a millionfold; paint more often")

@@ -1,0 +1,162 @@
+"""A value over time: number, expression, Deforum key string or keyframes → one value per frame.
+
+Between keys a number is interpolated to the next key; an expression holds its own formula until the next key.
+Before the first key its value counts, after the last key its value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animator.errors import CurveError, quoted
+from animator.timeline import easing
+from animator.timeline.clock import Clock, Signals
+from animator.timeline.expression import evaluate
+from animator.timeline.keystring import number, split_keys
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A keyframe: from `frame` on, `value` counts (text is an expression); `ease` shapes the way to it."""
+
+    frame: int
+    value: float | str
+    ease: str = "linear"
+    name: str | None = None  # as the user wrote its time
+
+
+def sample(curve: Any, frames: int, fps: float = 24.0, seed: int = 0) -> Floats:
+    """The value of `curve` on every frame, float64 `(frames,)`.
+
+    `curve` is whatever a schedule file allows: a number, an expression, a Deforum key string or keyframes.
+    `seed` is what expressions call `s`. Raises CurveError, also where a value is NaN or infinite.
+    """
+    clock = Clock(frames, fps, seed)
+    return column(curve, clock, clock.signals())
+
+
+def column(curve: Any, clock: Clock, signals: Signals) -> Floats:
+    """The same for a film whose signals are known already."""
+    values = _between(keys(curve, clock), clock.frames, signals)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise CurveError(
+            f"{values[bad[0]]} at frame {bad[0]} (of {len(bad)} such frames); every value must be finite"
+        )
+    return values
+
+
+def keys(curve: Any, clock: Clock) -> list[Key]:
+    """The keyframes of `curve` in order of time. Raises CurveError."""
+    if isinstance(curve, dict):
+        return _keyframes(curve, clock)
+    if isinstance(curve, str) and number(curve) is None:
+        parts = split_keys(curve)
+        if parts is not None:
+            return _deforum(parts, clock)
+        return [Key(0, curve.strip())]
+    return [Key(0, _value(curve))]
+
+
+def _keyframes(curve: dict[Any, Any], clock: Clock) -> list[Key]:
+    found: dict[int, Key] = {}
+    for name, item in curve.items():
+        value, ease = (
+            (item["value"], item.get("ease", "linear")) if isinstance(item, dict) else (item, "linear")
+        )
+        try:
+            key = Key(clock.frame(str(name)), _value(value), ease, str(name))
+            easing.find(ease)
+        except CurveError as error:
+            raise CurveError(str(error), str(name)) from error
+        if key.frame in found:
+            raise CurveError(f"{name} and {found[key.frame].name} are both frame {key.frame}", str(name))
+        found[key.frame] = key
+    return [found[frame] for frame in sorted(found)]
+
+
+def _deforum(parts: Sequence[tuple[str, str]], clock: Clock) -> list[Key]:
+    """Deforum's rules: the later of two keys on one frame wins; keys outside the film are as if not written."""
+    found = {}
+    for name, text in parts:
+        key = Key(_deforum_frame(name, clock), _value(text), name=name)
+        if 0 <= key.frame < clock.frames:
+            found[key.frame] = key
+    if not found:
+        names = quoted(", ".join(name for name, _ in parts))
+        raise CurveError(f"no key lies within the film's {clock.frames} frames; its keys are {names}")
+    return [found[frame] for frame in sorted(found)]
+
+
+def _deforum_frame(name: str, clock: Clock) -> int:
+    """A key as everywhere, or an expression of `max_f` and `s`, cut to a whole frame."""
+    try:
+        return clock.frame(name)
+    except CurveError:
+        if number(name) is not None:
+            raise
+        names: Signals = {"max_f": np.array(clock.frames - 1), "s": np.array(clock.seed)}
+        try:
+            value = evaluate(name, names, 1)[0]
+        except CurveError as error:
+            allowed = "write a frame (30), seconds (2s), percent (50%), 'end' or max_f-1"
+            raise CurveError(f"{quoted(name)} is not a time; {allowed}", name) from error
+    if not np.isfinite(value):
+        raise CurveError(f"{quoted(name)} is no frame", name)
+    return int(value)
+
+
+def _value(value: Any) -> float | str:
+    if isinstance(value, str):
+        plain = number(value)
+        return value.strip() if plain is None else plain
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise CurveError(f"{quoted(value)} is not a number, an expression or keyframes") from None
+
+
+def _between(found: Sequence[Key], frames: int, signals: Signals) -> Floats:
+    values = np.empty(frames)
+    if found[0].frame > 0:
+        values[: found[0].frame] = _start(found[0], frames, signals)
+    for key, following in zip_longest(found, found[1:]):
+        stop = frames if following is None else following.frame
+        first, last = max(0, key.frame), min(frames, stop)
+        if first >= last:
+            continue
+        if isinstance(key.value, str):
+            values[first:last] = _formula(key, first, last, signals)
+        elif following is None:
+            values[first:last] = key.value
+        else:
+            goal = _start(following, frames, signals)
+            part = easing.find(following.ease)((np.arange(first, last) - key.frame) / (stop - key.frame))
+            values[first:last] = key.value + (goal - key.value) * part
+    return values
+
+
+def _start(key: Key, frames: int, signals: Signals) -> float:
+    """The value at the key's own frame; an expression past the film's end counts with its last frame's value."""
+    if isinstance(key.value, float):
+        return key.value
+    frame = min(max(0, key.frame), frames - 1)
+    return float(_formula(key, frame, frame + 1, signals)[0])
+
+
+def _formula(key: Key, first: int, last: int, signals: Signals) -> Floats:
+    """The key's expression on the frames first..last-1."""
+    part = {name: values[first:last] if values.ndim else values for name, values in signals.items()}
+    part["k"] = np.arange(first, last) - key.frame
+    try:
+        return evaluate(str(key.value), part, last - first)
+    except CurveError as error:
+        raise CurveError(str(error), key.name) from error

@@ -1,0 +1,83 @@
+"""Deforum's key strings, `0:(1.0), 30:(2*sin(t/10))`, taken apart with regard to brackets and quotes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from animator.errors import CurveError, quoted
+
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_OPEN, _CLOSE = "([{", ")]}"
+_MAX_NESTING = 100
+_LONGEST_NUMBER = 80
+
+
+def number(text: str) -> float | None:
+    """The number that `text` is, in any brackets, spaces and signs: `( 1. )`, `-(1e-3)`; None for anything else."""
+    if len(text) > _LONGEST_NUMBER:
+        return None
+    sign, text = 1.0, _bare(text)
+    while text[:1] in ("-", "+") and not _NUMBER.fullmatch(text):
+        sign = -sign if text[0] == "-" else sign
+        text = _bare(text[1:])
+    return sign * float(text) if _NUMBER.fullmatch(text) else None
+
+
+def split_keys(text: str) -> list[tuple[str, str]] | None:
+    """The (key, value) pairs of a key string, as text; None when `text` is an expression. Raises CurveError."""
+    parts = list(_split(text, ","))
+    if not any(len(list(_split(part, ":"))) > 1 for part in parts):
+        return None
+    if not parts[-1].strip():
+        parts.pop()  # a comma at the end
+    pairs = []
+    for part in parts:
+        key, *values = _split(part, ":")
+        if len(values) != 1 or not key.strip() or not _bare(values[0]):
+            raise CurveError(f"{quoted(part.strip())} is not a key with its value; write 0:(1.0), 30:(1.04)")
+        pairs.append((_bare(key), _bare(values[0])))
+    return pairs
+
+
+def _split(text: str, separator: str) -> Iterator[str]:
+    """Parts of `text` between separators that stand outside brackets and quotes. Raises CurveError."""
+    start, depth, quote = 0, [], ""
+    for at, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif char in _OPEN:
+            depth.append(char)
+        elif char in _CLOSE:
+            if not depth or _OPEN.index(depth.pop()) != _CLOSE.index(char):
+                raise CurveError(f"{char!r} at character {at + 1} closes nothing")
+        elif char == separator and not depth:
+            yield text[start:at]
+            start = at + 1
+        if len(depth) > _MAX_NESTING:
+            raise CurveError(f"more than {_MAX_NESTING} brackets inside one another")
+    if depth or quote:
+        raise CurveError(f"{depth[-1] if depth else quote!r} is never closed")
+    yield text[start:]
+
+
+def _bare(text: str) -> str:
+    """`text` without the spaces, quotes and brackets that enclose all of it."""
+    text = text.strip()
+    while len(text) > 1 and (text[0] + text[-1] in ("()", '""', "''")) and _encloses(text):
+        text = text[1:-1].strip()
+    return text
+
+
+def _encloses(text: str) -> bool:
+    """Whether the first character's partner is the last one: true of `(1)`, false of `(1)*(2)`."""
+    if text[0] in "\"'":
+        return text.find(text[0], 1) == len(text) - 1
+    depth = 0
+    for at, char in enumerate(text):
+        depth += (char == "(") - (char == ")")
+        if depth == 0:
+            return at == len(text) - 1
+    return False

@@ -1,0 +1,86 @@
+"""Curves from keyframes: interpolation, easing, formulas, keys in every unit."""
+
+import numpy as np
+import pytest
+
+from animator import CurveError, sample
+from animator.timeline.easing import EASINGS
+
+
+def test_a_number_is_the_same_on_every_frame():
+    assert sample(0.45, frames=3).tolist() == [0.45] * 3
+
+
+def test_numbers_are_interpolated_between_keys_and_held_outside():
+    assert sample({2: 0, 4: 10}, frames=7).tolist() == [0, 0, 0, 5, 10, 10, 10]
+
+
+def test_an_expression_holds_its_own_formula_until_the_next_key():
+    assert sample({0: "t", 3: 10, 5: "k"}, frames=8).tolist() == [0, 1, 2, 10, 5, 0, 1, 2]
+
+
+def test_keys_are_frames_seconds_percent_and_the_end():
+    values = sample({"0": 0, "1s": 10, "50%": 20, "end": 30}, frames=41, fps=10)
+    assert values[[0, 10, 20, 40]].tolist() == [0, 10, 20, 30]
+
+
+def test_a_key_past_the_end_is_still_where_the_way_leads():
+    assert sample({0: 0, 100: 10}, frames=11).tolist() == pytest.approx(np.arange(11) / 10)
+
+
+def test_an_ease_shapes_the_way_to_its_key():
+    values = sample({0: 0, 4: {"value": 8, "ease": "in-quad"}, 8: 0}, frames=9)
+    assert values.tolist() == [0, 0.5, 2, 4.5, 8, 6, 4, 2, 0]
+
+
+def test_step_stays_until_the_key():
+    assert sample({0: 1, 3: {"value": 5, "ease": "step"}}, frames=5).tolist() == [1, 1, 1, 5, 5]
+
+
+@pytest.mark.parametrize("name", EASINGS)
+def test_every_easing_goes_from_0_to_1(name):
+    assert EASINGS[name](np.array([0.0, 1.0])).tolist() == pytest.approx([0, 1])
+
+
+@pytest.mark.parametrize(
+    ("name", "half"),
+    [
+        ("in-sine", 1 - np.cos(np.pi / 4)), ("out-sine", np.sin(np.pi / 4)), ("in-out-sine", 0.5),
+        ("in-quad", 0.25), ("out-quad", 0.75), ("in-out-quad", 0.5),
+        ("in-cubic", 0.125), ("out-cubic", 0.875), ("in-out-cubic", 0.5),
+    ],
+)  # fmt: skip
+def test_easings_have_the_published_shapes(name, half):
+    assert EASINGS[name](np.array([0.5]))[0] == pytest.approx(half)
+
+
+def test_in_out_is_slow_at_both_ends():
+    values = EASINGS["in-out-cubic"](np.array([0.25, 0.75]))
+    assert values.tolist() == pytest.approx([4 * 0.25**3, 1 - 4 * 0.25**3])
+
+
+@pytest.mark.parametrize(
+    ("curve", "words", "key"),
+    [
+        ({0: 0, "24": 1, "1s": 2}, "1s and 24 are both frame 24", "1s"),
+        ({0: 0, "soon": 1}, "'soon' is not a time; write a frame", "soon"),
+        ({0: 0, "1.5": 1}, "frames are whole numbers, or write 1.5s", "1.5"),
+        (
+            {0: 0, 5: {"value": 1, "ease": "in-cubik"}},
+            "unknown easing 'in-cubik'; did you mean 'in-cubic'",
+            "5",
+        ),
+        ({0: 0, 5: "sine(t)"}, "unknown function 'sine'", "5"),
+        ("50:(1)", "no key lies within the film's 30 frames", None),
+        ([1], "is not a number", None),
+    ],
+)
+def test_a_problem_names_its_key(curve, words, key):
+    with pytest.raises(CurveError, match=words) as caught:
+        sample(curve, frames=30)
+    assert caught.value.key == key
+
+
+def test_ten_thousand_keys_stay_quick():
+    text = ", ".join(f"{n}:({n % 7})" for n in range(10_000))
+    assert sample(text, frames=10_000).tolist() == [n % 7 for n in range(10_000)]
