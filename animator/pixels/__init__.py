@@ -1,0 +1,1 @@
+"""Picture → picture; numpy and cv2 only, no state, no files."""
