@@ -1,0 +1,1 @@
+"""The frame loop and its stages."""

@@ -1,0 +1,140 @@
+"""The frame loop, with painters that are a few lines long."""
+
+import numpy as np
+import pytest
+
+from animator import Frame, Motion, State
+from animator.diffusion.flat import Flat
+from animator.frame import Grade, Painting
+from animator.pixels.blend import crossfade
+from animator.pixels.camera import Camera2D
+from animator.render.loop import render, strokes
+from animator.render.stages import AddNoise, MatchColor, contrast, sharpened
+from animator.timeline.cadence import painted, tweens
+
+CAMERA = Camera2D(96, 80)
+
+
+def film(count, cadence=1, strength=0.5, motion=Motion(zoom=1.02, angle=1)):
+    strengths = np.full(count, strength) if np.isscalar(strength) else np.array(strength)
+    diffuse = painted(strengths, cadence)
+    weights = tweens(diffuse, strengths == 0)
+    return [
+        Frame(i, 100 + i, diffuse=bool(diffuse[i]), tween=float(weights[i]), motion=motion, painting=Painting(float(strengths[i])))
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def shown(frames, paint, state=State(), **stages):
+    return [after.shown for _, after in render(frames, paint, CAMERA, crossfade, state=state, **stages)]
+
+
+def test_every_frame_is_yielded_once_and_in_order_at_any_cadence(textured):
+    for cadence in range(1, 12):
+        pairs = render(film(10, cadence), Flat(textured), CAMERA, crossfade)
+        assert [frame.index for frame, _ in pairs] == list(range(10))
+
+
+def test_painted_frames_are_shown_as_painted(textured):
+    painted_pictures = []
+
+    def paint(frame, start):
+        painted_pictures.append(Flat(textured)(frame, start))
+        return painted_pictures[-1]
+
+    frames = film(10, cadence=4)
+    pictures = shown(frames, paint)
+    assert [i for i, frame in enumerate(frames) if frame.diffuse] == [0, 4, 8, 9]
+    assert all(pictures[i] is picture for i, picture in zip([0, 4, 8, 9], painted_pictures, strict=True))
+
+
+def test_a_painting_starts_from_the_last_one_moved_in_one_resampling(textured):
+    starts = []
+
+    def paint(frame, start):
+        starts.append(start)
+        return textured
+
+    frames = film(9, cadence=4)
+    shown(frames, paint)
+    step = CAMERA.matrix(frames[0].motion)
+    assert starts[0] is None
+    assert (starts[1] == CAMERA.move(textured, np.linalg.matrix_power(step, 4))).all()
+
+
+def test_in_betweens_lie_between_the_painting_before_moved_on_and_the_one_after_moved_back(textured):
+    frames = film(5, cadence=4)
+    pictures = shown(frames, Flat(textured))
+    step = CAMERA.matrix(frames[0].motion)
+    for i in (1, 2, 3):
+        old = CAMERA.move(pictures[0], np.linalg.matrix_power(step, i))
+        new = CAMERA.move(pictures[4], np.linalg.inv(np.linalg.matrix_power(step, 4 - i)))
+        difference = pictures[i].astype(int) - crossfade(old, new, i / 4)
+        assert np.abs(difference).max() <= 1
+
+
+def test_frames_of_strength_0_move_without_losing_sharpness(textured):
+    frames = film(20, strength=[0.5] + [0] * 19)
+    pictures = shown(frames, Flat(textured))
+    step = CAMERA.matrix(frames[0].motion)
+    once = CAMERA.move(textured, np.linalg.matrix_power(step, 19))
+    assert np.abs(pictures[19].astype(int) - once).max() <= 1
+
+
+def test_a_still_film_without_painting_shows_the_identical_picture(textured):
+    pictures = shown(film(5, strength=[0.5, 0, 0, 0, 0], motion=Motion()), Flat(textured))
+    assert all(picture is pictures[0] for picture in pictures)
+
+
+@pytest.mark.parametrize("cadence", [1, 3])
+def test_a_film_goes_on_from_the_state_after_a_painting_as_if_it_had_never_stopped(textured, cadence):
+    frames = film(13, cadence)
+    stages = {"before": [MatchColor("lab"), AddNoise()], "after": [MatchColor("lab")]}
+    whole = list(render(frames, Flat(textured), CAMERA, crossfade, **stages))
+    at, state = 6, whole[6][1]
+    rest = shown(
+        frames[at + 1 :], Flat(textured), State(painting=state.painting, reference=state.reference), **stages
+    )
+    assert all((a == b[1].shown).all() for a, b in zip(rest, whole[at + 1 :], strict=True))
+
+
+def test_an_in_between_is_only_as_late_as_the_painting_it_leads_to():
+    groups = [[frame.index for frame in stroke] for stroke in strokes(film(8, 3, [0.5] * 5 + [0, 0, 0.5]))]
+    assert groups == [[0], [1, 2, 3], [4], [5], [6], [7]]
+
+
+def test_stages_run_in_order_around_the_painting(textured):
+    log = []
+
+    def stage(name):
+        return lambda image, frame, state: log.append(f"{name}{frame.index}") or image
+
+    paint = lambda frame, start: log.append(f"paint{frame.index}") or textured  # noqa: E731
+    shown(film(2), paint, before=[stage("a"), stage("b")], after=[stage("c")])
+    assert log == ["paint0", "c0", "a1", "b1", "paint1", "c1"]
+
+
+def test_the_reference_is_the_first_painting(textured):
+    states = [state for _, state in render(film(4), Flat(textured), CAMERA, crossfade)]
+    assert all(state.reference is states[0].shown for state in states)
+
+
+def test_colours_stay_with_the_first_painting(textured):
+    base = (90 + textured * 0.3).astype(np.uint8)
+    drift = lambda frame, start: base if start is None else np.clip(start * 0.97 + 6, 0, 255).astype(np.uint8)  # noqa: E731
+    plain = shown(film(30, motion=Motion()), drift)[-1].mean()
+    matched = shown(film(30, motion=Motion()), drift, after=[MatchColor("lab")])[-1].mean()
+    assert abs(plain - base.mean()) > 15
+    assert abs(matched - base.mean()) < 1
+
+
+def test_stages_that_are_off_return_the_identical_picture(textured):
+    frame = film(1)[0]
+    for stage in (AddNoise(), AddNoise(clouds=True), contrast, sharpened, MatchColor("lab")):
+        assert stage(textured, frame, State()) is textured
+
+
+def test_stages_that_are_on_change_the_picture(textured):
+    frame = Frame(0, 5, grade=Grade(noise=0.1, contrast=1.2, sharpen=0.5))
+    for stage in (AddNoise(), AddNoise(clouds=True), contrast, sharpened):
+        assert (stage(textured, frame, State()) != textured).any()
