@@ -1,0 +1,154 @@
+"""Find a checkpoint and load it with diffusers' own loaders: a hub id, a diffusers folder or a .safetensors file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionXLPipeline
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+from animator.diffusion.single_file import embedded_config
+from animator.errors import ModelError
+
+SDXL = "stabilityai/stable-diffusion-xl-base-1.0"
+_LIBRARIES = {"diffusers", "transformers", None}  # what a checkpoint's parts may be made of
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_ALLOWED = "allowed: nano, a hub id, a diffusers folder or a .safetensors file"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Which SDXL, and where and in what numbers it runs."""
+
+    base: str  # hub id, diffusers folder or .safetensors file
+    folder: Path = Path()  # where relative paths start
+    config: str | None = None  # diffusers folder with the configs of a .safetensors file
+    device: str = "auto"  # cuda, mps, cpu
+    dtype: str = "auto"  # float32, bfloat16, float16
+
+
+def device_for(wanted: str) -> torch.device:
+    """The device of that name; "auto" takes cuda, else mps, else cpu. Raises ModelError for one that is not there."""
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return torch.device(next(name for name, there in here.items() if there))
+    if not here[wanted]:
+        raise ModelError(
+            f"device {wanted!r} is not available; here: {', '.join(n for n, there in here.items() if there)}"
+        )
+    return torch.device(wanted)
+
+
+def dtype_for(wanted: str, device: torch.device) -> torch.dtype:
+    """The dtype of that name; "auto" takes bfloat16 where a GPU has it, else float16, and float32 on a CPU."""
+    if wanted != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[wanted]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.float32 if device.type == "cpu" else torch.float16
+
+
+def load_pipeline(source: Checkpoint, device: torch.device, dtype: torch.dtype) -> Any:
+    """The text-to-image pipeline of a checkpoint. Raises ModelError."""
+    options = {"dtype": dtype, "add_watermarker": False}
+    try:
+        pipe = _load(source, options)
+    except ModelError:
+        raise
+    except Exception as error:  # whatever a damaged or foreign checkpoint makes diffusers raise
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(f"model.base {source.base!r} cannot be loaded as SDXL: {reason}") from error
+    pipe.set_progress_bar_config(disable=True)
+    if dtype is not torch.float16:
+        # SDXL's config makes diffusers move the VAE to float32 and back for every picture. That is needed in
+        # float16, whose numbers are too small for it; in bfloat16 and float32 it only costs time.
+        pipe.vae.register_to_config(force_upcast=False)
+    return pipe.to(device)
+
+
+def _load(source: Checkpoint, options: dict[str, Any]) -> Any:
+    path = source.folder / Path(source.base).expanduser()
+    if path.is_dir():
+        return _from_folder(path, options)
+    if path.suffix in {".safetensors", ".ckpt", ".pt", ".bin"}:
+        return _from_file(path, source, options)
+    if _HUB_ID.fullmatch(source.base):
+        return _from_hub(source.base, options)
+    raise ModelError(f"model.base {source.base!r}: no such folder or file; {_ALLOWED}")
+
+
+def _from_folder(folder: Path, options: dict[str, Any]) -> Any:
+    _check_index(folder)
+    return StableDiffusionXLPipeline.from_pretrained(
+        folder, use_safetensors=True, local_files_only=True, **options
+    )
+
+
+def _check_index(folder: Path) -> None:
+    """Refuse a folder that is no SDXL checkpoint, or that names code of its own. Raises ModelError."""
+    index = folder / "model_index.json"
+    if not index.is_file():
+        raise ModelError(f"{folder} is no diffusers folder: it has no model_index.json")
+    parts = json.loads(index.read_text(encoding="utf8"))
+    kind = parts.get("_class_name", "")
+    if not str(kind).startswith("StableDiffusionXL"):
+        raise ModelError(
+            f"{folder} holds a {kind or 'model of unknown kind'}; only SDXL checkpoints are painted with"
+        )
+    for name, part in parts.items():
+        if isinstance(part, list) and part[0] not in _LIBRARIES:
+            raise ModelError(
+                f"{index}: {name} would load code from {part[0]!r}; allowed: diffusers, transformers"
+            )
+
+
+def _from_file(file: Path, source: Checkpoint, options: dict[str, Any]) -> Any:
+    if file.suffix != ".safetensors":
+        raise ModelError(f"{file}: only .safetensors files are loaded; files of other kinds can run code")
+    if not file.is_file():
+        raise ModelError(f"model.base: no such file: {file}")
+    with tempfile.TemporaryDirectory(prefix="animator-") as room:
+        if source.config is not None:
+            config = source.folder / Path(source.config).expanduser()
+        else:
+            config = embedded_config(file, Path(room, "config")) or _cached_config(file)
+        _check_index(config)
+        load = StableDiffusionXLPipeline.from_single_file
+        return load(str(file), config=str(config), local_files_only=True, **options)
+
+
+def _cached_config(file: Path) -> Path:
+    """SDXL's configs and tokenizers from the hub's cache: most single files hold only weights, and need no network."""
+    try:
+        return Path(snapshot_download(SDXL, local_files_only=True))
+    except (LocalEntryNotFoundError, OSError) as error:
+        command = f"hf download {SDXL} --include '*.json' '*.txt'"
+        raise ModelError(
+            f"{file.name} holds weights only; fetch SDXL's configs once with: {command}"
+            " or name a diffusers folder as model.config"
+        ) from error
+
+
+def _from_hub(name: str, options: dict[str, Any]) -> Any:
+    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}
+    wanted = {"use_safetensors": True, "local_files_only": offline, **options}
+    try:
+        try:
+            return StableDiffusionXLPipeline.from_pretrained(name, variant="fp16", **wanted)
+        except ValueError:  # no half-size variant in this repository
+            return StableDiffusionXLPipeline.from_pretrained(name, **wanted)
+    except (OSError, LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError) as error:
+        why = (
+            "HF_HUB_OFFLINE is set and it is not in the cache"
+            if offline
+            else "it is not in the cache, nor reachable"
+        )
+        raise ModelError(f"model.base {name!r}: {why}; fetch it with: hf download {name}") from error

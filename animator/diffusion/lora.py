@@ -1,0 +1,51 @@
+"""Attach LoRAs to a pipeline; set their scales for a frame. Nothing is fused or loaded again when a scale changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
+
+from animator.errors import ModelError
+
+Scales = tuple[tuple[str, float], ...]
+
+
+class Loras:
+    """The LoRAs of one pipeline, by name, and the scales they have now."""
+
+    def __init__(self, pipe: Any, files: Mapping[str, Path]) -> None:
+        """Attach `files` (diffusers or kohya keys). Raises ModelError for one that does not fit the model."""
+        self.pipe = pipe
+        for name, file in files.items():
+            try:
+                pipe.load_lora_weights(
+                    file.parent, weight_name=file.name, adapter_name=name, local_files_only=True
+                )
+            except Exception as error:  # diffusers, peft and safetensors each raise their own kinds
+                reason = " ".join(str(error).split())[:200]
+                raise ModelError(f"LoRA {name!r}: {file} does not fit this model: {reason}") from error
+            if name not in _adapters(pipe.unet) | _adapters(pipe.text_encoder) | _adapters(
+                pipe.text_encoder_2
+            ):
+                raise ModelError(
+                    f"LoRA {name!r}: {file} holds no weights for this model; is it made for SDXL?"
+                )
+        self.on_text = frozenset(_adapters(pipe.text_encoder) | _adapters(pipe.text_encoder_2))
+        self._scales: Scales | None = None
+
+    def set_scales(self, scales: Mapping[str, float]) -> Scales:
+        """Give every LoRA its scale; those of the text encoders are returned, since embeddings depend on them."""
+        wanted = tuple(sorted(scales.items()))
+        if wanted and wanted != self._scales:
+            self.pipe.set_adapters([name for name, _ in wanted], [scale for _, scale in wanted])
+            self._scales = wanted
+        return tuple(item for item in wanted if item[0] in self.on_text)
+
+
+def _adapters(network: torch.nn.Module) -> set[str]:
+    """The names of the LoRAs that have weights in `network`."""
+    return {name for module in network.modules() if isinstance(module, BaseTunerLayer) for name in module.r}

@@ -1,0 +1,92 @@
+"""Sdxl: load once, paint a frame (txt2img or img2img) with diffusers' own pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import diffusers
+import numpy as np
+import torch
+import transformers
+from diffusers import StableDiffusionXLImg2ImgPipeline
+
+from animator.diffusion.checkpoint import Checkpoint, device_for, dtype_for, load_pipeline
+from animator.diffusion.lora import Loras
+from animator.diffusion.sampling import Schedulers
+from animator.diffusion.text import Texts
+from animator.errors import ModelError
+from animator.frame import Frame, Image
+
+# Loading shows in our own bar.
+diffusers.logging.disable_progress_bar()
+transformers.logging.disable_progress_bar()
+
+
+class Sdxl:
+    """Paints frames with one SDXL checkpoint and its LoRAs; both pipelines share one set of weights."""
+
+    def __init__(self, source: Checkpoint, width: int, height: int, loras: Mapping[str, Path]) -> None:
+        """Load a checkpoint and its LoRAs (name → .safetensors file), for pictures of width x height pixels.
+
+        Raises ModelError.
+        """
+        device = device_for(source.device)
+        if device.type == "cuda":
+            torch.backends.cudnn.deterministic = True  # a resumed film is to have the same bytes
+        self.width, self.height = width, height
+        self.txt2img = load_pipeline(source, device, dtype_for(source.dtype, device))
+        self.img2img = StableDiffusionXLImg2ImgPipeline(**self.txt2img.components, add_watermarker=False)
+        self.img2img.set_progress_bar_config(disable=True)
+        self.grain = self.txt2img.vae_scale_factor  # pixels to a latent; pictures are painted in whole ones
+        self.schedulers = Schedulers(dict(self.txt2img.scheduler.config))
+        self.loras = Loras(self.txt2img, loras)
+        self.texts = Texts(self.txt2img)
+
+    def __call__(self, frame: Frame, start: Image | None) -> Image:
+        """Paint `frame` over `start` (height, width, 3), or from nothing. Raises ModelError for a broken picture."""
+        painting = frame.painting
+        if start is not None and painting.strength == 0:
+            return start
+        scales = self.loras.set_scales(frame.loras)
+        arguments: dict[str, Any] = {
+            **self.texts.arguments(frame.prompt, painting.guidance_scale > 1, scales),
+            "guidance_scale": painting.guidance_scale,
+            # On the CPU, so that one seed gives one noise whatever the device.
+            "generator": torch.Generator("cpu").manual_seed(frame.seed),
+            "output_type": "np",
+        }
+        if start is None:
+            pipe, (scheduler, steps) = self.txt2img, self.schedulers.fresh(painting)
+            arguments |= {"width": _whole(self.width, self.grain), "height": _whole(self.height, self.grain)}
+        else:
+            pipe, (scheduler, steps) = self.img2img, self.schedulers.over(painting)
+            arguments["image"] = self._padded(start)
+        pipe.scheduler = scheduler
+        with torch.inference_mode():
+            painted = pipe(**arguments, **steps).images[0]
+        return self._picture(painted, frame)
+
+    def _padded(self, image: Image) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """`image` as the pipeline wants it: float32 0..1 (1, h, w, 3), its edge repeated up to whole latents."""
+        down, right = (_whole(side, self.grain) - side for side in image.shape[:2])
+        padded = (
+            cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE) if down or right else image
+        )
+        return padded[None].astype(np.float32) / np.float32(255.0)
+
+    def _picture(self, painted: np.ndarray[Any, np.dtype[np.float32]], frame: Frame) -> Image:
+        if not np.isfinite(painted).all():
+            raise ModelError(
+                f"frame {frame.index}: the model painted no picture but NaN; SDXL's own VAE does so in float16:"
+                " set model.dtype to bfloat16 or float32"
+            )
+        picture: Image = np.rint(painted[: self.height, : self.width] * 255.0).astype(np.uint8)
+        return picture
+
+
+def _whole(side: int, grain: int) -> int:
+    """`side` rounded up to a multiple of `grain`, pixels."""
+    return -(-side // grain) * grain

@@ -1,0 +1,15 @@
+"""The bundled model: SDXL's architecture, small, trained on products we draw ourselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from animator.errors import ModelError
+
+
+def folder() -> Path:
+    """The bundled model as a diffusers folder. Raises ModelError where a build has left it out."""
+    weights = Path(__file__).parent / "weights"
+    if not (weights / "model_index.json").is_file():
+        raise ModelError("the bundled model 'nano' is not part of this build; name another as model.base")
+    return weights

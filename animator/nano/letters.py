@@ -1,0 +1,36 @@
+"""A CLIP tokenizer that spells: every byte is a token, so any text works with 514 of them."""
+
+import json
+from pathlib import Path
+
+BEGIN, END = "<|startoftext|>", "<|endoftext|>"
+LENGTH = 77  # tokens, as in CLIP
+
+
+def write_letters(folder: Path) -> Path:
+    """Write the tokenizer's files to `folder`, made where missing, and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    symbols = byte_symbols()
+    tokens = [*symbols, *(f"{symbol}</w>" for symbol in symbols), BEGIN, END]
+    settings = {
+        "tokenizer_class": "CLIPTokenizer",
+        "model_max_length": LENGTH,
+        "bos_token": BEGIN,
+        "eos_token": END,
+        "unk_token": END,
+        "pad_token": END,
+    }
+    vocab = {token: number for number, token in enumerate(tokens)}
+    (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")  # no merges: words stay spelt
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
+    return folder
+
+
+def byte_symbols() -> list[str]:
+    """The 256 characters byte-level BPE writes bytes with, in CLIP's order.
+
+    Printable Latin-1 stands for itself; the rest (spaces, controls) moves past U+0100, to be visible.
+    """
+    printable = [chr(byte) for first, last in ("!~", "¡¬", "®ÿ") for byte in range(ord(first), ord(last) + 1)]
+    return printable + [chr(0x100 + number) for number in range(256 - len(printable))]

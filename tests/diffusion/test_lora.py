@@ -1,0 +1,84 @@
+"""LoRAs: files of both kinds, scales per frame, nothing fused."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from animator import ModelError
+from animator.diffusion.checkpoint import Checkpoint
+from animator.diffusion.sdxl import Sdxl
+
+
+@pytest.fixture(scope="module")
+def painters(checkpoint, lora, kohya):
+    source = Checkpoint(str(checkpoint))
+    return {name: Sdxl(source, 64, 64, files) for name, files in
+            {"none": {}, "diffusers": {"a": lora}, "kohya": {"a": kohya}, "both": {"a": lora, "b": kohya}}.items()}  # fmt: skip
+
+
+def distance(a, b):
+    return float(np.abs(a.astype(float) - b).mean())
+
+
+def test_scale_0_is_the_model_without_the_lora_to_the_byte(painters, frame):
+    assert (painters["diffusers"](frame(loras={"a": 0.0}), None) == painters["none"](frame(), None)).all()
+
+
+def test_a_scale_curve_is_monotone_in_its_effect(painters, frame):
+    plain = painters["none"](frame(), None)
+    effects = [
+        distance(painters["diffusers"](frame(loras={"a": s}), None), plain) for s in (0, 0.25, 0.5, 1.0)
+    ]
+    assert effects == sorted(effects)
+    assert effects[-1] > 1
+
+
+def test_a_scale_set_back_gives_the_same_picture_again(painters, frame):
+    paint = painters["diffusers"]
+    first = paint(frame(loras={"a": 0.8}), None)
+    paint(frame(loras={"a": 0.1}), None)
+    assert (paint(frame(loras={"a": 0.8}), None) == first).all()
+
+
+def test_kohyas_keys_are_the_same_lora(painters, frame):
+    pictures = [painters[kind](frame(loras={"a": 0.7}), None) for kind in ("diffusers", "kohya")]
+    assert distance(*pictures) < 0.01
+
+
+def test_several_loras_add_up(painters, frame):
+    # Rounding differs between one LoRA at 0.8 and the same twice at 0.4.
+    twice = painters["both"](frame(loras={"a": 0.4, "b": 0.4}), None)
+    assert distance(twice, painters["diffusers"](frame(loras={"a": 0.8}), None)) < 0.5
+
+
+def test_a_scale_change_touches_no_weight_of_the_model(painters, frame):
+    paint = painters["diffusers"]
+    weights = {n: p.clone() for n, p in paint.txt2img.unet.named_parameters() if "base_layer" in n}
+    for scale in np.linspace(0, 1, 5):
+        paint(frame(loras={"a": float(scale)}, steps=1), None)
+    assert weights
+    assert all(torch.equal(weights[n], p) for n, p in paint.txt2img.unet.named_parameters() if n in weights)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {"unet.nowhere.to_q.lora_A.weight": torch.ones(4, 32), "unet.nowhere.to_q.lora_B.weight": torch.ones(32, 4)},
+        {"something": torch.ones(3)},
+        {"unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q.lora_A.weight": torch.ones(4, 999),
+         "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q.lora_B.weight": torch.ones(999, 4)},
+    ],
+    ids=["another model's", "no LoRA", "another width"],
+)  # fmt: skip
+def test_a_lora_that_does_not_fit_is_one_line(checkpoint, tmp_path, weights):
+    save_file(weights, tmp_path / "x.safetensors")
+    with pytest.raises(ModelError, match=r"LoRA 'x': .*x.safetensors") as caught:
+        Sdxl(Checkpoint(str(checkpoint)), 64, 64, {"x": tmp_path / "x.safetensors"})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_safetensors_is_one_line(checkpoint, tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(b"rubbish")
+    with pytest.raises(ModelError, match="LoRA 'x'"):
+        Sdxl(Checkpoint(str(checkpoint)), 64, 64, {"x": tmp_path / "x.safetensors"})

@@ -1,0 +1,121 @@
+"""Painting with diffusers' real pipelines, tokenizers and schedulers, on a small untrained checkpoint."""
+
+import numpy as np
+import pytest
+
+from animator import ModelError, State
+from animator.diffusion.checkpoint import Checkpoint
+from animator.diffusion.sdxl import Sdxl
+from animator.frame import Prompt
+
+
+@pytest.fixture(scope="module")
+def start(sdxl):
+    from animator.frame import Frame, Painting
+
+    return sdxl(Frame(0, 3, Prompt("a mug"), painting=Painting(steps=2)), None)
+
+
+def distance(a, b):
+    return float(np.abs(a.astype(float) - b).mean())
+
+
+def test_a_picture_has_the_films_size_and_contrast(start):
+    assert start.shape == (64, 64, 3)
+    assert start.dtype == np.uint8
+    assert start.std() > 10
+
+
+def test_the_same_frame_is_the_same_picture_to_the_byte(sdxl, frame, start):
+    assert (sdxl(frame(), start) == sdxl(frame(), start)).all()
+
+
+def test_seed_prompt_negative_prompt_and_guidance_change_the_picture(sdxl, frame, start):
+    plain = sdxl(frame(), start)
+    others = [
+        frame(seed=8),
+        frame(prompt=Prompt("snow", next="snow")),
+        frame(prompt=Prompt("a red chair", "blurry", "a red chair")),
+        frame(guidance_scale=6.0),
+        frame(guidance_scale=1.0),
+        frame(sampler="DPM++ 2M Karras"),
+    ]
+    assert all((sdxl(other, start) != plain).any() for other in others)
+
+
+def test_the_negative_prompt_means_nothing_without_guidance(sdxl, frame, start):
+    plain, negative = Prompt("a", "", "a"), Prompt("a", "blurry", "a")
+    pictures = [sdxl(frame(prompt=prompt, guidance_scale=1.0), start) for prompt in (plain, negative)]
+    assert (pictures[0] == pictures[1]).all()
+
+
+def test_strength_0_keeps_the_picture_itself(sdxl, frame, start):
+    assert sdxl(frame(strength=0.0), start) is start
+
+
+def test_a_smooth_strength_curve_makes_no_staircase(sdxl, frame, start):
+    distances = [distance(sdxl(frame(strength=s, steps=4), start), start) for s in np.linspace(0.30, 0.50, 9)]
+    steps = np.diff(distances)
+    assert steps.max() < 4 * np.abs(steps).mean()
+    assert len({round(value, 6) for value in distances}) == 9
+
+
+def test_a_tenth_of_eight_steps_paints_something(sdxl, frame, start):
+    assert (sdxl(frame(strength=0.1, steps=8), start) != sdxl(frame(strength=0.05, steps=8), start)).any()
+
+
+def test_a_prompt_half_way_lies_between_the_two(sdxl, frame, start):
+    a, half, b = (
+        sdxl(frame(prompt=Prompt("chair", "", "snow", weight), strength=0.9), start)
+        for weight in (0.0, 0.5, 1.0)
+    )
+    assert 0 < distance(a, half) < distance(a, b)
+    assert 0 < distance(half, b) < distance(a, b)
+
+
+@pytest.mark.parametrize("size", [(98, 66), (64, 90)])
+def test_any_even_size_is_painted(checkpoint, frame, size):
+    sdxl = Sdxl(Checkpoint(str(checkpoint)), *size, {})
+    fresh = sdxl(frame(), None)
+    assert fresh.shape == (size[1], size[0], 3)
+    assert sdxl(frame(), fresh).shape == fresh.shape
+
+
+def test_both_pipelines_share_one_set_of_weights(sdxl):
+    assert sdxl.img2img.unet is sdxl.txt2img.unet
+    assert sdxl.img2img.vae is sdxl.txt2img.vae
+
+
+def test_the_vae_is_not_moved_to_float32_for_every_picture(sdxl):
+    assert not sdxl.txt2img.vae.config.force_upcast
+
+
+def test_a_picture_that_is_not_finite_is_an_error(checkpoint, frame):
+    import torch
+
+    sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
+    with torch.no_grad():
+        sdxl.txt2img.vae.decoder.conv_out.bias.fill_(float("nan"))
+    with pytest.raises(ModelError, match="frame 0: the model painted no picture but NaN"):
+        sdxl(frame(), None)
+
+
+def test_a_text_is_encoded_once(checkpoint, frame, start):
+    sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
+    calls = []
+    sdxl.txt2img.text_encoder.register_forward_hook(lambda *_: calls.append(1))
+    prompts = [Prompt("a", "no", "b", weight) for weight in (0.0, 0.25, 0.5, 0.75)] * 2
+    for prompt in prompts:
+        sdxl(frame(prompt=prompt, steps=2), start)
+    assert len(calls) == 3  # "a", "b" and "no"
+
+
+def test_a_film_stays_alive_in_the_loop(film):
+    scene = film(
+        "video: {frames: 6}\nmotion: {zoom: 1.03}\nprompts: {at: a mug}\npainting: {steps: 4, strength: 0.5}\n"
+    )
+    import animator
+
+    states: list[State] = [state for _, state in animator.animate(scene)]
+    assert all(state.shown.std() > 10 for state in states)
+    assert distance(states[0].shown, states[5].shown) > 1
