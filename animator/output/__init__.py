@@ -1,0 +1,1 @@
+"""The only room that writes what a run leaves behind."""

@@ -1,0 +1,166 @@
+"""A run's folder: frames, journal, resume point.
+
+frames/000000000.png   the pictures, each with its recipe inside
+journal.jsonl          a header, then one line per frame that is safe on disk
+settings.yaml          the schedule file as it was given
+resolved.yaml          the same with presets, options and defaults filled in: renders the same film
+frames.csv             the frame table
+video.mp4              when it is complete
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pictures
+from PIL.PngImagePlugin import PngInfo
+
+from animator.errors import RunError
+from animator.frame import Frame, Image, State
+from animator.output.infotext import flat
+
+PNG_LEVEL = 1  # of zlib: level 6 takes four times as long for a tenth less space
+
+
+class Run:
+    """One film's folder. `saved` holds the index and the file's SHA-256 of every frame that is safe on disk."""
+
+    def __init__(self, folder: Path, first: int, stop: int, saved: Mapping[int, str]) -> None:
+        self.folder, self.first, self.stop = folder, first, stop
+        self.saved = dict(saved)
+        self._lock = threading.Lock()
+
+    @classmethod
+    def create(cls, folder: Path, first: int, stop: int, files: Mapping[str, str | bytes]) -> Run:
+        """Start a run of the frames first..stop-1 with `files` (name → content). Raises RunError."""
+        journal = folder / "journal.jsonl"
+        if journal.exists() and len(_lines(journal.read_bytes())) > 1:
+            raise RunError(f"{folder} already holds a run; continue it with: animator resume {folder}")
+        try:
+            (folder / "frames").mkdir(parents=True, exist_ok=True)
+            for name, content in files.items():
+                data = content.encode("utf8") if isinstance(content, str) else content
+                write_whole(folder / name, data)
+            write_whole(journal, _line({"first": first, "stop": stop}))
+        except OSError as error:
+            raise RunError(f"{folder}: cannot be written: {error.strerror}") from error
+        return cls(folder, first, stop, {})
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """The run in `folder`. A frame counts as saved when the journal names it and its file is unchanged."""
+        journal = folder / "journal.jsonl"
+        try:
+            written = journal.read_bytes()
+            if not written.endswith(b"\n"):
+                # A crash cut the last line short: what follows is to stand on a line of its own.
+                journal.write_bytes(written + b"\n")
+        except OSError as error:
+            raise RunError(f"{folder} holds no run: it has no journal.jsonl") from error
+        lines = _lines(written)
+        if not lines or "stop" not in lines[0]:
+            raise RunError(f"{folder}/journal.jsonl has no header; render the schedule file anew")
+        run = cls(folder, lines[0]["first"], lines[0]["stop"], {})
+        entries = {line["frame"]: line["sha256"] for line in lines[1:]}
+        run.saved = {index: digest for index, digest in entries.items() if run._digest(index) == digest}
+        return run
+
+    @property
+    def video(self) -> Path:
+        return self.folder / "video.mp4"
+
+    def picture_file(self, index: int) -> Path:
+        return self.folder / "frames" / f"{index:09d}.png"
+
+    def picture(self, index: int) -> Image:
+        """The picture of frame `index`, RGB uint8 (height, width, 3)."""
+        with Pictures.open(self.picture_file(index)) as picture:
+            return np.asarray(picture.convert("RGB"))
+
+    def save(self, frame: Frame, image: Image, texts: Mapping[str, str]) -> None:
+        """Write a frame's picture with its `texts`, then its journal line. May be called from several threads."""
+        data = _png(image, texts)
+        try:
+            write_whole(self.picture_file(frame.index), data)
+            digest = hashlib.sha256(data).hexdigest()
+            with self._lock, (self.folder / "journal.jsonl").open("ab") as journal:
+                journal.write(_line({"frame": frame.index, "sha256": digest}))
+                journal.flush()
+                os.fsync(journal.fileno())
+                self.saved[frame.index] = digest
+        except OSError as error:
+            raise RunError(
+                f"{self.folder}: frame {frame.index} cannot be written: {error.strerror}"
+            ) from error
+
+    def resume(self, frames: Sequence[Frame]) -> tuple[int, State]:
+        """Where in `frames` (this run's part of the timeline) the loop goes on, and with what state.
+
+        It goes on after the last painting before the first missing frame: in-betweens lie between two
+        paintings.
+        """
+        missing = next((at for at, frame in enumerate(frames) if frame.index not in self.saved), len(frames))
+        if missing in (0, len(frames)):
+            return missing, State()
+        last = max(at for at in range(missing) if frames[at].diffuse)
+        painting, reference = self.picture(frames[last].index), self.picture(frames[0].index)
+        return last + 1, State(shown=painting, painting=painting, reference=reference)
+
+    def _digest(self, index: int) -> str | None:
+        try:
+            return hashlib.sha256(self.picture_file(index).read_bytes()).hexdigest()
+        except OSError:
+            return None
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """Write `file` so that it never exists in part: under a draft name, to the disk, then renamed."""
+    draft = file.with_name(f".{file.name}.draft")
+    with draft.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(file)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The frame table as CSV, one line per frame, nested sections as `section.name` columns."""
+    flattened = [flat(dict(row)) for row in rows]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(flattened[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flattened)
+    return text.getvalue()
+
+
+def _png(image: Image, texts: Mapping[str, str]) -> bytes:
+    info = PngInfo()
+    for key, text in texts.items():
+        info.add_itxt(key, text) if not text.isascii() else info.add_text(key, text)
+    data = io.BytesIO()
+    Pictures.fromarray(image).save(data, "PNG", pnginfo=info, compress_level=PNG_LEVEL)
+    return data.getvalue()
+
+
+def _line(entry: Mapping[str, Any]) -> bytes:
+    return json.dumps(entry).encode("utf8") + b"\n"
+
+
+def _lines(journal: bytes) -> list[dict[str, Any]]:
+    """The journal's entries; a last line that a crash cut short does not count."""
+    entries = []
+    for line in journal.splitlines():
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            continue
+    return entries

@@ -1,0 +1,133 @@
+"""A run's folder: what is written, when it counts as saved, and where a run goes on."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from animator import Frame, RunError
+from animator.frame import Painting, Prompt
+from animator.output.infotext import flat, infotext, row
+from animator.output.run import Run, table, write_whole
+from animator.timeline.cadence import cut
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run.create(tmp_path / "run", 0, 6, {"settings.yaml": b"# mine\r\n", "frames.csv": "index\n"})
+
+
+def film(count=6, diffuse=(0, 3, 5)):
+    frames = [Frame(i, i, diffuse=i in diffuse, tween=1.0 if i in diffuse else 0.5) for i in range(count)]
+    return [*frames]
+
+
+def test_a_new_run_holds_its_files_as_given(run):
+    assert (run.folder / "settings.yaml").read_bytes() == b"# mine\r\n"
+    assert json.loads((run.folder / "journal.jsonl").read_text()) == {"first": 0, "stop": 6}
+
+
+def test_a_saved_frame_is_its_picture_with_its_texts_and_a_journal_line(run, textured):
+    run.save(Frame(3, 1), textured, {"parameters": "a chair\nSteps: 4", "animator": '{"ü": 1}'})
+    file = run.folder / "frames" / "000000003.png"
+    assert (run.picture(3) == textured).all()
+    with Pictures.open(file) as picture:
+        assert picture.text == {"parameters": "a chair\nSteps: 4", "animator": '{"ü": 1}'}
+    last = json.loads((run.folder / "journal.jsonl").read_text().splitlines()[-1])
+    assert last == {"frame": 3, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    assert Run.open(run.folder).saved == run.saved == {3: last["sha256"]}
+
+
+def test_the_same_picture_is_the_same_bytes(run, textured):
+    for index in (1, 2):
+        run.save(Frame(index, 1), textured, {"parameters": "x"})
+    assert run.picture_file(1).read_bytes() == run.picture_file(2).read_bytes()
+
+
+def test_a_frame_that_is_gone_cut_short_or_changed_does_not_count(run, textured):
+    for index in range(4):
+        run.save(Frame(index, 1), textured, {})
+    run.picture_file(0).unlink()
+    run.picture_file(1).write_bytes(run.picture_file(1).read_bytes()[:-10])
+    Pictures.fromarray(textured[::-1].copy()).save(run.picture_file(2))
+    (run.folder / "frames" / "000000009.png").write_bytes(b"foreign")
+    assert list(Run.open(run.folder).saved) == [3]
+
+
+def test_a_journal_line_cut_short_by_a_crash_does_not_count_and_spoils_nothing(run, textured):
+    run.save(Frame(0, 1), textured, {})
+    with (run.folder / "journal.jsonl").open("ab") as journal:
+        journal.write(b'{"frame": 1, "sha')
+    again = Run.open(run.folder)
+    assert list(again.saved) == [0]
+    again.save(Frame(1, 1), textured, {})
+    assert sorted(Run.open(run.folder).saved) == [0, 1]
+
+
+def test_a_folder_with_frames_is_not_begun_anew(run, textured):
+    Run.create(run.folder, 0, 6, {})  # nothing is lost yet
+    run.save(Frame(0, 1), textured, {})
+    with pytest.raises(RunError, match="already holds a run; continue it with: animator resume"):
+        Run.create(run.folder, 0, 6, {})
+
+
+def test_a_folder_without_a_run_is_told(tmp_path):
+    with pytest.raises(RunError, match="holds no run"):
+        Run.open(tmp_path)
+    (tmp_path / "journal.jsonl").write_text("")
+    with pytest.raises(RunError, match="no header"):
+        Run.open(tmp_path)
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot be written"):
+        Run.create(tmp_path / "file" / "run", 0, 1, {})
+
+
+@pytest.mark.parametrize(
+    ("saved", "position", "painting"),
+    [
+        ([], 0, None),
+        ([0], 1, 0),
+        ([0, 1], 1, 0),
+        ([0, 1, 2, 3], 4, 3),
+        ([0, 1, 3, 4, 5], 1, 0),
+        (range(6), 6, None),
+    ],
+)
+def test_a_run_goes_on_after_the_last_painting_before_the_first_gap(run, textured, saved, position, painting):
+    for index in saved:
+        run.save(Frame(index, 1), np.roll(textured, index, 0), {})
+    found, state = run.resume(film())
+    assert found == position
+    if painting is not None:
+        assert (state.painting == np.roll(textured, painting, 0)).all()
+        assert (state.reference == textured).all()
+        assert (state.view == np.eye(3)).all()
+
+
+def test_a_whole_file_replaces_another_and_leaves_no_draft(tmp_path):
+    write_whole(tmp_path / "a", b"1")
+    write_whole(tmp_path / "a", b"2")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"2")]
+
+
+def test_the_frame_table_is_csv_with_a_column_per_value():
+    lines = table([row(frame, False) for frame in cut(film(), 0, 2)]).splitlines()
+    assert lines[0].startswith(
+        "index,seed,prompt.text,prompt.negative,prompt.next,prompt.weight,diffuse,tween,motion.zoom"
+    )
+    assert len(lines) == 3
+    assert flat({"a": {"b": {"c": 1}}, "d": {}}) == {"a.b.c": 1}
+
+
+def test_infotext_is_what_a1111_writes():
+    frame = Frame(4, 77, Prompt("a chair, red", "blurry"), painting=Painting(0.45, 6, 20, "DPM++ 2M Karras"))
+    assert infotext(frame, 98, 66, "my, model") == (
+        "a chair, red\nNegative prompt: blurry\n"
+        "Steps: 20, Sampler: DPM++ 2M Karras, CFG scale: 6, Seed: 77, Size: 98x66, "
+        'Model: "my, model", Denoising strength: 0.45, Version: animator 0.1'
+    )
