@@ -1,0 +1,192 @@
+"""Read a scene, choose the parts: the composition root, the only core module that sees every room.
+
+Rooms with heavy libraries are entered when their part is needed, so that checking a file loads neither torch
+nor cv2.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from animator import nano
+from animator.errors import RunError, SceneError
+from animator.frame import Frame, Image, State
+from animator.output import infotext
+from animator.render.loop import Paint, Stage, render
+from animator.scene.resolved import resolved
+from animator.scene.scene import Scene, load
+from animator.timeline.cadence import cut
+from animator.timeline.compile import timeline
+
+if TYPE_CHECKING:
+    from animator.output.run import Run
+
+
+def painter(scene: Scene) -> Paint:
+    """SDXL for this scene, loaded. Raises ModelError."""
+    from animator.diffusion.checkpoint import Checkpoint
+    from animator.diffusion.sdxl import Sdxl
+
+    model = scene.settings.model
+    base = str(nano.folder()) if model.base == "nano" else model.base
+    source = Checkpoint(base, scene.folder, model.config, model.device, model.dtype)
+    loras = {name: scene.file(lora.file) for name, lora in model.loras.items()}
+    sdxl = Sdxl(source, scene.size.width, scene.size.height, loras)
+    first = start_picture(scene)
+    return sdxl if first is None else partial(_from_picture, sdxl, first)
+
+
+def _from_picture(paint: Paint, picture: Image, frame: Frame, start: Image | None) -> Image:
+    """A painter that has a picture where it would have nothing to start from."""
+    return paint(frame, picture if start is None else start)
+
+
+def start_picture(scene: Scene) -> Image | None:
+    """The scene's start picture, in the film's size: scaled to cover it and cropped in the middle."""
+    if scene.settings.start.image is None:
+        return None
+    from animator.pixels.picture import read
+
+    try:
+        return read(scene.file(scene.settings.start.image), *scene.size)
+    except (OSError, ValueError) as error:
+        raise SceneError(
+            [scene.problem(("start", "image"), f"cannot be read as a picture: {error}")]
+        ) from error
+
+
+def animate(
+    scene: Scene,
+    frames: Sequence[Frame] | None = None,
+    paint: Paint | None = None,
+    state: State | None = None,
+) -> Iterator[tuple[Frame, State]]:
+    """Paint a film: yield each frame with the state after it; `state.shown` is its picture.
+
+    `frames` is the scene's timeline unless given, `paint` the SDXL it names; with the `state` after a
+    painted frame and the frames behind it a film goes on where it stopped. Raises AnimatorError.
+    """
+    from animator.pixels.blend import crossfade
+    from animator.pixels.camera import Camera2D
+
+    settings = scene.settings
+    frames = timeline(scene) if frames is None else frames
+    paint = painter(scene) if paint is None else paint
+    camera = Camera2D(*scene.size, settings.motion.border)
+    before, after = _stages(scene)
+    yield from render(frames, paint, camera, crossfade, before, after, State() if state is None else state)
+
+
+def _stages(scene: Scene) -> tuple[list[Stage], list[Stage]]:
+    """What is done to a picture before and after it is painted. Colour comes before noise, which it would tint."""
+    from animator.render import stages
+
+    grade = scene.settings.grade
+    matched: list[Stage] = [] if grade.color == "none" else [stages.MatchColor(grade.color)]
+    return [
+        *matched,
+        stages.contrast,
+        stages.sharpened,
+        stages.AddNoise(grade.noise_type == "perlin"),
+    ], matched
+
+
+def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tuple[Frame, State]]:
+    """The film's motion without a model: the start picture, or a test card, moved by the same camera as a render's."""
+    from animator.diffusion.flat import Flat, test_card
+
+    picture = start_picture(scene)
+    frames = timeline(scene) if frames is None else frames
+    only_moving = [
+        replace(frame, diffuse=frame is frames[0], tween=float(frame is frames[0])) for frame in frames
+    ]
+    return animate(scene, only_moving, Flat(test_card(*scene.size) if picture is None else picture))
+
+
+def rows(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
+    """The frame table: everything decided about each frame, and the steps that really run."""
+    from_nothing = scene.settings.start.image is None
+    return [infotext.row(frame, fresh=from_nothing and frame is frames[0]) for frame in frames]
+
+
+def part(scene: Scene, span: tuple[int, int] | None) -> list[Frame]:
+    """The scene's timeline, or its frames first..stop-1 as a film of their own. Raises SceneError, RunError."""
+    frames = timeline(scene)
+    if span is None:
+        return frames
+    if not 0 <= span[0] < span[1] <= len(frames):
+        raise RunError(f"--frames {span[0]}:{span[1]}: the film's frames are 0:{len(frames)}")
+    return cut(frames, *span)
+
+
+def start_run(scene: Scene, file: Path, folder: Path, span: tuple[int, int] | None = None) -> Run:
+    """A new run's folder for the schedule file `file`. Raises RunError."""
+    from animator.output.run import Run, table
+
+    frames = part(scene, span)
+    files: dict[str, str | bytes] = {
+        "settings.yaml": file.read_bytes(),
+        "resolved.yaml": resolved(scene),
+        "frames.csv": table(rows(scene, frames)),
+    }
+    return Run.create(folder, frames[0].index, frames[-1].index + 1, files)
+
+
+def reopen_run(folder: Path) -> tuple[Run, Scene]:
+    """The run in `folder` and the scene it renders. Raises RunError, SceneError."""
+    from animator.output.run import Run
+
+    return Run.open(folder), load(folder / "resolved.yaml")
+
+
+def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> Iterator[Frame]:
+    """Paint and record what `run` still lacks, and make its video; yield each frame once it is on its way to disk.
+
+    The model is loaded only if a frame is missing. Close the generator to stop early; nothing painted is
+    lost.
+    """
+    from animator.output.recorder import Recorder
+    from animator.output.video import Format, rehearse
+
+    frames = part(scene, (run.first, run.stop))
+    video = Format(*scene.size, scene.settings.video.fps, scene.settings.output.crf)
+    rehearse(video, run.folder)
+    position, state = run.resume(frames)
+    work = paint(scene) if position < len(frames) else None
+    ready = [frame.index for frame in frames[:position]]
+    with Recorder(run, video, resolved(scene), ready, _Texts(scene, frames)) as recorder:
+        if work is not None:
+            for frame, after in animate(scene, frames[position:], work, state):
+                assert after.shown is not None
+                recorder.save(frame, after.shown)
+                yield frame
+
+
+def record_preview(scene: Scene, target: Path) -> Iterator[Frame]:
+    """Write the preview to the video `target`; yield each frame once it is written. Raises AnimatorError."""
+    from animator.output.video import Format, Video
+
+    film = preview(scene)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with Video(target, Format(*scene.size, scene.settings.video.fps, scene.settings.output.crf)) as sink:
+        for frame, state in film:
+            assert state.shown is not None
+            sink.write(state.shown)
+            yield frame
+
+
+class _Texts:
+    """What is stored in each frame's PNG."""
+
+    def __init__(self, scene: Scene, frames: Sequence[Frame]) -> None:
+        self.scene, self.first, self.rows = scene, frames[0].index, rows(scene, frames)
+
+    def __call__(self, frame: Frame) -> dict[str, str]:
+        model = Path(self.scene.settings.model.base).name
+        row = json.dumps(self.rows[frame.index - self.first], ensure_ascii=False)
+        return {"parameters": infotext.infotext(frame, *self.scene.size, model), infotext.RECIPE: row}

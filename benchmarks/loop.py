@@ -1,0 +1,148 @@
+"""What a frame costs outside the painter, by stage, and whether memory stays flat over 10,000 frames.
+
+The painter is a stub that hands out textured pictures: flat ones would make PNG and x264 look fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+import psutil
+
+from animator import loads, timeline
+from animator.output.infotext import infotext
+from animator.output.recorder import Recorder
+from animator.output.run import Run
+from animator.output.video import Format
+from animator.pixels.blend import crossfade
+from animator.pixels.camera import Camera2D
+from animator.render.loop import render
+from animator.render.stages import AddNoise, MatchColor, contrast, sharpened
+
+SCENE = """
+video: {{size: {size}x{size}, frames: {frames}}}
+motion: {{zoom: 1.01, angle: 0.5}}
+grade: {{color: lab, noise: 0.03, sharpen: 0.1, contrast: 1.02}}
+"""
+PATTERNS = 8  # different pictures that the stub hands out in turn
+
+
+def textured(size: int, seed: int) -> np.ndarray:
+    """Detail at every scale, as a photograph has it, and a little grain."""
+    random = np.random.default_rng(seed)
+    total = np.zeros((size, size, 3), np.float32)
+    for cells in (4, 16, 64):
+        total += cv2.resize(random.normal(0, 30, (cells, cells, 3)).astype(np.float32), (size, size))
+    return np.clip(total + random.normal(128, 4, total.shape), 0, 255).astype(np.uint8)
+
+
+class Clock:
+    """Adds up the seconds spent in functions it has wrapped, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = defaultdict(list)
+
+    def timed(self, name, work):
+        def call(*args):
+            started = time.perf_counter()
+            result = work(*args)
+            self.seconds[name].append(time.perf_counter() - started)
+            return result
+
+        return call
+
+
+class TimedCamera(Camera2D):
+    def __init__(self, clock: Clock, size: int) -> None:
+        super().__init__(size, size)
+        self.move = clock.timed("warp", super().move)
+
+
+def film(size: int, frames: int, clock: Clock):
+    """The frame loop with every stage of a scene, timed, around a stub painter."""
+    scene = loads(SCENE.format(size=size, frames=frames))
+    pictures = [textured(size, seed) for seed in range(PATTERNS)]
+    match = MatchColor("lab")
+    before = [
+        clock.timed("color before", match),
+        clock.timed("contrast", contrast),
+        clock.timed("sharpen", sharpened),
+        clock.timed("noise", AddNoise()),
+    ]
+    after = [clock.timed("color after", match)]
+    paint = clock.timed("(stub painter)", lambda frame, start: pictures[frame.index % PATTERNS])
+    return render(timeline(scene), paint, TimedCamera(clock, size), crossfade, before, after)
+
+
+def stages(size: int, frames: int) -> dict[str, float]:
+    """Milliseconds per frame, median, by stage; "hand over" is what recording costs the loop."""
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run.create(Path(folder, "run"), 0, frames, {})
+        texts = lambda frame: {"parameters": infotext(frame, size, size, "stub")}  # noqa: E731
+        whole = time.perf_counter()
+        with Recorder(run, Format(size, size, 24), "", (), texts) as recorder:
+            save = clock.timed("hand over", recorder.save)
+            for frame, state in film(size, frames, clock):
+                save(frame, state.shown)
+                time.sleep(PAINTING * (size / 1024) ** 2)  # where a model would paint, in other processors
+        elapsed = (time.perf_counter() - whole) / frames
+    result = {name: 1000 * statistics.median(values) for name, values in clock.seconds.items()}
+    return {**result, "all frames, painting and encoding included": 1000 * elapsed}
+
+
+PAINTING = 0.35  # seconds a painter takes at 1024x1024: a slow GPU, so that the queues are never full
+
+
+def memory(frames: int, size: int) -> dict[str, float]:
+    """Resident memory of this process over a long film recorded to disk: spread and slope after 500 frames."""
+    process, samples = psutil.Process(), []
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run.create(Path(folder, "run"), 0, frames, {})
+        with Recorder(run, Format(size, size, 24, crf=30), "", (), lambda frame: {}) as recorder:
+            for frame, state in film(size, frames, Clock()):
+                recorder.save(frame, state.shown)
+                if frame.index >= 500 and frame.index % 100 == 0:
+                    samples.append((frame.index, process.memory_info().rss / 1e6))
+    at, rss = np.array(samples).T
+    pairs = [(rss[j] - rss[i]) / (at[j] - at[i]) for i in range(len(at)) for j in range(i + 1, len(at))]
+    return {
+        "spread MB": float(np.ptp(rss)),
+        "slope kB per frame": 1000 * float(np.median(pairs)),
+        "MB": float(rss[-1]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=60, help="frames per size for the stages")
+    parser.add_argument("--long", type=int, default=10_000, help="frames of the memory run; 0 skips it")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    report: dict[str, dict[str, float]] = {}
+    for size in (1024, 256):
+        report[str(size)] = found = stages(size, options.frames)
+        print(f"{size}x{size}, milliseconds per frame, one thread, median of {options.frames}")
+        for name, value in found.items():
+            print(f"  {name:45} {value:8.2f}")
+        loop = sum(value for name, value in found.items() if "all" not in name and "stub" not in name)
+        print(f"  {'outside the painter':45} {loop:8.2f}")
+    if options.long:
+        report["memory"] = found = memory(options.long, 64)
+        print(
+            f"memory over {options.long:,} frames at 64x64: "
+            + ", ".join(f"{k} {v:.2f}" for k, v in found.items())
+        )
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""The command line, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image as Pictures
+
+from animator.cli import main
+from tests.output.test_video import decode, probe
+
+TEXT = """\
+video: {size: 64x48, frames: 6, fps: 12}
+prompts: {at: {0: a mug, 3: a chair}, negative: blurry}
+motion: {zoom: 1.02}
+painting: {steps: 3, strength: 0.5, guidance_scale: 2, seed: 7}
+cadence: 2
+"""
+
+
+@pytest.fixture
+def file(tmp_path, checkpoint):
+    (tmp_path / "film.yaml").write_text(f"model: {{base: {checkpoint}}}\n{TEXT}")
+    return tmp_path / "film.yaml"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run a command in a folder of its own: exit status, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*args):
+        result = CliRunner().invoke(main, [str(arg) for arg in args])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.exit_code, result.stdout, result.stderr
+
+    return command
+
+
+def test_render_makes_a_run_with_all_its_parts(run, file, tmp_path):
+    assert run("render", file, "-o", "out") == (0, "out/video.mp4\n", "")
+    out = tmp_path / "out"
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["frames", "frames.csv", "journal.jsonl", "resolved.yaml", "settings.yaml", "video.mp4"]
+    assert [path.name for path in sorted((out / "frames").iterdir())] == [f"{i:09d}.png" for i in range(6)]
+    assert (out / "settings.yaml").read_bytes() == file.read_bytes()
+    assert len((out / "frames.csv").read_text().splitlines()) == 7
+    assert len(decode(out / "video.mp4", 64, 48)) == 6
+    assert "12 fps" in probe(out / "video.mp4")
+    with Pictures.open(out / "frames" / "000000004.png") as picture:
+        assert picture.text["parameters"].startswith(
+            "a chair\nNegative prompt: blurry\nSteps: 3, Sampler: Euler, "
+        )
+        assert json.loads(picture.text["animator"])["motion"]["zoom"] == 1.02
+        assert np.asarray(picture).std() > 10
+
+
+def test_the_recipe_in_the_video_and_the_resolved_file_render_the_same_frames(run, file, tmp_path):
+    run("render", file, "-o", "a", "--set", "motion.angle=2")
+    assert run("render", tmp_path / "a" / "resolved.yaml", "-o", "b")[0] == 0
+    for i in range(6):
+        name = f"frames/{i:09d}.png"
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert "cadence: 2" in probe(tmp_path / "a" / "video.mp4")
+
+
+def test_a_second_render_into_the_same_folder_says_how_to_go_on(run, file):
+    run("render", file, "-o", "out")
+    code, out, err = run("render", file, "-o", "out")
+    assert (code, out) == (2, "")
+    assert err == "out already holds a run; continue it with: animator resume out\n"
+
+
+def test_seed_and_set_change_the_film_and_frames_cut_it(run, file, tmp_path):
+    run("render", file, "-o", "a", "--frames", "2:5", "--seed", "99", "--set", "cadence=1")
+    names = [path.name for path in sorted((tmp_path / "a" / "frames").iterdir())]
+    assert names == ["000000002.png", "000000003.png", "000000004.png"]
+    assert "start: 99" in (tmp_path / "a" / "resolved.yaml").read_text()
+    assert len(decode(tmp_path / "a" / "video.mp4", 64, 48)) == 3
+
+
+def test_resume_makes_what_is_missing_and_the_same_bytes(run, file, tmp_path):
+    run("render", file, "-o", "whole")
+    run("render", file, "-o", "part")
+    part = tmp_path / "part"
+    for name in ("frames/000000003.png", "frames/000000004.png", "video.mp4"):
+        (part / name).unlink()
+    assert run("resume", "part") == (0, "part/video.mp4\n", "")
+    for path in sorted((tmp_path / "whole" / "frames").iterdir()):
+        assert path.read_bytes() == (part / "frames" / path.name).read_bytes()
+    assert (part / "video.mp4").read_bytes() == (tmp_path / "whole" / "video.mp4").read_bytes()
+
+
+def test_resume_of_a_whole_run_makes_the_video_without_the_model(run, file, tmp_path):
+    run("render", file, "-o", "out")
+    (tmp_path / "out" / "video.mp4").unlink()
+    resolved = tmp_path / "out" / "resolved.yaml"
+    text = resolved.read_text()
+    base = next(line for line in text.splitlines() if line.strip().startswith("base:"))
+    resolved.write_text(text.replace(base, "  base: /nowhere/at/all.safetensors"))
+    assert run("resume", "out")[0] == 0
+    assert len(decode(tmp_path / "out" / "video.mp4", 64, 48)) == 6
+
+
+def test_preview_shows_the_motion_over_the_start_picture_without_a_model(run, tmp_path, textured):
+    Pictures.fromarray(textured).save(tmp_path / "start.png")
+    (tmp_path / "film.yaml").write_text(
+        "video: {size: 96x80, frames: 4}\nstart: {image: start.png}\nmotion: {translation_x: 5}\n"
+        "model: {base: someone/nothing}\noutput: {crf: 2}\n"
+    )
+    assert run("preview", "film.yaml") == (0, "renders/film/preview.mp4\n", "")
+    found = decode(tmp_path / "renders/film/preview.mp4", 96, 80)
+    assert len(found) == 4
+    for i in range(4):
+        goal = np.concatenate([np.repeat(textured[:, :1], 5 * i, 1), textured[:, : 96 - 5 * i]], 1)
+        assert np.abs(found[i].astype(int) - goal).mean() < 12
+
+
+def test_check_says_that_a_file_is_good(run, file):
+    assert run("check", file) == (0, f"{file}: good: 6 frames, 4 painted, 0.5 s at 64x48\n", "")
+
+
+def test_check_reports_every_problem_and_exits_2(run, tmp_path):
+    (tmp_path / "bad.yaml").write_text("motion:\n  zoom: sine(t)\n  angle: 1/t\n")
+    code, out, err = run("check", "bad.yaml")
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        "bad.yaml:2:9: motion.zoom: unknown function 'sine'; did you mean 'sin'? (in 'sine(t)')",
+        "bad.yaml:3:10: motion.angle: inf at frame 0 (of 1 such frames); every value must be finite",
+    ]
+
+
+def test_explain_says_once_what_stays_and_per_frame_what_changes(run, file):
+    code, out, _ = run("explain", file)
+    assert code == 0
+    head, table = out.split("\n\n")
+    assert "motion.zoom: 1.02" in head.splitlines()
+    lines = table.splitlines()
+    assert lines[0].split()[:3] == ["index", "seed", "prompt.text"]
+    assert [line.split()[0] for line in lines[1:]] == list("012345")
+    assert lines[0].endswith("steps_run  strength_run")
+    assert [line.split()[-2] for line in lines[1:]] == ["3", "0", "2", "0", "2", "2"]
+
+
+def test_explain_json_is_one_object_per_frame_and_line(run, file):
+    _, out, _ = run("explain", file, "--json")
+    rows = json.loads(out)
+    assert len(rows) == 6
+    assert set(rows[0]) >= {"index", "seed", "prompt", "motion", "painting", "loras", "grade", "steps_run"}
+    assert json.loads(out.splitlines()[1].rstrip(",")) == rows[0]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["render", "gone.yaml"], 2, "gone.yaml: No such file or directory\n"),
+        (["resume", "gone"], 2, "gone holds no run: it has no journal.jsonl\n"),
+        (["render", "film.yaml", "--set", "model.base=gone"], 3, "model.base 'gone': no such folder or file; allowed: nano"),
+        (["render", "film.yaml", "--frames", "4:99"], 2, "--frames 4:99: the film's frames are 0:6\n"),
+        (["render", "film.yaml", "--frames", "x"], 2, "write the first frame and the one after the last"),
+        (["render", "film.yaml", "--device", "tpu"], 2, "model.device: 'tpu' is not known; allowed: 'auto', 'cuda'"),
+        (["render", "film.yaml", "--set", "motion.zom=1"], 2, "motion.zom: no such setting; did you mean 'zoom'?"),
+        (["rendr"], 2, "No such command 'rendr'"),
+    ],
+)  # fmt: skip
+def test_what_a_user_can_get_wrong_is_told_without_a_traceback(run, file, args, code, words):
+    found, _, err = run(*args)
+    assert found == code
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_every_command_has_help(run):
+    for name, command in main.commands.items():
+        assert command.help, name
+        assert run(name, "--help")[0] == 0
