@@ -1,0 +1,76 @@
+"""The documentation says what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from animator import load, loads, samplers, timeline
+from animator.cli import main
+from animator.scene.reference import table
+from animator.timeline.easing import EASINGS
+from animator.timeline.functions import FUNCTIONS, WHERE
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ALL = "\n".join(page.read_text(encoding="utf8") for page in PAGES)
+
+
+def block(name: str) -> str:
+    """What stands between the markers of that name in the schedule page."""
+    text = (ROOT / "docs/schedule.md").read_text(encoding="utf8")
+    return re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.S)[1].strip()
+
+
+def test_the_table_of_settings_is_that_of_the_code():
+    assert block("settings") == table()  # `make docs` writes it
+
+
+def test_every_sampler_is_listed_and_marked_where_it_is_not_exact():
+    named = [name if samplers.find(name).exact else f"{name} \\*" for name in samplers.NAMES]
+    assert block("samplers") == ", ".join(named)
+
+
+def test_every_function_easing_and_command_is_named():
+    page = (ROOT / "docs/schedule.md").read_text(encoding="utf8")
+    functions = set(re.search(r"\*\*Functions\*\*: `(.*?)`", page, re.S)[1].split())
+    assert functions == {*FUNCTIONS, WHERE}
+    assert all(word in page for name in EASINGS for word in name.split("-"))
+    assert all(f"animator {name}" in ALL for name in main.commands)
+
+
+def test_every_schedule_and_preset_is_good():
+    files = [*(ROOT / "schedules").glob("*.yaml"), *(ROOT / "presets").glob("*.yaml")]
+    assert files
+    for file in files:
+        assert timeline(load(file))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_yaml_example_is_good(page, tmp_path):
+    for name in ("oue_scooter", "marker_style"):
+        (tmp_path / f"{name}.safetensors").touch()
+    (tmp_path / "sketch.png").touch()
+    for text in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf8"), re.S):
+        (tmp_path / "film.yaml").write_text(text)
+        assert timeline(load(tmp_path / "film.yaml"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_python_example_runs():
+    scene = loads("video: {frames: 3, size: 64x64}")
+    assert [frame.index for frame in timeline(scene)] == [0, 1, 2]
+
+
+def test_the_readme_is_short_and_shows_the_tree():
+    lines = (ROOT / "README.md").read_text(encoding="utf8").splitlines()
+    assert len(lines) <= 150
+    tree = "\n".join(lines)
+    for path in (ROOT / "animator").iterdir():
+        if path.is_dir() and (path / "__init__.py").exists():
+            assert f"{path.name}/" in tree
