@@ -159,7 +159,12 @@ def _columns(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield from (f"{name}: {_cell(table[0][name])}" for name in steady)
     yield ""
     moving = [name for name in names if name not in steady]
-    cells = [moving, *([_cell(row[name]) for name in moving] for row in table)]
+    moving.sort(key=lambda name: isinstance(table[0][name], str))  # texts last: they are long
+    cells = [moving]
+    for before, row in zip([{}, *table], table, strict=False):
+        # A text stands where it begins; repeated on every line it would hide the numbers.
+        again = {name for name in moving if isinstance(row[name], str) and before.get(name) == row[name]}
+        cells.append(["" if name in again else _cell(row[name]) for name in moving])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

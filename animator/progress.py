@@ -26,10 +26,11 @@ class _Count:
     def __init__(self, frames: Iterable[Frame], first: int, stop: int) -> None:
         self.frames, self.first, self.total = frames, first, stop - first
         self.painted = self.between = self.position = 0
-        self.started = time.monotonic()
+        self.started = 0.0
 
     def __iter__(self) -> Iterator[None]:
         for frame in self.frames:
+            self.started = self.started or time.monotonic()  # loading the model is no frame's time
             self.painted += frame.diffuse
             self.between += not frame.diffuse
             self.position = frame.index - self.first + 1
@@ -37,8 +38,8 @@ class _Count:
 
     @property
     def pace(self) -> float:
-        """Seconds per frame since the start, loading included."""
-        return (time.monotonic() - self.started) / max(1, self.painted + self.between)
+        """Seconds per frame since the first one was finished."""
+        return (time.monotonic() - self.started) / max(1, self.painted + self.between - 1)
 
     def __str__(self) -> str:
         return f"{self.painted} painted, {self.between} in-between, {self.pace:.2f} s/frame"

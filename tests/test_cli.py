@@ -140,10 +140,19 @@ def test_explain_says_once_what_stays_and_per_frame_what_changes(run, file):
     head, table = out.split("\n\n")
     assert "motion.zoom: 1.02" in head.splitlines()
     lines = table.splitlines()
-    assert lines[0].split()[:3] == ["index", "seed", "prompt.text"]
+    assert lines[0].split() == [
+        "index",
+        "seed",
+        "diffuse",
+        "tween",
+        "steps_run",
+        "strength_run",
+        "prompt.text",
+        "prompt.next",
+    ]
     assert [line.split()[0] for line in lines[1:]] == list("012345")
-    assert lines[0].endswith("steps_run  strength_run")
-    assert [line.split()[-2] for line in lines[1:]] == ["3", "0", "2", "0", "2", "2"]
+    assert [line.split()[4] for line in lines[1:]] == ["3", "0", "2", "0", "2", "2"]
+    assert [line.split()[6:8] for line in lines[1:]] == [["a", "mug"], [], [], ["a", "chair"], [], []]
 
 
 def test_explain_json_is_one_object_per_frame_and_line(run, file):
