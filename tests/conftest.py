@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import animator
+import animator.diffusion  # before diffusers: it quiets the libraries about themselves
 from animator.frame import Image
 
 torch.set_num_threads(1)

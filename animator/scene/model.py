@@ -11,6 +11,7 @@ from animator.frame import Grade, Motion, Painting
 from animator.scene.size import Size
 
 Scalar = int | float | str
+MAX_FRAMES = 200_000  # more than two hours at 24 frames per second
 CurveValue = Scalar | dict[str, Any]  # number, expression, key string, or keyframe → value
 
 
@@ -66,7 +67,7 @@ class Video(Section):
         None, description='"1024x1024", or a ratio such as "16:9"; default: the model\'s own'
     )
     fps: float = Field(24.0, gt=0, le=240, description="frames per second")
-    frames: int | None = Field(None, ge=1, le=1_000_000, description="length in frames")
+    frames: int | None = Field(None, ge=1, le=MAX_FRAMES, description="length in frames")
     duration: str | float | None = Field(None, description='length in seconds, e.g. 6s; instead of "frames"')
 
 

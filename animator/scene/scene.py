@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from animator.errors import Path, Problem, SceneError, nearest
 from animator.scene.load import Document, parse
-from animator.scene.model import Settings
+from animator.scene.model import MAX_FRAMES, Settings
 from animator.scene.presets import extended, fill, override
 from animator.scene.size import Pixels, Ratio
 
@@ -89,6 +89,8 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
         yield scene.problem(
             ("video", "duration"), f"{video.duration!r} is not a length; write seconds, e.g. 6s"
         )
+    elif scene.frames > MAX_FRAMES:
+        yield scene.problem(("video", "duration"), f"{scene.frames:,} frames; allowed 1..{MAX_FRAMES:,}")
     for name in scene.settings.loras:
         if name not in model.loras:
             known = nearest(name, model.loras) if model.loras else "none are declared there"

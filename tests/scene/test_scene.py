@@ -40,6 +40,7 @@ def test_all_problems_of_a_file_are_reported_in_its_order():
             "video: {duration: soon}",
             "<text>:1:19: video.duration: 'soon' is not a length; write seconds, e.g. 6s",
         ),
+        ("video: {duration: 9999s, fps: 30}", "<text>:1:19: video.duration: 299,970 frames; allowed 1..200,000"),
         ("video: {frames: 2.5}", "<text>:1:17: video.frames: 2.5 is not a whole number"),
         ("cadence: 0", "<text>:1:10: cadence: 0: input should be greater than or equal to 1"),
         ("output: no", "<text>:1:9: output: 'no' is not a group of settings; known: format, crf"),
