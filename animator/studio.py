@@ -34,8 +34,10 @@ def painter(scene: Scene) -> Paint:
 
     model = scene.settings.model
     base = str(nano.folder()) if model.base == "nano" else model.base
-    source = Checkpoint(base, scene.folder, model.config, model.device, model.dtype)
-    loras = {name: scene.file(lora.file) for name, lora in model.loras.items()}
+    config = None if model.config is None else scene.file(("model", "config"), model.config)
+    source = Checkpoint(base, scene.file(("model", "base"), "."), config, model.device, model.dtype)
+    files = {name: ("model", "loras", name, "file") for name in model.loras}
+    loras = {name: scene.file(path, model.loras[name].file) for name, path in files.items()}
     sdxl = Sdxl(source, scene.size.width, scene.size.height, loras)
     first = start_picture(scene)
     return sdxl if first is None else partial(_from_picture, sdxl, first)
@@ -53,7 +55,7 @@ def start_picture(scene: Scene) -> Image | None:
     from animator.pixels.picture import read
 
     try:
-        return read(scene.file(scene.settings.start.image), *scene.size)
+        return read(scene.file(("start", "image"), scene.settings.start.image), *scene.size)
     except (OSError, ValueError) as error:
         raise SceneError(
             [scene.problem(("start", "image"), f"cannot be read as a picture: {error}")]
@@ -147,16 +149,18 @@ def reopen_run(folder: Path) -> tuple[Run, Scene]:
 def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> Iterator[Frame]:
     """Paint and record what `run` still lacks, and make its video; yield each frame once it is on its way to disk.
 
-    The model is loaded only if a frame is missing. Close the generator to stop early; nothing painted is
-    lost.
+    The model is loaded only if a frame is missing, and a film that is complete is left alone. Close the
+    generator to stop early; nothing painted is lost.
     """
     from animator.output.recorder import Recorder
     from animator.output.video import Format, rehearse
 
     frames = part(scene, (run.first, run.stop))
+    position, state = run.resume(frames)
+    if position == len(frames) and run.video.exists():
+        return
     video = Format(*scene.size, scene.settings.video.fps, scene.settings.output.crf)
     rehearse(video, run.folder)
-    position, state = run.resume(frames)
     work = paint(scene) if position < len(frames) else None
     ready = [frame.index for frame in frames[:position]]
     with Recorder(run, video, resolved(scene), ready, _Texts(scene, frames)) as recorder:

@@ -30,7 +30,7 @@ class Checkpoint:
 
     base: str  # hub id, diffusers folder or .safetensors file
     folder: Path = Path()  # where relative paths start
-    config: str | None = None  # diffusers folder with the configs of a .safetensors file
+    config: Path | None = None  # diffusers folder with the configs of a .safetensors file
     device: str = "auto"  # cuda, mps, cpu
     dtype: str = "auto"  # float32, bfloat16, float16
 
@@ -117,7 +117,7 @@ def _from_file(file: Path, source: Checkpoint, options: dict[str, Any]) -> Any:
         raise ModelError(f"model.base: no such file: {file}")
     with tempfile.TemporaryDirectory(prefix="animator-") as room:
         if source.config is not None:
-            config = source.folder / Path(source.config).expanduser()
+            config = source.config
         else:
             config = embedded_config(file, Path(room, "config")) or _cached_config(file)
         _check_index(config)

@@ -43,6 +43,16 @@ def _eased(key: str, item: dict[str, Any]) -> None:
 Curve = Annotated[Any, BeforeValidator(_curve)]
 
 
+def _scalar(value: Any) -> Scalar:
+    """A text or a number. One validator, where a union would report each of its types as a problem of its own."""
+    if isinstance(value, bool) or not isinstance(value, Scalar):
+        raise ValueError(f"{value!r} is not a text or a number")
+    return value
+
+
+TextOrNumber = Annotated[Any, BeforeValidator(_scalar)]
+
+
 class Section(BaseModel):
     """A part of a schedule file: unknown settings are refused, nothing changes after loading."""
 
@@ -68,7 +78,7 @@ class Video(Section):
     )
     fps: float = Field(24.0, gt=0, le=240, description="frames per second")
     frames: int | None = Field(None, ge=1, le=MAX_FRAMES, description="length in frames")
-    duration: str | float | None = Field(None, description='length in seconds, e.g. 6s; instead of "frames"')
+    duration: TextOrNumber | None = Field(None, description='length in seconds, e.g. 6s; instead of "frames"')
 
 
 class LoraFile(Section):
@@ -106,7 +116,7 @@ class Prompts(Section):
     at: Texts = Field("", description="what to paint: a text, or keyframes of texts")
     common: str = Field("", description="added to each prompt")
     negative: Texts = Field("", description="what to keep out: a text, or keyframes of texts")
-    travel: int | str = Field(
+    travel: TextOrNumber = Field(
         0, description="frames (or 0.5s) over which one prompt blends into the next; 0 = cut"
     )
 
@@ -157,7 +167,7 @@ GradeCurves: Any = _curves("GradeCurves", Grade, _Colored)
 class Settings(Section):
     """A whole schedule file."""
 
-    vars: dict[str, Scalar] = Field(default_factory=dict, description="{name} in any text")
+    vars: dict[str, TextOrNumber] = Field(default_factory=dict, description="{name} in any text")
     video: Video = Video()
     model: Model = Model()
     start: Start = Start()

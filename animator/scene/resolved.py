@@ -27,10 +27,11 @@ def resolved(scene: Scene) -> str:
     data["video"] = video
     model = scene.settings.model
     for name, value in (("base", model.base), ("config", model.config)):
-        if value not in (None, "nano") and scene.file(value).exists():
-            data["model"][name] = str(scene.file(value))
+        if value not in (None, "nano") and scene.file(("model", name), value).exists():
+            data["model"][name] = str(scene.file(("model", name), value))
     for name, lora in model.loras.items():
-        data["model"]["loras"][name]["file"] = str(scene.file(lora.file))
+        path = ("model", "loras", name, "file")
+        data["model"]["loras"][name]["file"] = str(scene.file(path, lora.file))
     if scene.settings.start.image is not None:
-        data["start"]["image"] = str(scene.file(scene.settings.start.image))
+        data["start"]["image"] = str(scene.file(("start", "image"), scene.settings.start.image))
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

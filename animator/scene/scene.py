@@ -48,9 +48,17 @@ class Scene:
         """A problem with the value at `path`, with its place in the file."""
         return Problem(self.document.place(path), path, message)
 
-    def file(self, name: str) -> FilePath:
-        """A path written in the schedule file; relative ones start from the file's folder."""
-        return self.folder / FilePath(name).expanduser()
+    def file(self, path: Path, name: str) -> FilePath:
+        """The file `name`, written at `path`: relative names start from the folder of the file they stand in.
+
+        That may be a preset; what is given by `--set` starts from the current folder.
+        """
+        place = self.document.place(path)
+        if place.file == self.document.file:
+            start = self.folder
+        else:
+            start = FilePath(place.file).resolve().parent if place.line else FilePath.cwd()
+        return start / FilePath(name).expanduser()
 
 
 def load(file: str | FilePath, settings: Sequence[str] = ()) -> Scene:
@@ -101,11 +109,11 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
             yield scene.problem(
                 path, f"{lora.file!r}: only .safetensors files are loaded; others can run code"
             )
-        elif not scene.file(lora.file).is_file():
-            yield scene.problem(path, f"no such file: {scene.file(lora.file)}")
-    image = scene.settings.start.image
-    if image is not None and not scene.file(image).is_file():
-        yield scene.problem(("start", "image"), f"no such file: {scene.file(image)}")
+        elif not scene.file(path, lora.file).is_file():
+            yield scene.problem(path, f"no such file: {scene.file(path, lora.file)}")
+    image, place = scene.settings.start.image, ("start", "image")
+    if image is not None and not scene.file(place, image).is_file():
+        yield scene.problem(place, f"no such file: {scene.file(place, image)}")
     seed = scene.settings.painting.seed
     if (seed.behavior == "schedule") != (seed.at is not None):
         yield scene.problem(("painting", "seed"), "'behavior: schedule' and 'at:' belong together")
@@ -119,20 +127,9 @@ def _seconds(duration: str | float) -> float:
 
 def _problems(document: Document, error: ValidationError) -> Iterable[Problem]:
     for item in error.errors(include_url=False):
-        path = tuple(str(part) for part in item["loc"] if str(part) in _written(document, item["loc"]))
+        path = tuple(str(part) for part in item["loc"])
         where = document.name if item["type"] == "extra_forbidden" else document.place
         yield Problem(where(path), path, _explain(item, item["loc"]))
-
-
-def _written(document: Document, loc: tuple[int | str, ...]) -> set[str]:
-    """The parts of pydantic's `loc` that stand in the file; the rest are names of its own for unions."""
-    names: set[str] = set()
-    value: Any = document.data
-    for part in map(str, loc):
-        if isinstance(value, dict) and part in value:
-            names.add(part)
-            value = value[part]
-    return names | {str(loc[-1])} if isinstance(value, dict) else names
 
 
 def _explain(item: Any, loc: tuple[int | str, ...]) -> str:

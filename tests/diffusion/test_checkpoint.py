@@ -21,7 +21,7 @@ def test_a_single_file_paints_what_its_folder_paints(checkpoint, single_file, fr
 
 def test_a_single_file_without_configs_takes_those_of_a_folder(checkpoint, single_file, tmp_path, frame):
     save_file(load_file(single_file), tmp_path / "bare.safetensors")
-    source = Checkpoint("bare.safetensors", tmp_path, str(checkpoint))
+    source = Checkpoint("bare.safetensors", tmp_path, checkpoint)
     assert Sdxl(source, 64, 64, {})(frame(), None).std() > 10
 
 
@@ -49,7 +49,7 @@ def test_what_is_no_checkpoint_is_told(checkpoint, tmp_path):
     assert "only .safetensors files are loaded" in refused(Checkpoint("x.ckpt", tmp_path))
     assert "no such file" in refused(Checkpoint("gone.safetensors", tmp_path))
     assert "no such folder or file" in refused(Checkpoint("gone", tmp_path))
-    assert "cannot be loaded as SDXL" in refused(Checkpoint("x.safetensors", tmp_path, str(checkpoint)))
+    assert "cannot be loaded as SDXL" in refused(Checkpoint("x.safetensors", tmp_path, checkpoint))
 
 
 def test_a_hub_id_that_is_not_here_says_how_to_fetch_it(monkeypatch):

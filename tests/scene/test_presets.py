@@ -76,3 +76,22 @@ def test_an_unknown_variable_is_refused_with_the_nearest(files):
         SceneError, match=r"top.yaml:2:19: prompts.common: unknown variable \{produkt\}; did you mean"
     ):
         load(files / "top.yaml")
+
+
+def test_a_file_named_in_a_preset_lies_beside_the_preset(files, tmp_path, monkeypatch):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    for place in ("a.png", "deep/b.png", "elsewhere/c.png"):
+        (tmp_path / place).touch()
+    (tmp_path / "base.yaml").write_text("start: {image: a.png}\n")
+    (tmp_path / "deep" / "top.yaml").write_text("extends: ../base.yaml\n")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    def start(*options):
+        scene = load(tmp_path / "deep" / "top.yaml", options)
+        return scene.file(("start", "image"), scene.settings.start.image).resolve()
+
+    assert start() == tmp_path / "a.png"
+    assert start("start.image=c.png") == tmp_path / "elsewhere" / "c.png"
+    (tmp_path / "deep" / "top.yaml").write_text("extends: ../base.yaml\nstart: {image: b.png}\n")
+    assert start() == tmp_path / "deep" / "b.png"

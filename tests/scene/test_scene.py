@@ -40,7 +40,13 @@ def test_all_problems_of_a_file_are_reported_in_its_order():
             "video: {duration: soon}",
             "<text>:1:19: video.duration: 'soon' is not a length; write seconds, e.g. 6s",
         ),
-        ("video: {duration: 9999s, fps: 30}", "<text>:1:19: video.duration: 299,970 frames; allowed 1..200,000"),
+        (
+            "video: {duration: 9999s, fps: 30}",
+            "<text>:1:19: video.duration: 299,970 frames; allowed 1..200,000",
+        ),
+        ("video: {duration: [1]}", "<text>:1:19: video.duration: [1] is not a text or a number"),
+        ("prompts: {travel: true}", "<text>:1:19: prompts.travel: True is not a text or a number"),
+        ("vars: {a: {b: 1}}", "<text>:1:11: vars.a: {'b': 1} is not a text or a number"),
         ("video: {frames: 2.5}", "<text>:1:17: video.frames: 2.5 is not a whole number"),
         ("cadence: 0", "<text>:1:10: cadence: 0: input should be greater than or equal to 1"),
         ("output: no", "<text>:1:9: output: 'no' is not a group of settings; known: format, crf"),
@@ -115,4 +121,4 @@ def test_a_resolved_scene_is_the_same_scene(tmp_path):
         **again.settings.motion.written(),
         **scene.settings.motion.written(),
     }
-    assert again.file(again.settings.start.image) == tmp_path / "start.png"
+    assert again.file(("start", "image"), again.settings.start.image) == tmp_path / "start.png"
