@@ -169,6 +169,10 @@ class Settings(Section):
 
     vars: dict[str, TextOrNumber] = Field(default_factory=dict, description="{name} in any text")
     video: Video = Video()
+    events: dict[str, TextOrNumber] = Field(default_factory=dict, description="named moments: {reveal: 2s}")
+    bpm: float | None = Field(
+        None, gt=0, le=1000, description="beats per minute, for keys such as 4b and for `beat`"
+    )
     model: Model = Model()
     start: Start = Start()
     prompts: Prompts = Prompts()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import Field, fields
+from dataclasses import Field, fields, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,7 +16,8 @@ from animator.frame import Frame, Grade, Motion, Painting
 from animator.scene.scene import Scene
 from animator.timeline import curve
 from animator.timeline.cadence import painted, tweens
-from animator.timeline.clock import Clock, Signals
+from animator.timeline.clock import RESERVED, Clock, Signals
+from animator.timeline.functions import FUNCTIONS
 from animator.timeline.prompt import held, prompts, texts
 from animator.timeline.seeds import MAX_SEED, seeds
 
@@ -36,9 +38,10 @@ class _Compiler:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         video, painting = scene.settings.video, scene.settings.painting
-        self.clock = Clock(scene.frames, video.fps, painting.seed.start)
-        self.signals: Signals = self.clock.signals()
         self.problems: list[Problem] = []
+        plain = Clock(scene.frames, video.fps, painting.seed.start, scene.settings.bpm)
+        self.clock = replace(plain, events=self.events(plain))
+        self.signals: Signals = self.clock.signals()
 
     def frames(self) -> list[Frame]:
         settings, count = self.scene.settings, self.clock.frames
@@ -121,6 +124,24 @@ class _Compiler:
         if seed.at is None:
             return seeds(seed.behavior, seed.start, diffuse, seed.every)
         return np.rint(self.numbers(seed.at, ("painting", "seed", "at"), (0, MAX_SEED)))
+
+    def events(self, clock: Clock) -> dict[str, int]:
+        """The frame of every named moment."""
+
+        def moment(name: str, written: Any) -> int:
+            if not name.isidentifier() or not name.isascii() or name in RESERVED or name in FUNCTIONS:
+                raise CurveError(
+                    f"{name!r} cannot name an event: write letters, digits and _, no name of our own"
+                )
+            try:
+                return clock.frame(str(written))
+            except CurveError as error:
+                raise CurveError(str(error)) from error  # it is no key
+
+        return {
+            name: self.attempt(("events", name), partial(moment, name, written), 0)
+            for name, written in self.scene.settings.events.items()
+        }
 
     def length(self, written: int | str) -> int:
         """A stretch of time in frames."""

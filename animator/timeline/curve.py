@@ -19,6 +19,7 @@ from animator.timeline import easing
 from animator.timeline.clock import Clock, Signals
 from animator.timeline.expression import evaluate
 from animator.timeline.keystring import number, split_keys
+from animator.timeline.smooth import hermite, slopes
 
 Floats = NDArray[np.float64]
 
@@ -74,7 +75,8 @@ def _keyframes(curve: dict[Any, Any], clock: Clock) -> list[Key]:
         )
         try:
             key = Key(clock.frame(str(name)), _value(value), ease, str(name))
-            easing.find(ease)
+            if ease != easing.SMOOTH:
+                easing.find(ease)
         except CurveError as error:
             raise CurveError(str(error), str(name)) from error
         if key.frame in found:
@@ -128,7 +130,8 @@ def _between(found: Sequence[Key], frames: int, signals: Signals) -> Floats:
     values = np.empty(frames)
     if found[0].frame > 0:
         values[: found[0].frame] = _start(found[0], frames, signals)
-    for key, following in zip_longest(found, found[1:]):
+    bends = _bends(found, frames, signals)
+    for at, (key, following) in enumerate(zip_longest(found, found[1:])):
         stop = frames if following is None else following.frame
         first, last = max(0, key.frame), min(frames, stop)
         if first >= last:
@@ -138,10 +141,22 @@ def _between(found: Sequence[Key], frames: int, signals: Signals) -> Floats:
         elif following is None:
             values[first:last] = key.value
         else:
-            goal = _start(following, frames, signals)
-            part = easing.find(following.ease)((np.arange(first, last) - key.frame) / (stop - key.frame))
-            values[first:last] = key.value + (goal - key.value) * part
+            goal, width = _start(following, frames, signals), stop - key.frame
+            part = (np.arange(first, last) - key.frame) / width
+            if following.ease == easing.SMOOTH:
+                values[first:last] = hermite(part, width, (key.value, goal), (bends[at], bends[at + 1]))
+            else:
+                values[first:last] = key.value + (goal - key.value) * easing.find(following.ease)(part)
     return values
+
+
+def _bends(found: Sequence[Key], frames: int, signals: Signals) -> Floats:
+    """The slope at every key, for the ways that are smooth; a curve comes to rest where a formula begins or ends."""
+    if not any(key.ease == easing.SMOOTH for key in found):
+        return np.zeros(len(found))
+    at = np.array([float(key.frame) for key in found])
+    bends = slopes(at, np.array([_start(key, frames, signals) for key in found]))
+    return np.where([isinstance(key.value, str) for key in found], 0.0, bends)
 
 
 def _start(key: Key, frames: int, signals: Signals) -> float:

@@ -8,7 +8,7 @@ functions, arithmetic, comparison and boolean operators, and the conditional exp
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -22,6 +22,8 @@ from animator.timeline.functions import FUNCTIONS, WHERE
 
 MAX_LENGTH = 10_000  # characters; the longest whole schedule among 97 public Deforum files has 4,198
 
+Floats = NDArray[np.float64]
+
 _ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%"}
 _BITS = {ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^"}
 _COMPARE = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
@@ -31,10 +33,19 @@ _COMPARE = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "=="
 _FAILURES = (ArithmeticError, TypeError, ValueError, NotImplementedError, KeyError, RuntimeError, MemoryError)
 
 
-class Program(NamedTuple):
-    """A checked expression as assignments in numexpr's language; the last one is the result."""
+class Step(NamedTuple):
+    """One assignment: to `name`, of numexpr text, or of a function of our own applied to names and numbers."""
 
-    steps: tuple[tuple[str, str], ...]  # (name, numexpr text)
+    name: str
+    text: str
+    compute: Callable[..., Floats] | None = None
+    args: tuple[str, ...] = ()
+
+
+class Program(NamedTuple):
+    """A checked expression as assignments; the last one is the result."""
+
+    steps: tuple[Step, ...]
     names: frozenset[str]
 
 
@@ -52,7 +63,7 @@ class _Writer:
 
     def __init__(self, known: frozenset[str]) -> None:
         self.known = known
-        self.steps: list[tuple[str, str]] = []
+        self.steps: list[Step] = []
         self.names: set[str] = set()
 
     def number(self, node: ast.expr) -> str:
@@ -132,16 +143,25 @@ class _Writer:
         if not function.low <= len(args) <= function.high:
             wanted = f"{function.low}" if function.low == function.high else f"at least {function.low}"
             raise CurveError(f"{name} takes {wanted} argument{'s' * (wanted != '1')}, not {len(args)}")
-        write = self.bind if function.repeats else self.number
-        return _Text(function.write([write(arg) for arg in args]))
+        write = self.bind if function.repeats or function.compute else self.number
+        written = [write(arg) for arg in args]
+        if function.write is not None:
+            return _Text(function.write(written))
+        return _Text(self.assign("", function.compute, tuple(written)))
 
     def bind(self, node: ast.expr) -> str:
         """The number `node` as a name or a literal, which may be repeated freely."""
         text = self.number(node)
         if isinstance(node, ast.Constant | ast.Name):
             return text
-        self.steps.append((f"_{len(self.steps)}", text))
-        return self.steps[-1][0]
+        return self.assign(text)
+
+    def assign(
+        self, text: str, compute: Callable[..., Floats] | None = None, args: tuple[str, ...] = ()
+    ) -> str:
+        """Make a step of its own; returns its name."""
+        self.steps.append(Step(f"_{len(self.steps)}", text, compute, args))
+        return self.steps[-1].name
 
 
 def _number(written: _Text) -> str:
@@ -182,7 +202,7 @@ def compile_expression(text: str, known: frozenset[str]) -> Program:
         ) from error
     except CurveError as error:
         raise CurveError(f"{error} (in {quoted(text)})") from error
-    return Program((*writer.steps, ("", result)), frozenset(writer.names))
+    return Program((*writer.steps, Step("", result)), frozenset(writer.names))
 
 
 def evaluate(text: str, signals: Signals, frames: int) -> NDArray[np.float64]:
@@ -191,16 +211,18 @@ def evaluate(text: str, signals: Signals, frames: int) -> NDArray[np.float64]:
     values: dict[str, NDArray[np.generic]] = {name: signals[name] for name in program.names}
     try:
         with np.errstate(all="ignore"):
-            for name, step in program.steps:
-                values[name] = _run(step, values)
+            for step in program.steps:
+                values[step.name] = _run(step, values)
     except _FAILURES as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise CurveError(f"cannot compute {quoted(text)}: {reason}") from error
     return np.array(np.broadcast_to(values[""], frames), dtype=np.float64)
 
 
-def _run(step: str, values: Mapping[str, NDArray[np.generic]]) -> NDArray[np.generic]:
+def _run(step: Step, values: Mapping[str, NDArray[np.generic]]) -> NDArray[np.generic]:
     import numexpr
 
+    if step.compute is not None:
+        return step.compute(*(values[arg] if arg in values else np.array(float(arg)) for arg in step.args))
     # Both dictionaries are given: left out, numexpr reads this function's own variables.
-    return np.asarray(numexpr.evaluate(step, local_dict=dict(values), global_dict={}))
+    return np.asarray(numexpr.evaluate(step.text, local_dict=dict(values), global_dict={}))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from animator import CurveError, sample
-from animator.timeline.easing import EASINGS
+from animator.timeline.easing import EASINGS, find
 
 
 def test_a_number_is_the_same_on_every_frame():
@@ -48,10 +48,15 @@ def test_every_easing_goes_from_0_to_1(name):
         ("in-sine", 1 - np.cos(np.pi / 4)), ("out-sine", np.sin(np.pi / 4)), ("in-out-sine", 0.5),
         ("in-quad", 0.25), ("out-quad", 0.75), ("in-out-quad", 0.5),
         ("in-cubic", 0.125), ("out-cubic", 0.875), ("in-out-cubic", 0.5),
+        ("in-quart", 0.0625), ("out-quint", 1 - 0.03125), ("in-expo", 2**-5), ("out-expo", 1 - 2**-5),
+        ("in-circ", 1 - 0.75**0.5), ("in-back", -0.0876975), ("out-back", 1.0876975),
+        ("in-elastic", -(2**-5) * np.sin((5 - 10.75) * 2 * np.pi / 3)), ("out-bounce", 0.765625),
+        ("in-out-bounce", 0.5), ("in-out-back", 0.5), ("in-out-elastic", 0.5), ("bezier(0,0,1,1)", 0.5),
+        ("bezier(.42, 0, .58, 1)", 0.5), ("bezier(0.25, 0.1, 0.25, 1)", 0.8024033877),
     ],
 )  # fmt: skip
 def test_easings_have_the_published_shapes(name, half):
-    assert EASINGS[name](np.array([0.5]))[0] == pytest.approx(half)
+    assert find(name)(np.array([0.5]))[0] == pytest.approx(half)
 
 
 def test_in_out_is_slow_at_both_ends():
@@ -84,3 +89,41 @@ def test_a_problem_names_its_key(curve, words, key):
 def test_ten_thousand_keys_stay_quick():
     text = ", ".join(f"{n}:({n % 7})" for n in range(10_000))
     assert sample(text, frames=10_000).tolist() == [n % 7 for n in range(10_000)]
+
+
+def test_an_out_bounce_touches_its_goal_four_times_and_never_passes_it():
+    values = EASINGS["out-bounce"](np.linspace(0, 1, 1001))
+    assert values.max() <= 1
+    assert (np.diff(np.sign(np.diff(values))) < 0).sum() == 3  # three summits before the last rest
+
+
+def test_a_smooth_curve_goes_through_its_keys_and_never_overshoots():
+    keys = {0: 0, 10: 1, 20: 9, 30: 10, 40: 10, 50: 3}
+    curve = {frame: {"value": value, "ease": "smooth"} for frame, value in keys.items()}
+    values = sample(curve, frames=60)
+    assert values[list(keys)].tolist() == pytest.approx(list(keys.values()))
+    for (left, a), (right, b) in zip(list(keys.items())[:-1], list(keys.items())[1:], strict=True):
+        part = np.diff(values[left : right + 1])
+        assert (part * np.sign(b - a) >= -1e-12).all()
+    kinks = np.abs(np.diff(values, 2))
+    assert kinks.max() < 0.5 * np.abs(np.diff(sample(keys, frames=60), 2)).max()  # linear keys break
+
+
+def test_a_smooth_way_beside_a_formula_comes_to_rest():
+    values = sample(
+        {0: 0, 10: {"value": 5, "ease": "smooth"}, 20: {"value": "5 + k", "ease": "smooth"}}, frames=30
+    )
+    assert values[[0, 10, 19, 20, 25]].tolist() == pytest.approx([0, 5, 5, 5, 10])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("bezier(2,0,1,1)", "x1 and x2 must lie in 0..1"),
+        ("bezier(1,2)", "unknown easing"),
+        (3, "unknown easing"),
+    ],
+)
+def test_a_bezier_that_is_none_is_refused(name, words):
+    with pytest.raises(CurveError, match=words):
+        sample({0: 0, 5: {"value": 1, "ease": name}}, frames=9)
