@@ -16,7 +16,8 @@ from animator import __version__, studio
 from animator.errors import AnimatorError
 from animator.progress import show
 from animator.scene.presets import shelf
-from animator.scene.scene import Scene, load
+from animator.scene.scene import Scene
+from animator.studio import load
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+MOST_LINES = 50  # of a file's problems that are printed
 Path = tuple[str, ...]  # ("motion", "zoom", "30"): the way to a value in a schedule file
 
 
@@ -80,7 +81,10 @@ class SceneError(AnimatorError):
         self.problems: Sequence[Problem] = sorted(
             unique, key=lambda p: (p.place.file, p.place.line, p.place.column)
         )
-        super().__init__("\n".join(map(str, self.problems)))
+        lines = [str(problem) for problem in self.problems[:MOST_LINES]]
+        if len(self.problems) > MOST_LINES:
+            lines.append(f"... and {len(self.problems) - MOST_LINES} more")
+        super().__init__("\n".join(lines))
 
 
 def quoted(text: object) -> str:

@@ -29,11 +29,15 @@ class Motion:
     """How the picture moves from the last frame to this one, seen as the picture moves, not the camera."""
 
     zoom: float = setting(1.0, "ratio per frame; 1.02 enlarges by 2 %", 0.1, 10.0)
-    angle: float = setting(0.0, "degrees per frame, + turns the picture counter-clockwise")
+    angle: float = setting(
+        0.0, "degrees per frame, + turns the picture counter-clockwise", -36_000.0, 36_000.0
+    )
     translation_x: float = setting(0.0, "pixels per frame, + moves the picture right", -10_000.0, 10_000.0)
     translation_y: float = setting(0.0, "pixels per frame, + moves the picture down", -10_000.0, 10_000.0)
-    center_x: float = setting(0.5, "where zoom and angle have their centre, as a part of the width")
-    center_y: float = setting(0.5, "the same, as a part of the height")
+    center_x: float = setting(
+        0.5, "where zoom and angle have their centre, as a part of the width", -10.0, 10.0
+    )
+    center_y: float = setting(0.5, "the same, as a part of the height", -10.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,9 @@ class Painting:
     guidance_scale: float = setting(
         6.0, "how closely the prompt is followed; 1 is without guidance", 0.0, 100.0
     )
-    steps: int = setting(20, "of a full painting from noise; round(steps * strength) of them run", 1, 1000)
+    steps: int = setting(
+        20, "of a full painting from noise; round(steps * strength) of them run, at least 1", 1, 1000
+    )
     sampler: str = setting("Euler", "A1111's or diffusers' name of the sampler")
 
 

@@ -19,14 +19,15 @@ class Sampler:
     name: str
     scheduler: str  # class name in diffusers
     options: Mapping[str, object] = field(default_factory=dict)
+    most: int = 1000  # steps it can run
     exact: bool = True  # takes any list of timesteps, so that any strength starts at exactly its noise level
 
 
 def _family(name: str, scheduler: str, exact: bool = True, **options: object) -> list[Sampler]:
     """A sampler and its Karras variant."""
     return [
-        Sampler(name, scheduler, options, exact),
-        Sampler(f"{name} Karras", scheduler, {**options, "use_karras_sigmas": True}, exact),
+        Sampler(name, scheduler, options, exact=exact),
+        Sampler(f"{name} Karras", scheduler, {**options, "use_karras_sigmas": True}, exact=exact),
     ]
 
 
@@ -43,7 +44,7 @@ _SAMPLERS = [
     *_family("UniPC", "UniPCMultistepScheduler", exact=False),
     Sampler("DDIM", "DDIMScheduler", exact=False),
     Sampler("DDPM", "DDPMScheduler"),
-    Sampler("LCM", "LCMScheduler"),
+    Sampler("LCM", "LCMScheduler", most=50),  # the steps it was distilled over
 ]
 
 NAMES = tuple(sampler.name for sampler in _SAMPLERS)
@@ -70,7 +71,7 @@ def steps_run(painting: Painting) -> int:
 
 def nearest_grid(painting: Painting) -> int:
     """The number of steps of the full grid on which `steps_run` steps start nearest to the strength asked for."""
-    return max(steps_run(painting), round(steps_run(painting) / painting.strength))
+    return min(find(painting.sampler).most, round(steps_run(painting) / painting.strength))
 
 
 def level(painting: Painting) -> float:

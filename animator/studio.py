@@ -14,17 +14,51 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animator import nano
-from animator.errors import RunError, SceneError
+from animator.errors import Problem, RunError, SceneError
 from animator.frame import Frame, Image, State
 from animator.output import infotext
 from animator.render.loop import Paint, Stage, render
+from animator.scene.presets import is_file
 from animator.scene.resolved import resolved
-from animator.scene.scene import Scene, load
+from animator.scene.scene import Scene, read, read_text
 from animator.timeline.cadence import cut
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:
     from animator.output.run import Run
+
+
+def load(file: str | Path, settings: Sequence[str] = ()) -> Scene:
+    """Read a schedule file, all of it: settings, curves and the files it names.
+
+    `settings` are overrides as on the command line: `"motion.zoom=1.01"`, `"product=electric scooter"`.
+    Raises SceneError with every problem found.
+    """
+    return _whole(*read(Path(file), settings))
+
+
+def loads(text: str, folder: str | Path = ".", settings: Sequence[str] = ()) -> Scene:
+    """The same from text; relative paths in it start from `folder`. It may not extend anything."""
+    return _whole(*read_text(text, Path(folder), settings))
+
+
+def _whole(scene: Scene, problems: list[Problem]) -> Scene:
+    """`scene`, if neither reading it, nor its curves, nor its start picture show a problem."""
+    image, path = scene.settings.start.image, ("start", "image")
+    if image is not None and is_file(scene.file(path, image)):
+        from animator.pixels.picture import check
+
+        try:
+            check(scene.file(path, image))
+        except (OSError, ValueError) as error:
+            problems.append(scene.problem(path, f"cannot be read as a picture: {error}"))
+    try:
+        timeline(scene)
+    except SceneError as error:
+        problems.extend(error.problems)
+    if problems:
+        raise SceneError(problems)
+    return scene
 
 
 def painter(scene: Scene) -> Paint:
@@ -38,8 +72,8 @@ def painter(scene: Scene) -> Paint:
     source = Checkpoint(base, scene.file(("model", "base"), "."), config, model.device, model.dtype)
     files = {name: ("model", "loras", name, "file") for name in model.loras}
     loras = {name: scene.file(path, model.loras[name].file) for name, path in files.items()}
+    first = start_picture(scene)  # before the model: it takes no minute to find out that it cannot be read
     sdxl = Sdxl(source, scene.size.width, scene.size.height, loras)
-    first = start_picture(scene)
     return sdxl if first is None else partial(_from_picture, sdxl, first)
 
 
@@ -176,7 +210,12 @@ def record_preview(scene: Scene, target: Path) -> Iterator[Frame]:
     from animator.output.video import Format, Video
 
     film = preview(scene)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{target.parent} cannot be made: {error.strerror}") from error
+    if target.is_dir():
+        raise RunError(f"{target} is a folder; name a file, e.g. {target / 'preview.mp4'}")
     with Video(target, Format(*scene.size, scene.settings.video.fps, scene.settings.output.crf)) as sink:
         for frame, state in film:
             assert state.shown is not None

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image as Pictures
 
 from animator import load, loads, samplers, timeline
 from animator.cli import main
@@ -50,7 +51,7 @@ def test_every_schedule_and_preset_is_good():
 def test_every_yaml_example_is_good(page, tmp_path):
     for name in ("oue_scooter", "marker_style"):
         (tmp_path / f"{name}.safetensors").touch()
-    (tmp_path / "sketch.png").touch()
+    Pictures.new("RGB", (4, 4)).save(tmp_path / "sketch.png")
     for text in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf8"), re.S):
         (tmp_path / "film.yaml").write_text(text)
         assert timeline(load(tmp_path / "film.yaml"))

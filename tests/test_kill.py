@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -105,10 +106,11 @@ def test_twenty_kills_at_random_moments_change_no_byte(begin):
 def test_ctrl_c_says_how_to_go_on_and_the_film_ends_the_same(begin, checkpoint):
     whole, torn = begin("whole", 10, checkpoint), begin("torn", 10, checkpoint)
     subprocess.run(cli(whole), check=True, capture_output=True)
-    process = subprocess.Popen(cli(torn), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(cli(torn), start_new_session=True, **pipes)
     while process.poll() is None and not any((torn / "frames").glob("0*.png")):
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to us and to whatever we have started
     _, words = process.communicate()
     if process.returncode != 0:  # it may have been finished already
         assert process.returncode == 130

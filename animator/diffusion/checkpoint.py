@@ -75,12 +75,14 @@ def load_pipeline(source: Checkpoint, device: torch.device, dtype: torch.dtype) 
 
 
 def _load(source: Checkpoint, options: dict[str, Any]) -> Any:
-    path = source.folder / Path(source.base).expanduser()
+    path = source.folder / os.path.expanduser(source.base)  # noqa: PTH111 (pathlib's raises for unknown users)
     if path.is_dir():
         return _from_folder(path, options)
     if path.suffix in {".safetensors", ".ckpt", ".pt", ".bin"}:
         return _from_file(path, source, options)
-    if _HUB_ID.fullmatch(source.base):
+    if (
+        _HUB_ID.fullmatch(source.base) and not path.parent.is_dir()
+    ):  # models/sdxl is a slip, if models/ is here
         return _from_hub(source.base, options)
     raise ModelError(f"model.base {source.base!r}: no such folder or file; {_ALLOWED}")
 
@@ -147,8 +149,10 @@ def _from_hub(name: str, options: dict[str, Any]) -> Any:
             return StableDiffusionXLPipeline.from_pretrained(name, **wanted)
     except (OSError, LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError) as error:
         why = (
-            "HF_HUB_OFFLINE is set and it is not in the cache"
+            "HF_HUB_OFFLINE is set, and it is not in the cache"
             if offline
-            else "it is not in the cache, nor reachable"
+            else " ".join(str(error).split())[:200]
         )
-        raise ModelError(f"model.base {name!r}: {why}; fetch it with: hf download {name}") from error
+        raise ModelError(
+            f"model.base {name!r}: {why}; once there is a network: hf download {name}"
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from animator.diffusion.sampling import Schedulers
 from animator.diffusion.text import Texts
 from animator.errors import ModelError
 from animator.frame import Frame, Image
+
+_OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 
 # Loading shows in our own bar.
 diffusers.logging.disable_progress_bar()
@@ -65,8 +68,16 @@ class Sdxl:
             pipe, (scheduler, steps) = self.img2img, self.schedulers.over(painting)
             arguments["image"] = self._padded(start)
         pipe.scheduler = scheduler
-        with torch.inference_mode():
-            painted = pipe(**arguments, **steps).images[0]
+        try:
+            with torch.inference_mode():
+                painted = pipe(**arguments, **steps).images[0]
+        except RuntimeError as error:  # CUDA's OutOfMemoryError is one, the CPU's has no name of its own
+            if not _OUT_OF_MEMORY.search(str(error)):
+                raise
+            size = f"{self.width}x{self.height}"
+            raise ModelError(
+                f"frame {frame.index}: no memory left to paint {size}; try a smaller video.size"
+            ) from error
         return self._picture(painted, frame)
 
     def _padded(self, image: Image) -> np.ndarray[Any, np.dtype[np.float32]]:

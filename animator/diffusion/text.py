@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any, NamedTuple
@@ -9,6 +10,8 @@ from typing import Any, NamedTuple
 import torch
 
 from animator.frame import Prompt
+
+logger = logging.getLogger(__name__)
 
 CACHED = 256  # texts; at 77 tokens of 2048 numbers in bf16 that is 80 MB
 
@@ -53,9 +56,19 @@ class Texts:
             return Embedding(*map(torch.zeros_like, like))
         return self._encode(text, version)
 
+    def _tell_what_is_cut(self, text: str) -> None:
+        """SDXL reads a fixed number of tokens; what comes behind them paints nothing."""
+        tokenizer = self.pipe.tokenizer
+        read = tokenizer.model_max_length - 2  # without begin and end
+        tokens = tokenizer(text, add_special_tokens=False, truncation=False, verbose=False).input_ids
+        if len(tokens) > read:
+            words = tokenizer.decode(tokens[read:])
+            logger.warning("a prompt of %d tokens: SDXL reads %d; not painted: %r", len(tokens), read, words)
+
     def _encode(self, text: str, version: Hashable) -> Embedding:
         key = (text, version)
         if key not in self._cache:
+            self._tell_what_is_cut(text)
             with torch.inference_mode():
                 tokens, _, pooled, _ = self.pipe.encode_prompt(
                     prompt=text,

@@ -67,10 +67,12 @@ class Run:
         except OSError as error:
             raise RunError(f"{folder} holds no run: it has no journal.jsonl") from error
         lines = _lines(written)
-        if not lines or "stop" not in lines[0]:
+        head = lines[0] if lines else {}
+        if not (isinstance(head.get("first"), int) and isinstance(head.get("stop"), int)):
             raise RunError(f"{folder}/journal.jsonl has no header; render the schedule file anew")
-        run = cls(folder, lines[0]["first"], lines[0]["stop"], {})
-        entries = {line["frame"]: line["sha256"] for line in lines[1:]}
+        (folder / "frames").mkdir(exist_ok=True)
+        run = cls(folder, head["first"], head["stop"], {})
+        entries = {line["frame"]: line["sha256"] for line in lines[1:] if isinstance(line.get("frame"), int)}
         run.saved = {index: digest for index, digest in entries.items() if run._digest(index) == digest}
         return run
 
@@ -160,7 +162,9 @@ def _lines(journal: bytes) -> list[dict[str, Any]]:
     entries = []
     for line in journal.splitlines():
         try:
-            entries.append(json.loads(line))
+            entry = json.loads(line)
         except ValueError:
             continue
+        if isinstance(entry, dict) and ("stop" in entry or "sha256" in entry):
+            entries.append(entry)
     return entries

@@ -37,9 +37,10 @@ def command(program: str, video: Format, metadata: Path, target: Path) -> list[s
         "-i", str(metadata), "-map_metadata", "1",
         "-map", "0:v",
         # The matrix is named: left out, RGB is converted by the rules of standard-definition television.
-        "-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv420p",
+        "-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv420p"
+        # Said to the filter, since what its pictures carry wins over the options of the encoder.
+        ",setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv",
         "-c:v", "libx264", "-preset", "medium", "-crf", str(video.crf),
-        "-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv",
         "-movflags", "+faststart", "-f", "mp4", str(target),
     ]  # fmt: skip
 

@@ -16,11 +16,22 @@ def read(file: Path, width: int, height: int) -> Image:
 
     RGB uint8 (height, width, 3). Raises OSError, ValueError.
     """
-    with Pictures.open(file) as opened:
-        picture = ImageOps.exif_transpose(opened).convert("RGBA")
+    try:
+        with Pictures.open(file) as opened:
+            picture = ImageOps.exif_transpose(opened).convert("RGBA")
+    except Pictures.DecompressionBombError as error:
+        raise ValueError(error) from error
     # A cut-out product stands on white, as designers' files do; plain "RGB" would show what lies under
     # transparency.
     paper = Pictures.alpha_composite(Pictures.new("RGBA", picture.size, "white"), picture).convert("RGB")
     if paper.size == (width, height):
         return np.asarray(paper)
     return np.asarray(ImageOps.fit(paper, (width, height), Pictures.Resampling.LANCZOS))
+
+
+def check(file: Path) -> None:
+    """Read the head of a picture file. Raises OSError, ValueError where `read` would."""
+    try:
+        Pictures.open(file).close()
+    except Pictures.DecompressionBombError as error:
+        raise ValueError(error) from error

@@ -16,7 +16,7 @@ import yaml
 
 from animator.errors import AnimatorError, Path, Place, Problem, SceneError
 
-MAX_BYTES = 2_000_000  # a schedule is a page of text; one key per frame for 20,000 frames still fits
+MAX_BYTES = 500_000  # a schedule is a page of text; one key per frame for 20,000 frames still fits
 
 
 class Strict(yaml.SafeLoader):
@@ -51,6 +51,7 @@ class Document:
     data: dict[str, Any] = field(default_factory=dict)
     places: Mapping[Path, Place] = field(default_factory=dict)  # where each value stands
     names: Mapping[Path, Place] = field(default_factory=dict)  # where each key stands
+    problems: tuple[Problem, ...] = ()  # what was refused; it is left out of `data`
 
     def place(self, path: Path) -> Place:
         """Where the value at `path` was written, or the nearest thing around it."""
@@ -70,7 +71,7 @@ def read(file: FilePath) -> Document:
     except OSError as error:
         raise SceneError([Problem(Place(str(file)), (), error.strerror or "cannot be read")]) from error
     if len(raw) > MAX_BYTES:
-        size = f"{len(raw) / 1e6:.0f} MB; a schedule file is at most {MAX_BYTES // 1_000_000} MB"
+        size = f"{len(raw):,} bytes; a schedule file has at most {MAX_BYTES:,}"
         raise SceneError([Problem(Place(str(file)), (), size)])
     try:
         text = raw.decode("utf-8-sig")
@@ -81,7 +82,7 @@ def read(file: FilePath) -> Document:
 
 
 def parse(text: str, file: str) -> Document:
-    """Parse YAML text; `file` is the name used in errors. Raises SceneError."""
+    """Parse YAML text; `file` is the name used in errors. Raises SceneError for what is no YAML at all."""
     reader = _Reader(file)
     try:
         root = yaml.compose(text, Loader=Strict)
@@ -94,19 +95,22 @@ def parse(text: str, file: str) -> Document:
         raise SceneError([Problem(Place(file, 1, 1), (), " ".join(str(error).split()))]) from error
     except RecursionError as error:
         raise SceneError([Problem(Place(file, 1, 1), (), "brackets nested too deeply")]) from error
-    if not isinstance(data, dict) and not reader.problems:
-        reader.refuse(root, (), "expected settings such as 'prompts:' or 'motion:'")
-    if reader.problems:
-        raise SceneError(reader.problems)
-    return Document(file, data, reader.places, reader.names)
+    if not isinstance(data, dict):
+        expected = Problem(Place(file, 1, 1), (), "expected settings such as 'prompts:' or 'motion:'")
+        raise SceneError(reader.problems or [expected])
+    return Document(file, data, reader.places, reader.names, tuple(reader.problems))
 
 
 def parse_value(text: str) -> Any:
-    """A single value, as on the right of `--set a.b=value`. Text that is no YAML stays text."""
+    """A single value, as on the right of `--set a.b=value`: a number, keyframes in braces, or text as it is."""
     try:
-        return parse(f"value: {text}\n", "--set").data["value"]
+        document = parse(f"value: {text}\n", "--set")
     except AnimatorError:
         return text
+    value = document.data.get("value")
+    # YAML would cut a text at " #" and at the end of its line: only quotes are taken off.
+    plain = isinstance(value, str) and text.strip()[:1] not in ("'", '"')
+    return text.strip() if plain or document.problems or set(document.data) != {"value"} else value
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> str:
@@ -116,6 +120,9 @@ def _syntax(error: yaml.MarkedYAMLError) -> str:
     if "cannot start any token" in problem:
         return f"{problem}; put quotes round the value"
     return f"{problem} ({error.context})" if error.context else problem
+
+
+_REFUSED = object()  # stands where a value was refused, until it is left out
 
 
 class _Reader:
@@ -128,8 +135,9 @@ class _Reader:
         self.problems: list[Problem] = []
         self.seen: set[int] = set()  # ids of collections read: meeting one again means an alias
 
-    def refuse(self, node: Any, path: Path, message: str) -> None:
+    def refuse(self, node: Any, path: Path, message: str) -> Any:
         self.problems.append(Problem(self.place(node), path, message))
+        return _REFUSED
 
     def place(self, node: yaml.Node) -> Place:
         return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -143,8 +151,13 @@ class _Reader:
         if isinstance(node, yaml.MappingNode) and kind == "map":
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and kind == "seq":
-            return [self.value(item, (*path, str(i))) for i, item in enumerate(node.value)]
+            items = [self.value(item, (*path, str(i))) for i, item in enumerate(node.value)]
+            return [item for item in items if item is not _REFUSED]
         if isinstance(node, yaml.ScalarNode) and kind in _SCALARS:
+            if any("\ud800" <= char <= "\udfff" for char in node.value):
+                return self.refuse(
+                    node, path, "half of a surrogate pair is no character; write the character itself"
+                )
             return _SCALARS[kind](node.value)
         return self.refuse(node, path, f"tag {node.tag!r} is not allowed")
 
@@ -162,5 +175,7 @@ class _Reader:
                 self.refuse(key_node, (*path, key), f"written twice; first in line {first.line}")
                 continue
             self.names[(*path, key)] = self.place(key_node)
-            result[key] = self.value(value_node, (*path, key))
+            value = self.value(value_node, (*path, key))
+            if value is not _REFUSED:
+                result[key] = value
         return result

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
+from math import isfinite
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from animator.frame import Grade, Motion, Painting
 from animator.scene.size import Size
@@ -16,28 +18,11 @@ CurveValue = Scalar | dict[str, Any]  # number, expression, key string, or keyfr
 
 
 def _curve(value: Any) -> CurveValue:
-    """A value that can be a curve: its shape only; what it says is read by timeline/curve.py."""
-    if isinstance(value, dict):
-        if not value:
-            raise ValueError("no keyframes; write at least one, e.g. {0: 1.0}")
-        for key, item in value.items():
-            if isinstance(item, dict):
-                _eased(key, item)
-            elif isinstance(item, bool) or not isinstance(item, Scalar):
-                raise ValueError(f"key {key}: {item!r} is not a number, an expression or {{value, ease}}")
-        return value
-    if isinstance(value, bool) or not isinstance(value, Scalar):
+    """A value that can be a curve; what it says is read by timeline/curve.py."""
+    if isinstance(value, bool) or not isinstance(value, Scalar | dict):
         # None is also what is left of an unquoted "#": YAML takes the rest of the line for a comment.
         raise ValueError(f"{value!r} is not a number, an expression, a key string or keyframes")
     return value
-
-
-def _eased(key: str, item: dict[str, Any]) -> None:
-    unknown = item.keys() - {"value", "ease"}
-    if unknown or "value" not in item:
-        raise ValueError(f"key {key}: write it as {{value: 1.1, ease: out-cubic}}")
-    if isinstance(item["value"], bool) or not isinstance(item["value"], Scalar):
-        raise ValueError(f"key {key}: {item['value']!r} is not a number or an expression")
 
 
 Curve = Annotated[Any, BeforeValidator(_curve)]
@@ -50,6 +35,15 @@ def _scalar(value: Any) -> Scalar:
     return value
 
 
+def _number(value: Any) -> Any:
+    """No number is a truth value or a text: `frames: true` is a slip, not one frame."""
+    if isinstance(value, bool | str):
+        raise ValueError(f"{value!r} is not a number")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Whole = Annotated[int, BeforeValidator(_number)]
 TextOrNumber = Annotated[Any, BeforeValidator(_scalar)]
 
 
@@ -66,18 +60,22 @@ class Section(BaseModel):
 def _curves(name: str, settings: type, base: type[Section] = Section) -> Any:
     """A section with one optional curve for every field of the frame dataclass `settings`."""
     curves: Any = {
-        item.name: (Curve, Field(item.default, description=item.metadata["says"]))
+        item.name: (Curve, Field(item.default, description=item.metadata["says"] + _range(item.metadata)))
         for item in fields(settings)
     }
     return create_model(name, __base__=base, **curves)
 
 
+def _range(metadata: Mapping[str, float]) -> str:
+    return f"; {metadata['low']:g}..{metadata['high']:g}" if isfinite(metadata["high"]) else ""
+
+
 class Video(Section):
     size: Size | None = Field(
-        None, description='"1024x1024", or a ratio such as "16:9"; default: the model\'s own'
+        None, description='"1024x1024", or a ratio such as "16:9"; default: 1024x1024, nano 256x256'
     )
-    fps: float = Field(24.0, gt=0, le=240, description="frames per second")
-    frames: int | None = Field(None, ge=1, le=MAX_FRAMES, description="length in frames")
+    fps: Number = Field(24.0, ge=0.1, le=240, description="frames per second")
+    frames: Whole | None = Field(None, ge=1, le=MAX_FRAMES, description="length in frames")
     duration: TextOrNumber | None = Field(None, description='length in seconds, e.g. 6s; instead of "frames"')
 
 
@@ -101,11 +99,20 @@ class Start(Section):
     image: str | None = Field(None, description="picture that frame 0 is painted from")
 
 
+MAX_PROMPT = 4_000  # characters; SDXL reads about 300 of them
+
+
+def _prompt(text: str) -> str:
+    if len(text) > MAX_PROMPT:
+        raise ValueError(f"a prompt of {len(text):,} characters; at most {MAX_PROMPT:,}")
+    return text
+
+
 def _texts(value: Any) -> Any:
     if isinstance(value, dict) and value and all(isinstance(item, str) for item in value.values()):
-        return value
+        return {key: _prompt(item) for key, item in value.items()}
     if isinstance(value, str):
-        return value
+        return _prompt(value)
     raise ValueError(f"{value!r} is not a text or keyframes of texts such as {{0: first, 2s: second}}")
 
 
@@ -114,7 +121,7 @@ Texts = Annotated[Any, BeforeValidator(_texts)]
 
 class Prompts(Section):
     at: Texts = Field("", description="what to paint: a text, or keyframes of texts")
-    common: str = Field("", description="added to each prompt")
+    common: Annotated[str, AfterValidator(_prompt)] = Field("", description="added to each prompt")
     negative: Texts = Field("", description="what to keep out: a text, or keyframes of texts")
     travel: TextOrNumber = Field(
         0, description="frames (or 0.5s) over which one prompt blends into the next; 0 = cut"
@@ -128,7 +135,7 @@ class Seed(Section):
     behavior: Literal["iter", "fixed", "ladder", "alternate", "random", "schedule"] = Field(
         "iter", description="how it changes from painting to painting"
     )
-    every: int = Field(1, ge=1, description="paintings that share a seed under `iter`")
+    every: Whole = Field(1, ge=1, description="paintings that share a seed under `iter`")
     at: Curve | None = Field(None, description="the seed of every frame, for `behavior: schedule`")
 
 
@@ -156,7 +163,7 @@ class _Colored(Section):
 
 class Output(Section):
     format: Literal["mp4"] = Field("mp4", description="h264 in MP4")
-    crf: int = Field(17, ge=0, le=51, description="quality of the video; smaller is better and larger")
+    crf: Whole = Field(17, ge=0, le=51, description="quality of the video; smaller is better and larger")
 
 
 MotionCurves: Any = _curves("MotionCurves", Motion, _Bordered)
@@ -170,7 +177,7 @@ class Settings(Section):
     vars: dict[str, TextOrNumber] = Field(default_factory=dict, description="{name} in any text")
     video: Video = Video()
     events: dict[str, TextOrNumber] = Field(default_factory=dict, description="named moments: {reveal: 2s}")
-    bpm: float | None = Field(
+    bpm: Number | None = Field(
         None, gt=0, le=1000, description="beats per minute, for keys such as 4b and for `beat`"
     )
     model: Model = Model()
@@ -178,7 +185,9 @@ class Settings(Section):
     prompts: Prompts = Prompts()
     motion: MotionCurves = Field(default_factory=MotionCurves)
     painting: PaintingCurves = Field(default_factory=PaintingCurves)
-    loras: dict[str, Curve] = Field(default_factory=dict, description="scale of each LoRA of model.loras")
+    loras: dict[str, Curve] = Field(
+        default_factory=dict, description="scale of each LoRA of model.loras; -10..10; 1 for those not listed"
+    )
     grade: GradeCurves = Field(default_factory=GradeCurves)
-    cadence: int = Field(1, ge=1, le=1000, description="paint every N-th frame, in-between the rest")
+    cadence: Whole = Field(1, ge=1, le=1000, description="paint every N-th frame, in-between the rest")
     output: Output = Output()

@@ -1,17 +1,14 @@
-"""Find what a schedule file extends, lay the file over it, and fill its variables: a pure merge of documents."""
+"""Find what a schedule file extends, and lay the file and its overrides over it: a pure merge of documents."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
 from animator.errors import Path, Place, Problem, SceneError, nearest
 from animator.scene.load import Document, parse_value, read
-
-_VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def shelf(name: str) -> FilePath:
@@ -24,9 +21,9 @@ def shelf(name: str) -> FilePath:
 def extended(file: FilePath, seen: tuple[FilePath, ...] = ()) -> Document:
     """The file at `file` laid over everything it extends. Raises SceneError."""
     document = read(file)
-    base = document.data.pop("extends", None)
-    if base is None:
+    if "extends" not in document.data:
         return document
+    base = document.data.pop("extends")
     found = _find(base, file)
     if found is None:
         known = [path.stem for path in sorted(shelf("presets").glob("*.yaml"))]
@@ -41,7 +38,15 @@ def _find(base: Any, file: FilePath) -> FilePath | None:
     if not isinstance(base, str) or not base:
         return None
     places = [file.parent / base, file.parent / f"{base}.yaml", shelf("presets") / f"{base}.yaml"]
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if is_file(place)), None)
+
+
+def is_file(path: FilePath) -> bool:
+    """Whether there is a file of that name; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, or with a NUL
+        return False
 
 
 def _refuse(document: Document, message: str) -> SceneError:
@@ -50,20 +55,35 @@ def _refuse(document: Document, message: str) -> SceneError:
 
 def lay_over(base: Document, top: Document) -> Document:
     """`top` over `base`: sections and the named entries of `model.loras` are merged, every value is replaced."""
-    data = _merge(base.data, top.data, ())
-    return Document(top.file, data, {**base.places, **top.places}, {**base.names, **top.names})
+    replaced: set[Path] = set()
+    data = _merge(base.data, top.data, (), replaced)
+    places = {**_outside(base.places, replaced), **top.places}
+    names = {**_outside(base.names, replaced), **top.names}
+    return Document(top.file, data, places, names, base.problems + top.problems)
 
 
-def _merge(base: dict[str, Any], top: dict[str, Any], path: Path) -> dict[str, Any]:
+def _merge(base: dict[str, Any], top: dict[str, Any], path: Path, replaced: set[Path]) -> dict[str, Any]:
+    """`top` over `base`; the paths of values that were there before are added to `replaced`."""
     merged = dict(base)
     for key, value in top.items():
-        old = merged.get(key)
-        is_section = not path or (*path, key) == ("model", "loras")
+        here, old = (*path, key), merged.get(key)
+        is_section = not path or here == ("model", "loras")
         if is_section and isinstance(old, dict) and isinstance(value, dict):
-            merged[key] = _merge(old, value, (*path, key))
+            merged[key] = _merge(old, value, here, replaced)
         else:
             merged[key] = value
+            replaced.add(here)
     return merged
+
+
+def _outside(places: Mapping[Path, Place], replaced: set[Path]) -> dict[Path, Place]:
+    """The places of what still counts: those inside a replaced value point into text that does not."""
+    longest = max(map(len, replaced), default=0)
+    return {
+        path: place
+        for path, place in places.items()
+        if not any(path[:n] in replaced for n in range(1, min(len(path), longest) + 1))
+    }
 
 
 def override(document: Document, settings: Iterable[str]) -> Document:
@@ -74,14 +94,14 @@ def override(document: Document, settings: Iterable[str]) -> Document:
         if not equals or not name.strip():
             raise SceneError([Problem(place, (), "write it as section.name=value, e.g. motion.zoom=1.01")])
         path = tuple(name.strip().split("."))
-        if path[0] in document.data.get("vars", {}):
+        variables = document.data.get("vars")
+        if len(path) == 1 and isinstance(variables, dict) and path[0] in variables:
             path = ("vars", *path)
         value: Any = parse_value(text)
         for key in reversed(path):
             value = {key: value}
-        places = {path[:n]: place for n in range(1, len(path) + 1)}
-        data = _deep(document.data, value)
-        document = replace(document, data=data, places={**document.places, **places})
+        places = _outside(document.places, {path}) | {path: place}
+        document = replace(document, data=_deep(document.data, value), places=places)
     return document
 
 
@@ -90,30 +110,3 @@ def _deep(base: Any, top: Any) -> Any:
     if not isinstance(base, dict) or not isinstance(top, dict):
         return top
     return {**base, **{key: _deep(base.get(key), value) for key, value in top.items()}}
-
-
-def fill(document: Document) -> Document:
-    """`document` with every `{name}` in its texts replaced by the variable of that name. Raises SceneError."""
-    names = document.data.get("vars") or {}
-    if not isinstance(names, dict):
-        return document  # the schema says what is wrong with it
-    problems: list[Problem] = []
-
-    def text(value: Any, path: Path) -> Any:
-        if isinstance(value, dict):
-            return {key: text(item, (*path, key)) for key, item in value.items()}
-        if isinstance(value, list):
-            return [text(item, (*path, str(i))) for i, item in enumerate(value)]
-        return _VARIABLE.sub(lambda match: variable(match, path), value) if isinstance(value, str) else value
-
-    def variable(match: re.Match[str], path: Path) -> str:
-        if match[1] in names:
-            return str(names[match[1]])
-        hint = nearest(match[1], names) if names else "none are declared in 'vars:'"
-        problems.append(Problem(document.place(path), path, f"unknown variable {match[0]}; {hint}"))
-        return match[0]
-
-    data = {key: value if key == "vars" else text(value, (key,)) for key, value in document.data.items()}
-    if problems:
-        raise SceneError(problems)
-    return replace(document, data=data)

@@ -21,10 +21,14 @@ def _rows(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str
     for name, field in section.model_fields.items():
         inner, path = _section(field), f"{prefix}{name}"
         if inner is not None:
-            named = get_origin(field.annotation) is dict
-            yield from _rows(inner, f"{path}.NAME." if named else f"{path}.")
+            yield from _rows(inner, f"{path}.NAME." if _named(field) else f"{path}.")
         else:
-            yield path, _default(field), _meaning(field)
+            yield f"{path}.NAME" if _named(field) else path, _default(field), _meaning(field)
+
+
+def _named(field: FieldInfo) -> bool:
+    """Whether a field holds something for each of any number of names."""
+    return get_origin(field.annotation) is dict
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
@@ -32,7 +36,7 @@ def _section(field: FieldInfo) -> type[BaseModel] | None:
     default = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(default, BaseModel):
         return type(default)
-    inner = get_args(field.annotation)[-1] if get_origin(field.annotation) is dict else None
+    inner = get_args(field.annotation)[-1] if _named(field) else None
     return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
 
 
@@ -46,7 +50,9 @@ def _meaning(field: FieldInfo) -> str:
     choices: tuple[Any, ...] = get_args(field.annotation) if get_origin(field.annotation) is not None else ()
     if choices and all(isinstance(choice, str) for choice in choices):
         says += f": {', '.join(f'`{choice}`' for choice in choices)}"
-    marks = {id(mark) for mark in field.metadata}
+    # A dictionary's values carry their marks in the annotation.
+    inner = get_args(field.annotation)[-1] if _named(field) else None
+    marks = {id(mark) for mark in (*field.metadata, *getattr(inner, "__metadata__", ()))}
     if marks & {id(mark) for mark in Curve.__metadata__}:
         return f"*curve* · {says}"
     return f"*keyframes* · {says}" if marks & {id(mark) for mark in Texts.__metadata__} else says

@@ -8,6 +8,7 @@ import yaml
 
 from animator.scene.load import Strict
 from animator.scene.scene import Scene
+from animator.scene.variables import escape
 
 
 class _Dumper(yaml.SafeDumper):
@@ -34,4 +35,4 @@ def resolved(scene: Scene) -> str:
         data["model"]["loras"][name]["file"] = str(scene.file(path, lora.file))
     if scene.settings.start.image is not None:
         data["start"]["image"] = str(scene.file(("start", "image"), scene.settings.start.image))
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return yaml.dump(escape(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

@@ -1,7 +1,8 @@
-"""Scene: a schedule file, read and validated. `load` is the door into this room."""
+"""Scene: a schedule file, read and validated. `read` is the door into this room."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from animator.errors import Path, Problem, SceneError, nearest
+from animator.errors import Path, Problem, nearest
 from animator.scene.load import Document, parse
 from animator.scene.model import MAX_FRAMES, Settings
-from animator.scene.presets import extended, fill, override
+from animator.scene.presets import extended, is_file, override
 from animator.scene.size import Pixels, Ratio
+from animator.scene.variables import fill
 
 DEFAULT_SECONDS = 4.0
+MOST_PROBLEMS = 50  # reported of one kind; a file with more is no schedule file
 NATIVE = {"nano": 256}  # width in pixels of the square a model was trained on; every other SDXL model: 1024
 
 
@@ -58,34 +61,47 @@ class Scene:
             start = self.folder
         else:
             start = FilePath(place.file).resolve().parent if place.line else FilePath.cwd()
-        return start / FilePath(name).expanduser()
+        return start / os.path.expanduser(name)  # noqa: PTH111 (pathlib's raises for a user who is not here)
 
 
-def load(file: str | FilePath, settings: Sequence[str] = ()) -> Scene:
-    """Read a schedule file.
+def read(file: FilePath, settings: Sequence[str] = ()) -> tuple[Scene, list[Problem]]:
+    """The scene in a schedule file, with `--set` overrides, and every problem found.
 
-    `settings` are overrides as on the command line: `"motion.zoom=1.01"`, `"product=electric scooter"`.
-    Raises SceneError with every problem found.
+    What is wrong is left out of the scene, so that the rest can be looked through. Raises SceneError for a file
+    that is no schedule at all.
     """
-    file = FilePath(file)
     return _scene(fill(override(extended(file), settings)), file.resolve().parent)
 
 
-def loads(text: str, folder: str | FilePath = ".", settings: Sequence[str] = ()) -> Scene:
+def read_text(text: str, folder: FilePath, settings: Sequence[str] = ()) -> tuple[Scene, list[Problem]]:
     """The same from text; relative paths in it start from `folder`. It may not extend anything."""
-    return _scene(fill(override(parse(text, "<text>"), settings)), FilePath(folder).resolve())
+    return _scene(fill(override(parse(text, "<text>"), settings)), folder.resolve())
 
 
-def _scene(document: Document, folder: FilePath) -> Scene:
-    try:
-        settings = Settings.model_validate(document.data)
-    except ValidationError as error:
-        raise SceneError(_problems(document, error)) from error
-    scene = Scene(settings, document, folder)
-    problems = list(_contradictions(scene))
-    if problems:
-        raise SceneError(problems)
-    return scene
+def _scene(document: Document, folder: FilePath) -> tuple[Scene, list[Problem]]:
+    problems = list(document.problems)
+    data: dict[str, Any] = document.data
+    while True:
+        try:
+            scene = Scene(Settings.model_validate(data), document, folder)
+        except ValidationError as error:
+            items = error.errors(include_url=False)[:MOST_PROBLEMS]
+            problems += [_problem(document, item) for item in items]
+            for item in items:
+                data = _without(data, item["loc"])
+            continue
+        return scene, [*problems, *_contradictions(scene)]
+
+
+def _without(data: Any, loc: tuple[int | str, ...]) -> Any:
+    """`data` without the value at `loc`; where none stands there, without what should have held it."""
+    if not loc or not isinstance(data, dict) or str(loc[0]) not in data:
+        return data
+    key, rest = str(loc[0]), loc[1:]
+    inner = _without(data[key], rest) if rest else None
+    if inner is None or inner == data[key]:
+        return {name: value for name, value in data.items() if name != key}
+    return {**data, key: inner}
 
 
 def _contradictions(scene: Scene) -> Iterable[Problem]:
@@ -99,9 +115,10 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
         )
     elif scene.frames > MAX_FRAMES:
         yield scene.problem(("video", "duration"), f"{scene.frames:,} frames; allowed 1..{MAX_FRAMES:,}")
+    declared = scene.document.data.get("model", {}).get("loras", {}) if scene.settings.loras else {}
     for name in scene.settings.loras:
-        if name not in model.loras:
-            known = nearest(name, model.loras) if model.loras else "none are declared there"
+        if name not in declared:
+            known = nearest(name, declared) if declared else "none are declared there"
             yield scene.problem(("loras", name), f"no LoRA of that name in model.loras; {known}")
     for name, lora in model.loras.items():
         path = ("model", "loras", name, "file")
@@ -109,10 +126,10 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
             yield scene.problem(
                 path, f"{lora.file!r}: only .safetensors files are loaded; others can run code"
             )
-        elif not scene.file(path, lora.file).is_file():
+        elif not is_file(scene.file(path, lora.file)):
             yield scene.problem(path, f"no such file: {scene.file(path, lora.file)}")
     image, place = scene.settings.start.image, ("start", "image")
-    if image is not None and not scene.file(place, image).is_file():
+    if image is not None and not is_file(scene.file(place, image)):
         yield scene.problem(place, f"no such file: {scene.file(place, image)}")
     seed = scene.settings.painting.seed
     if (seed.behavior == "schedule") != (seed.at is not None):
@@ -125,11 +142,10 @@ def _seconds(duration: str | float) -> float:
     return float(match[1]) if match else 0.0
 
 
-def _problems(document: Document, error: ValidationError) -> Iterable[Problem]:
-    for item in error.errors(include_url=False):
-        path = tuple(str(part) for part in item["loc"])
-        where = document.name if item["type"] == "extra_forbidden" else document.place
-        yield Problem(where(path), path, _explain(item, item["loc"]))
+def _problem(document: Document, item: Any) -> Problem:
+    path = tuple(str(part) for part in item["loc"])
+    where = document.name if item["type"] == "extra_forbidden" else document.place
+    return Problem(where(path), path, _explain(item, item["loc"]))
 
 
 def _explain(item: Any, loc: tuple[int | str, ...]) -> str:

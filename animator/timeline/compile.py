@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator import samplers
-from animator.errors import CurveError, Path, Problem, SceneError
+from animator.errors import CurveError, Path, Problem, SceneError, quoted
 from animator.frame import Frame, Grade, Motion, Painting
 from animator.scene.scene import Scene
 from animator.timeline import curve
@@ -55,6 +55,7 @@ class _Compiler:
         weights = tweens(diffuse, strength == 0)
         seed = self.seeds(diffuse)
         words = self.prompts()
+        self.attempt(("painting", "steps"), lambda: _can_run(painting), None)
         self.attempt(("motion", "zoom"), lambda: _stays_visible([row.zoom for row in motion], diffuse), None)
         if self.problems:
             raise SceneError(self.problems)
@@ -144,11 +145,14 @@ class _Compiler:
         }
 
     def length(self, written: int | str) -> int:
-        """A stretch of time in frames."""
+        """A stretch of time in frames: `12`, `0.5s`, `2b`."""
         try:
-            return self.clock.frame(str(written))
+            frames = self.clock.frame(str(written))
         except CurveError as error:
             raise CurveError(str(error)) from error  # it is no key
+        if frames < 0:
+            raise CurveError(f"{quoted(written)} is no length of time; write frames (12) or seconds (0.5s)")
+        return frames
 
     def prompts(self) -> Any:
         written = self.scene.settings.prompts
@@ -156,7 +160,15 @@ class _Compiler:
         at = self.attempt(("prompts", "at"), lambda: texts(written.at, self.clock), nothing)
         negative = self.attempt(("prompts", "negative"), lambda: texts(written.negative, self.clock), nothing)
         travel = self.attempt(("prompts", "travel"), lambda: self.length(written.travel), 0)
-        return prompts(at, negative, written.common, max(0, travel), self.clock.frames)
+        return prompts(at, negative, written.common, travel, self.clock.frames)
+
+
+def _can_run(painting: list[Painting]) -> None:
+    """Refuse more steps than a sampler has. Raises CurveError."""
+    for i, row in enumerate(painting):
+        most = samplers.find(row.sampler).most
+        if row.steps > most:
+            raise CurveError(f"{row.steps} at frame {i}; {row.sampler} runs at most {most}")
 
 
 def _stays_visible(zoom: list[float], diffuse: NDArray[np.bool_]) -> None:

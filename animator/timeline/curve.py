@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from animator.timeline.keystring import number, split_keys
 from animator.timeline.smooth import hermite, slopes
 
 Floats = NDArray[np.float64]
+
+MAX_KEYS = 10_000  # a formula per key takes a third of a millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ def sample(curve: Any, frames: int, fps: float = 24.0, seed: int = 0) -> Floats:
     `curve` is whatever a schedule file allows: a number, an expression, a Deforum key string or keyframes.
     `seed` is what expressions call `s`. Raises CurveError, also where a value is NaN or infinite.
     """
+    if frames < 1 or not fps > 0:
+        raise CurveError(f"frames={frames}, fps={fps}: a film has at least one frame, and time goes forward")
     clock = Clock(frames, fps, seed)
     return column(curve, clock, clock.signals())
 
@@ -57,6 +61,19 @@ def column(curve: Any, clock: Clock, signals: Signals) -> Floats:
 
 def keys(curve: Any, clock: Clock) -> list[Key]:
     """The keyframes of `curve` in order of time. Raises CurveError."""
+    found = _keys(curve, clock)
+    if len(found) > MAX_KEYS:
+        raise CurveError(f"{len(found):,} keys; at most {MAX_KEYS:,}")
+    for before, key in pairwise(found):
+        if isinstance(before.value, str) and key.ease != "linear":
+            message = (
+                f"the formula {quoted(before.value)} holds until here: there is no way for an ease to shape"
+            )
+            raise CurveError(message, key.name)
+    return found
+
+
+def _keys(curve: Any, clock: Clock) -> list[Key]:
     if isinstance(curve, dict):
         return _keyframes(curve, clock)
     if isinstance(curve, str) and number(curve) is None:
@@ -69,11 +86,11 @@ def keys(curve: Any, clock: Clock) -> list[Key]:
 
 def _keyframes(curve: dict[Any, Any], clock: Clock) -> list[Key]:
     found: dict[int, Key] = {}
+    if not curve:
+        raise CurveError("no keyframes; write at least one, e.g. {0: 1.0}")
     for name, item in curve.items():
-        value, ease = (
-            (item["value"], item.get("ease", "linear")) if isinstance(item, dict) else (item, "linear")
-        )
         try:
+            value, ease = _eased(item)
             key = Key(clock.frame(str(name)), _value(value), ease, str(name))
             if ease != easing.SMOOTH:
                 easing.find(ease)
@@ -83,6 +100,15 @@ def _keyframes(curve: dict[Any, Any], clock: Clock) -> list[Key]:
             raise CurveError(f"{name} and {found[key.frame].name} are both frame {key.frame}", str(name))
         found[key.frame] = key
     return [found[frame] for frame in sorted(found)]
+
+
+def _eased(item: Any) -> tuple[Any, str]:
+    """Value and ease of a keyframe: `1.1`, or `{value: 1.1, ease: out-cubic}`."""
+    if not isinstance(item, dict):
+        return item, "linear"
+    if "value" not in item or item.keys() - {"value", "ease"}:
+        raise CurveError("write it as {value: 1.1, ease: out-cubic}")
+    return item["value"], item.get("ease", "linear")
 
 
 def _deforum(parts: Sequence[tuple[str, str]], clock: Clock) -> list[Key]:
@@ -117,6 +143,8 @@ def _deforum_frame(name: str, clock: Clock) -> int:
 
 
 def _value(value: Any) -> float | str:
+    if isinstance(value, bool):
+        raise CurveError(f"{value!r} is not a number or an expression")
     if isinstance(value, str):
         plain = number(value)
         return value.strip() if plain is None else plain

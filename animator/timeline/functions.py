@@ -95,6 +95,17 @@ def _height(whole: Floats, seed: Floats) -> Floats:
     return np.asarray((bits >> np.uint64(11)).astype(np.float64) / 2**52 - 1.0)
 
 
+def floor_divide(a: NDArray[np.generic], b: NDArray[np.generic]) -> Floats:
+    """Python's a // b."""
+    return np.floor(np.asarray(a, np.float64) / np.asarray(b, np.float64))
+
+
+def remainder(a: NDArray[np.generic], b: NDArray[np.generic]) -> Floats:
+    """Deforum's a % b: of whole numbers Python's, with the sign of b; of others C's, with the sign of a."""
+    whole = a.dtype.kind in "iu" and b.dtype.kind in "iu"
+    return np.asarray((np.mod if whole else np.fmod)(np.asarray(a, np.float64), np.asarray(b, np.float64)))
+
+
 def _eased(name: str) -> Callable[[Floats], Floats]:
     """An easing as a function of 0..1; outside it stays at its ends."""
     return lambda x: easing.EASINGS[name](np.clip(np.asarray(x, np.float64), 0.0, 1.0))

@@ -11,11 +11,15 @@ from animator.errors import CurveError
 from animator.frame import Prompt
 from animator.timeline.clock import Clock
 
+MAX_KEYS = 10_000
+
 
 def texts(written: Any, clock: Clock) -> dict[int, str]:
     """Keyframes of text by frame, in order of time; the first one counts from frame 0. Raises CurveError."""
     if isinstance(written, str):
         return {0: written}
+    if len(written) > MAX_KEYS:
+        raise CurveError(f"{len(written):,} keys; at most {MAX_KEYS:,}")
     found: dict[int, str] = {}
     names: dict[int, str] = {}
     for key, text in written.items():

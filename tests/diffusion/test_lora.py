@@ -82,3 +82,37 @@ def test_a_file_that_is_no_safetensors_is_one_line(checkpoint, tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"rubbish")
     with pytest.raises(ModelError, match="LoRA 'x'"):
         Sdxl(Checkpoint(str(checkpoint)), 64, 64, {"x": tmp_path / "x.safetensors"})
+
+
+@pytest.fixture(scope="module")
+def on_text(checkpoint, tmp_path_factory):
+    """A LoRA on the first text encoder alone."""
+    from diffusers import StableDiffusionXLPipeline
+
+    encoder = StableDiffusionXLPipeline.from_pretrained(checkpoint, local_files_only=True).text_encoder
+    random, weights = torch.Generator().manual_seed(2), {}
+    for name, module in encoder.named_modules():
+        if name.endswith(("q_proj", "v_proj")):
+            key = f"text_encoder.text_model.{name.removeprefix('text_model.')}"
+            weights[f"{key}.lora_A.weight"] = torch.randn(4, module.in_features, generator=random)
+            weights[f"{key}.lora_B.weight"] = torch.randn(module.out_features, 4, generator=random)
+    file = tmp_path_factory.mktemp("text") / "text.safetensors"
+    save_file(weights, file)
+    return Sdxl(Checkpoint(str(checkpoint)), 64, 64, {"words": file})
+
+
+def test_a_lora_on_the_text_encoders_follows_its_scale_though_embeddings_are_remembered(
+    on_text, painters, frame
+):
+    scales = [0.0, 0.5, 1.0, 0.0]
+    pictures = [on_text(frame(loras={"words": scale}), None) for scale in scales]
+    assert (pictures[0] == painters["none"](frame(), None)).all()
+    assert (pictures[0] == pictures[3]).all()
+    assert distance(pictures[0], pictures[1]) > 0
+    assert distance(pictures[1], pictures[2]) > 0
+
+
+@pytest.mark.parametrize("name", ["type", "keys", "my.lora", "ein Wort"])
+def test_a_lora_may_have_any_name(checkpoint, lora, frame, name):
+    paint = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {name: lora})
+    assert (paint(frame(loras={name: 0.0}), None) != paint(frame(loras={name: 1.0}), None)).any()

@@ -91,3 +91,20 @@ def test_other_samplers_start_at_the_level_that_is_told(name):
     assert abs(told - 0.33) < 0.04
     index = round(samplers.nearest_grid(painting) * (1 - told))
     assert first_level(name, painting)[0] == float(scheduler.timesteps[index])
+
+
+def test_a_sampler_of_latents_clips_nothing():
+    for name in ("DDIM", "DDPM"):
+        assert not Schedulers({**CONFIG, "clip_sample": True}).find(name).config.clip_sample
+
+
+def test_levels_are_whole_where_the_scheduler_looks_them_up_in_a_table():
+    for name in ("DPM++ 2M", "DPM++ 2M Karras", "DDPM", "LCM"):
+        _, arguments = Schedulers(CONFIG).over(Painting(0.37, steps=7, sampler=name))
+        assert all(float(level).is_integer() for level in arguments["timesteps"])
+        assert len(set(arguments["timesteps"])) == len(arguments["timesteps"])
+
+
+def test_a_strength_that_fades_out_never_asks_for_more_steps_than_there_are():
+    for strength in (1e-6, 0.0004, 0.001):
+        assert first_level("DDIM", Painting(strength, steps=8, sampler="DDIM"))[1] == 1

@@ -119,3 +119,34 @@ def test_a_film_stays_alive_in_the_loop(film):
     states: list[State] = [state for _, state in animator.animate(scene)]
     assert all(state.shown.std() > 10 for state in states)
     assert distance(states[0].shown, states[5].shown) > 1
+
+
+def test_no_negative_prompt_is_zeros_where_the_checkpoint_was_trained_so(sdxl):
+    empty, full = (sdxl.texts.arguments(Prompt("a", no, "a"), guided=True) for no in ("", "blurry"))
+    assert sdxl.txt2img.config.force_zeros_for_empty_prompt
+    assert not empty["negative_prompt_embeds"].any()
+    assert not empty["negative_pooled_prompt_embeds"].any()
+    assert full["negative_prompt_embeds"].any()
+
+
+def test_words_that_sdxl_does_not_read_are_told_once(checkpoint, frame, caplog):
+    sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
+    words = "a" * 70 + " bcdefghij"
+    for _ in range(2):
+        sdxl(frame(prompt=Prompt(words, "", words), steps=1), None)
+    assert [record.getMessage() for record in caplog.records] == [
+        "a prompt of 79 tokens: SDXL reads 75; not painted: 'ghij'"
+    ]
+
+
+def test_a_picture_too_large_for_the_memory_is_one_line(checkpoint, frame):
+    sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
+
+    def full(*_):
+        raise RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+        )
+
+    sdxl.txt2img.unet.register_forward_pre_hook(full)
+    with pytest.raises(ModelError, match="frame 0: no memory left to paint 64x64; try a smaller video.size"):
+        sdxl(frame(), None)

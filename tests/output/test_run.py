@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -64,6 +65,26 @@ def test_a_journal_line_cut_short_by_a_crash_does_not_count_and_spoils_nothing(r
     assert list(again.saved) == [0]
     again.save(Frame(1, 1), textured, {})
     assert sorted(Run.open(run.folder).saved) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "line", ["5", '{"hello": 1}', '{"frame": "x", "sha256": "y"}', "[1]", "null", "\xff"]
+)
+def test_a_foreign_line_in_the_journal_counts_for_nothing(run, textured, line):
+    run.save(Frame(0, 1), textured, {})
+    with (run.folder / "journal.jsonl").open("a", encoding="latin-1") as journal:
+        journal.write(line + "\n")
+    run.save(Frame(1, 1), textured, {})
+    assert sorted(Run.open(run.folder).saved) == [0, 1]
+
+
+def test_a_run_whose_frames_are_gone_is_painted_anew(run, textured):
+    run.save(Frame(0, 1), textured, {})
+    shutil.rmtree(run.folder / "frames")
+    again = Run.open(run.folder)
+    assert again.saved == {}
+    again.save(Frame(0, 1), textured, {})
+    assert list(Run.open(run.folder).saved) == [0]
 
 
 def test_a_folder_with_frames_is_not_begun_anew(run, textured):

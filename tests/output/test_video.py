@@ -37,9 +37,9 @@ def test_the_command_is_data(tmp_path):
         "ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y",
         "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "98x66", "-r", "24000/1001", "-i", "pipe:0",
         "-i", str(tmp_path / "meta"), "-map_metadata", "1", "-map", "0:v",
-        "-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv420p",
+        "-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv420p"
+        ",setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv",
         "-c:v", "libx264", "-preset", "medium", "-crf", "20",
-        "-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv",
         "-movflags", "+faststart", "-f", "mp4", str(tmp_path / "out"),
     ]  # fmt: skip
 
@@ -70,7 +70,7 @@ def test_a_video_has_every_frame_its_rate_and_its_colours(tmp_path, fps, said):
         assert np.abs(picture[8:-8, 8:-8].astype(int) - color).max() <= 3
     words = probe(tmp_path / "film.mp4")
     assert "h264" in words
-    assert "yuv420p(tv, bt709" in words
+    assert "yuv420p(tv, bt709, progressive)" in words  # matrix, primaries and transfer are all bt709
     assert said in words
 
 

@@ -138,3 +138,11 @@ def test_stages_that_are_on_change_the_picture(textured):
     frame = Frame(0, 5, grade=Grade(noise=0.1, contrast=1.2, sharpen=0.5))
     for stage in (AddNoise(), AddNoise(clouds=True), contrast, sharpened):
         assert (stage(textured, frame, State()) != textured).any()
+
+
+def test_colours_follow_the_reference_they_are_given(textured):
+    match, frame = MatchColor("rgb"), film(1)[0]
+    grey = np.full_like(textured, 128)
+    for level in (60, 180, 60):
+        reference = np.clip(textured * 0.2 + level, 0, 255).astype(np.uint8)
+        assert match(grey, frame, State(reference=reference)).mean() == pytest.approx(reference.mean(), abs=1)

@@ -1,9 +1,11 @@
 """Extending, overriding, filling variables: pure merges of documents."""
 
 import pytest
+from PIL import Image as Pictures
 
 from animator import SceneError, load
-from animator.scene.presets import extended, fill, override
+from animator.scene.presets import extended, override
+from animator.scene.variables import MAX_VARIABLE, fill
 
 
 @pytest.fixture
@@ -18,6 +20,8 @@ def files(tmp_path):
     (tmp_path / "top.yaml").write_text(
         "extends: base\nmotion: {zoom: 1.5}\nvideo: {frames: 4}\nmodel: {loras: {two: {file: 2.safetensors}}}\n"
     )
+    for name in ("1.safetensors", "2.safetensors"):
+        (tmp_path / name).touch()
     return tmp_path
 
 
@@ -73,7 +77,7 @@ def test_variables_are_filled_in_every_text(files):
 def test_an_unknown_variable_is_refused_with_the_nearest(files):
     (files / "top.yaml").write_text("extends: base\nprompts: {common: 'by {produkt}'}\n")
     with pytest.raises(
-        SceneError, match=r"top.yaml:2:19: prompts.common: unknown variable \{produkt\}; did you mean"
+        SceneError, match=r"top.yaml:2:19: prompts.common: unknown variable '\{produkt\}'; did you mean"
     ):
         load(files / "top.yaml")
 
@@ -82,7 +86,7 @@ def test_a_file_named_in_a_preset_lies_beside_the_preset(files, tmp_path, monkey
     (tmp_path / "deep").mkdir()
     (tmp_path / "elsewhere").mkdir()
     for place in ("a.png", "deep/b.png", "elsewhere/c.png"):
-        (tmp_path / place).touch()
+        Pictures.new("RGB", (4, 4)).save(tmp_path / place)
     (tmp_path / "base.yaml").write_text("start: {image: a.png}\n")
     (tmp_path / "deep" / "top.yaml").write_text("extends: ../base.yaml\n")
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -95,3 +99,40 @@ def test_a_file_named_in_a_preset_lies_beside_the_preset(files, tmp_path, monkey
     assert start("start.image=c.png") == tmp_path / "elsewhere" / "c.png"
     (tmp_path / "deep" / "top.yaml").write_text("extends: ../base.yaml\nstart: {image: b.png}\n")
     assert start() == tmp_path / "deep" / "b.png"
+
+
+def test_a_problem_in_what_replaces_a_presets_value_names_the_file_that_replaces_it(files):
+    (files / "top.yaml").write_text('extends: base\nmotion:\n  zoom: "0:(1), 3:(foo)"\n')
+    with pytest.raises(SceneError, match=r"top.yaml:3:9: motion.zoom.3: unknown name 'foo'"):
+        load(files / "top.yaml")
+    with pytest.raises(
+        SceneError, match=r"--set motion.zoom=\{0: 1, 4: foo\}: motion.zoom.4: unknown name 'foo'"
+    ):
+        load(files / "base.yaml", ["motion.zoom={0: 1, 4: foo}"])
+
+
+def test_a_section_is_never_taken_for_a_variable_of_that_name(files):
+    (files / "top.yaml").write_text("vars: {motion: slow}\n")
+    assert load(files / "top.yaml", ["motion.zoom=1.01"]).settings.motion.zoom == 1.01
+
+
+@pytest.mark.parametrize("section", ["vars:", "vars: 5", "vars: [a]"])
+def test_vars_that_are_no_names_are_told_beside_a_set_option(files, section):
+    (files / "top.yaml").write_text(f"{section}\n")
+    with pytest.raises(SceneError, match="vars: .* is not a group of settings"):
+        load(files / "top.yaml", ["motion.zoom=1.01"])
+
+
+@pytest.mark.parametrize("text", ["mug #5", "a {b} mug", "50% off: now", "two\nlines"])
+def test_a_set_option_is_text_as_it_is(files, text):
+    assert override(extended(files / "base.yaml"), [f"product={text}"]).data["vars"]["product"] == text
+
+
+def test_doubled_braces_stand_for_braces(files):
+    (files / "top.yaml").write_text("extends: base\nprompts: {at: '{{product}} {product} {a|b}'}\n")
+    assert load(files / "top.yaml").settings.prompts.at == "{product} mug {a|b}"
+
+
+def test_a_variable_is_short(files):
+    with pytest.raises(SceneError, match="vars.product: 1,001 characters; at most 1,000"):
+        load(files / "base.yaml", ["product=" + "x" * (MAX_VARIABLE + 1)])

@@ -1,6 +1,7 @@
 """Validation: every problem at once, each with place, setting, what is wrong and what is allowed."""
 
 import pytest
+from PIL import Image as Pictures
 
 from animator import SceneError, loads
 from animator.scene.resolved import resolved
@@ -10,6 +11,27 @@ def problems(text):
     with pytest.raises(SceneError) as caught:
         loads(text)
     return str(caught.value).splitlines()
+
+
+def test_problems_of_every_kind_are_reported_at_once(tmp_path):
+    (tmp_path / "no.png").write_text("no picture")
+    text = (
+        "vars: {p: mug}\nmotion: {zom: 1, angle: sine(t), angle: 2}\npainting: {strength: 2, seed: {start: x}}\n"
+        "prompts: {at: '{q}'}\nloras: {a: 1}\nstart: {image: no.png}\n"
+    )
+    with pytest.raises(SceneError) as caught:
+        loads(text, tmp_path)
+    found = [".".join(problem.path) for problem in caught.value.problems]
+    expected = [
+        "motion.zom", "motion.angle", "motion.angle", "painting.strength", "painting.seed.start", "prompts.at", "loras.a",
+        "start.image",
+    ]  # fmt: skip
+    assert found == expected
+
+
+def test_a_heap_of_problems_is_cut_short():
+    text = "\n".join(f"nonsense{i}: 1" for i in range(5_000))
+    assert len(problems(text)) <= 51
 
 
 def test_all_problems_of_a_file_are_reported_in_its_order():
@@ -56,8 +78,29 @@ def test_all_problems_of_a_file_are_reported_in_its_order():
         ),
         ("motion: {zoom: }", "<text>:1:15: motion.zoom: None is not a number"),
         ("motion: {zoom: {}}", "<text>:1:16: motion.zoom: no keyframes; write at least one"),
-        ("motion: {zoom: {0: [1]}}", "<text>:1:16: motion.zoom: key 0: [1]"),
-        ("motion: {zoom: {0: {val: 1}}}", "<text>:1:16: motion.zoom: key 0: write it as {value: 1.1, ease:"),
+        ("motion: {zoom: {0: [1]}}", "<text>:1:20: motion.zoom.0: '[1]' is not a number"),
+        ("motion: {zoom: {0: true}}", "<text>:1:20: motion.zoom.0: True is not a number"),
+        ("motion: {zoom: {0: {val: 1}}}", "<text>:1:20: motion.zoom.0: write it as {value: 1.1, ease:"),
+        ("motion: {zoom: ''}", "<text>:1:16: motion.zoom: an empty text is no value"),
+        ("video: {frames: true}", "<text>:1:17: video.frames: True is not a number"),
+        ("video: {frames: '1_0'}", "<text>:1:17: video.frames: '1_0' is not a number"),
+        (
+            "video: {fps: 0.001}",
+            "<text>:1:14: video.fps: 0.001: input should be greater than or equal to 0.1",
+        ),
+        ("cadence: true", "<text>:1:10: cadence: True is not a number"),
+        ("prompts: {travel: -5}", "<text>:1:19: prompts.travel: '-5' is no length of time"),
+        ("motion: {center_x: 512}", "<text>:1:20: motion.center_x: 512 at frame 0; allowed -10..10"),
+        (
+            "painting: {sampler: LCM, steps: 60}",
+            "<text>:1:33: painting.steps: 60 at frame 0; LCM runs at most 50",
+        ),
+        (
+            "prompts: {at: " + "x" * 4001 + "}",
+            "<text>:1:15: prompts.at: a prompt of 4,001 characters; at most 4,000",
+        ),
+        ("start: {image: ~nosuch/x.png}", "<text>:1:16: start.image: no such file: "),
+        ("start: {image: " + "x" * 5000 + "}", "<text>:1:16: start.image: no such file: "),
         ("prompts: {at: {0: 3}}", "<text>:1:15: prompts.at: {'0': 3} is not a text or keyframes of texts"),
         (
             "loras: {a: 1}",
@@ -105,11 +148,11 @@ def test_the_size_is_pixels_or_the_nearest_trained_size_of_the_model(video, base
 
 
 def test_a_resolved_scene_is_the_same_scene(tmp_path):
-    (tmp_path / "start.png").write_bytes(b"")
+    Pictures.new("RGB", (4, 4)).save(tmp_path / "start.png")
     text = (
         "vars: {x: 1e3}\nvideo: {size: 16:9, duration: 2s, fps: 23.976}\nstart: {image: start.png}\n"
-        "prompts: {at: {0: '1e3', 50%: 'no', end: 'null: {x}'}, travel: 0.5s}\n"
-        "motion: {zoom: '0:(1.0), 30:(1.04)', angle: {0: 't', 1s: {value: 4, ease: out-cubic}}}\n"
+        "prompts: {at: {0: '1e3', 50%: 'no', end: 'null: {x} {{x}} {a|b}'}, travel: 0.5s}\n"
+        "motion: {zoom: '0:(1.0), 30:(1.04)', angle: {0: 2, 1s: {value: 4, ease: out-cubic}, 30: 't'}}\n"
         "painting: {seed: 7, strength: '0.4'}\n"
     )
     scene = loads(text, tmp_path)

@@ -24,14 +24,14 @@ def test_a_scene_becomes_frames():
 
 
 def test_every_problem_of_every_curve_is_reported_with_its_place():
-    scene = loads(
+    text = (
         "video: {frames: 5}\n"
         "motion:\n  zoom: 1 - t/4\n  angle: {0: 0, 3: sine(t)}\n"
         "painting: {strength: 0.5 + t/4, sampler: Eulr, steps: 0}\n"
         "prompts: {at: {0: a, 90: b}, travel: soon}\ngrade: {noise: 1/t}\n"
     )
     with pytest.raises(SceneError) as caught:
-        timeline(scene)
+        loads(text)
     assert str(caught.value).splitlines() == [
         "<text>:3:9: motion.zoom: 0 at frame 4; allowed 0.1..10",
         "<text>:4:20: motion.angle.3: unknown function 'sine'; did you mean 'sin'? (in 'sine(t)')",

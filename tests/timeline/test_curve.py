@@ -76,6 +76,10 @@ def test_in_out_is_slow_at_both_ends():
             "5",
         ),
         ({0: 0, 5: "sine(t)"}, "unknown function 'sine'", "5"),
+        ({}, "no keyframes; write at least one", None),
+        ({0: {"ease": "step"}}, "write it as", "0"),
+        ({0: "t", 5: {"value": 1, "ease": "out-sine"}}, "the formula 't' holds until here", "5"),
+        (dict.fromkeys(range(10001), 1), "10,001 keys; at most 10,000", None),
         ("50:(1)", "no key lies within the film's 30 frames", None),
         ([1], "is not a number", None),
     ],
@@ -84,6 +88,17 @@ def test_a_problem_names_its_key(curve, words, key):
     with pytest.raises(CurveError, match=words) as caught:
         sample(curve, frames=30)
     assert caught.value.key == key
+
+
+@pytest.mark.parametrize(("frames", "fps"), [(0, 24), (-1, 24), (5, 0), (5, -1)])
+def test_a_film_without_frames_or_time_is_refused(frames, fps):
+    with pytest.raises(CurveError, match="at least one frame"):
+        sample(1.0, frames=frames, fps=fps)
+
+
+def test_half_the_film_is_half_of_its_last_frame():
+    assert sample({0: 0, "50%": 1}, frames=12).tolist().index(1) == 6  # of 0..11
+    assert sample({0: 0, "50%": 1}, frames=11).tolist().index(1) == 5  # of 0..10
 
 
 def test_ten_thousand_keys_stay_quick():

@@ -1,0 +1,61 @@
+"""Fill `{name}` in the texts of a document; `{{` and `}}` stand for braces."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from animator.errors import Path, Problem, nearest, quoted
+from animator.scene.load import Document
+
+MAX_VARIABLE = 1_000  # characters: a few hundred in a prompt are all that SDXL reads
+_BRACES = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def fill(document: Document) -> Document:
+    """`document` with every `{name}` in its texts replaced by the variable of that name."""
+    names = document.data.get("vars")
+    filler = _Filler(document, names if isinstance(names, dict) else {})
+    data = {
+        key: value if key == "vars" else filler.value(value, (key,)) for key, value in document.data.items()
+    }
+    return replace(document, data=data, problems=(*document.problems, *filler.problems))
+
+
+def escape(value: Any) -> Any:
+    """Texts in which `fill` finds no variable, and puts back every brace."""
+    if isinstance(value, dict):
+        return {key: escape(item) for key, item in value.items()}
+    return value.replace("{", "{{").replace("}", "}}") if isinstance(value, str) else value
+
+
+class _Filler:
+    def __init__(self, document: Document, names: dict[str, Any]) -> None:
+        self.document, self.problems = document, list[Problem]()
+        self.names = {name: str(value) for name, value in names.items()}
+        for name, text in self.names.items():
+            if len(text) > MAX_VARIABLE:
+                self.note(("vars", name), f"{len(text):,} characters; at most {MAX_VARIABLE:,}")
+                self.names[name] = ""
+
+    def note(self, path: Path, message: str) -> None:
+        self.problems.append(Problem(self.document.place(path), path, message))
+
+    def value(self, value: Any, path: Path) -> Any:
+        if isinstance(value, dict):
+            return {key: self.value(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.value(item, (*path, str(i))) for i, item in enumerate(value)]
+        if not isinstance(value, str):
+            return value
+        return _BRACES.sub(lambda match: self.brace(match, path), value)
+
+    def brace(self, match: re.Match[str], path: Path) -> str:
+        name = match[1]
+        if name is None:
+            return match[0][0]
+        if name not in self.names:
+            hint = nearest(name, self.names) if self.names else "none are declared in 'vars:'"
+            self.note(path, f"unknown variable {quoted(match[0])}; {hint}")
+        return self.names.get(name, match[0])

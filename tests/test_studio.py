@@ -1,0 +1,81 @@
+"""The composition root: which parts a scene gets, and in which order things are found out."""
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from animator import ProgramError, RunError, SceneError, load, loads, studio
+from animator.diffusion.flat import Flat
+from animator.render.stages import AddNoise, MatchColor
+
+
+def names(stages):
+    return [getattr(stage, "__name__", type(stage).__name__) for stage in stages]
+
+
+def test_colour_is_matched_before_noise_which_it_would_tint_and_after_painting():
+    before, after = studio._stages(loads("grade: {color: lab}"))
+    assert names(before) == ["MatchColor", "contrast", "sharpened", "AddNoise"]
+    assert names(after) == ["MatchColor"]
+    assert isinstance(before[0], MatchColor)
+    assert names(studio._stages(loads("{}"))[0]) == ["contrast", "sharpened", "AddNoise"]
+
+
+@pytest.mark.parametrize(("kind", "clouds"), [("white", False), ("perlin", True)])
+def test_noise_is_of_the_kind_asked_for(kind, clouds):
+    (noise,) = [
+        s for s in studio._stages(loads(f"grade: {{noise_type: {kind}}}"))[0] if isinstance(s, AddNoise)
+    ]
+    assert noise.clouds is clouds
+
+
+def test_a_broken_ffmpeg_is_found_before_the_model_is_loaded(tmp_path, monkeypatch):
+    (tmp_path / "film.yaml").write_text("video: {frames: 2, size: 64x64}")
+    scene = load(tmp_path / "film.yaml")
+    run = studio.start_run(scene, tmp_path / "film.yaml", tmp_path / "run")
+    broken = tmp_path / "ffmpeg"
+    broken.write_text("#!/bin/sh\nexit 7\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(broken))
+
+    def loads_the_model(scene):
+        raise AssertionError("too early")
+
+    with pytest.raises(ProgramError, match="ffmpeg failed with status 7"):
+        list(studio.shoot(run, scene, loads_the_model))
+
+
+def test_a_picture_that_cannot_be_read_is_found_when_the_file_is_read(tmp_path):
+    (tmp_path / "a.png").write_text("no picture")
+    with pytest.raises(SceneError, match="start.image: cannot be read as a picture"):
+        loads("start: {image: a.png}", tmp_path)
+    Pictures.new("1", (20_000, 20_000)).save(tmp_path / "b.png")
+    with pytest.raises(SceneError, match="start.image: cannot be read as a picture: .*decompression bomb"):
+        loads("start: {image: b.png}", tmp_path)
+
+
+def test_frame_0_is_painted_from_the_start_picture_at_its_strength(tmp_path, textured, checkpoint):
+    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    text = f"video: {{frames: 2, size: 96x80}}\nstart: {{image: a.png}}\nmodel: {{base: {checkpoint}}}\npainting: {{steps: 4, strength: 0.0}}\n"
+    pictures = [state.shown for _, state in studio.animate(loads(text, tmp_path))]
+    assert (pictures[0] == textured).all()
+    weak, strong = (
+        next(studio.animate(loads(text, tmp_path, [f"painting.strength={s}"])))[1].shown for s in (0.2, 0.9)
+    )
+    assert 0 < np.abs(weak.astype(int) - textured).mean() < np.abs(strong.astype(int) - textured).mean()
+
+
+def test_a_painter_of_ones_own_is_used(textured):
+    frames = [
+        frame for frame, _ in studio.animate(loads("video: {frames: 3, size: 96x80}"), paint=Flat(textured))
+    ]
+    assert len(frames) == 3
+
+
+def test_a_preview_goes_only_where_it_can(tmp_path):
+    scene = loads("video: {frames: 2, size: 64x64}")
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="is a folder; name a file"):
+        list(studio.record_preview(scene, tmp_path))
+    with pytest.raises(RunError, match="cannot be made"):
+        list(studio.record_preview(scene, tmp_path / "file" / "deeper" / "x.mp4"))
