@@ -14,7 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Leaves first. A room may import those in front of it, and itself.
 ROOMS = [
-    *("errors", "frame", "samplers", "nano"),
+    *("errors", "frame", "affine", "samplers", "nano"),
     *("scene", "timeline", "pixels", "diffusion"),
     *("render", "output", "studio"),
     *("progress", "cli", "nano.*", "__init__"),

@@ -57,13 +57,13 @@ class Section(BaseModel):
         return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
 
 
-def _curves(name: str, settings: type, base: type[Section] = Section) -> Any:
-    """A section with one optional curve for every field of the frame dataclass `settings`."""
+def _curves(name: str, settings: type, base: type[Section], **more: Any) -> Any:
+    """A section with one optional curve for every field of the frame dataclass `settings`, and what `base` has."""
     curves: Any = {
         item.name: (Curve, Field(item.default, description=item.metadata["says"] + _range(item.metadata)))
         for item in fields(settings)
     }
-    return create_model(name, __base__=base, **curves)
+    return create_model(name, __base__=base, **more, **curves)
 
 
 def _range(metadata: Mapping[str, float]) -> str:
@@ -148,10 +148,11 @@ class _Seeded(Section):
     seed: Annotated[Seed, BeforeValidator(_seed)] = Seed()
 
 
-class _Bordered(Section):
+class _Moving(Section):
     border: Literal["replicate", "reflect", "wrap"] = Field(
         "replicate", description="what fills the bared edge"
     )
+    per: Literal["frame", "second"] = Field("frame", description="what rates of motion are counted by")
 
 
 class _Colored(Section):
@@ -166,7 +167,9 @@ class Output(Section):
     crf: Whole = Field(17, ge=0, le=51, description="quality of the video; smaller is better and larger")
 
 
-MotionCurves: Any = _curves("MotionCurves", Motion, _Bordered)
+# Not written in the class, since `as` is a word of Python's.
+_AS = Field("rate", description="rates, or positions: where the first picture has come to")
+MotionCurves: Any = _curves("MotionCurves", Motion, _Moving, **{"as": (Literal["rate", "position"], _AS)})
 PaintingCurves: Any = _curves("PaintingCurves", Painting, _Seeded)
 GradeCurves: Any = _curves("GradeCurves", Grade, _Colored)
 

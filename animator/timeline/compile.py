@@ -18,6 +18,7 @@ from animator.timeline import curve
 from animator.timeline.cadence import painted, tweens
 from animator.timeline.clock import RESERVED, Clock, Signals
 from animator.timeline.functions import FUNCTIONS
+from animator.timeline.motion import per_frame, steps
 from animator.timeline.prompt import held, prompts, texts
 from animator.timeline.seeds import MAX_SEED, seeds
 
@@ -45,7 +46,7 @@ class _Compiler:
 
     def frames(self) -> list[Frame]:
         settings, count = self.scene.settings, self.clock.frames
-        motion = self.section(Motion, settings.motion, "motion")
+        motion = self.motion()
         painting = self.section(Painting, settings.painting, "painting")
         grade = self.section(Grade, settings.grade, "grade")
         scales = {**dict.fromkeys(settings.model.loras, 1.0), **settings.loras}
@@ -73,6 +74,28 @@ class _Compiler:
             )
             for i in range(count)
         ]
+
+    def motion(self) -> list[Motion]:
+        """How the picture moves into each frame, however it was written."""
+        written = self.scene.settings.motion
+        motions = self.section(Motion, written, "motion")
+        position, second = getattr(written, "as") == "position", written.per == "second"
+        if position and second:
+            message = "positions have no rate; leave 'per: second' or 'as: position' out"
+            self.problems.append(self.scene.problem(("motion", "per"), message))
+        if position and not self.problems:
+            return self.attempt(("motion",), lambda: self.steps(motions), motions)
+        return per_frame(motions, self.clock.fps) if second else motions
+
+    def steps(self, positions: list[Motion]) -> list[Motion]:
+        motions = steps(positions, *self.scene.size)
+        low, high = next((f.metadata["low"], f.metadata["high"]) for f in fields(Motion) if f.name == "zoom")
+        for frame, motion in enumerate(motions):
+            if not low <= motion.zoom <= high:
+                raise CurveError(
+                    f"zoom changes by {motion.zoom:g} into frame {frame}; allowed {low:g}..{high:g}"
+                )
+        return motions
 
     def attempt(self, path: Path, work: Callable[[], Result], otherwise: Result) -> Result:
         """The result of `work`; what is wrong with the value at `path` is noted, and work goes on."""

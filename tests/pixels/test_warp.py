@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from animator.affine import matrix
 from animator.frame import Motion
-from animator.pixels.camera import Camera2D, matrix
+from animator.pixels.camera import Camera2D
 from animator.pixels.warp import warp
 
 
