@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from animator import __version__, studio
-from animator.errors import AnimatorError
+from animator.errors import AnimatorError, SceneError
 from animator.progress import show
 from animator.scene.presets import shelf
 from animator.scene.scene import Scene
 from animator.studio import load
+from animator.tables import as_data, columns, json_lines
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:
@@ -121,10 +121,20 @@ def preview(file: Path, out: Path | None, options: tuple[str, ...]) -> None:
 
 @main.command()
 @click.argument("file", type=FilePath)
+@click.option("--json", "as_json", is_flag=True, help="A JSON array of problems, empty when there are none.")
 @settings
-def check(file: Path, options: tuple[str, ...]) -> None:
+def check(file: Path, as_json: bool, options: tuple[str, ...]) -> None:
     """Read FILE and say everything that is wrong with it, without loading a model."""
-    scene = load(file, options)
+    try:
+        scene = load(file, options)
+    except SceneError as error:
+        if not as_json:
+            raise
+        click.echo(json.dumps([as_data(problem) for problem in error.problems], indent=2))
+        sys.exit(error.exit_code)
+    if as_json:
+        click.echo("[]")
+        return
     frames = timeline(scene)
     painted = sum(frame.diffuse for frame in frames)
     seconds = len(frames) / scene.settings.video.fps
@@ -135,46 +145,26 @@ def check(file: Path, options: tuple[str, ...]) -> None:
 @main.command()
 @click.argument("file", type=FilePath)
 @click.option("--json", "as_json", is_flag=True, help="A JSON array with one object per frame and line.")
+@click.option("--csv", "as_csv", is_flag=True, help="Every value of every frame as CSV.")
 @settings
-def explain(file: Path, as_json: bool, options: tuple[str, ...]) -> None:
+def explain(file: Path, as_json: bool, as_csv: bool, options: tuple[str, ...]) -> None:
     """Print the frame table: every value, and the steps really run, per frame."""
     scene = load(file, options)
     rows = studio.rows(scene, timeline(scene))
-    click.echo("\n".join(_json_lines(rows) if as_json else _columns(rows)))
+    if as_csv:
+        from animator.output.run import table
+
+        click.echo(table(rows), nl=False)
+    else:
+        click.echo("\n".join(json_lines(rows) if as_json else columns(rows)))
 
 
-def _json_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
-    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    yield "["
-    yield ",\n".join(lines)
-    yield "]"
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of schedule files, by which editors complete and check them."""
+    from animator.scene.reference import schema as written
 
-
-def _columns(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """What stays the same said once, then what changes, a line per frame."""
-    from animator.output.infotext import flat
-
-    table = [flat(row) for row in rows]
-    names = list(table[0])
-    steady = [name for name in names if name != "index" and all(row[name] == table[0][name] for row in table)]
-    yield from (f"{name}: {_cell(table[0][name])}" for name in steady)
-    yield ""
-    moving = [name for name in names if name not in steady]
-    moving.sort(key=lambda name: isinstance(table[0][name], str))  # texts last: they are long
-    cells = [moving]
-    for before, row in zip([{}, *table], table, strict=False):
-        # A text stands where it begins; repeated on every line it would hide the numbers.
-        again = {name for name in moving if isinstance(row[name], str) and before.get(name) == row[name]}
-        cells.append(["" if name in again else _cell(row[name]) for name in moving])
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for line in cells:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    click.echo(json.dumps(written(), indent=2))
 
 
 def _folder(file: Path) -> Path:

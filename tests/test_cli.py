@@ -134,6 +134,24 @@ def test_check_reports_every_problem_and_exits_2(run, tmp_path):
     ]
 
 
+def test_check_json_is_a_list_of_problems_for_programs(run, file, tmp_path):
+    assert run("check", file, "--json") == (0, "[]\n", "")
+    (tmp_path / "bad.yaml").write_text("motion:\n  zoom: sine(t)\n")
+    code, out, err = run("check", "bad.yaml", "--json")
+    assert (code, err) == (2, "")
+    assert json.loads(out) == [
+        {
+            "file": "bad.yaml", "line": 2, "column": 9, "setting": "motion.zoom",
+            "message": "unknown function 'sine'; did you mean 'sin'? (in 'sine(t)')",
+        }
+    ]  # fmt: skip
+
+
+def test_explain_csv_is_the_table_of_a_run(run, file, tmp_path):
+    run("render", file, "-o", "out")
+    assert run("explain", file, "--csv")[1] == (tmp_path / "out" / "frames.csv").read_text()
+
+
 def test_explain_says_once_what_stays_and_per_frame_what_changes(run, file):
     code, out, _ = run("explain", file)
     assert code == 0

@@ -7,7 +7,15 @@ from dataclasses import fields
 from math import isfinite
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    create_model,
+)
 
 from animator.frame import Grade, Motion, Painting
 from animator.scene.size import Size
@@ -25,7 +33,24 @@ def _curve(value: Any) -> CurveValue:
     return value
 
 
-Curve = Annotated[Any, BeforeValidator(_curve)]
+_KEYFRAMES = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {
+        "anyOf": [
+            {"type": ["number", "string"]},
+            {
+                "type": "object",
+                "properties": {"value": {"type": ["number", "string"]}, "ease": {"type": "string"}},
+                "required": ["value"],
+                "additionalProperties": False,
+            },
+        ]
+    },
+}
+Curve = Annotated[
+    Any, BeforeValidator(_curve), WithJsonSchema({"anyOf": [{"type": ["number", "string"]}, _KEYFRAMES]})
+]
 
 
 def _scalar(value: Any) -> Scalar:
@@ -44,7 +69,7 @@ def _number(value: Any) -> Any:
 
 Number = Annotated[float, BeforeValidator(_number)]
 Whole = Annotated[int, BeforeValidator(_number)]
-TextOrNumber = Annotated[Any, BeforeValidator(_scalar)]
+TextOrNumber = Annotated[Any, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "number"]})]
 
 
 class Section(BaseModel):
@@ -116,7 +141,8 @@ def _texts(value: Any) -> Any:
     raise ValueError(f"{value!r} is not a text or keyframes of texts such as {{0: first, 2s: second}}")
 
 
-Texts = Annotated[Any, BeforeValidator(_texts)]
+_TEXTS = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}
+Texts = Annotated[Any, BeforeValidator(_texts), WithJsonSchema({"anyOf": [{"type": "string"}, _TEXTS]})]
 
 
 class Prompts(Section):

@@ -1,4 +1,4 @@
-"""The table of settings for the documentation, from their only definition."""
+"""The table of settings for the documentation, and the schema for editors, from their only definition."""
 
 from __future__ import annotations
 
@@ -56,3 +56,17 @@ def _meaning(field: FieldInfo) -> str:
     if marks & {id(mark) for mark in Curve.__metadata__}:
         return f"*curve* · {says}"
     return f"*keyframes* · {says}" if marks & {id(mark) for mark in Texts.__metadata__} else says
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a schedule file, with defaults and meanings: editors complete and check by it."""
+    found = Settings.model_json_schema()
+    extends = {"type": "string", "description": "a preset's name, or a path beside this file"}
+    seed = found["$defs"]["Seed"]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **found,
+        "title": "animator schedule file",
+        "properties": {"extends": extends, **found["properties"]},
+        "$defs": {**found["$defs"], "Seed": {"anyOf": [{"type": "integer"}, seed]}},
+    }
