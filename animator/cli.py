@@ -160,6 +160,19 @@ def explain(file: Path, as_json: bool, as_csv: bool, options: tuple[str, ...]) -
 
 
 @main.command()
+@click.argument("file", type=FilePath)
+@click.option("-o", "--out", type=FilePath, help="The picture: .png, .svg or .pdf.  [NAME.png]")
+@settings
+def plot(file: Path, out: Path | None, options: tuple[str, ...]) -> None:
+    """Draw FILE: prompts as bands, every curve that varies, beats as ticks."""
+    from animator.plot import plot as draw
+
+    scene, target = load(file, options), out or Path(f"{file.stem}.png")
+    draw(scene, timeline(scene), target)
+    click.echo(target)
+
+
+@main.command()
 def schema() -> None:
     """Print the JSON Schema of schedule files, by which editors complete and check them."""
     from animator.scene.reference import schema as written

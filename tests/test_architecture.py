@@ -17,7 +17,7 @@ ROOMS = [
     *("errors", "frame", "affine", "samplers", "nano"),
     *("scene", "timeline", "pixels", "diffusion"),
     *("render", "output", "studio"),
-    *("progress", "tables", "cli", "nano.*", "__init__"),
+    *("progress", "tables", "plot", "cli", "nano.*", "__init__"),
 ]
 TORCH = ("diffusion", "train", "nano.*")
 WRITERS = ("output/", "train/", "nano/", "diffusion/single_file.py")
