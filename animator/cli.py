@@ -18,7 +18,7 @@ from animator.scene.presets import shelf
 from animator.scene.scene import Scene
 from animator.studio import load
 from animator.tables import as_data, columns, json_lines
-from animator.timeline.compile import timeline
+from animator.timeline.compile import remarks, timeline
 
 if TYPE_CHECKING:
     from animator.output.run import Run
@@ -121,7 +121,7 @@ def preview(file: Path, out: Path | None, options: tuple[str, ...]) -> None:
 
 @main.command()
 @click.argument("file", type=FilePath)
-@click.option("--json", "as_json", is_flag=True, help="A JSON array of problems, empty when there are none.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON array of errors and notes, for editors and CI.")
 @settings
 def check(file: Path, as_json: bool, options: tuple[str, ...]) -> None:
     """Read FILE and say everything that is wrong with it, without loading a model."""
@@ -130,11 +130,14 @@ def check(file: Path, as_json: bool, options: tuple[str, ...]) -> None:
     except SceneError as error:
         if not as_json:
             raise
-        click.echo(json.dumps([as_data(problem) for problem in error.problems], indent=2))
+        click.echo(json.dumps([as_data(problem, "error") for problem in error.problems], indent=2))
         sys.exit(error.exit_code)
+    found = remarks(scene)
     if as_json:
-        click.echo("[]")
+        click.echo(json.dumps([as_data(note, "note") for note in found], indent=2))
         return
+    for note in found:
+        click.echo(f"note: {note}", err=True)
     frames = timeline(scene)
     painted = sum(frame.diffuse for frame in frames)
     seconds = len(frames) / scene.settings.video.fps

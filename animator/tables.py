@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from animator.errors import Problem
@@ -18,17 +19,10 @@ def json_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield "]"
 
 
-def as_data(problem: Problem) -> dict[str, Any]:
+def as_data(problem: Problem, kind: str) -> dict[str, Any]:
     """A problem for programs; line and column count from 1, and are 0 where there is no file."""
-    place = problem.place
     setting = ".".join(problem.path)
-    return {
-        "file": place.file,
-        "line": place.line,
-        "column": place.column,
-        "setting": setting,
-        "message": problem.message,
-    }
+    return {"kind": kind, **asdict(problem.place), "setting": setting, "message": problem.message}
 
 
 def columns(rows: list[dict[str, Any]]) -> Iterator[str]:

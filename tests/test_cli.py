@@ -121,7 +121,24 @@ def test_preview_shows_the_motion_over_the_start_picture_without_a_model(run, tm
 
 
 def test_check_says_that_a_file_is_good(run, file):
-    assert run("check", file) == (0, f"{file}: good: 6 frames, 4 painted, 0.5 s at 64x48\n", "")
+    good = f"{file}: good: 6 frames, 4 painted, 0.5 s at 1024x1024\n"
+    assert run("check", file, "--set", "video.size=1:1") == (0, good, "")
+
+
+def test_check_remarks_on_what_may_not_be_meant(run, tmp_path):
+    (tmp_path / "film.yaml").write_text(
+        "video: {size: 2002x2000, frames: 20}\nmodel: {base: org/sdxl}\n"
+        "motion: {zoom: {0: 1, 90: 1.1}, angle: '0:(1), 50:(2), max_f-1:(3)'}\n"
+    )
+    code, out, err = run("check", "film.yaml")
+    assert (code, out) == (0, "film.yaml: good: 20 frames, 20 painted, 0.833333 s at 2002x2000\n")
+    assert err.splitlines() == [
+        "note: film.yaml:1:15: video.size: 2002x2000: org/sdxl was trained on 1024x1024, and may repeat or lose its subject",
+        "note: film.yaml:1:15: video.size: 2002x2000 is painted as 2008x2000 and cut",
+        "note: film.yaml:3:27: motion.zoom.90: key 90 is frame 90, outside the film's 0..19: it is never reached",
+        "note: film.yaml:3:40: motion.angle.50: key 50 is frame 50, outside the film's 0..19: it is never reached",
+    ]
+    assert [note["kind"] for note in json.loads(run("check", "film.yaml", "--json")[1])] == ["note"] * 4
 
 
 def test_check_reports_every_problem_and_exits_2(run, tmp_path):
@@ -135,13 +152,13 @@ def test_check_reports_every_problem_and_exits_2(run, tmp_path):
 
 
 def test_check_json_is_a_list_of_problems_for_programs(run, file, tmp_path):
-    assert run("check", file, "--json") == (0, "[]\n", "")
+    assert run("check", file, "--json", "--set", "video.size=1024x1024") == (0, "[]\n", "")
     (tmp_path / "bad.yaml").write_text("motion:\n  zoom: sine(t)\n")
     code, out, err = run("check", "bad.yaml", "--json")
     assert (code, err) == (2, "")
     assert json.loads(out) == [
         {
-            "file": "bad.yaml", "line": 2, "column": 9, "setting": "motion.zoom",
+            "kind": "error", "file": "bad.yaml", "line": 2, "column": 9, "setting": "motion.zoom",
             "message": "unknown function 'sine'; did you mean 'sin'? (in 'sine(t)')",
         }
     ]  # fmt: skip

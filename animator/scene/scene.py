@@ -44,8 +44,12 @@ class Scene:
     def size(self) -> Pixels:
         """Width and height of the film in pixels."""
         size = self.settings.video.size or Ratio(1, 1)
-        native = NATIVE.get(self.settings.model.base, 1024)
-        return size if isinstance(size, Pixels) else size.pixels(native)
+        return size if isinstance(size, Pixels) else size.pixels(self.native)
+
+    @property
+    def native(self) -> int:
+        """Width in pixels of the square the model was trained on."""
+        return NATIVE.get(self.settings.model.base, 1024)
 
     def problem(self, path: Path, message: str) -> Problem:
         """A problem with the value at `path`, with its place in the file."""

@@ -19,6 +19,7 @@ from animator.timeline.cadence import painted, tweens
 from animator.timeline.clock import RESERVED, Clock, Signals
 from animator.timeline.functions import FUNCTIONS
 from animator.timeline.motion import per_frame, steps
+from animator.timeline.notes import notes
 from animator.timeline.prompt import held, prompts, texts
 from animator.timeline.seeds import MAX_SEED, seeds
 
@@ -31,6 +32,11 @@ LORA_SCALE = (-10.0, 10.0)  # negative scales turn a LoRA's effect round; past t
 def timeline(scene: Scene) -> list[Frame]:
     """Everything decided about every frame of the film. Raises SceneError with every problem of its curves."""
     return _Compiler(scene).frames()
+
+
+def remarks(scene: Scene) -> list[Problem]:
+    """What may not be meant in a scene that has no problems."""
+    return sorted(notes(scene, _Compiler(scene).clock), key=lambda note: (note.place.line, note.place.column))
 
 
 class _Compiler:

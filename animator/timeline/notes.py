@@ -1,0 +1,56 @@
+"""What is allowed in a schedule, and yet may not be what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from animator.errors import CurveError, Path, Problem
+from animator.scene.scene import Scene
+from animator.timeline.clock import Clock
+from animator.timeline.keystring import split_keys
+
+MOST, LEAST = 2.0, 0.25  # of the pixels a model was trained on: beyond, SDXL repeats its subject or loses it
+
+
+def notes(scene: Scene, clock: Clock) -> Iterator[Problem]:
+    """Remarks on a scene without problems, each with its place."""
+    yield from _size(scene)
+    for path, written in _curves(scene):
+        for key in _keys(written):
+            try:
+                frame = clock.frame(key)
+            except CurveError:
+                continue  # an expression of max_f
+            if not 0 <= frame < clock.frames:
+                where = f"key {key} is frame {frame}, outside the film's 0..{clock.frames - 1}"
+                yield scene.problem((*path, key), f"{where}: it is never reached")
+
+
+def _size(scene: Scene) -> Iterator[Problem]:
+    width, height = scene.size
+    native = scene.native
+    if not LEAST <= width * height / native**2 <= MOST:
+        trained = f"{scene.settings.model.base} was trained on {native}x{native}"
+        message = f"{width}x{height}: {trained}, and may repeat or lose its subject"
+        yield scene.problem(("video", "size"), message)
+    if width % 8 or height % 8:
+        whole = f"{-(-width // 8) * 8}x{-(-height // 8) * 8}"
+        yield scene.problem(("video", "size"), f"{width}x{height} is painted as {whole} and cut")
+
+
+def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
+    settings = scene.settings
+    for name in ("motion", "painting", "grade"):
+        for setting, written in getattr(settings, name).written().items():
+            yield (name, setting), written
+    for name, written in settings.loras.items():
+        yield ("loras", name), written
+
+
+def _keys(written: Any) -> list[str]:
+    """The keys of a curve as they were written; none for a number or an expression."""
+    if isinstance(written, dict):
+        return [str(key) for key in written]
+    pairs = split_keys(written) if isinstance(written, str) else None
+    return [key for key, _ in pairs or ()]
