@@ -19,6 +19,7 @@ from animator.scene.scene import Scene
 from animator.studio import load
 from animator.tables import as_data, columns, json_lines
 from animator.timeline.compile import remarks, timeline
+from animator.timeline.english import sentences
 
 if TYPE_CHECKING:
     from animator.output.run import Run
@@ -148,13 +149,17 @@ def check(file: Path, as_json: bool, options: tuple[str, ...]) -> None:
 @main.command()
 @click.argument("file", type=FilePath)
 @click.option("--json", "as_json", is_flag=True, help="A JSON array with one object per frame and line.")
+@click.option("--english", is_flag=True, help="The motion of each stretch in a sentence.")
 @click.option("--csv", "as_csv", is_flag=True, help="Every value of every frame as CSV.")
 @settings
-def explain(file: Path, as_json: bool, as_csv: bool, options: tuple[str, ...]) -> None:
+def explain(file: Path, english: bool, as_json: bool, as_csv: bool, options: tuple[str, ...]) -> None:
     """Print the frame table: every value, and the steps really run, per frame."""
     scene = load(file, options)
-    rows = studio.rows(scene, timeline(scene))
-    if as_csv:
+    frames = timeline(scene)
+    rows = studio.rows(scene, frames)
+    if english:
+        click.echo("\n".join(sentences(frames, scene.settings.video.fps)))
+    elif as_csv:
         from animator.output.run import table
 
         click.echo(table(rows), nl=False)

@@ -1,0 +1,64 @@
+"""The motion of a film in sentences, a stretch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from math import log, prod
+
+from animator.frame import Frame, Motion
+
+# Less than this over a stretch is not seen: ratio, degrees, pixels.
+STILL_ZOOM, STILL_ANGLE, STILL_PLACE = 0.002, 0.05, 0.5
+
+
+def sentences(frames: Sequence[Frame], fps: float) -> Iterator[str]:
+    """A sentence for each stretch of one prompt and one way of moving."""
+    for stretch in _stretches(frames):
+        text = stretch[0].prompt.text
+        first, last = stretch[0].index, stretch[-1].index
+        moves = _moves([frame.motion for frame in stretch])
+        painted = sum(frame.diffuse for frame in stretch)
+        seconds = f"{first / fps:.2f}-{(last + 1) / fps:.2f} s (frames {first}-{last})"
+        yield f"{seconds}: {moves}; {painted} of {len(stretch)} frames painted: {text or 'no prompt'}."
+
+
+def _stretches(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """Runs of frames of one prompt and one way of moving; a single frame joins the stretch before it."""
+    groups = groupby(frames, key=lambda frame: (frame.prompt.text, _way(frame.motion)))
+    stretches: list[list[Frame]] = []
+    for _, group in groups:
+        stretch = list(group)
+        last = stretches[-1] if stretches else []
+        if last and last[-1].prompt.text == stretch[0].prompt.text and 1 in (len(last), len(stretch)):
+            last.extend(stretch)
+        else:
+            stretches.append(stretch)
+    return stretches
+
+
+def _way(motion: Motion) -> tuple[int, ...]:
+    """In which direction a frame moves: what a stretch has in common."""
+    values = (log(motion.zoom), motion.angle, motion.translation_x, motion.translation_y)
+    return tuple((value > 1e-9) - (value < -1e-9) for value in values)
+
+
+def _moves(motions: Sequence[Motion]) -> str:
+    zoom = prod(motion.zoom for motion in motions)
+    angle = sum(motion.angle for motion in motions)
+    right, down = (
+        sum(getattr(motion, name) for motion in motions) for name in ("translation_x", "translation_y")
+    )
+    parts = []
+    if abs(zoom - 1) > STILL_ZOOM:
+        parts.append(f"pushes in to {zoom:.2f} times" if zoom > 1 else f"pulls out to {zoom:.2f} times")
+    if abs(angle) > STILL_ANGLE:
+        parts.append(f"turns {abs(angle):.1f} degrees {'counter-clockwise' if angle > 0 else 'clockwise'}")
+    if abs(right) > STILL_PLACE:
+        parts.append(f"slides {abs(right):.0f} pixels {'right' if right > 0 else 'left'}")
+    if abs(down) > STILL_PLACE:
+        parts.append(f"{'sinks' if down > 0 else 'rises'} {abs(down):.0f} pixels")
+    if not parts:
+        return "the picture stands still"
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"the picture {listed}"

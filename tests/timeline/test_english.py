@@ -1,0 +1,39 @@
+"""The motion in sentences."""
+
+from animator import loads, timeline
+from animator.timeline.english import sentences
+
+
+def say(text):
+    scene = loads("video: {frames: 24, fps: 12}\n" + text)
+    return list(sentences(timeline(scene), 12))
+
+
+def test_each_stretch_of_a_prompt_is_a_sentence():
+    assert say(
+        "prompts: {at: {0: a sketch, 1s: a photo}}\nmotion: {zoom: 1.01, angle: -1, translation_x: 2}\ncadence: 2"
+    ) == [
+        "0.00-1.00 s (frames 0-11): the picture pushes in to 1.13 times, turns 12.0 degrees clockwise and slides 24 "
+        "pixels right; 6 of 12 frames painted: a sketch.",
+        "1.00-2.00 s (frames 12-23): the picture pushes in to 1.13 times, turns 12.0 degrees clockwise and slides 24 "
+        "pixels right; 7 of 12 frames painted: a photo.",
+    ]
+
+
+def test_a_change_of_direction_begins_a_sentence():
+    assert [line.split("; ")[0] for line in say("motion: {zoom: 1.02 if t < 12 else 0.99}")] == [
+        "0.00-1.00 s (frames 0-11): the picture pushes in to 1.27 times",
+        "1.00-2.00 s (frames 12-23): the picture pulls out to 0.89 times",
+    ]
+
+
+def test_left_and_up_have_their_words():
+    assert say("motion: {translation_x: -1, translation_y: -2}")[0].startswith(
+        "0.00-2.00 s (frames 0-23): the picture slides 24 pixels left and rises 48 pixels;"
+    )
+
+
+def test_a_film_without_motion_stands_still():
+    assert say("grade: {noise: 0}") == [
+        "0.00-2.00 s (frames 0-23): the picture stands still; 24 of 24 frames painted: no prompt."
+    ]
