@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow lint docs bench clean
+.PHONY: demo test test-slow lint docs bench nano clean
 
 demo: $(READY)
 	$(BIN)/animator demo
@@ -30,6 +30,12 @@ $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
+
+# The bundled model, from scratch: about two hours on two cores. ROOM keeps pictures, checkpoints and logs.
+ROOM ?= nano-room
+nano: $(READY)
+	for stage in draw vae decoder unet distil export; do $(BIN)/python -m animator.nano.train $$stage --room $(ROOM) || exit 1; done
+	$(BIN)/python -m animator.nano.evaluate --room $(ROOM) --out $(ROOM)/report
 
 clean:
 	rm -rf .venv build dist renders

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from animator.errors import ModelError
 
+WEIGHTS = Path(__file__).parent / "weights"
+
 
 def folder() -> Path:
     """The bundled model as a diffusers folder. Raises ModelError where a build has left it out."""
-    weights = Path(__file__).parent / "weights"
-    if not (weights / "model_index.json").is_file():
+    if not (WEIGHTS / "model_index.json").is_file():
         raise ModelError("the bundled model 'nano' is not part of this build; name another as model.base")
-    return weights
+    return WEIGHTS

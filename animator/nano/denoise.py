@@ -1,0 +1,130 @@
+"""The UNet's lesson: predict v on latents, first small and cropped, then at full size in three formats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import CLIPTokenizer
+
+from animator.nano import captions, words
+from animator.nano.drawing import Recipe
+from animator.nano.model import Nano, alphas
+
+Sizes = tuple[int, int, int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Encoded pictures of one size and what they show."""
+
+    latents: NDArray[np.float16]  # (n, 4, h/8, w/8)
+    recipes: list[Recipe]
+
+
+@dataclass(frozen=True)
+class Library:
+    """The shelves that the lesson reads."""
+
+    small: Shelf  # 128×128: the pictures at half size
+    large: Shelf  # 256×256
+    others: tuple[Shelf, ...] = ()  # 192×256 and 256×192
+
+
+@dataclass(frozen=True)
+class Course:
+    """Pictures per step, and when they grow."""
+
+    small_batch: int = 64
+    large_batch: int = 16
+    grow: float = 0.15  # share of the steps before the first full-size step
+    grown: float = 0.8  # share of the steps from which all are full-size; in between ever more are
+
+    def share(self, progress: float) -> float:
+        """Share of full-size steps when this share of the lesson is done; it starts at 0.3."""
+        if progress < self.grow:
+            return 0.0
+        if progress >= self.grown:
+            return 1.0
+        return 0.3 + 0.7 * (progress - self.grow) / (self.grown - self.grow)
+
+
+class DenoiseLesson:
+    """Predict v for noisy latents, given words and sizes."""
+
+    def __init__(
+        self, nano: Nano, library: Library, tokenizer: CLIPTokenizer, steps: int, course: Course
+    ) -> None:
+        self.model, self.library, self.tokenizer = nano, library, tokenizer
+        self.steps, self.course = steps, course
+        self.optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(nano.parameters(), 1.2e-3, (0.9, 0.98), weight_decay=0.01, fused=True)
+        ]
+        self.kept, self.noised = alphas()
+
+    def _small(
+        self, count: int, random: np.random.Generator
+    ) -> tuple[NDArray[np.float16], list[Recipe], list[Sizes]]:
+        """Half whole pictures at 128, half windows of 128 cut from pictures at 256."""
+        pictures, recipes, sizes = [], [], []
+        for i in range(count):
+            shelf = self.library.small if i % 2 else self.library.large
+            index = int(random.integers(len(shelf.recipes)))
+            latent = shelf.latents[index]
+            room = latent.shape[-1] - 16
+            y, x = int(random.integers(room + 1)), int(random.integers(room + 1))
+            pictures.append(latent[:, y : y + 16, x : x + 16])
+            recipes.append(shelf.recipes[index])
+            whole = 256 if room else 128
+            sizes.append((whole, whole, y * 8, x * 8, 128, 128))
+        return np.stack(pictures), recipes, sizes
+
+    def _large(
+        self, count: int, random: np.random.Generator
+    ) -> tuple[NDArray[np.float16], list[Recipe], list[Sizes]]:
+        shelf = self.library.large
+        if self.library.others and random.random() < 0.35:
+            shelf = self.library.others[int(random.integers(len(self.library.others)))]
+        picked = random.integers(len(shelf.recipes), size=count)
+        height, width = (8 * side for side in shelf.latents.shape[2:])
+        recipes = [shelf.recipes[int(i)] for i in picked]
+        return shelf.latents[picked], recipes, [(height, width, 0, 0, height, width)] * count
+
+    def _tokens(self, recipes: list[Recipe], random: np.random.Generator) -> Tensor:
+        texts = [captions.caption(recipe, random) for recipe in recipes]
+        for i in np.flatnonzero(random.random(len(texts)) < 0.08):
+            texts[i] = "" if random.random() < 0.6 else captions.complaint(random)
+        return torch.from_numpy(words.ids(self.tokenizer, texts))
+
+    def _levels(self, count: int, high: bool, random: np.random.Generator) -> Tensor:
+        """Noise levels spread over 0..999; at full size leaning to the high ones, which decide the layout."""
+        spread = (np.arange(count) + random.random(count)) / count
+        levels = spread**0.75 if high else spread
+        return torch.from_numpy((levels * 1000).astype(np.int64).clip(0, 999))
+
+    def loss(self, step: int) -> Tensor:
+        """Mean square error of v, weighted by min(SNR, 5)/(SNR + 1) + 0.5."""
+        random = np.random.default_rng([5, step])
+        large = random.random() < self.course.share(step / self.steps)
+        take = self._large if large else self._small
+        latents, recipes, sizes = take(self.course.large_batch if large else self.course.small_batch, random)
+        clean = torch.from_numpy(latents.astype(np.float32))
+        levels = self._levels(len(clean), large, random)
+        kept, noised = (table[levels].view(-1, 1, 1, 1) for table in (self.kept, self.noised))
+        noise = torch.randn(clean.shape)
+        tokens = self._tokens(recipes, random)
+        hold = torch.from_numpy((random.random(len(clean)) > 0.07).astype(np.float32))
+        with torch.autocast("cpu", torch.bfloat16):
+            embeds, pooled = self.model.text(tokens)
+            text = (embeds * hold.view(-1, 1, 1), pooled * hold.view(-1, 1))
+            made = self.model(
+                kept * clean + noised * noise, levels, text, torch.tensor(sizes, dtype=torch.float32)
+            )
+        error = (made.float() - (kept * noise - noised * clean)).square().mean((1, 2, 3))
+        ratio = (kept / noised).square().flatten()
+        weight = ratio.clamp(max=5.0) / (ratio + 1) + 0.5  # shapes are decided where the SNR is small
+        weighted: Tensor = (error * weight).mean()
+        return weighted

@@ -1,0 +1,87 @@
+"""Pictures to latents: the shelves that the UNet's lesson reads."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from numpy.typing import NDArray
+
+from animator.nano import folder
+from animator.nano import vae as autoencoder
+from animator.nano.denoise import Library, Shelf
+from animator.nano.files import Pictures, recipes, write_whole
+from animator.nano.training import averaged
+
+FORMATS = {"wide": (192, 256), "tall": (256, 192)}  # height, width
+
+
+def trained(room: Path, finished: bool = True) -> AutoencoderKL:
+    """The averaged autoencoder of the room's checkpoint, folded so that latents are unit normal.
+
+    It is folded once and kept: other pictures would give slightly other latents. `finished` takes the decoder
+    of the later stage, if there is one.
+    """
+    vae, learnt, folded = autoencoder.build(), room / "vae.pt", room / "vae-folded.pt"
+    if not learnt.exists():
+        # A room without an autoencoder of its own learns on with the bundled one.
+        bundled = AutoencoderKL.from_pretrained(folder() / "vae").float()
+        return bundled.eval()
+    later = room / "decoder.pt"
+    if finished and later.exists() and later.stat().st_mtime > learnt.stat().st_mtime:
+        vae.load_state_dict(averaged(later)[0])
+        return vae.eval()
+    if folded.exists() and folded.stat().st_mtime > learnt.stat().st_mtime:
+        vae.load_state_dict(torch.load(folded, weights_only=True))
+        return vae.eval()
+    vae.load_state_dict(averaged(learnt)[0])
+    pictures = Pictures(room / "pictures")
+    chosen = [pictures[int(i)] for i in np.linspace(0, len(pictures) - 1, 192)]
+    autoencoder.fold(vae, torch.from_numpy(encode(vae, chosen).astype(np.float32)))
+    write_whole(folded, lambda file: torch.save(vae.state_dict(), file))
+    return vae.eval()
+
+
+def encode(vae: AutoencoderKL, images: list[NDArray[np.uint8]], batch: int = 8) -> NDArray[np.float16]:
+    """Latents float16 (n, 4, h/8, w/8) of pictures of one size."""
+    made = []
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        for i in range(0, len(images), batch):
+            pixels = autoencoder.tensor(np.stack(images[i : i + batch])).to(memory_format=torch.channels_last)
+            made.append(autoencoder.encode(vae, pixels).half().numpy())
+    return np.concatenate(made)
+
+
+def _half(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    small = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+def _shelve(vae: AutoencoderKL, folder: Path, path: Path, halve: bool = False) -> Shelf:
+    """Encode a folder of pictures, shard by shard; a shard that is encoded already is only read."""
+    parts = []
+    for shard in sorted(folder.glob("pictures-*.npy")):
+        stored = path / shard.name
+        if not stored.exists():
+            images = list(np.load(shard))
+            latents = encode(vae, [_half(image) for image in images] if halve else images)
+            write_whole(stored, partial(np.save, arr=latents))
+        parts.append(np.load(stored))
+    return Shelf(np.concatenate(parts), recipes(folder))
+
+
+def library(room: Path) -> Library:
+    """Encode all pictures that are not encoded yet; return the shelves. A new autoencoder empties them."""
+    vae = trained(room).to(memory_format=torch.channels_last)
+    store = room / "latents"
+    for old in store.rglob("*.npy"):
+        if old.stat().st_mtime < (room / "vae-folded.pt").stat().st_mtime:
+            old.unlink()
+    small = _shelve(vae, room / "pictures", store / "small", True)
+    large = _shelve(vae, room / "pictures", store / "large")
+    others = [_shelve(vae, room / name, store / name) for name in FORMATS if any((room / name).glob("*.npy"))]
+    return Library(small, large, tuple(others))

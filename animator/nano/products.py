@@ -1,0 +1,51 @@
+"""The products: each a function from a random generator to shapes that stand on the floor, front towards +z.
+
+Thin parts are drawn stouter than in life: what is under three pixels does not survive an f8 VAE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animator.nano.devices import headphones, scooter, speaker, watch
+from animator.nano.home import bottle, chair, lamp, mug
+from animator.nano.shapes import Shape, extent
+
+Random = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Product:
+    """A solid to draw: its name and its shapes."""
+
+    name: str
+    shapes: tuple[Shape, ...]
+
+    def rows(self) -> NDArray[np.float32]:
+        """The shapes as float32 (n, 25) for the tracer."""
+        return np.stack([shape.row for shape in self.shapes])
+
+    def extent(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Two corners (3 each) of the box around the product."""
+        return extent(list(self.shapes))
+
+
+PRODUCTS: dict[str, Callable[[Random], list[Shape]]] = {
+    "bottle": bottle,
+    "mug": mug,
+    "desk lamp": lamp,
+    "speaker": speaker,
+    "headphones": headphones,
+    "electric scooter": scooter,
+    "wrist watch": watch,
+    "chair": chair,
+}
+
+
+def make(name: str, seed: int) -> Product:
+    """The product of this name with the proportions of this seed."""
+    return Product(name, tuple(PRODUCTS[name](np.random.default_rng([seed, list(PRODUCTS).index(name)]))))

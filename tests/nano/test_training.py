@@ -1,0 +1,133 @@
+"""Every stage learns on a tiny set; a run that was killed ends like one that was not."""
+
+import numpy as np
+import pytest
+import torch
+
+from animator.nano import judge, vae, words
+from animator.nano.denoise import Course, DenoiseLesson, Library, Shelf
+from animator.nano.distil import DistilLesson, add_lora
+from animator.nano.drawing import random_set
+from animator.nano.files import Pictures, draw_shard, recipes
+from animator.nano.model import Nano
+from animator.nano.training import Plan, averaged, orthogonal, train
+
+QUICK = Plan(10, warm=2, flat=1.0, log_every=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("room")
+    draw_shard(folder / "pictures", 0, (64, 64), 3)
+    words.write(folder / "tokens", 30)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def library():
+    known = [recipe for seed in range(3) for recipe in random_set(seed)]
+    random = np.random.default_rng(0)
+    # Soft latents of a few values: learnable, unlike white noise.
+    large = np.repeat(np.repeat(random.normal(size=(12, 4, 4, 4)), 8, 2), 8, 3).astype(np.float16)
+    return Library(Shelf(large[..., ::2, ::2], known), Shelf(large, known))
+
+
+def tiny(room):
+    torch.manual_seed(0)
+    tokenizer = words.read(room / "tokens")
+    return Nano(tokenizer, (32, 32, 32)), tokenizer
+
+
+def lessons(room, library):
+    nano, tokenizer = tiny(room)
+    yield DenoiseLesson(nano, library, tokenizer, 10, Course(4, 2, grow=2.0))
+    nano, tokenizer = tiny(room)
+    yield DenoiseLesson(nano, library, tokenizer, 10, Course(4, 2, grow=0.0, grown=0.0))
+    nano, tokenizer = tiny(room)
+    add_lora(nano, 4)
+    yield DistilLesson(nano, library, tokenizer, batch=1)
+    yield judge.JudgeLesson(judge.exam(room / "pictures", slice(None)), batch=4)
+    torch.manual_seed(0)
+    yield vae.VaeLesson(vae.build((8, 8, 16, 16)), Pictures(room / "pictures"), 100)
+
+
+@pytest.mark.parametrize("which", range(5), ids=["unet small", "unet large", "distil", "judge", "vae"])
+def test_learning_lowers_the_loss(room, library, which, tmp_path):
+    lesson = list(lessons(room, library))[which]
+    torch.manual_seed(0)
+    before = float(lesson.loss(0).detach())
+    for _ in range(6):  # the same step again and again: the set is one batch
+        torch.manual_seed(0)
+        loss = lesson.loss(0)
+        loss.backward()
+        for optimizer in lesson.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+    torch.manual_seed(0)
+    assert float(lesson.loss(0).detach()) < before
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(room, tmp_path):
+    pictures = Pictures(room / "pictures")
+
+    def fresh():
+        torch.manual_seed(0)
+        return vae.VaeLesson(vae.build((8, 8, 16, 16)), pictures, 6)
+
+    plan = Plan(6, warm=2, log_every=1)
+    list(train(fresh(), plan, tmp_path / "whole.pt"))
+    sitting = train(fresh(), Plan(6, warm=2, log_every=1, save_every=-1.0), tmp_path / "parts.pt")
+    for progress in sitting:
+        if progress.step == 3:
+            break  # killed
+    list(train(fresh(), plan, tmp_path / "parts.pt"))
+    whole, parts = averaged(tmp_path / "whole.pt")[0], averaged(tmp_path / "parts.pt")[0]
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_shard_is_drawn_once_and_read_back(room):
+    path = room / "pictures" / "pictures-0000.npy"
+    before = path.stat().st_mtime_ns
+    assert draw_shard(room / "pictures", 0, (64, 64), 3) == path
+    assert path.stat().st_mtime_ns == before
+    pictures = Pictures(room / "pictures")
+    assert len(pictures) == len(recipes(room / "pictures")) == 12
+    assert pictures[11].shape == (64, 64, 3)
+    assert recipes(room / "pictures")[0] == random_set(0)[0]
+
+
+def test_orthogonal_makes_singular_values_about_one():
+    values = torch.linalg.svdvals(orthogonal(torch.randn(8, 20)))
+    assert values.min() > 0.4 and values.max() < 1.4
+
+
+def test_folding_makes_latents_unit_normal():
+    torch.manual_seed(0)
+    model = vae.build((8, 8, 16, 16))
+    pixels = torch.randn(4, 3, 32, 32).clamp(-1, 1)
+    with torch.no_grad():
+        before = vae.decode(model, vae.encode(model, pixels))
+        vae.fold(model, vae.encode(model, pixels))
+        latents = vae.encode(model, pixels)
+        after = vae.decode(model, latents)
+    assert torch.allclose(latents.mean((0, 2, 3)), torch.zeros(4), atol=1e-4)
+    assert torch.allclose(latents.std((0, 2, 3)), torch.ones(4), atol=1e-3)
+    assert torch.allclose(before, after, atol=1e-4)
+
+
+def test_encoding_is_the_same_every_time():
+    torch.manual_seed(0)
+    model = vae.build((8, 8, 16, 16))
+    pixels = torch.randn(1, 3, 32, 32)
+    vae.fold(model, torch.randn(2, 4, 4, 4))
+    with torch.no_grad():
+        samples = [model.encode(pixels).latent_dist.sample() for _ in range(2)]
+    assert torch.allclose(samples[0], samples[1], atol=1e-3)
