@@ -156,6 +156,9 @@ def _explain(item: Any, loc: tuple[int | str, ...]) -> str:
     """Pydantic's message in our words: what is wrong; what is allowed."""
     given = item.get("input")
     match item["type"]:
+        case "extra_forbidden" if given is None and " " in str(loc[-1]):
+            # {at: a red mug, white background}: YAML ends a text at the comma and takes the rest for a name.
+            return "no such setting; a text with a comma inside { } needs quotes round it"
         case "extra_forbidden":
             return f"no such setting; {nearest(str(loc[-1]), _names(loc[:-1]))}"
         case "missing":

@@ -89,6 +89,10 @@ def test_all_problems_of_a_file_are_reported_in_its_order():
             "<text>:1:14: video.fps: 0.001: input should be greater than or equal to 0.1",
         ),
         ("cadence: true", "<text>:1:10: cadence: True is not a number"),
+        (
+            "prompts: {at: a mug, white background}",
+            "<text>:1:22: prompts.white background: no such setting; a text with a comma",
+        ),
         ("prompts: {travel: -5}", "<text>:1:19: prompts.travel: '-5' is no length of time"),
         ("motion: {center_x: 512}", "<text>:1:20: motion.center_x: 512 at frame 0; allowed -10..10"),
         (
