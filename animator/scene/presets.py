@@ -56,7 +56,7 @@ def _refuse(document: Document, message: str) -> SceneError:
 def lay_over(base: Document, top: Document) -> Document:
     """`top` over `base`: sections and the named entries of `model.loras` are merged, every value is replaced."""
     replaced: set[Path] = set()
-    data = _merge(base.data, top.data, (), replaced)
+    data = _merge(_without_rival(base.data, top.data), top.data, (), replaced)
     places = {**_outside(base.places, replaced), **top.places}
     names = {**_outside(base.names, replaced), **top.names}
     return Document(top.file, data, places, names, base.problems + top.problems)
@@ -74,6 +74,16 @@ def _merge(base: dict[str, Any], top: dict[str, Any], path: Path, replaced: set[
             merged[key] = value
             replaced.add(here)
     return merged
+
+
+def _without_rival(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """`base` without its length in seconds where `top` gives one in frames, and the other way round."""
+    given, old = top.get("video"), base.get("video")
+    if not isinstance(given, dict) or not isinstance(old, dict):
+        return base
+    rivals = {"frames": "duration", "duration": "frames"}
+    gone = {rival for name, rival in rivals.items() if name in given}
+    return {**base, "video": {name: value for name, value in old.items() if name not in gone}}
 
 
 def _outside(places: Mapping[Path, Place], replaced: set[Path]) -> dict[Path, Place]:
@@ -101,7 +111,8 @@ def override(document: Document, settings: Iterable[str]) -> Document:
         for key in reversed(path):
             value = {key: value}
         places = _outside(document.places, {path}) | {path: place}
-        document = replace(document, data=_deep(document.data, value), places=places)
+        data = _deep(_without_rival(document.data, value), value)
+        document = replace(document, data=data, places=places)
     return document
 
 

@@ -136,3 +136,12 @@ def test_doubled_braces_stand_for_braces(files):
 def test_a_variable_is_short(files):
     with pytest.raises(SceneError, match="vars.product: 1,001 characters; at most 1,000"):
         load(files / "base.yaml", ["product=" + "x" * (MAX_VARIABLE + 1)])
+
+
+def test_a_length_in_frames_replaces_one_in_seconds_and_the_other_way_round(files):
+    (files / "top.yaml").write_text("extends: base\nvideo: {duration: 2s}\n")  # base has frames
+    assert load(files / "top.yaml").frames == 24
+    assert load(files / "top.yaml", ["video.frames=5"]).frames == 5
+    (files / "top.yaml").write_text("video: {duration: 2s, frames: 3}\n")
+    with pytest.raises(SceneError, match="give either 'frames' or 'duration'"):
+        load(files / "top.yaml")
