@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from animator import __version__, studio
+from animator import __version__
+from animator import shoot as shooting
 from animator.errors import AnimatorError, SceneError
 from animator.progress import show
 from animator.scene.presets import shelf
@@ -88,14 +89,14 @@ def render(
     """Paint the film that the schedule FILE describes."""
     given = {"painting.seed.start": seed, "model.device": device}
     scene = load(file, [*options, *(f"{name}={value}" for name, value in given.items() if value is not None)])
-    _shoot(studio.start_run(scene, file, out or _folder(file), frames), scene)
+    _shoot(shooting.start_run(scene, file, out or _folder(file), frames), scene)
 
 
 @main.command()
 @click.argument("folder", type=FilePath)
 def resume(folder: Path) -> None:
     """Go on with the run in FOLDER, at the first frame it lacks."""
-    _shoot(*studio.reopen_run(folder))
+    _shoot(*shooting.reopen_run(folder))
 
 
 @main.command()
@@ -104,7 +105,7 @@ def demo(out: Path | None) -> None:
     """Paint the film that comes with animator."""
     file = shelf("schedules") / "01_zoom.yaml"
     scene = load(file)
-    _shoot(studio.start_run(scene, file, out or _folder(Path("demo"))), scene)
+    _shoot(shooting.start_run(scene, file, out or _folder(Path("demo"))), scene)
 
 
 @main.command()
@@ -115,7 +116,7 @@ def preview(file: Path, out: Path | None, options: tuple[str, ...]) -> None:
     """Show the film's motion without a model: over its start picture, or a test card."""
     scene = load(file, options)
     target = out or Path("renders") / file.stem / "preview.mp4"
-    film = studio.record_preview(scene, target)
+    film = shooting.record_preview(scene, target)
     show(film, 0, scene.frames)
     click.echo(target)
 
@@ -156,7 +157,7 @@ def explain(file: Path, english: bool, as_json: bool, as_csv: bool, options: tup
     """Print the frame table: every value, and the steps really run, per frame."""
     scene = load(file, options)
     frames = timeline(scene)
-    rows = studio.rows(scene, frames)
+    rows = shooting.rows(scene, frames)
     if english:
         click.echo("\n".join(sentences(frames, scene.settings.video.fps)))
     elif as_csv:
@@ -195,7 +196,7 @@ def _folder(file: Path) -> Path:
 def _shoot(run: Run, scene: Scene) -> None:
     """Paint what `run` lacks, with a bar; print the video's path."""
     try:
-        show(studio.shoot(run, scene), run.first, run.stop)
+        show(shooting.shoot(run, scene), run.first, run.stop)
     except KeyboardInterrupt:
         click.echo(f"{len(run.saved)} frames are saved; go on with: animator resume {run.folder}", err=True)
         raise

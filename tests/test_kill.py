@@ -19,7 +19,7 @@ FRAMES = 240
 FLAT = """
 import sys, time
 from pathlib import Path
-from animator import studio
+from animator import shoot, studio
 from animator.diffusion.flat import Flat
 
 def painter(scene):
@@ -31,7 +31,7 @@ def painter(scene):
 
     return paint
 
-for frame in studio.shoot(*studio.reopen_run(Path(sys.argv[1])), painter):
+for frame in shoot.shoot(*shoot.reopen_run(Path(sys.argv[1])), painter):
     print(frame.index, flush=True)
 """
 SCENE = """\
@@ -48,14 +48,14 @@ model: {{base: {base}}}
 @pytest.fixture
 def begin(tmp_path, textured):
     """Begin a run in a folder of that name, without painting a frame."""
-    from animator import load, studio
+    from animator import load, shoot
 
     Pictures.fromarray(textured).save(tmp_path / "start.png")
 
     def begun(name: str, frames: int, base: Path | str = "none/needed") -> Path:
         file = tmp_path / "film.yaml"
         file.write_text(SCENE.format(frames=frames, base=base))
-        return studio.start_run(load(file), file, tmp_path / name).folder
+        return shoot.start_run(load(file), file, tmp_path / name).folder
 
     return begun
 

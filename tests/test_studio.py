@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from animator import ProgramError, RunError, SceneError, load, loads, studio
+from animator import ProgramError, RunError, SceneError, load, loads, shoot, studio
 from animator.diffusion.flat import Flat
 from animator.render.stages import AddNoise, MatchColor
 
@@ -32,7 +32,7 @@ def test_noise_is_of_the_kind_asked_for(kind, clouds):
 def test_a_broken_ffmpeg_is_found_before_the_model_is_loaded(tmp_path, monkeypatch):
     (tmp_path / "film.yaml").write_text("video: {frames: 2, size: 64x64}")
     scene = load(tmp_path / "film.yaml")
-    run = studio.start_run(scene, tmp_path / "film.yaml", tmp_path / "run")
+    run = shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / "run")
     broken = tmp_path / "ffmpeg"
     broken.write_text("#!/bin/sh\nexit 7\n")
     broken.chmod(0o755)
@@ -42,7 +42,7 @@ def test_a_broken_ffmpeg_is_found_before_the_model_is_loaded(tmp_path, monkeypat
         raise AssertionError("too early")
 
     with pytest.raises(ProgramError, match="ffmpeg failed with status 7"):
-        list(studio.shoot(run, scene, loads_the_model))
+        list(shoot.shoot(run, scene, loads_the_model))
 
 
 def test_a_picture_that_cannot_be_read_is_found_when_the_file_is_read(tmp_path):
@@ -76,6 +76,6 @@ def test_a_preview_goes_only_where_it_can(tmp_path):
     scene = loads("video: {frames: 2, size: 64x64}")
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="is a folder; name a file"):
-        list(studio.record_preview(scene, tmp_path))
+        list(shoot.record_preview(scene, tmp_path))
     with pytest.raises(RunError, match="cannot be made"):
-        list(studio.record_preview(scene, tmp_path / "file" / "deeper" / "x.mp4"))
+        list(shoot.record_preview(scene, tmp_path / "file" / "deeper" / "x.mp4"))

@@ -7,7 +7,7 @@ import pytest
 
 from animator import Frame, Motion, Painting, SceneError, loads, timeline
 from animator.frame import Prompt
-from animator.studio import rows
+from animator.shoot import rows
 from animator.timeline.cadence import cut
 
 

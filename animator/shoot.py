@@ -1,0 +1,112 @@
+"""A run from its first frame to its video: paint what is missing, record it as it comes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from animator.errors import RunError
+from animator.frame import Frame
+from animator.output import infotext
+from animator.render.loop import Paint
+from animator.scene.resolved import resolved
+from animator.scene.scene import Scene
+from animator.studio import animate, load, painter, preview
+from animator.timeline.cadence import cut
+from animator.timeline.compile import timeline
+
+if TYPE_CHECKING:
+    from animator.output.run import Run
+
+
+def rows(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
+    """The frame table: everything decided about each frame, and the steps that really run."""
+    from_nothing = scene.settings.start.image is None
+    return [infotext.row(frame, fresh=from_nothing and frame is frames[0]) for frame in frames]
+
+
+def part(scene: Scene, span: tuple[int, int] | None) -> list[Frame]:
+    """The scene's timeline, or its frames first..stop-1 as a film of their own. Raises SceneError, RunError."""
+    frames = timeline(scene)
+    if span is None:
+        return frames
+    if not 0 <= span[0] < span[1] <= len(frames):
+        raise RunError(f"--frames {span[0]}:{span[1]}: the film's frames are 0:{len(frames)}")
+    return cut(frames, *span)
+
+
+def start_run(scene: Scene, file: Path, folder: Path, span: tuple[int, int] | None = None) -> Run:
+    """A new run's folder for the schedule file `file`. Raises RunError."""
+    from animator.output.run import Run, table
+
+    frames = part(scene, span)
+    files: dict[str, str | bytes] = {
+        "settings.yaml": file.read_bytes(),
+        "resolved.yaml": resolved(scene),
+        "frames.csv": table(rows(scene, frames)),
+    }
+    return Run.create(folder, frames[0].index, frames[-1].index + 1, files)
+
+
+def reopen_run(folder: Path) -> tuple[Run, Scene]:
+    """The run in `folder` and the scene it renders. Raises RunError, SceneError."""
+    from animator.output.run import Run
+
+    return Run.open(folder), load(folder / "resolved.yaml")
+
+
+def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> Iterator[Frame]:
+    """Paint and record what `run` still lacks, and make its video; yield each frame once it is on its way to disk.
+
+    The model is loaded only if a frame is missing, and a film that is complete is left alone. Close the
+    generator to stop early; nothing painted is lost.
+    """
+    from animator.output.recorder import Recorder
+    from animator.output.video import Format, rehearse
+
+    frames = part(scene, (run.first, run.stop))
+    position, state = run.resume(frames)
+    if position == len(frames) and run.video.exists():
+        return
+    video = Format(*scene.size, scene.settings.video.fps, scene.settings.output.crf)
+    rehearse(video, run.folder)
+    work = paint(scene) if position < len(frames) else None
+    ready = [frame.index for frame in frames[:position]]
+    with Recorder(run, video, resolved(scene), ready, _Texts(scene, frames)) as recorder:
+        if work is not None:
+            for frame, after in animate(scene, frames[position:], work, state):
+                assert after.shown is not None
+                recorder.save(frame, after.shown)
+                yield frame
+
+
+def record_preview(scene: Scene, target: Path) -> Iterator[Frame]:
+    """Write the preview to the video `target`; yield each frame once it is written. Raises AnimatorError."""
+    from animator.output.video import Format, Video
+
+    film = preview(scene)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{target.parent} cannot be made: {error.strerror}") from error
+    if target.is_dir():
+        raise RunError(f"{target} is a folder; name a file, e.g. {target / 'preview.mp4'}")
+    with Video(target, Format(*scene.size, scene.settings.video.fps, scene.settings.output.crf)) as sink:
+        for frame, state in film:
+            assert state.shown is not None
+            sink.write(state.shown)
+            yield frame
+
+
+class _Texts:
+    """What is stored in each frame's PNG."""
+
+    def __init__(self, scene: Scene, frames: Sequence[Frame]) -> None:
+        self.scene, self.first, self.rows = scene, frames[0].index, rows(scene, frames)
+
+    def __call__(self, frame: Frame) -> dict[str, str]:
+        model = Path(self.scene.settings.model.base).name
+        row = json.dumps(self.rows[frame.index - self.first], ensure_ascii=False)
+        return {"parameters": infotext.infotext(frame, *self.scene.size, model), infotext.RECIPE: row}
