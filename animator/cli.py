@@ -157,10 +157,11 @@ def explain(file: Path, english: bool, as_json: bool, as_csv: bool, options: tup
     """Print the frame table: every value, and the steps really run, per frame."""
     scene = load(file, options)
     frames = timeline(scene)
-    rows = shooting.rows(scene, frames)
     if english:
         click.echo("\n".join(sentences(frames, scene.settings.video.fps)))
-    elif as_csv:
+        return
+    rows = shooting.rows(scene, frames)
+    if as_csv:
         from animator.output.run import table
 
         click.echo(table(rows), nl=False)

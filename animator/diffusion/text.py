@@ -29,6 +29,7 @@ class Texts:
     def __init__(self, pipe: Any) -> None:
         self.pipe = pipe
         self._cache: OrderedDict[Hashable, Embedding] = OrderedDict()
+        self._looked_at: set[str] = set()  # by text alone: a LoRA's scale changes what is read, not how much
 
     def arguments(self, prompt: Prompt, guided: bool, version: Hashable = None) -> dict[str, torch.Tensor]:
         """The pipeline's arguments for `prompt`; with the negative prompt when painting is `guided`.
@@ -57,13 +58,18 @@ class Texts:
         return self._encode(text, version)
 
     def _tell_what_is_cut(self, text: str) -> None:
-        """SDXL reads a fixed number of tokens; what comes behind them paints nothing."""
+        """A model reads a fixed number of tokens; what comes behind them paints nothing."""
+        if text in self._looked_at:
+            return
+        self._looked_at.add(text)
         tokenizer = self.pipe.tokenizer
         read = tokenizer.model_max_length - 2  # without begin and end
         tokens = tokenizer(text, add_special_tokens=False, truncation=False, verbose=False).input_ids
         if len(tokens) > read:
             words = tokenizer.decode(tokens[read:])
-            logger.warning("a prompt of %d tokens: SDXL reads %d; not painted: %r", len(tokens), read, words)
+            logger.warning(
+                "a prompt of %d tokens: the model reads %d; not painted: %r", len(tokens), read, words
+            )
 
     def _encode(self, text: str, version: Hashable) -> Embedding:
         key = (text, version)

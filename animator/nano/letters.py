@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from tokenizers import pre_tokenizers
+
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 LENGTH = 77  # tokens, as in CLIP
 
@@ -28,9 +30,5 @@ def write_letters(folder: Path) -> Path:
 
 
 def byte_symbols() -> list[str]:
-    """The 256 characters byte-level BPE writes bytes with, in CLIP's order.
-
-    Printable Latin-1 stands for itself; the rest (spaces, controls) moves past U+0100, to be visible.
-    """
-    printable = [chr(byte) for first, last in ("!~", "¡¬", "®ÿ") for byte in range(ord(first), ord(last) + 1)]
-    return printable + [chr(0x100 + number) for number in range(256 - len(printable))]
+    """The 256 characters byte-level BPE writes bytes with, in CLIP's order."""
+    return sorted(pre_tokenizers.ByteLevel.alphabet())

@@ -9,19 +9,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import pre_tokenizers
 from transformers import CLIPTokenizer
 
 from animator.nano import captions
 from animator.nano.drawing import random_set
+from animator.nano.letters import byte_symbols
 
 LENGTH = 48  # tokens per prompt, padded
 END = "</w>"
 Pair = tuple[str, str]
-
-
-def _bytes() -> list[str]:
-    return sorted(pre_tokenizers.ByteLevel.alphabet())
 
 
 def sample(count: int) -> Counter[str]:
@@ -67,7 +63,7 @@ def _join(parts: list[str], pair: Pair) -> list[str]:
 def write(folder: Path, count: int = 2000) -> None:
     """Write vocab.json and merges.txt, the raw files that every CLIP tokenizer reads."""
     pairs = merges(sample(count))
-    letters = _bytes()
+    letters = byte_symbols()
     tokens = letters + [letter + END for letter in letters] + ["".join(pair) for pair in pairs]
     tokens = [*list(dict.fromkeys(tokens)), "<|startoftext|>", "<|endoftext|>"]
     folder.mkdir(parents=True, exist_ok=True)

@@ -134,8 +134,9 @@ def test_words_that_sdxl_does_not_read_are_told_once(checkpoint, frame, caplog):
     words = "a" * 70 + " bcdefghij"
     for _ in range(2):
         sdxl(frame(prompt=Prompt(words, "", words), steps=1), None)
+    sdxl.texts.arguments(Prompt(words, "", words), guided=False, version="another scale of a LoRA")
     assert [record.getMessage() for record in caplog.records] == [
-        "a prompt of 79 tokens: SDXL reads 75; not painted: 'ghij'"
+        "a prompt of 79 tokens: the model reads 75; not painted: 'ghij'"
     ]
 
 
