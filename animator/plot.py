@@ -14,6 +14,7 @@ from animator.errors import ProgramError, RunError
 from animator.frame import Frame
 from animator.output.infotext import flat
 from animator.scene.scene import Scene
+from animator.timeline.compile import beats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,8 +107,6 @@ def _curve(axis: Axes, name: str, values: Any, frames: Sequence[Frame]) -> None:
 
 def _moments(axis: Axes, scene: Scene) -> None:
     """Beats as fine ticks along the lower edge, while they can be told apart."""
-    bpm, fps = scene.settings.bpm, scene.settings.video.fps
-    if bpm is not None:
-        beats = np.arange(0, scene.frames, 60 / bpm * fps)
-        if len(beats) <= 400:
-            axis.vlines(beats, 0, 0.12, color=TICK, lw=0.8, transform=axis.get_xaxis_transform())
+    ticks = beats(scene)
+    if len(ticks) <= 400:
+        axis.vlines(ticks, 0, 0.12, color=TICK, lw=0.8, transform=axis.get_xaxis_transform())

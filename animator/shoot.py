@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from animator.audio.track import Sound
 from animator.errors import RunError
 from animator.frame import Frame
 from animator.output import infotext
@@ -16,6 +18,7 @@ from animator.scene.scene import Scene
 from animator.studio import animate, load, painter, preview
 from animator.timeline.cadence import cut
 from animator.timeline.compile import timeline
+from animator.timeline.hearing import sound
 
 if TYPE_CHECKING:
     from animator.output.run import Run
@@ -70,7 +73,7 @@ def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> 
     position, state = run.resume(frames)
     if position == len(frames) and run.video.exists():
         return
-    video = Format(*scene.size, scene.settings.video.fps, scene.settings.output.crf)
+    video = Format(*scene.size, scene.settings.video.fps, scene.settings.output.crf, heard(scene, frames))
     rehearse(video, run.folder)
     work = paint(scene) if position < len(frames) else None
     ready = [frame.index for frame in frames[:position]]
@@ -93,11 +96,21 @@ def record_preview(scene: Scene, target: Path) -> Iterator[Frame]:
         raise RunError(f"{target.parent} cannot be made: {error.strerror}") from error
     if target.is_dir():
         raise RunError(f"{target} is a folder; name a file, e.g. {target / 'preview.mp4'}")
-    with Video(target, Format(*scene.size, scene.settings.video.fps, scene.settings.output.crf)) as sink:
+    settings = scene.settings
+    video = Format(*scene.size, settings.video.fps, settings.output.crf, sound(scene))
+    with Video(target, video) as sink:
         for frame, state in film:
             assert state.shown is not None
             sink.write(state.shown)
             yield frame
+
+
+def heard(scene: Scene, frames: Sequence[Frame]) -> Sound | None:
+    """The sound of these frames of the film."""
+    track, fps = sound(scene), scene.settings.video.fps
+    if track is None:
+        return None
+    return replace(track, start=track.start + frames[0].index / fps, seconds=len(frames) / fps)
 
 
 class _Texts:

@@ -14,8 +14,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Leaves first. A room may import those in front of it, and itself.
 ROOMS = [
-    *("errors", "frame", "affine", "samplers", "nano"),
-    *("scene", "timeline", "pixels", "diffusion"),
+    *("errors", "frame", "affine", "samplers", "nano", "ffmpeg"),
+    *("audio", "scene", "timeline", "pixels", "diffusion"),
     *("render", "output", "studio", "shoot"),
     *("progress", "tables", "plot", "cli", "nano.*", "__init__"),
 ]

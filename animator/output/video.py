@@ -11,21 +11,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-import imageio_ffmpeg
 import numpy as np
 
+from animator.audio.track import Sound
 from animator.errors import ProgramError
+from animator.ffmpeg import program
 from animator.frame import Image
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What the video is: size in pixels (even), frames per second, and x264's quality (0 best … 51 worst)."""
+    """What the video is: size in pixels (even), frames per second, x264's quality (0 best … 51 worst), its sound."""
 
     width: int
     height: int
     fps: float
     crf: int = 17
+    sound: Sound | None = None
 
 
 def command(program: str, video: Format, metadata: Path, target: Path) -> list[str]:
@@ -34,8 +36,10 @@ def command(program: str, video: Format, metadata: Path, target: Path) -> list[s
         program, "-hide_banner", "-loglevel", "error", "-nostdin", "-y",
         "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{video.width}x{video.height}", "-r", rate(video.fps),
         "-i", "pipe:0",
-        "-i", str(metadata), "-map_metadata", "1",
-        "-map", "0:v",
+        "-i", str(metadata),
+        *_input(video.sound),
+        "-map_metadata", "1", "-map", "0:v",
+        *_heard(video.sound),
         # The matrix is named: left out, RGB is converted by the rules of standard-definition television.
         "-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv420p"
         # Said to the filter, since what its pictures carry wins over the options of the encoder.
@@ -43,6 +47,22 @@ def command(program: str, video: Format, metadata: Path, target: Path) -> list[s
         "-c:v", "libx264", "-preset", "medium", "-crf", str(video.crf),
         "-movflags", "+faststart", "-f", "mp4", str(target),
     ]  # fmt: skip
+
+
+def _input(sound: Sound | None) -> list[str]:
+    """The track as a further input, from where the film begins; it may not fetch anything from elsewhere."""
+    if sound is None:
+        return []
+    return ["-protocol_whitelist", "file", "-ss", f"{sound.start:.6f}", "-i", f"file:{sound.file}"]
+
+
+def _heard(sound: Sound | None) -> list[str]:
+    """The track as a stream of the video."""
+    if sound is None:
+        return []
+    # As long as the pictures to the sample: cut where the track is longer, silent where it is shorter.
+    exact = f"atrim=duration={sound.seconds:.6f},apad=whole_dur={sound.seconds:.6f}"
+    return ["-map", "2:a:0", "-af", exact, "-c:a", "aac", "-b:a", "192k"]
 
 
 def rate(fps: float) -> str:
@@ -58,14 +78,6 @@ def metadata(comment: str) -> str:
     """An ffmetadata file that carries `comment`; its special characters are escaped."""
     escaped = "".join(f"\\{char}" if char in "=;#\\\n" else char for char in comment)
     return f";FFMETADATA1\ncomment={escaped}\n"
-
-
-def program() -> str:
-    """The ffmpeg that imageio-ffmpeg brings along (or IMAGEIO_FFMPEG_EXE names). Raises ProgramError."""
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise ProgramError(f"no ffmpeg: {error}; pip install --force-reinstall imageio-ffmpeg") from error
 
 
 class Video:

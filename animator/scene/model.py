@@ -174,6 +174,15 @@ class _Seeded(Section):
     seed: Annotated[Seed, BeforeValidator(_seed)] = Seed()
 
 
+class Audio(Section):
+    file: str = Field(
+        description="track that is heard by curves and goes into the video; any sound file or video"
+    )
+    start: Number = Field(0.0, ge=0, le=86_400, description="seconds into the track at which the film begins")
+    attack: Number = Field(0.0, ge=0, le=60, description="seconds a signal takes to rise by 63 %")
+    release: Number = Field(0.15, ge=0, le=60, description="seconds it takes to fall by 63 %")
+
+
 class _Moving(Section):
     border: Literal["replicate", "reflect", "wrap"] = Field(
         "replicate", description="what fills the bared edge"
@@ -208,6 +217,9 @@ class Settings(Section):
     events: dict[str, TextOrNumber] = Field(default_factory=dict, description="named moments: {reveal: 2s}")
     bpm: Number | None = Field(
         None, gt=0, le=1000, description="beats per minute, for keys such as 4b and for `beat`"
+    )
+    audio: Audio | None = Field(
+        None, description="a track: rms, bass, mid, treble, onset and beat for curves, sound for the video"
     )
     model: Model = Model()
     start: Start = Start()

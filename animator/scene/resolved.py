@@ -33,6 +33,8 @@ def resolved(scene: Scene) -> str:
     for name, lora in model.loras.items():
         path = ("model", "loras", name, "file")
         data["model"]["loras"][name]["file"] = str(scene.file(path, lora.file))
+    if scene.settings.audio is not None:
+        data["audio"]["file"] = str(scene.file(("audio", "file"), scene.settings.audio.file))
     if scene.settings.start.image is not None:
         data["start"]["image"] = str(scene.file(("start", "image"), scene.settings.start.image))
     return yaml.dump(escape(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

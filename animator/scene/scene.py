@@ -132,6 +132,9 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
             )
         elif not is_file(scene.file(path, lora.file)):
             yield scene.problem(path, f"no such file: {scene.file(path, lora.file)}")
+    audio, place = scene.settings.audio, ("audio", "file")
+    if audio is not None and not is_file(scene.file(place, audio.file)):
+        yield scene.problem(place, f"no such file: {scene.file(place, audio.file)}")
     image, place = scene.settings.start.image, ("start", "image")
     if image is not None and not is_file(scene.file(place, image)):
         yield scene.problem(place, f"no such file: {scene.file(place, image)}")

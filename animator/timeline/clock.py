@@ -16,17 +16,22 @@ Signals = dict[str, NDArray[np.generic]]  # name → one value per frame, or one
 _KEY = re.compile(r"\s*(-?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9}))\s*(s|b|%|)\s*")
 _NAME = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*")
 END = "end"
+HEARD = ("rms", "bass", "mid", "treble", "onset")  # signals of an audio track
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The film's length in frames, frames per second, the run's seed, beats per minute, and named moments."""
+    """The film's length in frames, frames per second, the run's seed, beats per minute, and named moments.
+
+    `beats` are the times (seconds) of the beats heard in a track; `bpm`, if given, counts instead of them.
+    """
 
     frames: int
     fps: float = 24.0
     seed: int = 0
     bpm: float | None = None
     events: Mapping[str, int] = field(default_factory=dict)  # name → frame
+    beats: tuple[float, ...] = ()
 
     def frame(self, key: str) -> int:
         """The frame a key names: `30`, `2s`, `4b`, `50%` (of the last frame), `end` or an event. Raises CurveError."""
@@ -56,9 +61,30 @@ class Clock:
         return int(number)
 
     def _beat(self, number: float, key: str) -> int:
-        if self.bpm is None:
+        if self.bpm is not None:
+            return round(number * 60 / self.bpm * self.fps)
+        if len(self.beats) < 2:
             raise CurveError(f"{quoted(key)} is a beat; say how many there are in a minute: bpm: 120", key)
-        return round(number * 60 / self.bpm * self.fps)
+        times = np.array(self.beats)
+        whole = int(np.clip(np.floor(number), 0, len(times) - 2))  # past the ends the interval there goes on
+        return round(float(times[whole] + (number - whole) * (times[whole + 1] - times[whole])) * self.fps)
+
+    def _counted(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How many beats have gone by at each of the times; the first one heard is number 0."""
+        times = np.array(self.beats)
+        whole = np.clip(np.searchsorted(times, seconds, side="right") - 1, 0, len(times) - 2)
+        return np.asarray(whole + (seconds - times[whole]) / (times[whole + 1] - times[whole]), np.float64)
+
+    def beat_frames(self) -> list[int]:
+        """The frames inside the film on which beats fall; none without beats."""
+        if self.bpm is None:
+            found = [round(time * self.fps) for time in self.beats]
+        else:
+            found = [round(i * 60 / self.bpm * self.fps) for i in range(int(self._minutes() * self.bpm) + 2)]
+        return [frame for frame in found if 0 <= frame < self.frames]
+
+    def _minutes(self) -> float:
+        return self.frames / self.fps / 60
 
     def signals(self) -> Signals:
         """The names an expression may use. `t` is int64, as Deforum's, so that `t%3` and `2^t` mean the same."""
@@ -67,6 +93,9 @@ class Clock:
         beats = {}
         if self.bpm is not None:
             beats = {"bpm": np.array(self.bpm), "beat": t / self.fps * self.bpm / 60}
+        elif len(self.beats) > 1:
+            bpm = 60 / float(np.median(np.diff(self.beats)))
+            beats = {"bpm": np.array(bpm), "beat": self._counted(t / self.fps)}
         return {
             "t": t,
             "i": t,  # Deforum's loop variable, visible to its expressions by accident and used
@@ -82,4 +111,4 @@ class Clock:
         }
 
 
-RESERVED = frozenset({*Clock(1, bpm=1).signals(), "k", END, "bass", "mid", "treble", "rms", "onset"})
+RESERVED = frozenset({*Clock(1, bpm=1).signals(), "k", END, *HEARD})

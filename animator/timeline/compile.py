@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator import samplers
+from animator.audio.hear import Heard, silence
 from animator.errors import CurveError, Path, Problem, SceneError, quoted
 from animator.frame import Frame, Grade, Motion, Painting
 from animator.scene.scene import Scene
@@ -18,6 +19,7 @@ from animator.timeline import curve
 from animator.timeline.cadence import painted, tweens
 from animator.timeline.clock import RESERVED, Clock, Signals
 from animator.timeline.functions import FUNCTIONS
+from animator.timeline.hearing import listen
 from animator.timeline.motion import per_frame, steps
 from animator.timeline.notes import notes
 from animator.timeline.prompt import held, prompts, texts
@@ -34,6 +36,11 @@ def timeline(scene: Scene) -> list[Frame]:
     return _Compiler(scene).frames()
 
 
+def beats(scene: Scene) -> list[int]:
+    """The frames on which the film's beats fall."""
+    return _Compiler(scene).clock.beat_frames()
+
+
 def remarks(scene: Scene) -> list[Problem]:
     """What may not be meant in a scene that has no problems."""
     return sorted(notes(scene, _Compiler(scene).clock), key=lambda note: (note.place.line, note.place.column))
@@ -46,9 +53,12 @@ class _Compiler:
         self.scene = scene
         video, painting = scene.settings.video, scene.settings.painting
         self.problems: list[Problem] = []
-        plain = Clock(scene.frames, video.fps, painting.seed.start, scene.settings.bpm)
+        silent: Heard | None = silence(scene.frames)
+        heard = self.attempt(("audio", "file"), lambda: listen(scene), silent)
+        times = () if heard is None else tuple(heard.beats.tolist())
+        plain = Clock(scene.frames, video.fps, painting.seed.start, scene.settings.bpm, beats=times)
         self.clock = replace(plain, events=self.events(plain))
-        self.signals: Signals = self.clock.signals()
+        self.signals: Signals = self.clock.signals() | (heard.signals if heard is not None else {})
 
     def frames(self) -> list[Frame]:
         settings, count = self.scene.settings, self.clock.frames

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import CurveError, nearest
+from animator.timeline.clock import HEARD
 from animator.timeline.functions import FUNCTIONS, WHERE, floor_divide, remainder
 
 Floats = NDArray[np.float64]
@@ -23,6 +24,10 @@ _ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 # Not numexpr's: in whole numbers it ends the process for one pair of them, and takes x // 0 for 0.
 _DIVISIONS = {ast.FloorDiv: floor_divide, ast.Mod: remainder}
 _BITS = {ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^"}
+# Names that a film has only if it says so.
+_NEEDS = dict.fromkeys(HEARD, "a track: audio: {file: track.wav}") | dict.fromkeys(
+    ("beat", "bpm"), "beats: bpm: 120, or audio: {file: track.wav} with a beat to be heard"
+)
 _COMPARE = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 
 
@@ -90,6 +95,8 @@ class Writer:
         if name in FUNCTIONS or name == WHERE:
             raise CurveError(f"{name!r} is a function; write {name}(…)")
         if name not in self.known:
+            if name in _NEEDS:
+                raise CurveError(f"{name!r} needs {_NEEDS[name]}")
             raise CurveError(f"unknown name {name!r}; {nearest(name, sorted(self.known - {'i'}))}")
         self.names.add(name)
         return name

@@ -37,7 +37,7 @@ def library():
     random = np.random.default_rng(0)
     # Soft latents of a few values: learnable, unlike white noise.
     large = np.repeat(np.repeat(random.normal(size=(12, 4, 4, 4)), 8, 2), 8, 3).astype(np.float16)
-    return Library(Shelf(large[..., ::2, ::2], known), Shelf(large, known))
+    return Library(Shelf(large, known), Shelf(large[..., ::2, ::2], known))
 
 
 def tiny(room):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from animator import ProgramError
-from animator.output.video import Format, Video, command, metadata, program, rate, rehearse
+from animator.ffmpeg import program
+from animator.output.video import Format, Video, command, metadata, rate, rehearse
 
 
 def probe(path):

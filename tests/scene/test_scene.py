@@ -121,7 +121,7 @@ def test_all_problems_of_a_file_are_reported_in_its_order():
             "painting: {seed: {at: 3}}",
             "<text>:1:18: painting.seed: 'behavior: schedule' and 'at:' belong together",
         ),
-        ("audio: {file: a.wav}", "<text>:1:1: audio: no such setting; known: vars, video"),
+        ("sound: {file: a.wav}", "<text>:1:1: sound: no such setting; known: vars, video"),
     ],
 )
 def test_a_wrong_value_is_one_line(text, line):

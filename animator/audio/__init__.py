@@ -1,0 +1,1 @@
+"""Sound: a track read, its loudness, bands, onsets and beats heard."""

@@ -1,0 +1,30 @@
+"""The track of a scene, as its curves hear it."""
+
+from __future__ import annotations
+
+from animator.audio.hear import Heard, hear, silence
+from animator.audio.track import Sound
+from animator.scene.scene import Scene
+
+
+def sound(scene: Scene) -> Sound | None:
+    """The stretch of its track that the film plays, if it has one."""
+    audio = scene.settings.audio
+    if audio is None:
+        return None
+    file = scene.file(("audio", "file"), audio.file)
+    return Sound(file, audio.start, scene.frames / scene.settings.video.fps)
+
+
+def listen(scene: Scene) -> Heard | None:
+    """What the film hears; silence where the track is not there, which reading the file has told already.
+
+    Raises CurveError for a file without sound.
+    """
+    audio, track = scene.settings.audio, sound(scene)
+    if audio is None or track is None:
+        return None
+    if not track.file.is_file():
+        return silence(scene.frames)
+    changed = track.file.stat().st_mtime_ns
+    return hear(track, changed, scene.settings.video.fps, scene.frames, audio.attack, audio.release)
