@@ -22,7 +22,7 @@ from animator.timeline.functions import FUNCTIONS
 from animator.timeline.hearing import listen
 from animator.timeline.motion import per_frame, steps
 from animator.timeline.notes import notes
-from animator.timeline.prompt import held, prompts, texts
+from animator.timeline.prompt import Texts, held, prompts, spoken, texts
 from animator.timeline.seeds import MAX_SEED, seeds
 
 Row = TypeVar("Row")
@@ -195,11 +195,14 @@ class _Compiler:
 
     def prompts(self) -> Any:
         written = self.scene.settings.prompts
-        nothing = {0: ""}
-        at = self.attempt(("prompts", "at"), lambda: texts(written.at, self.clock), nothing)
-        negative = self.attempt(("prompts", "negative"), lambda: texts(written.negative, self.clock), nothing)
+
+        def read(name: str) -> tuple[Texts, Texts]:
+            text = getattr(written, name)
+            nothing = spoken("", self.clock, self.signals)
+            return self.attempt(("prompts", name), lambda: spoken(text, self.clock, self.signals), nothing)
+
         travel = self.attempt(("prompts", "travel"), lambda: self.length(written.travel), 0)
-        return prompts(at, negative, written.common, travel, self.clock.frames)
+        return prompts(read("at"), read("negative")[0], read("common"), travel, self.clock.frames)
 
 
 def _can_run(painting: list[Painting]) -> None:

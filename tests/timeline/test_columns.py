@@ -1,12 +1,14 @@
 """Seeds, prompts and cadence: columns of the frame table."""
 
+import re
+
 import numpy as np
 import pytest
 
 from animator import CurveError
 from animator.timeline.cadence import painted, tweens
 from animator.timeline.clock import Clock
-from animator.timeline.prompt import prompts, texts
+from animator.timeline.prompt import prompts, spoken, texts
 from animator.timeline.seeds import seeds
 
 ALL = np.ones(6, bool)
@@ -44,23 +46,74 @@ def test_a_seed_moves_on_at_paintings_only_and_wraps():
     ]
 
 
+def told(at, negative="", common="", travel=0, frames=6):
+    clock = Clock(frames)
+    signals = clock.signals()
+    no = spoken(negative, clock, signals)[0]
+    return prompts(spoken(at, clock, signals), no, spoken(common, clock, signals), travel, frames)
+
+
 def test_a_prompt_counts_from_its_key_until_the_next():
-    row = prompts({0: "a", 2: "b"}, {0: "no"}, "c", 0, 4)
+    row = told({0: "a", 2: "b"}, "no", "c", frames=4)
     assert [(p.text, p.negative, p.next, p.weight) for p in row] == [
         ("a, c", "no", "a, c", 0), ("a, c", "no", "a, c", 0), ("b, c", "no", "b, c", 0), ("b, c", "no", "b, c", 0),
     ]  # fmt: skip
 
 
 def test_travel_blends_into_the_next_prompt_and_arrives_at_its_key():
-    row = prompts({0: "a", 4: "b"}, {0: ""}, "", 4, 6)
+    row = told({0: "a", 4: "b"}, travel=4)
     assert [(p.text, p.next, p.weight) for p in row] == [
         ("a", "a", 0), ("a", "b", 0.25), ("a", "b", 0.5), ("a", "b", 0.75), ("b", "b", 0), ("b", "b", 0),
     ]  # fmt: skip
 
 
 def test_every_prompt_owns_a_frame_however_long_the_travel():
-    row = prompts({0: "a", 1: "b", 4: "c"}, {0: ""}, "", 100, 6)
+    row = told({0: "a", 1: "b", 4: "c"}, travel=100)
     assert [p.text for p in row if p.weight == 0] == ["a", "b", "c", "c"]
+
+
+def test_what_stands_behind_neg_is_to_be_kept_out_beside_what_always_is():
+    row = told({0: "a mug, --neg blur", 3: "a cup"}, "text", "sharp --neg noise")
+    assert [(p.text, p.negative) for p in row][::3] == [
+        ("a mug, sharp", "blur, text, noise"),
+        ("a cup, sharp", "text, noise"),
+    ]
+
+
+def test_a_formula_in_a_prompt_is_its_value_on_every_frame():
+    row = told(
+        {0: "(red:`0.5+t/100`) mug", 4: "(blue:`1 - k/3`)"}, "(text:`t%2`)", "`where(t<2, 1, -0.0001)`"
+    )
+    assert [p.text for p in row] == [
+        "(red:0.5) mug, 1", "(red:0.51) mug, 1", "(red:0.52) mug, 0", "(red:0.53) mug, 0",
+        "(blue:1), 0", "(blue:0.667), 0",
+    ]  # fmt: skip
+    assert [p.negative for p in row] == ["(text:0)", "(text:1)"] * 3
+
+
+def test_a_formula_goes_on_while_one_prompt_blends_into_the_next():
+    row = told({0: "`t`", 4: "`10*t`"}, travel=2)
+    assert [(p.text, p.next, p.weight) for p in row][2:5] == [
+        ("2", "2", 0),
+        ("3", "30", 0.5),
+        ("40", "40", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a `t", "a ` without its partner"),
+        ("a `sine(t)`", "unknown function 'sine'; did you mean 'sin'"),
+        ("a `1/(t-3)`", "inf at frame 3 in `1/"),
+        ("a `__import__('os')`", 'in "__import__'),
+        ("a ``", "an empty text is no value"),
+    ],
+)
+def test_a_formula_that_cannot_be_computed_names_its_key(text, words):
+    with pytest.raises(CurveError, match=re.escape(words)) as caught:
+        told({"0": "fine", "0.1s": text})
+    assert caught.value.key == "0.1s"
 
 
 def test_the_first_prompt_counts_from_the_start():
