@@ -1,4 +1,4 @@
-"""The UNet's lesson: predict v on latents, first small and cropped, then at full size in three formats."""
+"""The UNet's lesson: predict v on latents, first small and cropped, then at full size in several formats."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from transformers import CLIPTokenizer
 from animator.nano import captions, words
 from animator.nano.drawing import Recipe
 from animator.nano.model import Nano, alphas
+from animator.nano.training import place
 
 Sizes = tuple[int, int, int, int, int, int]
 
@@ -29,9 +30,9 @@ class Shelf:
 class Library:
     """The shelves that the lesson reads."""
 
-    small: Shelf  # 128×128: the pictures at half size
     large: Shelf  # 256×256
-    others: tuple[Shelf, ...] = ()  # 192×256 and 256×192
+    small: Shelf  # 128×128: the pictures at half size; empty for a course without small steps
+    others: tuple[Shelf, ...] = ()  # further formats
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,9 @@ class Course:
         if progress >= self.grown:
             return 1.0
         return 0.3 + 0.7 * (progress - self.grow) / (self.grown - self.grow)
+
+
+ONWARD = Course(grow=0.0, grown=0.0)  # for weights that have been through the small steps
 
 
 class DenoiseLesson:
@@ -88,6 +92,10 @@ class DenoiseLesson:
         shelf = self.library.large
         if self.library.others and random.random() < 0.35:
             shelf = self.library.others[int(random.integers(len(self.library.others)))]
+        cells = self.library.large.latents[0, 0].size / shelf.latents[0, 0].size
+        count = max(
+            round(count * min(cells, 1.0)), 1
+        )  # larger pictures, fewer of them: a step costs the same
         picked = random.integers(len(shelf.recipes), size=count)
         height, width = (8 * side for side in shelf.latents.shape[2:])
         recipes = [shelf.recipes[int(i)] for i in picked]
@@ -111,18 +119,18 @@ class DenoiseLesson:
         large = random.random() < self.course.share(step / self.steps)
         take = self._large if large else self._small
         latents, recipes, sizes = take(self.course.large_batch if large else self.course.small_batch, random)
-        clean = torch.from_numpy(latents.astype(np.float32))
-        levels = self._levels(len(clean), large, random)
-        kept, noised = (table[levels].view(-1, 1, 1, 1) for table in (self.kept, self.noised))
-        noise = torch.randn(clean.shape)
-        tokens = self._tokens(recipes, random)
-        hold = torch.from_numpy((random.random(len(clean)) > 0.07).astype(np.float32))
-        with torch.autocast("cpu", torch.bfloat16):
+        device = place(self.model)
+        clean = torch.from_numpy(latents.astype(np.float32)).to(device)
+        levels = self._levels(len(clean), large, random).to(device)
+        kept, noised = (table.to(device)[levels].view(-1, 1, 1, 1) for table in (self.kept, self.noised))
+        noise = torch.randn(clean.shape).to(device)  # drawn on the CPU: the same lesson on every machine
+        tokens = self._tokens(recipes, random).to(device)
+        hold = torch.from_numpy((random.random(len(clean)) > 0.07).astype(np.float32)).to(device)
+        size = torch.tensor(sizes, dtype=torch.float32, device=device)
+        with torch.autocast(device.type, torch.bfloat16):
             embeds, pooled = self.model.text(tokens)
             text = (embeds * hold.view(-1, 1, 1), pooled * hold.view(-1, 1))
-            made = self.model(
-                kept * clean + noised * noise, levels, text, torch.tensor(sizes, dtype=torch.float32)
-            )
+            made = self.model(kept * clean + noised * noise, levels, text, size)
         error = (made.float() - (kept * noise - noised * clean)).square().mean((1, 2, 3))
         ratio = (kept / noised).square().flatten()
         weight = ratio.clamp(max=5.0) / (ratio + 1) + 0.5  # shapes are decided where the SNR is small

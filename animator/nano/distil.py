@@ -17,6 +17,7 @@ from transformers import CLIPTokenizer
 from animator.nano import captions, words
 from animator.nano.denoise import Library
 from animator.nano.model import Nano, alphas
+from animator.nano.training import place
 
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2", "ff.net.0.proj", "ff.net.2"]
 SUBSTEPS = {2: 6, 3: 4, 4: 3}  # steps of the student's grid: the teacher's steps in each of them
@@ -72,7 +73,7 @@ class DistilLesson:
         )
         self.nano.unet.disable_adapters()
         for start, end in itertools.pairwise(levels):
-            level = torch.full((2 * len(x),), start)
+            level = torch.full((2 * len(x),), start, device=x.device)
             plain, told = self.nano(x.repeat(2, 1, 1, 1), level, both, sizes.repeat(2, 1)).float().chunk(2)
             x = self._step(x, plain + GUIDANCE * (told - plain), start, end)
         self.nano.unet.enable_adapters()
@@ -89,15 +90,17 @@ class DistilLesson:
         k = int(random.integers(count))
         start, end = grid[k], grid[k + 1]
         levels = [round(level) for level in np.linspace(start, end, SUBSTEPS[count] + 1)]
-        clean = torch.from_numpy(shelf.latents[picked].astype(np.float32))
-        x = self.kept[start] * clean + self.noised[start] * torch.randn(clean.shape)
+        device = place(self.model)
+        clean = torch.from_numpy(shelf.latents[picked].astype(np.float32)).to(device)
+        x = self.kept[start] * clean + self.noised[start] * torch.randn(clean.shape).to(device)
         height, width = clean.shape[2] * 8, clean.shape[3] * 8
-        sizes = torch.tensor([[height, width, 0, 0, height, width]] * self.batch, dtype=torch.float32)
-        with torch.autocast("cpu", torch.bfloat16):
+        size = [height, width, 0, 0, height, width]
+        sizes = torch.tensor([size] * self.batch, dtype=torch.float32, device=device)
+        with torch.autocast(device.type, torch.bfloat16):
             with torch.no_grad():
-                text = self.nano.text(torch.from_numpy(words.ids(self.tokenizer, texts)))
+                text = self.nano.text(torch.from_numpy(words.ids(self.tokenizer, texts)).to(device))
             goal = self._teach(x, levels, text, sizes)
-            made = self.nano(x, torch.full((self.batch,), start), text, sizes).float()
+            made = self.nano(x, torch.full((self.batch,), start, device=device), text, sizes).float()
         a, s = self.kept[start], self.noised[start]
         b, t = self.kept[end], self.noised[end]
         wanted = (goal - (a * b + s * t) * x) / (t * a - b * s)

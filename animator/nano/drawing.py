@@ -101,7 +101,7 @@ def random_view(random: np.random.Generator) -> View:
     middle, spread = ((0, 20), (42, 20), (90, 20), (152, 28))[random.choice(4, p=[0.22, 0.38, 0.22, 0.18])]
     azimuth = (middle + random.uniform(-spread, spread)) * random.choice([-1, 1])
     tilted = random.random() < 0.6
-    scale = random.uniform(0.62, 1.06)
+    scale = random.uniform(0.74, 1.08)
     far = (0.26 - 0.2 * scale) * (1.0 if random.random() < 0.6 else 0.3)  # larger products stay nearer
     return View(
         azimuth=float(azimuth % 360),

@@ -15,9 +15,9 @@ from animator.nano import folder
 from animator.nano import vae as autoencoder
 from animator.nano.denoise import Library, Shelf
 from animator.nano.files import Pictures, recipes, write_whole
-from animator.nano.training import averaged
+from animator.nano.training import averaged, place
 
-FORMATS = {"wide": (192, 256), "tall": (256, 192)}  # height, width
+FORMATS = {"wide": (192, 256), "tall": (256, 192), "big": (384, 384)}  # height, width
 
 
 def trained(room: Path, finished: bool = True) -> AutoencoderKL:
@@ -49,10 +49,13 @@ def trained(room: Path, finished: bool = True) -> AutoencoderKL:
 def encode(vae: AutoencoderKL, images: list[NDArray[np.uint8]], batch: int = 8) -> NDArray[np.float16]:
     """Latents float16 (n, 4, h/8, w/8) of pictures of one size."""
     made = []
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+    device = place(vae)
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
         for i in range(0, len(images), batch):
-            pixels = autoencoder.tensor(np.stack(images[i : i + batch])).to(memory_format=torch.channels_last)
-            made.append(autoencoder.encode(vae, pixels).half().numpy())
+            pixels = autoencoder.tensor(np.stack(images[i : i + batch])).to(device)
+            made.append(
+                autoencoder.encode(vae, pixels.to(memory_format=torch.channels_last)).half().cpu().numpy()
+            )
     return np.concatenate(made)
 
 
@@ -62,26 +65,31 @@ def _half(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _shelve(vae: AutoencoderKL, folder: Path, path: Path, halve: bool = False) -> Shelf:
-    """Encode a folder of pictures, shard by shard; a shard that is encoded already is only read."""
+    """Encode a folder of pictures and their mirror images, shard by shard; what is encoded is only read."""
     parts = []
+    known = recipes(folder)
     for shard in sorted(folder.glob("pictures-*.npy")):
         stored = path / shard.name
         if not stored.exists():
-            images = list(np.load(shard))
-            latents = encode(vae, [_half(image) for image in images] if halve else images)
-            write_whole(stored, partial(np.save, arr=latents))
+            images = [_half(image) for image in np.load(shard)] if halve else list(np.load(shard))
+            sides = [encode(vae, images), encode(vae, [image[:, ::-1] for image in images])]
+            write_whole(stored, partial(np.save, arr=np.stack(sides)))
         parts.append(np.load(stored))
-    return Shelf(np.concatenate(parts), recipes(folder))
+    # A mirrored product is the same product in the same words: twice the pictures for nothing.
+    return Shelf(np.concatenate([*(part[0] for part in parts), *(part[1] for part in parts)]), known * 2)
 
 
-def library(room: Path) -> Library:
-    """Encode all pictures that are not encoded yet; return the shelves. A new autoencoder empties them."""
-    vae = trained(room).to(memory_format=torch.channels_last)
+def library(room: Path, small: bool = True, device: str = "cpu") -> Library:
+    """Encode all pictures that are not encoded yet; return the shelves. A new autoencoder empties them.
+
+    `small`: the pictures at half size too, for a course that begins with them.
+    """
+    vae = trained(room).to(device, memory_format=torch.channels_last)
     store = room / "latents"
     for old in store.rglob("*.npy"):
         if old.stat().st_mtime < (room / "vae-folded.pt").stat().st_mtime:
             old.unlink()
-    small = _shelve(vae, room / "pictures", store / "small", True)
     large = _shelve(vae, room / "pictures", store / "large")
+    half = _shelve(vae, room / "pictures", store / "small", True) if small else Shelf(large.latents[:0], [])
     others = [_shelve(vae, room / name, store / name) for name in FORMATS if any((room / name).glob("*.npy"))]
-    return Library(small, large, tuple(others))
+    return Library(large, half, tuple(others))

@@ -47,7 +47,7 @@ def _wake(encoder: Any) -> None:
 
 
 def unet(channels: tuple[int, ...] = (64, 96, 160)) -> UNet2DConditionModel:
-    """A fresh UNet: attention to the text on the two lower levels, `text_time` conditioning."""
+    """A fresh UNet: attention to the text on the two lower levels, deepest on the lowest, `text_time` conditioning."""
     return UNet2DConditionModel(
         sample_size=32,
         in_channels=4,
@@ -56,7 +56,7 @@ def unet(channels: tuple[int, ...] = (64, 96, 160)) -> UNet2DConditionModel:
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         layers_per_block=1,
-        transformer_layers_per_block=[1, 1, 1],
+        transformer_layers_per_block=[1, 1, 2],
         attention_head_dim=[max(c // 32, 1) for c in channels],  # in diffusers this is the number of heads
         cross_attention_dim=SMALL + LARGE,
         norm_num_groups=16,

@@ -12,12 +12,14 @@ import torch
 from animator.diffusion.single_file import write_single_file
 from animator.nano import WEIGHTS, encoded, folder, gallery, vae, words
 from animator.nano.checkpoint import export, restore
-from animator.nano.denoise import Course, DenoiseLesson
+from animator.nano.denoise import ONWARD, Course, DenoiseLesson
 from animator.nano.distil import DistilLesson, add_lora, save_lora
 from animator.nano.files import Pictures, draw_all
+from animator.nano.look import look
 from animator.nano.model import Nano
 from animator.nano.training import Lesson, Plan, averaged, log, train
 
+SHEET_EVERY = 500  # steps between two sample sheets
 STEPS = {"vae": 3500, "decoder": 600, "unet": 8000, "distil": 400}
 
 
@@ -28,7 +30,7 @@ def draw(arguments: argparse.Namespace) -> None:
     for path in draw_all(room / "pictures", range(shards), arguments.workers):
         print(path, flush=True)
     for i, (name, size) in enumerate(encoded.FORMATS.items()):
-        few = range(1000 * (i + 1), 1000 * (i + 1) + shards // 6)
+        few = range(1000 * (i + 1), 1000 * (i + 1) + shards * 256 // (6 * max(size)))
         for path in draw_all(room / name, few, arguments.workers, size):
             print(path, flush=True)
 
@@ -48,19 +50,22 @@ def _run(name: str, lesson: Lesson, arguments: argparse.Namespace) -> None:
     plan = Plan(arguments.steps or STEPS[name])
     for progress in train(lesson, plan, arguments.room / f"{name}.pt"):
         log(arguments.room / f"{name}.jsonl", progress)
+        if progress.step % SHEET_EVERY == 0 or progress.step == plan.steps:
+            look(arguments.room, name, _tokens(arguments.room))
 
 
 def learn_vae(arguments: argparse.Namespace) -> None:
     """Train the autoencoder."""
     torch.manual_seed(0)
     pictures = Pictures(arguments.room / "pictures")
-    _run("vae", vae.VaeLesson(vae.build(), pictures, arguments.steps or STEPS["vae"]), arguments)
+    model = vae.build().to(arguments.device)
+    _run("vae", vae.VaeLesson(model, pictures, arguments.steps or STEPS["vae"]), arguments)
 
 
 def learn_decoder(arguments: argparse.Namespace) -> None:
     """Finish the decoder for loops; the encoder, and with it every latent, stays as it is."""
     room: Path = arguments.room
-    model = encoded.trained(room, finished=False)
+    model = encoded.trained(room, finished=False).to(arguments.device)
     model.encoder.requires_grad_(False)
     model.quant_conv.requires_grad_(False)
     steps = arguments.steps or STEPS["decoder"]
@@ -70,14 +75,18 @@ def learn_decoder(arguments: argparse.Namespace) -> None:
 
 def learn_unet(arguments: argparse.Namespace) -> None:
     """Train text encoders and UNet on the autoencoder's latents."""
-    library = encoded.library(arguments.room)
+    course = ONWARD if arguments.onward else Course()
+    library = encoded.library(arguments.room, not arguments.onward, arguments.device)
     tokenizer = words.read(_tokens(arguments.room))
     torch.manual_seed(1)
     steps = arguments.steps or STEPS["unet"]
     nano = Nano(tokenizer)
     if arguments.onward:
         restore(nano, folder())
-    _run("unet", DenoiseLesson(nano, library, tokenizer, steps, Course()), arguments)
+    nano.to(arguments.device)
+    if arguments.compile:
+        nano.unet.compile(dynamic=False)
+    _run("unet", DenoiseLesson(nano, library, tokenizer, steps, course), arguments)
 
 
 def _learnt(room: Path) -> Nano:
@@ -90,9 +99,10 @@ def learn_distil(arguments: argparse.Namespace) -> None:
     """Train the few-step LoRA and write it into the room."""
     room: Path = arguments.room
     torch.manual_seed(2)
-    nano = _learnt(room)
+    nano = _learnt(room).to(arguments.device)
     add_lora(nano)
-    lesson = DistilLesson(nano, encoded.library(room), words.read(_tokens(room)))
+    library = encoded.library(room, small=False, device=arguments.device)
+    lesson = DistilLesson(nano, library, words.read(_tokens(room)))
     _run("distil", lesson, arguments)
     nano.unet.load_state_dict(averaged(room / "distil.pt")[0])
     save_lora(nano.unet, room / "few-steps")
@@ -133,9 +143,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--steps", type=int, default=0, help="steps of the stage; 0: as many as it was made for"
     )
-    parser.add_argument("--onward", action="store_true", help="`unet` starts from the bundled checkpoint")
+    parser.add_argument("--onward", action="store_true", help="`unet` goes on from the bundled checkpoint")
     parser.add_argument("--shards", type=int, default=28, help="shards of 500 pictures to draw")
     parser.add_argument("--workers", type=int, default=2, help="processes that draw")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", default=device, help="where it learns: cpu, cuda, mps")
+    parser.add_argument("--compile", action="store_true", help="compile the UNet: minutes first, then faster")
     parser.add_argument("--threads", type=int, default=2, help="threads that learn")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)

@@ -109,6 +109,11 @@ class Progress:
     seconds: float  # since this sitting began
 
 
+def place(model: nn.Module) -> torch.device:
+    """Where a model's weights are."""
+    return next(model.parameters()).device
+
+
 def _save(path: Path, lesson: Lesson, average: Average, step: int) -> None:
     state = {
         "step": step,
@@ -125,7 +130,7 @@ def resume(path: Path, lesson: Lesson, average: Average) -> int:
         return 0
     state = torch.load(path, map_location="cpu", weights_only=True)
     lesson.model.load_state_dict(state["model"])
-    average.weights = state["average"]
+    average.weights = {name: value.to(place(lesson.model)) for name, value in state["average"].items()}
     rates = [[group["base"] for group in optimizer.param_groups] for optimizer in lesson.optimizers]
     for optimizer, saved, base in zip(lesson.optimizers, state["optimizers"], rates, strict=True):
         optimizer.load_state_dict(saved)

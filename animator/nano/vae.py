@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from animator.nano.files import Pictures
 from animator.nano.textures import recolor, texture
-from animator.nano.training import Muon
+from animator.nano.training import Muon, place
 
 CHANNELS = (16, 32, 64, 96)
 
@@ -136,15 +136,16 @@ class VaeLesson:
 
     def loss(self, step: int) -> Tensor:
         """Half the later steps start from pictures that already went round a few times."""
-        wanted = self.batch(step).contiguous(memory_format=torch.channels_last)
+        device = place(self.model)
+        wanted = self.batch(step).to(device).contiguous(memory_format=torch.channels_last)
         random = np.random.default_rng([4, step])
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16):
             given = wanted
             if step >= self.loops_from * self.steps and random.random() < 0.6:
                 given = round_trip(self.model, wanted, int(random.choice(TRIPS, p=ODDS))).float()
             latents = encode(self.model, given)
             noise = 0.04 * torch.rand(len(latents), 1, 1, 1) * torch.randn(latents.shape)
-            made = decode(self.model, latents + noise)
+            made = decode(self.model, latents + noise.to(device))
             again = encode(self.model, made)  # the same latents again: what a loop rests on
         seen, drift = latents.float(), (again - latents).float()
         # Measured against the spread, or the latents would simply shrink.

@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
+from PIL import Image as Pngs
 
-from animator.nano import judge, vae, words
+from animator.nano import checkpoint, encoded, judge, vae, words
 from animator.nano.denoise import Course, DenoiseLesson, Library, Shelf
 from animator.nano.distil import DistilLesson, add_lora
 from animator.nano.drawing import random_set
 from animator.nano.files import Pictures, draw_shard, recipes
-from animator.nano.model import Nano
+from animator.nano.look import look
+from animator.nano.model import Nano, unet
 from animator.nano.training import Plan, averaged, orthogonal, train
 
 QUICK = Plan(10, warm=2, flat=1.0, log_every=1)
@@ -38,6 +41,12 @@ def library():
     # Soft latents of a few values: learnable, unlike white noise.
     large = np.repeat(np.repeat(random.normal(size=(12, 4, 4, 4)), 8, 2), 8, 3).astype(np.float16)
     return Library(Shelf(large, known), Shelf(large[..., ::2, ::2], known))
+
+
+def shallow():
+    """The UNet before it grew: one transformer block on the lowest level."""
+    config = dict(unet((32, 32, 32)).config)
+    return UNet2DConditionModel.from_config({**config, "transformer_layers_per_block": [1, 1, 1]})
 
 
 def tiny(room):
@@ -102,6 +111,43 @@ def test_a_shard_is_drawn_once_and_read_back(room):
     assert len(pictures) == len(recipes(room / "pictures")) == 12
     assert pictures[11].shape == (64, 64, 3)
     assert recipes(room / "pictures")[0] == random_set(0)[0]
+
+
+def test_a_sheet_shows_what_the_last_weights_make_of_unseen_pictures(room, tmp_path):
+    assert look(tmp_path, "vae", room / "tokens") is None
+    torch.manual_seed(0)
+    lesson = vae.VaeLesson(vae.build(), Pictures(room / "pictures"), 2)
+    list(train(lesson, Plan(2), tmp_path / "vae.pt"))
+    path = look(tmp_path, "vae", room / "tokens", (64, 64))
+    assert path == tmp_path / "sheets" / "vae-00002.png"
+    with Pngs.open(path) as page:
+        assert page.size == (8 * 64, 3 * 64)
+
+
+def test_a_mirrored_picture_is_learnt_with_the_same_words(room):
+    shelf = encoded.library(room, small=False).large
+    pictures, known = Pictures(room / "pictures"), recipes(room / "pictures")
+    assert len(shelf.latents) == 2 * len(pictures) and shelf.recipes == known * 2
+    model = encoded.trained(room)
+    there, mirrored = encoded.encode(model, [pictures[3], pictures[3][:, ::-1]])
+    assert np.abs(shelf.latents[3] - there).max() < 0.05
+    assert np.abs(shelf.latents[3 + len(pictures)] - mirrored).max() < 0.05
+
+
+def test_a_smaller_nano_grows_without_forgetting(room, tmp_path):
+    tokenizer = words.read(room / "tokens")
+    torch.manual_seed(0)
+    small = Nano(tokenizer, (32, 32, 32))
+    small.unet = shallow()
+    checkpoint.export(small, vae.build((8, 8, 16, 16)), room / "tokens", tmp_path)
+    grown = Nano(tokenizer, (32, 32, 32))
+    checkpoint.restore(grown, tmp_path)
+    assert grown.unet.num_parameters() > small.unet.num_parameters()
+    text = grown.text(torch.from_numpy(words.ids(tokenizer, ["a red mug"])))
+    sizes = torch.tensor([[64.0, 64, 0, 0, 64, 64]])
+    with torch.no_grad():
+        asked = (torch.randn(1, 4, 8, 8), torch.tensor([500]), text, sizes)
+        assert torch.allclose(small.float()(*asked), grown(*asked), atol=1e-2)
 
 
 def test_orthogonal_makes_singular_values_about_one():
