@@ -21,6 +21,7 @@ from animator.studio import load
 from animator.tables import as_data, columns, json_lines
 from animator.timeline.compile import remarks, timeline
 from animator.timeline.english import sentences
+from animator.timeline.moves import HOLD, MOVES, SHAKES
 
 if TYPE_CHECKING:
     from animator.output.run import Run
@@ -180,6 +181,16 @@ def plot(file: Path, out: Path | None, options: tuple[str, ...]) -> None:
     scene, target = load(file, options), out or Path(f"{file.stem}.png")
     draw(scene, timeline(scene), target)
     click.echo(target)
+
+
+@main.command()
+def motions() -> None:
+    """List the moves and shakes that a schedule can name."""
+    for word, move in MOVES.items():
+        click.echo(f"{word:12} {move.says} [{move.amount:g}, {move.ease}]")
+    click.echo(f"{HOLD:12} nothing moves until the next move")
+    for word, shake in SHAKES.items():
+        click.echo(f"{word:12} shake: {shake.says}")
 
 
 @main.command()
