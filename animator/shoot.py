@@ -77,7 +77,8 @@ def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> 
     rehearse(video, run.folder)
     work = paint(scene) if position < len(frames) else None
     ready = [frame.index for frame in frames[:position]]
-    with Recorder(run, video, resolved(scene), ready, _Texts(scene, frames)) as recorder:
+    again = [frame.index for frame in back(scene, frames)]
+    with Recorder(run, video, resolved(scene), ready, _Texts(scene, frames), again) as recorder:
         if work is not None:
             for frame, after in animate(scene, frames[position:], work, state):
                 assert after.shown is not None
@@ -110,7 +111,13 @@ def heard(scene: Scene, frames: Sequence[Frame]) -> Sound | None:
     track, fps = sound(scene), scene.settings.video.fps
     if track is None:
         return None
-    return replace(track, start=track.start + frames[0].index / fps, seconds=len(frames) / fps)
+    shown = len(frames) + len(back(scene, frames))
+    return replace(track, start=track.start + frames[0].index / fps, seconds=shown / fps)
+
+
+def back(scene: Scene, frames: Sequence[Frame]) -> Sequence[Frame]:
+    """The frames by which a boomerang goes back, to where its first frame comes next; else none."""
+    return frames[-2:0:-1] if scene.settings.video.loop == "boomerang" else ()
 
 
 class _Texts:

@@ -102,6 +102,9 @@ class Video(Section):
     fps: Number = Field(24.0, ge=0.1, le=240, description="frames per second")
     frames: Whole | None = Field(None, ge=1, le=MAX_FRAMES, description="length in frames")
     duration: TextOrNumber | None = Field(None, description='length in seconds, e.g. 6s; instead of "frames"')
+    loop: Literal["none", "boomerang"] = Field(
+        "none", description="boomerang: the video plays the frames and then goes back to the first"
+    )
 
 
 class LoraFile(Section):
