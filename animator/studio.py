@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 from animator import nano
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, State
-from animator.render.loop import Paint, Stage, render
+from animator.pose import SPATIAL, spatial
+from animator.render.loop import Camera, Paint, Stage, render
 from animator.scene.presets import is_file
 from animator.scene.scene import Scene, read, read_text
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:
-    pass
+    from animator.pixels.depth import Source
 
 
 def load(file: str | Path, settings: Sequence[str] = ()) -> Scene:
@@ -48,6 +49,15 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
             check(scene.file(path, image))
         except (OSError, ValueError) as error:
             problems.append(scene.problem(path, f"cannot be read as a picture: {error}"))
+    for file in filter(is_file, scene.depth_files):
+        from animator.pixels.picture import check
+
+        try:
+            check(file)
+        except (OSError, ValueError) as error:
+            problems.append(
+                scene.problem(("motion", "depth"), f"{file.name} cannot be read as a picture: {error}")
+            )
     try:
         timeline(scene)
     except SceneError as error:
@@ -104,14 +114,46 @@ def animate(
     painted frame and the frames behind it a film goes on where it stopped. Raises AnimatorError.
     """
     from animator.pixels.blend import crossfade
-    from animator.pixels.camera import Camera2D
 
-    settings = scene.settings
     frames = timeline(scene) if frames is None else frames
     paint = painter(scene) if paint is None else paint
-    camera = Camera2D(*scene.size, settings.motion.border)
+    camera = camera_of(scene, frames)
     before, after = _stages(scene)
     yield from render(frames, paint, camera, crossfade, before, after, State() if state is None else state)
+
+
+def camera_of(scene: Scene, frames: Sequence[Frame]) -> Camera:
+    """The camera a scene's motion needs: flat, in space before a flat picture, or before one with depth.
+
+    It is the same for every part of a film, so that a film that goes on is the same film.
+    """
+    from animator.pixels.camera import Camera2D, DepthCamera, PlaneCamera
+
+    motion = scene.settings.motion
+    if motion.depth != "flat":
+        return DepthCamera(scene.lens, _depth(scene), motion.border)
+    if any(getattr(motion, name) for name in SPATIAL) or any(spatial(frame.motion) for frame in frames):
+        return PlaneCamera(scene.lens, motion.border)
+    return Camera2D(*scene.size, motion.border)
+
+
+def _depth(scene: Scene) -> Source:
+    """Where the depth of paintings comes from. Raises ModelError."""
+    from animator.pixels.depth import Estimated, Pictured, Proxy
+
+    motion = scene.settings.motion
+    if motion.depth == "proxy":
+        return Proxy(scene.lens, motion.depth_scale)
+    if motion.depth == "model":
+        from animator.diffusion.estimate import Estimator
+
+        model = scene.settings.model
+        place = scene.file(("motion", "depth_model"), motion.depth_model)
+        estimator = Estimator(str(place) if place.exists() else motion.depth_model, model.device)
+        return Estimated(estimator, scene.lens, motion.depth_scale)
+    # One picture is of the first frame: what the camera has seen of it since moves with the film.
+    poses = [frame.motion for frame in timeline(scene)] if len(scene.depth_files) == 1 else []
+    return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses)
 
 
 def _stages(scene: Scene) -> tuple[list[Stage], list[Stage]]:

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from animator.scene.load import Strict
+from animator.scene.model import DEPTHS
 from animator.scene.scene import Scene
 from animator.scene.variables import escape
 
@@ -34,4 +35,9 @@ def resolved(scene: Scene) -> str:
         data["audio"]["file"] = str(scene.file(("audio", "file"), scene.settings.audio.file))
     if scene.settings.start.image is not None:
         data["start"]["image"] = str(scene.file(("start", "image"), scene.settings.start.image))
+    motion = scene.settings.motion
+    if motion.depth not in DEPTHS:
+        data["motion"]["depth"] = str(scene.file(("motion", "depth"), motion.depth))
+    if scene.file(("motion", "depth_model"), motion.depth_model).exists():
+        data["motion"]["depth_model"] = str(scene.file(("motion", "depth_model"), motion.depth_model))
     return yaml.dump(escape(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

@@ -12,13 +12,15 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from animator.errors import Path, Problem, nearest
+from animator.pose import Lens
 from animator.scene.load import Document, parse
-from animator.scene.model import MAX_FRAMES, Settings
+from animator.scene.model import DEPTHS, MAX_FRAMES, Settings
 from animator.scene.presets import extended, is_file, override
 from animator.scene.size import Pixels, Ratio
 from animator.scene.variables import fill
 
 DEFAULT_SECONDS = 4.0
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 MOST_PROBLEMS = 50  # reported of one kind; a file with more is no schedule file
 NATIVE = {"nano": 256}  # width in pixels of the square a model was trained on; every other SDXL model: 1024
 
@@ -50,6 +52,23 @@ class Scene:
     def native(self) -> int:
         """Width in pixels of the square the model was trained on."""
         return NATIVE.get(self.settings.model.base, 1024)
+
+    @property
+    def lens(self) -> Lens:
+        """What the camera in space looks through."""
+        motion = self.settings.motion
+        return Lens(*self.size, motion.fov, motion.pivot)
+
+    @property
+    def depth_files(self) -> list[FilePath]:
+        """The depth pictures that `motion.depth` names: one, or all of a folder in the order of their names."""
+        source = str(self.settings.motion.depth)
+        if source in DEPTHS:
+            return []
+        found = self.file(("motion", "depth"), source)
+        if not found.is_dir():
+            return [found]
+        return sorted(file for file in found.iterdir() if file.suffix.lower() in PICTURES)
 
     def problem(self, path: Path, message: str) -> Problem:
         """A problem with the value at `path`, with its place in the file."""
@@ -138,6 +157,10 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
     image, place = scene.settings.start.image, ("start", "image")
     if image is not None and not is_file(scene.file(place, image)):
         yield scene.problem(place, f"no such file: {scene.file(place, image)}")
+    depth, place = str(scene.settings.motion.depth), ("motion", "depth")
+    if depth not in DEPTHS and not all(is_file(file) for file in scene.depth_files or [FilePath()]):
+        known = f"{', '.join(DEPTHS)}, a picture or a folder of pictures"
+        yield scene.problem(place, f"no such picture: {scene.file(place, depth)}; allowed: {known}")
     seed = scene.settings.painting.seed
     if (seed.behavior == "schedule") != (seed.at is not None):
         yield scene.problem(("painting", "seed"), "'behavior: schedule' and 'at:' belong together")

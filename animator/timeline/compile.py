@@ -14,13 +14,14 @@ from animator import samplers
 from animator.audio.hear import Heard, silence
 from animator.errors import CurveError, Path, Problem, SceneError, quoted
 from animator.frame import Frame, Grade, Motion, Painting
+from animator.pose import Lens, spatial
 from animator.scene.scene import Scene
 from animator.timeline import curve
 from animator.timeline.cadence import painted, tweens
 from animator.timeline.clock import RESERVED, Clock, Signals
 from animator.timeline.functions import FUNCTIONS
 from animator.timeline.hearing import listen
-from animator.timeline.motion import per_frame, steps
+from animator.timeline.motion import per_frame, steps, steps_in_space
 from animator.timeline.moves import SHAKES, shaken, with_moves
 from animator.timeline.notes import notes
 from animator.timeline.prompt import Texts, held, prompts, spoken, texts
@@ -28,6 +29,7 @@ from animator.timeline.seeds import MAX_SEED, seeds
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
+NEAREST = 0.02  # of the reference plane's distance: how near the camera may come to it
 MAX_ZOOM = 6.0  # of a painting until the next, as a power of ten
 LORA_SCALE = (-10.0, 10.0)  # negative scales turn a LoRA's effect round; past these a picture is noise
 
@@ -75,6 +77,7 @@ class _Compiler:
         words = self.prompts()
         self.attempt(("painting", "steps"), lambda: _can_run(painting), None)
         self.attempt(("motion", "zoom"), lambda: _stays_visible([row.zoom for row in motion], diffuse), None)
+        self.attempt(("motion",), lambda: _stays_in_front(motion, diffuse, self.scene.lens), None)
         if self.problems:
             raise SceneError(self.problems)
         return [
@@ -118,7 +121,10 @@ class _Compiler:
         return shaken(found, SHAKES[written.shake.like], np.array(strength), self.clock, size)
 
     def steps(self, positions: list[Motion]) -> list[Motion]:
-        motions = steps(positions, *self.scene.size)
+        if any(map(spatial, positions)):
+            motions = steps_in_space(positions, self.scene.lens)
+        else:
+            motions = steps(positions, *self.scene.size)
         low, high = next((f.metadata["low"], f.metadata["high"]) for f in fields(Motion) if f.name == "zoom")
         for frame, motion in enumerate(motions):
             if not low <= motion.zoom <= high:
@@ -235,3 +241,18 @@ def _stays_visible(zoom: list[float], diffuse: NDArray[np.bool_]) -> None:
     if len(bad):
         frames = f"frame {last[bad[0]]}, the last one painted, to frame {bad[0]}"
         raise CurveError(f"from {frames} it adds up to more than a millionfold; paint more often")
+
+
+def _stays_in_front(motions: list[Motion], diffuse: NDArray[np.bool_], lens: Lens) -> None:
+    """Refuse a camera that has passed the last painting or turned its back to it. Raises CurveError."""
+    if not any(map(spatial, motions)):
+        return
+    focal, last, pose = lens.focal, 0, np.eye(4)
+    for frame, motion in enumerate(motions):
+        pose = lens.pose(motion) @ pose
+        depth = pose @ [0, 0, focal, 1]
+        if depth[2] < NEAREST * focal:
+            said = f"frame {last}, the last one painted, has nothing in front of the camera at frame {frame}"
+            raise CurveError(f"{said}; the reference plane stands at {focal:.0f} pixels")
+        if diffuse[frame]:
+            last, pose = frame, np.eye(4)

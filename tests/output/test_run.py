@@ -127,7 +127,7 @@ def test_a_run_goes_on_after_the_last_painting_before_the_first_gap(run, texture
     if painting is not None:
         assert (state.painting == np.roll(textured, painting, 0)).all()
         assert (state.reference == textured).all()
-        assert (state.view == np.eye(3)).all()
+        assert state.view is None
 
 
 def test_a_whole_file_replaces_another_and_leaves_no_draft(tmp_path):
