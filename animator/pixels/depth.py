@@ -13,7 +13,7 @@ from PIL import Image as Pictures
 from PIL import ImageOps
 
 from animator.frame import Image, Motion, Span
-from animator.pixels.holes import deepened
+from animator.pixels.holes import backdrop, deepened
 from animator.pixels.relief import forward
 from animator.pixels.volume import volume
 from animator.pose import Lens
@@ -21,6 +21,8 @@ from animator.pose import Lens
 Floats = NDArray[np.float32]
 ENDS = (2.0, 98.0)  # percentiles of an estimate that count as its far and near end
 PATIENCE = 0.85  # how much of its ends an estimate keeps from painting to painting
+EDGE = 7  # pixels: how soft an edge may be to be made hard
+MIXED = 0.3  # of the way from the far side to the near one, from which a pixel belongs to the near one
 STEEP = 4.0  # pixels of depth per pixel: a surface steeper than this is an edge between two
 
 
@@ -94,7 +96,7 @@ class Pictured:
         if not np.abs(pose - np.eye(4)).any():
             return first
         moved = forward(first, pose, self.lens)
-        return deepened(moved, moved == 0)
+        return deepened(moved, moved == 0, backdrop(moved))
 
 
 def read(file: Path, width: int, height: int) -> Floats:
@@ -118,10 +120,10 @@ def cut(disparity: Floats, focal: float) -> Floats:
     A pixel on a slope between two surfaces goes to the nearer one, and so does the pixel beside it, in which a
     picture mixes the colours of both: left behind, it would draw the outline a second time.
     """
-    kernel, step = np.ones((5, 5), np.uint8), np.float32(STEEP * 4 / focal)
+    kernel, step = np.ones((EDGE, EDGE), np.uint8), np.float32(STEEP * (EDGE - 1) / focal)
     near, far = cv2.dilate(disparity, kernel), cv2.erode(disparity, kernel)
     edge = near > far * (1 + step)
     if not edge.any():
         return disparity
-    hard = np.where(edge & (disparity > far * (1 + step / 4)), near, disparity)
+    hard = np.where(edge, np.where(disparity > far + MIXED * (near - far), near, far), disparity)
     return np.where(edge, cv2.dilate(hard, np.ones((3, 3), np.uint8)), hard).astype(np.float32)

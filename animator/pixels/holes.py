@@ -12,28 +12,60 @@ Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
 MARGIN = 48  # pixels around the holes that have a say in their colours
-DOUBT = 0.01  # weight of what coarser levels say against what a level knows itself
+LEAST = 1e-3  # disparity: nothing is a thousand times as far as the reference plane
+COARSE = 8  # pixels: the backdrop is looked for in squares of this size
+WIDE = 0.7  # of the picture's width: what is wider is backdrop
+LEVEL = 0.02  # of a disparity: surfaces that are less apart count as one
+LITTLE = 1e-5  # weight of what is not backdrop
+DOUBT = 0.003  # weight of what coarser levels say against what a level knows itself
 
 
-def deepened(surface: Floats, holes: Flags) -> Floats:
-    """A disparity map with its holes on the far side's level."""
+def backdrop(disparity: Floats) -> Floats:
+    """1 for the far side of a picture without holes, next to nothing for what stands before it.
+
+    The far side is what is left of each line when all that is narrower than most of it is taken away.
+    """
+    height, width = disparity.shape
+    size = (max(1, width // COARSE), max(1, height // COARSE))
+    kernel = np.ones((1, 2 * (round(size[0] * WIDE) // 2) + 1), np.uint8)
+    few = cv2.resize(disparity, size, interpolation=cv2.INTER_NEAREST)
+    behind = cv2.resize(cv2.morphologyEx(few, cv2.MORPH_OPEN, kernel), (width, height))
+    return np.clip((behind - disparity) / (LEVEL * behind) + 2, LITTLE, 1).astype(np.float32)
+
+
+def deepened(surface: Floats, holes: Flags, weight: Floats) -> Floats:
+    """A disparity map with its holes on the far side's level; `weight` says what belongs to that."""
     if not holes.any() or holes.all():
         return np.where(holes, np.float32(1.0), surface)
-    spread = _spread((surface * (weight := _farness(surface, holes)))[..., None], weight)
-    return np.where(holes, spread[..., 0], surface)
+    weight = np.where(holes, np.float32(0), weight)
+    wall = _wall(surface, weight)
+    spread = _spread(((surface - wall) * weight)[..., None], weight)[..., 0] + wall
+    return np.where(holes, np.maximum(spread, np.float32(LEAST)), surface)
 
 
-def filled(image: Image, holes: Flags, surface: Floats) -> Image:
+def _wall(surface: Floats, weight: Floats) -> Floats:
+    """The plane through the far side: disparity is linear in x and y on it, also beyond what is known."""
+    height, width = surface.shape
+    step = max(1, max(height, width) // 64)
+    x, y = np.arange(width, dtype=np.float32) / width, np.arange(height, dtype=np.float32) / height
+    across, down = np.meshgrid(x[::step], y[::step])
+    few, known = weight[::step, ::step].ravel(), surface[::step, ::step].ravel()
+    design = np.stack([np.ones_like(known), across.ravel(), down.ravel()], -1)
+    level, right, below = np.linalg.lstsq(design * few[:, None], known * few, rcond=None)[0]
+    return np.asarray(right * x[None, :] + (below * y[:, None] + level), np.float32)
+
+
+def filled(image: Image, holes: Flags, surface: Floats, weight: Floats) -> Image:
     """`image` with its holes in the colours of the far side around them; `surface` is its disparity."""
     if not holes.any() or holes.all():
         return image
     holes = _widened(holes, surface)
     rows, columns = (_around(np.flatnonzero(holes.any(axis)), holes.shape[1 - axis]) for axis in (1, 0))
     part, bare = image[rows, columns], holes[rows, columns]
-    weight = _farness(surface[rows, columns], bare)
-    spread = _spread(part * weight[..., None], weight)
+    known = np.where(bare, np.float32(0), weight[rows, columns])
+    spread = _spread(part * known[..., None], known)
     result = image.copy()
-    result[rows, columns] = np.where(bare[..., None], np.rint(spread), part)
+    result[rows, columns] = np.where(bare[..., None], np.clip(np.rint(spread), 0, 255), part)
     return result
 
 
@@ -46,20 +78,6 @@ def _widened(holes: Flags, surface: Floats) -> Flags:
 
 def _around(at: NDArray[np.intp], size: int) -> slice:
     return slice(max(int(at[0]) - MARGIN, 0), min(int(at[-1]) + MARGIN + 1, size))
-
-
-def _farness(surface: Floats, holes: Flags) -> Floats:
-    """1 for the farthest surface, next to nothing for the nearest, 0 for holes."""
-    known = surface[~holes]
-    if not known.size:
-        return np.zeros_like(surface)
-    low, high = float(known.min()), float(known.max())
-    weight = np.minimum((high - surface) * np.float32(1 / max(high - low, 1e-3)), np.float32(1))
-    for _ in range(3):  # to the 8th power
-        weight *= weight
-    weight += np.float32(1e-4)
-    weight[holes] = 0
-    return np.asarray(weight, np.float32)
 
 
 def _spread(weighted: Floats, weight: Floats) -> Floats:

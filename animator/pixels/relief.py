@@ -8,6 +8,7 @@ and takes its colour from there in one cubic resampling. Colours are never scatt
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 
 import cv2
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.frame import Image, Matrix
-from animator.pixels.holes import deepened, filled
+from animator.pixels.holes import backdrop, deepened, filled
 from animator.pixels.warp import BORDERS, FAR, STILL
 from animator.pose import Lens
 
@@ -25,7 +26,7 @@ BEHIND = 1e-3  # of the focal length: nearer to the camera nothing is shown
 LARGEST = 9  # pixels; cracks wider than this, of a picture enlarged so much, are left to the filling of holes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Relief:
     """A picture and the disparity of its pixels: focal length over distance, 1 on the reference plane."""
 
@@ -33,21 +34,39 @@ class Relief:
     disparity: Floats
     lens: Lens
 
+    @cached_property
+    def backdrop(self) -> Floats:
+        """What of the picture holes are filled from."""
+        return backdrop(self.disparity)
+
     def seen(self, pose: Matrix, border: str = "replicate") -> Image:
         """The picture after points have moved by `pose`; the identical array when none has."""
-        if np.abs(self.lens.homography(pose) - np.eye(3)).max() < STILL and not np.abs(pose[:3, 3]).any():
+        if np.abs(pose - np.eye(4)).max() < STILL:
             return self.image
+        x, y, bared, surface = self.places(pose)
+        moved = cv2.remap(self.image, x, y, cv2.INTER_CUBIC, borderMode=BORDERS[border])
+        return filled(np.asarray(moved, np.uint8), bared, surface, self._backdrop(x, y))
+
+    def places(self, pose: Matrix) -> tuple[Floats, Floats, NDArray[np.bool_], Floats]:
+        """Where on the picture each target pixel lies (x, y), whether it was hidden there, and its disparity."""
         surface = forward(self.disparity, pose, self.lens)
         holes = surface == 0
-        surface = deepened(surface, holes)
-        x, y, _ = project(surface, np.asarray(np.linalg.inv(pose), np.float64), self.lens)
+        back = np.asarray(np.linalg.inv(pose), np.float64)
+        if holes.any():
+            x, y, _ = project(np.where(holes, np.float32(1), surface), back, self.lens)
+            surface = deepened(surface, holes, self._backdrop(x, y))
+        x, y, _ = project(surface, back, self.lens)
         np.clip(x, -FAR, FAR, out=x)
         np.clip(y, -FAR, FAR, out=y)
-        moved = cv2.remap(self.image, x, y, cv2.INTER_CUBIC, borderMode=BORDERS[border])
         height, width = self.disparity.shape
         # Beyond the picture's edge the border is the answer; within it lies something that hides the far side.
         bared = holes & (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
-        return filled(np.asarray(moved, np.uint8), bared, surface)
+        return x, y, bared, surface
+
+    def _backdrop(self, x: Floats, y: Floats) -> Floats:
+        """How much of the backdrop there is at places of the picture."""
+        at = cv2.remap(self.backdrop, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(at, np.float32)
 
 
 def project(disparity: Floats, pose: Matrix, lens: Lens) -> tuple[Floats, Floats, Floats]:
