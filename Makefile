@@ -25,6 +25,7 @@ docs: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/schedule.py
 	$(BIN)/python benchmarks/loop.py
+	$(BIN)/python -m benchmarks.camera
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

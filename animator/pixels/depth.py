@@ -13,8 +13,7 @@ from PIL import Image as Pictures
 from PIL import ImageOps
 
 from animator.frame import Image, Motion, Span
-from animator.pixels.holes import backdrop, deepened
-from animator.pixels.relief import forward
+from animator.pixels.relief import Relief
 from animator.pixels.volume import volume
 from animator.pose import Lens
 
@@ -95,8 +94,7 @@ class Pictured:
             pose = self.lens.pose(motion) @ pose
         if not np.abs(pose - np.eye(4)).any():
             return first
-        moved = forward(first, pose, self.lens)
-        return deepened(moved, moved == 0, backdrop(moved))
+        return Relief(painting, first, self.lens).places(pose)[3]
 
 
 def read(file: Path, width: int, height: int) -> Floats:

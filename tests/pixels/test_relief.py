@@ -6,7 +6,7 @@ import pytest
 
 from animator.frame import Motion
 from animator.pixels.depth import cut, raised
-from animator.pixels.relief import Relief, forward
+from animator.pixels.relief import Relief
 from animator.pixels.warp import warp
 from animator.pose import Lens
 from tests.pixels.truth import Room, errors
@@ -113,7 +113,7 @@ def test_a_surface_that_comes_nearer_has_no_cracks():
 def test_forth_and_back_is_where_it_began():
     pose = LENS.pose(Motion(orbit_y=4, translation_z=8, translation_x=3))
     first = relief(SPHERE)
-    there = Relief(first.seen(pose), forward(first.disparity, pose, LENS), LENS)
+    there = Relief(first.seen(pose), first.places(pose)[3], LENS)
     off = np.abs(there.seen(np.linalg.inv(pose)).astype(int) - first.image)[25:-25, 25:-25]
     assert np.median(off) <= 2
     assert off.mean() < 4
