@@ -1,0 +1,61 @@
+"""A schedule file in the making: what was understood of someone's file, and notes on what was not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from animator.errors import Path, Place, Problem, SceneError, quoted
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to import: its name, and its text if it has one, by which the lines of its keys are found."""
+
+    file: str
+    text: str = ""
+
+    def place(self, key: str) -> Place:
+        """Where `"key":` stands first in the text; the file as a whole where it does not."""
+        found = re.search(rf'"{re.escape(key)}"\s*:', self.text)
+        return self.at(found.start()) if found else Place(self.file)
+
+    def at(self, offset: int) -> Place:
+        """The place of a character of the text."""
+        before = self.text[:offset]
+        return Place(self.file, before.count("\n") + 1, offset - before.rfind("\n"))
+
+    def error(self, message: str, key: str = "") -> SceneError:
+        """The error that ends an import."""
+        place = self.place(key) if key else Place(self.file)
+        return SceneError([Problem(place, (key,) if key else (), message)])
+
+
+@dataclass
+class Draft:
+    """The settings of a schedule file, nested as in YAML, and what could not be said in it."""
+
+    source: Source
+    says: str  # what kind of file it came from
+    data: dict[str, Any] = field(default_factory=dict)
+    notes: list[Problem] = field(default_factory=list)
+
+    def put(self, path: str, value: Any) -> None:
+        """Set `painting.strength` and the like; None is left out."""
+        if value is None:
+            return
+        *sections, name = path.split(".")
+        inside = self.data
+        for section in sections:
+            inside = inside.setdefault(section, {})
+        inside[name] = value
+
+    def note(self, key: str, value: Any, why: str) -> None:
+        """Say that the source's `key` with its `value` is not, or not wholly, in this draft."""
+        path: Path = (key,) if key else ()
+        self.notes.append(Problem(self.source.place(key), path, f"{quoted(_shown(value))}: {why}"))
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else repr(value)
