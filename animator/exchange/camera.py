@@ -64,7 +64,9 @@ def _matrix(source: Source, at: int, frame: Any) -> Floats:
     except (KeyError, TypeError, ValueError):
         matrix = np.empty(0)
     turn = matrix[:3, :3] if matrix.shape == (4, 4) else matrix
-    sides = np.linalg.norm(turn, axis=0) if turn.shape == (3, 3) and np.isfinite(matrix).all() else np.zeros(3)
+    sides = (
+        np.linalg.norm(turn, axis=0) if turn.shape == (3, 3) and np.isfinite(matrix).all() else np.zeros(3)
+    )
     if not sides.min() > 0 or not np.allclose((turn / sides).T @ (turn / sides), np.eye(3), atol=1e-3):
         raise source.error(f"frame {at}: no 4x4 matrix from the camera to the world", "matrix")
     matrix[:3, :3] = turn / sides  # a scaled camera sees the same

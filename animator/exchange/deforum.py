@@ -7,26 +7,23 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from animator import samplers
 from animator.errors import CurveError, quoted
 from animator.exchange import deforum_names as names
+from animator.exchange.choices import put_model, sampler
 from animator.exchange.draft import Draft, Source
 from animator.exchange.keys import constant, rewrite, within
 from animator.exchange.words import put_prompts
-from animator.frame import Grade, Motion, Painting
 from animator.scene.model import MAX_FRAMES
 from animator.timeline.clock import Clock
 from animator.timeline.curve import keys
 from animator.timeline.keystring import split_keys
 from animator.timeline.seeds import MAX_SEED
 
-SDXL = "stabilityai/stable-diffusion-xl-base-1.0"  # painted with where a file names no model that we can load
 DRAWN = "floor((noise(t, s) + 1)*2147483647)"  # a seed of its own for every frame: what Deforum's -1 asks for
-SECTIONS = {"motion": Motion, "painting": Painting, "grade": Grade}
 
 
 def find(data: Any, depth: int = 4) -> dict[str, Any] | None:
-    """The settings in a JSON document: the document itself, or what an API request holds under `input` and the like."""
+    """The settings in a JSON document: the document itself, or what a request holds under `input`, say."""
     if isinstance(data, dict) and sum(name in data for name in names.TELLING) >= 3:
         return data
     inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
@@ -128,21 +125,7 @@ class _Reader:
         written = self.get(*column.names, default=column.default)
         if written is not None:
             name = next((name for name in column.names if name in self.settings), column.names[0])
-            self.put(column, name, written)
-
-    def put(self, column: names.Column, name: str, written: Any) -> None:
-        section, setting = column.path.split(".")
-        limits = SECTIONS[section].__dataclass_fields__[setting].metadata
-        try:
-            curve, wrong = within(
-                rewrite(written, column.convert), self.clock, limits["low"], limits["high"]
-            )
-        except CurveError as error:
-            self.draft.note(name, written, f"left out: {error}")
-            return
-        if wrong:
-            self.draft.note(name, written, wrong)
-        self.draft.put(column.path, curve)
+            self.draft.put_curve(column.path, name, written, self.clock, column.convert)
 
     def painting(self) -> None:
         steps = names.Column("painting.steps", ("steps",), default=25)
@@ -226,32 +209,3 @@ def _prompts(written: Any) -> dict[Any, Any]:
     if isinstance(written, list):
         return dict(enumerate(written))
     return dict(written) if isinstance(written, dict) else {"0": written}
-
-
-def put_model(draft: Draft, key: str, name: str) -> None:
-    """The model that a file names, if it is one we can load; SDXL's own otherwise."""
-    known = re.match(r"sd_?xl_?base|stable-diffusion-xl-base", name, re.I)
-    if name.endswith(".safetensors") and not known:
-        draft.put("model.base", re.split(r"[\\/]", name)[-1])
-        draft.note(key, name, "the file must lie beside the schedule file, and be an SDXL model")
-        return
-    draft.put("model.base", SDXL)
-    if name and not known:
-        draft.note(key, name, f"only SDXL models in .safetensors files are painted with: {SDXL} is taken")
-
-
-def sampler(draft: Draft, key: str, written: Any, scheduler: str) -> str:
-    """Our name of the sampler; what stands in for one that we lack is noted."""
-    name = str(written).strip()
-    if name.isdecimal():
-        name = names.BY_INDEX[int(name)] if int(name) < len(names.BY_INDEX) else "Euler a"
-    name = names.SAMPLERS.get(name.lower(), name)
-    if scheduler.lower() == "karras" and "karras" not in name.lower():
-        name += " Karras"
-    try:
-        return samplers.find(name).name
-    except CurveError:
-        ancestral = re.search(r" a\b|ancestral", name)
-        other = names.STAND_IN.get(name, "Euler a" if ancestral else "Euler")
-        draft.note(key, written, f"no such sampler here: {other} stands in")
-        return other

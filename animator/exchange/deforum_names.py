@@ -56,25 +56,13 @@ STILL: dict[str, dict[str, float]] = {
 
 CURVES = [
     Column("painting.strength", ("strength_schedule",), complement, 0.65),
-    Column("painting.guidance_scale", ("cfg_scale_schedule", "cfg_scale", "guidance_scale", "scale"), same, 7),
+    Column(
+        "painting.guidance_scale", ("cfg_scale_schedule", "cfg_scale", "guidance_scale", "scale"), same, 7
+    ),
     Column("grade.noise", ("noise_schedule",)),
     Column("grade.contrast", ("contrast_schedule",)),
     Column("grade.sharpen", ("amount_schedule",)),
 ]
-
-# Webui names of 2022 by index, the notebooks' names, and what stands in for a sampler that we lack.
-BY_INDEX = (
-    "Euler a", "Euler", "LMS", "Heun", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM fast",
-    "DPM adaptive", "LMS Karras", "DPM2 Karras", "DPM2 a Karras", "DPM++ 2S a Karras", "DPM++ 2M Karras",
-    "DPM++ SDE Karras", "DDIM", "PLMS",
-)  # fmt: skip
-SAMPLERS = {
-    "klms": "LMS", "euler_ancestral": "Euler a", "k_euler": "Euler", "k_euler_ancestral": "Euler a",
-    "dpm2": "DPM2", "dpm2_ancestral": "DPM2 a", "dpmpp_2m": "DPM++ 2M", "dpmpp_sde": "DPM++ SDE",
-    "dpmpp_2m_sde": "DPM++ 2M SDE", "dpmpp_2s_a": "DPM++ 2S a", "dpmpp_2s_ancestral": "DPM++ 2S a",
-    "uni_pc": "UniPC", "unipc": "UniPC",
-}  # fmt: skip
-STAND_IN = {"LMS": "Euler", "LMS Karras": "Euler Karras", "PLMS": "DDIM"}
 
 COLORS = {"none": "none", "lab": "lab", "hsv": "hsv", "rgb": "rgb"}
 BEHAVIORS = ("iter", "fixed", "random", "ladder", "alternate", "schedule")
@@ -157,9 +145,11 @@ HARMLESS: dict[str, Any] = {
     "kernel_schedule": 5, "sigma_schedule": 1, "threshold_schedule": 0, "perlin_w": 8, "perlin_h": 8,
     "perlin_octaves": 4, "perlin_persistence": 0.5, "color_coherence_video_every_N_frames": 1,
     "pix2pix_img_cfg_scale_schedule": 1.5, "distilled_cfg_scale_schedule": 3.5, "noise_multiplier_schedule": 1,
+    "cadence_flow_factor_schedule": 1, "redo_flow_factor_schedule": 1,
+
     "ddim_eta_schedule": 0, "ancestral_eta_schedule": 1, "clipskip_schedule": 1, "subseed_strength_schedule": 0,
-    "extract_nth_frame": 1, "mask_contrast_adjust": 1, "mask_brightness_adjust": 1, "n_batch": 1, "sd_vae": "Automatic",
-    "enable_noise_multiplier_scheduling": True, "enable_steps_scheduling": True, "enable_sampler_scheduling": True,
+    "extract_nth_frame": 1, "mask_contrast_adjust": 1, "mask_brightness_adjust": 1, "n_batch": 1,
+    "sd_vae": "Automatic",     "enable_noise_multiplier_scheduling": True, "enable_steps_scheduling": True, "enable_sampler_scheduling": True,
     "aspect_ratio_use_old_formula": True, "use_depth_warping": False, "scheduler": "Automatic",
     "prompt_weighting": True, "normalize_prompt_weights": True, "noise_type": "uniform",
 }  # fmt: skip

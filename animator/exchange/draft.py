@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from animator.errors import Path, Place, Problem, SceneError, quoted
+from animator.errors import CurveError, Path, Place, Problem, SceneError, quoted
+from animator.exchange.keys import Convert, rewrite, same, within
+from animator.frame import Grade, Motion, Painting
+from animator.timeline.clock import Clock
+
+# The sections of a schedule file whose settings are curves, by their dataclass.
+SECTIONS: dict[str, type[Motion | Painting | Grade]] = {
+    "motion": Motion,
+    "painting": Painting,
+    "grade": Grade,
+}
 
 
 @dataclass(frozen=True)
@@ -45,16 +55,36 @@ class Draft:
         """Set `painting.strength` and the like; None is left out."""
         if value is None:
             return
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         *sections, name = path.split(".")
         inside = self.data
         for section in sections:
             inside = inside.setdefault(section, {})
         inside[name] = value
 
+    def put_curve(self, path: str, key: str, written: Any, clock: Clock, convert: Convert = same) -> None:
+        """Set `motion.zoom` and the like to the source's `written`; what of it cannot be kept is noted."""
+        try:
+            curve, wrong = within(rewrite(written, convert), clock, *limits(path))
+        except CurveError as error:
+            self.note(key, written, f"left out: {error}")
+            return
+        if wrong:
+            self.note(key, written, wrong)
+        self.put(path, curve)
+
     def note(self, key: str, value: Any, why: str) -> None:
         """Say that the source's `key` with its `value` is not, or not wholly, in this draft."""
         path: Path = (key,) if key else ()
         self.notes.append(Problem(self.source.place(key), path, f"{quoted(_shown(value))}: {why}"))
+
+
+def limits(path: str) -> tuple[float, float]:
+    """The least and the largest value of the curve `motion.zoom` and the like."""
+    section, name = path.split(".")
+    found = next(setting for setting in fields(SECTIONS[section]) if setting.name == name)
+    return found.metadata["low"], found.metadata["high"]
 
 
 def _shown(value: Any) -> str:

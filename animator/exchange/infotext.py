@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from animator.errors import CurveError
-from animator.exchange.deforum import put_model, sampler
+from animator.exchange.choices import put_model, sampler
 from animator.exchange.draft import Draft, Source
 from animator.exchange.keys import rewrite
 from animator.exchange.words import put_prompts

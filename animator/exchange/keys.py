@@ -16,6 +16,7 @@ from animator.timeline.curve import unchecked
 from animator.timeline.keystring import number, split_keys
 
 Floats = NDArray[np.float64]
+Convert = Callable[[str], str]  # a number or an expression → another one
 Written = float | int | str  # a number, an expression or a key string
 
 TOLERANCE = 1e-9  # by which a value may leave the straight line that replaces it, relative above 1
@@ -74,7 +75,7 @@ def _source(text: str, node: ast.expr) -> str:
     return ast.get_source_segment(text, node) or ast.unparse(node)
 
 
-def rewrite(written: Any, convert: Callable[[str], str] = same) -> Written:
+def rewrite(written: Any, convert: Convert = same) -> Written:
     """A schedule as others write it, each of its values converted: a number, an expression or a key string.
 
     A single key at 0 needs no key. Raises CurveError for what is no schedule.

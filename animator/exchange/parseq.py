@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import CurveError
-from animator.exchange.deforum import SDXL, SECTIONS
+from animator.exchange.choices import SDXL
 from animator.exchange.draft import Draft, Source
-from animator.exchange.keys import compact, within
+from animator.exchange.keys import compact
 from animator.exchange.words import put_prompts
 from animator.scene.model import MAX_FRAMES
 from animator.timeline.clock import Clock
@@ -108,33 +107,22 @@ def _put_frames(draft: Draft, rows: dict[int, dict[str, Any]], count: int, data:
     clock = Clock(count, draft.data["video"]["fps"])
     fields = {**FIELDS[kind], **PAINTING}
     put_seeds(draft, column(rows, "seed", count))
-    put_rendered_prompts(draft, {frame: str(row.get("deforum_prompt", "")) for frame, row in rows.items()}, data)
+    put_rendered_prompts(
+        draft, {frame: str(row.get("deforum_prompt", "")) for frame, row in rows.items()}, data
+    )
     for name, field in fields.items():
         values = column(rows, f"{name}_delta" if field.moves else name, count)
         if values is None and field.moves and (places := column(rows, name, count)) is not None:
             values = deltas(name, places)
         if values is not None:
-            put(draft, name, field, compact(1 - values if field.complement else values), clock)
+            values = 1 - values if field.complement else values
+            draft.put_curve(field.path, name, compact(values), clock)
     for name in sorted(names - set(fields)):
         values = column(rows, name, count)
         if name.endswith(("_delta", "_pc")) or name.startswith("prompt_weight_") or values is None:
             continue
-        if np.ptp(values) > 0 or values[0] != IDLE.get(name, 0) and IDLE.get(name, 0) is not None:
+        if np.ptp(values) > 0 or (values[0] != IDLE.get(name, 0) and IDLE.get(name, 0) is not None):
             draft.note(name, f"{values.min():g}..{values.max():g}", "has no counterpart here")
-
-
-def put(draft: Draft, name: str, field: Field, curve: Any, clock: Clock) -> None:
-    """Write a field into the draft, within the limits of our setting."""
-    section, setting = field.path.split(".")
-    limits = SECTIONS[section].__dataclass_fields__[setting].metadata
-    try:
-        curve, wrong = within(curve, clock, limits["low"], limits["high"])
-    except CurveError as error:
-        draft.note(name, curve, f"left out: {error}")
-        return
-    if wrong:
-        draft.note(name, curve, wrong)
-    draft.put(field.path, curve)
 
 
 def column(rows: Mapping[int, Mapping[str, Any]], name: str, count: int) -> Floats | None:
@@ -152,8 +140,8 @@ def deltas(name: str, places: Floats) -> Floats:
     """The step to every frame from the one before it: a ratio for zoom, a difference for everything else."""
     before = np.concatenate([places[:1], places[:-1]])
     if name == "zoom":
-        return np.divide(places, before, out=np.ones_like(places), where=before != 0)
-    return places - before
+        return np.asarray(np.divide(places, before, out=np.ones_like(places), where=before != 0))
+    return np.asarray(places - before)
 
 
 def _number(value: Any) -> float | None:
@@ -199,13 +187,17 @@ def put_rendered_prompts(draft: Draft, prompts: Mapping[int, str], data: Mapping
 def put_prompt_list(draft: Draft, prompts: Any) -> None:
     """Parseq's own prompts: a list with the frames of each, or the one text of the first generation."""
     prompts = prompts if isinstance(prompts, dict) else {}
-    listed: Sequence[Any] = prompts["promptList"] if isinstance(prompts.get("promptList"), list) else [prompts]
+    listed: Sequence[Any] = (
+        prompts["promptList"] if isinstance(prompts.get("promptList"), list) else [prompts]
+    )
     texts: dict[int, str] = {}
     for item in listed:
         if isinstance(item, dict) and item.get("positive"):
             start = 0 if item.get("allFrames", True) else int(_number(item.get("from")) or 0)
             if start in texts:
-                draft.note("positive", item["positive"], f"begins at frame {start} with another prompt: left out")
+                draft.note(
+                    "positive", item["positive"], f"begins at frame {start} with another prompt: left out"
+                )
                 continue
             texts[start] = f"{item['positive']} --neg {item.get('negative') or ''}"
     common = prompts.get("commonPrompt")

@@ -8,8 +8,8 @@ from typing import Any
 
 from animator.errors import CurveError
 from animator.exchange import parseq
-from animator.exchange.draft import Draft
-from animator.exchange.keys import compact
+from animator.exchange.draft import Draft, limits
+from animator.exchange.keys import compact, within
 from animator.scene.model import MAX_FRAMES
 from animator.timeline import easing
 from animator.timeline.clock import Clock
@@ -19,7 +19,6 @@ _NUMBER = r"\s*(-?[\d.]+)\s*"
 _BEZIER = re.compile(rf"bez\({_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\)")
 _NAMED = re.compile(r"""(?:bez\()?(?:c\s*=\s*)?["']?(?:ease)(InOut|In|Out)(\w+?)["']?\)?""")
 WAYS = {"": "linear", "L": "linear", "S": "step", "C": "smooth", "P": "smooth"}
-UNCHANGED = ("linear", "step")
 
 
 def put_keyframes(draft: Draft, rows: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> None:
@@ -35,18 +34,11 @@ def put_keyframes(draft: Draft, rows: Sequence[Mapping[str, Any]], data: Mapping
     clock = Clock(count, draft.data["video"]["fps"])
     parseq.put_prompt_list(draft, data.get("prompts"))
     for name, field in {**parseq.FIELDS[kind], **parseq.PAINTING}.items():
-        curve = keyframes(draft, ordered, name)
-        if not curve:
-            continue
-        try:
-            if field.moves:
-                curve = compact(parseq.deltas(name, sample(curve, count)))
-            elif field.complement:
-                curve = _complement(curve)
-        except CurveError as error:
-            draft.note(name, curve, f"left out: {error}")
-            continue
-        parseq.put(draft, name, field, curve, clock)
+        found = keyframes(draft, ordered, name)
+        if found and field.moves:
+            draft.put_curve(field.path, name, compact(parseq.deltas(name, sample(found, count))), clock)
+        elif found:
+            _put(draft, field, name, _complement(found) if field.complement else found, clock)
     seeds = keyframes(draft, ordered, "seed")
     if seeds:
         parseq.put_seeds(draft, sample(seeds, count))
@@ -55,6 +47,20 @@ def put_keyframes(draft: Draft, rows: Sequence[Mapping[str, Any]], data: Mapping
         values = [row[name] for row in ordered if row.get(name) not in (None, "", 0)]
         if values and not name.endswith("_i") and not name.startswith("prompt_weight_"):
             draft.note(name, values[0], "has no counterpart here")
+
+
+def _put(draft: Draft, field: parseq.Field, name: str, keys: dict[int, Any], clock: Clock) -> None:
+    """Write keyframes, within the limits of our setting."""
+    first = next(iter(keys.values()))
+    level = not isinstance(first, dict) and all(first == _value(item) for item in keys.values())
+    curve, wrong = within(first if level else keys, clock, *limits(field.path))
+    if wrong:
+        draft.note(name, first, wrong)
+    draft.put(field.path, curve)
+
+
+def _value(item: Any) -> Any:
+    return item["value"] if isinstance(item, dict) else item
 
 
 def keyframes(draft: Draft, rows: Sequence[Mapping[str, Any]], name: str) -> dict[int, Any]:
@@ -80,7 +86,9 @@ def _way(draft: Draft, name: str, formula: str) -> str:
     """Our ease for a formula of Parseq's; what cannot be said is noted and runs straight."""
     if formula in WAYS:
         if formula in ("C", "P"):
-            draft.note(f"{name}_i", formula, "the curve through all keys is 'smooth' here, which never overshoots")
+            draft.note(
+                f"{name}_i", formula, "the curve through all keys is 'smooth' here, which never overshoots"
+            )
         return WAYS[formula]
     if match := _BEZIER.fullmatch(formula):
         ease = f"bezier({', '.join(match.groups())})"

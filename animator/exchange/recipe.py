@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from animator.errors import SceneError
-from animator.exchange.draft import Draft, Source
-from animator.frame import Grade, Motion, Painting
+from animator.exchange.draft import SECTIONS, Draft, Source
 from animator.scene.scene import read_text
 
 MOST = 64_000_000  # bytes of a video's header that are read
@@ -65,7 +64,9 @@ def from_video(source: Source, text: str) -> Draft:
     try:
         scene, problems = read_text(text, Path())
     except SceneError as error:
-        raise source.error("its comment is no schedule file: only videos that animator made have one") from error
+        raise source.error(
+            "its comment is no schedule file: only videos that animator made have one"
+        ) from error
     if not scene.document.data:
         raise source.error("its comment is no schedule file: only videos that animator made have one")
     draft = Draft(source, "a film of animator's")
@@ -86,8 +87,8 @@ def from_picture(source: Source, row: str, parameters: Mapping[str, Any]) -> Dra
         draft.put("video.size", parameters.get("Size"))
         draft.put("prompts.at", str(prompt["text"]))
         draft.put("prompts.negative", str(prompt["negative"]))
-        for name, section in (("motion", Motion), ("painting", Painting), ("grade", Grade)):
-            for setting in fields(section):  # type: ignore[arg-type]  # all three are dataclasses
+        for name, section in SECTIONS.items():
+            for setting in fields(section):
                 draft.put(f"{name}.{setting.name}", frame[name].get(setting.name))
         draft.put("painting.seed", {"start": int(frame["seed"])})
         for name, scale in dict(frame["loras"]).items():
@@ -96,8 +97,8 @@ def from_picture(source: Source, row: str, parameters: Mapping[str, Any]) -> Dra
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise source.error("its recipe under 'animator' cannot be read") from error
     if prompt.get("weight"):
-        draft.note("prompt.next", prompt.get("next"), f"blended in with a weight of {prompt['weight']:g}: left out")
-    draft.note(
-        "", draft.says, "one frame's recipe; the whole film's is in its video.mp4 and resolved.yaml"
-    )
+        draft.note(
+            "prompt.next", prompt.get("next"), f"blended in with a weight of {prompt['weight']:g}: left out"
+        )
+    draft.note("", draft.says, "one frame's recipe; the whole film's is in its video.mp4 and resolved.yaml")
     return draft

@@ -12,7 +12,9 @@ from animator.exchange.draft import Draft, Source
 from animator.output.infotext import RECIPE
 
 MOST = 100_000_000  # bytes; a Parseq manifest of an hour has about this many
-KNOWN = "Deforum settings, a Parseq manifest, a PNG with its infotext, a film of animator's, or a camera's path"
+KNOWN = (
+    "Deforum settings, a Parseq manifest, a PNG with its infotext, a film of animator's, or a camera's path"
+)
 
 
 def read(file: Path) -> Draft:
@@ -63,7 +65,9 @@ def _text(source: Source) -> Draft:
         if found is not None:
             return infotext.read(source, *found)
         if Path(source.file).suffix in (".yaml", ".yml"):
-            raise source.error("a YAML file is a schedule file already: animator check says if it is a good one")
+            raise source.error(
+                "a YAML file is a schedule file already: animator check says if it is a good one"
+            )
     data = _json(source)
     if isinstance(data, dict) and data.get("format") == camera.FORMAT:
         return camera.read(source, data)
@@ -111,12 +115,14 @@ def _json(source: Source) -> Any:
 
 def _mistake(text: str, error: json.JSONDecodeError) -> str:
     """The decoder's words, or better ones for the two slips that real files have."""
-    before = text[: error.pos].rstrip()
-    char = text[error.pos : error.pos + 1]
-    if char in ("}", "]") and before.endswith(",") or char == "," and text[error.pos + 1 :].lstrip()[:1] in ("}", "]"):
+    before, char, after = (
+        text[: error.pos].rstrip(),
+        text[error.pos : error.pos + 1],
+        text[error.pos + 1 :].lstrip(),
+    )
+    closed = (char in ("}", "]") and before.endswith(",")) or (char == "," and after[:1] in ("}", "]"))
+    if closed:
         return "a comma with nothing behind it; take it out"
     if char.isalnum():
         return f"{char!r} does not belong here; a name stands in double quotes, and a comma between values"
     return f"{error.msg[0].lower()}{error.msg[1:]}"
-
-

@@ -100,3 +100,9 @@ def _steps(scales: dict[int, Any]) -> dict[int, Any]:
         result[frame] = scale if isinstance(before, str) else {"value": scale, "ease": "step"}
         before = scale
     return result
+
+
+def tagged(text: str, scales: Mapping[str, float]) -> str:
+    """`text` with a LoRA tag for each scale that is not 0."""
+    tags = [f"<lora:{name}:{round(scale, 4):g}>" for name, scale in scales.items() if round(scale, 4)]
+    return " ".join([text, *tags]).strip()
