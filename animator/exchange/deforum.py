@@ -45,8 +45,8 @@ class _Reader:
         self.draft = Draft(source, f"Deforum settings, {self.mode}")
         seed = self.whole("seed", default=0)
         self.clock = Clock(
-            1 if self.mode == "None" else min(max(1, self.whole("max_frames", default=120)), MAX_FRAMES),
-            self.decimal("fps", default=15),
+            1 if self.mode == "None" else int(self.limited("max_frames", 120, 1, MAX_FRAMES)),
+            self.limited("fps", 15, 0.1, 240),
             seed if 0 <= seed <= MAX_SEED else 0,
         )
         self.film()
@@ -75,6 +75,13 @@ class _Reader:
     def whole(self, *wanted: str, default: int) -> int:
         return int(self.decimal(*wanted, default=default))
 
+    def limited(self, name: str, default: float, low: float, high: float) -> float:
+        """A number kept in low..high; one outside is noted."""
+        value = self.decimal(name, default=default)
+        if not low <= value <= high:
+            self.draft.note(name, value, f"limited to {low:g}..{high:,g}")
+        return min(max(low, value), high)
+
     def film(self) -> None:
         width, height = (
             self.whole(*sides, default=512) // 8 * 8 for sides in (("W", "width"), ("H", "height"))
@@ -88,8 +95,8 @@ class _Reader:
                 self.draft.note("init_image", image, "download it, and name the file: start: {image: FILE}")
             else:
                 self.draft.put("start.image", image)
-        model = str(self.get("sd_model_name", "model_checkpoint", default=""))
-        put_model(self.draft, "sd_model_name", model)
+        key = next((name for name in ("sd_model_name", "model_checkpoint") if name in self.settings), "")
+        put_model(self.draft, key, str(self.get(key, default="")))
 
     def prompts(self) -> None:
         written = self.get("animation_prompts", default=None) or self.get("prompts", default={})
@@ -98,7 +105,9 @@ class _Reader:
             try:
                 frame = keys(f"{key}: 0", self.clock)[0].frame
             except CurveError:
-                self.draft.note(str(key), text, f"no frame of the film, which has 0..{self.clock.frames - 1}")
+                self.draft.note(
+                    f"prompts.{key}", text, f"no frame of the film, which has 0..{self.clock.frames - 1}"
+                )
                 continue
             frames[frame] = str(text)
         common = str(self.get("animation_prompts_positive", "positive_prompts", default=""))
@@ -113,7 +122,7 @@ class _Reader:
             self.curve(column)
         for name, still in names.STILL.get(self.mode, {}).items():
             value = self.get(name)
-            if value is not None and constant(value) != still:
+            if value not in names.OFF and constant(value) != still:
                 self.draft.note(name, value, "a camera in three dimensions has no place here yet")
         if self.get("border") == "wrap" and self.mode == "2D":
             self.draft.put("motion.border", "wrap")

@@ -50,7 +50,7 @@ STILL: dict[str, dict[str, float]] = {
     "2D": {},
     "3D": {
         "translation_x": 0, "translation_y": 0, "translation_z": 0, "rotation_3d_x": 0, "rotation_3d_y": 0,
-        "fov_schedule": 70, "fov": 40, "aspect_ratio_schedule": 1,
+        "fov_schedule": 70, "fov": 40, "aspect_ratio_schedule": 1, "use_depth_warping": 0,
     },
 }  # fmt: skip
 
@@ -119,8 +119,7 @@ DEPENDENT: list[tuple[re.Pattern[str], Callable[[Settings], bool]]] = [
         (r"scheduler_schedule", _on("enable_scheduler_scheduling")),
         (r"cadence_flow_factor_schedule", _on("optical_flow_cadence")),
         (r"redo_flow_factor_schedule", _on("optical_flow_redo_generation")),
-        (r"use_depth_warping|use_zoe_depth|depth_\w+|leres_\w+", _mode("3D")),
-        (r"midas_weight|padding_mode|sampling_mode|aspect_ratio_\w+|fov\w*", lambda _: False),  # told as 3D's
+        (r"use_depth_warping|use_zoe_depth|depth_\w+|leres_\w+|midas_weight|padding_mode|sampling_mode|aspect_ratio_\w+|fov\w*", lambda _: False),  # told as 3D's
         (r"perlin_\w+", lambda settings: settings.get("noise_type") == "perlin"),
         (r"kernel_schedule|sigma_schedule|threshold_schedule",
          lambda settings: constant(settings.get("amount_schedule", 0)) != 0),
@@ -146,12 +145,11 @@ HARMLESS: dict[str, Any] = {
     "perlin_octaves": 4, "perlin_persistence": 0.5, "color_coherence_video_every_N_frames": 1,
     "pix2pix_img_cfg_scale_schedule": 1.5, "distilled_cfg_scale_schedule": 3.5, "noise_multiplier_schedule": 1,
     "cadence_flow_factor_schedule": 1, "redo_flow_factor_schedule": 1,
-
     "ddim_eta_schedule": 0, "ancestral_eta_schedule": 1, "clipskip_schedule": 1, "subseed_strength_schedule": 0,
     "extract_nth_frame": 1, "mask_contrast_adjust": 1, "mask_brightness_adjust": 1, "n_batch": 1,
-    "sd_vae": "Automatic",     "enable_noise_multiplier_scheduling": True, "enable_steps_scheduling": True, "enable_sampler_scheduling": True,
-    "aspect_ratio_use_old_formula": True, "use_depth_warping": False, "scheduler": "Automatic",
-    "prompt_weighting": True, "normalize_prompt_weights": True, "noise_type": "uniform",
+    "sd_vae": "Automatic", "scheduler": "Automatic", "noise_type": "uniform", "aspect_ratio_use_old_formula": True,
+    "enable_noise_multiplier_scheduling": True, "enable_steps_scheduling": True, "enable_sampler_scheduling": True,
+    "prompt_weighting": True, "normalize_prompt_weights": True,
 }  # fmt: skip
 
 

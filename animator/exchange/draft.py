@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -76,8 +77,9 @@ class Draft:
 
     def note(self, key: str, value: Any, why: str) -> None:
         """Say that the source's `key` with its `value` is not, or not wholly, in this draft."""
-        path: Path = (key,) if key else ()
-        self.notes.append(Problem(self.source.place(key), path, f"{quoted(_shown(value))}: {why}"))
+        path: Path = tuple(key.split(".")) if key else ()
+        shown = quoted(value) if isinstance(value, str) else quoted(json.dumps(value, default=str))[1:-1]
+        self.notes.append(Problem(self.source.place(path[-1] if path else ""), path, f"{shown}: {why}"))
 
 
 def limits(path: str) -> tuple[float, float]:
@@ -85,7 +87,3 @@ def limits(path: str) -> tuple[float, float]:
     section, name = path.split(".")
     found = next(setting for setting in fields(SECTIONS[section]) if setting.name == name)
     return found.metadata["low"], found.metadata["high"]
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else repr(value)

@@ -20,7 +20,7 @@ Convert = Callable[[str], str]  # a number or an expression → another one
 Written = float | int | str  # a number, an expression or a key string
 
 TOLERANCE = 1e-9  # by which a value may leave the straight line that replaces it, relative above 1
-DIGITS = 12  # significant ones of a value per frame: far below what moves a picture, and short
+DIGITS = 10  # significant ones of a value per frame: far below what moves a picture, and short
 
 
 def same(text: str) -> str:
@@ -159,6 +159,15 @@ def corners(values: Floats) -> list[int]:
     return found
 
 
+def _clamped(written: Any, low: float, high: float) -> Written | None:
+    """`written` with every formula kept in low..high; None for keyframes."""
+
+    def clamp(text: str) -> str:
+        return f"clamp({text}, {low:g}, {high:g})" if number(text) is None else text
+
+    return rewrite(written, clamp) if isinstance(written, str) else None
+
+
 def within(written: Any, clock: Clock, low: float, high: float) -> tuple[Any, str]:
     """`written` if all its values are in low..high; else its values per frame, mended, and what was wrong with them.
 
@@ -172,6 +181,11 @@ def within(written: Any, clock: Clock, low: float, high: float) -> tuple[Any, st
         raise CurveError("no value is a number")
     frames = np.arange(len(values))
     mended = np.interp(frames, frames[~nowhere], np.clip(values[~nowhere], low, high))
+    clamped = _clamped(written, low, high)
+    if clamped is not None and np.allclose(
+        unchecked(clamped, clock, clock.signals()), mended, rtol=0, atol=1e-9
+    ):
+        return clamped, f"{outside.sum()} values are limited to {low:g}..{high:g}"
     wrong = [f"{nowhere.sum()} values are no number and are interpolated over"] if nowhere.any() else []
     wrong += [f"{outside.sum()} values are limited to {low:g}..{high:g}"] if outside.any() else []
     return compact(mended), " and ".join(wrong)

@@ -75,7 +75,7 @@ def read(source: Source, data: Mapping[str, Any]) -> Draft:
     draft.put("model.base", SDXL)
     options = data.get("options")
     options = options if isinstance(options, dict) else {}
-    draft.put("video.fps", _number(options.get("output_fps")) or 20.0)
+    draft.put("video.fps", min(max(0.1, _number(options.get("output_fps")) or 20.0), 240.0))
     if _number(options.get("bpm")):
         draft.put("bpm", _number(options["bpm"]))
     draft.put("cadence", int(_number(options.get("cadence")) or 1))
