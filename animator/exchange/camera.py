@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.exchange.draft import Draft, Source
-from animator.exchange.keys import compact
+from animator.exchange.keys import compact_motion
 from animator.scene.model import MAX_FRAMES
 
 Floats = NDArray[np.float64]
@@ -53,7 +53,7 @@ def read(source: Source, data: Mapping[str, Any]) -> Draft:
 
 
 def _put(draft: Draft, path: str, values: Floats, still: float) -> None:
-    curve = compact(np.where(np.abs(values - still) < STILL, still, values))
+    curve = compact_motion(np.where(np.abs(values - still) < STILL, still, values))
     if curve != still:
         draft.put(path, curve)
 

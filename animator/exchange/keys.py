@@ -134,8 +134,13 @@ def compact(values: Floats) -> Written:
     return ", ".join(f"{frame}: ({_digits(float(values[frame]))})" for frame in corners(values))
 
 
+def compact_motion(values: Floats) -> Written:
+    """The same for a motion: nothing moves into frame 0, so that its value may be that of frame 1."""
+    return compact(np.concatenate([values[1:2], values[1:]]) if len(values) > 1 else values)
+
+
 def _digits(value: float) -> str:
-    return decimal(Decimal(f"{value:.{DIGITS}g}"))
+    return decimal(Decimal(f"{round(value, DIGITS + 2):.{DIGITS}g}"))
 
 
 def corners(values: Floats) -> list[int]:

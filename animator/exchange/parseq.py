@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from animator.exchange.choices import SDXL
 from animator.exchange.draft import Draft, Source
-from animator.exchange.keys import compact
+from animator.exchange.keys import compact, compact_motion
 from animator.exchange.words import put_prompts
 from animator.scene.model import MAX_FRAMES
 from animator.timeline.clock import Clock
@@ -66,7 +66,7 @@ def is_parseq(data: Any) -> bool:
 def _frames(data: Mapping[str, Any], name: str = "rendered_frames") -> list[dict[str, Any]]:
     found = data.get(name)
     rows = found if isinstance(found, list) else []
-    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("frame"), int | float)]
+    return [row for row in rows if isinstance(row, dict) and _number(row.get("frame")) is not None]
 
 
 def read(source: Source, data: Mapping[str, Any]) -> Draft:
@@ -116,7 +116,8 @@ def _put_frames(draft: Draft, rows: dict[int, dict[str, Any]], count: int, data:
             values = deltas(name, places)
         if values is not None:
             values = 1 - values if field.complement else values
-            draft.put_curve(field.path, name, compact(values), clock)
+            write = compact_motion if field.moves else compact
+            draft.put_curve(field.path, name, write(values), clock)
     for name in sorted(names - set(fields)):
         values = column(rows, name, count)
         if name.endswith(("_delta", "_pc")) or name.startswith("prompt_weight_") or values is None:

@@ -9,7 +9,7 @@ from typing import Any
 from animator.errors import CurveError
 from animator.exchange import parseq
 from animator.exchange.draft import Draft, limits
-from animator.exchange.keys import compact, within
+from animator.exchange.keys import compact_motion, within
 from animator.scene.model import MAX_FRAMES
 from animator.timeline import easing
 from animator.timeline.clock import Clock
@@ -36,7 +36,8 @@ def put_keyframes(draft: Draft, rows: Sequence[Mapping[str, Any]], data: Mapping
     for name, field in {**parseq.FIELDS[kind], **parseq.PAINTING}.items():
         found = keyframes(draft, ordered, name)
         if found and field.moves:
-            draft.put_curve(field.path, name, compact(parseq.deltas(name, sample(found, count))), clock)
+            steps = parseq.deltas(name, sample(found, count))
+            draft.put_curve(field.path, name, compact_motion(steps), clock)
         elif found:
             _put(draft, field, name, _complement(found) if field.complement else found, clock)
     seeds = keyframes(draft, ordered, "seed")

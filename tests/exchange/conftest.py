@@ -40,6 +40,8 @@ def imported(tmp_path):
         file.write_bytes(content.encode("utf8") if isinstance(content, str) else content)
         text, notes = convert(file, tmp_path)
         scene = loads(text, tmp_path)
-        return Imported(text, [str(note).replace(f"{tmp_path}/", "") for note in notes], scene, timeline(scene))
+        return Imported(
+            text, [str(note).replace(f"{tmp_path}/", "") for note in notes], scene, timeline(scene)
+        )
 
     return run

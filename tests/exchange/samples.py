@@ -113,5 +113,13 @@ ALL = {"webui": WEBUI, "notebook": NOTEBOOK, "forge": FORGE, "studio": STUDIO, "
 
 def film(**settings: object) -> str:
     """A short film's settings as JSON, with some of them given."""
-    base = {"animation_mode": "2D", "max_frames": 60, "W": 512, "H": 512, "fps": 12, "seed": 5, "prompts": {"0": "a mug"}}
+    base = {
+        "animation_mode": "2D",
+        "max_frames": 60,
+        "W": 512,
+        "H": 512,
+        "fps": 12,
+        "seed": 5,
+        "prompts": {"0": "a mug"},
+    }
     return json.dumps({**base, "strength_schedule": "0: (0.65)", **settings}, indent=2)

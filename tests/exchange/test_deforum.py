@@ -26,7 +26,9 @@ def test_every_generation_becomes_a_film_that_loads(imported, settings):
 
 def test_a_settings_file_of_the_webui_becomes_forty_lines_at_most(imported):
     found = imported(samples.WEBUI)
-    assert found.text == """\
+    assert (
+        found.text
+        == """\
 # settings.txt: Deforum settings, 2D
 video: {size: 768x512, fps: 15, frames: 120}
 model:
@@ -55,8 +57,11 @@ loras:
 grade: {color: lab, noise_type: perlin, noise: 0.065, sharpen: 0.1}
 cadence: 2
 """
+    )
     assert found.notes == [found.noted("noise_multiplier_schedule")]
-    assert found.notes[0].startswith("settings.txt:82:5: noise_multiplier_schedule: '0: (1.05)': has no counterpart")
+    assert found.notes[0].startswith(
+        "settings.txt:82:5: noise_multiplier_schedule: '0: (1.05)': has no counterpart"
+    )
 
 
 def test_the_notebooks_names_lists_and_texts_are_understood(imported):
@@ -99,7 +104,10 @@ def test_interpolation_paints_every_frame_anew_and_blends_all_the_way(imported):
 def test_settings_inside_a_request_are_found(imported):
     found = imported(samples.REQUEST)
     assert found.data["video"] == {"size": "1024x576", "frames": 96}
-    assert [text for text in found.data["prompts"]["at"].values()] == ["a kettle, studio", "a kettle: matte black"]
+    assert [text for text in found.data["prompts"]["at"].values()] == [
+        "a kettle, studio",
+        "a kettle: matte black",
+    ]
     assert found.data["painting"]["sampler"] == "DPM++ 2M Karras"  # number 15 of the list
     assert found.data["painting"]["seed"] == {"behavior": "ladder"}
     assert found.data["motion"] == {"zoom": 1.01, "angle": "0:(0), 48:(0.5)"}
@@ -224,7 +232,15 @@ def test_what_is_switched_on_and_has_no_counterpart_is_told_with_its_settings(im
         samples.film(hybrid_motion="Optical Flow", hybrid_flow_method="RAFT", cn_1_enabled=True, cn_1_model="canny",
                      color_coherence="Video Input", use_init=True, init_image="https://x/y.png", tiling=True)
     )  # fmt: skip
-    told = ("hybrid_motion", "hybrid_flow_method", "cn_1_enabled", "cn_1_model", "color_coherence", "init_image", "tiling")
+    told = (
+        "hybrid_motion",
+        "hybrid_flow_method",
+        "cn_1_enabled",
+        "cn_1_model",
+        "color_coherence",
+        "init_image",
+        "tiling",
+    )
     assert all(found.noted(key) for key in told)
     assert len(found.notes) == len(told)
 
@@ -271,7 +287,9 @@ def test_strange_files_are_refused_in_one_line_or_read(imported, content):
         assert str(error).startswith("/") and "\n" not in str(error) and "settings.txt" in str(error)
 
 
-@pytest.mark.parametrize("value", [None, True, [], {}, "", "nonsense(", -1, 1e30, float("nan"), "0:(1)," * 30_000, {"a": []}])
+@pytest.mark.parametrize(
+    "value", [None, True, [], {}, "", "nonsense(", -1, 1e30, float("nan"), "0:(1)," * 30_000, {"a": []}]
+)
 def test_no_value_of_a_known_setting_breaks_the_import(imported, value):
     for name in ("zoom", "strength_schedule", "prompts", "sampler", "seed_behavior", "cadence", "color_coherence",
                  "animation_prompts_negative", "sd_model_name", "diffusion_cadence", "seed", "parseq_manifest"):  # fmt: skip
