@@ -119,7 +119,9 @@ DEPENDENT: list[tuple[re.Pattern[str], Callable[[Settings], bool]]] = [
         (r"scheduler_schedule", _on("enable_scheduler_scheduling")),
         (r"cadence_flow_factor_schedule", _on("optical_flow_cadence")),
         (r"redo_flow_factor_schedule", _on("optical_flow_redo_generation")),
-        (r"use_depth_warping|use_zoe_depth|depth_\w+|leres_\w+|midas_weight|padding_mode|sampling_mode|aspect_ratio_\w+|fov\w*", lambda _: False),  # told as 3D's
+        # Told as a camera in three dimensions, or nothing without one.
+        (r"use_depth_warping|use_zoe_depth|depth_\w+|leres_\w+|midas_weight|padding_mode|sampling_mode|"
+         r"aspect_ratio_\w+|fov\w*", lambda _: False),
         (r"perlin_\w+", lambda settings: settings.get("noise_type") == "perlin"),
         (r"kernel_schedule|sigma_schedule|threshold_schedule",
          lambda settings: constant(settings.get("amount_schedule", 0)) != 0),

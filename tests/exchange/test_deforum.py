@@ -104,7 +104,7 @@ def test_interpolation_paints_every_frame_anew_and_blends_all_the_way(imported):
 def test_settings_inside_a_request_are_found(imported):
     found = imported(samples.REQUEST)
     assert found.data["video"] == {"size": "1024x576", "frames": 96}
-    assert [text for text in found.data["prompts"]["at"].values()] == [
+    assert list(found.data["prompts"]["at"].values()) == [
         "a kettle, studio",
         "a kettle: matte black",
     ]
