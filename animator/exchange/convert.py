@@ -11,6 +11,7 @@ from animator.errors import Path, Place, Problem, SceneError
 from animator.exchange import recognise
 from animator.exchange.draft import Draft
 from animator.exchange.write import schedule
+from animator.scene.load import MAX_BYTES
 from animator.studio import loads
 
 ROUNDS = 20  # of leaving out what is wrong: each shows what stood behind it
@@ -28,6 +29,8 @@ def convert(file: FilePath, folder: FilePath) -> tuple[str, Sequence[Problem]]:
         text = schedule(draft.data, says)
         problems = _problems(text, folder)
         wrong = [problem for problem in problems if problem.path[:2] != ("model", "loras")]
+        if len(text.encode("utf8")) > MAX_BYTES:
+            raise draft.source.error(f"makes a schedule file past the {MAX_BYTES:,} bytes that one may have")
         if not wrong:
             missing = [_missing(draft, problem) for problem in problems]
             return text, [*draft.notes, *missing]

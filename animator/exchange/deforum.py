@@ -90,7 +90,7 @@ class _Reader:
         self.draft.put("video.fps", self.clock.fps)
         self.draft.put("video.frames", self.clock.frames)
         if self.get("use_init") not in names.OFF:
-            image = str(self.get("init_image", "init_images"))
+            image = str(self.get("init_image", default=""))
             if "://" in image:
                 self.draft.note("init_image", image, "download it, and name the file: start: {image: FILE}")
             else:

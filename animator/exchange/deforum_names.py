@@ -90,10 +90,6 @@ def _hybrid(settings: Settings) -> bool:
     return _on("hybrid_motion", "hybrid_composite", "hybrid_generate_inputframes")(settings)
 
 
-def _controlnet(settings: Settings) -> bool:
-    return any(settings.get(f"cn_{unit}_enabled") not in OFF for unit in range(1, 6))
-
-
 # Settings that count only while something else is switched on.
 DEPENDENT: list[tuple[re.Pattern[str], Callable[[Settings], bool]]] = [
     (re.compile(names), active)
@@ -108,7 +104,7 @@ DEPENDENT: list[tuple[re.Pattern[str], Callable[[Settings], bool]]] = [
         (r"hybrid_(?!motion$|composite$|generate_inputframes$)\w+", _hybrid),
         (r"init_images|image_strength_schedule|image_keyframe_strength_schedule|blendFactor\w+|"
          r"tweening_frames_schedule|color_correction_factor", _on("use_looper")),
-        (r"cn_\d_\w+", _controlnet),
+        *((rf"cn_{unit}_\w+", _on(f"cn_{unit}_enabled")) for unit in range(1, 6)),
         (r"perspective_flip_\w+", _on("enable_perspective_flip", "flip_2d_perspective")),
         (r"noise_multiplier_schedule", _on("enable_noise_multiplier_scheduling")),
         (r"subseed_\w+|subseed|seed_resize_from_\w", _on("enable_subseed_scheduling")),

@@ -77,9 +77,12 @@ class Draft:
 
     def note(self, key: str, value: Any, why: str) -> None:
         """Say that the source's `key` with its `value` is not, or not wholly, in this draft."""
-        path: Path = tuple(key.split(".")) if key else ()
+        # A key of someone's may hold anything; a note is one line.
+        path: Path = (
+            tuple(part if part.isprintable() else quoted(part) for part in key.split(".")) if key else ()
+        )
         shown = quoted(value) if isinstance(value, str) else quoted(json.dumps(value, default=str))[1:-1]
-        self.notes.append(Problem(self.source.place(path[-1] if path else ""), path, f"{shown}: {why}"))
+        self.notes.append(Problem(self.source.place(key.rpartition(".")[2]), path, f"{shown}: {why}"))
 
 
 def limits(path: str) -> tuple[float, float]:

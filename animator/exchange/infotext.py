@@ -14,7 +14,7 @@ from animator.exchange.keys import rewrite
 from animator.exchange.words import put_prompts
 from animator.timeline.seeds import MAX_SEED
 
-_PAIR = re.compile(r'\s*([A-Za-z][\w \-/+]*):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
+_PAIR = re.compile(r'\s*([A-Za-z][\w \-/+]{0,60}):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
 _LAST = re.compile(r"Steps:\s*\d+,.*", re.S)
 # What says how the picture was made or named, and nothing about how the next one is to look.
 SILENT = {

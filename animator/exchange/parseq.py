@@ -66,7 +66,8 @@ def is_parseq(data: Any) -> bool:
 def _frames(data: Mapping[str, Any], name: str = "rendered_frames") -> list[dict[str, Any]]:
     found = data.get(name)
     rows = found if isinstance(found, list) else []
-    return [row for row in rows if isinstance(row, dict) and _number(row.get("frame")) is not None]
+    frames = [(row, _number(row.get("frame"))) for row in rows if isinstance(row, dict)]
+    return [{**row, "frame": frame} for row, frame in frames if frame is not None]
 
 
 def read(source: Source, data: Mapping[str, Any]) -> Draft:
@@ -94,7 +95,7 @@ def read(source: Source, data: Mapping[str, Any]) -> Draft:
 
 def mode(names: set[str], managed: Any) -> str:
     """2D or 3D, which a manifest does not say: by the fields its author chose to manage, else by those it has."""
-    chosen = set(managed) & (FLAT | SOLID) if isinstance(managed, list) else set()
+    chosen = {name for name in FLAT | SOLID if isinstance(managed, list) and name in managed}
     chosen = chosen or names & (FLAT | SOLID)
     return "3D" if chosen & SOLID and not chosen & {"zoom", "angle"} else "2D"
 
@@ -150,7 +151,7 @@ def _number(value: Any) -> float | None:
         return None
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return found if np.isfinite(found) else None
 

@@ -21,11 +21,10 @@ _GONE = "\0"  # where a tag stood
 def put_prompts(draft: Draft, prompts: Mapping[int, str], common: str = "", negative: str = "") -> None:
     """Write frame → prompt into `draft`: `common` and `negative` are added to each, LoRA tags become LoRAs."""
     texts, negatives, weights = {}, {}, {}
-    common, everywhere = _without_loras(draft, common)
+    common, everywhere = _without_loras(draft, _clean(common))
+    negative = _clean(negative)
     for frame in sorted(prompts):
-        # A text from JSON may hold half of a surrogate pair, which is no character in a file.
-        whole = prompts[frame].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        positive, *rest = _NEGATIVE.split(" ".join(whole.split()))
+        positive, *rest = _NEGATIVE.split(_clean(prompts[frame]))
         text, found = _without_loras(draft, positive)
         texts[frame], negatives[frame] = _cut(draft, text), _cut(draft, _joined(*rest, negative))
         weights[frame] = {**everywhere, **found}
@@ -33,6 +32,11 @@ def put_prompts(draft: Draft, prompts: Mapping[int, str], common: str = "", nega
     draft.put("prompts.common", _cut(draft, common) or None)
     draft.put("prompts.negative", _held(negatives) or None)
     _put_loras(draft, weights)
+
+
+def _clean(text: str) -> str:
+    """`text` on one line. From JSON it may hold half of a surrogate pair, which is no character in a file."""
+    return " ".join(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").split())
 
 
 def _cut(draft: Draft, text: str) -> str:
@@ -73,9 +77,12 @@ def _without_loras(draft: Draft, text: str) -> tuple[str, dict[str, Any]]:
             weights[name] = 1
         return _GONE
 
-    bare = _LORA.sub(take, text)
-    gap = re.compile(rf"[\s,]*(?:{_GONE}[\s,]*)+")
-    return gap.sub(lambda match: ", " if "," in match[0] else " ", bare).strip(" ,"), weights
+    whole, *parts = _LORA.sub(take, text.replace(_GONE, "")).split(_GONE)
+    for part in parts:
+        # A comma stood on either side of a tag, or on none.
+        comma = whole.rstrip().endswith(",") or part.lstrip().startswith(",")
+        whole = f"{whole.rstrip(' ,')}{',' * comma} {part.lstrip(' ,')}"
+    return whole.strip(" ,"), weights
 
 
 def _put_loras(draft: Draft, weights: Mapping[int, Mapping[str, Any]]) -> None:

@@ -43,7 +43,8 @@ def schedule(data: dict[str, Any], says: Iterable[str] = ()) -> str:
         width=WIDTH,
         default_flow_style=False,
     )
-    head = "".join(f"# {' '.join(line.split())}\n" for line in says)
+    plain = ("".join(char if char.isprintable() else "?" for char in line) for line in says)
+    head = "".join(f"# {line}\n" for line in plain)
     return head + (text if ordered else "")
 
 
