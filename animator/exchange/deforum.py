@@ -90,13 +90,21 @@ class _Reader:
         self.draft.put("video.fps", self.clock.fps)
         self.draft.put("video.frames", self.clock.frames)
         if self.get("use_init") not in names.OFF:
-            image = str(self.get("init_image", default=""))
-            if "://" in image:
-                self.draft.note("init_image", image, "download it, and name the file: start: {image: FILE}")
-            else:
-                self.draft.put("start.image", image)
+            self.file("init_image", "start.image")
+        if self.settings.get("add_soundtrack") == "File":
+            self.used.add("add_soundtrack")
+            self.file("soundtrack_path", "audio.file")
         key = next((name for name in ("sd_model_name", "model_checkpoint") if name in self.settings), "")
         put_model(self.draft, key, str(self.get(key, default="")))
+
+    def file(self, name: str, target: str) -> None:
+        """A file that the film uses; one on the net is noted."""
+        path = str(self.get(name, default=""))
+        if "://" in path:
+            section, setting = target.split(".")
+            self.draft.note(name, path, f"download it, and name the file: {section}: {{{setting}: FILE}}")
+        elif path:
+            self.draft.put(target, path)
 
     def prompts(self) -> None:
         written = self.get("animation_prompts", default=None) or self.get("prompts", default={})

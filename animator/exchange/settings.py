@@ -77,6 +77,11 @@ class _Writer:
             "diffusion_cadence": made.cadence,
             **QUIET,
         }
+        if made.audio is not None:
+            result["add_soundtrack"] = "File"
+            result["soundtrack_path"] = str(self.scene.file(("audio", "file"), made.audio.file))
+            if made.audio.start:
+                self.note("audio.start", "Deforum plays a track from its beginning")
         image = made.start.image
         result["use_init"] = image is not None
         if image is not None:

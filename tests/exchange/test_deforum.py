@@ -9,6 +9,7 @@ import pytest
 
 from animator import SceneError, sample
 from animator.exchange.convert import convert
+from tests.audio.tracks import clicks, write
 from tests.exchange import samples
 
 
@@ -209,6 +210,16 @@ def test_a_formula_in_a_prompt_stays_one(imported):
     assert found.data["prompts"]["at"] == "(red:`0.5+t/100`) mug"
     assert [found.frames[i].prompt.text for i in (0, 10)] == ["(red:0.5) mug", "(red:0.6) mug"]
     assert found.frames[2].prompt.negative == "(blur:2)"
+
+
+def test_a_soundtrack_is_the_films_track(imported, tmp_path):
+    write(tmp_path / "song.wav", clicks(120, 1)[0])
+    found = imported(samples.film(add_soundtrack="File", soundtrack_path=str(tmp_path / "song.wav")))
+    assert found.data["audio"] == {"file": str(tmp_path / "song.wav")}
+    found = imported(samples.film(add_soundtrack="File", soundtrack_path="https://host/song.mp3"))
+    assert "audio" not in found.data and "download it" in str(found.noted("soundtrack_path"))
+    found = imported(samples.film(add_soundtrack="Init Video", soundtrack_path="song.mp3"))
+    assert "audio" not in found.data and found.noted("add_soundtrack")
 
 
 def test_samplers_that_we_lack_are_stood_in_for(imported):
