@@ -50,7 +50,8 @@ def sample(curve: Any, frames: int, fps: float = 24.0, seed: int = 0) -> Floats:
 
 def column(curve: Any, clock: Clock, signals: Signals) -> Floats:
     """The same for a film whose signals are known already."""
-    values = _between(keys(curve, clock), clock.frames, signals)
+    with np.errstate(all="ignore"):  # what is not finite is told here, by its frame
+        values = _between(keys(curve, clock), clock.frames, signals)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise CurveError(
