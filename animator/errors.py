@@ -69,7 +69,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        setting = ".".join(self.path)
+        setting = ".".join(map(_cut, self.path))
         return f"{self.place}: {setting}: {self.message}" if setting else f"{self.place}: {self.message}"
 
 

@@ -22,18 +22,19 @@ from benchmarks.fragments import (
     ODD,
     SECTIONS,
     SIGNS,
+    SOUND,
     STRANGERS,
 )
 
 
-def expression(random: Random, depth: int = 4) -> str:
-    """An expression: mostly sound, with a stranger among its names now and then."""
+def expression(random: Random, depth: int = 3, sound: bool = True) -> str:
+    """An expression: sound, or with strangers among its names and numbers."""
     if depth == 0 or random.random() < 0.25:
-        pool = random.choices([NUMBERS[:12], NAMES, NUMBERS, STRANGERS, CODE], [40, 50, 4, 3, 1])[0]
-        return random.choice(pool)
+        strange = [0, 0, 0] if sound else [8, 5, 2]
+        return random.choice(random.choices([SOUND, NAMES, NUMBERS, STRANGERS, CODE], [40, 50, *strange])[0])
 
     def inner() -> str:
-        return expression(random, depth - 1)
+        return expression(random, depth - 1, sound)
 
     match random.randrange(8):
         case 0 | 1:
@@ -43,7 +44,9 @@ def expression(random: Random, depth: int = 4) -> str:
         case 3 | 4:
             name = random.choice([*FUNCTIONS, "where", "sin", "cos"])
             count = FUNCTIONS[name].low if name in FUNCTIONS else 3
-            return f"{name}({', '.join(inner() for _ in range(count + (random.random() < 0.03)))})"
+            return (
+                f"{name}({', '.join(inner() for _ in range(count + (not sound and random.random() < 0.1)))})"
+            )
         case 5:
             return f"({inner()} if {inner()} else {inner()})"
         case 6:
@@ -57,8 +60,8 @@ def key_string(random: Random) -> str:
         return random.choice(KEY_STRINGS)
     form = random.choice(["{}:({})", "{}: ({})", "{}: {}", '"{}":({})', "{} : ( {} )", '{}:("{}")'])
     count = random.choice([1, 2, 3, 5, 20])
-    keys = random.choices(KEYS[:20] if random.random() < 0.7 else KEYS, k=count)
-    values = [random.choice(NUMBERS[:12]) if random.random() < 0.5 else expression(random, 2) for _ in keys]
+    keys = random.choices(KEYS[:20] if random.random() < 0.8 else KEYS, k=count)
+    values = [random.choice(SOUND) if random.random() < 0.5 else expression(random, 2) for _ in keys]
     return ", ".join(form.format(key, text) for key, text in zip(keys, values, strict=True))
 
 
@@ -67,8 +70,8 @@ def keyframes(random: Random, make: Any) -> dict[str, Any]:
     keys = random.choices(KEYS[:20] if random.random() < 0.7 else KEYS, k=random.choice([0, 1, 2, 3, 6, 30]))
     found = {}
     for key in keys:
-        found[key] = make(random)
-        if random.random() < 0.4:
+        found[key] = make(random) if random.random() < 0.2 else random.choice(SOUND)
+        if random.random() < 0.4 and found[key] in SOUND:
             ease = random.choice(EASES if random.random() < 0.9 else NO_EASES)
             found[key] = {"value": found[key], "ease": ease}
     return found
@@ -122,8 +125,8 @@ def text(random: Random) -> str:
     """A text for any place: a curve, a prompt, a key."""
     kind = random.randrange(6)
     if kind < 2:
-        return expression(random)
-    if kind < 3:
+        return expression(random, sound=random.random() < 0.8)
+    if kind < 4:
         return key_string(random)
     if kind < 5:
         return slip(random, key_string(random) if random.random() < 0.5 else expression(random))
@@ -158,10 +161,10 @@ def schedule(random: Random) -> str:
             for section, names in random.sample(sorted(SECTIONS.items()), 3)
         }
         return slip(random, json.dumps(whole)) if random.random() < 0.5 else json.dumps(whole)
-    section = random.choice(
-        ["motion", "motion", "painting", "grade", "prompts", random.choice(sorted(SECTIONS))]
-    )
+    section = random.choice(["painting", "grade", "prompts", *SECTIONS])
     name = random.choice(SECTIONS[section])
+    if random.random() < 0.75:  # where any number is allowed
+        section, name = "motion", random.choice(["angle", "translation_x", "translation_y"])
     sound = {
         "video": "video: {frames: 48}\n",
         "events": "events: {reveal: 1s}\n",

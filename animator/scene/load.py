@@ -134,7 +134,7 @@ class _Reader:
             return [item for item in items if item is not _REFUSED]
         if isinstance(node, yaml.ScalarNode) and kind in SCALARS:
             return self.scalar(node, kind, path)
-        return self.refuse(node, path, f"tag {node.tag!r} is not allowed")
+        return self.refuse(node, path, f"tag {quoted(node.tag)} is not allowed")
 
     def scalar(self, node: yaml.ScalarNode, kind: str, path: Path) -> Any:
         if any("\ud800" <= char <= "\udfff" for char in node.value):

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from animator.errors import Path, Problem, SceneError, nearest, shown
+from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
 from animator.scene.load import Document, parse
 from animator.scene.model import MAX_FRAMES, Settings
 from animator.scene.presets import extended, is_file, override
@@ -122,7 +122,7 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
         yield scene.problem(("video", "duration"), "give either 'frames' or 'duration', not both")
     if video.duration is not None and not _seconds(video.duration) > 0:
         yield scene.problem(
-            ("video", "duration"), f"{video.duration!r} is not a length; write seconds, e.g. 6s"
+            ("video", "duration"), f"{shown(video.duration)} is not a length; write seconds, e.g. 6s"
         )
     elif scene.frames > MAX_FRAMES:
         yield scene.problem(("video", "duration"), f"{scene.frames:,} frames; allowed 1..{MAX_FRAMES:,}")
@@ -135,7 +135,7 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
         path = ("model", "loras", name, "file")
         if not lora.file.endswith(".safetensors"):
             yield scene.problem(
-                path, f"{lora.file!r}: only .safetensors files are loaded; others can run code"
+                path, f"{quoted(lora.file)}: only .safetensors files are loaded; others can run code"
             )
         elif not is_file(scene.file(path, lora.file)):
             yield scene.problem(path, f"no such file: {scene.file(path, lora.file)}")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import CurveError, nearest
+from animator.errors import CurveError, nearest, quoted
 from animator.timeline.functions import FUNCTIONS, WHERE, floor_divide, remainder
 
 Floats = NDArray[np.float64]
@@ -90,7 +90,7 @@ class Writer:
         if name in FUNCTIONS or name == WHERE:
             raise CurveError(f"{name!r} is a function; write {name}(…)")
         if name not in self.known:
-            raise CurveError(f"unknown name {name!r}; {nearest(name, sorted(self.known - {'i'}))}")
+            raise CurveError(f"unknown name {quoted(name)}; {nearest(name, sorted(self.known - {'i'}))}")
         self.names.add(name)
         return name
 
@@ -164,7 +164,7 @@ def _truth(written: _Text) -> str:
 
 
 def _unknown(name: str) -> str:
-    return f"unknown function {name!r}; {nearest(name, [*FUNCTIONS, WHERE])}"
+    return f"unknown function {quoted(name)}; {nearest(name, [*FUNCTIONS, WHERE])}"
 
 
 def _shown(node: ast.AST) -> str:

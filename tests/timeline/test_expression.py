@@ -122,12 +122,12 @@ def test_what_is_not_allowed_says_what_is_wrong(text, words):
     ids=range(17),
 )
 def test_no_text_takes_more_than_a_moment(text):
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         assert np.isfinite(sample(text, frames=100)).all()
     except CurveError as error:
         assert len(str(error)) < 1_000
-    assert time.perf_counter() - started < 5  # it hangs or it does not; the machine may be busy
+    assert time.process_time() - started < 5  # of CPU: it hangs or it does not
 
 
 WORDS = [
