@@ -14,7 +14,7 @@ import multiprocessing
 import resource
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import asdict, dataclass
 from random import Random
 
@@ -62,7 +62,7 @@ def try_one(text: str) -> tuple[str, str]:
     return ("sampled", "") if finite else ("sampled, not finite", "")
 
 
-def watch(seen: list[str]) -> None:
+def watch(seen: list[str] | deque[str]) -> None:
     """Note every file that is opened, and all code that runs but numexpr's own texts."""
 
     def hook(event: str, args: tuple[object, ...]) -> None:

@@ -16,13 +16,15 @@ _LONGEST = 500_000  # characters, as of a whole file
 
 
 def number(text: str) -> float | None:
-    """The number that `text` is, in any brackets, spaces and signs: `( 1. )`, `-(1e-3)`; None for anything else."""
+    """The number that `text` is, in any brackets and spaces, with one sign or none: `( 1. )`, `-(1e-3)`; else None."""
     if len(text) > _LONGEST_NUMBER:
         return None
     sign, text = 1.0, _bare(text)
-    while text[:1] in ("-", "+") and not _NUMBER.fullmatch(text):
-        sign = -sign if text[0] == "-" else sign
+    if text[:1] in ("-", "+") and not _NUMBER.fullmatch(text):
+        sign = -1.0 if text[0] == "-" else 1.0
         text = _bare(text[1:])
+        if text[:1] in ("-", "+"):
+            return None  # -(-1) is a formula to Deforum too
     return sign * float(text) if _NUMBER.fullmatch(text) else None
 
 
