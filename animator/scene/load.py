@@ -70,10 +70,8 @@ def parse(text: str, file: str) -> Document:
         mark, message = syntax(error, text)
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
         raise SceneError([Problem(place, (), message)]) from error
-    except (
-        ValueError,
-        OverflowError,
-    ) as error:  # an escape that names no character, a version of 5,000 digits
+    except (ValueError, OverflowError) as error:
+        # An escape that names no character, a version of 5,000 digits: PyYAML does not look.
         mark = loader.get_mark() if loader else None
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
         raise SceneError([Problem(place, (), " ".join(str(error).split()))]) from error

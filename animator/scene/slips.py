@@ -37,7 +37,7 @@ def syntax(error: yaml.MarkedYAMLError, text: str) -> tuple[yaml.Mark | None, st
         return None, problem
     if (color := _color_between(error, text)) is not None:
         return color
-    line = text.splitlines()[mark.line] if mark.line < len(text.splitlines()) else ""
+    line = [*text.splitlines()[: mark.line + 1], ""][mark.line]
     if "mapping values are not allowed" in problem:
         return mark, f"a value that holds ': ' needs quotes round it, {_with_quotes(line)}"
     if "but got ':'" in problem:
@@ -47,10 +47,8 @@ def syntax(error: yaml.MarkedYAMLError, text: str) -> tuple[yaml.Mark | None, st
     if "cannot start any token" in problem:
         return mark, f"{problem}; put quotes round the value"
     if "found '<scalar>'" in problem and re.search(r"[:-] +[\[{]", line[: mark.column]):
-        return (
-            mark,
-            "text behind a closing bracket; a value that starts with [ or { needs quotes round all of it",
-        )
+        quotes = "a value that starts with [ or { needs quotes round all of it"
+        return mark, f"text behind a closing bracket; {quotes}"
     return mark, f"{problem} ({error.context})" if error.context else problem
 
 
