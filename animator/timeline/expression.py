@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from animator.errors import CurveError, quoted
 from animator.timeline.clock import Signals
+from animator.timeline.functions import ONE
 from animator.timeline.syntax import Step, Writer
 
 MAX_LENGTH = 10_000  # characters; the longest whole schedule among 97 public Deforum files has 4,198
@@ -66,6 +67,7 @@ def evaluate(text: str, signals: Signals, frames: int) -> NDArray[np.float64]:
     """The values of `text` on `frames` frames. The result may hold NaN or infinity. Raises CurveError."""
     program = compile_expression(text, frozenset(signals))
     values: dict[str, NDArray[np.generic]] = {name: signals[name] for name in program.names}
+    values[ONE] = np.array(1.0)
     try:
         with np.errstate(all="ignore"):
             for step in program.steps:

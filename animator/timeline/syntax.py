@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import CurveError, nearest, quoted
-from animator.timeline.functions import FUNCTIONS, WHERE, floor_divide, remainder
+from animator.timeline.functions import FUNCTIONS, WHERE, floor_divide, power, remainder
 
 Floats = NDArray[np.float64]
 
@@ -106,8 +106,7 @@ class Writer:
             a, b = (_truth(left), _truth(right)) if truth else (left.text, right.text)
             return _Text(f"({a} {_BITS[type(node.op)]} {b})", truth)
         if isinstance(node.op, ast.Pow):
-            # A whole base would be computed in whole numbers: wrong past 2**63, and endless for 9**9**9**9.
-            return _Text(f"((1.0 * {_number(left)}) ** {_number(right)})")
+            return _Text(power(_number(left), _number(right)))
         if type(node.op) not in _ARITHMETIC:
             raise CurveError(f"operator in {_shown(node)!r} is not allowed; write + - * / // % **")
         return _Text(f"({_number(left)} {_ARITHMETIC[type(node.op)]} {_number(right)})")

@@ -95,7 +95,8 @@ def key_strings(draw):
 
 def same(text, frames, seed):
     try:
-        theirs = np.array(deforum(text, frames, seed))
+        with np.errstate(all="ignore"):
+            theirs = np.array(deforum(text, frames, seed))
     except ZeroDivisionError:
         reject()  # of two plain numbers: Deforum accepts no such text
     if not np.isfinite(theirs).all():
