@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from animator.scene.load import Strict
 from animator.scene.scene import Scene
+from animator.scene.strict import Strict
 from animator.scene.variables import escape
 
 

@@ -168,6 +168,8 @@ class _Compiler:
 
     def samplers(self, written: Any) -> list[str]:
         """The sampler of each frame, by its canonical name: a name, or keyframes of names."""
+        if written == {}:
+            raise CurveError("no keyframes; write at least one, e.g. {0: Euler}")
         found = texts(written if isinstance(written, dict) else str(written), self.clock)
         return held(
             {frame: samplers.find(str(name)).name for frame, name in found.items()}, self.clock.frames
