@@ -59,7 +59,9 @@ def orbit() -> None:
     proxy = Relief(first.image, Proxy(LENS, 0.5).disparity(first.image, 0, None), LENS)
     true = Relief(first.image, depth(first), LONG)
     anew = [draw(product("speaker", 25 + angle, style="photo"), (SIZE, SIZE)).image for angle in ANGLES]
-    moved = [[relief.seen(relief.lens.pose(Motion(orbit_y=angle))) for angle in ANGLES] for relief in (proxy, true)]
+    moved = [
+        [relief.seen(relief.lens.pose(Motion(orbit_y=angle))) for angle in ANGLES] for relief in (proxy, true)
+    ]
     save([*moved, anew], "motion-orbit.jpg")
 
 

@@ -31,7 +31,8 @@ class Shelf:
 
     def pick(self, count: int, random: np.random.Generator) -> NDArray[np.int64]:
         """Indices of pictures; calm views, as people ask for them, more often than the tilted and the small."""
-        return np.searchsorted(self._ladder, random.random(count) * self._ladder[-1], side="right")
+        rungs = random.random(count) * self._ladder[-1]
+        return np.asarray(np.searchsorted(self._ladder, rungs, side="right"), np.int64)
 
     @cached_property
     def _ladder(self) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ def backdrop(disparity: Floats) -> Floats:
     kernel = np.ones((1, 2 * (round(size[0] * WIDE) // 2) + 1), np.uint8)
     few = cv2.resize(disparity, size, interpolation=cv2.INTER_NEAREST)
     behind = cv2.resize(cv2.morphologyEx(few, cv2.MORPH_OPEN, kernel), (width, height))
-    return np.clip((behind - disparity) / (LEVEL * behind) + 2, LITTLE, 1).astype(np.float32)
+    return np.asarray(np.clip((behind - disparity) / (LEVEL * behind) + 2, LITTLE, 1), np.float32)
 
 
 def deepened(surface: Floats, holes: Flags, weight: Floats) -> Floats:
@@ -63,7 +63,7 @@ def filled(image: Image, holes: Flags, surface: Floats, weight: Floats) -> Image
     rows, columns = (_around(np.flatnonzero(holes.any(axis)), holes.shape[1 - axis]) for axis in (1, 0))
     part, bare = image[rows, columns], holes[rows, columns]
     known = np.where(bare, np.float32(0), weight[rows, columns])
-    spread = _spread(part * known[..., None], known)
+    spread = _spread(np.asarray(part * known[..., None], np.float32), known)
     result = image.copy()
     result[rows, columns] = np.where(bare[..., None], np.clip(np.rint(spread), 0, 255), part)
     return result

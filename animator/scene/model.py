@@ -17,6 +17,7 @@ from pydantic import (
     create_model,
 )
 
+from animator.errors import shown
 from animator.frame import Grade, Motion, Painting
 from animator.scene.size import Size
 
@@ -28,8 +29,7 @@ CurveValue = Scalar | dict[str, Any]  # number, expression, key string, or keyfr
 def _curve(value: Any) -> CurveValue:
     """A value that can be a curve; what it says is read by timeline/curve.py."""
     if isinstance(value, bool) or not isinstance(value, Scalar | dict):
-        # None is also what is left of an unquoted "#": YAML takes the rest of the line for a comment.
-        raise ValueError(f"{value!r} is not a number, an expression, a key string or keyframes")
+        raise ValueError(f"{shown(value)} is not a number, an expression, a key string or keyframes")
     return value
 
 
@@ -56,14 +56,14 @@ Curve = Annotated[
 def _scalar(value: Any) -> Scalar:
     """A text or a number. One validator, where a union would report each of its types as a problem of its own."""
     if isinstance(value, bool) or not isinstance(value, Scalar):
-        raise ValueError(f"{value!r} is not a text or a number")
+        raise ValueError(f"{shown(value)} is not a text or a number")
     return value
 
 
 def _number(value: Any) -> Any:
     """No number is a truth value or a text: `frames: true` is a slip, not one frame."""
     if isinstance(value, bool | str):
-        raise ValueError(f"{value!r} is not a number")
+        raise ValueError(f"{shown(value)} is not a number")
     return value
 
 
@@ -141,7 +141,7 @@ def _texts(value: Any) -> Any:
         return {key: _prompt(item) for key, item in value.items()}
     if isinstance(value, str):
         return _prompt(value)
-    raise ValueError(f"{value!r} is not a text or keyframes of texts such as {{0: first, 2s: second}}")
+    raise ValueError(f"{shown(value)} is not a text or keyframes of texts such as {{0: first, 2s: second}}")
 
 
 _TEXTS = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}

@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 
-from animator.scene.load import Strict
 from animator.scene.model import DEPTHS
 from animator.scene.scene import Scene
+from animator.scene.strict import Strict
 from animator.scene.variables import escape
 
 
