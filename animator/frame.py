@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]  # (height, width, 3), always RGB
+Mask = NDArray[np.uint8]  # (height, width), 0 nothing … 255 all: whole numbers, so that both are exact
 Matrix = NDArray[np.float64]  # (3, 3), moves homogeneous pixel coordinates (x, y, 1) from source to target
 
 
@@ -52,6 +53,7 @@ class Painting:
         20, "of a full painting from noise; round(steps * strength) of them run, at least 1", 1, 1000
     )
     sampler: str = setting("Euler", "A1111's or diffusers' name of the sampler")
+    mask: str = setting("", "masks such as `!product & paper`: paints only there, by how much they are there")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,23 @@ class Grade:
     noise: float = setting(0.0, "fresh noise, standard deviation in parts of half the grey range", 0.0, 1.0)
     contrast: float = setting(1.0, "ratio around middle grey; clipped, never wrapped", 0.0, 10.0)
     sharpen: float = setting(0.0, "amount of unsharp masking; 0 is off", 0.0, 10.0)
+    mask: str = setting(
+        "", "masks: colour, contrast, sharpness and noise change only there; else painting.mask"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What keeps the pixels of the picture the film began with, seen as the camera has moved since."""
+
+    mask: str = setting("", "masks: what keeps the start picture's pixels, or the first painting's")
+    strength: float = setting(1.0, "0 lets go, 1 keeps the very pixels", 0.0, 1.0)
+    feather: float = setting(
+        0.004,
+        "over which it fades out around the mask: pixels from 1 on, below 1 a part of the width",
+        0.0,
+        1000.0,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +107,8 @@ class Frame:
     painting: Painting = Painting()
     loras: Mapping[str, float] = field(default_factory=dict)  # adapter name → scale
     grade: Grade = Grade()
+    lock: Lock = Lock()
+    shot: int = 0  # index of the frame the film began with: what the camera has done is counted from there
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +119,10 @@ class State:
     painting: Image | None = None  # the last picture the model painted
     view: Matrix = field(default_factory=lambda: np.eye(3))  # product of the motions since that painting
     reference: Image | None = None  # the first painting: what colours are matched to
+    first: Image | None = None  # the first painting: what masks and the lock are taken from
 
     def painted(self, painting: Image) -> State:
         """The state after `painting`, shown as it was painted."""
-        return State(painting, painting, reference=painting if self.reference is None else self.reference)
+        reference = painting if self.reference is None else self.reference
+        first = painting if self.first is None else self.first
+        return State(painting, painting, reference=reference, first=first)

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from animator.scene.load import Strict
+from animator.scene.masks import mask_files
 from animator.scene.scene import Scene
 from animator.scene.variables import escape
 
@@ -34,4 +35,6 @@ def resolved(scene: Scene) -> str:
         data["audio"]["file"] = str(scene.file(("audio", "file"), scene.settings.audio.file))
     if scene.settings.start.image is not None:
         data["start"]["image"] = str(scene.file(("start", "image"), scene.settings.start.image))
+    for (section, mask, setting), file in mask_files(scene):
+        data[section][mask][setting] = str(scene.file((section, mask, setting), file))
     return yaml.dump(escape(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

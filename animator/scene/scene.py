@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from animator.errors import Path, Problem, nearest
 from animator.scene.load import Document, parse
+from animator.scene.masks import mask_problems
 from animator.scene.model import MAX_FRAMES, Settings
 from animator.scene.presets import extended, is_file, override
 from animator.scene.size import Pixels, Ratio
@@ -138,6 +139,7 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
     image, place = scene.settings.start.image, ("start", "image")
     if image is not None and not is_file(scene.file(place, image)):
         yield scene.problem(place, f"no such file: {scene.file(place, image)}")
+    yield from mask_problems(scene)
     seed = scene.settings.painting.seed
     if (seed.behavior == "schedule") != (seed.at is not None):
         yield scene.problem(("painting", "seed"), "'behavior: schedule' and 'at:' belong together")

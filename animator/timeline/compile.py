@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from animator import samplers
 from animator.audio.hear import Heard, silence
 from animator.errors import CurveError, Path, Problem, SceneError, quoted
-from animator.frame import Frame, Grade, Motion, Painting
+from animator.frame import Frame, Grade, Lock, Motion, Painting
+from animator.scene.masks import EVERYWHERE
 from animator.scene.scene import Scene
 from animator.timeline import curve
 from animator.timeline.cadence import painted, tweens
 from animator.timeline.clock import RESERVED, Clock, Signals
 from animator.timeline.functions import FUNCTIONS
 from animator.timeline.hearing import listen
+from animator.timeline.mask_words import parse
 from animator.timeline.motion import per_frame, steps
 from animator.timeline.moves import SHAKES, shaken, with_moves
 from animator.timeline.notes import notes
@@ -66,6 +68,7 @@ class _Compiler:
         motion = self.motion()
         painting = self.section(Painting, settings.painting, "painting")
         grade = self.section(Grade, settings.grade, "grade")
+        lock = self.section(Lock, settings.lock, "lock")
         scales = {**dict.fromkeys(settings.model.loras, 1.0), **settings.loras}
         loras = {name: self.numbers(written, ("loras", name), LORA_SCALE) for name, written in scales.items()}
         strength = np.array([row.strength for row in painting])
@@ -75,6 +78,8 @@ class _Compiler:
         words = self.prompts()
         self.attempt(("painting", "steps"), lambda: _can_run(painting), None)
         self.attempt(("motion", "zoom"), lambda: _stays_visible([row.zoom for row in motion], diffuse), None)
+        if any(p.mask or g.mask or k.mask for p, g, k in zip(painting, grade, lock, strict=True)):
+            self.attempt(("motion", "zoom"), lambda: _masks_follow([row.zoom for row in motion]), None)
         if self.problems:
             raise SceneError(self.problems)
         return [
@@ -88,6 +93,7 @@ class _Compiler:
                 painting=painting[i],
                 loras={name: column[i] for name, column in loras.items()},
                 grade=grade[i],
+                lock=lock[i],
             )
             for i in range(count)
         ]
@@ -150,7 +156,8 @@ class _Compiler:
 
     def column(self, field: Field[Any], written: Any, path: Path) -> list[Any]:
         if isinstance(field.default, str):
-            return self.attempt(path, lambda: self.samplers(written), [field.default] * self.clock.frames)
+            read = {"sampler": _sampler, "mask": self.mask}[field.name]
+            return self.attempt(path, lambda: self.words(written, read), [field.default] * self.clock.frames)
         values = self.numbers(written, path, (field.metadata["low"], field.metadata["high"]))
         return [round(value) for value in values] if isinstance(field.default, int) else values
 
@@ -166,12 +173,17 @@ class _Compiler:
 
         return self.attempt(path, work, [min(1.0, high)] * self.clock.frames)
 
-    def samplers(self, written: Any) -> list[str]:
-        """The sampler of each frame, by its canonical name: a name, or keyframes of names."""
+    def words(self, written: Any, read: Callable[[str], str]) -> list[str]:
+        """The word of each frame, as `read` understands it: a text, or keyframes of texts."""
         found = texts(written if isinstance(written, dict) else str(written), self.clock)
-        return held(
-            {frame: samplers.find(str(name)).name for frame, name in found.items()}, self.clock.frames
-        )
+        return held({frame: read(str(text)) for frame, text in found.items()}, self.clock.frames)
+
+    def mask(self, text: str) -> str:
+        """`text` if it combines masks of this film; none at all is none."""
+        written = self.scene.document.data.get("masks", {})  # also those with a problem of their own
+        if text.strip():
+            parse(text, [*written, EVERYWHERE])
+        return text.strip()
 
     def seeds(self, diffuse: Any) -> Any:
         seed = self.scene.settings.painting.seed
@@ -219,6 +231,11 @@ class _Compiler:
         return prompts(read("at"), read("negative")[0], read("common"), travel, self.clock.frames)
 
 
+def _sampler(text: str) -> str:
+    """The canonical name of a sampler. Raises CurveError."""
+    return samplers.find(text).name
+
+
 def _can_run(painting: list[Painting]) -> None:
     """Refuse more steps than a sampler has. Raises CurveError."""
     for i, row in enumerate(painting):
@@ -235,3 +252,13 @@ def _stays_visible(zoom: list[float], diffuse: NDArray[np.bool_]) -> None:
     if len(bad):
         frames = f"frame {last[bad[0]]}, the last one painted, to frame {bad[0]}"
         raise CurveError(f"from {frames} it adds up to more than a millionfold; paint more often")
+
+
+def _masks_follow(zoom: list[float]) -> None:
+    """Refuse a zoom that leaves nothing of the picture whose masks follow the camera. Raises CurveError."""
+    total = np.cumsum(np.log10(zoom[1:]))
+    bad = np.flatnonzero(np.abs(total) > MAX_ZOOM)
+    if len(bad):
+        raise CurveError(
+            f"by frame {bad[0] + 1} it adds up to more than a millionfold: masks cannot follow that far"
+        )
