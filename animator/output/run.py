@@ -114,8 +114,8 @@ class Run:
         if missing in (0, len(frames)):
             return missing, State()
         last = max(at for at in range(missing) if frames[at].diffuse)
-        painting, reference = self.picture(frames[last].index), self.picture(frames[0].index)
-        return last + 1, State(shown=painting, painting=painting, reference=reference)
+        painting, first = self.picture(frames[last].index), self.picture(frames[0].index)
+        return last + 1, State(shown=painting, painting=painting, reference=first, first=first)
 
     def _digest(self, index: int) -> str | None:
         try:

@@ -32,10 +32,12 @@ def render(
     blend: Blend,
     before: Sequence[Stage] = (),
     after: Sequence[Stage] = (),
+    finish: Sequence[Stage] = (),
     state: State = State(),  # noqa: B008 (frozen)
 ) -> Iterator[tuple[Frame, State]]:
     """Yield each frame with the state after it; `state.shown` is its finished picture.
 
+    `before` and `after` are run around each painting, `finish` over each picture shown that is none.
     To go on where a film stopped, give the remaining `frames` and the `state` after the last painted frame.
     """
     for *between, frame in strokes(frames):
@@ -46,10 +48,13 @@ def render(
             back = np.linalg.inv(view)
             for tween, way in zip(between, views, strict=True):
                 old, new = _moved(state, camera, way), camera.move(painting, way @ back)
-                yield tween, replace(state, shown=blend(old, new, tween.tween), view=way)
+                yield (
+                    tween,
+                    replace(state, shown=run(finish, blend(old, new, tween.tween), tween, state), view=way),
+                )
             state = state.painted(painting)
         else:
-            state = replace(state, shown=_moved(state, camera, view), view=view)
+            state = replace(state, shown=run(finish, _moved(state, camera, view), frame, state), view=view)
         yield frame, state
 
 
