@@ -50,7 +50,7 @@ def used(frames: Sequence[Frame]) -> bool:
     return any(frame.painting.mask or frame.grade.mask or frame.lock.mask for frame in frames)
 
 
-def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, bare: Camera, first: Image | None) -> Masks:
+def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | None) -> Masks:
     """The scene's masks for `frames`, a film or the rest of one that began with the picture `first`.
 
     Raises SceneError for files that cannot be read.
@@ -60,7 +60,7 @@ def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, bare: Camera, f
     begun = frames[0].shot
     whole = {frame.index: frame for frame in timeline(scene)} | {frame.index: frame for frame in frames}
     since = [frame for frame in whole.values() if begun < frame.index <= frames[-1].index]
-    shot = Shot(begun, since, camera, bare, first)
+    shot = Shot(begun, since, camera, scene.settings.motion.border, first)
     named = {
         name: Named(_source(scene, name, frames[-1].index + 1), mask.follow)
         for name, mask in scene.settings.masks.items()

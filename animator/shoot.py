@@ -82,7 +82,7 @@ def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> 
         if work is not None:
             for frame, after in animate(scene, frames[position:], work, state):
                 assert after.shown is not None
-                recorder.save(frame, after.shown)
+                recorder.save(frame, after.shown, after.span)
                 yield frame
 
 
@@ -125,8 +125,10 @@ class _Texts:
 
     def __init__(self, scene: Scene, frames: Sequence[Frame]) -> None:
         self.scene, self.first, self.rows = scene, frames[0].index, rows(scene, frames)
+        self.film = resolved(scene)
 
     def __call__(self, frame: Frame) -> dict[str, str]:
         model = Path(self.scene.settings.model.base).name
         row = json.dumps(self.rows[frame.index - self.first], ensure_ascii=False)
-        return {"parameters": infotext.infotext(frame, *self.scene.size, model), infotext.RECIPE: row}
+        text = infotext.infotext(frame, *self.scene.size, model)
+        return {"parameters": text, infotext.RECIPE: row, infotext.FILM: self.film}

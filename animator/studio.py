@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 from animator import masking, nano
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, Mask, State
-from animator.render.loop import Paint, Stage, render
+from animator.pose import SPATIAL, spatial
+from animator.render.loop import Camera, Paint, Stage, render
 from animator.scene.presets import is_file
 from animator.scene.scene import Scene, read, read_text
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:
     from animator.diffusion.sdxl import Sdxl
+    from animator.pixels.depth import Source
     from animator.render.masks import Masks
 
 
@@ -48,6 +50,15 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
             check(scene.file(path, image))
         except (OSError, ValueError) as error:
             problems.append(scene.problem(path, f"cannot be read as a picture: {error}"))
+    for file in filter(is_file, scene.depth_files):
+        from animator.pixels.picture import check
+
+        try:
+            check(file)
+        except (OSError, ValueError) as error:
+            problems.append(
+                scene.problem(("motion", "depth"), f"{file.name} cannot be read as a picture: {error}")
+            )
     problems.extend(masking.problems(scene))
     try:
         timeline(scene)
@@ -113,18 +124,17 @@ def animate(
     painted frame and the frames behind it a film goes on where it stopped. Raises AnimatorError.
     """
     from animator.pixels.blend import crossfade
-    from animator.pixels.camera import Camera2D
 
     frames = timeline(scene) if frames is None else frames
     paint = painter(scene) if paint is None else paint
-    camera, bare = (Camera2D(*scene.size, border) for border in (scene.settings.motion.border, "black"))
+    camera = camera_of(scene, frames)
     state = State() if state is None else state
     before, after = _stages(scene)
     if not masking.used(frames):
         yield from render(frames, paint, camera, crossfade, before, after, state=state)
         return
     picture = start_picture(scene)
-    masks = masking.masks(scene, frames, camera, bare, state.first if picture is None else picture)
+    masks = masking.masks(scene, frames, camera, state.first if picture is None else picture)
     paint, before, after, finish = _masked(masks, paint, before, after)
     yield from masks.watch(render(frames, paint, camera, crossfade, before, after, finish, state))
 
@@ -138,6 +148,40 @@ def _masked(
     graded: list[Stage] = [Within(stage, masks) for stage in before]
     mended: list[Stage] = [Within(stage, masks) for stage in after]
     return Masked(paint, masks), graded, [*mended, Lock(masks)], [Lock(masks, whole=True)]
+
+
+def camera_of(scene: Scene, frames: Sequence[Frame]) -> Camera:
+    """The camera a scene's motion needs: flat, in space before a flat picture, or before one with depth.
+
+    It is the same for every part of a film, so that a film that goes on is the same film.
+    """
+    from animator.pixels.camera import Camera2D, DepthCamera, PlaneCamera
+
+    motion = scene.settings.motion
+    if motion.depth != "flat":
+        return DepthCamera(scene.lens, _depth(scene), motion.border)
+    if any(getattr(motion, name) for name in SPATIAL) or any(spatial(frame.motion) for frame in frames):
+        return PlaneCamera(scene.lens, motion.border)
+    return Camera2D(*scene.size, motion.border)
+
+
+def _depth(scene: Scene) -> Source:
+    """Where the depth of paintings comes from. Raises ModelError."""
+    from animator.pixels.depth import Estimated, Pictured, Proxy
+
+    motion = scene.settings.motion
+    if motion.depth == "proxy":
+        return Proxy(scene.lens, motion.depth_scale)
+    if motion.depth == "model":
+        from animator.diffusion.estimate import Estimator
+
+        model = scene.settings.model
+        place = scene.file(("motion", "depth_model"), motion.depth_model)
+        estimator = Estimator(str(place) if place.exists() else motion.depth_model, model.device)
+        return Estimated(estimator, scene.lens, motion.depth_scale)
+    # One picture is of the first frame: what the camera has seen of it since moves with the film.
+    poses = [frame.motion for frame in timeline(scene)] if len(scene.depth_files) == 1 else []
+    return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses)
 
 
 def _stages(scene: Scene) -> tuple[list[Stage], list[Stage]]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import struct
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from animator.errors import SceneError
-from animator.exchange.draft import SECTIONS, Draft, Source
+from animator.exchange.draft import Draft, Source
 from animator.scene.scene import read_text
 
 MOST = 64_000_000  # bytes of a video's header that are read
+NONE = "what it carries is no schedule file: only films that animator made have one"
 COMMENT = (b"moov", b"udta", b"meta", b"ilst", b"\xa9cmt", b"data")  # the boxes in which a comment lies
 
 
@@ -59,46 +58,17 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += length
 
 
-def from_video(source: Source, text: str) -> Draft:
-    """The schedule file of a whole film, from the `resolved.yaml` in its comment. Raises SceneError."""
+def from_film(source: Source, text: str) -> Draft:
+    """The schedule file of a whole film, from the `resolved.yaml` in it. Raises SceneError."""
     try:
         scene, problems = read_text(text, Path())
     except SceneError as error:
-        raise source.error(
-            "its comment is no schedule file: only videos that animator made have one"
-        ) from error
+        raise source.error(NONE) from error
     if not scene.document.data:
-        raise source.error("its comment is no schedule file: only videos that animator made have one")
+        raise source.error(NONE)
     draft = Draft(source, "a film of animator's")
     draft.data = scene.settings.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
     width, height = scene.size
     draft.data.setdefault("video", {})["size"] = f"{width}x{height}"
     draft.notes += [problem for problem in problems if "no such file" not in problem.message]
-    return draft
-
-
-def from_picture(source: Source, row: str, parameters: Mapping[str, Any]) -> Draft:
-    """The schedule file of one frame, from the JSON in its PNG and the size in its infotext. Raises SceneError."""
-    try:
-        frame = json.loads(row)
-        draft = Draft(source, f"frame {int(frame['index'])} of a film of animator's")
-        prompt = frame["prompt"]
-        draft.put("video.frames", 1)
-        draft.put("video.size", parameters.get("Size"))
-        draft.put("prompts.at", str(prompt["text"]))
-        draft.put("prompts.negative", str(prompt["negative"]))
-        for name, section in SECTIONS.items():
-            for setting in fields(section):
-                draft.put(f"{name}.{setting.name}", frame[name].get(setting.name))
-        draft.put("painting.seed", {"start": int(frame["seed"])})
-        for name, scale in dict(frame["loras"]).items():
-            draft.data.setdefault("model", {}).setdefault("loras", {})[name] = {"file": f"{name}.safetensors"}
-            draft.data.setdefault("loras", {})[name] = scale
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise source.error("its recipe under 'animator' cannot be read") from error
-    if prompt.get("weight"):
-        draft.note(
-            "prompt.next", prompt.get("next"), f"blended in with a weight of {prompt['weight']:g}: left out"
-        )
-    draft.note("", draft.says, "one frame's recipe; the whole film's is in its video.mp4 and resolved.yaml")
     return draft

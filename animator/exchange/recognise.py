@@ -9,7 +9,7 @@ from typing import Any
 from animator.errors import Problem, SceneError
 from animator.exchange import camera, deforum, infotext, parseq, recipe
 from animator.exchange.draft import Draft, Source
-from animator.output.infotext import RECIPE
+from animator.output.infotext import FILM
 
 MOST = 100_000_000  # bytes; a Parseq manifest of an hour has about this many
 KNOWN = (
@@ -29,7 +29,7 @@ def read(file: Path) -> Draft:
             text = recipe.comment(file)
             if text is None:
                 raise source.error("this video holds no comment: only those that animator made have one")
-            return recipe.from_video(source, text)
+            return recipe.from_film(source, text)
         if file.stat().st_size > MOST:
             raise source.error(f"{file.stat().st_size:,} bytes; at most {MOST:,}")
         raw = file.read_bytes()
@@ -46,14 +46,14 @@ def _picture(source: Source, file: Path) -> Draft:
 
     try:
         with Pictures.open(file, formats=["PNG"]) as picture:
-            if "parameters" not in picture.info and RECIPE not in picture.info:
+            if "parameters" not in picture.info and FILM not in picture.info:
                 picture.load()  # some programs write their texts behind the pixels
             texts = {key: str(value) for key, value in picture.info.items() if isinstance(value, str)}
     except (OSError, ValueError, SyntaxError, Pictures.DecompressionBombError) as error:
         raise source.error(f"cannot be read as a PNG: {error}") from error
+    if FILM in texts:
+        return recipe.from_film(source, texts[FILM])
     found = infotext.split(texts.get("parameters", ""))
-    if RECIPE in texts:
-        return recipe.from_picture(source, texts[RECIPE], found[2] if found else {})
     if found is None:
         raise source.error("this picture holds no infotext ('parameters')")
     return infotext.read(source, *found)
@@ -79,7 +79,8 @@ def _text(source: Source) -> Draft:
     draft = deforum.read(source, settings)
     manifest = _manifest(settings.get("parseq_manifest"))
     if manifest is not None:
-        overlay(draft, parseq.read(Source(source.file), manifest))
+        width, _, height = draft.data["video"]["size"].partition("x")
+        overlay(draft, parseq.read(Source(source.file), manifest, (int(width), int(height))))
     return draft
 
 

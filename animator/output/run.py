@@ -1,7 +1,7 @@
 """A run's folder: frames, journal, resume point.
 
 frames/000000000.png   the pictures, each with its recipe inside
-journal.jsonl          a header, then one line per frame that is safe on disk
+journal.jsonl          a header, then one line per frame that is safe on disk, with the span of its depth if it has one
 settings.yaml          the schedule file as it was given
 resolved.yaml          the same with presets, options and defaults filled in: renders the same film
 frames.csv             the frame table
@@ -25,9 +25,10 @@ from PIL import Image as Pictures
 from PIL.PngImagePlugin import PngInfo
 
 from animator.errors import RunError
-from animator.frame import Frame, Image, State
+from animator.frame import Frame, Image, Span, State
 from animator.output.infotext import flat
 
+LONG = 1_000  # characters of a text that is stored compressed
 PNG_LEVEL = 1  # of zlib: level 6 takes four times as long for a tenth less space
 
 
@@ -37,6 +38,7 @@ class Run:
     def __init__(self, folder: Path, first: int, stop: int, saved: Mapping[int, str]) -> None:
         self.folder, self.first, self.stop = folder, first, stop
         self.saved = dict(saved)
+        self.spans: dict[int, Span] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -73,6 +75,7 @@ class Run:
         (folder / "frames").mkdir(exist_ok=True)
         run = cls(folder, head["first"], head["stop"], {})
         entries = {line["frame"]: line["sha256"] for line in lines[1:] if isinstance(line.get("frame"), int)}
+        run.spans = {line["frame"]: tuple(line["span"]) for line in lines[1:] if "span" in line}
         run.saved = {index: digest for index, digest in entries.items() if run._digest(index) == digest}
         return run
 
@@ -88,14 +91,16 @@ class Run:
         with Pictures.open(self.picture_file(index)) as picture:
             return np.asarray(picture.convert("RGB"))
 
-    def save(self, frame: Frame, image: Image, texts: Mapping[str, str]) -> None:
+    def save(self, frame: Frame, image: Image, texts: Mapping[str, str], span: Span | None = None) -> None:
         """Write a frame's picture with its `texts`, then its journal line. May be called from several threads."""
         data = _png(image, texts)
         try:
             write_whole(self.picture_file(frame.index), data)
             digest = hashlib.sha256(data).hexdigest()
             with self._lock, (self.folder / "journal.jsonl").open("ab") as journal:
-                journal.write(_line({"frame": frame.index, "sha256": digest}))
+                journal.write(
+                    _line({"frame": frame.index, "sha256": digest} | ({"span": span} if span else {}))
+                )
                 journal.flush()
                 os.fsync(journal.fileno())
                 self.saved[frame.index] = digest
@@ -115,7 +120,8 @@ class Run:
             return missing, State()
         last = max(at for at in range(missing) if frames[at].diffuse)
         painting, first = self.picture(frames[last].index), self.picture(frames[0].index)
-        return last + 1, State(shown=painting, painting=painting, reference=first, first=first)
+        index = frames[last].index
+        return last + 1, State(painting, painting, None, first, index, self.spans.get(index), first)
 
     def _digest(self, index: int) -> str | None:
         try:
@@ -147,7 +153,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 def _png(image: Image, texts: Mapping[str, str]) -> bytes:
     info = PngInfo()
     for key, text in texts.items():
-        info.add_itxt(key, text) if not text.isascii() else info.add_text(key, text)
+        long = len(text) > LONG
+        info.add_text(key, text, zip=long) if text.isascii() else info.add_itxt(key, text, zip=long)
     data = io.BytesIO()
     Pictures.fromarray(image).save(data, "PNG", pnginfo=info, compress_level=PNG_LEVEL)
     return data.getvalue()

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from animator.frame import Frame, Image, Mask, Matrix, Motion, State
+from animator.frame import Frame, Image, Mask, Matrix, State
 from animator.pixels import mask as pixels
 from animator.render.loop import Camera, Paint, Stage
 from animator.scene.masks import EVERYWHERE
@@ -33,23 +33,36 @@ class Named:
 class Shot:
     """The picture a film began with, and how the camera has seen it since: from it, in one resampling.
 
-    `camera` moves what is on the screen; `bare` is the same camera, with black where its picture ends.
+    A mask of it lies on its surfaces, so that it moves in depth as they do.
     """
 
     def __init__(
-        self, begun: int, since: Iterable[Frame], camera: Camera, bare: Camera, first: Image | None
+        self, begun: int, since: Iterable[Frame], camera: Camera, border: str, first: Image | None
     ) -> None:
         """The film began with frame `begun`, on which the picture `first` is; `since` are all frames after it."""
-        self.camera, self.bare, self.first = camera, bare, first
-        view = camera.matrix(Motion())
+        # Cameras of its own: one that knows depth remembers the last paintings only.
+        self.camera, self.bare = camera.edged(border), camera.edged("black")
+        self.begun, self._state = begun, State()
+        self.begin(first)
+        view = camera.rest
         self._views: dict[int, Matrix] = {begun: view}
         for frame in since:
             view = camera.matrix(frame.motion) @ view
             self._views[frame.index] = view
 
+    @property
+    def first(self) -> Image | None:
+        """The picture the film began with; None while there is none."""
+        return self._state.painting
+
+    def begin(self, first: Image | None) -> None:
+        """Take `first` for the picture the film began with."""
+        if first is not None:
+            self._state = self.camera.seen(first, Frame(self.begun, 0), State())
+
     def seen(self, frame: Frame) -> Image | None:
         """The first picture as it looks in `frame`; None while there is none."""
-        return None if self.first is None else self.camera.move(self.first, self._views[frame.index])
+        return None if self.first is None else self.camera.move(self._state, self._views[frame.index])
 
     def moved(self, mask: Mask, frame: Frame) -> Mask:
         """A mask of the first picture as it lies in `frame`; what fills the picture's edge fills the mask's."""
@@ -62,7 +75,7 @@ class Shot:
 
     def _move(self, mask: Mask, frame: Frame, camera: Camera) -> Mask:
         picture = np.repeat(mask[..., None], 3, axis=-1)
-        return camera.move(picture, self._views[frame.index])[..., 0]
+        return camera.carry(picture, self._state, self._views[frame.index])[..., 0]
 
 
 class Masks:
@@ -94,13 +107,14 @@ class Masks:
         mask = named.source(frame.index, self.shot.first)
         if mask is None:
             return self._all
-        return self.shot.moved(mask, frame) if named.follow else mask
+        moves = named.follow and self.shot.first is not None
+        return self.shot.moved(mask, frame) if moves else mask
 
     def watch(self, film: Iterable[tuple[Frame, State]]) -> Iterator[tuple[Frame, State]]:
         """`film`, whose first painting is what masks are taken from, unless there was a start picture."""
         for frame, state in film:
             if self.shot.first is None:
-                self.shot.first = state.first
+                self.shot.begin(state.first)
                 self._frame = -1
             yield frame, state
 

@@ -15,6 +15,7 @@ from pydantic import (
     create_model,
 )
 
+from animator.errors import shown
 from animator.frame import Grade, Lock, Motion, Painting
 from animator.scene.masks import Mask, lock_by_mask
 from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole
@@ -82,7 +83,7 @@ def _texts(value: Any) -> Any:
         return {key: _prompt(item) for key, item in value.items()}
     if isinstance(value, str):
         return _prompt(value)
-    raise ValueError(f"{value!r} is not a text or keyframes of texts such as {{0: first, 2s: second}}")
+    raise ValueError(f"{shown(value)} is not a text or keyframes of texts such as {{0: first, 2s: second}}")
 
 
 _TEXTS = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}
@@ -157,6 +158,9 @@ _MOVES = {"type": "object", "additionalProperties": {"anyOf": [{"type": "string"
 Moves = Annotated[Any, BeforeValidator(_moves), WithJsonSchema(_MOVES)]
 
 
+DEPTHS = ("flat", "proxy", "model")
+
+
 class _Moving(Section):
     border: Literal["replicate", "reflect", "wrap"] = Field(
         "replicate", description="what fills the bared edge"
@@ -164,6 +168,20 @@ class _Moving(Section):
     per: Literal["frame", "second"] = Field("frame", description="what rates of motion are counted by")
     moves: Moves = Field(
         {}, description="moves by name: {0: push-in, 2s: hold}; `animator motions` lists them"
+    )
+    fov: Number = Field(40.0, ge=1, le=150, description="degrees the camera sees across the width")
+    depth: Annotated[str, BeforeValidator(str)] = Field(
+        "flat", description="flat, proxy, model, or a depth picture or a folder of them, white is near"
+    )
+    depth_scale: Number = Field(
+        0.5, ge=0, le=1.8, description="from the farthest to the nearest, in distances of the reference plane"
+    )
+    depth_model: str = Field(
+        "depth-anything/Depth-Anything-V2-Small-hf",
+        description="hub id or folder of a depth estimator, for `depth: model`",
+    )
+    pivot: Number = Field(
+        1.0, ge=0.05, le=20, description="distance of an orbit's pivot, in distances of the reference plane"
     )
     shake: Annotated[Shake | None, BeforeValidator(_shake)] = Field(
         None, description="a camera that shakes: a name, a strength, or both"

@@ -6,9 +6,10 @@ from typing import Any
 
 import yaml
 
-from animator.scene.load import Strict
 from animator.scene.masks import mask_files
+from animator.scene.model import DEPTHS
 from animator.scene.scene import Scene
+from animator.scene.strict import Strict
 from animator.scene.variables import escape
 
 
@@ -37,4 +38,9 @@ def resolved(scene: Scene) -> str:
         data["start"]["image"] = str(scene.file(("start", "image"), scene.settings.start.image))
     for (section, mask, setting), file in mask_files(scene):
         data[section][mask][setting] = str(scene.file((section, mask, setting), file))
+    motion = scene.settings.motion
+    if motion.depth not in DEPTHS:
+        data["motion"]["depth"] = str(scene.file(("motion", "depth"), motion.depth))
+    if scene.file(("motion", "depth_model"), motion.depth_model).exists():
+        data["motion"]["depth_model"] = str(scene.file(("motion", "depth_model"), motion.depth_model))
     return yaml.dump(escape(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
+from animator.errors import shown
+
 Scalar = int | float | str
 CurveValue = Scalar | dict[str, Any]  # number, expression, key string, or keyframe → value
 
@@ -13,8 +15,7 @@ CurveValue = Scalar | dict[str, Any]  # number, expression, key string, or keyfr
 def _curve(value: Any) -> CurveValue:
     """A value that can be a curve; what it says is read by timeline/curve.py."""
     if isinstance(value, bool) or not isinstance(value, Scalar | dict):
-        # None is also what is left of an unquoted "#": YAML takes the rest of the line for a comment.
-        raise ValueError(f"{value!r} is not a number, an expression, a key string or keyframes")
+        raise ValueError(f"{shown(value)} is not a number, an expression, a key string or keyframes")
     return value
 
 
@@ -41,14 +42,14 @@ Curve = Annotated[
 def _scalar(value: Any) -> Scalar:
     """A text or a number. One validator, where a union would report each of its types as a problem of its own."""
     if isinstance(value, bool) or not isinstance(value, Scalar):
-        raise ValueError(f"{value!r} is not a text or a number")
+        raise ValueError(f"{shown(value)} is not a text or a number")
     return value
 
 
 def _number(value: Any) -> Any:
     """No number is a truth value or a text: `frames: true` is a slip, not one frame."""
     if isinstance(value, bool | str):
-        raise ValueError(f"{value!r} is not a number")
+        raise ValueError(f"{shown(value)} is not a number")
     return value
 
 

@@ -127,7 +127,16 @@ def test_a_run_goes_on_after_the_last_painting_before_the_first_gap(run, texture
     if painting is not None:
         assert (state.painting == np.roll(textured, painting, 0)).all()
         assert (state.reference == textured).all()
-        assert (state.view == np.eye(3)).all()
+        assert state.view is None
+
+
+def test_the_span_of_a_paintings_depth_survives_a_crash(run, textured):
+    spans = {index: (0.1 + index / 3, 1 / 7) for index in range(4)}
+    for index, span in spans.items():
+        run.save(Frame(index, 1), textured, {}, span)
+    position, state = Run.open(run.folder).resume(film())
+    assert state.index == film()[position - 1].index
+    assert state.span == spans[state.index]
 
 
 def test_a_whole_file_replaces_another_and_leaves_no_draft(tmp_path):

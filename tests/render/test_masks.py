@@ -1,10 +1,12 @@
 """Masks in the film: what is locked stays, what is masked out is not touched, at any cadence."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from animator import animate, loads, timeline
+from animator import State, animate, loads, timeline
 from animator.diffusion.flat import Flat
 from animator.pixels import mask as pixels
 from animator.pixels.camera import Camera2D
@@ -37,7 +39,8 @@ def views(scene):
     white = np.full((SIZE[1], SIZE[0], 3), 255, np.uint8)
     for frame in timeline(scene):
         view = camera.matrix(frame.motion) @ view if frame.index else view
-        yield camera, view, Camera2D(*SIZE, "black").move(white, view)[..., 0] == 255
+        visible = camera.edged("black").carry(white, State(), view)[..., 0] == 255
+        yield partial(camera.carry, state=State(), view=view), visible
 
 
 @pytest.mark.parametrize("cadence", [1, 3])
@@ -54,13 +57,13 @@ def test_locked_pixels_are_those_of_the_first_picture_in_every_shown_frame(begin
         source = np.asarray(picture) if started else shown[0]
     product = np.repeat(pixels.polygon(scene.settings.masks["product"].polygon, *SIZE)[..., None], 3, axis=-1)
     assert len(shown) == 100
-    for i, (picture, (camera, view, visible)) in enumerate(zip(shown, views(scene), strict=True)):
-        locked = (camera.move(product, view)[..., 0] == 255) & visible
+    for i, (picture, (moved, visible)) in enumerate(zip(shown, views(scene), strict=True)):
+        locked = (moved(product)[..., 0] == 255) & visible
         assert locked.sum() > 500
-        difference = np.abs(picture.astype(int) - camera.move(source, view))[locked]
+        difference = np.abs(picture.astype(int) - moved(source))[locked]
         assert difference.max() <= 1, i
-        outside = camera.move(product, view)[..., 0] == 0
-        assert np.abs(picture.astype(int) - camera.move(source, view))[outside].mean() > 10 or i == 0
+        outside = moved(product)[..., 0] == 0
+        assert np.abs(picture.astype(int) - moved(source))[outside].mean() > 10 or i == 0
 
 
 def test_the_lock_fades_out_over_its_feather(begin, textured):
