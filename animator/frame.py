@@ -56,11 +56,15 @@ class Painting:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """What is done to the moved picture before it is painted over."""
+    """What is done to the moved picture before it is painted over, and to the colours of the painting."""
 
     noise: float = setting(0.0, "fresh noise, standard deviation in parts of half the grey range", 0.0, 1.0)
     contrast: float = setting(1.0, "ratio around middle grey; clipped, never wrapped", 0.0, 10.0)
     sharpen: float = setting(0.0, "amount of unsharp masking; 0 is off", 0.0, 10.0)
+    color_amount: float = setting(1.0, "how far colours are brought to the reference; 0 is off", 0.0, 1.0)
+    palette_amount: float = setting(
+        0.2, "how far each painting is pulled towards the palette; 0 is off", 0.0, 1.0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class Frame:
     painting: Painting = Painting()
     loras: Mapping[str, float] = field(default_factory=dict)  # adapter name → scale
     grade: Grade = Grade()
+    anchor: bool = False  # its painting is what colours are matched to from here on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,8 +102,9 @@ class State:
     shown: Image | None = None  # the finished picture of this frame
     painting: Image | None = None  # the last picture the model painted
     view: Matrix = field(default_factory=lambda: np.eye(3))  # product of the motions since that painting
-    reference: Image | None = None  # the first painting: what colours are matched to
+    reference: Image | None = None  # the first painting, or the last anchor: what colours are matched to
 
-    def painted(self, painting: Image) -> State:
-        """The state after `painting`, shown as it was painted."""
-        return State(painting, painting, reference=painting if self.reference is None else self.reference)
+    def painted(self, painting: Image, anchor: bool = False) -> State:
+        """The state after `painting`, shown as it was painted; an `anchor` becomes the reference of colours."""
+        reference = painting if anchor or self.reference is None else self.reference
+        return State(painting, painting, reference=reference)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from animator.output import infotext
 from animator.render.loop import Paint
 from animator.scene.resolved import resolved
 from animator.scene.scene import Scene
-from animator.studio import animate, load, painter, preview
+from animator.studio import animate, facts, load, painter, preview
 from animator.timeline.cadence import cut
 from animator.timeline.compile import timeline
 from animator.timeline.hearing import sound
@@ -77,11 +78,12 @@ def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> 
     rehearse(video, run.folder)
     work = paint(scene) if position < len(frames) else None
     ready = [frame.index for frame in frames[:position]]
+    measure = facts(scene)
     with Recorder(run, video, resolved(scene), ready, _Texts(scene, frames)) as recorder:
         if work is not None:
             for frame, after in animate(scene, frames[position:], work, state):
                 assert after.shown is not None
-                recorder.save(frame, after.shown)
+                recorder.save(frame, after.shown, partial(measure, frame, after))
                 yield frame
 
 

@@ -6,22 +6,27 @@ nor cv2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from animator import nano
+from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, State
 from animator.render.loop import Paint, Stage, render
+from animator.scene.lists import rgb
+from animator.scene.model import REFERENCES
 from animator.scene.presets import is_file
 from animator.scene.scene import Scene, read, read_text
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:
-    pass
+    from animator.pixels.palette import Pull
 
 
 def load(file: str | Path, settings: Sequence[str] = ()) -> Scene:
@@ -39,15 +44,13 @@ def loads(text: str, folder: str | Path = ".", settings: Sequence[str] = ()) -> 
 
 
 def _whole(scene: Scene, problems: list[Problem]) -> Scene:
-    """`scene`, if neither reading it, nor its curves, nor its start picture show a problem."""
-    image, path = scene.settings.start.image, ("start", "image")
-    if image is not None and is_file(scene.file(path, image)):
-        from animator.pixels.picture import check
-
-        try:
-            check(scene.file(path, image))
-        except (OSError, ValueError) as error:
-            problems.append(scene.problem(path, f"cannot be read as a picture: {error}"))
+    """`scene`, if neither reading it, nor its curves, nor its pictures show a problem."""
+    reference = scene.settings.grade.color_reference
+    pictures = {
+        ("start", "image"): scene.settings.start.image,
+        ("grade", "color_reference"): None if reference in REFERENCES else reference,
+    }
+    problems.extend(problem for path, name in pictures.items() for problem in _unreadable(scene, path, name))
     try:
         timeline(scene)
     except SceneError as error:
@@ -55,6 +58,18 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
     if problems:
         raise SceneError(problems)
     return scene
+
+
+def _unreadable(scene: Scene, path: Place, name: str | None) -> Iterator[Problem]:
+    """What keeps the picture file `name`, written at `path`, from being read; that it is missing is known already."""
+    if name is None or not is_file(scene.file(path, name)):
+        return
+    from animator.pixels.picture import check
+
+    try:
+        check(scene.file(path, name))
+    except (OSError, ValueError) as error:
+        yield scene.problem(path, f"cannot be read as a picture: {error}")
 
 
 def painter(scene: Scene) -> Paint:
@@ -80,16 +95,18 @@ def _from_picture(paint: Paint, picture: Image, frame: Frame, start: Image | Non
 
 def start_picture(scene: Scene) -> Image | None:
     """The scene's start picture, in the film's size: scaled to cover it and cropped in the middle."""
-    if scene.settings.start.image is None:
-        return None
+    image = scene.settings.start.image
+    return None if image is None else _picture(scene, ("start", "image"), image)
+
+
+def _picture(scene: Scene, path: Place, name: str) -> Image:
+    """The picture file `name`, written at `path`, in the film's size."""
     from animator.pixels.picture import read
 
     try:
-        return read(scene.file(("start", "image"), scene.settings.start.image), *scene.size)
+        return read(scene.file(path, name), *scene.size)
     except (OSError, ValueError) as error:
-        raise SceneError(
-            [scene.problem(("start", "image"), f"cannot be read as a picture: {error}")]
-        ) from error
+        raise SceneError([scene.problem(path, f"cannot be read as a picture: {error}")]) from error
 
 
 def animate(
@@ -105,13 +122,15 @@ def animate(
     """
     from animator.pixels.blend import crossfade
     from animator.pixels.camera import Camera2D
+    from animator.pixels.flow import between
 
     settings = scene.settings
     frames = timeline(scene) if frames is None else frames
     paint = painter(scene) if paint is None else paint
     camera = Camera2D(*scene.size, settings.motion.border)
+    blend = {"crossfade": crossfade, "flow": between}[settings.tween]
     before, after = _stages(scene)
-    yield from render(frames, paint, camera, crossfade, before, after, State() if state is None else state)
+    yield from render(frames, paint, camera, blend, before, after, State() if state is None else state)
 
 
 def _stages(scene: Scene) -> tuple[list[Stage], list[Stage]]:
@@ -119,13 +138,49 @@ def _stages(scene: Scene) -> tuple[list[Stage], list[Stage]]:
     from animator.render import stages
 
     grade = scene.settings.grade
-    matched: list[Stage] = [] if grade.color == "none" else [stages.MatchColor(grade.color)]
-    return [
-        *matched,
-        stages.contrast,
-        stages.sharpened,
-        stages.AddNoise(grade.noise_type == "perlin"),
-    ], matched
+    ready, painted = _matched(scene)
+    pulled: list[Stage] = [stages.PullToPalette(_pull(grade.palette))] if grade.palette else []
+    noise = stages.AddNoise(grade.noise_type == "perlin")
+    return [*ready, stages.contrast, stages.sharpened, noise], [*painted, *pulled]
+
+
+def _matched(scene: Scene) -> tuple[list[Stage], list[Stage]]:
+    """How colours are matched before and after a painting."""
+    from animator.render.stages import First, Fixed, MatchColor, Rolling, UnlessAnchor
+
+    grade = scene.settings.grade
+    if grade.color == "none":
+        return [], []
+    match grade.color_reference:
+        case "first":
+            stage: Stage = UnlessAnchor(MatchColor(First(grade.color), grade.color, grade.color_by))
+            return [stage], [stage]
+        case "rolling":
+            # Nothing to do before: the picture that has moved is the last painting, and has its colours.
+            goal = Rolling(grade.color, grade.color_memory)
+            return [], [UnlessAnchor(MatchColor(goal, grade.color, grade.color_by))]
+        case name:
+            fixed = Fixed(_picture(scene, ("grade", "color_reference"), name), grade.color)
+            stage = MatchColor(fixed, grade.color, grade.color_by)
+            return [stage], [stage]
+
+
+def _pull(colors: Sequence[str]) -> Pull:
+    from animator.pixels.palette import Pull
+
+    return Pull(np.array([rgb(color) for color in colors], np.uint8))
+
+
+def facts(scene: Scene) -> Callable[[Frame, State], dict[str, float]]:
+    """What a run's journal tells about the colours of each painted frame: see Facts."""
+    from animator.render.facts import Facts
+    from animator.render.stages import First, Fixed
+
+    grade = scene.settings.grade
+    given = grade.color != "none" and grade.color_reference not in REFERENCES
+    place = ("grade", "color_reference")
+    goal = Fixed(_picture(scene, place, grade.color_reference), "lab") if given else First("lab")
+    return Facts(goal, _pull(grade.palette) if grade.palette else None)
 
 
 def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tuple[Frame, State]]:

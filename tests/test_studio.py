@@ -15,9 +15,9 @@ def names(stages):
 
 def test_colour_is_matched_before_noise_which_it_would_tint_and_after_painting():
     before, after = studio._stages(loads("grade: {color: lab}"))
-    assert names(before) == ["MatchColor", "contrast", "sharpened", "AddNoise"]
-    assert names(after) == ["MatchColor"]
-    assert isinstance(before[0], MatchColor)
+    assert names(before) == ["UnlessAnchor", "contrast", "sharpened", "AddNoise"]
+    assert names(after) == ["UnlessAnchor"]
+    assert isinstance(before[0].stage, MatchColor)
     assert names(studio._stages(loads("{}"))[0]) == ["contrast", "sharpened", "AddNoise"]
 
 

@@ -37,10 +37,13 @@ class Recorder:
         self._pictures = Pool(WRITERS, WAITING)
         self._video: Line[Image] = Line(partial(self._encode, video, comment, tuple(ready)), WAITING)
 
-    def save(self, frame: Frame, image: Image) -> None:
-        """Hand over the next frame; waits only while too many are still being written."""
+    def save(self, frame: Frame, image: Image, facts: Callable[[], Mapping[str, float]] = dict) -> None:
+        """Hand over the next frame; waits only while too many are still being written.
+
+        `facts` measures the picture for the journal; it is called in another thread.
+        """
         if frame.index not in self.run.saved:
-            self._pictures.submit(lambda: self.run.save(frame, image, self.texts(frame)))
+            self._pictures.submit(lambda: self.run.save(frame, image, self.texts(frame), facts()))
         self._video.put(image)
 
     def _encode(

@@ -88,14 +88,19 @@ class Run:
         with Pictures.open(self.picture_file(index)) as picture:
             return np.asarray(picture.convert("RGB"))
 
-    def save(self, frame: Frame, image: Image, texts: Mapping[str, str]) -> None:
-        """Write a frame's picture with its `texts`, then its journal line. May be called from several threads."""
+    def save(
+        self, frame: Frame, image: Image, texts: Mapping[str, str], facts: Mapping[str, float] | None = None
+    ) -> None:
+        """Write a frame's picture with its `texts`, then its journal line with `facts` about the picture.
+
+        May be called from several threads.
+        """
         data = _png(image, texts)
         try:
             write_whole(self.picture_file(frame.index), data)
             digest = hashlib.sha256(data).hexdigest()
             with self._lock, (self.folder / "journal.jsonl").open("ab") as journal:
-                journal.write(_line({"frame": frame.index, "sha256": digest}))
+                journal.write(_line({"frame": frame.index, "sha256": digest, **(facts or {})}))
                 journal.flush()
                 os.fsync(journal.fileno())
                 self.saved[frame.index] = digest
@@ -103,6 +108,15 @@ class Run:
             raise RunError(
                 f"{self.folder}: frame {frame.index} cannot be written: {error.strerror}"
             ) from error
+
+    def facts(self, name: str) -> dict[int, float]:
+        """What the journal says about saved frames under `name`, by frame: "drift", "palette"."""
+        entries = _lines((self.folder / "journal.jsonl").read_bytes())
+        return {
+            entry["frame"]: float(entry[name])
+            for entry in entries
+            if entry.get("frame") in self.saved and isinstance(entry.get(name), int | float)
+        }
 
     def resume(self, frames: Sequence[Frame]) -> tuple[int, State]:
         """Where in `frames` (this run's part of the timeline) the loop goes on, and with what state.
@@ -114,7 +128,8 @@ class Run:
         if missing in (0, len(frames)):
             return missing, State()
         last = max(at for at in range(missing) if frames[at].diffuse)
-        painting, reference = self.picture(frames[last].index), self.picture(frames[0].index)
+        anchor = max((at for at in range(last + 1) if frames[at].anchor), default=0)
+        painting, reference = self.picture(frames[last].index), self.picture(frames[anchor].index)
         return last + 1, State(shown=painting, painting=painting, reference=reference)
 
     def _digest(self, index: int) -> str | None:

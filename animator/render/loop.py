@@ -47,7 +47,7 @@ def render(
             for tween, way in zip(between, views, strict=True):
                 old, new = _moved(state, camera, way), camera.move(painting, way @ back)
                 yield tween, replace(state, shown=blend(old, new, tween.tween), view=way)
-            state = state.painted(painting)
+            state = state.painted(painting, frame.anchor)
         else:
             state = replace(state, shown=_moved(state, camera, view), view=view)
         yield frame, state

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from animator.frame import Grade, Motion, Painting
+from animator.scene.lists import Colors, Paint, Times
 from animator.scene.size import Size
 
 Scalar = int | float | str
@@ -190,10 +191,24 @@ class _Moving(Section):
     per: Literal["frame", "second"] = Field("frame", description="what rates of motion are counted by")
 
 
+REFERENCES = ("first", "rolling")  # of colours; any other is a picture file
+
+
 class _Colored(Section):
-    color: Literal["none", "lab", "hsv", "rgb"] = Field(
-        "none", description="match colours to the first painting in"
+    color: Literal["none", "lab", "hsv", "rgb"] = Field("none", description="match colours to a reference in")
+    color_by: Literal["statistics", "histogram"] = Field(
+        "statistics", description="match mean and spread, or the whole distribution"
     )
+    color_reference: str = Field(
+        "first", description="`first` painting, `rolling` mean of the paintings, or a picture file"
+    )
+    color_memory: Number = Field(
+        12.0, ge=1, le=10_000, description="paintings that a rolling reference goes back"
+    )
+    color_renew: Times | None = Field(
+        None, description="times, e.g. [2s, 4s], whose painting becomes the first of a new shot"
+    )
+    palette: Colors = Field([], description="colours, e.g. ['#0a84ff', '#fff'], that paintings are pulled to")
     noise_type: Literal["white", "perlin"] = Field("white", description="noise: even, or in clouds")
 
 
@@ -231,4 +246,8 @@ class Settings(Section):
     )
     grade: GradeCurves = Field(default_factory=GradeCurves)
     cadence: Whole = Field(1, ge=1, le=1000, description="paint every N-th frame, in-between the rest")
+    paint: Paint | None = Field(
+        None, description="paint at these times, e.g. [0, 2s, end], or where an expression is not 0"
+    )
+    tween: Literal["crossfade", "flow"] = Field("crossfade", description="how in-betweens are made")
     output: Output = Output()

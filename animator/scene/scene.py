@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from animator.errors import Path, Problem, nearest
 from animator.scene.load import Document, parse
-from animator.scene.model import MAX_FRAMES, Settings
+from animator.scene.model import MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file, override
 from animator.scene.size import Pixels, Ratio
 from animator.scene.variables import fill
@@ -138,9 +138,19 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
     image, place = scene.settings.start.image, ("start", "image")
     if image is not None and not is_file(scene.file(place, image)):
         yield scene.problem(place, f"no such file: {scene.file(place, image)}")
+    yield from _colors(scene)
+    if scene.settings.paint is not None and "cadence" in scene.settings.model_fields_set:
+        yield scene.problem(("paint",), "give either 'cadence' or 'paint', not both")
     seed = scene.settings.painting.seed
     if (seed.behavior == "schedule") != (seed.at is not None):
         yield scene.problem(("painting", "seed"), "'behavior: schedule' and 'at:' belong together")
+
+
+def _colors(scene: Scene) -> Iterable[Problem]:
+    name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
+    file = scene.file(place, name)
+    if name not in REFERENCES and not is_file(file):
+        yield scene.problem(place, f"no such file: {file}; or write one of: {', '.join(REFERENCES)}")
 
 
 def _seconds(duration: str | float) -> float:

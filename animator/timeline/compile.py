@@ -16,10 +16,11 @@ from animator.errors import CurveError, Path, Problem, SceneError, quoted
 from animator.frame import Frame, Grade, Motion, Painting
 from animator.scene.scene import Scene
 from animator.timeline import curve
-from animator.timeline.cadence import painted, tweens
+from animator.timeline.cadence import painted, painted_at, tweens
 from animator.timeline.clock import RESERVED, Clock, Signals
 from animator.timeline.functions import FUNCTIONS
 from animator.timeline.hearing import listen
+from animator.timeline.moments import first_painted, moments
 from animator.timeline.motion import per_frame, steps
 from animator.timeline.notes import notes
 from animator.timeline.prompt import Texts, held, prompts, spoken, texts
@@ -68,10 +69,10 @@ class _Compiler:
         scales = {**dict.fromkeys(settings.model.loras, 1.0), **settings.loras}
         loras = {name: self.numbers(written, ("loras", name), LORA_SCALE) for name, written in scales.items()}
         strength = np.array([row.strength for row in painting])
-        diffuse = painted(strength, settings.cadence)
+        diffuse = self.painted(strength)
         weights = tweens(diffuse, strength == 0)
         seed = self.seeds(diffuse)
-        words = self.prompts()
+        words, anchor = self.prompts(), self.anchors(diffuse)
         self.attempt(("painting", "steps"), lambda: _can_run(painting), None)
         self.attempt(("motion", "zoom"), lambda: _stays_visible([row.zoom for row in motion], diffuse), None)
         if self.problems:
@@ -87,9 +88,25 @@ class _Compiler:
                 painting=painting[i],
                 loras={name: column[i] for name, column in loras.items()},
                 grade=grade[i],
+                anchor=bool(anchor[i]),
             )
             for i in range(count)
         ]
+
+    def painted(self, strength: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which frames are painted: by cadence, or at the moments the file names."""
+        every, moments = self.scene.settings.cadence, self.moments(self.scene.settings.paint, ("paint",))
+        return painted(strength, every) if moments is None else painted_at(strength, moments)
+
+    def anchors(self, diffuse: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The paintings whose colours are taken for a reference anew: the first one of each shot."""
+        moments = self.moments(self.scene.settings.grade.color_renew, ("grade", "color_renew"))
+        return np.zeros_like(diffuse) if moments is None else first_painted(moments, diffuse)
+
+    def moments(self, written: Any, path: Path) -> NDArray[np.bool_] | None:
+        if written is None:
+            return None
+        return self.attempt(path, lambda: moments(written, self.clock, self.signals), None)
 
     def motion(self) -> list[Motion]:
         """How the picture moves into each frame, however it was written."""

@@ -9,7 +9,7 @@ from animator.frame import Grade, Painting
 from animator.pixels.blend import crossfade
 from animator.pixels.camera import Camera2D
 from animator.render.loop import render, strokes
-from animator.render.stages import AddNoise, MatchColor, contrast, sharpened
+from animator.render.stages import AddNoise, First, MatchColor, contrast, sharpened
 from animator.timeline.cadence import painted, tweens
 
 CAMERA = Camera2D(96, 80)
@@ -89,7 +89,8 @@ def test_a_still_film_without_painting_shows_the_identical_picture(textured):
 @pytest.mark.parametrize("cadence", [1, 3])
 def test_a_film_goes_on_from_the_state_after_a_painting_as_if_it_had_never_stopped(textured, cadence):
     frames = film(13, cadence)
-    stages = {"before": [MatchColor("lab"), AddNoise()], "after": [MatchColor("lab")]}
+    match = MatchColor(First("lab"), "lab")
+    stages = {"before": [match, AddNoise()], "after": [match]}
     whole = list(render(frames, Flat(textured), CAMERA, crossfade, **stages))
     at, state = 6, whole[6][1]
     rest = shown(
@@ -123,14 +124,14 @@ def test_colours_stay_with_the_first_painting(textured):
     base = (90 + textured * 0.3).astype(np.uint8)
     drift = lambda frame, start: base if start is None else np.clip(start * 0.97 + 6, 0, 255).astype(np.uint8)  # noqa: E731
     plain = shown(film(30, motion=Motion()), drift)[-1].mean()
-    matched = shown(film(30, motion=Motion()), drift, after=[MatchColor("lab")])[-1].mean()
+    matched = shown(film(30, motion=Motion()), drift, after=[MatchColor(First("lab"), "lab")])[-1].mean()
     assert abs(plain - base.mean()) > 15
     assert abs(matched - base.mean()) < 1
 
 
 def test_stages_that_are_off_return_the_identical_picture(textured):
     frame = film(1)[0]
-    for stage in (AddNoise(), AddNoise(clouds=True), contrast, sharpened, MatchColor("lab")):
+    for stage in (AddNoise(), AddNoise(clouds=True), contrast, sharpened, MatchColor(First("lab"), "lab")):
         assert stage(textured, frame, State()) is textured
 
 
@@ -141,7 +142,7 @@ def test_stages_that_are_on_change_the_picture(textured):
 
 
 def test_colours_follow_the_reference_they_are_given(textured):
-    match, frame = MatchColor("rgb"), film(1)[0]
+    match, frame = MatchColor(First("rgb"), "rgb"), film(1)[0]
     grey = np.full_like(textured, 128)
     for level in (60, 180, 60):
         reference = np.clip(textured * 0.2 + level, 0, 255).astype(np.uint8)
