@@ -79,7 +79,8 @@ def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> 
     work = paint(scene) if position < len(frames) else None
     ready = [frame.index for frame in frames[:position]]
     measure = facts(scene)
-    with Recorder(run, video, resolved(scene), ready, _Texts(scene, frames)) as recorder:
+    again = [frame.index for frame in back(scene, frames)]
+    with Recorder(run, video, resolved(scene), ready, _Texts(scene, frames), again) as recorder:
         if work is not None:
             for frame, after in animate(scene, frames[position:], work, state):
                 assert after.shown is not None
@@ -112,7 +113,13 @@ def heard(scene: Scene, frames: Sequence[Frame]) -> Sound | None:
     track, fps = sound(scene), scene.settings.video.fps
     if track is None:
         return None
-    return replace(track, start=track.start + frames[0].index / fps, seconds=len(frames) / fps)
+    shown = len(frames) + len(back(scene, frames))
+    return replace(track, start=track.start + frames[0].index / fps, seconds=shown / fps)
+
+
+def back(scene: Scene, frames: Sequence[Frame]) -> Sequence[Frame]:
+    """The frames by which a boomerang goes back, to where its first frame comes next; else none."""
+    return frames[-2:0:-1] if scene.settings.video.loop == "boomerang" else ()
 
 
 class _Texts:
@@ -120,8 +127,10 @@ class _Texts:
 
     def __init__(self, scene: Scene, frames: Sequence[Frame]) -> None:
         self.scene, self.first, self.rows = scene, frames[0].index, rows(scene, frames)
+        self.film = resolved(scene)
 
     def __call__(self, frame: Frame) -> dict[str, str]:
         model = Path(self.scene.settings.model.base).name
         row = json.dumps(self.rows[frame.index - self.first], ensure_ascii=False)
-        return {"parameters": infotext.infotext(frame, *self.scene.size, model), infotext.RECIPE: row}
+        text = infotext.infotext(frame, *self.scene.size, model)
+        return {"parameters": text, infotext.RECIPE: row, infotext.FILM: self.film}

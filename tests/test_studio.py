@@ -1,5 +1,7 @@
 """The composition root: which parts a scene gets, and in which order things are found out."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from PIL import Image as Pictures
@@ -7,6 +9,7 @@ from PIL import Image as Pictures
 from animator import ProgramError, RunError, SceneError, load, loads, shoot, studio
 from animator.diffusion.flat import Flat
 from animator.render.stages import AddNoise, MatchColor
+from tests.output.test_video import decode
 
 
 def names(stages):
@@ -79,3 +82,21 @@ def test_a_preview_goes_only_where_it_can(tmp_path):
         list(shoot.record_preview(scene, tmp_path))
     with pytest.raises(RunError, match="cannot be made"):
         list(shoot.record_preview(scene, tmp_path / "file" / "deeper" / "x.mp4"))
+
+
+def test_a_boomerang_goes_back_to_its_first_frame_and_no_frame_stands_still(tmp_path):
+    (tmp_path / "film.yaml").write_text(
+        "video: {size: 64x64, frames: 6, loop: boomerang}\npainting: {strength: 1}\n"
+    )
+    scene = load(tmp_path / "film.yaml")
+    run = shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / "run")
+    for _ in shoot.shoot(run, scene, lambda _: Flat(np.zeros((64, 64, 3), np.uint8))):
+        pass
+    shown = decode(run.video, 64, 64)
+    colors = shown[:, 32, 32].astype(int)
+    assert len(shown) == 10
+    assert np.abs(colors[6:] - colors[[4, 3, 2, 1]]).max() <= 3
+    assert all(np.abs(a - b).max() > 3 for a, b in pairwise([*colors, colors[0]]))
+    run.video.unlink()
+    assert not list(shoot.shoot(*shoot.reopen_run(run.folder)))  # made again without a painter
+    assert np.array_equal(decode(run.video, 64, 64), shown)

@@ -11,6 +11,7 @@ from animator.frame import Frame
 
 VERSION = "animator 0.1"
 RECIPE = "animator"  # our JSON's keyword in a PNG; A1111's is "parameters"
+FILM = "animator-film"  # the keyword of the whole film's resolved.yaml
 
 
 def infotext(frame: Frame, width: int, height: int, model: str) -> str:

@@ -31,11 +31,17 @@ class Recorder:
         comment: str,
         ready: Sequence[int],
         texts: Callable[[Frame], Mapping[str, str]],
+        again: Sequence[int] = (),
     ) -> None:
-        """`ready`: frames on disk that come first in the video and are not handed over again."""
+        """`ready`: frames on disk that come first in the video and are not handed over again.
+
+        `again`: frames that the video shows once more at its end, in this order.
+        """
         self.run, self.texts = run, texts
         self._pictures = Pool(WRITERS, WAITING)
-        self._video: Line[Image] = Line(partial(self._encode, video, comment, tuple(ready)), WAITING)
+        self._video: Line[Image] = Line(
+            partial(self._encode, video, comment, tuple(ready), tuple(again)), WAITING
+        )
 
     def save(self, frame: Frame, image: Image, facts: Callable[[], Mapping[str, float]] = dict) -> None:
         """Hand over the next frame; waits only while too many are still being written.
@@ -47,13 +53,20 @@ class Recorder:
         self._video.put(image)
 
     def _encode(
-        self, video: Format, comment: str, ready: Sequence[int], following: Callable[[], Image | None]
+        self,
+        video: Format,
+        comment: str,
+        ready: Sequence[int],
+        again: Sequence[int],
+        following: Callable[[], Image | None],
     ) -> None:
         with Video(self.run.video, video, comment) as sink:
             for index in ready:
                 sink.write(self.run.picture(index))
             while (image := following()) is not None:
                 sink.write(image)
+            for index in again:  # the line ends after the pictures were closed: all are on disk
+                sink.write(self.run.picture(index))
 
     def __enter__(self) -> Recorder:
         return self

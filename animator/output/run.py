@@ -28,6 +28,7 @@ from animator.errors import RunError
 from animator.frame import Frame, Image, State
 from animator.output.infotext import flat
 
+LONG = 1_000  # characters of a text that is stored compressed
 PNG_LEVEL = 1  # of zlib: level 6 takes four times as long for a tenth less space
 
 
@@ -162,7 +163,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 def _png(image: Image, texts: Mapping[str, str]) -> bytes:
     info = PngInfo()
     for key, text in texts.items():
-        info.add_itxt(key, text) if not text.isascii() else info.add_text(key, text)
+        long = len(text) > LONG
+        info.add_text(key, text, zip=long) if text.isascii() else info.add_itxt(key, text, zip=long)
     data = io.BytesIO()
     Pictures.fromarray(image).save(data, "PNG", pnginfo=info, compress_level=PNG_LEVEL)
     return data.getvalue()

@@ -103,6 +103,9 @@ class Video(Section):
     fps: Number = Field(24.0, ge=0.1, le=240, description="frames per second")
     frames: Whole | None = Field(None, ge=1, le=MAX_FRAMES, description="length in frames")
     duration: TextOrNumber | None = Field(None, description='length in seconds, e.g. 6s; instead of "frames"')
+    loop: Literal["none", "boomerang"] = Field(
+        "none", description="boomerang: the video plays the frames and then goes back to the first"
+    )
 
 
 class LoraFile(Section):
@@ -184,11 +187,47 @@ class Audio(Section):
     release: Number = Field(0.15, ge=0, le=60, description="seconds it takes to fall by 63 %")
 
 
+class Shake(Section):
+    like: Literal["breath", "handheld", "walk", "rumble"] = Field(
+        "handheld", description="which camera shakes: `animator motions` describes them"
+    )
+    strength: Curve = Field(1.0, description="how much of it; 0 is none")
+
+
+def _shake(value: Any) -> Any:
+    """`shake: walk` is short for `shake: {like: walk}`, `shake: 0.5` for `shake: {strength: 0.5}`."""
+    if isinstance(value, str):
+        return {"like": value}
+    return {"strength": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _moves(value: Any) -> Any:
+    if isinstance(value, dict) and all(isinstance(move, str | dict) for move in value.values()):
+        return value
+    raise ValueError(f"{value!r} is not a list of moves such as {{0: push-in, 2s: hold}}")
+
+
+_MOVE = {
+    "type": "object",
+    "properties": {"move": {"type": "string"}, "amount": {"type": "number"}, "ease": {"type": "string"}},
+    "required": ["move"],
+    "additionalProperties": False,
+}
+_MOVES = {"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, _MOVE]}}
+Moves = Annotated[Any, BeforeValidator(_moves), WithJsonSchema(_MOVES)]
+
+
 class _Moving(Section):
     border: Literal["replicate", "reflect", "wrap"] = Field(
         "replicate", description="what fills the bared edge"
     )
     per: Literal["frame", "second"] = Field("frame", description="what rates of motion are counted by")
+    moves: Moves = Field(
+        {}, description="moves by name: {0: push-in, 2s: hold}; `animator motions` lists them"
+    )
+    shake: Annotated[Shake | None, BeforeValidator(_shake)] = Field(
+        None, description="a camera that shakes: a name, a strength, or both"
+    )
 
 
 REFERENCES = ("first", "rolling")  # of colours; any other is a picture file

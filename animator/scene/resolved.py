@@ -21,12 +21,9 @@ class _Dumper(yaml.SafeDumper):
 def resolved(scene: Scene) -> str:
     """`scene` as YAML: presets and variables filled in, every default written, paths absolute."""
     data: dict[str, Any] = scene.settings.model_dump(mode="json", exclude={"vars"}, exclude_none=True)
-    video = {
-        "size": f"{scene.size.width}x{scene.size.height}",
-        "fps": scene.settings.video.fps,
-        "frames": scene.frames,
-    }
-    data["video"] = video
+    size = f"{scene.size.width}x{scene.size.height}"
+    video = {"size": size, "fps": scene.settings.video.fps, "frames": scene.frames}
+    data["video"] = video | {k: v for k, v in data["video"].items() if k not in (*video, "duration")}
     model = scene.settings.model
     for name, value in (("base", model.base), ("config", model.config)):
         if value not in (None, "nano") and scene.file(("model", name), value).exists():

@@ -22,6 +22,7 @@ from animator.timeline.functions import FUNCTIONS
 from animator.timeline.hearing import listen
 from animator.timeline.moments import first_painted, moments
 from animator.timeline.motion import per_frame, steps
+from animator.timeline.moves import SHAKES, shaken, with_moves
 from animator.timeline.notes import notes
 from animator.timeline.prompt import Texts, held, prompts, spoken, texts
 from animator.timeline.seeds import MAX_SEED, seeds
@@ -117,8 +118,21 @@ class _Compiler:
             message = "positions have no rate; leave 'per: second' or 'as: position' out"
             self.problems.append(self.scene.problem(("motion", "per"), message))
         if position and not self.problems:
-            return self.attempt(("motion",), lambda: self.steps(motions), motions)
-        return per_frame(motions, self.clock.fps) if second else motions
+            motions = self.attempt(("motion",), lambda: self.steps(motions), motions)
+        elif second:
+            motions = per_frame(motions, self.clock.fps)
+        return self.moves(motions)
+
+    def moves(self, motions: list[Motion]) -> list[Motion]:
+        """`motions`, the moves that were written as words, and the camera's shake."""
+        written, size = self.scene.settings.motion, self.scene.size
+        found = self.attempt(
+            ("motion", "moves"), lambda: with_moves(motions, written.moves, self.clock, size), motions
+        )
+        if written.shake is None:
+            return found
+        strength = self.numbers(written.shake.strength, ("motion", "shake", "strength"), (0.0, 100.0))
+        return shaken(found, SHAKES[written.shake.like], np.array(strength), self.clock, size)
 
     def steps(self, positions: list[Motion]) -> list[Motion]:
         motions = steps(positions, *self.scene.size)

@@ -50,13 +50,18 @@ def sample(curve: Any, frames: int, fps: float = 24.0, seed: int = 0) -> Floats:
 
 def column(curve: Any, clock: Clock, signals: Signals) -> Floats:
     """The same for a film whose signals are known already."""
-    values = _between(keys(curve, clock), clock.frames, signals)
+    values = unchecked(curve, clock, signals)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise CurveError(
             f"{values[bad[0]]} at frame {bad[0]} (of {len(bad)} such frames); every value must be finite"
         )
     return values
+
+
+def unchecked(curve: Any, clock: Clock, signals: Signals) -> Floats:
+    """The same, where values may be NaN or infinite."""
+    return _between(keys(curve, clock), clock.frames, signals)
 
 
 def keys(curve: Any, clock: Clock) -> list[Key]:

@@ -1,0 +1,44 @@
+"""The group that every command joins: errors become one line and an exit status, 0, 2, 3 or 130."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from animator import __version__
+from animator.errors import AnimatorError
+
+FilePath = click.Path(path_type=Path)
+settings = click.option(
+    "--set", "options", multiple=True, metavar="A.B=VALUE", help="Override a setting or variable; repeatable."
+)
+
+
+class Group(click.Group):
+    """Turns the errors a user can cause into one line and an exit status."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().main(*args, **{**extra, "standalone_mode": False})
+        except AnimatorError as error:
+            click.echo(str(error), err=True)
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("interrupted", err=True)
+            sys.exit(130)
+        except BrokenPipeError:  # the reader, `head` say, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="animator")
+def main() -> None:
+    """Films for product designers: a YAML schedule in, an SDXL-painted MP4 out."""

@@ -1,0 +1,1 @@
+"""Other tools' files → our schedule files, and the other way round."""

@@ -1,0 +1,55 @@
+"""Models and samplers by the names others give them, and what stands in for those we lack."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from animator import samplers
+from animator.errors import CurveError
+from animator.exchange.draft import Draft
+
+SDXL = "stabilityai/stable-diffusion-xl-base-1.0"  # painted with where a file names no model that we can load
+
+# Webui names of 2022 by index, the notebooks' names, and what stands in for a sampler that we lack.
+BY_INDEX = (
+    "Euler a", "Euler", "LMS", "Heun", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM fast",
+    "DPM adaptive", "LMS Karras", "DPM2 Karras", "DPM2 a Karras", "DPM++ 2S a Karras", "DPM++ 2M Karras",
+    "DPM++ SDE Karras", "DDIM", "PLMS",
+)  # fmt: skip
+SAMPLERS = {
+    "klms": "LMS", "euler_ancestral": "Euler a", "k_euler": "Euler", "k_euler_ancestral": "Euler a",
+    "dpm2": "DPM2", "dpm2_ancestral": "DPM2 a", "dpmpp_2m": "DPM++ 2M", "dpmpp_sde": "DPM++ SDE",
+    "dpmpp_2m_sde": "DPM++ 2M SDE", "dpmpp_2s_a": "DPM++ 2S a", "dpmpp_2s_ancestral": "DPM++ 2S a",
+    "uni_pc": "UniPC", "unipc": "UniPC",
+}  # fmt: skip
+STAND_IN = {"LMS": "Euler", "LMS Karras": "Euler Karras", "PLMS": "DDIM"}
+
+
+def put_model(draft: Draft, key: str, name: str) -> None:
+    """The model that a file names, if it is one we can load; SDXL's own otherwise."""
+    known = re.match(r"sd_?xl_?base|stable-diffusion-xl-base", name, re.I)
+    if name.endswith(".safetensors") and not known:
+        draft.put("model.base", re.split(r"[\\/]", name)[-1])
+        draft.note(key, name, "the file must lie beside the schedule file, and be an SDXL model")
+        return
+    draft.put("model.base", SDXL)
+    if name and not known:
+        draft.note(key, name, f"only SDXL models in .safetensors files are painted with: {SDXL} is taken")
+
+
+def sampler(draft: Draft, key: str, written: Any, scheduler: str) -> str:
+    """Our name of the sampler; what stands in for one that we lack is noted."""
+    name = str(written).strip()
+    if name.isdecimal():
+        name = BY_INDEX[int(name)] if int(name) < len(BY_INDEX) else "Euler a"
+    name = SAMPLERS.get(name.lower(), name)
+    if scheduler.lower() == "karras" and "karras" not in name.lower():
+        name += " Karras"
+    try:
+        return samplers.find(name).name
+    except CurveError:
+        ancestral = re.search(r" a\b|ancestral", name)
+        other = STAND_IN.get(name, "Euler a" if ancestral else "Euler")
+        draft.note(key, written, f"no such sampler here: {other} stands in")
+        return other

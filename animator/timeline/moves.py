@@ -1,0 +1,171 @@
+"""Motion in words: push-in, settle, handheld …, each a curve over its stretch; and the camera's shake."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animator.errors import CurveError, nearest, quoted
+from animator.frame import Motion
+from animator.timeline import easing
+from animator.timeline.clock import Clock
+from animator.timeline.functions import FUNCTIONS
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A word: which column it moves by how much in all, and how it starts and stops."""
+
+    says: str
+    column: str
+    amount: float  # of zoom a ratio, of angles degrees, of translations parts of the picture's side
+    ease: str = "in-out-sine"
+    sign: int = 1  # of -1 the amount is taken the other way
+
+
+MOVES = {
+    "push-in": Move("the picture grows; amount: how many times", "zoom", 1.2),
+    "pull-out": Move("the picture shrinks; amount: how many times", "zoom", 1.2, sign=-1),
+    "settle": Move("a push-in that dies away; amount: how many times", "zoom", 1.08, "out-quint"),
+    "rise": Move("the camera rises, the picture sinks; amount: parts of the height", "translation_y", 0.12),
+    "sink": Move(
+        "the camera sinks, the picture rises; amount: parts of the height", "translation_y", 0.12, sign=-1
+    ),
+    "pan-left": Move(
+        "the camera looks left, the picture moves right; amount: parts of the width", "translation_x", 0.12
+    ),
+    "pan-right": Move(
+        "the camera looks right, the picture moves left; amount: parts of the width",
+        "translation_x",
+        0.12,
+        sign=-1,
+    ),
+    "roll-left": Move("the picture turns counter-clockwise; amount: degrees", "angle", 8.0),
+    "roll-right": Move("the picture turns clockwise; amount: degrees", "angle", 8.0, sign=-1),
+}
+HOLD, HANDHELD = "hold", "handheld"
+WORDS = (*MOVES, HOLD, HANDHELD)
+FADE = 0.3  # seconds in which the shake of `handheld` comes and goes
+
+
+@dataclass(frozen=True, slots=True)
+class Shake:
+    """How a camera shakes at strength 1: parts of the picture's longer side, degrees, and how often a second."""
+
+    says: str
+    place: float
+    angle: float
+    speed: float
+
+
+SHAKES = {
+    "breath": Shake("a camera on a chest", 0.0025, 0.10, 0.35),
+    HANDHELD: Shake("a camera in the hand", 0.005, 0.35, 1.1),
+    "walk": Shake("a camera carried along", 0.010, 0.70, 1.9),
+    "rumble": Shake("a camera on an engine", 0.004, 0.25, 8.0),
+}
+
+
+def with_moves(motions: Sequence[Motion], written: dict[str, Any], clock: Clock, size: Any) -> list[Motion]:
+    """`motions` and the moves of `written` (time → word, or {move, amount, ease}) together. Raises CurveError."""
+    for start, stop, key, value in _stretches(written, clock):
+        try:
+            motions = _moved(motions, start, stop, value, clock, size)
+        except CurveError as error:
+            raise CurveError(str(error), key) from error
+    return list(motions)
+
+
+def _stretches(written: dict[str, Any], clock: Clock) -> list[tuple[int, int, str, Any]]:
+    """First frame, frame of arrival, key and value of each move: until the next key, or the film's end."""
+    frames: dict[int, tuple[str, Any]] = {}
+    for key, value in written.items():
+        frame = clock.frame(str(key))
+        if not 0 <= frame < clock.frames:
+            raise CurveError(f"frame {frame} is outside the film's 0..{clock.frames - 1}", str(key))
+        if frame in frames:
+            raise CurveError(f"{key} and {frames[frame][0]} are both frame {frame}", str(key))
+        frames[frame] = (str(key), value)
+    starts = [*sorted(frames), clock.frames - 1]
+    return [(start, stop, *frames[start]) for start, stop in pairwise(starts)]
+
+
+def _moved(
+    motions: Sequence[Motion], start: int, stop: int, value: Any, clock: Clock, size: Any
+) -> Sequence[Motion]:
+    """`motions` with one move more, from frame `start` to its arrival at `stop`."""
+    given = value if isinstance(value, dict) else {"move": value}
+    for name in given:
+        if name not in ("move", "amount", "ease"):
+            raise CurveError(
+                f"{quoted(str(name))} is nothing of a move; {nearest(str(name), ['move', 'amount', 'ease'])}"
+            )
+    word = given.get("move")
+    if word not in WORDS:
+        raise CurveError(f"unknown move {quoted(str(word))}; {nearest(str(word), WORDS)}")
+    if word == HOLD or stop == start:
+        return motions
+    if word == HANDHELD:
+        return shaken(
+            motions, SHAKES[HANDHELD], _window(start, stop, clock) * _amount(given, 1.0), clock, size
+        )
+    move = MOVES[word]
+    share = np.diff(easing.find(given.get("ease", move.ease))(np.linspace(0, 1, stop - start + 1)))
+    amount = _amount(given, move.amount)
+    if move.column == "zoom" and not amount > 0:
+        raise CurveError(f"amount {amount:g} of {word}: a zoom is a ratio above 0")
+    length = {"translation_x": size.width, "translation_y": size.height}.get(move.column, 1)
+    result = list(motions)
+    for i, part in enumerate(share * move.sign, start=start + 1):
+        old = getattr(result[i], move.column)
+        new = old * amount**part if move.column == "zoom" else old + amount * length * part
+        result[i] = replace(result[i], **{move.column: float(new)})
+    return result
+
+
+def _amount(given: dict[str, Any], usual: float) -> float:
+    amount = given.get("amount", usual)
+    if isinstance(amount, bool) or not isinstance(amount, int | float) or not abs(amount) < 1e4:
+        raise CurveError(f"{amount!r} is not an amount; write a number")
+    return float(amount)
+
+
+def _window(start: int, stop: int, clock: Clock) -> Floats:
+    """1 over a stretch, rising and falling at its ends."""
+    t = np.arange(clock.frames, dtype=np.float64)
+    ramp = max(min(FADE * clock.fps, (stop - start) / 2), 1.0)
+    x = np.clip(np.minimum(t - start, stop - t) / ramp, 0.0, 1.0)
+    return np.asarray(x * x * (3 - 2 * x), np.float64)
+
+
+def shaken(
+    motions: Sequence[Motion], shake: Shake, strength: Floats, clock: Clock, size: Any
+) -> list[Motion]:
+    """`motions` of a camera that shakes with a strength per frame; the same for the same seed on every machine."""
+    noise = FUNCTIONS["noise"].compute
+    assert noise is not None
+    sec = np.arange(clock.frames) / clock.fps * shake.speed
+
+    def wander(kind: int, amount: float) -> list[float]:
+        seed = 8.0 * clock.seed + kind
+        place = (noise(sec, seed) + 0.35 * noise(2.7 * sec, seed + 4)) * strength * amount
+        return [0.0, *np.diff(place).tolist()]
+
+    pixels = shake.place * max(size.width, size.height)
+    columns = (wander(0, pixels), wander(1, pixels), wander(2, shake.angle))
+    return [
+        replace(
+            motion,
+            translation_x=motion.translation_x + x,
+            translation_y=motion.translation_y + y,
+            angle=motion.angle + turn,
+        )
+        for motion, x, y, turn in zip(motions, *columns, strict=True)
+    ]

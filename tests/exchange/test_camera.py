@@ -1,0 +1,63 @@
+"""A camera's path becomes the motion of the picture that it sees."""
+
+from __future__ import annotations
+
+from math import cos, radians, sin, tan
+
+import numpy as np
+import pytest
+
+from animator import SceneError
+
+
+def pose(tilt=0.0, pan=0.0, roll=0.0, at=(0, 0, 0)):
+    """A camera-to-world matrix; Blender's camera looks along -z, its x to the right, y up."""
+    x, y, z = (radians(angle) for angle in (tilt, pan, roll))
+    about_x = np.array([[1, 0, 0], [0, cos(x), -sin(x)], [0, sin(x), cos(x)]])
+    about_y = np.array([[cos(y), 0, sin(y)], [0, 1, 0], [-sin(y), 0, cos(y)]])
+    about_z = np.array([[cos(z), -sin(z), 0], [sin(z), cos(z), 0], [0, 0, 1]])
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = about_y @ about_x @ about_z, at
+    return matrix.tolist()
+
+
+def path(frames, **more):
+    return {"format": "animator-camera", "fps": 30, "frames": frames, **more}
+
+
+def test_a_rolling_camera_turns_the_picture_the_other_way(imported):
+    found = imported(path([{"matrix": pose(tilt=90, roll=0.5 * frame)} for frame in range(20)]))
+    assert found.data == {"video": {"fps": 30, "frames": 20}, "motion": {"angle": -0.5}}
+    assert not found.notes
+
+
+def test_a_closing_field_of_view_enlarges(imported):
+    fovs = np.linspace(60, 30, 16)
+    found = imported(path([{"matrix": pose(), "fov": fov} for fov in fovs]))
+    whole = np.prod([frame.motion.zoom for frame in found.frames[1:]])  # into frame 0 nothing moves
+    assert whole == pytest.approx(tan(radians(30)) / tan(radians(15)))
+
+
+def test_what_two_dimensions_cannot_show_is_noted_with_its_amount(imported):
+    found = imported(path([pose(pan=2.0 * frame, at=(0, 0, -0.1 * frame)) for frame in range(11)]))
+    assert "motion" not in found.data
+    assert "pan +20 degrees to the left" in found.notes[0]
+    assert any("forward" in note for note in found.notes)
+
+
+def test_a_still_camera_needs_no_motion(imported):
+    found = imported(path([pose(tilt=30, pan=20, at=(1, 2, 3))] * 5))
+    assert "motion" not in found.data and not found.notes
+
+
+WRONG = [
+    path([]), path("x"), path([{"matrix": [[1]]}]), path([{}]), path([pose(), None]), path([pose()], fov=200),
+    path([pose()], fps="x"), path([np.zeros((4, 4)).tolist()]), path([{"matrix": pose(), "fov": True}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", WRONG)
+def test_a_path_that_is_none_is_refused_in_one_line(imported, data):
+    with pytest.raises(SceneError, match="settings.txt") as caught:
+        imported(data)
+    assert "\n" not in str(caught.value)
