@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 CELLS = 8  # Perlin cells along each side in the first octave: Deforum's default
 OCTAVES = 4
 PERSISTENCE = 0.5  # how much less each finer octave counts
-_DETAIL = 4  # places computed along the side of each cell; between them a cubic is as good
+DETAIL = 4  # places computed along the side of each cell; between them a cubic is as good
 
 
 def add_noise(image: Image, amount: float, seed: int, clouds: bool = False) -> Image:
@@ -37,13 +37,13 @@ def _white(shape: tuple[int, ...], deviation: float, seed: int) -> Any:
     return np.asarray(cv2.randn(flat, np.zeros(1), np.full(1, deviation))).reshape(shape)
 
 
-def perlin(height: int, width: int, seed: int) -> Floats:
+def perlin(height: int, width: int, seed: int, detail: int = DETAIL) -> Floats:
     """Perlin's gradient noise (1985; with the fade of 2002), float32 (height, width), about -1..1.
 
-    Computed on a few places to each cell of the finest octave, and enlarged: it is smooth between them.
+    Computed on `detail` places to each cell of the finest octave, and enlarged: it is smooth between them.
     """
     random = np.random.Generator(np.random.PCG64(seed))
-    most = CELLS * 2 ** (OCTAVES - 1) * _DETAIL
+    most = CELLS * 2 ** (OCTAVES - 1) * detail
     total: Floats = np.zeros((min(height, most), min(width, most)), np.float32)
     for octave in range(OCTAVES):
         total += np.float32(PERSISTENCE**octave) * _octave(total.shape, CELLS * 2**octave, random)

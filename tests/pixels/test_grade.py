@@ -125,3 +125,9 @@ def test_a_cut_out_product_stands_on_white_and_exif_turns_a_photograph(tmp_path)
     exif[0x0112] = 6  # orientation: a quarter turn
     photograph.save(tmp_path / "photo.jpg", exif=exif)
     assert read(tmp_path / "photo.jpg", 10, 20).shape == (20, 10, 3)
+
+
+def test_perlin_noise_enlarged_from_a_few_places_is_that_of_every_pixel():
+    few, every = perlin(512, 512, 3), perlin(512, 512, 3, detail=8)
+    assert np.abs(few - every).max() < 0.03
+    assert np.abs(few - every).mean() < 0.005
