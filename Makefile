@@ -25,6 +25,7 @@ docs: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/schedule.py
 	$(BIN)/python benchmarks/loop.py
+	$(BIN)/python benchmarks/quality.py
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

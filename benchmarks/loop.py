@@ -197,9 +197,13 @@ def main() -> None:
     cv2.setNumThreads(1)
     report: dict[str, object] = {}
     report["side by side"] = pairs = side_by_side(1024, options.rounds)
-    print(f"1024x1024, CPU milliseconds, one thread, median of {options.rounds}: ours, the obvious way, ratio")
+    print(
+        f"1024x1024, CPU milliseconds, one thread, median of {options.rounds}: ours, the obvious way, ratio"
+    )
     for name, found in pairs.items():
-        other = f"{found['obvious']:8.1f} {found['obvious'] / found['ours']:6.1f}" if "obvious" in found else ""
+        other = (
+            f"{found['obvious']:8.1f} {found['obvious'] / found['ours']:6.1f}" if "obvious" in found else ""
+        )
         print(f"  {name:28} {found['ours']:8.1f} {other}")
     for size in (1024, 256):
         report[str(size)] = found = stages(size, options.frames)

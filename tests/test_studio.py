@@ -139,18 +139,25 @@ def test_sizes_that_are_no_multiples_of_64_go_through_every_stage(size):
             f"grade: {{color: lab, palette: ['#08f'], noise: 0.1, noise_type: {kind}, sharpen: 1, contrast: 1.1}}"
         )
         picture = np.full((scene.size.height, scene.size.width, 3), 120, np.uint8)
-        assert all(state.shown.shape == picture.shape for _, state in studio.animate(scene, paint=Flat(picture)))
+        assert all(
+            state.shown.shape == picture.shape for _, state in studio.animate(scene, paint=Flat(picture))
+        )
 
 
 def test_a_run_tells_the_drift_of_its_paintings(tmp_path, textured):
     file = tmp_path / "film.yaml"
-    file.write_text("video: {frames: 5, size: 96x80}\ncadence: 2\ngrade: {palette: ['#08f'], palette_amount: 0}")
+    file.write_text(
+        "video: {frames: 5, size: 96x80}\ncadence: 2\ngrade: {palette: ['#08f'], palette_amount: 0}"
+    )
     scene = load(file)
     run = shoot.start_run(scene, file, tmp_path / "run")
-    warmer = lambda frame, start: textured if start is None else np.clip(start + [9, 0, 0], 0, 255).astype(np.uint8)  # noqa: E731
+
+    def warmer(frame, start):
+        return textured if start is None else np.clip(np.add(start, (9, 0, 0)), 0, 255).astype(np.uint8)
+
     list(shoot.shoot(run, scene, lambda scene: warmer))
     drift = run.facts("drift")
-    assert list(sorted(drift)) == [0, 2, 4]
+    assert sorted(drift) == [0, 2, 4]
     assert 0 == drift[0] < drift[2] < drift[4]
     assert set(run.facts("palette")) == {0, 2, 4}
     (first, second) = color_lines(drift, run.facts("palette"))

@@ -1,7 +1,7 @@
 """A run's folder: frames, journal, resume point.
 
 frames/000000000.png   the pictures, each with its recipe inside
-journal.jsonl          a header, then one line per frame that is safe on disk
+journal.jsonl          a header, then one line per frame that is safe on disk, with facts about its colours
 settings.yaml          the schedule file as it was given
 resolved.yaml          the same with presets, options and defaults filled in: renders the same film
 frames.csv             the frame table

@@ -18,7 +18,7 @@ def sample(image: Image) -> Image:
     The place inside the block is drawn once and for all: a regular grid would see only every 4th line of a
     picture of stripes, and another draw for every frame would make colours flicker.
     """
-    return image.reshape(-1, 3)[_places(*image.shape[:2])]
+    return image.reshape(-1, 3).take(_places(*image.shape[:2]), axis=0)
 
 
 @lru_cache(maxsize=8)

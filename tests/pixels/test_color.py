@@ -63,7 +63,9 @@ def test_matching_in_lab_is_within_a_grey_level_of_the_formula_worked_out_for_ev
 
 @pytest.mark.parametrize("space", SPACES)
 def test_figures_taken_from_a_part_of_the_pixels_are_those_of_all(space):
-    picture = np.random.default_rng(0).integers(0, 256, (1024, 1024, 3), dtype=np.uint8)  # no pixel like the next
+    picture = np.random.default_rng(0).integers(
+        0, 256, (1024, 1024, 3), dtype=np.uint8
+    )  # no pixel like the next
     picture[:, ::4] //= 2  # stripes, which a regular grid would miss or take for the whole
     few, all_of_them = measure(picture, "rgb"), picture.reshape(-1, 3)
     assert len(sample(picture)) == ENOUGH
@@ -109,7 +111,9 @@ def test_an_amount_goes_a_part_of_the_way(space, by):
 
 
 def test_colours_between_two_go_the_short_way_round_the_hues():
-    red, pink = (measure(np.full((8, 8, 3), color, np.uint8), "hsv") for color in ((200, 40, 45), (200, 40, 80)))
+    red, pink = (
+        measure(np.full((8, 8, 3), color, np.uint8), "hsv") for color in ((200, 40, 45), (200, 40, 80))
+    )
     middle = mix(red, pink, 0.5)
     assert np.degrees(middle.hue) % 360 == pytest.approx(350.6, abs=1.5)
     assert middle.mean[1:] == pytest.approx((red.mean + pink.mean)[1:] / 2)
@@ -132,7 +136,9 @@ def test_drift_is_seen_wherever_things_are_in_the_picture():
 
 
 @pytest.mark.parametrize("by", BYS)
-@pytest.mark.parametrize(("space", "most"), [("lab", 2), ("rgb", 2), ("hsv", 6)])  # HSV has no hold on a hue's spread
+@pytest.mark.parametrize(
+    ("space", "most"), [("lab", 2), ("rgb", 2), ("hsv", 6)]
+)  # HSV has no hold on a hue's spread
 def test_five_hundred_paintings_that_each_push_the_colours_stay_under_a_difference_of_2(space, most, by):
     first = image = photo(128)
     goal = measure(first, space)

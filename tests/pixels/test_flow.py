@@ -10,7 +10,9 @@ from animator.pixels.flow import between
 
 def texture(size, seed):
     random = np.random.default_rng(seed)
-    coarse = [cv2.resize(random.normal(0, 40, (n, n, 3)).astype(np.float32), (size, size)) for n in (4, 12, 30)]
+    coarse = [
+        cv2.resize(random.normal(0, 40, (n, n, 3)).astype(np.float32), (size, size)) for n in (4, 12, 30)
+    ]
     return np.clip(sum(coarse) + 128, 0, 255).astype(np.uint8)
 
 
@@ -22,7 +24,9 @@ def moment(t, way=14, size=192):
     matrix = cv2.getRotationMatrix2D((32, 32), 12 * t, 1)
     matrix[:, 2] += (45 + way * t, 60 - 4 * t)
     disc = cv2.warpAffine(PRODUCT, matrix, (size, size), flags=cv2.INTER_CUBIC)
-    mask = cv2.warpAffine(cv2.circle(np.zeros((64, 64), np.float32), (32, 32), 29, 1.0, -1, cv2.LINE_AA), matrix, (size, size))
+    mask = cv2.warpAffine(
+        cv2.circle(np.zeros((64, 64), np.float32), (32, 32), 29, 1.0, -1, cv2.LINE_AA), matrix, (size, size)
+    )
     return np.clip(BACKDROP * (1 - mask[..., None]) + disc * mask[..., None], 0, 255).astype(np.uint8)
 
 

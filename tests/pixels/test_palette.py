@@ -35,7 +35,9 @@ def test_the_more_it_pulls_the_nearer_every_colour_comes():
 
 
 def test_lightness_which_models_the_form_stays():
-    image = np.asarray(cv2.GaussianBlur(np.random.default_rng(0).integers(60, 190, (64, 64, 3), dtype=np.uint8), (0, 0), 3))
+    image = np.asarray(
+        cv2.GaussianBlur(np.random.default_rng(0).integers(60, 190, (64, 64, 3), dtype=np.uint8), (0, 0), 3)
+    )
     before, after = (lab_of(picture)[..., 0] for picture in (image, Pull(BRAND)(image, 1.0)))
     assert np.abs(after - before).max() < 1.5
 
@@ -50,7 +52,10 @@ def test_a_near_colour_goes_to_the_brands_own():
 @pytest.mark.parametrize("amount", [0.3, 1.0])
 def test_a_gradient_gets_no_bands(amount):
     ramp = np.linspace((60, 90, 250), (250, 170, 30), 512).round().astype(np.uint8)[None].repeat(4, axis=0)
-    steps = [np.linalg.norm(np.diff(lab_of(picture)[0], axis=0), axis=-1).max() for picture in (ramp, Pull(BRAND)(ramp, amount))]
+    steps = [
+        np.linalg.norm(np.diff(lab_of(picture)[0], axis=0), axis=-1).max()
+        for picture in (ramp, Pull(BRAND)(ramp, amount))
+    ]
     assert steps[1] < 4 * steps[0]
 
 

@@ -8,7 +8,9 @@ from animator.timeline.compile import remarks
 
 
 def painted(text):
-    return [frame.index for frame in timeline(loads(f"video: {{frames: 25, fps: 12}}\n{text}")) if frame.diffuse]
+    return [
+        frame.index for frame in timeline(loads(f"video: {{frames: 25, fps: 12}}\n{text}")) if frame.diffuse
+    ]
 
 
 @pytest.mark.parametrize(
