@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow lint docs bench nano clean
+.PHONY: demo test test-slow lint docs bench fuzz nano clean
 
 demo: $(READY)
 	$(BIN)/animator demo
@@ -25,7 +25,11 @@ docs: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/schedule.py
 	$(BIN)/python benchmarks/loop.py
+	$(BIN)/python -m benchmarks.camera
 	$(BIN)/python benchmarks/quality.py
+
+fuzz: $(READY)
+	$(BIN)/python -m benchmarks.fuzz
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

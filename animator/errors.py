@@ -69,7 +69,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        setting = ".".join(self.path)
+        setting = ".".join(map(_cut, self.path))
         return f"{self.place}: {setting}: {self.message}" if setting else f"{self.place}: {self.message}"
 
 
@@ -89,8 +89,16 @@ class SceneError(AnimatorError):
 
 def quoted(text: object) -> str:
     """What a user wrote, in quotes, cut where it would fill the screen."""
-    whole = str(text)
-    return repr(whole if len(whole) <= 60 else f"{whole[:57]}...")
+    return repr(_cut(str(text)))
+
+
+def shown(value: object) -> str:
+    """A value of any kind as Python writes it, cut in the same way."""
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

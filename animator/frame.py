@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]  # (height, width, 3), always RGB
-Matrix = NDArray[np.float64]  # (3, 3), moves homogeneous pixel coordinates (x, y, 1) from source to target
+Matrix = NDArray[
+    np.float64
+]  # (3, 3), moves pixels (x, y, 1) from source to target; or (4, 4), a pose: see pose.py
 
 
 def setting(default: Any, says: str, low: float = -inf, high: float = inf) -> Any:
@@ -38,6 +40,30 @@ class Motion:
         0.5, "where zoom and angle have their centre, as a part of the width", -10.0, 10.0
     )
     center_y: float = setting(0.5, "the same, as a part of the height", -10.0, 10.0)
+    translation_z: float = setting(
+        0.0, "pixels per frame, + moves the picture nearer; enlarges by f/(f - z)", -10_000.0, 10_000.0
+    )
+    rotation_3d_x: float = setting(
+        0.0, "degrees per frame the camera tilts, + moves the picture down", -36_000.0, 36_000.0
+    )
+    rotation_3d_y: float = setting(
+        0.0, "degrees per frame the camera pans, + moves the picture left", -36_000.0, 36_000.0
+    )
+    rotation_3d_z: float = setting(
+        0.0, "degrees per frame the camera rolls, + turns the picture counter-clockwise", -36_000.0, 36_000.0
+    )
+    orbit_x: float = setting(
+        0.0,
+        "degrees per frame the camera climbs round the pivot, + turns the front down",
+        -36_000.0,
+        36_000.0,
+    )
+    orbit_y: float = setting(
+        0.0,
+        "degrees per frame the camera goes right round the pivot, + turns the front left",
+        -36_000.0,
+        36_000.0,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +121,21 @@ class Frame:
     anchor: bool = False  # its painting is what colours are matched to from here on
 
 
+Span = tuple[float, float]  # far and near end of what a depth estimate says of a picture, in its own units
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
     """All that one frame leaves to the next. Its pictures are the 8-bit ones written to disk."""
 
     shown: Image | None = None  # the finished picture of this frame
     painting: Image | None = None  # the last picture the model painted
-    view: Matrix = field(default_factory=lambda: np.eye(3))  # product of the motions since that painting
+    view: Matrix | None = None  # product of the motions since that painting; None: none yet
     reference: Image | None = None  # the first painting, or the last anchor: what colours are matched to
+    index: int = 0  # of the frame that painting belongs to
+    span: Span | None = None  # of that painting, where depth is estimated: the next one's keeps to it
 
-    def painted(self, painting: Image, anchor: bool = False) -> State:
-        """The state after `painting`, shown as it was painted; an `anchor` becomes the reference of colours."""
-        reference = painting if anchor or self.reference is None else self.reference
-        return State(painting, painting, reference=reference)
+    def painted(self, painting: Image, frame: Frame, span: Span | None = None) -> State:
+        """The state after `painting`, shown as it was painted; an anchor's becomes the reference of colours."""
+        reference = painting if frame.anchor or self.reference is None else self.reference
+        return State(painting, painting, None, reference, frame.index, span)

@@ -84,7 +84,7 @@ def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> 
         if work is not None:
             for frame, after in animate(scene, frames[position:], work, state):
                 assert after.shown is not None
-                recorder.save(frame, after.shown, partial(measure, frame, after))
+                recorder.save(frame, after.shown, after.span, partial(measure, frame, after))
                 yield frame
 
 

@@ -18,7 +18,8 @@ from animator import nano
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, State
-from animator.render.loop import Paint, Stage, render
+from animator.pose import SPATIAL, spatial
+from animator.render.loop import Camera, Paint, Stage, render
 from animator.scene.lists import rgb
 from animator.scene.model import REFERENCES
 from animator.scene.presets import is_file
@@ -26,6 +27,7 @@ from animator.scene.scene import Scene, read, read_text
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:
+    from animator.pixels.depth import Source
     from animator.pixels.palette import Pull
 
 
@@ -45,12 +47,14 @@ def loads(text: str, folder: str | Path = ".", settings: Sequence[str] = ()) -> 
 
 def _whole(scene: Scene, problems: list[Problem]) -> Scene:
     """`scene`, if neither reading it, nor its curves, nor its pictures show a problem."""
-    reference = scene.settings.grade.color_reference
-    pictures = {
-        ("start", "image"): scene.settings.start.image,
-        ("grade", "color_reference"): None if reference in REFERENCES else reference,
-    }
-    problems.extend(problem for path, name in pictures.items() for problem in _unreadable(scene, path, name))
+    for path, file in _pictures(scene):
+        from animator.pixels.picture import check
+
+        try:
+            check(file)
+        except (OSError, ValueError) as error:
+            name = "" if path != ("motion", "depth") else f"{file.name} "
+            problems.append(scene.problem(path, f"{name}cannot be read as a picture: {error}"))
     try:
         timeline(scene)
     except SceneError as error:
@@ -60,16 +64,16 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
     return scene
 
 
-def _unreadable(scene: Scene, path: Place, name: str | None) -> Iterator[Problem]:
-    """What keeps the picture file `name`, written at `path`, from being read; that it is missing is known already."""
-    if name is None or not is_file(scene.file(path, name)):
-        return
-    from animator.pixels.picture import check
-
-    try:
-        check(scene.file(path, name))
-    except (OSError, ValueError) as error:
-        yield scene.problem(path, f"cannot be read as a picture: {error}")
+def _pictures(scene: Scene) -> Iterator[tuple[Place, Path]]:
+    """The picture files that a scene names and that are there, with where they were written."""
+    reference = scene.settings.grade.color_reference
+    named = {
+        ("start", "image"): scene.settings.start.image,
+        ("grade", "color_reference"): None if reference in REFERENCES else reference,
+    }
+    files = [(path, scene.file(path, name)) for path, name in named.items() if name is not None]
+    files += [(("motion", "depth"), file) for file in scene.depth_files]
+    return ((path, file) for path, file in files if is_file(file))
 
 
 def painter(scene: Scene) -> Paint:
@@ -121,16 +125,48 @@ def animate(
     painted frame and the frames behind it a film goes on where it stopped. Raises AnimatorError.
     """
     from animator.pixels.blend import crossfade
-    from animator.pixels.camera import Camera2D
     from animator.pixels.flow import between
 
-    settings = scene.settings
     frames = timeline(scene) if frames is None else frames
     paint = painter(scene) if paint is None else paint
-    camera = Camera2D(*scene.size, settings.motion.border)
-    blend = {"crossfade": crossfade, "flow": between}[settings.tween]
+    camera = camera_of(scene, frames)
+    blend = {"crossfade": crossfade, "flow": between}[scene.settings.tween]
     before, after = _stages(scene)
     yield from render(frames, paint, camera, blend, before, after, State() if state is None else state)
+
+
+def camera_of(scene: Scene, frames: Sequence[Frame]) -> Camera:
+    """The camera a scene's motion needs: flat, in space before a flat picture, or before one with depth.
+
+    It is the same for every part of a film, so that a film that goes on is the same film.
+    """
+    from animator.pixels.camera import Camera2D, DepthCamera, PlaneCamera
+
+    motion = scene.settings.motion
+    if motion.depth != "flat":
+        return DepthCamera(scene.lens, _depth(scene), motion.border)
+    if any(getattr(motion, name) for name in SPATIAL) or any(spatial(frame.motion) for frame in frames):
+        return PlaneCamera(scene.lens, motion.border)
+    return Camera2D(*scene.size, motion.border)
+
+
+def _depth(scene: Scene) -> Source:
+    """Where the depth of paintings comes from. Raises ModelError."""
+    from animator.pixels.depth import Estimated, Pictured, Proxy
+
+    motion = scene.settings.motion
+    if motion.depth == "proxy":
+        return Proxy(scene.lens, motion.depth_scale)
+    if motion.depth == "model":
+        from animator.diffusion.estimate import Estimator
+
+        model = scene.settings.model
+        place = scene.file(("motion", "depth_model"), motion.depth_model)
+        estimator = Estimator(str(place) if place.exists() else motion.depth_model, model.device)
+        return Estimated(estimator, scene.lens, motion.depth_scale)
+    # One picture is of the first frame: what the camera has seen of it since moves with the film.
+    poses = [frame.motion for frame in timeline(scene)] if len(scene.depth_files) == 1 else []
+    return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses)
 
 
 def _stages(scene: Scene) -> tuple[list[Stage], list[Stage]]:

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import draw
+
 from animator import samplers
 from animator.scene.reference import table
 
@@ -16,6 +18,7 @@ def main() -> None:
         whole = f"<!-- {name} -->\n{content}\n<!-- /{name} -->"
         text = re.sub(rf"<!-- {name} -->.*?<!-- /{name} -->", lambda _, whole=whole: whole, text, flags=re.S)
     PAGE.write_text(text, encoding="utf8")
+    draw.draw(text)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The documentation says what the code does."""
 
+import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,40 @@ def test_the_readme_is_short_and_shows_the_tree():
     for path in (ROOT / "animator").iterdir():
         if path.is_dir() and (path / "__init__.py").exists():
             assert f"{path.name}/" in tree
+
+
+def drawing():
+    """The module that draws the page's curves; the folder `docs` is no package."""
+    spec = importlib.util.spec_from_file_location("docs_draw", ROOT / "docs/draw.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there for their own module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_picture_of_every_example_shows_its_numbers():
+    draw = drawing()
+    page = (ROOT / "docs/schedule.md").read_text(encoding="utf8")
+    examples = draw.examples(page)
+    assert len(examples) == page.count("<!-- curve ") >= 20
+    for example in examples:  # `make docs` draws them
+        assert draw.drawn(example.picture) == draw.fingerprint([values for values, _ in example.curves()])
+        assert f"](curves/{example.picture.name})" in page
+    assert draw.drawn(draw.EASINGS_PICTURE) == draw.fingerprint(draw.easings())
+    pictures = {example.picture for example in examples} | {draw.EASINGS_PICTURE}
+    assert set(draw.PICTURES.iterdir()) == pictures
+
+
+def test_another_curve_is_another_picture():
+    draw = drawing()
+    text = (ROOT / "docs/schedule.md").read_text(encoding="utf8")
+    example = draw.examples(text.replace("strength: 0.45}", "strength: 0.46}"))[0]
+    assert draw.drawn(example.picture) != draw.fingerprint([values for values, _ in example.curves()])
+    assert draw.drawn(ROOT / "docs/curves/none.svg") is None
+
+
+def test_a_drawn_key_lies_on_its_curve():
+    example = next(example for example in drawing().examples(ALL) if example.name == "units")
+    [(values, keys)] = example.curves()
+    assert keys == [0, 12, 24, 38, 60, 95]
+    assert values[keys].tolist() == [0, 2, 1, 3, -1, 0]

@@ -9,6 +9,7 @@ from PIL import Image as Pictures
 from animator import ProgramError, RunError, SceneError, load, loads, shoot, studio
 from animator.diffusion.flat import Flat
 from animator.render.stages import AddNoise, Fixed, MatchColor
+from animator.scene.resolved import resolved
 from animator.tables import color_lines
 from tests.output.test_video import decode
 
@@ -101,6 +102,65 @@ def test_a_boomerang_goes_back_to_its_first_frame_and_no_frame_stands_still(tmp_
     run.video.unlink()
     assert not list(shoot.shoot(*shoot.reopen_run(run.folder)))  # made again without a painter
     assert np.array_equal(decode(run.video, 64, 64), shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("{zoom: 1.01, translation_x: 2}", "Camera2D"),
+        ("{translation_z: 0}", "Camera2D"),
+        ("{orbit_y: 1}", "PlaneCamera"),
+        ("{rotation_3d_x: {0: 0, 5: 1}}", "PlaneCamera"),
+        ("{translation_x: 2, depth: proxy}", "DepthCamera"),
+        ("{depth: a.png}", "DepthCamera"),
+        ("{depth: folder}", "DepthCamera"),
+    ],
+)
+def test_the_camera_is_the_simplest_that_the_motion_needs(tmp_path, text, kind):
+    (tmp_path / "folder").mkdir()
+    for name in ("a.png", "folder/0.png"):
+        Pictures.new("L", (8, 8)).save(tmp_path / name)
+    scene = loads(f"motion: {text}", tmp_path)
+    assert type(studio.camera_of(scene, studio.timeline(scene)[90:])).__name__ == kind
+    again = loads(resolved(scene))  # what a film goes on from
+    assert type(studio.camera_of(again, studio.timeline(again)[90:])).__name__ == kind
+
+
+def test_depth_pictures_that_are_not_there_or_cannot_be_read_are_told(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.png").write_text("no picture")
+    for name in ("none.png", "empty"):
+        with pytest.raises(
+            SceneError, match=f"motion.depth: no such picture: .*{name}; allowed: flat, proxy, model"
+        ):
+            loads(f"motion: {{depth: {name}}}", tmp_path)
+    with pytest.raises(SceneError, match="motion.depth: broken.png cannot be read as a picture"):
+        loads("motion: {depth: broken.png}", tmp_path)
+
+
+def test_a_film_in_depth_that_was_stopped_ends_with_the_same_frames(tmp_path, textured):
+    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    text = "video: {frames: 9, size: 90x70}\nmotion: {orbit_y: 1, depth: proxy}\nstart: {image: a.png}\ncadence: 2\n"
+    (tmp_path / "film.yaml").write_text(text)
+    scene = load(tmp_path / "film.yaml")
+    folders = [
+        shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / name).folder for name in ("whole", "torn")
+    ]
+
+    def flat(scene):
+        return Flat(studio.start_picture(scene))
+
+    list(shoot.shoot(*shoot.reopen_run(folders[0]), flat))
+    film = shoot.shoot(*shoot.reopen_run(folders[1]), flat)
+    for _ in range(4):
+        next(film)
+    film.close()
+    list(shoot.shoot(*shoot.reopen_run(folders[1]), flat))
+    whole, torn = (
+        [path.read_bytes() for path in sorted((folder / "frames").iterdir())] for folder in folders
+    )
+    assert len(whole) == 9
+    assert whole == torn
 
 
 def test_colours_are_matched_to_what_is_asked_for(tmp_path, textured):

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from animator.scene.load import Strict
 from animator.scene.model import Settings
+from animator.scene.strict import Strict
 from animator.scene.variables import escape
 
 WIDTH = 110  # of a line

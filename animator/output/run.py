@@ -1,7 +1,7 @@
 """A run's folder: frames, journal, resume point.
 
 frames/000000000.png   the pictures, each with its recipe inside
-journal.jsonl          a header, then one line per frame that is safe on disk, with facts about its colours
+journal.jsonl          a header, then one line per frame that is safe on disk, with facts about its picture
 settings.yaml          the schedule file as it was given
 resolved.yaml          the same with presets, options and defaults filled in: renders the same film
 frames.csv             the frame table
@@ -25,7 +25,7 @@ from PIL import Image as Pictures
 from PIL.PngImagePlugin import PngInfo
 
 from animator.errors import RunError
-from animator.frame import Frame, Image, State
+from animator.frame import Frame, Image, Span, State
 from animator.output.infotext import flat
 
 LONG = 1_000  # characters of a text that is stored compressed
@@ -38,6 +38,7 @@ class Run:
     def __init__(self, folder: Path, first: int, stop: int, saved: Mapping[int, str]) -> None:
         self.folder, self.first, self.stop = folder, first, stop
         self.saved = dict(saved)
+        self.spans: dict[int, Span] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -74,6 +75,7 @@ class Run:
         (folder / "frames").mkdir(exist_ok=True)
         run = cls(folder, head["first"], head["stop"], {})
         entries = {line["frame"]: line["sha256"] for line in lines[1:] if isinstance(line.get("frame"), int)}
+        run.spans = {line["frame"]: tuple(line["span"]) for line in lines[1:] if "span" in line}
         run.saved = {index: digest for index, digest in entries.items() if run._digest(index) == digest}
         return run
 
@@ -90,7 +92,12 @@ class Run:
             return np.asarray(picture.convert("RGB"))
 
     def save(
-        self, frame: Frame, image: Image, texts: Mapping[str, str], facts: Mapping[str, float] | None = None
+        self,
+        frame: Frame,
+        image: Image,
+        texts: Mapping[str, str],
+        span: Span | None = None,
+        facts: Mapping[str, float] | None = None,
     ) -> None:
         """Write a frame's picture with its `texts`, then its journal line with `facts` about the picture.
 
@@ -101,7 +108,8 @@ class Run:
             write_whole(self.picture_file(frame.index), data)
             digest = hashlib.sha256(data).hexdigest()
             with self._lock, (self.folder / "journal.jsonl").open("ab") as journal:
-                journal.write(_line({"frame": frame.index, "sha256": digest, **(facts or {})}))
+                told = {"span": span} if span else {}
+                journal.write(_line({"frame": frame.index, "sha256": digest, **told, **(facts or {})}))
                 journal.flush()
                 os.fsync(journal.fileno())
                 self.saved[frame.index] = digest
@@ -131,7 +139,8 @@ class Run:
         last = max(at for at in range(missing) if frames[at].diffuse)
         anchor = max((at for at in range(last + 1) if frames[at].anchor), default=0)
         painting, reference = self.picture(frames[last].index), self.picture(frames[anchor].index)
-        return last + 1, State(shown=painting, painting=painting, reference=reference)
+        index = frames[last].index
+        return last + 1, State(painting, painting, None, reference, index, self.spans.get(index))
 
     def _digest(self, index: int) -> str | None:
         try:

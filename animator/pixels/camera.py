@@ -1,10 +1,15 @@
-"""The flat camera: how pictures move, and back."""
+"""The cameras: how pictures move, and back."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from animator.affine import matrix
-from animator.frame import Image, Matrix, Motion
+from animator.frame import Frame, Image, Matrix, Motion, State
+from animator.pixels.depth import Source
+from animator.pixels.relief import Relief
 from animator.pixels.warp import warp
+from animator.pose import Lens
 
 
 class Camera2D:
@@ -12,11 +17,62 @@ class Camera2D:
 
     def __init__(self, width: int, height: int, border: str = "replicate") -> None:
         self.width, self.height, self.border = width, height, border
+        self.rest: Matrix = np.eye(3)
 
     def matrix(self, motion: Motion) -> Matrix:
         """How `motion` moves pixels, as a (3, 3) matrix; matrices of several frames compose by `@`."""
         return matrix(motion, self.width, self.height)
 
-    def move(self, image: Image, view: Matrix) -> Image:
-        """`image` moved by `view`; the identical array when nothing moves."""
-        return warp(image, view, self.border)
+    def seen(self, painting: Image, frame: Frame, state: State) -> State:
+        return state.painted(painting, frame)
+
+    def move(self, state: State, view: Matrix) -> Image:
+        """The painting moved by `view`; the identical array when nothing moves."""
+        assert state.painting is not None
+        return warp(state.painting, view, self.border)
+
+
+class PlaneCamera:
+    """A camera in space before a flat picture: every motion is a homography."""
+
+    def __init__(self, lens: Lens, border: str = "replicate") -> None:
+        self.lens, self.border = lens, border
+        self.rest: Matrix = np.eye(4)
+
+    def matrix(self, motion: Motion) -> Matrix:
+        """How `motion` moves points, as a (4, 4) pose; poses of several frames compose by `@`."""
+        return self.lens.pose(motion)
+
+    def seen(self, painting: Image, frame: Frame, state: State) -> State:
+        return state.painted(painting, frame)
+
+    def move(self, state: State, view: Matrix) -> Image:
+        """The painting moved by `view`; the identical array when nothing moves."""
+        assert state.painting is not None
+        return warp(state.painting, self.lens.homography(view), self.border)
+
+
+class DepthCamera(PlaneCamera):
+    """A camera in space before a picture with depth: what is near moves more, and hides what is behind it."""
+
+    def __init__(self, lens: Lens, source: Source, border: str = "replicate") -> None:
+        super().__init__(lens, border)
+        self.source = source
+        self._reliefs: list[Relief] = []  # of the last two paintings, between which in-betweens lie
+
+    def seen(self, painting: Image, frame: Frame, state: State) -> State:
+        return state.painted(painting, frame, self.source.span(painting, state.span))
+
+    def move(self, state: State, view: Matrix) -> Image:
+        return self._relief(state).seen(view, self.border)
+
+    def _relief(self, state: State) -> Relief:
+        """The painting of `state` in depth: a pure function of the state, kept since it takes longer than a warp."""
+        assert state.painting is not None
+        for relief in self._reliefs:
+            if relief.image is state.painting:
+                return relief
+        disparity = self.source.disparity(state.painting, state.index, state.span)
+        relief = Relief(state.painting, disparity, self.lens)
+        self._reliefs = [*self._reliefs[-1:], relief]
+        return relief

@@ -19,10 +19,17 @@ Blend = Callable[[Image, Image, float], Image]  # old, new, weight of the new on
 
 
 class Camera(Protocol):
-    """How pictures move: motions become matrices, which compose by `@`, and a picture moves by their product."""
+    """How pictures move: motions become matrices, which compose by `@`, and a painting moves by their product."""
+
+    rest: Matrix  # of no motion
 
     def matrix(self, motion: Motion) -> Matrix: ...
-    def move(self, image: Image, view: Matrix) -> Image: ...
+
+    def seen(self, painting: Image, frame: Frame, state: State) -> State:
+        """The state after `painting`, which followed `state`."""
+
+    def move(self, state: State, view: Matrix) -> Image:
+        """The painting of `state` as it looks after the motions in `view`."""
 
 
 def render(
@@ -39,15 +46,16 @@ def render(
     To go on where a film stopped, give the remaining `frames` and the `state` after the last painted frame.
     """
     for *between, frame in strokes(frames):
-        *views, view = _views(state.view, [*between, frame], camera)
+        rest = camera.rest if state.view is None else state.view
+        *views, view = _views(rest, [*between, frame], camera)
         if frame.diffuse:
             start = run(before, _moved(state, camera, view), frame, state)
             painting = run(after, paint(frame, start), frame, state)
-            back = np.linalg.inv(view)
+            after_it, back = camera.seen(painting, frame, state), np.linalg.inv(view)
             for tween, way in zip(between, views, strict=True):
-                old, new = _moved(state, camera, way), camera.move(painting, way @ back)
+                old, new = _moved(state, camera, way), camera.move(after_it, way @ back)
                 yield tween, replace(state, shown=blend(old, new, tween.tween), view=way)
-            state = state.painted(painting, frame.anchor)
+            state = after_it
         else:
             state = replace(state, shown=_moved(state, camera, view), view=view)
         yield frame, state
@@ -72,7 +80,7 @@ def run(stages: Iterable[Stage], image: Any, frame: Frame, state: State) -> Any:
 
 def _moved(state: State, camera: Camera, view: Matrix) -> Any:
     """The last painting as it looks now; None before the first one, which no in-between precedes."""
-    return None if state.painting is None else camera.move(state.painting, view)
+    return None if state.painting is None else camera.move(state, view)
 
 
 def _views(view: Matrix, frames: Iterable[Frame], camera: Camera) -> Iterator[Matrix]:

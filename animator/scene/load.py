@@ -6,41 +6,18 @@ text. Duplicate keys, anchors and tags are refused: a schedule file is data from
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 
-from animator.errors import AnimatorError, Path, Place, Problem, SceneError
+from animator.errors import AnimatorError, Path, Place, Problem, SceneError, quoted
+from animator.scene.slips import lost_color, syntax
+from animator.scene.strict import PREFIX, SCALARS, Strict
 
-MAX_BYTES = 500_000  # a schedule is a page of text; one key per frame for 20,000 frames still fits
-
-
-class Strict(yaml.SafeLoader):
-    """PyYAML's scanner and parser with YAML 1.2's core schema for plain scalars."""
-
-    yaml_implicit_resolvers = {}  # noqa: RUF012 (PyYAML's own name and shape)
-
-
-_PREFIX = "tag:yaml.org,2002:"
-for _tag, _pattern, _first in [
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("int", r"[-+]?[0-9]+", list("-+0123456789")),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
-]:
-    Strict.add_implicit_resolver(_PREFIX + _tag, re.compile(rf"^(?:{_pattern})$"), _first)
-
-_SCALARS: dict[str, Callable[[str], Any]] = {
-    "null": lambda _: None,
-    "bool": lambda text: text.lower() == "true",
-    "int": int,
-    "float": float,
-    "str": str,
-}
+MAX_BYTES = 500_000  # a schedule is a page of text; a key string for 20,000 frames still fits
 
 
 @dataclass(frozen=True)
@@ -83,18 +60,27 @@ def read(file: FilePath) -> Document:
 
 def parse(text: str, file: str) -> Document:
     """Parse YAML text; `file` is the name used in errors. Raises SceneError for what is no YAML at all."""
-    reader = _Reader(file)
+    reader = _Reader(file, text)
+    loader = None
     try:
-        root = yaml.compose(text, Loader=Strict)
+        loader = Strict(text)
+        root = loader.get_single_node()
         data = {} if root is None else reader.value(root, ())
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark, message = syntax(error, text)
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
-        raise SceneError([Problem(place, (), _syntax(error))]) from error
-    except (yaml.YAMLError, ValueError) as error:  # a character YAML forbids, a number of 5,000 digits
-        raise SceneError([Problem(Place(file, 1, 1), (), " ".join(str(error).split()))]) from error
-    except RecursionError as error:
-        raise SceneError([Problem(Place(file, 1, 1), (), "brackets nested too deeply")]) from error
+        raise SceneError([Problem(place, (), message)]) from error
+    except (ValueError, OverflowError) as error:
+        # An escape that names no character, a version of 5,000 digits: PyYAML does not look.
+        mark = loader.get_mark() if loader else None
+        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
+        raise SceneError([Problem(place, (), " ".join(str(error).split()))]) from error
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position].split("\n")
+        message = (
+            f"the character {chr(error.character)!a} is not allowed in YAML; write it in quotes, as an escape"
+        )
+        raise SceneError([Problem(Place(file, len(before), len(before[-1]) + 1), (), message)]) from error
     if not isinstance(data, dict):
         expected = Problem(Place(file, 1, 1), (), "expected settings such as 'prompts:' or 'motion:'")
         raise SceneError(reader.problems or [expected])
@@ -113,23 +99,14 @@ def parse_value(text: str) -> Any:
     return text.strip() if plain or document.problems or set(document.data) != {"value"} else value
 
 
-def _syntax(error: yaml.MarkedYAMLError) -> str:
-    problem = error.problem or "not YAML"
-    if "mapping values are not allowed" in problem:
-        return "a value that holds ': ' needs quotes round it, as in zoom: \"0: (1.0), 30: (1.04)\""
-    if "cannot start any token" in problem:
-        return f"{problem}; put quotes round the value"
-    return f"{problem} ({error.context})" if error.context else problem
-
-
 _REFUSED = object()  # stands where a value was refused, until it is left out
 
 
 class _Reader:
     """Turns YAML nodes into data, keeping places and collecting problems."""
 
-    def __init__(self, file: str) -> None:
-        self.file = file
+    def __init__(self, file: str, text: str) -> None:
+        self.file, self.text = file, text
         self.places: dict[Path, Place] = {}
         self.names: dict[Path, Place] = {}
         self.problems: list[Problem] = []
@@ -147,19 +124,32 @@ class _Reader:
         if id(node) in self.seen:
             return self.refuse(node, path, "anchors and aliases (& and *) are not allowed; write it out")
         self.seen.add(id(node))
-        kind = node.tag.removeprefix(_PREFIX)
+        kind = node.tag.removeprefix(PREFIX)
         if isinstance(node, yaml.MappingNode) and kind == "map":
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and kind == "seq":
             items = [self.value(item, (*path, str(i))) for i, item in enumerate(node.value)]
             return [item for item in items if item is not _REFUSED]
-        if isinstance(node, yaml.ScalarNode) and kind in _SCALARS:
-            if any("\ud800" <= char <= "\udfff" for char in node.value):
-                return self.refuse(
-                    node, path, "half of a surrogate pair is no character; write the character itself"
-                )
-            return _SCALARS[kind](node.value)
-        return self.refuse(node, path, f"tag {node.tag!r} is not allowed")
+        if isinstance(node, yaml.ScalarNode) and kind in SCALARS:
+            return self.scalar(node, kind, path)
+        return self.refuse(node, path, f"tag {quoted(node.tag)} is not allowed")
+
+    def scalar(self, node: yaml.ScalarNode, kind: str, path: Path) -> Any:
+        if any("\ud800" <= char <= "\udfff" for char in node.value):
+            return self.refuse(
+                node, path, "half of a surrogate pair is no character; write the character itself"
+            )
+        if node.style is None and kind in ("null", "str"):
+            color = lost_color(self.text, node.end_mark.index, node.value)
+            if color is not None:
+                mark = node.end_mark
+                place = Place(self.file, mark.line + 1, mark.column + 1 + color[0] - mark.index)
+                self.problems.append(Problem(place, path, color[1]))
+                return _REFUSED
+        try:
+            return SCALARS[kind](node.value)
+        except ValueError:  # a number of 5,000 digits, or a tag that promises what it is not
+            return self.refuse(node, path, f"{quoted(node.value)} is no number")
 
     def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}

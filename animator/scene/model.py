@@ -17,6 +17,7 @@ from pydantic import (
     create_model,
 )
 
+from animator.errors import shown
 from animator.frame import Grade, Motion, Painting
 from animator.scene.lists import Colors, Paint, Times
 from animator.scene.size import Size
@@ -29,8 +30,7 @@ CurveValue = Scalar | dict[str, Any]  # number, expression, key string, or keyfr
 def _curve(value: Any) -> CurveValue:
     """A value that can be a curve; what it says is read by timeline/curve.py."""
     if isinstance(value, bool) or not isinstance(value, Scalar | dict):
-        # None is also what is left of an unquoted "#": YAML takes the rest of the line for a comment.
-        raise ValueError(f"{value!r} is not a number, an expression, a key string or keyframes")
+        raise ValueError(f"{shown(value)} is not a number, an expression, a key string or keyframes")
     return value
 
 
@@ -57,14 +57,14 @@ Curve = Annotated[
 def _scalar(value: Any) -> Scalar:
     """A text or a number. One validator, where a union would report each of its types as a problem of its own."""
     if isinstance(value, bool) or not isinstance(value, Scalar):
-        raise ValueError(f"{value!r} is not a text or a number")
+        raise ValueError(f"{shown(value)} is not a text or a number")
     return value
 
 
 def _number(value: Any) -> Any:
     """No number is a truth value or a text: `frames: true` is a slip, not one frame."""
     if isinstance(value, bool | str):
-        raise ValueError(f"{value!r} is not a number")
+        raise ValueError(f"{shown(value)} is not a number")
     return value
 
 
@@ -142,7 +142,7 @@ def _texts(value: Any) -> Any:
         return {key: _prompt(item) for key, item in value.items()}
     if isinstance(value, str):
         return _prompt(value)
-    raise ValueError(f"{value!r} is not a text or keyframes of texts such as {{0: first, 2s: second}}")
+    raise ValueError(f"{shown(value)} is not a text or keyframes of texts such as {{0: first, 2s: second}}")
 
 
 _TEXTS = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}
@@ -217,6 +217,9 @@ _MOVES = {"type": "object", "additionalProperties": {"anyOf": [{"type": "string"
 Moves = Annotated[Any, BeforeValidator(_moves), WithJsonSchema(_MOVES)]
 
 
+DEPTHS = ("flat", "proxy", "model")
+
+
 class _Moving(Section):
     border: Literal["replicate", "reflect", "wrap"] = Field(
         "replicate", description="what fills the bared edge"
@@ -224,6 +227,20 @@ class _Moving(Section):
     per: Literal["frame", "second"] = Field("frame", description="what rates of motion are counted by")
     moves: Moves = Field(
         {}, description="moves by name: {0: push-in, 2s: hold}; `animator motions` lists them"
+    )
+    fov: Number = Field(40.0, ge=1, le=150, description="degrees the camera sees across the width")
+    depth: Annotated[str, BeforeValidator(str)] = Field(
+        "flat", description="flat, proxy, model, or a depth picture or a folder of them, white is near"
+    )
+    depth_scale: Number = Field(
+        0.5, ge=0, le=1.8, description="from the farthest to the nearest, in distances of the reference plane"
+    )
+    depth_model: str = Field(
+        "depth-anything/Depth-Anything-V2-Small-hf",
+        description="hub id or folder of a depth estimator, for `depth: model`",
+    )
+    pivot: Number = Field(
+        1.0, ge=0.05, le=20, description="distance of an orbit's pivot, in distances of the reference plane"
     )
     shake: Annotated[Shake | None, BeforeValidator(_shake)] = Field(
         None, description="a camera that shakes: a name, a strength, or both"

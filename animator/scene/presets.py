@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from animator.errors import Path, Place, Problem, SceneError, nearest
+from animator.errors import Path, Place, Problem, SceneError, nearest, shown
 from animator.scene.load import Document, parse_value, read
 
 
@@ -27,9 +27,9 @@ def extended(file: FilePath, seen: tuple[FilePath, ...] = ()) -> Document:
     found = _find(base, file)
     if found is None:
         known = [path.stem for path in sorted(shelf("presets").glob("*.yaml"))]
-        raise _refuse(document, f"no preset or file {base!r}; {nearest(str(base), known)}")
+        raise _refuse(document, f"no preset or file {shown(base)}; {nearest(str(base), known)}")
     if found.resolve() in seen:
-        raise _refuse(document, f"{base!r} extends this file in turn")
+        raise _refuse(document, f"{shown(base)} extends this file in turn")
     return lay_over(extended(found, (*seen, file.resolve())), document)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 
-from animator.scene.load import Strict
-from animator.scene.model import REFERENCES
+from animator.scene.model import DEPTHS, REFERENCES
 from animator.scene.scene import Scene
+from animator.scene.strict import Strict
 from animator.scene.variables import escape
 
 
@@ -40,4 +40,9 @@ def resolved(scene: Scene) -> str:
         data["grade"]["color_reference"] = str(scene.file(("grade", "color_reference"), name))
     if scene.settings.start.image is not None:
         data["start"]["image"] = str(scene.file(("start", "image"), scene.settings.start.image))
+    motion = scene.settings.motion
+    if motion.depth not in DEPTHS:
+        data["motion"]["depth"] = str(scene.file(("motion", "depth"), motion.depth))
+    if scene.file(("motion", "depth_model"), motion.depth_model).exists():
+        data["motion"]["depth_model"] = str(scene.file(("motion", "depth_model"), motion.depth_model))
     return yaml.dump(escape(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

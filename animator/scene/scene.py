@@ -11,14 +11,16 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from animator.errors import Path, Problem, nearest
+from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
+from animator.pose import Lens
 from animator.scene.load import Document, parse
-from animator.scene.model import MAX_FRAMES, REFERENCES, Settings
+from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file, override
 from animator.scene.size import Pixels, Ratio
 from animator.scene.variables import fill
 
 DEFAULT_SECONDS = 4.0
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 MOST_PROBLEMS = 50  # reported of one kind; a file with more is no schedule file
 NATIVE = {"nano": 256}  # width in pixels of the square a model was trained on; every other SDXL model: 1024
 
@@ -50,6 +52,23 @@ class Scene:
     def native(self) -> int:
         """Width in pixels of the square the model was trained on."""
         return NATIVE.get(self.settings.model.base, 1024)
+
+    @property
+    def lens(self) -> Lens:
+        """What the camera in space looks through."""
+        motion = self.settings.motion
+        return Lens(*self.size, motion.fov, motion.pivot)
+
+    @property
+    def depth_files(self) -> list[FilePath]:
+        """The depth pictures that `motion.depth` names: one, or all of a folder in the order of their names."""
+        source = str(self.settings.motion.depth)
+        if source in DEPTHS:
+            return []
+        found = self.file(("motion", "depth"), source)
+        if not found.is_dir():
+            return [found]
+        return sorted(file for file in found.iterdir() if file.suffix.lower() in PICTURES)
 
     def problem(self, path: Path, message: str) -> Problem:
         """A problem with the value at `path`, with its place in the file."""
@@ -89,23 +108,30 @@ def _scene(document: Document, folder: FilePath) -> tuple[Scene, list[Problem]]:
         try:
             scene = Scene(Settings.model_validate(data), document, folder)
         except ValidationError as error:
-            items = error.errors(include_url=False)[:MOST_PROBLEMS]
-            problems += [_problem(document, item) for item in items]
-            for item in items:
-                data = _without(data, item["loc"])
+            items = error.errors(include_url=False)
+            problems += [_problem(document, item) for item in items[:MOST_PROBLEMS]]
+            data = _without(data, [item["loc"] for item in items])
             continue
-        return scene, [*problems, *_contradictions(scene)]
+        problems += _contradictions(scene)
+        if scene.frames > MAX_FRAMES:  # its curves would fill the memory before they could be looked through
+            raise SceneError(problems)
+        return scene, problems
 
 
-def _without(data: Any, loc: tuple[int | str, ...]) -> Any:
-    """`data` without the value at `loc`; where none stands there, without what should have held it."""
-    if not loc or not isinstance(data, dict) or str(loc[0]) not in data:
-        return data
-    key, rest = str(loc[0]), loc[1:]
-    inner = _without(data[key], rest) if rest else None
-    if inner is None or inner == data[key]:
-        return {name: value for name, value in data.items() if name != key}
-    return {**data, key: inner}
+def _without(data: dict[str, Any], locs: Iterable[Sequence[int | str]]) -> dict[str, Any]:
+    """`data` without the values at `locs`; where none stands there, without what should have held it."""
+    gone: dict[str, list[Sequence[int | str]]] = {}
+    for loc in locs:
+        gone.setdefault(str(loc[0]), []).append(loc[1:])
+    kept = {}
+    for key, value in data.items():
+        if key not in gone:
+            kept[key] = value
+        elif isinstance(value, dict) and all(gone[key]):
+            inner = _without(value, gone[key])
+            if inner != value:
+                kept[key] = inner
+    return kept
 
 
 def _contradictions(scene: Scene) -> Iterable[Problem]:
@@ -115,11 +141,11 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
         yield scene.problem(("video", "duration"), "give either 'frames' or 'duration', not both")
     if video.duration is not None and not _seconds(video.duration) > 0:
         yield scene.problem(
-            ("video", "duration"), f"{video.duration!r} is not a length; write seconds, e.g. 6s"
+            ("video", "duration"), f"{shown(video.duration)} is not a length; write seconds, e.g. 6s"
         )
     elif scene.frames > MAX_FRAMES:
         yield scene.problem(("video", "duration"), f"{scene.frames:,} frames; allowed 1..{MAX_FRAMES:,}")
-    declared = scene.document.data.get("model", {}).get("loras", {}) if scene.settings.loras else {}
+    declared = _declared(scene.document.data)
     for name in scene.settings.loras:
         if name not in declared:
             known = nearest(name, declared) if declared else "none are declared there"
@@ -128,17 +154,14 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
         path = ("model", "loras", name, "file")
         if not lora.file.endswith(".safetensors"):
             yield scene.problem(
-                path, f"{lora.file!r}: only .safetensors files are loaded; others can run code"
+                path, f"{quoted(lora.file)}: only .safetensors files are loaded; others can run code"
             )
         elif not is_file(scene.file(path, lora.file)):
             yield scene.problem(path, f"no such file: {scene.file(path, lora.file)}")
     audio, place = scene.settings.audio, ("audio", "file")
     if audio is not None and not is_file(scene.file(place, audio.file)):
         yield scene.problem(place, f"no such file: {scene.file(place, audio.file)}")
-    image, place = scene.settings.start.image, ("start", "image")
-    if image is not None and not is_file(scene.file(place, image)):
-        yield scene.problem(place, f"no such file: {scene.file(place, image)}")
-    yield from _colors(scene)
+    yield from _pictures(scene)
     if scene.settings.paint is not None and "cadence" in scene.settings.model_fields_set:
         yield scene.problem(("paint",), "give either 'cadence' or 'paint', not both")
     seed = scene.settings.painting.seed
@@ -146,11 +169,26 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
         yield scene.problem(("painting", "seed"), "'behavior: schedule' and 'at:' belong together")
 
 
-def _colors(scene: Scene) -> Iterable[Problem]:
+def _pictures(scene: Scene) -> Iterable[Problem]:
+    """Pictures that are named and not there."""
+    image, place = scene.settings.start.image, ("start", "image")
+    if image is not None and not is_file(scene.file(place, image)):
+        yield scene.problem(place, f"no such file: {scene.file(place, image)}")
+    depth, place = str(scene.settings.motion.depth), ("motion", "depth")
+    if depth not in DEPTHS and not all(is_file(file) for file in scene.depth_files or [FilePath()]):
+        known = f"{', '.join(DEPTHS)}, a picture or a folder of pictures"
+        yield scene.problem(place, f"no such picture: {scene.file(place, depth)}; allowed: {known}")
     name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
     file = scene.file(place, name)
     if name not in REFERENCES and not is_file(file):
         yield scene.problem(place, f"no such file: {file}; or write one of: {', '.join(REFERENCES)}")
+
+
+def _declared(data: Any) -> dict[str, Any]:
+    """The LoRAs that a file declares, also those with mistakes; none where it declares something else."""
+    for name in ("model", "loras"):
+        data = data.get(name) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
 
 
 def _seconds(duration: str | float) -> float:
@@ -169,27 +207,28 @@ def _explain(item: Any, loc: tuple[int | str, ...]) -> str:
     """Pydantic's message in our words: what is wrong; what is allowed."""
     given = item.get("input")
     match item["type"]:
-        case "extra_forbidden" if given is None and " " in str(loc[-1]):
-            # {at: a red mug, white background}: YAML ends a text at the comma and takes the rest for a name.
+        case "extra_forbidden" if given is None and {" ", ":"} & set(str(loc[-1])):
+            # {at: a red mug, white background}: YAML ends a text at the comma and takes the rest for a name;
+            # so it does with {zoom: 0:(1.0), 30:(1.04)}.
             return "no such setting; a text with a comma inside { } needs quotes round it"
         case "extra_forbidden":
             return f"no such setting; {nearest(str(loc[-1]), _names(loc[:-1]))}"
         case "missing":
             return "must be given"
         case "literal_error":
-            return f"{given!r} is not known; allowed: {item['ctx']['expected']}"
+            return f"{shown(given)} is not known; allowed: {item['ctx']['expected']}"
         case "value_error":
             return str(item["ctx"]["error"])
         case "int_parsing" | "int_type" | "int_from_float":
-            return f"{given!r} is not a whole number"
+            return f"{shown(given)} is not a whole number"
         case "float_parsing" | "float_type":
-            return f"{given!r} is not a number"
+            return f"{shown(given)} is not a number"
         case "string_type":
-            return f"{given!r} is not a text; put quotes round it"
+            return f"{shown(given)} is not a text; put quotes round it"
         case "model_type" | "dict_type" | "model_attributes_type":
-            return f"{given!r} is not a group of settings; known: {', '.join(_names(loc)) or 'any name'}"
+            return f"{shown(given)} is not a group of settings; known: {', '.join(_names(loc)) or 'any name'}"
         case _:
-            return f"{given!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
+            return f"{shown(given)}: {item['msg'][0].lower()}{item['msg'][1:]}"
 
 
 def _names(loc: tuple[int | str, ...]) -> list[str]:

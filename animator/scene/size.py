@@ -7,6 +7,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from animator.errors import shown
+
 # The sizes SDXL was trained on with about 1024x1024 pixels and a side ratio a film may have
 # (Podell et al. 2023, "SDXL", appendix I).
 BUCKETS = [
@@ -49,7 +51,7 @@ def _size(value: Any) -> Pixels | Ratio:
         if min(ratio) > 0 and 1 / 4 <= ratio.width / ratio.height <= 4:
             return ratio
     raise ValueError(
-        f'{value!r} is not a size; write pixels as 1024x1024 or a ratio from 1:4 to 4:1 as "16:9"'
+        f'{shown(value)} is not a size; write pixels as 1024x1024 or a ratio from 1:4 to 4:1 as "16:9"'
     )
 
 

@@ -10,6 +10,7 @@ from animator.errors import Path, Problem, nearest, quoted
 from animator.scene.load import Document
 
 MAX_VARIABLE = 1_000  # characters: a few hundred in a prompt are all that SDXL reads
+MAX_FILLED = 1_000_000  # characters that variables put into a whole file
 _BRACES = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -35,6 +36,7 @@ def escape(value: Any) -> Any:
 class _Filler:
     def __init__(self, document: Document, names: dict[str, Any]) -> None:
         self.document, self.problems = document, list[Problem]()
+        self.room = MAX_FILLED
         self.names = {name: str(value) for name, value in names.items()}
         for name, text in self.names.items():
             if len(text) > MAX_VARIABLE:
@@ -60,4 +62,11 @@ class _Filler:
         if name not in self.names:
             hint = nearest(name, self.names) if self.names else "none are declared in 'vars:'"
             self.note(path, f"unknown variable {quoted(match[0])}; {hint}")
-        return self.names.get(name, match[0])
+        text = self.names.get(name, match[0])
+        if len(text) > self.room:
+            self.note(
+                path, f"variables fill in more than {MAX_FILLED:,} characters; use fewer or shorter ones"
+            )
+            return ""
+        self.room -= len(text)
+        return text

@@ -14,14 +14,16 @@ from animator import samplers
 from animator.audio.hear import Heard, silence
 from animator.errors import CurveError, Path, Problem, SceneError, quoted
 from animator.frame import Frame, Grade, Motion, Painting
+from animator.pose import spatial
 from animator.scene.scene import Scene
 from animator.timeline import curve
 from animator.timeline.cadence import painted, painted_at, tweens
 from animator.timeline.clock import RESERVED, Clock, Signals
 from animator.timeline.functions import FUNCTIONS
 from animator.timeline.hearing import listen
+from animator.timeline.limits import can_run, stays_in_front, stays_visible
 from animator.timeline.moments import first_painted, moments
-from animator.timeline.motion import per_frame, steps
+from animator.timeline.motion import per_frame, steps, steps_in_space
 from animator.timeline.moves import SHAKES, shaken, with_moves
 from animator.timeline.notes import notes
 from animator.timeline.prompt import Texts, held, prompts, spoken, texts
@@ -29,7 +31,6 @@ from animator.timeline.seeds import MAX_SEED, seeds
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
-MAX_ZOOM = 6.0  # of a painting until the next, as a power of ten
 LORA_SCALE = (-10.0, 10.0)  # negative scales turn a LoRA's effect round; past these a picture is noise
 
 
@@ -74,8 +75,9 @@ class _Compiler:
         weights = tweens(diffuse, strength == 0)
         seed = self.seeds(diffuse)
         words, anchor = self.prompts(), self.anchors(diffuse)
-        self.attempt(("painting", "steps"), lambda: _can_run(painting), None)
-        self.attempt(("motion", "zoom"), lambda: _stays_visible([row.zoom for row in motion], diffuse), None)
+        self.attempt(("painting", "steps"), lambda: can_run(painting), None)
+        self.attempt(("motion", "zoom"), lambda: stays_visible([row.zoom for row in motion], diffuse), None)
+        self.attempt(("motion",), lambda: stays_in_front(motion, diffuse, self.scene.lens), None)
         if self.problems:
             raise SceneError(self.problems)
         return [
@@ -135,7 +137,10 @@ class _Compiler:
         return shaken(found, SHAKES[written.shake.like], np.array(strength), self.clock, size)
 
     def steps(self, positions: list[Motion]) -> list[Motion]:
-        motions = steps(positions, *self.scene.size)
+        if any(map(spatial, positions)):
+            motions = steps_in_space(positions, self.scene.lens)
+        else:
+            motions = steps(positions, *self.scene.size)
         low, high = next((f.metadata["low"], f.metadata["high"]) for f in fields(Motion) if f.name == "zoom")
         for frame, motion in enumerate(motions):
             if not low <= motion.zoom <= high:
@@ -185,6 +190,8 @@ class _Compiler:
 
     def samplers(self, written: Any) -> list[str]:
         """The sampler of each frame, by its canonical name: a name, or keyframes of names."""
+        if written == {}:
+            raise CurveError("no keyframes; write at least one, e.g. {0: Euler}")
         found = texts(written if isinstance(written, dict) else str(written), self.clock)
         return held(
             {frame: samplers.find(str(name)).name for frame, name in found.items()}, self.clock.frames
@@ -234,21 +241,3 @@ class _Compiler:
 
         travel = self.attempt(("prompts", "travel"), lambda: self.length(written.travel), 0)
         return prompts(read("at"), read("negative")[0], read("common"), travel, self.clock.frames)
-
-
-def _can_run(painting: list[Painting]) -> None:
-    """Refuse more steps than a sampler has. Raises CurveError."""
-    for i, row in enumerate(painting):
-        most = samplers.find(row.sampler).most
-        if row.steps > most:
-            raise CurveError(f"{row.steps} at frame {i}; {row.sampler} runs at most {most}")
-
-
-def _stays_visible(zoom: list[float], diffuse: NDArray[np.bool_]) -> None:
-    """Refuse a zoom after which nothing is left of the last painting. Raises CurveError."""
-    total = np.cumsum(np.log10(zoom))
-    last = np.maximum.accumulate(np.where(diffuse, np.arange(len(zoom)), 0))
-    bad = np.flatnonzero(np.abs(total - total[last]) > MAX_ZOOM)
-    if len(bad):
-        frames = f"frame {last[bad[0]]}, the last one painted, to frame {bad[0]}"
-        raise CurveError(f"from {frames} it adds up to more than a millionfold; paint more often")

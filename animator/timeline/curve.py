@@ -6,7 +6,7 @@ Before the first key its value counts, after the last key its value.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from typing import Any
@@ -61,14 +61,13 @@ def column(curve: Any, clock: Clock, signals: Signals) -> Floats:
 
 def unchecked(curve: Any, clock: Clock, signals: Signals) -> Floats:
     """The same, where values may be NaN or infinite."""
-    return _between(keys(curve, clock), clock.frames, signals)
+    with np.errstate(all="ignore"):  # what is not finite is told by its frame
+        return _between(keys(curve, clock), clock.frames, signals)
 
 
 def keys(curve: Any, clock: Clock) -> list[Key]:
     """The keyframes of `curve` in order of time. Raises CurveError."""
     found = _keys(curve, clock)
-    if len(found) > MAX_KEYS:
-        raise CurveError(f"{len(found):,} keys; at most {MAX_KEYS:,}")
     for before, key in pairwise(found):
         if isinstance(before.value, str) and key.ease != "linear":
             message = (
@@ -84,13 +83,21 @@ def _keys(curve: Any, clock: Clock) -> list[Key]:
     if isinstance(curve, str) and number(curve) is None:
         parts = split_keys(curve)
         if parts is not None:
+            _no_more_than(parts)
             return _deforum(parts, clock)
         return [Key(0, curve.strip())]
     return [Key(0, _value(curve))]
 
 
+def _no_more_than(written: Sized) -> None:
+    """Refuse too many keys before they are read. Raises CurveError."""
+    if len(written) > MAX_KEYS:
+        raise CurveError(f"{len(written):,} keys; at most {MAX_KEYS:,}")
+
+
 def _keyframes(curve: dict[Any, Any], clock: Clock) -> list[Key]:
     found: dict[int, Key] = {}
+    _no_more_than(curve)
     if not curve:
         raise CurveError("no keyframes; write at least one, e.g. {0: 1.0}")
     for name, item in curve.items():

@@ -7,9 +7,27 @@ from itertools import groupby
 from math import log, prod
 
 from animator.frame import Frame, Motion
+from animator.pose import SPATIAL
 
 # Less than this over a stretch is not seen: ratio, degrees, pixels.
 STILL_ZOOM, STILL_ANGLE, STILL_PLACE = 0.002, 0.05, 0.5
+
+IN_SPACE = {
+    "translation_z": (STILL_PLACE, "comes {:.0f} pixels nearer", "goes {:.0f} pixels away"),
+    "rotation_3d_x": (STILL_ANGLE, "tilts {:.1f} degrees down", "tilts {:.1f} degrees up"),
+    "rotation_3d_y": (STILL_ANGLE, "pans {:.1f} degrees left", "pans {:.1f} degrees right"),
+    "rotation_3d_z": (
+        STILL_ANGLE,
+        "rolls {:.1f} degrees counter-clockwise",
+        "rolls {:.1f} degrees clockwise",
+    ),
+    "orbit_x": (STILL_ANGLE, "is seen from {:.1f} degrees higher", "is seen from {:.1f} degrees lower"),
+    "orbit_y": (
+        STILL_ANGLE,
+        "is seen from {:.1f} degrees further right",
+        "is seen from {:.1f} degrees further left",
+    ),
+}
 
 
 def sentences(frames: Sequence[Frame], fps: float) -> Iterator[str]:
@@ -39,7 +57,8 @@ def _stretches(frames: Sequence[Frame]) -> list[list[Frame]]:
 
 def _way(motion: Motion) -> tuple[int, ...]:
     """In which direction a frame moves: what a stretch has in common."""
-    values = (log(motion.zoom), motion.angle, motion.translation_x, motion.translation_y)
+    names = ("angle", "translation_x", "translation_y", *SPATIAL)
+    values = (log(motion.zoom), *(getattr(motion, name) for name in names))
     return tuple((value > 1e-9) - (value < -1e-9) for value in values)
 
 
@@ -58,6 +77,10 @@ def _moves(motions: Sequence[Motion]) -> str:
         parts.append(f"slides {abs(right):.0f} pixels {'right' if right > 0 else 'left'}")
     if abs(down) > STILL_PLACE:
         parts.append(f"{'sinks' if down > 0 else 'rises'} {abs(down):.0f} pixels")
+    for name, (still, more, less) in IN_SPACE.items():
+        total = sum(getattr(motion, name) for motion in motions)
+        if abs(total) > still:
+            parts.append((more if total > 0 else less).format(abs(total)))
     if not parts:
         return "the picture stands still"
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

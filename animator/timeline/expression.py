@@ -7,6 +7,7 @@ text that timeline/syntax.py has written itself.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from animator.errors import CurveError, quoted
 from animator.timeline.clock import Signals
+from animator.timeline.functions import ONE
 from animator.timeline.syntax import Step, Writer
 
 MAX_LENGTH = 10_000  # characters; the longest whole schedule among 97 public Deforum files has 4,198
@@ -40,7 +42,11 @@ def compile_expression(text: str, known: frozenset[str]) -> Program:
     if len(text) > MAX_LENGTH:
         raise CurveError(f"an expression of {len(text):,} characters; at most {MAX_LENGTH:,}")
     try:
-        tree = ast.parse(text, mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", SyntaxWarning
+            )  # Python's advice on `1if t else 2`: nothing is wrong
+            tree = ast.parse(text, mode="eval").body
         writer = Writer(known)
         result = writer.number(tree)
     except SyntaxError as error:
@@ -61,6 +67,7 @@ def evaluate(text: str, signals: Signals, frames: int) -> NDArray[np.float64]:
     """The values of `text` on `frames` frames. The result may hold NaN or infinity. Raises CurveError."""
     program = compile_expression(text, frozenset(signals))
     values: dict[str, NDArray[np.generic]] = {name: signals[name] for name in program.names}
+    values[ONE] = np.array(1.0)
     try:
         with np.errstate(all="ignore"):
             for step in program.steps:

@@ -19,6 +19,9 @@ _ONE = (
 _TWO = ("arctan2", "copysign", "fmod", "hypot", "maximum", "minimum")
 
 
+ONE = "_one"  # a variable of that value
+
+
 class Function(NamedTuple):
     low: int  # fewest arguments
     high: int  # most arguments
@@ -39,6 +42,15 @@ def _fold(name: str) -> Callable[[list[str]], str]:
         return text
 
     return write
+
+
+def power(base: str, exponent: str) -> str:
+    """A power as numexpr text.
+
+    A whole base would be computed in whole numbers: wrong past 2**63, and endless for 9**9**9**9. One is a
+    variable: of two plain numbers numexpr would leave the power to Python, which makes (-1)**0.5 complex.
+    """
+    return f"(({ONE} * {base}) ** {exponent})"
 
 
 def _smoothstep(low: str, high: str, x: str) -> str:
@@ -101,9 +113,10 @@ def floor_divide(a: NDArray[np.generic], b: NDArray[np.generic]) -> Floats:
 
 
 def remainder(a: NDArray[np.generic], b: NDArray[np.generic]) -> Floats:
-    """Deforum's a % b: of whole numbers Python's, with the sign of b; of others C's, with the sign of a."""
+    """Deforum's a % b, with the sign of b: of whole numbers exactly, of others by numexpr's own formula."""
+    x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
     whole = a.dtype.kind in "iu" and b.dtype.kind in "iu"
-    return np.asarray((np.mod if whole else np.fmod)(np.asarray(a, np.float64), np.asarray(b, np.float64)))
+    return np.asarray(np.mod(x, y) if whole else x - np.floor(x / y) * y)
 
 
 def _eased(name: str) -> Callable[[Floats], Floats]:
@@ -119,7 +132,7 @@ FUNCTIONS: dict[str, Function] = {
     "clamp": Function(3, 3, lambda a: f"minimum(maximum({a[0]}, {a[1]}), {a[2]})"),
     "lerp": Function(3, 3, lambda a: f"({a[0]} + ({a[1]} - {a[0]}) * {a[2]})", repeats=True),
     "smoothstep": Function(3, 3, lambda a: _smoothstep(*a), repeats=True),
-    "pow": Function(2, 2, lambda a: f"((1.0 * {a[0]}) ** {a[1]})"),
+    "pow": Function(2, 2, lambda a: power(*a)),
     "tri": Function(2, 2, compute=_tri),
     "saw": Function(2, 2, compute=_saw),
     "square": Function(2, 2, compute=_square),

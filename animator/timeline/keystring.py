@@ -8,32 +8,37 @@ from collections.abc import Iterator
 from animator.errors import CurveError, quoted
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_SIGN = re.compile(r"[\"'()\[\]{}:,]")
 _OPEN, _CLOSE = "([{", ")]}"
 _MAX_NESTING = 100
 _LONGEST_NUMBER = 80
+_LONGEST = 500_000  # characters, as of a whole file
 
 
 def number(text: str) -> float | None:
-    """The number that `text` is, in any brackets, spaces and signs: `( 1. )`, `-(1e-3)`; None for anything else."""
+    """The number that `text` is, in any brackets and spaces, with one sign or none: `( 1. )`, `-(1e-3)`; else None."""
     if len(text) > _LONGEST_NUMBER:
         return None
     sign, text = 1.0, _bare(text)
-    while text[:1] in ("-", "+") and not _NUMBER.fullmatch(text):
-        sign = -sign if text[0] == "-" else sign
+    if text[:1] in ("-", "+") and not _NUMBER.fullmatch(text):
+        sign = -1.0 if text[0] == "-" else 1.0
         text = _bare(text[1:])
+        if text[:1] in ("-", "+"):
+            return None  # -(-1) is a formula to Deforum too
     return sign * float(text) if _NUMBER.fullmatch(text) else None
 
 
 def split_keys(text: str) -> list[tuple[str, str]] | None:
     """The (key, value) pairs of a key string, as text; None when `text` is an expression. Raises CurveError."""
-    parts = list(_split(text, ","))
-    if not any(len(list(_split(part, ":"))) > 1 for part in parts):
+    if len(text) > _LONGEST:
+        raise CurveError(f"a text of {len(text):,} characters; at most {_LONGEST:,}")
+    parts = [(part, list(_split(part, ":"))) for part in _split(text, ",")]
+    if all(len(pieces) == 1 for _, pieces in parts):
         return None
-    if not parts[-1].strip():
+    if not parts[-1][0].strip():
         parts.pop()  # a comma at the end
     pairs = []
-    for part in parts:
-        key, *values = _split(part, ":")
+    for part, (key, *values) in parts:
         if len(values) != 1 or not key.strip() or not _bare(values[0]):
             raise CurveError(f"{quoted(part.strip())} is not a key with its value; write 0:(1.0), 30:(1.04)")
         pairs.append((_bare(key), _bare(values[0])))
@@ -42,8 +47,9 @@ def split_keys(text: str) -> list[tuple[str, str]] | None:
 
 def _split(text: str, separator: str) -> Iterator[str]:
     """Parts of `text` between separators that stand outside brackets and quotes. Raises CurveError."""
-    start, depth, quote = 0, [], ""
-    for at, char in enumerate(text):
+    start, depth, quote = 0, list[str](), ""
+    for match in _SIGN.finditer(text):
+        at, char = match.start(), match[0]
         if quote:
             quote = "" if char == quote else quote
         elif char in "\"'":

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
 from animator.affine import shift, turn
+from animator.errors import CurveError
 from animator.frame import Motion
+from animator.pose import SPATIAL, Lens, angles, rotation
+
+RIGID = 1e-6  # how far a turn may be from one: a zoom between two tilts leaves more
 
 
 def per_frame(motions: Sequence[Motion], fps: float) -> list[Motion]:
@@ -20,6 +25,7 @@ def per_frame(motions: Sequence[Motion], fps: float) -> list[Motion]:
             angle=motion.angle / fps,
             translation_x=motion.translation_x / fps,
             translation_y=motion.translation_y / fps,
+            **{name: getattr(motion, name) / fps for name in SPATIAL},
         )
         for motion in motions
     ]
@@ -36,4 +42,25 @@ def steps(positions: Sequence[Motion], width: int, height: int) -> list[Motion]:
         step = replace(at, zoom=at.zoom / before.zoom, angle=at.angle - before.angle)
         way = np.linalg.inv(turn(step, width, height)) @ target @ np.linalg.inv(view)
         result.append(replace(step, translation_x=float(way[0, 2]), translation_y=float(way[1, 2])))
+    return result
+
+
+def steps_in_space(positions: Sequence[Motion], lens: Lens) -> list[Motion]:
+    """The same for a camera in space: a step turns the camera and moves what it sees, whichever way it came about.
+
+    Raises CurveError where no motion of one frame leads from a position to the next.
+    """
+    still = dict.fromkeys((*SPATIAL, "angle", "translation_x", "translation_y"), 0.0)
+    result = [replace(positions[0], zoom=1.0, **still)]
+    for frame, (before, at) in enumerate(pairwise(positions), start=1):
+        step = replace(at, **{**still, "zoom": at.zoom / before.zoom, "angle": at.angle - before.angle})
+        whole = lens.position(at) @ np.linalg.inv(lens.position(before))
+        rest = np.asarray(np.linalg.inv(lens.flat(step)) @ whole, np.float64)
+        tilt, pan, roll = angles(rest[:3, :3])
+        step = replace(step, rotation_3d_x=tilt, rotation_3d_y=pan, rotation_3d_z=roll)
+        if np.abs(rotation(step)[:3, :3] - rest[:3, :3]).max() > RIGID:
+            message = "a zoom, or an angle about another centre, cannot change where the camera is turned"
+            raise CurveError(f"{message} (frame {frame}); come nearer with translation_z")
+        x, y, z = (float(value) for value in np.linalg.inv(rest[:3, :3]) @ rest[:3, 3])
+        result.append(replace(step, translation_x=x, translation_y=y, translation_z=-z))
     return result

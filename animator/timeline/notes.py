@@ -11,13 +11,17 @@ from animator.scene.scene import Scene
 from animator.timeline.clock import Clock
 from animator.timeline.keystring import split_keys
 
-MOST, LEAST = 2.0, 0.25  # of the pixels a model was trained on: beyond, SDXL repeats its subject or loses it
+MOST, LEAST = 2.0, 0.5  # of the pixels a model was trained on: beyond, SDXL repeats its subject or loses it
 
 
 def notes(scene: Scene, clock: Clock) -> Iterator[Problem]:
     """Remarks on a scene without problems, each with its place."""
     yield from _size(scene)
     yield from _idle(scene)
+    for name, frame in clock.events.items():
+        if not 0 <= frame < clock.frames:
+            message = f"frame {frame} is outside the film's 0..{clock.frames - 1}: it never happens"
+            yield scene.problem(("events", name), message)
     for path, written in _curves(scene):
         for key in _keys(written):
             try:
@@ -58,6 +62,7 @@ def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
             yield (name, setting), written
     if settings.paint is not None:
         yield ("paint",), settings.paint
+    yield ("painting", "seed", "at"), settings.painting.seed.at
     for name, written in settings.loras.items():
         yield ("loras", name), written
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import CurveError, nearest
+from animator.errors import CurveError, nearest, quoted
 from animator.timeline.clock import HEARD
-from animator.timeline.functions import FUNCTIONS, WHERE, floor_divide, remainder
+from animator.timeline.functions import FUNCTIONS, WHERE, floor_divide, power, remainder
 
 Floats = NDArray[np.float64]
 
@@ -97,7 +97,7 @@ class Writer:
         if name not in self.known:
             if name in _NEEDS:
                 raise CurveError(f"{name!r} needs {_NEEDS[name]}")
-            raise CurveError(f"unknown name {name!r}; {nearest(name, sorted(self.known - {'i'}))}")
+            raise CurveError(f"unknown name {quoted(name)}; {nearest(name, sorted(self.known - {'i'}))}")
         self.names.add(name)
         return name
 
@@ -113,8 +113,7 @@ class Writer:
             a, b = (_truth(left), _truth(right)) if truth else (left.text, right.text)
             return _Text(f"({a} {_BITS[type(node.op)]} {b})", truth)
         if isinstance(node.op, ast.Pow):
-            # A whole base would be computed in whole numbers: wrong past 2**63, and endless for 9**9**9**9.
-            return _Text(f"((1.0 * {_number(left)}) ** {_number(right)})")
+            return _Text(power(_number(left), _number(right)))
         if type(node.op) not in _ARITHMETIC:
             raise CurveError(f"operator in {_shown(node)!r} is not allowed; write + - * / // % **")
         return _Text(f"({_number(left)} {_ARITHMETIC[type(node.op)]} {_number(right)})")
@@ -171,7 +170,7 @@ def _truth(written: _Text) -> str:
 
 
 def _unknown(name: str) -> str:
-    return f"unknown function {name!r}; {nearest(name, [*FUNCTIONS, WHERE])}"
+    return f"unknown function {quoted(name)}; {nearest(name, [*FUNCTIONS, WHERE])}"
 
 
 def _shown(node: ast.AST) -> str:

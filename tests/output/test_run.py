@@ -128,7 +128,16 @@ def test_a_run_goes_on_after_the_last_painting_before_the_first_gap(run, texture
     if painting is not None:
         assert (state.painting == np.roll(textured, painting, 0)).all()
         assert (state.reference == textured).all()
-        assert (state.view == np.eye(3)).all()
+        assert state.view is None
+
+
+def test_the_span_of_a_paintings_depth_survives_a_crash(run, textured):
+    spans = {index: (0.1 + index / 3, 1 / 7) for index in range(4)}
+    for index, span in spans.items():
+        run.save(Frame(index, 1), textured, {}, span)
+    position, state = Run.open(run.folder).resume(film())
+    assert state.index == film()[position - 1].index
+    assert state.span == spans[state.index]
 
 
 def test_a_whole_file_replaces_another_and_leaves_no_draft(tmp_path):
@@ -156,9 +165,9 @@ def test_infotext_is_what_a1111_writes():
 
 
 def test_facts_about_a_picture_are_kept_in_its_journal_line(run, textured):
-    run.save(Frame(0, 1), textured, {}, {"drift": 0.0})
+    run.save(Frame(0, 1), textured, {}, facts={"drift": 0.0})
     run.save(Frame(1, 1), textured, {})
-    run.save(Frame(2, 1), textured, {}, {"drift": 1.25, "palette": 7})
+    run.save(Frame(2, 1), textured, {}, facts={"drift": 1.25, "palette": 7})
     again = Run.open(run.folder)
     assert again.facts("drift") == {0: 0.0, 2: 1.25}
     assert again.facts("palette") == {2: 7.0}

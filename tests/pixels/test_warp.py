@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from animator.affine import matrix
-from animator.frame import Motion
+from animator.frame import Motion, State
 from animator.pixels.camera import Camera2D
 from animator.pixels.warp import warp
 
@@ -25,7 +25,7 @@ def centre(image):
 
 def moved(image, **motion):
     camera = Camera2D(image.shape[1], image.shape[0])
-    return camera.move(image, camera.matrix(Motion(**motion)))
+    return camera.move(State(painting=image), camera.matrix(Motion(**motion)))
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_one_resampling_by_the_product_keeps_what_a_chain_of_warps_loses(texture
     step = camera.matrix(Motion(1.004, 0.5))
     chained, product = textured, np.eye(3)
     for _ in range(24):
-        chained, product = camera.move(chained, step), step @ product
-    once = camera.move(textured, product)
+        chained, product = camera.move(State(painting=chained), step), step @ product
+    once = camera.move(State(painting=textured), product)
 
     def sharpness(image):
         return cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_64F)[12:-12, 12:-12].var()
@@ -89,6 +89,6 @@ def test_one_resampling_by_the_product_keeps_what_a_chain_of_warps_loses(texture
 
 @pytest.mark.parametrize(("border", "column"), [("replicate", 0), ("reflect", 9), ("wrap", 86)])
 def test_the_bared_edge_is_filled_as_the_border_says(textured, border, column):
-    shifted = Camera2D(96, 80, border).move(textured, matrix(Motion(translation_x=10), 96, 80))
+    shifted = warp(textured, matrix(Motion(translation_x=10), 96, 80), border)
     assert (shifted[:, 0] == textured[:, column]).all()
     assert (shifted[:, 10:] == textured[:, :-10]).all()

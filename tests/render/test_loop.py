@@ -12,6 +12,7 @@ from animator.pixels.blend import crossfade
 from animator.pixels.camera import Camera2D
 from animator.pixels.flow import between
 from animator.pixels.palette import Pull
+from animator.pixels.warp import warp
 from animator.render.facts import Facts
 from animator.render.loop import render, strokes
 from animator.render.stages import (
@@ -74,7 +75,7 @@ def test_a_painting_starts_from_the_last_one_moved_in_one_resampling(textured):
     shown(frames, paint)
     step = CAMERA.matrix(frames[0].motion)
     assert starts[0] is None
-    assert (starts[1] == CAMERA.move(textured, np.linalg.matrix_power(step, 4))).all()
+    assert (starts[1] == warp(textured, np.linalg.matrix_power(step, 4))).all()
 
 
 def test_in_betweens_lie_between_the_painting_before_moved_on_and_the_one_after_moved_back(textured):
@@ -82,8 +83,8 @@ def test_in_betweens_lie_between_the_painting_before_moved_on_and_the_one_after_
     pictures = shown(frames, Flat(textured))
     step = CAMERA.matrix(frames[0].motion)
     for i in (1, 2, 3):
-        old = CAMERA.move(pictures[0], np.linalg.matrix_power(step, i))
-        new = CAMERA.move(pictures[4], np.linalg.inv(np.linalg.matrix_power(step, 4 - i)))
+        old = warp(pictures[0], np.linalg.matrix_power(step, i))
+        new = warp(pictures[4], np.linalg.inv(np.linalg.matrix_power(step, 4 - i)))
         difference = pictures[i].astype(int) - crossfade(old, new, i / 4)
         assert np.abs(difference).max() <= 1
 
@@ -92,7 +93,7 @@ def test_frames_of_strength_0_move_without_losing_sharpness(textured):
     frames = film(20, strength=[0.5] + [0] * 19)
     pictures = shown(frames, Flat(textured))
     step = CAMERA.matrix(frames[0].motion)
-    once = CAMERA.move(textured, np.linalg.matrix_power(step, 19))
+    once = warp(textured, np.linalg.matrix_power(step, 19))
     assert np.abs(pictures[19].astype(int) - once).max() <= 1
 
 

@@ -60,7 +60,7 @@ def test_a_value_that_was_not_written_has_the_place_of_what_is_around_it():
         ("a: {b: 1, b: 2}", "f:1:11: a.b: written twice; first in line 1"),
         ("a: &x 1\nb: *x", "f:1:4: b: anchors and aliases"),
         ("a: !!python/name:os.system", "f:1:4: a: tag "),
-        ("a: !!int x", "f:1:1: "),
+        ("a: !!int x", "f:1:4: a: 'x' is no number"),
         ("- 1", "f:1:1: expected settings"),
         ("text", "f:1:1: expected settings"),
         ("{a: 1", "f:1:6: "),
@@ -68,8 +68,8 @@ def test_a_value_that_was_not_written_has_the_place_of_what_is_around_it():
         ("zoom: 0: (1.0), 30: (1.04)", "f:1:8: a value that holds ': ' needs quotes"),
         ("a: %b", "f:1:4: "),
         ("? [1]\n: 2", "f:1:3: a name must be plain text"),
-        ("a: \x07", "f:1:1: "),
-        ("a: " + "9" * 5000, "f:1:1: "),
+        ("a: \x07", "f:1:4: the character '\\x07' is not allowed"),
+        ("a: " + "9" * 5000, "f:1:4: a: "),
         ('a: "\\ud800"', "f:1:4: a: half of a surrogate pair"),
     ],
 )
@@ -122,3 +122,65 @@ def test_files_that_are_no_text_or_too_large_or_missing_are_one_line(tmp_path):
 )
 def test_the_right_side_of_a_set_option_is_yaml_or_text(text, value):
     assert parse_value(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("at: #ff8800 mug", 'f:1:5: at: YAML takes \'#ff8800 mug\' for a comment, and nothing is left; put quotes round the whole text: "#ff8800 mug"'),
+        ("a:\n  at: mug in #ff8800 orange", 'f:2:14: a.at: YAML takes \'#ff8800 orange\' for a comment, and only \'mug in\' is left; put quotes round the whole text: "mug in #ff8800 orange"'),
+        ("at:\n  0: red #fff\n", "f:2:10: at.0: YAML takes '#fff' for a comment"),
+        ("{at: {0: mug #ff8800, 20: x}, no: a}\nb: 1\n", "f:1:14: YAML takes '#ff8800, 20: x}, no: a}' for a comment, brackets and all; put quotes"),
+    ],
+)  # fmt: skip
+def test_a_colour_without_quotes_is_told_before_yaml_drops_it(text, line):
+    try:
+        found = "\n".join(map(str, parse(text, "f").problems))
+    except SceneError as error:
+        found = str(error)
+    assert found.startswith(line)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["at: mug # red", "at: '#ff8800 mug'", "zoom: 1.02 #add", "at: mug #1 of 3", "at: C#fff", "#fff\nat: a"],
+)
+def test_comments_and_quoted_colours_are_no_slip(text):
+    assert not parse(text, "f").problems
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("zoom: 0: (1.0), 30: (1.04)", 'f:1:8: a value that holds \': \' needs quotes round it, as in zoom: "0: (1.0), 30: (1.04)"'),
+        ("{zoom: 0: (1.0), 30: (1.04)}", "f:1:9: a value that holds ': ' needs quotes round it, as in zoom:"),
+        ("at: a kettle: matte", 'f:1:13: a value that holds \': \' needs quotes round it, as in at: "a kettle: matte"'),
+        ("at:\n  0: [red|blue] kettle", "f:2:17: text behind a closing bracket; a value that starts with [ or {"),
+        ("a:\n\tb: 1", "f:2:1: a tab; lines are indented with spaces"),
+    ],
+)  # fmt: skip
+def test_a_text_that_needs_quotes_is_shown_with_them(text, words):
+    with pytest.raises(SceneError) as caught:
+        parse(text, "f")
+    assert str(caught.value).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[" * 400, "f:1:101"),
+        ("a: " + "{" * 400, "f:1:104"),
+        ("- " * 400, "f:1:2"),
+        ('a: "\\UFFFFFFFF"', "f:1:"),
+    ],
+)
+def test_what_cannot_be_read_at_all_still_has_a_place(text, place):
+    with pytest.raises(SceneError) as caught:
+        parse(text, "f")
+    assert str(caught.value).startswith(place)
+
+
+@pytest.mark.slow
+def test_a_file_of_more_values_than_a_film_has_is_refused_before_it_is_all_read():
+    with pytest.raises(SceneError, match="more than 70,000 names and values"):
+        parse("[" + "[]," * 100_000 + "]", "f")

@@ -1,5 +1,7 @@
 """Validation: every problem at once, each with place, setting, what is wrong and what is allowed."""
 
+import time
+
 import pytest
 from PIL import Image as Pictures
 
@@ -169,3 +171,44 @@ def test_a_resolved_scene_is_the_same_scene(tmp_path):
         **scene.settings.motion.written(),
     }
     assert again.file(("start", "image"), again.settings.start.image) == tmp_path / "start.png"
+
+
+@pytest.mark.slow
+def test_a_file_of_unknown_settings_is_refused_in_no_time():
+    started = time.process_time()
+    assert "a0: no such setting" in problems("\n".join(f"a{i}: 1" for i in range(20_000)))[0]
+    assert time.process_time() - started < 10  # when each was taken out by itself, a minute
+
+
+@pytest.mark.parametrize(
+    "model", ["{loras: 0}", "{loras: null}", "{loras: [a]}", "3", "null", "[a]", "{loras: a}"]
+)
+def test_a_lora_of_a_model_section_that_is_none_is_told(model):
+    assert any(
+        "loras.a: no LoRA of that name" in line for line in problems(f"model: {model}\nloras: {{a: 1}}")
+    )
+
+
+def test_samplers_without_a_key_are_told():
+    assert problems("painting: {sampler: {}}") == [
+        "<text>:1:21: painting.sampler: no keyframes; write at least one, e.g. {0: Euler}"
+    ]
+
+
+def test_a_message_quotes_no_more_than_a_line_of_what_was_written():
+    text = "prompts: {at: [" + "kettle, " * 500 + "]}\nvideo: {fps: [" + "1, " * 500 + "]}"
+    assert max(map(len, problems(text))) < 300
+
+
+def test_a_film_too_long_for_the_memory_is_refused_before_it_is_looked_through():
+    text = "video: {duration: 999999s, fps: 240}\nmotion: {zoom: 1 + sin(t)}"  # a quarter of a billion frames
+    assert problems(text) == ["<text>:1:19: video.duration: 239,999,760 frames; allowed 1..200,000"]
+
+
+def test_variables_that_would_fill_the_memory_are_told():
+    text = f"vars: {{a: {'b' * 1000}}}\nprompts: {{at: '{'{a}' * 2_000}'}}"
+    assert "variables fill in more than 1,000,000 characters" in problems(text)[0]
+
+
+def test_a_key_string_in_braces_without_quotes_is_told():
+    assert "a text with a comma inside { } needs quotes" in problems("motion: {zoom: 0:(1.0), 30:(1.04)}")[0]

@@ -142,3 +142,8 @@ def test_a_smooth_way_beside_a_formula_comes_to_rest():
 def test_a_bezier_that_is_none_is_refused(name, words):
     with pytest.raises(CurveError, match=words):
         sample({0: 0, 5: {"value": 1, "ease": name}}, frames=9)
+
+
+def test_infinite_keys_are_told_by_their_frame_and_by_nothing_else():
+    with pytest.raises(CurveError, match="nan at frame 0"):  # a warning of numpy's would be an error here
+        sample({0: "-1e309", 4: {"value": "-1e309", "ease": "out-sine"}}, frames=6)

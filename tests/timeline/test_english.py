@@ -37,3 +37,10 @@ def test_a_film_without_motion_stands_still():
     assert say("grade: {noise: 0}") == [
         "0.00-2.00 s (frames 0-23): the picture stands still; 24 of 24 frames painted: no prompt."
     ]
+
+
+def test_motion_in_space_has_its_words():
+    assert say("motion: {translation_z: 2, rotation_3d_x: -0.5, rotation_3d_y: 1, orbit_x: 0.5, orbit_y: -1}")[0].startswith(
+        "0.00-2.00 s (frames 0-23): the picture comes 48 pixels nearer, tilts 12.0 degrees up, pans 24.0 degrees left, "
+        "is seen from 12.0 degrees higher and is seen from 24.0 degrees further left;"
+    )  # fmt: skip

@@ -28,7 +28,7 @@ T = np.arange(8.0)
         ("1*(t > 1) + 1*(t > 2)", (T > 1) * 1.0 + (T > 2)),
         ("(t - 9) // 2", (T - 9) // 2),
         ("(t - 9) % 4", (T - 9) % 4),
-        ("(t - 9.5) % 4", np.fmod(T - 9.5, 4)),
+        ("(t - 9.5) % 4", (T - 9.5) % 4),
         ("2\n + t", T + 2),
         ("-(t > 1)", -1.0 * (T > 1)),
         ("(t > 1) & t", (T > 1) & (T != 0)),
@@ -70,6 +70,9 @@ def test_an_expression_is_evaluated_for_all_frames(text, values):
         ("1/t", "inf at frame 0"),
         ("t // 0", "nan at frame 0|inf at frame 0"),
         ("t % 0", "nan at frame 0"),
+        ("(-1)**0.5", "nan at frame 0"),
+        ("abs((-2)**(1/3))", "nan at frame 0"),
+        ("pow(-1, 1.04) if t else 0", "nan at frame 1"),
         ("(t-9223372036854775807-1)//(t-1)", "frame 1"),
         ("", "an empty text is no value"),
         ("'a'", "is not allowed"),
@@ -89,7 +92,7 @@ def test_an_expression_is_evaluated_for_all_frames(text, values):
         ("__import__('os').system('true')", "is not allowed"),
         ("open('/etc/passwd')", "unknown function 'open'"),
         ("eval('1')", "unknown function 'eval'"),
-        ("9**9**9**9", "cannot compute"),
+        ("9**9**9**9", "inf at frame 0"),
         ("9" * 400, "cannot compute|inf at frame"),
     ],
 )
@@ -122,12 +125,12 @@ def test_what_is_not_allowed_says_what_is_wrong(text, words):
     ids=range(17),
 )
 def test_no_text_takes_more_than_a_moment(text):
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         assert np.isfinite(sample(text, frames=100)).all()
     except CurveError as error:
         assert len(str(error)) < 1_000
-    assert time.perf_counter() - started < 5  # it hangs or it does not; the machine may be busy
+    assert time.process_time() - started < 5  # of CPU: it hangs or it does not
 
 
 WORDS = [

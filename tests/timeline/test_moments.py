@@ -48,7 +48,7 @@ def test_frames_between_two_paintings_lead_to_the_next_and_those_after_the_last_
         ("grade: {color: lab, color_renew: [2x]}", "<text>:1:35: grade.color_renew.0: '2x' is not a time"),
         ("grade: {palette: '#fff'}", "<text>:1:18: grade.palette: '#fff' is not a list of colours"),
         ("grade: {palette: [fff]}", "<text>:1:18: grade.palette: 'fff' is not a colour; write it in quotes"),
-        ("grade:\n  palette:\n    - #fff", "<text>:3:5: grade.palette: None is not a colour"),
+        ("grade:\n  palette:\n    - #fff", "<text>:3:7: grade.palette.0: YAML takes '#fff' for a comment"),
         ("grade: {color: lab, color_reference: frist}", "<text>:1:38: grade.color_reference: no such file: "),
         ("grade: {color: cmyk}", "<text>:1:16: grade.color: 'cmyk' is not known"),
         ("tween: morph", "<text>:1:8: tween: 'morph' is not known; allowed: 'crossfade' or 'flow'"),

@@ -6,6 +6,7 @@ import pytest
 from animator import SceneError, loads, timeline
 from animator.affine import matrix, shift, turn
 from animator.frame import Motion
+from animator.pose import Lens
 
 HEAD = "video: {frames: 25, fps: 12, size: 96x80}\n"
 
@@ -58,3 +59,55 @@ def test_a_turn_of_90_degrees_by_frame_24_needs_no_division():
 def test_positions_that_cannot_be_are_told(text, words):
     with pytest.raises(SceneError, match=words):
         motions(text)
+
+
+SPACE = Lens(96, 80, 40)
+
+
+def test_rates_in_space_are_counted_per_second_too():
+    rows = motions("motion: {per: second, orbit_y: 24, translation_z: 12, rotation_3d_x: -6}")
+    assert (rows[3].orbit_y, rows[3].translation_z, rows[3].rotation_3d_x) == pytest.approx((2, 1, -0.5))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "orbit_y: {0: 0, 24: 60}, orbit_x: {0: 0, 24: -20}",
+        "rotation_3d_y: 10*p, rotation_3d_z: 30*p, translation_z: 20*p, translation_x: -8*p",
+        "translation_z: 30*p, zoom: 1 + p, angle: 20*p",
+        "orbit_y: 30*p, angle: 90*p, translation_y: 9*p",
+    ],
+)
+def test_positions_in_space_are_reached_by_the_product_of_the_steps(text):
+    rows, pose = motions(f"motion: {{as: position, {text}}}"), np.eye(4)
+    for motion in rows[1:]:
+        pose = SPACE.pose(motion) @ pose
+    scope = {"p": 1.0}
+    at = dict(part.split(": ", 1) for part in text.replace("{0: 0, 24: ", "").replace("}", "").split(", "))
+    goal = SPACE.position(Motion(**{name: eval(value, scope) for name, value in at.items()}))
+    assert pose == pytest.approx(goal, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "{translation_z: 140}",
+            "motion: frame 0, the last one painted, has nothing in front .* at 132 pixels",
+        ),
+        ("{rotation_3d_y: 95}", "nothing in front of the camera"),
+        ("{orbit_y: 1e6}", "motion.orbit_y: .*allowed"),
+        ("{fov: 0}", "motion.fov"),
+        ("{depth_scale: 2.5}", "motion.depth_scale"),
+        ("{as: position, zoom: 1 + p, orbit_y: 40*p}", "come nearer with translation_z"),
+    ],
+)
+def test_nonsense_in_space_is_told(text, words):
+    with pytest.raises(SceneError, match=words):
+        motions(f"motion: {text}")
+
+
+def test_motion_that_adds_up_past_the_picture_is_told():
+    assert motions("motion: {translation_z: 20}")
+    with pytest.raises(SceneError, match="frame 0, the last one painted, has nothing in front of the camera"):
+        motions('motion: {translation_z: 20}\npainting: {strength: "0.5 if t == 0 else 0"}')

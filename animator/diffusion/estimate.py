@@ -1,0 +1,45 @@
+"""A picture → how near each pixel is, by a depth estimator of transformers."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from animator.diffusion.checkpoint import device_for
+from animator.errors import ModelError
+from animator.frame import Image
+
+Floats = NDArray[np.float32]
+
+
+class Estimator:
+    """A depth estimator, loaded: numbers that grow with nearness, in units of the model's own."""
+
+    def __init__(self, model: str, device: str = "auto") -> None:
+        """`model`: a hub id or a folder; only safetensors are read. Raises ModelError."""
+        from transformers import AutoImageProcessor, AutoModelForDepthEstimation
+
+        self.device = device_for(device)
+        try:
+            self.prepare = AutoImageProcessor.from_pretrained(model)
+            loaded = AutoModelForDepthEstimation.from_pretrained(model, use_safetensors=True)
+        except (OSError, ValueError, ImportError) as error:
+            reason = str(error).strip().splitlines()[0][:120]
+            advice = "give motion.depth_model a folder, or take depth: proxy"
+            raise ModelError(f"depth estimator {model} cannot be loaded; {advice} ({reason})") from error
+        self.model = loaded.to(self.device).eval()
+        # Estimators of distance, not of its inverse, grow the other way.
+        self.sign = (
+            -1.0 if getattr(self.model.config, "depth_estimation_type", "relative") == "metric" else 1.0
+        )
+
+    def __call__(self, image: Image) -> Floats:
+        inputs = self.prepare(images=image, return_tensors="pt").to(self.device)
+        with torch.inference_mode():
+            found = self.model(**inputs).predicted_depth[0].float().cpu().numpy()
+        height, width = image.shape[:2]
+        return np.asarray(
+            self.sign * cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
+        )

@@ -1,0 +1,136 @@
+"""The camera in space: how true it is to a ray-cast room, how sharp it stays, and what a frame costs.
+
+Beside it, in the same run, the obvious way: every target pixel looks back by the way its own pixel went forward.
+Run from the repository's root: python -m benchmarks.camera
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+
+import cv2
+import numpy as np
+
+from animator.affine import matrix
+from animator.frame import Motion
+from animator.pixels.depth import Proxy, cut
+from animator.pixels.relief import Relief, project
+from animator.pixels.warp import warp
+from animator.pose import Lens
+from benchmarks.loop import textured
+from tests.pixels.truth import Room, errors
+
+ROOMS = {"plane, leaning": Room(lean=(0.4, -0.3)), "sphere, wall": Room(1.25, sphere=0.18)}
+SMALL = 24  # motions that add up before a painting
+
+
+def motions(size: int) -> dict[str, Motion]:
+    return {
+        "translation_x 2 %": Motion(translation_x=0.02 * size),
+        "translation_z 10 %": Motion(translation_z=0.1 * size),
+        "rotation_3d 3, -4, 5": Motion(rotation_3d_x=3, rotation_3d_y=-4, rotation_3d_z=5),
+        "orbit_y 5": Motion(orbit_y=5),
+        "orbit_y 25": Motion(orbit_y=25),
+    }
+
+
+def obvious(disparity: np.ndarray, pose: np.ndarray, lens: Lens) -> tuple[np.ndarray, np.ndarray]:
+    """The backward map that takes the forward offset of the target pixel's own depth: no surface hides another."""
+    x, y, _ = project(disparity, pose, lens)
+    v, u = np.mgrid[: lens.height, : lens.width].astype(np.float32)
+    return 2 * u - x, 2 * v - y
+
+
+def truth(size: int) -> dict[str, list[float]]:
+    """Pixels between where a target pixel was taken from and where it should have been, where that is visible."""
+    lens, table = Lens(size, size), {}
+    for room_name, room in ROOMS.items():
+        first = room.look(lens, np.eye(4))
+        disparity = cut(first.disparity.astype(np.float32), lens.focal)
+        relief = Relief(first.image, disparity, lens)
+        for name, motion in motions(size).items():
+            pose = lens.pose(motion)
+            x, y, bared, _ = relief.places(pose)
+            ours = errors(room, lens, pose, x, y)
+            ours = ours[~bared & ~np.isnan(ours)]
+            theirs = errors(room, lens, pose, *obvious(disparity, pose, lens))
+            row = [ours.mean(), np.percentile(ours, 95), np.nanmean(theirs), np.nanpercentile(theirs, 95)]
+            table[f"{room_name}: {name}"] = [float(value) for value in row]
+    return table
+
+
+def sharpness(image: np.ndarray) -> float:
+    rim = image.shape[0] // 8
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_64F)[rim:-rim, rim:-rim].var())
+
+
+def kept(size: int) -> dict[str, float]:
+    """Sharpness after many small motions, as a part of what one direct cubic warp by their product keeps."""
+    lens, image = Lens(size, size), textured(size, 1)
+    step = lens.pose(Motion(translation_x=0.3, translation_z=0.5, rotation_3d_y=0.02))
+    whole = np.linalg.matrix_power(step, SMALL)
+    plane = np.ones((size, size), np.float32)
+    direct = cv2.warpPerspective(image, lens.homography(whole), (size, size), flags=cv2.INTER_CUBIC)
+    chained = image
+    for _ in range(SMALL):
+        chained = Relief(chained, plane, lens).seen(step)
+    shown = {
+        "flat": warp(image, lens.homography(whole)),
+        "depth": Relief(image, plane, lens).seen(whole),
+        "a chain": chained,
+    }
+    return {name: sharpness(picture) / sharpness(direct) for name, picture in shown.items()}
+
+
+def speed(size: int, runs: int) -> dict[str, float]:
+    """Milliseconds of processor time per frame, median; the ways take turns."""
+    lens, room = Lens(size, size), ROOMS["sphere, wall"]
+    first, image = room.look(lens, np.eye(4)), textured(size, 1)
+    disparity = cut(first.disparity.astype(np.float32), lens.focal)
+    relief, pose = Relief(image, disparity, lens), lens.pose(Motion(orbit_y=5, translation_z=10))
+    flat, turned = matrix(Motion(1.02, 2), size, size), lens.homography(lens.pose(Motion(orbit_y=5)))
+    ways = {
+        "2D: one affine warp": lambda: warp(image, flat),
+        "3D, flat: one homography": lambda: warp(image, turned),
+        "3D, depth": lambda: relief.seen(pose),
+        "the obvious way": lambda: cv2.remap(image, *obvious(disparity, pose, lens), cv2.INTER_CUBIC),
+        "depth by proxy, per painting": lambda: Proxy(lens, 0.5).disparity(first.image, 0, None),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(runs):
+        for name, way in ways.items():
+            started = time.thread_time()
+            way()
+            taken[name].append(1000 * (time.thread_time() - started))
+    return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=1024)
+    parser.add_argument("--runs", type=int, default=15)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    report = {
+        "pixels": truth(options.size),
+        "sharpness": kept(options.size),
+        "ms": speed(options.size, options.runs),
+    }
+    print(f"{options.size}x{options.size}, pixels of error      mean    95 %   obvious: mean    95 %")
+    for name, (mean, most, other, worst) in report["pixels"].items():
+        print(f"  {name:36} {mean:7.3f} {most:7.3f}        {other:7.2f} {worst:7.2f}")
+    print(f"sharpness after {SMALL} small motions, as a part of one direct cubic warp's")
+    for name, part in report["sharpness"].items():
+        print(f"  {name:36} {part:7.2f}")
+    print(f"milliseconds per frame, one thread, median of {options.runs}")
+    for name, value in report["ms"].items():
+        print(f"  {name:36} {value:7.1f}")
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Draw the pictures of motion.md: python docs/motion_pictures.py (needs the extra `nano`)."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pictures
+
+from animator.frame import Image, Motion, State
+from animator.nano.drawing import Picture, Recipe, draw
+from animator.nano.view import View
+from animator.pixels.camera import DepthCamera, PlaneCamera
+from animator.pixels.depth import Proxy, cut
+from animator.pixels.relief import Relief
+from animator.pose import Lens
+
+HERE = Path(__file__).parent
+SIZE, GAP = 256, 4
+LENS = Lens(SIZE, SIZE)
+LONG = Lens(SIZE, SIZE, 22)  # what products are drawn through, about
+WAYS = [
+    {"translation_x": 24},
+    {"translation_z": 60},
+    {"rotation_3d_y": 6},
+    {"orbit_y": 18},
+    {"orbit_x": 12},
+]
+ANGLES = (-30, -15, 0, 15, 30)
+
+
+def product(name: str, azimuth: float = 25.0, **more: object) -> Recipe:
+    return Recipe(name, view=View(azimuth=azimuth, elevation=6.0, scale=0.7), seed=3, **more)
+
+
+def strip(pictures: list[Image]) -> Image:
+    gap = np.full((SIZE, GAP, 3), 255, np.uint8)
+    return np.hstack([part for picture in pictures for part in (picture, gap)][:-1])
+
+
+def save(rows: list[list[Image]], name: str) -> None:
+    strips = [strip(row) for row in rows]
+    gap = np.full((GAP, strips[0].shape[1], 3), 255, np.uint8)
+    whole = np.vstack([part for row in strips for part in (row, gap)][:-1])
+    Pictures.fromarray(whole).save(HERE / name, quality=85, subsampling=0)
+
+
+def ways() -> None:
+    """A flat picture, and the same in depth, under five motions."""
+    image = draw(product("mug", backdrop="grey"), (SIZE, SIZE)).image
+    state = State(painting=image)
+    cameras = (PlaneCamera(LENS), DepthCamera(LENS, Proxy(LENS, 0.5)))
+    rows = [[camera.move(state, LENS.pose(Motion(**way))) for way in WAYS] for camera in cameras]
+    save([[image, *row] for row in rows], "motion-ways.jpg")
+
+
+def orbit() -> None:
+    """Round a product: by proxy, by its true depth, and as it is drawn from there."""
+    recipe = product("speaker", style="photo")
+    first = draw(recipe, (SIZE, SIZE))
+    proxy = Relief(first.image, Proxy(LENS, 0.5).disparity(first.image, 0, None), LENS)
+    true = Relief(first.image, depth(first), LONG)
+    anew = [draw(product("speaker", 25 + angle, style="photo"), (SIZE, SIZE)).image for angle in ANGLES]
+    moved = [
+        [relief.seen(relief.lens.pose(Motion(orbit_y=angle))) for angle in ANGLES] for relief in (proxy, true)
+    ]
+    save([*moved, anew], "motion-orbit.jpg")
+
+
+def depth(picture: Picture) -> np.ndarray:
+    """The disparity of a drawing, the product's middle on the reference plane; beyond the floor stands a wall."""
+    distance = np.where(np.isfinite(picture.depth), picture.depth, np.inf)
+    middle = float(np.median(distance[(picture.mask > 250) & np.isfinite(distance)]))
+    return cut(np.clip(middle / distance, 0.6, 2.0).astype(np.float32), LONG.focal)
+
+
+if __name__ == "__main__":
+    ways()
+    orbit()

@@ -1,0 +1,124 @@
+"""Anything may be written into a schedule file: it is sampled, or refused with its place, and does no harm."""
+
+import importlib
+import json
+import time
+from collections import deque
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from animator import CurveError, SceneError, loads, sample, timeline
+from benchmarks import fuzz, written
+
+CHANCE = st.randoms(use_true_random=False)
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+ANYTHING = st.recursive(
+    SCALAR,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+PLACES = [
+    "motion.angle",
+    "prompts.at",
+    "events.a",
+    "video.fps",
+    "painting.seed",
+    "model.loras",
+    "grade.noise",
+    "vars.x",
+]
+
+
+@pytest.fixture(scope="module")
+def harm():
+    """What has been opened, imported or run since it was last emptied."""
+    importlib.import_module("unicodedata")  # Python's own parser loads it for names such as π
+    fuzz.try_one(fuzz.CLEAN)
+    seen = deque(maxlen=50)  # the watch cannot be ended
+    fuzz.watch(seen)
+    return seen
+
+
+def is_told(error):
+    assert error.problems
+    for problem in error.problems:
+        assert problem.place.line >= 1 and problem.place.column >= 1, problem
+        assert len(str(problem)) < 2_000
+
+
+def lives(text):
+    """`text` is a schedule file of finite numbers, or is refused with its place."""
+    try:
+        frames = timeline(loads(text))
+    except SceneError as error:
+        is_told(error)
+    else:
+        assert np.isfinite([frame.motion.angle for frame in frames]).all()
+
+
+def test_two_thousand_generated_files_are_read_or_told_and_do_no_harm(harm):
+    for number in range(2_000):
+        text = written.schedule(Random(f"test:{number}"))
+        harm.clear()
+        started = time.process_time()
+        kind, told = fuzz.try_one(text)
+        assert kind in fuzz.GOOD, (number, kind, told)
+        assert time.process_time() - started < 2, number
+        assert not harm, (number, harm)
+
+
+@settings(max_examples=100, deadline=None)
+@given(CHANCE)
+def test_any_schedule_file_is_read_or_told_with_its_place(random):
+    lives(written.schedule(random))
+
+
+@settings(max_examples=100, deadline=None)
+@given(CHANCE)
+def test_any_value_gives_finite_numbers_or_our_error(random):
+    try:
+        assert np.isfinite(sample(written.value(random), frames=12)).all()
+    except CurveError as error:
+        assert 0 < len(str(error)) < 2_000
+
+
+@settings(max_examples=100, deadline=None)
+@given(ANYTHING)
+def test_anything_python_can_hold_gives_finite_numbers_or_our_error(value):
+    try:
+        assert np.isfinite(sample(value, frames=5)).all()
+    except CurveError:
+        pass
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(PLACES), ANYTHING)
+def test_anything_yaml_can_hold_is_read_or_told_wherever_it_stands(place, value):
+    section, name = place.split(".")
+    lives(json.dumps({"video": {"frames": 12}} | {section: {name: value}}))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_is_a_schedule_file_or_told_with_its_place(text):
+    lives(text)
+    lives(f"motion:\n  angle: {text}\n")
+    lives(f"prompts:\n  at:\n    {text}: mug\n")
+
+
+@pytest.mark.parametrize("text", ["1if t else 2", "1or 2", "0x1for x in t", "t is 1", "1(2)"])
+def test_what_python_would_warn_of_is_read_or_told_without_a_warning(text):
+    try:
+        sample(text, frames=3)  # warnings are errors in these tests
+    except CurveError as error:
+        assert "warning" not in str(error).lower()
+
+
+def test_generated_files_are_good_and_bad():
+    kinds = [fuzz.try_one(written.schedule(Random(f"mix:{number}")))[0] for number in range(150)]
+    assert kinds.count("sampled") > 20
+    assert kinds.count("refused with position") > 50

@@ -1,0 +1,85 @@
+"""What is allowed and may not be meant is told, each with its place."""
+
+import pytest
+
+from animator import SceneError, loads, timeline
+from animator.timeline.compile import remarks
+
+
+def told(text):
+    return [str(note).removeprefix("<text>:") for note in remarks(loads(f"video: {{frames: 10}}\n{text}"))]
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        (
+            'motion: {zoom: "0:(1), 20:(2)"}',
+            "2:16: motion.zoom.20: key 20 is frame 20, outside the film's 0..9",
+        ),
+        (
+            "motion: {angle: {0: 1, 2s: 2}}",
+            "2:28: motion.angle.2s: key 2s is frame 48, outside the film's 0..9",
+        ),
+        (
+            "motion: {angle: {-1: 1, 2: 2}}",
+            "2:22: motion.angle.-1: key -1 is frame -1, outside the film's 0..9",
+        ),
+        (
+            "painting: {seed: {behavior: schedule, at: {0: 1, 50: 2}}}",
+            "2:54: painting.seed.at.50: key 50 is frame 50",
+        ),
+        (
+            "events: {reveal: 1s}",
+            "2:18: events.reveal: frame 24 is outside the film's 0..9: it never happens",
+        ),
+    ],
+)
+def test_what_lies_outside_the_film_is_told(text, note):
+    assert [line[: len(note)] for line in told(text)] == [note]
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ("512x512", "may repeat or lose its subject"),
+        ("2048x1536", "may repeat or lose its subject"),
+        ("1020x1024", "is painted as 1024x1024 and cut"),
+    ],
+)
+def test_sizes_that_sdxl_handles_badly_are_told(size, words):
+    notes = remarks(loads(f"video: {{frames: 2, size: {size}}}\nmodel: {{base: org/sdxl}}"))
+    assert any(str(note).startswith("<text>:1:26: video.size:") and words in str(note) for note in notes)
+
+
+@pytest.mark.parametrize("size", ["1024x1024", "16:9", "768x768", "1216x832"])
+def test_sizes_that_sdxl_handles_well_are_not(size):
+    assert not remarks(loads(f"video: {{frames: 2, size: {size}}}\nmodel: {{base: org/sdxl}}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "prompts:\n  at: {0: a, 20: b}",
+            "3:18: prompts.at.20: frame 20 is outside the film; its frames are 0..9",
+        ),
+        ("prompts: {negative: {0: a, 3s: b}}", "2:32: prompts.negative.3s: frame 72 is outside the film"),
+        ("motion: {angle: 1/(t-4)}", "2:17: motion.angle: inf at frame 4 (of 1 such frames)"),
+        ("motion: {angle: {0: 1, 3: sqrt(5-t)}}", "2:17: motion.angle: nan at frame 6 (of 4 such frames)"),
+    ],
+)
+def test_prompts_without_a_frame_and_numbers_without_an_end_are_refused(text, problem):
+    with pytest.raises(SceneError) as caught:
+        told(text)
+    assert str(caught.value).startswith(f"<text>:{problem}")
+
+
+def test_s_in_a_curve_is_the_runs_seed():
+    scene = loads(
+        "video: {frames: 2}\npainting: {seed: 7}\nmotion: {angle: s, translation_x: '0:(s), s-6:(2*s)'}"
+    )
+    assert [(frame.motion.angle, frame.motion.translation_x) for frame in timeline(scene)] == [
+        (7, 7),
+        (7, 14),
+    ]
