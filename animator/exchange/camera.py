@@ -1,9 +1,11 @@
 """A camera's path as JSON, as Blender's Python writes it in a few lines → motion per frame.
 
-{"format": "animator-camera", "fps": 24, "fov": 50, "frames": [{"matrix": [[…], […], […], […]], "fov": 48}, …]}
+{"format": "animator-camera", "fps": 24, "fov": 50, "distance": 4, "size": [1024, 1024],
+ "frames": [{"matrix": [[…], […], […], […]], "fov": 48}, …]}
 
 A matrix leads from the camera to the world (`camera.matrix_world`): x to its right, y up, and it looks along -z.
-`fov` is the horizontal field of view in degrees, for the film or for a frame.
+`fov` is the horizontal field of view in degrees, for the film or for a frame; `distance` how far the product is from
+the camera in the first frame, in the scene's units (left out, the distance of the scene's origin).
 """
 
 from __future__ import annotations
@@ -37,19 +39,37 @@ def read(source: Source, data: Mapping[str, Any]) -> Draft:
         raise source.error(f"{fps!r} is not a number", "fps")
     draft.put("video.fps", fps)
     draft.put("video.frames", len(frames))
-    tilt, pan, roll = turns(poses).T
-    # When the camera rolls one way, the picture turns the other.
-    _put(draft, "motion.angle", -roll, 0.0)
     _put(draft, "motion.zoom", zooms(fovs), 1.0)
-    right, up, back = steps(poses).T
-    for name, values, unit in (
-        ("tilt", tilt, "degrees up"), ("pan", pan, "degrees to the left"), ("right", right, "units"),
-        ("up", up, "units"), ("forward", -back, "units"),
-    ):  # fmt: skip
-        if np.abs(values).max() > STILL:
-            told = f"{name} {values.sum():+.4g} {unit} in all"
-            draft.note("frames", told, "a camera in three dimensions has no place here yet")
+    width, height = _size(source, data)
+    pixels = width / 2 / np.tan(np.radians(fovs[0]) / 2) / _distance(source, data, poses[0])
+    tilt, pan, roll = turns(poses).T
+    right, up, back = steps(poses).T * pixels
+    # The picture goes the other way: left when the camera goes right, down when it goes up.
+    columns = {
+        "translation_x": -right, "translation_y": up, "translation_z": -back,
+        "rotation_3d_x": tilt, "rotation_3d_y": -pan, "rotation_3d_z": -roll,
+    }  # fmt: skip
+    for name, values in columns.items():
+        _put(draft, f"motion.{name}", values, 0.0)
+    if any(name in draft.data.get("motion", {}) for name in columns):
+        draft.put("video.size", f"{width}x{height}")
+        draft.put("motion.fov", round(float(fovs[0]), 4))
+        draft.put("motion.depth", "proxy")
     return draft
+
+
+def _size(source: Source, data: Mapping[str, Any]) -> tuple[int, int]:
+    size = data.get("size", [1024, 1024])
+    if not isinstance(size, list) or len(size) != 2 or not all(isinstance(side, int) for side in size):
+        raise source.error(f"{size!r}: width and height in pixels are wanted, e.g. [1920, 1080]", "size")
+    return size[0], size[1]
+
+
+def _distance(source: Source, data: Mapping[str, Any], first: Floats) -> float:
+    distance = data.get("distance", float(np.linalg.norm(first[:3, 3])) or 1.0)
+    if isinstance(distance, bool) or not isinstance(distance, int | float) or not distance > 0:
+        raise source.error(f"{distance!r}: a distance above 0 is wanted", "distance")
+    return float(distance)
 
 
 def _put(draft: Draft, path: str, values: Floats, still: float) -> None:

@@ -56,10 +56,13 @@ def _leave_out(draft: Draft, problem: Problem) -> None:
     path = _existing(draft.data, problem.path)
     if not path:
         raise draft.source.error(f"cannot be read: {problem.message}")
-    inside: dict[Any, Any] = draft.data
+    sections: list[dict[Any, Any]] = [draft.data]
     for name in path[:-1]:
-        inside = inside[_key(inside, name)]
-    inside.pop(_key(inside, path[-1]))
+        sections.append(sections[-1][_key(sections[-1], name)])
+    for inside, name in zip(reversed(sections), reversed(path), strict=True):
+        inside.pop(_key(inside, name))
+        if inside:  # an empty section may lack what it must have
+            break
     left_out = f"left out: {problem.message}"
     draft.notes.append(Problem(Place(draft.source.file), problem.path, left_out))
 

@@ -12,6 +12,7 @@ from animator.exchange import deforum_names as names
 from animator.exchange.choices import put_model, sampler
 from animator.exchange.draft import Draft, Source
 from animator.exchange.keys import constant, rewrite, within
+from animator.exchange.space import SCALE, scaled, space
 from animator.exchange.words import put_prompts
 from animator.scene.model import MAX_FRAMES
 from animator.timeline.clock import Clock
@@ -86,6 +87,7 @@ class _Reader:
         width, height = (
             self.whole(*sides, default=512) // 8 * 8 for sides in (("W", "width"), ("H", "height"))
         )
+        self.size = (width, height)
         self.draft.put("video.size", f"{width}x{height}")
         self.draft.put("video.fps", self.clock.fps)
         self.draft.put("video.frames", self.clock.frames)
@@ -126,16 +128,44 @@ class _Reader:
             self.draft.put("prompts.travel", self.clock.frames)
 
     def motion(self) -> None:
-        for column in names.MOTION.get(self.mode, []):
+        columns = names.MOTION.get(self.mode, [])
+        for column in self.solid(columns) if self.mode == "3D" else columns:
             self.curve(column)
         for name, still in names.STILL.get(self.mode, {}).items():
             value = self.get(name)
             if value not in names.OFF and constant(value) != still:
-                self.draft.note(name, value, "a camera in three dimensions has no place here yet")
+                self.draft.note(name, value, "has no counterpart here")
         if self.get("border") == "wrap" and self.mode == "2D":
             self.draft.put("motion.border", "wrap")
         if self.mode not in names.MOTION and self.mode not in ("Interpolation", "None"):
             self.draft.note("animation_mode", self.mode, "no such film here: its motion is left out")
+
+    def solid(self, columns: list[names.Column]) -> list[names.Column]:
+        """The columns of a camera in space with their conversions; its lens and depth are put down."""
+        written = self.get("fov_schedule", "fov", default=70)
+        fov = constant(written)
+        if fov is None or not 1 <= fov <= 150:
+            self.draft.note(
+                "fov_schedule", written, "one field of view for the whole film: 70 degrees are taken"
+            )
+            fov = 70.0
+        deep = self.settings.get("use_depth_warping", True) not in names.OFF
+        self.used.add("use_depth_warping")
+        found = space(*self.size, fov, deep)
+        still = [
+            all(constant(self.settings.get(name, 0)) == 0 for name in column.names) for column in columns
+        ]
+        if not all(still):
+            self.draft.put("motion.fov", found.fov)
+            self.draft.put("motion.depth", "model" if deep else None)
+            self.draft.put("motion.depth_scale", round(SCALE, 4) if deep else None)
+        factors = found.factors
+        return [
+            column._replace(convert=scaled(factors[column.names[0]]))
+            if column.names[0] in factors
+            else column
+            for column in columns
+        ]
 
     def curve(self, column: names.Column) -> None:
         """Write a schedule into the draft; note what of it cannot be kept."""

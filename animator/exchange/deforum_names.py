@@ -31,7 +31,7 @@ class Column(NamedTuple):
     default: float | str | None = None  # what Deforum takes where the file says nothing; None: no effect
 
 
-# Which columns of motion count is decided by `animation_mode`. A 3D column of ours would be a line here.
+# Which columns of motion count is decided by `animation_mode`. Those of 3D are converted in space.py.
 MOTION: dict[str, list[Column]] = {
     "2D": [
         Column("motion.zoom", ("zoom",)),
@@ -42,16 +42,18 @@ MOTION: dict[str, list[Column]] = {
         Column("motion.center_y", ("transform_center_y",)),
     ],
     "3D": [
-        Column("motion.angle", ("rotation_3d_z",)),  # both turn the picture counter-clockwise
+        Column("motion.translation_x", ("translation_x",)),
+        Column("motion.translation_y", ("translation_y",)),
+        Column("motion.translation_z", ("translation_z",)),
+        Column("motion.rotation_3d_x", ("rotation_3d_x",)),
+        Column("motion.rotation_3d_y", ("rotation_3d_y",)),
+        Column("motion.rotation_3d_z", ("rotation_3d_z",)),
     ],
 }
 # What a motion without a column is when nothing moves: told only where it is anything else.
 STILL: dict[str, dict[str, float]] = {
     "2D": {},
-    "3D": {
-        "translation_x": 0, "translation_y": 0, "translation_z": 0, "rotation_3d_x": 0, "rotation_3d_y": 0,
-        "fov_schedule": 70, "fov": 40, "aspect_ratio_schedule": 1, "use_depth_warping": 0,
-    },
+    "3D": {"aspect_ratio_schedule": 1},
 }  # fmt: skip
 
 CURVES = [

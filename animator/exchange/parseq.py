@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from animator.exchange.choices import SDXL
 from animator.exchange.draft import Draft, Source
 from animator.exchange.keys import compact, compact_motion
+from animator.exchange.space import SCALE, space
 from animator.exchange.words import put_prompts
 from animator.scene.model import MAX_FRAMES
 from animator.timeline.clock import Clock
@@ -39,7 +40,9 @@ FIELDS: dict[str, dict[str, Field]] = {
         "transform_center_x": Field("motion.center_x"),
         "transform_center_y": Field("motion.center_y"),
     },
-    "3D": {"rotation_3d_z": Field("motion.angle", True)},
+    "3D": {
+        name: Field(f"motion.{name}", True) for name in ("translation_x", "translation_y", *sorted(SOLID))
+    },
 }
 PAINTING = {
     "strength": Field("painting.strength", complement=True),
@@ -52,7 +55,7 @@ PAINTING = {
 # What Parseq writes for a field that does nothing.
 IDLE = {
     "frame": None, "seed": None, "subseed": None, "subseed_strength": 0, "deforum_prompt": None, "antiblur_amount": 0,
-    "near": 200, "far": 10_000, "fov": 40, "kernel": 5, "sigma": 1, "threshold": 0, "perspective_flip_theta": 0,
+    "near": 200, "far": 10_000, "fov": None, "kernel": 5, "sigma": 1, "threshold": 0, "perspective_flip_theta": 0,
     "perspective_flip_phi": 0, "perspective_flip_gamma": 0, "perspective_flip_fv": 53, "info": None,
     "zoom": 1, "transform_center_x": 0.5, "transform_center_y": 0.5,
 }  # fmt: skip
@@ -70,8 +73,8 @@ def _frames(data: Mapping[str, Any], name: str = "rendered_frames") -> list[dict
     return [{**row, "frame": frame} for row, frame in frames if frame is not None]
 
 
-def read(source: Source, data: Mapping[str, Any]) -> Draft:
-    """The schedule file that says what a manifest says. Raises SceneError."""
+def read(source: Source, data: Mapping[str, Any], size: tuple[int, int] = (1024, 1024)) -> Draft:
+    """The schedule file that says what a manifest says, for a film of `size`. Raises SceneError."""
     draft = Draft(source, "Parseq manifest")
     draft.put("model.base", SDXL)
     options = data.get("options")
@@ -84,12 +87,12 @@ def read(source: Source, data: Mapping[str, Any]) -> Draft:
     if not rows:
         from animator.exchange.parseq_keyframes import put_keyframes
 
-        put_keyframes(draft, _frames(data, "keyframes"), data)
+        put_keyframes(draft, _frames(data, "keyframes"), data, size)
         return draft
     last = int(max(row["frame"] for row in rows))
     if not 0 <= last < MAX_FRAMES:
         raise source.error(f"{last} is no frame; allowed 0..{MAX_FRAMES - 1:,}", "rendered_frames")
-    _put_frames(draft, {int(row["frame"]): row for row in rows}, last + 1, data)
+    _put_frames(draft, {int(row["frame"]): row for row in rows}, last + 1, data, size)
     return draft
 
 
@@ -100,13 +103,34 @@ def mode(names: set[str], managed: Any) -> str:
     return "3D" if chosen & SOLID and not chosen & {"zoom", "angle"} else "2D"
 
 
-def _put_frames(draft: Draft, rows: dict[int, dict[str, Any]], count: int, data: Mapping[str, Any]) -> None:
+def put_lens(draft: Draft, kind: str, fov: Floats | None, size: tuple[int, int]) -> dict[str, float]:
+    """Put down the camera of a film in 3D; how much its translations are in our pixels, by field."""
+    if kind != "3D":
+        return {}
+    degrees = 40.0 if fov is None else float(np.clip(fov[0], 1, 150))
+    if fov is not None and np.ptp(fov) > 0:
+        draft.note("fov", f"{fov.min():g}..{fov.max():g}", f"one field of view for the film: {degrees:g}")
+    found = space(*size, degrees, True)
+    draft.put("motion.fov", found.fov)
+    draft.put("motion.depth", "model")
+    draft.put("motion.depth_scale", round(SCALE, 4))
+    return found.factors
+
+
+def _put_frames(
+    draft: Draft,
+    rows: dict[int, dict[str, Any]],
+    count: int,
+    data: Mapping[str, Any],
+    size: tuple[int, int],
+) -> None:
     names = {name for row in rows.values() for name in row}
     kind = mode(names, data.get("managedFields"))
     draft.says += f", {kind}"
     draft.put("video.frames", count)
     clock = Clock(count, draft.data["video"]["fps"])
     fields = {**FIELDS[kind], **PAINTING}
+    factors = put_lens(draft, kind, column(rows, "fov", count), size)
     put_seeds(draft, column(rows, "seed", count))
     put_rendered_prompts(
         draft, {frame: str(row.get("deforum_prompt", "")) for frame, row in rows.items()}, data
@@ -116,7 +140,7 @@ def _put_frames(draft: Draft, rows: dict[int, dict[str, Any]], count: int, data:
         if values is None and field.moves and (places := column(rows, name, count)) is not None:
             values = deltas(name, places)
         if values is not None:
-            values = 1 - values if field.complement else values
+            values = 1 - values if field.complement else values * factors.get(name, 1.0)
             write = compact_motion if field.moves else compact
             draft.put_curve(field.path, name, write(values), clock)
     for name in sorted(names - set(fields)):

@@ -21,7 +21,9 @@ _NAMED = re.compile(r"""(?:bez\()?(?:c\s*=\s*)?["']?(?:ease)(InOut|In|Out)(\w+?)
 WAYS = {"": "linear", "L": "linear", "S": "step", "C": "smooth", "P": "smooth"}
 
 
-def put_keyframes(draft: Draft, rows: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> None:
+def put_keyframes(
+    draft: Draft, rows: Sequence[Mapping[str, Any]], data: Mapping[str, Any], size: tuple[int, int]
+) -> None:
     """Write keyframes into `draft` as keyframes; motions, which Parseq writes as places, as steps per frame."""
     ordered = sorted(rows, key=lambda row: row["frame"])
     count = int(ordered[-1]["frame"]) + 1
@@ -33,11 +35,13 @@ def put_keyframes(draft: Draft, rows: Sequence[Mapping[str, Any]], data: Mapping
     draft.put("video.frames", count)
     clock = Clock(count, draft.data["video"]["fps"])
     parseq.put_prompt_list(draft, data.get("prompts"))
+    fov = parseq.column({int(row["frame"]): row for row in ordered}, "fov", count)
+    factors = parseq.put_lens(draft, kind, fov, size)
     for name, field in {**parseq.FIELDS[kind], **parseq.PAINTING}.items():
         found = keyframes(draft, ordered, name)
         if found and field.moves:
             steps = parseq.deltas(name, sample(found, count))
-            draft.put_curve(field.path, name, compact_motion(steps), clock)
+            draft.put_curve(field.path, name, compact_motion(steps * factors.get(name, 1.0)), clock)
         elif found:
             _put(draft, field, name, _complement(found) if field.complement else found, clock)
     seeds = keyframes(draft, ordered, "seed")

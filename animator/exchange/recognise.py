@@ -79,7 +79,8 @@ def _text(source: Source) -> Draft:
     draft = deforum.read(source, settings)
     manifest = _manifest(settings.get("parseq_manifest"))
     if manifest is not None:
-        overlay(draft, parseq.read(Source(source.file), manifest))
+        width, _, height = draft.data["video"]["size"].partition("x")
+        overlay(draft, parseq.read(Source(source.file), manifest, (int(width), int(height))))
     return draft
 
 

@@ -7,16 +7,22 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from animator.errors import CurveError, Problem
 from animator.exchange.keys import compact, complement, decimal, same
 from animator.exchange.readable import readable
+from animator.exchange.space import divided, space, vertical
 from animator.exchange.words import tagged
 from animator.frame import Frame
+from animator.pose import spatial
 from animator.scene.scene import Scene
 from animator.timeline.clock import Clock
 from animator.timeline.compile import timeline
 from animator.timeline.curve import Key, keys, unchecked
+from animator.timeline.keystring import number
+
+Floats = NDArray[np.float64]
 
 # Motion, painting and grade by Deforum's names. Each name of ours is Frame's.
 SCHEDULES: dict[str, tuple[str, str, Callable[[str], str]]] = {
@@ -56,6 +62,7 @@ class _Writer:
         seed = scene.settings.painting.seed.start
         self.clock = Clock(scene.frames, scene.settings.video.fps, seed, scene.settings.bpm)
         self.notes: list[Problem] = []
+        self.solid = any(spatial(frame.motion) for frame in self.frames)
 
     def note(self, path: str, why: str) -> None:
         self.notes.append(self.scene.problem(tuple(path.split(".")), why))
@@ -67,11 +74,12 @@ class _Writer:
             "H": self.scene.size.height,
             **self.painting(),
             **self.prompts(),
-            "animation_mode": "2D",
+            "animation_mode": "3D" if self.solid else "2D",
             "max_frames": self.clock.frames,
             "fps": int(made.video.fps) if made.video.fps.is_integer() else made.video.fps,
             "border": self.border(),
-            **{name: self.schedule(name) for name in SCHEDULES},
+            **{name: self.schedule(*where) for name, where in SCHEDULES.items()},
+            **(self.camera() if self.solid else {}),
             "color_coherence": {"none": "None"}.get(made.grade.color, made.grade.color.upper()),
             "noise_type": "perlin" if made.grade.noise_type == "perlin" else "uniform",
             "diffusion_cadence": made.cadence,
@@ -95,9 +103,26 @@ class _Writer:
             self.note("motion.border", "reflect is not among Deforum's borders: replicate is written")
         return "wrap" if border == "wrap" else "replicate"
 
-    def schedule(self, name: str) -> str:
+    def camera(self) -> dict[str, Any]:
+        """What Deforum's 3D mode has beside or instead of 2D's."""
+        motion = self.scene.settings.motion
+        deep = motion.depth != "flat"
+        fov = round(vertical(*self.scene.size, motion.fov), 6)
+        factors = space(*self.scene.size, fov, deep).factors
+        schedules = {
+            name: self.schedule("motion", name, divided(factors[name]) if name in factors else same)
+            for name in (*factors, "rotation_3d_x", "rotation_3d_y", "rotation_3d_z")
+        }
+        lost = [name for name in ("zoom", "angle", "orbit_x", "orbit_y") if self.moves(name)]
+        for name in lost:
+            self.note(f"motion.{name}", "Deforum's camera in space has none: left out")
+        return {**schedules, "fov_schedule": f"0: ({fov:g})", "use_depth_warping": deep}
+
+    def moves(self, name: str) -> bool:
+        return len({getattr(frame.motion, name) for frame in self.frames} - {float(name == "zoom")}) > 0
+
+    def schedule(self, section: str, setting: str, convert: Callable[[str], str]) -> str:
         """A key string: as it was written where Deforum reads it as we do, the values of all frames where not."""
-        section, setting, convert = SCHEDULES[name]
         made = getattr(self.scene.settings, section)
         given = made.written()
         if setting in given and (section != "motion" or _plain(made)):
@@ -105,7 +130,7 @@ class _Writer:
             if text is not None:
                 return text
         values = np.array([getattr(getattr(frame, section), setting) for frame in self.frames], np.float64)
-        text = str(compact(1 - values if convert is complement else values))
+        text = str(compact(_converted(values, convert)))
         return text if ":" in text else f"0: ({text})"
 
     def as_written(self, curve: Any, convert: Callable[[str], str]) -> str | None:
@@ -120,7 +145,7 @@ class _Writer:
         # Read back once: a formula before the first key is the one thing that would not be the same.
         signals = self.clock.signals()
         theirs, ours = (unchecked(written, self.clock, signals) for written in (text, curve))
-        ours = 1 - ours if convert is complement else ours
+        ours = _converted(ours, convert)
         return text if np.allclose(theirs, ours, rtol=0, atol=1e-9) else None
 
     def painting(self) -> dict[str, Any]:
@@ -166,6 +191,12 @@ class _Writer:
             self.note("loras", "scales that change from frame to frame are written at each prompt only")
         prompts = {str(frame): text for frame, text in found}
         return {"prompts": prompts, "animation_prompts_positive": "", "animation_prompts_negative": ""}
+
+
+def _converted(values: Floats, convert: Callable[[str], str]) -> Floats:
+    """What a conversion of texts makes of numbers; all of ours are straight lines."""
+    zero, one = (float(number(convert(text)) or 0.0) for text in ("0", "1"))
+    return np.asarray(zero + (one - zero) * values, np.float64)
 
 
 def _plain(motion: Any) -> bool:

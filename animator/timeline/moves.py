@@ -47,6 +47,8 @@ MOVES = {
         0.12,
         sign=-1,
     ),
+    "orbit-left": Move("the camera goes left round the product; amount: degrees", "orbit_y", 15.0, sign=-1),
+    "orbit-right": Move("the camera goes right round the product; amount: degrees", "orbit_y", 15.0),
     "roll-left": Move("the picture turns counter-clockwise; amount: degrees", "angle", 8.0),
     "roll-right": Move("the picture turns clockwise; amount: degrees", "angle", 8.0, sign=-1),
 }

@@ -27,7 +27,8 @@ def path(frames, **more):
 
 def test_a_rolling_camera_turns_the_picture_the_other_way(imported):
     found = imported(path([{"matrix": pose(tilt=90, roll=0.5 * frame)} for frame in range(20)]))
-    assert found.data == {"video": {"fps": 30, "frames": 20}, "motion": {"angle": -0.5}}
+    assert found.data["motion"] == {"fov": 50, "depth": "proxy", "rotation_3d_z": -0.5}
+    assert found.data["video"] == {"fps": 30, "frames": 20, "size": "1024x1024"}
     assert not found.notes
 
 
@@ -38,11 +39,17 @@ def test_a_closing_field_of_view_enlarges(imported):
     assert whole == pytest.approx(tan(radians(30)) / tan(radians(15)))
 
 
-def test_what_two_dimensions_cannot_show_is_noted_with_its_amount(imported):
-    found = imported(path([pose(pan=2.0 * frame, at=(0, 0, -0.1 * frame)) for frame in range(11)]))
-    assert "motion" not in found.data
-    assert "pan +20 degrees to the left" in found.notes[0]
-    assert any("forward" in note for note in found.notes)
+def test_a_camera_that_pans_and_travels_moves_the_picture_the_other_way(imported):
+    found = imported(path([pose(pan=2.0 * frame) for frame in range(11)]))
+    assert found.frames[5].motion.rotation_3d_y == pytest.approx(-2)  # it looks left: the picture goes right
+    steps = [{"matrix": pose(at=(0.1 * frame, 0.2 * frame, 4 - 0.05 * frame))} for frame in range(11)]
+    found = imported(path(steps, size=[640, 480], fov=90))
+    motion = found.frames[5].motion
+    # Four units before the origin, and 320 pixels are the distance of the reference plane at 90 degrees.
+    assert (motion.translation_x, motion.translation_y, motion.translation_z) == pytest.approx((-8, 16, 4))
+    nearer = imported(path(steps, size=[640, 480], fov=90, distance=2))
+    assert nearer.frames[5].motion.translation_x == pytest.approx(-16)
+    assert found.data["video"]["size"] == "640x480" and found.data["motion"]["fov"] == 90
 
 
 def test_a_still_camera_needs_no_motion(imported):
@@ -52,7 +59,8 @@ def test_a_still_camera_needs_no_motion(imported):
 
 WRONG = [
     path([]), path("x"), path([{"matrix": [[1]]}]), path([{}]), path([pose(), None]), path([pose()], fov=200),
-    path([pose()], fps="x"), path([np.zeros((4, 4)).tolist()]), path([{"matrix": pose(), "fov": True}]),
+    path([pose()], fps="x"), path([pose()], size=[1024]), path([pose()], distance=0), path([pose()], distance="far"),
+     path([np.zeros((4, 4)).tolist()]), path([{"matrix": pose(), "fov": True}]),
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from animator import SceneError
+from animator.exchange.space import space
 from tests.exchange import samples
 
 
@@ -59,13 +60,22 @@ def test_fields_without_a_counterpart_are_noted_and_idle_ones_are_not(imported):
     assert not found.noted("fov") and not found.noted("kernel")
 
 
-def test_three_dimensions_keep_the_turn_and_note_the_rest(imported):
+def test_a_manifest_for_three_dimensions_moves_a_camera_in_space(imported):
     # A manifest does not say which mode it is for: the fields its author managed do.
     flat = imported(rendered(zoom=lambda f: 1.02**f, rotation_3d_z=lambda f: f / 4))
     assert flat.frames[5].motion.zoom == pytest.approx(1.02)
-    solid = imported(rendered(rotation_3d_z=lambda f: f / 4, translation_z=lambda f: f * 2.0))
-    assert solid.frames[5].motion.angle == pytest.approx(0.25)
-    assert solid.noted("translation_z")
+    places = {
+        "rotation_3d_z": lambda f: f / 4,
+        "translation_x": lambda f: 3.0 * f,
+        "translation_z": lambda f: f * 2.0,
+    }
+    solid = imported(rendered(**places, fov=lambda f: 70))
+    motion = solid.frames[5].motion
+    assert motion.rotation_3d_z == pytest.approx(0.25)
+    wanted = space(1024, 1024, 70, True)
+    assert motion.translation_x == pytest.approx(3 * wanted.factors["translation_x"])
+    assert motion.translation_z == pytest.approx(2 * wanted.factors["translation_z"])
+    assert solid.data["motion"]["fov"] == wanted.fov and solid.data["motion"]["depth"] == "model"
 
 
 def test_a_manifest_inside_deforums_settings_takes_their_place(imported):

@@ -125,3 +125,18 @@ def test_a_complement_of_a_complement_is_the_value(text):
     once, twice = complement(text), complement(complement(text))
     assert np.allclose(sample(once, 40), 1 - sample(text, 40), rtol=0, atol=1e-9)
     assert np.allclose(sample(twice, 40), sample(text, 40), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_a_camera_in_space_comes_back_as_it_went(deep):
+    moves = {
+        "translation_x": "0: (0), 30: (15), 50: (sin(t/9))", "translation_y": "0: (0.1)",
+        "translation_z": "0: (0.2), 59: (10)", "rotation_3d_x": "0: (0), 40: (0.5)",
+        "rotation_3d_y": "0: (0.2*cos(t))", "rotation_3d_z": "0: (-1)",
+    }  # fmt: skip
+    given = {"W": 320, "H": 512, "fov_schedule": "0: (70)", "use_depth_warping": deep, "animation_mode": "3D"}
+    back, _ = there_and_back(json.loads(samples.film(**given, **moves)))
+    assert back["animation_mode"] == "3D" and back["use_depth_warping"] is deep
+    assert sample(back["fov_schedule"], 1)[0] == pytest.approx(70, abs=1e-3)
+    for name, written in moves.items():
+        assert sample(back[name], 60) == pytest.approx(sample(written, 60), rel=1e-6, abs=1e-6), name

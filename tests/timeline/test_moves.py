@@ -30,6 +30,8 @@ def total(rows, column):
         ("sink", "translation_y", -12),
         ("pan-left", "translation_x", 24),
         ("pan-right", "translation_x", -24),
+        ("orbit-left", "orbit_y", -15),
+        ("orbit-right", "orbit_y", 15),
         ("roll-left", "angle", 8),
         ("roll-right", "angle", -8),
     ],
@@ -43,7 +45,7 @@ def test_a_move_comes_to_its_amount_by_the_end_of_its_stretch(word, column, amou
 
 
 def test_every_word_is_tested_above():
-    assert len(MOVES) == 9
+    assert len(MOVES) == 11
 
 
 def test_amount_and_ease_may_be_given():
