@@ -128,19 +128,22 @@ def memory(frames: int, size: int) -> dict[str, float]:
 
 
 def obvious_color(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Colours matched as one would write it down: all pixels to L*a*b*, moved to the statistics, and back."""
-    pixels = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    goal = cv2.cvtColor(reference.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    ratio = goal.std((0, 1)) / pixels.std((0, 1))
-    pixels = (pixels - pixels.mean((0, 1))) * ratio + goal.mean((0, 1))
-    rgb = cv2.cvtColor(pixels.astype(np.float32), cv2.COLOR_LAB2RGB)
+    """Colours matched as one would write it down: every pixel to L*a*b*, moved to the statistics, and back."""
+    pixels, goal = (
+        cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) for picture in (image, reference)
+    )
+    (mean, deviation), (goal_mean, goal_deviation) = (
+        [row.astype(np.float32).ravel() for row in cv2.meanStdDev(picture)] for picture in (pixels, goal)
+    )
+    pixels = (pixels - mean) * (goal_deviation / deviation) + goal_mean
+    rgb = cv2.cvtColor(pixels, cv2.COLOR_LAB2RGB)
     return np.clip(np.rint(rgb * 255), 0, 255).astype(np.uint8)
 
 
 def obvious_noise(image: np.ndarray, amount: float, seed: int, clouds: bool) -> np.ndarray:
     """Noise as one would write it down: numpy's, and Perlin's octaves at every pixel."""
     random = np.random.default_rng(seed)
-    noise = random.normal(0, 127.5 * amount, image.shape)
+    noise = random.standard_normal(image.shape, np.float32) * np.float32(127.5 * amount)
     if clouds:
         noise *= (noises.perlin(*image.shape[:2], seed, detail=128)[..., None] + 1) / 2
     return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)

@@ -96,7 +96,8 @@ def drifts(frames: int, film: str, paint=None) -> dict[str, dict[str, float]]:
     found = {}
     for name, grade in GRADES.items():
         reference, values = None, []
-        for _, state in animate(loads(f"video: {{frames: {frames}}}\ngrade: {grade}\n{film}"), paint=paint):
+        scene = loads(f"grade: {grade}\n{film}", settings=[f"video.frames={frames}"])
+        for _, state in animate(scene, paint=paint):
             reference = measure(state.shown, "lab") if reference is None else reference
             values.append(drift(state.shown, reference))
         found[name] = {"end": values[-1], "most": max(values)}
