@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from animator import nano
+from animator import masking, nano
 from animator.errors import Problem, SceneError
-from animator.frame import Frame, Image, State
+from animator.frame import Frame, Image, Mask, State
 from animator.pose import SPATIAL, spatial
 from animator.render.loop import Camera, Paint, Stage, render
 from animator.scene.presets import is_file
@@ -22,7 +21,9 @@ from animator.scene.scene import Scene, read, read_text
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:
+    from animator.diffusion.sdxl import Sdxl
     from animator.pixels.depth import Source
+    from animator.render.masks import Masks
 
 
 def load(file: str | Path, settings: Sequence[str] = ()) -> Scene:
@@ -58,6 +59,7 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
             problems.append(
                 scene.problem(("motion", "depth"), f"{file.name} cannot be read as a picture: {error}")
             )
+    problems.extend(masking.problems(scene))
     try:
         timeline(scene)
     except SceneError as error:
@@ -80,12 +82,20 @@ def painter(scene: Scene) -> Paint:
     loras = {name: scene.file(path, model.loras[name].file) for name, path in files.items()}
     first = start_picture(scene)  # before the model: it takes no minute to find out that it cannot be read
     sdxl = Sdxl(source, scene.size.width, scene.size.height, loras)
-    return sdxl if first is None else partial(_from_picture, sdxl, first)
+    return sdxl if first is None else _FromPicture(sdxl, first)
 
 
-def _from_picture(paint: Paint, picture: Image, frame: Frame, start: Image | None) -> Image:
+class _FromPicture:
     """A painter that has a picture where it would have nothing to start from."""
-    return paint(frame, picture if start is None else start)
+
+    def __init__(self, paint: Sdxl, picture: Image) -> None:
+        self.paint, self.picture = paint, picture
+
+    def __call__(self, frame: Frame, start: Image | None) -> Image:
+        return self.paint(frame, self.picture if start is None else start)
+
+    def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
+        return self.paint.within(frame, self.picture if start is None else start, mask)
 
 
 def start_picture(scene: Scene) -> Image | None:
@@ -118,8 +128,26 @@ def animate(
     frames = timeline(scene) if frames is None else frames
     paint = painter(scene) if paint is None else paint
     camera = camera_of(scene, frames)
+    state = State() if state is None else state
     before, after = _stages(scene)
-    yield from render(frames, paint, camera, crossfade, before, after, State() if state is None else state)
+    if not masking.used(frames):
+        yield from render(frames, paint, camera, crossfade, before, after, state=state)
+        return
+    picture = start_picture(scene)
+    masks = masking.masks(scene, frames, camera, state.first if picture is None else picture)
+    paint, before, after, finish = _masked(masks, paint, before, after)
+    yield from masks.watch(render(frames, paint, camera, crossfade, before, after, finish, state))
+
+
+def _masked(
+    masks: Masks, paint: Paint, before: list[Stage], after: list[Stage]
+) -> tuple[Paint, list[Stage], list[Stage], list[Stage]]:
+    """The same parts where the masks are, and what is done to pictures between paintings. The lock comes last."""
+    from animator.render.masks import Lock, Masked, Within
+
+    graded: list[Stage] = [Within(stage, masks) for stage in before]
+    mended: list[Stage] = [Within(stage, masks) for stage in after]
+    return Masked(paint, masks), graded, [*mended, Lock(masks)], [Lock(masks, whole=True)]
 
 
 def camera_of(scene: Scene, frames: Sequence[Frame]) -> Camera:

@@ -119,9 +119,9 @@ class Run:
         if missing in (0, len(frames)):
             return missing, State()
         last = max(at for at in range(missing) if frames[at].diffuse)
-        painting, reference = self.picture(frames[last].index), self.picture(frames[0].index)
+        painting, first = self.picture(frames[last].index), self.picture(frames[0].index)
         index = frames[last].index
-        return last + 1, State(painting, painting, None, reference, index, self.spans.get(index))
+        return last + 1, State(painting, painting, None, first, index, self.spans.get(index), first)
 
     def _digest(self, index: int) -> str | None:
         try:

@@ -39,12 +39,16 @@ class Relief:
         """What of the picture holes are filled from."""
         return backdrop(self.disparity)
 
-    def seen(self, pose: Matrix, border: str = "replicate") -> Image:
-        """The picture after points have moved by `pose`; the identical array when none has."""
+    def seen(self, pose: Matrix, border: str = "replicate", pixels: Image | None = None) -> Image:
+        """The picture after points have moved by `pose`, or other `pixels` of the same depth.
+
+        The identical array when none has.
+        """
+        image = self.image if pixels is None else pixels
         if np.abs(pose - np.eye(4)).max() < STILL:
-            return self.image
+            return image
         x, y, bared, surface = self.places(pose)
-        moved = cv2.remap(self.image, x, y, cv2.INTER_CUBIC, borderMode=BORDERS[border])
+        moved = cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=BORDERS[border])
         return filled(np.asarray(moved, np.uint8), bared, surface, self._backdrop(x, y))
 
     def places(self, pose: Matrix) -> tuple[Floats, Floats, NDArray[np.bool_], Floats]:

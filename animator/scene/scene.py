@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
 from animator.pose import Lens
 from animator.scene.load import Document, parse
+from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, Settings
 from animator.scene.presets import extended, is_file, override
 from animator.scene.size import Pixels, Ratio
@@ -168,6 +169,7 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
     if depth not in DEPTHS and not all(is_file(file) for file in scene.depth_files or [FilePath()]):
         known = f"{', '.join(DEPTHS)}, a picture or a folder of pictures"
         yield scene.problem(place, f"no such picture: {scene.file(place, depth)}; allowed: {known}")
+    yield from mask_problems(scene)
     seed = scene.settings.painting.seed
     if (seed.behavior == "schedule") != (seed.at is not None):
         yield scene.problem(("painting", "seed"), "'behavior: schedule' and 'at:' belong together")
