@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
+from animator.nano import LORAS
 from animator.pose import Lens
 from animator.scene.load import Document, parse
 from animator.scene.masks import mask_problems
@@ -78,8 +79,11 @@ class Scene:
     def file(self, path: Path, name: str) -> FilePath:
         """The file `name`, written at `path`: relative names start from the folder of the file they stand in.
 
-        That may be a preset; what is given by `--set` starts from the current folder.
+        That may be a preset; what is given by `--set` starts from the current folder. LoRAs that come with the
+        bundled model have names instead.
         """
+        if path[:2] == ("model", "loras") and name in LORAS:
+            return LORAS[name]
         place = self.document.place(path)
         if place.file == self.document.file:
             start = self.folder
@@ -153,7 +157,7 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
             yield scene.problem(("loras", name), f"no LoRA of that name in model.loras; {known}")
     for name, lora in model.loras.items():
         path = ("model", "loras", name, "file")
-        if not lora.file.endswith(".safetensors"):
+        if scene.file(path, lora.file).suffix != ".safetensors":
             yield scene.problem(
                 path, f"{quoted(lora.file)}: only .safetensors files are loaded; others can run code"
             )
