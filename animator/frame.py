@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]  # (height, width, 3), always RGB
+Mask = NDArray[np.uint8]  # (height, width), 0 nothing … 255 all: whole numbers, so that both are exact
 Matrix = NDArray[
     np.float64
 ]  # (3, 3), moves pixels (x, y, 1) from source to target; or (4, 4), a pose: see pose.py
@@ -78,6 +79,7 @@ class Painting:
         20, "of a full painting from noise; round(steps * strength) of them run, at least 1", 1, 1000
     )
     sampler: str = setting("Euler", "A1111's or diffusers' name of the sampler")
+    mask: str = setting("", "masks such as `!product & paper`: paints only there, by how much they are there")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,23 @@ class Grade:
     color_amount: float = setting(1.0, "how far colours are brought to the reference; 0 is off", 0.0, 1.0)
     palette_amount: float = setting(
         0.2, "how far each painting is pulled towards the palette; 0 is off", 0.0, 1.0
+    )
+    mask: str = setting(
+        "", "masks: colour, contrast, sharpness and noise change only there; else painting.mask"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What keeps the pixels of the picture the film began with, seen as the camera has moved since."""
+
+    mask: str = setting("", "masks: what keeps the start picture's pixels, or the first painting's")
+    strength: float = setting(1.0, "0 lets go, 1 keeps the very pixels", 0.0, 1.0)
+    feather: float = setting(
+        0.004,
+        "over which it fades out around the mask: pixels from 1 on, below 1 a part of the width",
+        0.0,
+        1000.0,
     )
 
 
@@ -118,6 +137,8 @@ class Frame:
     painting: Painting = Painting()
     loras: Mapping[str, float] = field(default_factory=dict)  # adapter name → scale
     grade: Grade = Grade()
+    lock: Lock = Lock()
+    shot: int = 0  # index of the frame the film began with: what the camera has done is counted from there
     anchor: bool = False  # its painting is what colours are matched to from here on
 
 
@@ -134,8 +155,10 @@ class State:
     reference: Image | None = None  # the first painting, or the last anchor: what colours are matched to
     index: int = 0  # of the frame that painting belongs to
     span: Span | None = None  # of that painting, where depth is estimated: the next one's keeps to it
+    first: Image | None = None  # the first painting: what masks and the lock are taken from
 
     def painted(self, painting: Image, frame: Frame, span: Span | None = None) -> State:
         """The state after `painting`, shown as it was painted; an anchor's becomes the reference of colours."""
         reference = painting if frame.anchor or self.reference is None else self.reference
-        return State(painting, painting, None, reference, frame.index, span)
+        first = painting if self.first is None else self.first
+        return State(painting, painting, None, reference, frame.index, span, first)

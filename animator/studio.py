@@ -6,29 +6,26 @@ nor cv2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from animator import nano
+from animator import grading, masking, nano
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
-from animator.frame import Frame, Image, State
+from animator.frame import Frame, Image, Mask, State
 from animator.pose import SPATIAL, spatial
 from animator.render.loop import Camera, Paint, Stage, render
-from animator.scene.lists import rgb
 from animator.scene.model import REFERENCES
 from animator.scene.presets import is_file
 from animator.scene.scene import Scene, read, read_text
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:
+    from animator.diffusion.sdxl import Sdxl
     from animator.pixels.depth import Source
-    from animator.pixels.palette import Pull
+    from animator.render.masks import Masks
 
 
 def load(file: str | Path, settings: Sequence[str] = ()) -> Scene:
@@ -55,6 +52,7 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
         except (OSError, ValueError) as error:
             name = "" if path != ("motion", "depth") else f"{file.name} "
             problems.append(scene.problem(path, f"{name}cannot be read as a picture: {error}"))
+    problems.extend(masking.problems(scene))
     try:
         timeline(scene)
     except SceneError as error:
@@ -69,7 +67,7 @@ def _pictures(scene: Scene) -> Iterator[tuple[Place, Path]]:
     reference = scene.settings.grade.color_reference
     named = {
         ("start", "image"): scene.settings.start.image,
-        ("grade", "color_reference"): None if reference in REFERENCES else reference,
+        grading.REFERENCE: None if reference in REFERENCES else reference,
     }
     files = [(path, scene.file(path, name)) for path, name in named.items() if name is not None]
     files += [(("motion", "depth"), file) for file in scene.depth_files]
@@ -89,28 +87,26 @@ def painter(scene: Scene) -> Paint:
     loras = {name: scene.file(path, model.loras[name].file) for name, path in files.items()}
     first = start_picture(scene)  # before the model: it takes no minute to find out that it cannot be read
     sdxl = Sdxl(source, scene.size.width, scene.size.height, loras)
-    return sdxl if first is None else partial(_from_picture, sdxl, first)
+    return sdxl if first is None else _FromPicture(sdxl, first)
 
 
-def _from_picture(paint: Paint, picture: Image, frame: Frame, start: Image | None) -> Image:
+class _FromPicture:
     """A painter that has a picture where it would have nothing to start from."""
-    return paint(frame, picture if start is None else start)
+
+    def __init__(self, paint: Sdxl, picture: Image) -> None:
+        self.paint, self.picture = paint, picture
+
+    def __call__(self, frame: Frame, start: Image | None) -> Image:
+        return self.paint(frame, self.picture if start is None else start)
+
+    def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
+        return self.paint.within(frame, self.picture if start is None else start, mask)
 
 
 def start_picture(scene: Scene) -> Image | None:
-    """The scene's start picture, in the film's size: scaled to cover it and cropped in the middle."""
+    """The scene's start picture, in the film's size."""
     image = scene.settings.start.image
-    return None if image is None else _picture(scene, ("start", "image"), image)
-
-
-def _picture(scene: Scene, path: Place, name: str) -> Image:
-    """The picture file `name`, written at `path`, in the film's size."""
-    from animator.pixels.picture import read
-
-    try:
-        return read(scene.file(path, name), *scene.size)
-    except (OSError, ValueError) as error:
-        raise SceneError([scene.problem(path, f"cannot be read as a picture: {error}")]) from error
+    return None if image is None else grading.picture(scene, ("start", "image"), image)
 
 
 def animate(
@@ -131,8 +127,26 @@ def animate(
     paint = painter(scene) if paint is None else paint
     camera = camera_of(scene, frames)
     blend = {"crossfade": crossfade, "flow": between}[scene.settings.tween]
-    before, after = _stages(scene)
-    yield from render(frames, paint, camera, blend, before, after, State() if state is None else state)
+    state = State() if state is None else state
+    before, after = grading.stages(scene)
+    if not masking.used(frames):
+        yield from render(frames, paint, camera, blend, before, after, state=state)
+        return
+    picture = start_picture(scene)
+    masks = masking.masks(scene, frames, camera, state.first if picture is None else picture)
+    paint, before, after, finish = _masked(masks, paint, before, after)
+    yield from masks.watch(render(frames, paint, camera, blend, before, after, finish, state))
+
+
+def _masked(
+    masks: Masks, paint: Paint, before: list[Stage], after: list[Stage]
+) -> tuple[Paint, list[Stage], list[Stage], list[Stage]]:
+    """The same parts where the masks are, and what is done to pictures between paintings. The lock comes last."""
+    from animator.render.masks import Lock, Masked, Within
+
+    graded: list[Stage] = [Within(stage, masks) for stage in before]
+    mended: list[Stage] = [Within(stage, masks) for stage in after]
+    return Masked(paint, masks), graded, [*mended, Lock(masks)], [Lock(masks, whole=True)]
 
 
 def camera_of(scene: Scene, frames: Sequence[Frame]) -> Camera:
@@ -167,56 +181,6 @@ def _depth(scene: Scene) -> Source:
     # One picture is of the first frame: what the camera has seen of it since moves with the film.
     poses = [frame.motion for frame in timeline(scene)] if len(scene.depth_files) == 1 else []
     return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses)
-
-
-def _stages(scene: Scene) -> tuple[list[Stage], list[Stage]]:
-    """What is done to a picture before and after it is painted. Colour comes before noise, which it would tint."""
-    from animator.render import stages
-
-    grade = scene.settings.grade
-    ready, painted = _matched(scene)
-    pulled: list[Stage] = [stages.PullToPalette(_pull(grade.palette))] if grade.palette else []
-    noise = stages.AddNoise(grade.noise_type == "perlin")
-    return [*ready, stages.contrast, stages.sharpened, noise], [*painted, *pulled]
-
-
-def _matched(scene: Scene) -> tuple[list[Stage], list[Stage]]:
-    """How colours are matched before and after a painting."""
-    from animator.render.stages import First, Fixed, MatchColor, Rolling, UnlessAnchor
-
-    grade = scene.settings.grade
-    if grade.color == "none":
-        return [], []
-    match grade.color_reference:
-        case "first":
-            stage: Stage = UnlessAnchor(MatchColor(First(grade.color), grade.color, grade.color_by))
-            return [stage], [stage]
-        case "rolling":
-            # Nothing to do before: the picture that has moved is the last painting, and has its colours.
-            goal = Rolling(grade.color, grade.color_memory)
-            return [], [UnlessAnchor(MatchColor(goal, grade.color, grade.color_by))]
-        case name:
-            fixed = Fixed(_picture(scene, ("grade", "color_reference"), name), grade.color)
-            stage = MatchColor(fixed, grade.color, grade.color_by)
-            return [stage], [stage]
-
-
-def _pull(colors: Sequence[str]) -> Pull:
-    from animator.pixels.palette import Pull
-
-    return Pull(np.array([rgb(color) for color in colors], np.uint8))
-
-
-def facts(scene: Scene) -> Callable[[Frame, State], dict[str, float]]:
-    """What a run's journal tells about the colours of each painted frame: see Facts."""
-    from animator.render.facts import Facts
-    from animator.render.stages import First, Fixed
-
-    grade = scene.settings.grade
-    given = grade.color != "none" and grade.color_reference not in REFERENCES
-    place = ("grade", "color_reference")
-    goal = Fixed(_picture(scene, place, grade.color_reference), "lab") if given else First("lab")
-    return Facts(goal, _pull(grade.palette) if grade.palette else None)
 
 
 def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tuple[Frame, State]]:

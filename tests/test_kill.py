@@ -38,8 +38,12 @@ SCENE = """\
 video: {{size: 160x120, frames: {frames}}}
 start: {{image: start.png}}
 motion: {{zoom: 1.01, angle: 1}}
-painting: {{strength: "0 if 20 <= t < 30 else 0.4", steps: 3, guidance_scale: 1}}
+painting: {{strength: "0 if 20 <= t < 30 else 0.4", steps: 3, guidance_scale: 1, mask: "!dark | product"}}
 grade: {{color: lab, noise: 0.05, sharpen: 0.2}}
+masks:
+  product: {{polygon: [[0.3, 0.3], [0.7, 0.3], [0.5, 0.8]], feather: 2}}
+  dark: {{luminance: [0, 0.4]}}
+lock: {{mask: product, strength: {{0: 1, end: 0.6}}}}
 cadence: 3
 model: {{base: {base}}}
 """

@@ -14,12 +14,13 @@ import torch
 import transformers
 from diffusers import StableDiffusionXLImg2ImgPipeline
 
+from animator.diffusion import differential
 from animator.diffusion.checkpoint import Checkpoint, device_for, dtype_for, load_pipeline
 from animator.diffusion.lora import Loras
 from animator.diffusion.sampling import Schedulers
 from animator.diffusion.text import Texts
 from animator.errors import ModelError
-from animator.frame import Frame, Image
+from animator.frame import Frame, Image, Mask
 
 _OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 
@@ -50,15 +51,26 @@ class Sdxl:
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
         """Paint `frame` over `start` (height, width, 3), or from nothing. Raises ModelError for a broken picture."""
-        painting = frame.painting
-        if start is not None and painting.strength == 0:
+        if start is not None and frame.painting.strength == 0:
             return start
+        return self._painted(frame, start)
+
+    def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
+        """The same only where `mask` (height, width) is: the more of it, the more of the strength; else `start`."""
+        if start is None:
+            return self(frame, None)
+        if frame.painting.strength == 0 or not mask.any():
+            return start
+        return differential.seamed(start, self._painted(frame, start, mask), mask)
+
+    def _painted(self, frame: Frame, start: Image | None, mask: Mask | None = None) -> Image:
+        painting = frame.painting
         scales = self.loras.set_scales(frame.loras)
         arguments: dict[str, Any] = {
             **self.texts.arguments(frame.prompt, painting.guidance_scale > 1, scales),
             "guidance_scale": painting.guidance_scale,
             # On the CPU, so that one seed gives one noise whatever the device.
-            "generator": torch.Generator("cpu").manual_seed(frame.seed),
+            "generator": (generator := torch.Generator("cpu").manual_seed(frame.seed)),
             "output_type": "np",
         }
         if start is None:
@@ -66,10 +78,13 @@ class Sdxl:
             arguments |= {"width": _whole(self.width, self.grain), "height": _whole(self.height, self.grain)}
         else:
             pipe, (scheduler, steps) = self.img2img, self.schedulers.over(painting)
-            arguments["image"] = self._padded(start)
+            arguments["image"] = self._padded(start)[None].astype(np.float32) / np.float32(255.0)
         pipe.scheduler = scheduler
         try:
             with torch.inference_mode():
+                if mask is not None:
+                    wide = self._padded(mask)
+                    arguments |= differential.arguments(pipe, arguments["image"], wide, generator)
                 painted = pipe(**arguments, **steps).images[0]
         except RuntimeError as error:  # CUDA's OutOfMemoryError is one, the CPU's has no name of its own
             if not _OUT_OF_MEMORY.search(str(error)):
@@ -80,13 +95,12 @@ class Sdxl:
             ) from error
         return self._picture(painted, frame)
 
-    def _padded(self, image: Image) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """`image` as the pipeline wants it: float32 0..1 (1, h, w, 3), its edge repeated up to whole latents."""
+    def _padded(self, image: Image) -> Image:
+        """A picture or a mask with its edge repeated up to whole latents."""
         down, right = (_whole(side, self.grain) - side for side in image.shape[:2])
-        padded = (
-            cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE) if down or right else image
-        )
-        return padded[None].astype(np.float32) / np.float32(255.0)
+        if not down and not right:
+            return image
+        return np.asarray(cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE), dtype=np.uint8)
 
     def _picture(self, painted: np.ndarray[Any, np.dtype[np.float32]], frame: Frame) -> Image:
         if not np.isfinite(painted).all():

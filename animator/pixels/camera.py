@@ -29,7 +29,13 @@ class Camera2D:
     def move(self, state: State, view: Matrix) -> Image:
         """The painting moved by `view`; the identical array when nothing moves."""
         assert state.painting is not None
-        return warp(state.painting, view, self.border)
+        return self.carry(state.painting, state, view)
+
+    def carry(self, pixels: Image, state: State, view: Matrix) -> Image:  # noqa: ARG002 (a camera's shape)
+        return warp(pixels, view, self.border)
+
+    def edged(self, border: str) -> Camera2D:
+        return Camera2D(self.width, self.height, border)
 
 
 class PlaneCamera:
@@ -49,7 +55,13 @@ class PlaneCamera:
     def move(self, state: State, view: Matrix) -> Image:
         """The painting moved by `view`; the identical array when nothing moves."""
         assert state.painting is not None
-        return warp(state.painting, self.lens.homography(view), self.border)
+        return self.carry(state.painting, state, view)
+
+    def carry(self, pixels: Image, state: State, view: Matrix) -> Image:  # noqa: ARG002 (a camera's shape)
+        return warp(pixels, self.lens.homography(view), self.border)
+
+    def edged(self, border: str) -> PlaneCamera:
+        return PlaneCamera(self.lens, border)
 
 
 class DepthCamera(PlaneCamera):
@@ -63,8 +75,11 @@ class DepthCamera(PlaneCamera):
     def seen(self, painting: Image, frame: Frame, state: State) -> State:
         return state.painted(painting, frame, self.source.span(painting, state.span))
 
-    def move(self, state: State, view: Matrix) -> Image:
-        return self._relief(state).seen(view, self.border)
+    def carry(self, pixels: Image, state: State, view: Matrix) -> Image:
+        return self._relief(state).seen(view, self.border, pixels)
+
+    def edged(self, border: str) -> DepthCamera:
+        return DepthCamera(self.lens, self.source, border)
 
     def _relief(self, state: State) -> Relief:
         """The painting of `state` in depth: a pure function of the state, kept since it takes longer than a warp."""

@@ -8,6 +8,7 @@ import numpy as np
 from animator.frame import Image, Matrix
 
 BORDERS = {"replicate": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT, "wrap": cv2.BORDER_WRAP}
+BORDERS["black"] = cv2.BORDER_CONSTANT  # no setting: it shows where a picture ends
 STILL = 1e-7  # a matrix this close to the identity moves no pixel of a 10,000-pixel picture by a thousandth
 HORIZON = 1e-6  # of the reference plane's scale: beyond, a plane seen from its edge has no pixels any more
 FAR = 16_000.0  # pixels; cv2 counts in 16 bits

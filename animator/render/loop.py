@@ -31,6 +31,12 @@ class Camera(Protocol):
     def move(self, state: State, view: Matrix) -> Image:
         """The painting of `state` as it looks after the motions in `view`."""
 
+    def carry(self, pixels: Image, state: State, view: Matrix) -> Image:
+        """Other pixels, moved as those of the painting of `state`."""
+
+    def edged(self, border: str) -> Camera:
+        """The same camera with that border."""
+
 
 def render(
     frames: Iterable[Frame],
@@ -39,10 +45,12 @@ def render(
     blend: Blend,
     before: Sequence[Stage] = (),
     after: Sequence[Stage] = (),
+    finish: Sequence[Stage] = (),
     state: State = State(),  # noqa: B008 (frozen)
 ) -> Iterator[tuple[Frame, State]]:
     """Yield each frame with the state after it; `state.shown` is its finished picture.
 
+    `before` and `after` are run around each painting, `finish` over each picture shown that is none.
     To go on where a film stopped, give the remaining `frames` and the `state` after the last painted frame.
     """
     for *between, frame in strokes(frames):
@@ -54,10 +62,11 @@ def render(
             after_it, back = camera.seen(painting, frame, state), np.linalg.inv(view)
             for tween, way in zip(between, views, strict=True):
                 old, new = _moved(state, camera, way), camera.move(after_it, way @ back)
-                yield tween, replace(state, shown=blend(old, new, tween.tween), view=way)
+                mixed = run(finish, blend(old, new, tween.tween), tween, state)
+                yield tween, replace(state, shown=mixed, view=way)
             state = after_it
         else:
-            state = replace(state, shown=_moved(state, camera, view), view=view)
+            state = replace(state, shown=run(finish, _moved(state, camera, view), frame, state), view=view)
         yield frame, state
 
 

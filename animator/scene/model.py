@@ -9,78 +9,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     WithJsonSchema,
     create_model,
 )
 
 from animator.errors import shown
-from animator.frame import Grade, Motion, Painting
+from animator.frame import Grade, Lock, Motion, Painting
 from animator.scene.lists import Colors, Paint, Times
+from animator.scene.masks import Mask, lock_by_mask
+from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole
 from animator.scene.size import Size
 
-Scalar = int | float | str
 MAX_FRAMES = 200_000  # more than two hours at 24 frames per second
-CurveValue = Scalar | dict[str, Any]  # number, expression, key string, or keyframe → value
-
-
-def _curve(value: Any) -> CurveValue:
-    """A value that can be a curve; what it says is read by timeline/curve.py."""
-    if isinstance(value, bool) or not isinstance(value, Scalar | dict):
-        raise ValueError(f"{shown(value)} is not a number, an expression, a key string or keyframes")
-    return value
-
-
-_KEYFRAMES = {
-    "type": "object",
-    "minProperties": 1,
-    "additionalProperties": {
-        "anyOf": [
-            {"type": ["number", "string"]},
-            {
-                "type": "object",
-                "properties": {"value": {"type": ["number", "string"]}, "ease": {"type": "string"}},
-                "required": ["value"],
-                "additionalProperties": False,
-            },
-        ]
-    },
-}
-Curve = Annotated[
-    Any, BeforeValidator(_curve), WithJsonSchema({"anyOf": [{"type": ["number", "string"]}, _KEYFRAMES]})
-]
-
-
-def _scalar(value: Any) -> Scalar:
-    """A text or a number. One validator, where a union would report each of its types as a problem of its own."""
-    if isinstance(value, bool) or not isinstance(value, Scalar):
-        raise ValueError(f"{shown(value)} is not a text or a number")
-    return value
-
-
-def _number(value: Any) -> Any:
-    """No number is a truth value or a text: `frames: true` is a slip, not one frame."""
-    if isinstance(value, bool | str):
-        raise ValueError(f"{shown(value)} is not a number")
-    return value
-
-
-Number = Annotated[float, BeforeValidator(_number)]
-Whole = Annotated[int, BeforeValidator(_number)]
-TextOrNumber = Annotated[Any, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "number"]})]
-
-
-class Section(BaseModel):
-    """A part of a schedule file: unknown settings are refused, nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
-
-    def written(self) -> dict[str, Any]:
-        """The settings the file gave, by name; defaults are left out."""
-        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
 
 
 def _curves(name: str, settings: type, base: type[Section], **more: Any) -> Any:
@@ -278,6 +220,7 @@ _AS = Field("rate", description="rates, or positions: where the first picture ha
 MotionCurves: Any = _curves("MotionCurves", Motion, _Moving, **{"as": (Literal["rate", "position"], _AS)})
 PaintingCurves: Any = _curves("PaintingCurves", Painting, _Seeded)
 GradeCurves: Any = _curves("GradeCurves", Grade, _Colored)
+LockCurves: Any = _curves("LockCurves", Lock, Section)
 
 
 class Settings(Section):
@@ -301,6 +244,8 @@ class Settings(Section):
         default_factory=dict, description="scale of each LoRA of model.loras; -10..10; 1 for those not listed"
     )
     grade: GradeCurves = Field(default_factory=GradeCurves)
+    masks: dict[str, Mask] = Field(default_factory=dict, description="name → where it comes from")
+    lock: Annotated[LockCurves, BeforeValidator(lock_by_mask)] = Field(default_factory=LockCurves)
     cadence: Whole = Field(1, ge=1, le=1000, description="paint every N-th frame, in-between the rest")
     paint: Paint | None = Field(
         None, description="paint at these times, e.g. [0, 2s, end], or where an expression is not 0"

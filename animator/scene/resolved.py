@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from animator.scene.masks import mask_files
 from animator.scene.model import DEPTHS, REFERENCES
 from animator.scene.scene import Scene
 from animator.scene.strict import Strict
@@ -40,6 +41,8 @@ def resolved(scene: Scene) -> str:
         data["grade"]["color_reference"] = str(scene.file(("grade", "color_reference"), name))
     if scene.settings.start.image is not None:
         data["start"]["image"] = str(scene.file(("start", "image"), scene.settings.start.image))
+    for (section, mask, setting), file in mask_files(scene):
+        data[section][mask][setting] = str(scene.file((section, mask, setting), file))
     motion = scene.settings.motion
     if motion.depth not in DEPTHS:
         data["motion"]["depth"] = str(scene.file(("motion", "depth"), motion.depth))

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
 from animator.pose import Lens
 from animator.scene.load import Document, parse
+from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file, override
 from animator.scene.size import Pixels, Ratio
@@ -162,6 +163,7 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
     if audio is not None and not is_file(scene.file(place, audio.file)):
         yield scene.problem(place, f"no such file: {scene.file(place, audio.file)}")
     yield from _pictures(scene)
+    yield from mask_problems(scene)
     if scene.settings.paint is not None and "cadence" in scene.settings.model_fields_set:
         yield scene.problem(("paint",), "give either 'cadence' or 'paint', not both")
     seed = scene.settings.painting.seed

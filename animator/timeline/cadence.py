@@ -53,6 +53,6 @@ def cut(frames: Sequence[Frame], first: int, stop: int) -> list[Frame]:
     diffuse[0] = True
     weights = tweens(diffuse, held)
     return [
-        replace(frame, diffuse=bool(paint), tween=float(weight))
+        replace(frame, diffuse=bool(paint), tween=float(weight), shot=part[0].index)
         for frame, paint, weight in zip(part, diffuse, weights, strict=True)
     ]

@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 from animator import samplers
 from animator.audio.hear import Heard, silence
 from animator.errors import CurveError, Path, Problem, SceneError, quoted
-from animator.frame import Frame, Grade, Motion, Painting
+from animator.frame import Frame, Grade, Lock, Motion, Painting
 from animator.pose import spatial
+from animator.scene.masks import EVERYWHERE
 from animator.scene.scene import Scene
 from animator.timeline import curve
 from animator.timeline.cadence import painted, painted_at, tweens
 from animator.timeline.clock import RESERVED, Clock, Signals
 from animator.timeline.functions import FUNCTIONS
 from animator.timeline.hearing import listen
-from animator.timeline.limits import can_run, stays_in_front, stays_visible
+from animator.timeline.limits import can_run, masks_follow, stays_in_front, stays_visible
+from animator.timeline.mask_words import parse
 from animator.timeline.moments import first_painted, moments
 from animator.timeline.motion import per_frame, steps, steps_in_space
 from animator.timeline.moves import SHAKES, shaken, with_moves
@@ -68,6 +70,7 @@ class _Compiler:
         motion = self.motion()
         painting = self.section(Painting, settings.painting, "painting")
         grade = self.section(Grade, settings.grade, "grade")
+        lock = self.section(Lock, settings.lock, "lock")
         scales = {**dict.fromkeys(settings.model.loras, 1.0), **settings.loras}
         loras = {name: self.numbers(written, ("loras", name), LORA_SCALE) for name, written in scales.items()}
         strength = np.array([row.strength for row in painting])
@@ -78,6 +81,8 @@ class _Compiler:
         self.attempt(("painting", "steps"), lambda: can_run(painting), None)
         self.attempt(("motion", "zoom"), lambda: stays_visible([row.zoom for row in motion], diffuse), None)
         self.attempt(("motion",), lambda: stays_in_front(motion, diffuse, self.scene.lens), None)
+        if any(p.mask or g.mask or k.mask for p, g, k in zip(painting, grade, lock, strict=True)):
+            self.attempt(("motion", "zoom"), lambda: masks_follow([row.zoom for row in motion]), None)
         if self.problems:
             raise SceneError(self.problems)
         return [
@@ -91,6 +96,7 @@ class _Compiler:
                 painting=painting[i],
                 loras={name: column[i] for name, column in loras.items()},
                 grade=grade[i],
+                lock=lock[i],
                 anchor=bool(anchor[i]),
             )
             for i in range(count)
@@ -172,7 +178,8 @@ class _Compiler:
 
     def column(self, field: Field[Any], written: Any, path: Path) -> list[Any]:
         if isinstance(field.default, str):
-            return self.attempt(path, lambda: self.samplers(written), [field.default] * self.clock.frames)
+            read = {"sampler": _sampler, "mask": self.mask}[field.name]
+            return self.attempt(path, lambda: self.words(written, read), [field.default] * self.clock.frames)
         values = self.numbers(written, path, (field.metadata["low"], field.metadata["high"]))
         return [round(value) for value in values] if isinstance(field.default, int) else values
 
@@ -188,14 +195,20 @@ class _Compiler:
 
         return self.attempt(path, work, [min(1.0, high)] * self.clock.frames)
 
-    def samplers(self, written: Any) -> list[str]:
-        """The sampler of each frame, by its canonical name: a name, or keyframes of names."""
+    def words(self, written: Any, read: Callable[[str], str]) -> list[str]:
+        """The word of each frame, as `read` understands it: a text, or keyframes of texts."""
         if written == {}:
-            raise CurveError("no keyframes; write at least one, e.g. {0: Euler}")
+            example = "Euler" if read is _sampler else EVERYWHERE
+            raise CurveError(f"no keyframes; write at least one, e.g. {{0: {example}}}")
         found = texts(written if isinstance(written, dict) else str(written), self.clock)
-        return held(
-            {frame: samplers.find(str(name)).name for frame, name in found.items()}, self.clock.frames
-        )
+        return held({frame: read(str(text)) for frame, text in found.items()}, self.clock.frames)
+
+    def mask(self, text: str) -> str:
+        """`text` if it combines masks of this film; none at all is none."""
+        written = self.scene.document.data.get("masks", {})  # also those with a problem of their own
+        if text.strip():
+            parse(text, [*written, EVERYWHERE])
+        return text.strip()
 
     def seeds(self, diffuse: Any) -> Any:
         seed = self.scene.settings.painting.seed
@@ -241,3 +254,8 @@ class _Compiler:
 
         travel = self.attempt(("prompts", "travel"), lambda: self.length(written.travel), 0)
         return prompts(read("at"), read("negative")[0], read("common"), travel, self.clock.frames)
+
+
+def _sampler(text: str) -> str:
+    """The canonical name of a sampler. Raises CurveError."""
+    return samplers.find(text).name

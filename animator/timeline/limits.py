@@ -47,3 +47,12 @@ def stays_in_front(motions: Sequence[Motion], diffuse: NDArray[np.bool_], lens: 
             raise CurveError(f"{said}; the reference plane stands at {focal:.0f} pixels")
         if diffuse[frame]:
             last, pose = frame, np.eye(4)
+
+
+def masks_follow(zoom: list[float]) -> None:
+    """Refuse a zoom that leaves nothing of the picture whose masks follow the camera. Raises CurveError."""
+    total = np.cumsum(np.log10(zoom[1:]))
+    bad = np.flatnonzero(np.abs(total) > MAX_ZOOM)
+    if len(bad):
+        frame = f"by frame {bad[0] + 1}"
+        raise CurveError(f"{frame} it adds up to more than a millionfold: masks cannot follow that far")

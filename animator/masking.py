@@ -1,0 +1,96 @@
+"""A scene's masks: what is wrong with their files, and the parts they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from animator.errors import Problem, SceneError
+from animator.frame import Frame, Image
+from animator.scene.masks import WITHIN, Mask, mask_files
+from animator.scene.presets import is_file
+from animator.scene.scene import Scene
+from animator.timeline.compile import timeline
+
+if TYPE_CHECKING:
+    from animator.render.loop import Camera
+    from animator.render.masks import Masks, Source
+
+
+def problems(scene: Scene) -> Iterator[Problem]:
+    """What is wrong with files that are there."""
+    for path, name in mask_files(scene):
+        file, mask = scene.file(path, name), scene.settings.masks[path[1]]
+        try:
+            if is_file(file):
+                _check(file, mask, scene)
+        except (OSError, ValueError) as error:
+            kind = "video" if mask.source == "video" else "picture"
+            yield scene.problem(path, f"cannot be used as a {kind}: {error}")
+
+
+def _check(file: Path, mask: Mask, scene: Scene) -> None:
+    """Read the head of a mask's file. Raises OSError, ValueError."""
+    if mask.source != "video":
+        from animator.pixels.mask import check
+
+        return check(file, mask.source == "alpha")
+    from animator.pixels.mask_film import length
+
+    frames = round(length(file) * scene.settings.video.fps)
+    if frames < scene.frames and mask.after is None:
+        film = f"it has pictures for {frames} frames, the film has {scene.frames}"
+        raise ValueError(f"{film}; say what comes then: 'after: hold' or 'after: loop'")
+    return None
+
+
+def used(frames: Sequence[Frame]) -> bool:
+    """Whether any frame is painted, graded or locked by masks."""
+    return any(frame.painting.mask or frame.grade.mask or frame.lock.mask for frame in frames)
+
+
+def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | None) -> Masks:
+    """The scene's masks for `frames`, a film or the rest of one that began with the picture `first`.
+
+    Raises SceneError for files that cannot be read.
+    """
+    from animator.render.masks import Masks, Named, Shot
+
+    begun = frames[0].shot
+    whole = {frame.index: frame for frame in timeline(scene)} | {frame.index: frame for frame in frames}
+    since = [frame for frame in whole.values() if begun < frame.index <= frames[-1].index]
+    shot = Shot(begun, since, camera, scene.settings.motion.border, first)
+    named = {
+        name: Named(_source(scene, name, frames[-1].index + 1), mask.follow)
+        for name, mask in scene.settings.masks.items()
+    }
+    return Masks(named, shot, *scene.size)
+
+
+def _source(scene: Scene, name: str, frames: int) -> Source:
+    """Where the mask `name` comes from, with its soft edge, for a film of so many frames."""
+    from animator.pixels import mask as pixels
+    from animator.render.mask_sources import Film, Keyed, Still
+
+    mask, size = scene.settings.masks[name], scene.size
+    given: Any = getattr(mask, mask.source)
+    path, reach = ("masks", name, mask.source), pixels.pixels(mask.feather, size.width)
+    try:
+        match mask.source:
+            case "file":
+                return Still(pixels.read(scene.file(path, given), *size), reach)
+            case "alpha":
+                return Still(pixels.read_alpha(scene.file(path, given), *size), reach)
+            case "video":
+                fps = scene.settings.video.fps
+                return Film(scene.file(path, given), *size, fps, frames, mask.after == "loop", reach)
+            case "polygon":
+                return Still(pixels.polygon(given, *size), reach)
+            case "color":
+                within = WITHIN if mask.within is None else mask.within
+                return Keyed(lambda image: pixels.keyed(image, given, within), reach)
+            case _:
+                return Keyed(lambda image: pixels.luminance(image, *given), reach)
+    except (OSError, ValueError) as error:
+        raise SceneError([scene.problem(path, f"cannot be used: {error}")]) from error

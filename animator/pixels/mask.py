@@ -1,0 +1,127 @@
+"""Masks: drawn, keyed or read, softened, grown, and used to paste one picture over another.
+
+A mask is uint8 (height, width): 0 nothing, 255 all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image as Pictures
+from PIL import ImageOps
+
+from animator.frame import Image, Mask
+
+FINE = 4  # a polygon is drawn on so many times the pixels in each direction, and averaged
+
+
+def read(file: Path, width: int, height: int) -> Mask:
+    """A picture's grey, on black where it is transparent, scaled to cover width x height and cropped in the middle.
+
+    Raises OSError, ValueError.
+    """
+    picture = _opened(file)
+    black = Pictures.new("RGBA", picture.size, "black")
+    return _fitted(Pictures.alpha_composite(black, picture).convert("L"), width, height)
+
+
+def read_alpha(file: Path, width: int, height: int) -> Mask:
+    """How opaque a picture is, scaled and cropped likewise. Raises OSError, ValueError."""
+    return _fitted(_opened(file).getchannel("A"), width, height)
+
+
+def check(file: Path, alpha: bool = False) -> None:
+    """Read the head of a picture file. Raises OSError, ValueError where `read` or `read_alpha` would."""
+    try:
+        with Pictures.open(file) as picture:
+            if alpha and not picture.has_transparency_data:
+                raise ValueError(
+                    "it has no transparency, so everything would be in the mask; use 'file' for its grey"
+                )
+    except Pictures.DecompressionBombError as error:
+        raise ValueError(error) from error
+
+
+def _opened(file: Path) -> Pictures.Image:
+    try:
+        with Pictures.open(file) as opened:
+            return ImageOps.exif_transpose(opened).convert("RGBA")
+    except Pictures.DecompressionBombError as error:
+        raise ValueError(error) from error
+
+
+def _fitted(picture: Pictures.Image, width: int, height: int) -> Mask:
+    if picture.size == (width, height):
+        return np.asarray(picture)
+    # The filter of start pictures, so that both fit to the pixel; it rings, which the range of a byte cuts off.
+    return np.asarray(ImageOps.fit(picture, (width, height), Pictures.Resampling.LANCZOS))
+
+
+def polygon(points: Sequence[tuple[float, float]], width: int, height: int) -> Mask:
+    """The area within `points`, parts of width and height; a pixel on its edge counts as far as it is covered."""
+    corners = np.rint(np.array(points) * (width * FINE, height * FINE) - 0.5).astype(np.int32)
+    large = cv2.fillPoly(np.zeros((height * FINE, width * FINE), np.uint8), [corners], 255)
+    return np.asarray(cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def keyed(image: Image, color: str, within: float) -> Mask:
+    """The pixels of `image` whose distance from `color` ("#0f0" or "#00ff00") in CIE LAB, ΔE 1976, is `within`."""
+    digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
+    key = np.array([[list(bytes.fromhex(digits))]], np.uint8)
+    distance = np.linalg.norm(_lab(image) - _lab(key), axis=-1)
+    return np.where(distance <= within, np.uint8(255), np.uint8(0))
+
+
+def _lab(image: Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), dtype=np.float32)
+
+
+def luminance(image: Image, low: float, high: float) -> Mask:
+    """The pixels of `image` whose grey (Rec. 601) lies in low..high, of 0..1."""
+    return np.asarray(
+        cv2.inRange(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), low * 255, high * 255), dtype=np.uint8
+    )
+
+
+def pixels(feather: float, width: int) -> float:
+    """A feather in pixels: as it is from 1 on, below 1 a part of the width."""
+    return feather if feather >= 1 else feather * width
+
+
+def soften(mask: Mask, reach: float) -> Mask:
+    """`mask` with its edge spread over `reach` pixels to either side; farther away nothing changes."""
+    side = 2 * round(reach) + 1
+    if side == 1:
+        return mask
+    return np.asarray(
+        cv2.GaussianBlur(mask, (side, side), reach / 2, borderType=cv2.BORDER_REPLICATE), dtype=np.uint8
+    )
+
+
+def grow(mask: Mask, reach: float) -> Mask:
+    """`mask`, and around what is wholly in it an edge that fades out over `reach` pixels."""
+    if not reach or mask.max() < 255:
+        return mask
+    distance = cv2.distanceTransform(np.where(mask == 255, np.uint8(0), np.uint8(255)), cv2.DIST_L2, 5)
+    near = np.clip(1 - np.asarray(distance) / (reach + 1), 0, 1)
+    fading: Mask = np.rint(255 * near**2 * (3 - 2 * near)).astype(np.uint8)
+    return np.maximum(mask, fading)
+
+
+def scale(mask: Mask, amount: float) -> Mask:
+    """`mask` times `amount`, 0..1."""
+    return mask if amount == 1 else np.asarray(np.rint(mask * np.float32(amount)), dtype=np.uint8)
+
+
+def paste(image: Image, top: Image, mask: Mask) -> Image:
+    """`top` over `image` where the mask is: the very pixels of `top` at 255 and of `image` at 0."""
+    if not mask.any():
+        return image
+    if mask.min() == 255:
+        return top
+    weight = mask[..., None].astype(np.uint16)
+    mixed = (image * (255 - weight) + top * weight + np.uint16(127)) // np.uint16(255)
+    return np.asarray(mixed, dtype=np.uint8)

@@ -1,0 +1,68 @@
+"""What the sections of a schedule file are made of: the section itself, numbers, texts and curves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+
+from animator.errors import shown
+
+Scalar = int | float | str
+CurveValue = Scalar | dict[str, Any]  # number, expression, key string, or keyframe → value
+
+
+def _curve(value: Any) -> CurveValue:
+    """A value that can be a curve; what it says is read by timeline/curve.py."""
+    if isinstance(value, bool) or not isinstance(value, Scalar | dict):
+        raise ValueError(f"{shown(value)} is not a number, an expression, a key string or keyframes")
+    return value
+
+
+_KEYFRAMES = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": {
+        "anyOf": [
+            {"type": ["number", "string"]},
+            {
+                "type": "object",
+                "properties": {"value": {"type": ["number", "string"]}, "ease": {"type": "string"}},
+                "required": ["value"],
+                "additionalProperties": False,
+            },
+        ]
+    },
+}
+Curve = Annotated[
+    Any, BeforeValidator(_curve), WithJsonSchema({"anyOf": [{"type": ["number", "string"]}, _KEYFRAMES]})
+]
+
+
+def _scalar(value: Any) -> Scalar:
+    """A text or a number. One validator, where a union would report each of its types as a problem of its own."""
+    if isinstance(value, bool) or not isinstance(value, Scalar):
+        raise ValueError(f"{shown(value)} is not a text or a number")
+    return value
+
+
+def _number(value: Any) -> Any:
+    """No number is a truth value or a text: `frames: true` is a slip, not one frame."""
+    if isinstance(value, bool | str):
+        raise ValueError(f"{shown(value)} is not a number")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Whole = Annotated[int, BeforeValidator(_number)]
+TextOrNumber = Annotated[Any, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "number"]})]
+
+
+class Section(BaseModel):
+    """A part of a schedule file: unknown settings are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    def written(self) -> dict[str, Any]:
+        """The settings the file gave, by name; defaults are left out."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}

@@ -1,0 +1,110 @@
+"""Masks combined: `!product & (paper | shadow)` → a tree of names and signs.
+
+`!` first, then `&` (both) and `-` (without), then `^` (one but not both), then `|` (either); brackets before all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+from animator.errors import CurveError, nearest
+
+LONGEST = 500  # characters
+DEEPEST = 50  # brackets within brackets
+_TOKEN = re.compile(r"\s*(?:([A-Za-z_][A-Za-z_0-9]*)|([!&|^()-]))")
+
+
+class Mix(NamedTuple):
+    """Masks combined by a sign: one for `!`, two for every other."""
+
+    sign: str
+    parts: tuple[Words, ...]
+
+
+Words = str | Mix  # the name of a mask, or masks combined
+
+
+def parse(text: str, known: Collection[str]) -> Words:
+    """What `text` combines, of the masks `known`. Raises CurveError, with the column of what is wrong."""
+    if len(text) > LONGEST:
+        raise CurveError(f"{len(text):,} characters; at most {LONGEST}")
+    return _Parser(text, known).whole()
+
+
+class _Parser:
+    """Reads one expression from left to right."""
+
+    def __init__(self, text: str, known: Collection[str]) -> None:
+        self.text, self.known, self.depth = text, known, 0
+        self.tokens = list(self._tokens())  # text and column, from 1
+        self.at = 0
+
+    def _tokens(self) -> list[tuple[str, int]]:
+        found, place, end = [], 0, len(self.text.rstrip())
+        while place < end:
+            match = _TOKEN.match(self.text, place)
+            if match is None:
+                place += len(self.text[place:]) - len(self.text[place:].lstrip())
+                raise self.error(
+                    f"{self.text[place]!r} is neither a mask nor one of ! & | ^ - ( )", place + 1
+                )
+            found.append((match[1] or match[2], match.end() - len(match[1] or match[2]) + 1))
+            place = match.end()
+        return [*found, ("", end + 1)]
+
+    def error(self, message: str, column: int, hint: str = "") -> CurveError:
+        return CurveError(f"{message}, at column {column}{hint} (in {self.text!r})")
+
+    def whole(self) -> Words:
+        words = self.either()
+        token, column = self.tokens[self.at]
+        if token == ")":
+            raise self.error("')' without its '('", column)
+        if token:
+            raise self.error(f"between masks stands one of & | ^ -, not {token!r}", column)
+        return words
+
+    def either(self) -> Words:
+        return self.chain("|", self.one_of_two)
+
+    def one_of_two(self) -> Words:
+        return self.chain("^", self.both)
+
+    def both(self) -> Words:
+        return self.chain("&-", self.single)
+
+    def chain(self, signs: str, read: Callable[[], Words]) -> Words:
+        """Masks with one of `signs` between, from left to right."""
+        words = read()
+        while (sign := self.tokens[self.at][0]) and sign in signs:
+            self.at += 1
+            words = Mix(sign, (words, read()))
+        return words
+
+    def single(self) -> Words:
+        turned = False
+        while self.tokens[self.at][0] == "!":
+            turned, self.at = not turned, self.at + 1
+        token, column = self.tokens[self.at]
+        self.at += 1
+        words = self.brackets(column) if token == "(" else self.name(token, column)
+        return Mix("!", (words,)) if turned else words
+
+    def brackets(self, column: int) -> Words:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise self.error(f"more than {DEEPEST} brackets within brackets", column)
+        words = self.either()
+        if self.tokens[self.at][0] != ")":
+            raise self.error("'(' without its ')'", column)
+        self.at, self.depth = self.at + 1, self.depth - 1
+        return words
+
+    def name(self, token: str, column: int) -> str:
+        if not token or not (token[0].isalpha() or token[0] == "_"):
+            raise self.error(f"a mask is missing{f' before {token!r}' if token else ''}", column)
+        if token not in self.known:
+            raise self.error(f"unknown mask {token!r}", column, f"; {nearest(token, self.known)}")
+        return token

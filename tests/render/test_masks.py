@@ -1,0 +1,206 @@
+"""Masks in the film: what is locked stays, what is masked out is not touched, at any cadence."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from animator import State, animate, loads, timeline
+from animator.diffusion.flat import Flat
+from animator.pixels import mask as pixels
+from animator.pixels.camera import Camera2D
+
+SQUARE = "[[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7]]"
+SIZE = (96, 80)
+
+
+@pytest.fixture
+def begin(tmp_path, textured):
+    """A scene of 96x80, with a start picture unless `started` is false."""
+    Pictures.fromarray(textured).save(tmp_path / "start.png")
+
+    def begun(text, frames=100, started=True):
+        start = "start: {image: start.png}\n" if started else ""
+        return loads(f"video: {{frames: {frames}, size: 96x80}}\n{start}{text}", tmp_path)
+
+    return begun
+
+
+def paint(frame, start):
+    """Another picture on every frame, loud enough to show wherever it shines through."""
+    random = np.random.default_rng(frame.seed)
+    return random.integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+
+
+def views(scene):
+    """Where the camera has taken the first picture in each frame, and what of it is in sight."""
+    camera, view = Camera2D(*SIZE), np.eye(3)
+    white = np.full((SIZE[1], SIZE[0], 3), 255, np.uint8)
+    for frame in timeline(scene):
+        view = camera.matrix(frame.motion) @ view if frame.index else view
+        visible = camera.edged("black").carry(white, State(), view)[..., 0] == 255
+        yield partial(camera.carry, state=State(), view=view), visible
+
+
+@pytest.mark.parametrize("cadence", [1, 3])
+@pytest.mark.parametrize("strength", ["0.6", "0.6 if t < 40 or t > 60 else 0"])
+@pytest.mark.parametrize("started", [True, False])
+def test_locked_pixels_are_those_of_the_first_picture_in_every_shown_frame(begin, cadence, strength, started):
+    scene = begin(
+        f"masks: {{product: {{polygon: {SQUARE}}}}}\nlock: product\npainting: {{strength: '{strength}'}}\n"
+        f"cadence: {cadence}\nmotion: {{zoom: 1.004, angle: 0.5, translation_x: 0.3*cos(t/9)}}",
+        started=started,
+    )
+    shown = [state.shown for _, state in animate(scene, paint=paint)]
+    with Pictures.open(scene.folder / "start.png") as picture:
+        source = np.asarray(picture) if started else shown[0]
+    product = np.repeat(pixels.polygon(scene.settings.masks["product"].polygon, *SIZE)[..., None], 3, axis=-1)
+    assert len(shown) == 100
+    for i, (picture, (moved, visible)) in enumerate(zip(shown, views(scene), strict=True)):
+        locked = (moved(product)[..., 0] == 255) & visible
+        assert locked.sum() > 500
+        difference = np.abs(picture.astype(int) - moved(source))[locked]
+        assert difference.max() <= 1, i
+        outside = moved(product)[..., 0] == 0
+        assert np.abs(picture.astype(int) - moved(source))[outside].mean() > 10 or i == 0
+
+
+def test_the_lock_fades_out_over_its_feather(begin, textured):
+    text = f"masks: {{product: {{polygon: {SQUARE}}}}}\nlock: {{mask: product, feather: 6}}\n"
+    hard = begin(text.replace("6}", "0}"), 2)
+    (_, soft), (_, sharp) = [list(animate(scene, paint=paint))[1] for scene in (begin(text, 2), hard)]
+    painted = paint(timeline(hard)[1], None)
+    drawn = pixels.polygon(hard.settings.masks["product"].polygon, *SIZE)
+    assert (sharp.shown[drawn == 0] == painted[drawn == 0]).all()
+    ring = (pixels.grow(drawn, 3) > 0) & (drawn == 0)
+    nearer = np.abs(soft.shown[ring] - textured[ring].astype(int)).mean()
+    assert nearer < 0.7 * np.abs(painted[ring] - textured[ring].astype(int)).mean()
+    far = pixels.grow(drawn, 7) == 0
+    assert (soft.shown[far] == painted[far]).all()
+
+
+def test_a_lock_lets_go_as_its_strength_says(begin, textured):
+    scene = begin("lock: {mask: everywhere, strength: {0: 1, 2: 0}}", 3)
+    shown = [state.shown for _, state in animate(scene, paint=paint)]
+    frames = timeline(scene)
+    assert (shown[0] == textured).all()
+    assert (shown[2] == paint(frames[2], None)).all()
+    half = (textured.astype(float) + paint(frames[1], None)) / 2
+    assert np.abs(shown[1] - half).max() <= 1
+
+
+def test_what_has_left_the_first_picture_is_not_locked(begin):
+    scene = begin("lock: everywhere\nmotion: {translation_x: 20}", 3)
+    pictures = [state.shown for _, state in animate(scene, paint=paint)]
+    assert (pictures[2][:, :38] == paint(timeline(scene)[2], None)[:, :38]).all()
+
+
+def test_pictures_between_paintings_do_not_pull_a_soft_edge_twice(begin):
+    """A painted frame and one that only moves look alike, still camera, at any strength of the lock."""
+    scene = begin("lock: {mask: everywhere, strength: 0.5}\npainting: {strength: '0.5 if t < 2 else 0'}", 4)
+    shown = [state.shown for _, state in animate(scene, paint=paint)]
+    assert (shown[1] == shown[3]).all()
+
+
+def test_masked_out_pixels_stay_bit_for_bit_and_the_others_are_painted(begin, textured):
+    scene = begin(
+        f"masks: {{a: {{polygon: {SQUARE}}}}}\npainting: {{mask: '!a'}}\ngrade: {{noise: 0.3, contrast: 1.5}}",
+        5,
+    )
+    drawn = pixels.polygon(scene.settings.masks["a"].polygon, *SIZE)
+    shown = [
+        state.shown for _, state in animate(scene, paint=lambda f, s: textured if s is None else paint(f, s))
+    ]
+    for frame, picture in zip(timeline(scene)[1:], shown[1:], strict=True):
+        assert (picture[drawn == 255] == textured[drawn == 255]).all()
+        assert (picture[drawn == 0] == paint(frame, None)[drawn == 0]).all()
+
+
+def test_noise_and_colour_keep_to_the_masks_of_the_grade(begin, textured):
+    scene = begin(
+        f"masks: {{a: {{polygon: {SQUARE}}}}}\ngrade: {{noise: 0.3, color: lab, contrast: 1.4, mask: a}}", 2
+    )
+    drawn = pixels.polygon(scene.settings.masks["a"].polygon, *SIZE)
+    starts = []
+    list(animate(scene, paint=lambda f, s: starts.append(s) or textured))
+    assert (starts[1][drawn == 0] == textured[drawn == 0]).all()
+    assert (starts[1][drawn == 255] != textured[drawn == 255]).mean() > 0.8
+
+
+def test_a_grade_everywhere_is_not_bound_by_the_paintings_mask(begin, textured):
+    starts = []
+    for mask in ("", "everywhere"):
+        scene = begin(
+            f"masks: {{a: {{polygon: {SQUARE}}}}}\npainting: {{mask: a}}\ngrade: {{noise: 0.3, mask: '{mask}'}}",
+            2,
+        )
+        list(animate(scene, paint=lambda f, s: starts.append(s) or textured))
+    drawn = pixels.polygon(scene.settings.masks["a"].polygon, *SIZE)
+    assert (starts[1][drawn == 0] == textured[drawn == 0]).all()
+    assert (starts[3][drawn == 0] != textured[drawn == 0]).any()
+
+
+def test_a_mask_that_follows_is_its_source_moved_once_and_one_that_does_not_stays(begin, textured):
+    text = "masks: {{a: {{polygon: {0}, follow: {1}}}}}\npainting: {{mask: a}}\nmotion: {{translation_x: 3}}"
+    drawn = pixels.polygon([(0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7)], *SIZE)
+    for follow in (True, False):
+        scene = begin(text.format(SQUARE, str(follow).lower()), 6)
+        black = lambda f, s: textured if s is None else np.zeros_like(s)  # noqa: E731
+        for frame, state in animate(scene, paint=black):
+            masked = np.roll(drawn, 3 * frame.index if follow else 0, axis=1) == 255
+            painted = state.shown.max(axis=-1) == 0
+            if frame.index:
+                assert painted[masked].all()
+                assert abs(painted.any(axis=0).argmax() - masked.any(axis=0).argmax()) <= 1
+
+
+def test_colours_are_keyed_in_the_start_picture_or_else_in_the_first_painting(begin):
+    green = np.full((80, 96, 3), 200, np.uint8)
+    green[20:60, 30:70] = (0, 255, 0)
+    text = "masks: {a: {color: '#00ff00', within: 10}}\npainting: {mask: '!a'}"
+    for started in (True, False):
+        scene = begin(text, 3, started)
+        Pictures.fromarray(green).save(scene.folder / "start.png")
+        last = list(animate(scene, paint=lambda f, s: green if s is None else paint(f, s)))[-1][1].shown
+        assert (last[20:60, 30:70] == (0, 255, 0)).all()
+        assert (last[:20] == paint(timeline(scene)[-1], None)[:20]).all()
+
+
+def test_masks_may_change_in_the_course_of_a_film(begin, textured):
+    scene = begin("painting: {mask: {0: '!everywhere', 2: everywhere}}", 4)
+    shown = [
+        state.shown for _, state in animate(scene, paint=lambda f, s: textured if s is None else paint(f, s))
+    ]
+    assert (shown[1] == textured).all()
+    assert (shown[2] == paint(timeline(scene)[2], None)).all()
+
+
+@pytest.mark.parametrize("cadence", [1, 3])
+def test_a_film_with_masks_goes_on_from_the_state_after_a_painting_as_if_it_had_never_stopped(begin, cadence):
+    scene = begin(
+        "masks: {a: {luminance: [0.4, 1], feather: 3}, b: {color: '#808080', within: 60}}\nlock: a & b\n"
+        f"painting: {{mask: '!a'}}\ngrade: {{noise: 0.1, color: lab}}\nmotion: {{zoom: 1.01, angle: 1}}\ncadence: {cadence}",
+        13, started=False,
+    )  # fmt: skip
+    frames, flat = timeline(scene), Flat(paint(timeline(scene)[0], None))
+    whole = list(animate(scene, paint=flat))
+    rest = list(animate(scene, frames[7:], flat, whole[6][1]))
+    assert len(rest) == 6
+    assert all((a.shown == b.shown).all() for (_, a), (_, b) in zip(rest, whole[7:], strict=True))
+
+
+def test_a_cut_counts_the_camera_from_its_own_beginning(begin, textured):
+    from animator.timeline.cadence import cut
+
+    scene = begin("lock: everywhere\nmotion: {translation_x: 5}", 12)
+    shown = [state.shown for _, state in animate(scene, cut(timeline(scene), 6, 9), paint)]
+    assert (shown[0] == textured).all()
+    assert (shown[2][:, 10:] == textured[:, :-10]).all()
+
+
+def test_a_film_without_masks_has_no_part_of_them(begin):
+    plain = begin("motion: {zoom: 1.01}", 4)
+    named = begin(f"motion: {{zoom: 1.01}}\nmasks: {{a: {{polygon: {SQUARE}}}}}", 4)
+    films = [[state.shown for _, state in animate(scene, paint=paint)] for scene in (plain, named)]
+    assert all((a == b).all() for a, b in zip(*films, strict=True))
