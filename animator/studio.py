@@ -21,6 +21,7 @@ from animator.scene.model import REFERENCES
 from animator.scene.presets import is_file
 from animator.scene.scene import Scene, read, read_text
 from animator.timeline.compile import timeline
+from animator.timeline.moves import orbits
 
 if TYPE_CHECKING:
     from animator.diffusion.sdxl import Sdxl
@@ -159,7 +160,8 @@ def camera_of(scene: Scene, frames: Sequence[Frame]) -> Camera:
     motion = scene.settings.motion
     if motion.depth != "flat":
         return DepthCamera(scene.lens, _depth(scene), motion.border)
-    if any(getattr(motion, name) for name in SPATIAL) or any(spatial(frame.motion) for frame in frames):
+    written = any(getattr(motion, name) for name in SPATIAL) or orbits(motion.moves)
+    if written or any(spatial(frame.motion) for frame in frames):
         return PlaneCamera(scene.lens, motion.border)
     return Camera2D(*scene.size, motion.border)
 
