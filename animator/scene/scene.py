@@ -167,6 +167,7 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
     if audio is not None and not is_file(scene.file(place, audio.file)):
         yield scene.problem(place, f"no such file: {scene.file(place, audio.file)}")
     yield from _pictures(scene)
+    yield from mask_problems(scene)
     if scene.settings.paint is not None and "cadence" in scene.settings.model_fields_set:
         yield scene.problem(("paint",), "give either 'cadence' or 'paint', not both")
     seed = scene.settings.painting.seed
@@ -183,7 +184,6 @@ def _pictures(scene: Scene) -> Iterable[Problem]:
     if depth not in DEPTHS and not all(is_file(file) for file in scene.depth_files or [FilePath()]):
         known = f"{', '.join(DEPTHS)}, a picture or a folder of pictures"
         yield scene.problem(place, f"no such picture: {scene.file(place, depth)}; allowed: {known}")
-    yield from mask_problems(scene)
     name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
     file = scene.file(place, name)
     if name not in REFERENCES and not is_file(file):
