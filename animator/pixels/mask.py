@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pictures
 from PIL import ImageOps
 
@@ -84,6 +85,11 @@ def luminance(image: Image, low: float, high: float) -> Mask:
     return np.asarray(
         cv2.inRange(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), low * 255, high * 255), dtype=np.uint8
     )
+
+
+def ranged(values: NDArray[np.float32], low: float, high: float) -> Mask:
+    """The pixels whose value (height, width) lies in low..high."""
+    return np.where((values >= low - 1e-4) & (values <= high + 1e-4), np.uint8(255), np.uint8(0))
 
 
 def pixels(feather: float, width: int) -> float:

@@ -10,6 +10,7 @@ from animator import State, animate, loads, timeline
 from animator.diffusion.flat import Flat
 from animator.pixels import mask as pixels
 from animator.pixels.camera import Camera2D
+from animator.studio import camera_of
 
 SQUARE = "[[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7]]"
 SIZE = (96, 80)
@@ -64,6 +65,24 @@ def test_locked_pixels_are_those_of_the_first_picture_in_every_shown_frame(begin
         assert difference.max() <= 1, i
         outside = moved(product)[..., 0] == 0
         assert np.abs(picture.astype(int) - moved(source))[outside].mean() > 10 or i == 0
+
+
+@pytest.mark.parametrize("motion", ["rotation_3d_y: 0.5", "depth: proxy, orbit_y: 0.6, translation_z: 0.4"])
+def test_the_lock_follows_the_camera_in_space_and_in_depth(begin, motion):
+    scene = begin(f"masks: {{a: {{polygon: {SQUARE}}}}}\nlock: a\ncadence: 2\nmotion: {{{motion}}}", 20)
+    with Pictures.open(scene.folder / "start.png") as picture:
+        source = np.asarray(picture)
+    frames, view = timeline(scene), camera_of(scene, timeline(scene)).rest
+    camera = camera_of(scene, frames)
+    product = np.repeat(pixels.polygon(scene.settings.masks["a"].polygon, *SIZE)[..., None], 3, axis=-1)
+    state = camera.seen(source, frames[0], State())
+    for frame, after in animate(scene, paint=paint):
+        view = camera.matrix(frame.motion) @ view if frame.index else view
+        locked = camera.carry(product, state, view)[..., 0] == 255
+        locked &= camera.edged("black").carry(np.full_like(product, 255), state, view)[..., 0] == 255
+        assert locked.sum() > 500
+        assert np.abs(after.shown.astype(int) - camera.move(state, view))[locked].max() <= 1
+    assert np.abs(camera.move(state, view).astype(int) - source).mean() > 5
 
 
 def test_the_lock_fades_out_over_its_feather(begin, textured):
@@ -165,6 +184,15 @@ def test_colours_are_keyed_in_the_start_picture_or_else_in_the_first_painting(be
         last = list(animate(scene, paint=lambda f, s: green if s is None else paint(f, s)))[-1][1].shown
         assert (last[20:60, 30:70] == (0, 255, 0)).all()
         assert (last[:20] == paint(timeline(scene)[-1], None)[:20]).all()
+
+
+def test_what_is_near_is_masked_by_the_depth_of_the_motion(begin, textured):
+    wedge = np.tile(np.linspace(0, 255, 96).astype(np.uint8), (80, 1))  # white is near
+    scene = begin("masks: {a: {depth: [0, 0.5]}}\npainting: {mask: a}\nmotion: {depth: start.png}", 2)
+    Pictures.fromarray(wedge).save(scene.folder / "start.png")
+    last = list(animate(scene, paint=lambda f, s: textured if s is None else paint(f, s)))[-1][1].shown
+    assert (last[:, :46] == textured[:, :46]).all()
+    assert (last[:, 50:] == paint(timeline(scene)[1], None)[:, 50:]).all()
 
 
 def test_masks_may_change_in_the_course_of_a_film(begin, textured):
