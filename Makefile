@@ -26,6 +26,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/schedule.py
 	$(BIN)/python benchmarks/loop.py
 	$(BIN)/python -m benchmarks.camera
+	$(BIN)/python benchmarks/quality.py
 
 fuzz: $(READY)
 	$(BIN)/python -m benchmarks.fuzz

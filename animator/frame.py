@@ -84,11 +84,15 @@ class Painting:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """What is done to the moved picture before it is painted over."""
+    """What is done to the moved picture before it is painted over, and to the colours of the painting."""
 
     noise: float = setting(0.0, "fresh noise, standard deviation in parts of half the grey range", 0.0, 1.0)
     contrast: float = setting(1.0, "ratio around middle grey; clipped, never wrapped", 0.0, 10.0)
     sharpen: float = setting(0.0, "amount of unsharp masking; 0 is off", 0.0, 10.0)
+    color_amount: float = setting(1.0, "how far colours are brought to the reference; 0 is off", 0.0, 1.0)
+    palette_amount: float = setting(
+        0.2, "how far each painting is pulled towards the palette; 0 is off", 0.0, 1.0
+    )
     mask: str = setting(
         "", "masks: colour, contrast, sharpness and noise change only there; else painting.mask"
     )
@@ -135,6 +139,7 @@ class Frame:
     grade: Grade = Grade()
     lock: Lock = Lock()
     shot: int = 0  # index of the frame the film began with: what the camera has done is counted from there
+    anchor: bool = False  # its painting is what colours are matched to from here on
 
 
 Span = tuple[float, float]  # far and near end of what a depth estimate says of a picture, in its own units
@@ -147,13 +152,13 @@ class State:
     shown: Image | None = None  # the finished picture of this frame
     painting: Image | None = None  # the last picture the model painted
     view: Matrix | None = None  # product of the motions since that painting; None: none yet
-    reference: Image | None = None  # the first painting: what colours are matched to
+    reference: Image | None = None  # the first painting, or the last anchor: what colours are matched to
     index: int = 0  # of the frame that painting belongs to
     span: Span | None = None  # of that painting, where depth is estimated: the next one's keeps to it
     first: Image | None = None  # the first painting: what masks and the lock are taken from
 
-    def painted(self, painting: Image, index: int, span: Span | None = None) -> State:
-        """The state after `painting`, shown as it was painted."""
-        reference = painting if self.reference is None else self.reference
+    def painted(self, painting: Image, frame: Frame, span: Span | None = None) -> State:
+        """The state after `painting`, shown as it was painted; an anchor's becomes the reference of colours."""
+        reference = painting if frame.anchor or self.reference is None else self.reference
         first = painting if self.first is None else self.first
-        return State(painting, painting, None, reference, index, span, first)
+        return State(painting, painting, None, reference, frame.index, span, first)

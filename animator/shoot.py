@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from animator.output import infotext
 from animator.render.loop import Paint
 from animator.scene.resolved import resolved
 from animator.scene.scene import Scene
-from animator.studio import animate, load, painter, preview
+from animator.studio import animate, facts, load, painter, preview
 from animator.timeline.cadence import cut
 from animator.timeline.compile import timeline
 from animator.timeline.hearing import sound
@@ -77,12 +78,13 @@ def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> 
     rehearse(video, run.folder)
     work = paint(scene) if position < len(frames) else None
     ready = [frame.index for frame in frames[:position]]
+    measure = facts(scene)
     again = [frame.index for frame in back(scene, frames)]
     with Recorder(run, video, resolved(scene), ready, _Texts(scene, frames), again) as recorder:
         if work is not None:
             for frame, after in animate(scene, frames[position:], work, state):
                 assert after.shown is not None
-                recorder.save(frame, after.shown, after.span)
+                recorder.save(frame, after.shown, after.span, partial(measure, frame, after))
                 yield frame
 
 

@@ -6,23 +6,30 @@ nor cv2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from animator import masking, nano
+from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, Mask, State
 from animator.pose import SPATIAL, spatial
 from animator.render.loop import Camera, Paint, Stage, render
+from animator.scene.lists import rgb
+from animator.scene.model import REFERENCES
 from animator.scene.presets import is_file
 from animator.scene.scene import Scene, read, read_text
 from animator.timeline.compile import timeline
+from animator.timeline.moves import orbits
 
 if TYPE_CHECKING:
     from animator.diffusion.sdxl import Sdxl
     from animator.pixels.depth import Source
+    from animator.pixels.palette import Pull
     from animator.render.masks import Masks
 
 
@@ -41,24 +48,15 @@ def loads(text: str, folder: str | Path = ".", settings: Sequence[str] = ()) -> 
 
 
 def _whole(scene: Scene, problems: list[Problem]) -> Scene:
-    """`scene`, if neither reading it, nor its curves, nor its start picture show a problem."""
-    image, path = scene.settings.start.image, ("start", "image")
-    if image is not None and is_file(scene.file(path, image)):
-        from animator.pixels.picture import check
-
-        try:
-            check(scene.file(path, image))
-        except (OSError, ValueError) as error:
-            problems.append(scene.problem(path, f"cannot be read as a picture: {error}"))
-    for file in filter(is_file, scene.depth_files):
+    """`scene`, if neither reading it, nor its curves, nor its pictures show a problem."""
+    for path, file in _pictures(scene):
         from animator.pixels.picture import check
 
         try:
             check(file)
         except (OSError, ValueError) as error:
-            problems.append(
-                scene.problem(("motion", "depth"), f"{file.name} cannot be read as a picture: {error}")
-            )
+            name = "" if path != ("motion", "depth") else f"{file.name} "
+            problems.append(scene.problem(path, f"{name}cannot be read as a picture: {error}"))
     problems.extend(masking.problems(scene))
     try:
         timeline(scene)
@@ -67,6 +65,18 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
     if problems:
         raise SceneError(problems)
     return scene
+
+
+def _pictures(scene: Scene) -> Iterator[tuple[Place, Path]]:
+    """The picture files that a scene names and that are there, with where they were written."""
+    reference = scene.settings.grade.color_reference
+    named = {
+        ("start", "image"): scene.settings.start.image,
+        ("grade", "color_reference"): None if reference in REFERENCES else reference,
+    }
+    files = [(path, scene.file(path, name)) for path, name in named.items() if name is not None]
+    files += [(("motion", "depth"), file) for file in scene.depth_files]
+    return ((path, file) for path, file in files if is_file(file))
 
 
 def painter(scene: Scene) -> Paint:
@@ -100,16 +110,18 @@ class _FromPicture:
 
 def start_picture(scene: Scene) -> Image | None:
     """The scene's start picture, in the film's size: scaled to cover it and cropped in the middle."""
-    if scene.settings.start.image is None:
-        return None
+    image = scene.settings.start.image
+    return None if image is None else _picture(scene, ("start", "image"), image)
+
+
+def _picture(scene: Scene, path: Place, name: str) -> Image:
+    """The picture file `name`, written at `path`, in the film's size."""
     from animator.pixels.picture import read
 
     try:
-        return read(scene.file(("start", "image"), scene.settings.start.image), *scene.size)
+        return read(scene.file(path, name), *scene.size)
     except (OSError, ValueError) as error:
-        raise SceneError(
-            [scene.problem(("start", "image"), f"cannot be read as a picture: {error}")]
-        ) from error
+        raise SceneError([scene.problem(path, f"cannot be read as a picture: {error}")]) from error
 
 
 def animate(
@@ -124,19 +136,21 @@ def animate(
     painted frame and the frames behind it a film goes on where it stopped. Raises AnimatorError.
     """
     from animator.pixels.blend import crossfade
+    from animator.pixels.flow import between
 
     frames = timeline(scene) if frames is None else frames
     paint = painter(scene) if paint is None else paint
     camera = camera_of(scene, frames)
     state = State() if state is None else state
+    blend = {"crossfade": crossfade, "flow": between}[scene.settings.tween]
     before, after = _stages(scene)
     if not masking.used(frames):
-        yield from render(frames, paint, camera, crossfade, before, after, state=state)
+        yield from render(frames, paint, camera, blend, before, after, state=state)
         return
     picture = start_picture(scene)
     masks = masking.masks(scene, frames, camera, state.first if picture is None else picture)
     paint, before, after, finish = _masked(masks, paint, before, after)
-    yield from masks.watch(render(frames, paint, camera, crossfade, before, after, finish, state))
+    yield from masks.watch(render(frames, paint, camera, blend, before, after, finish, state))
 
 
 def _masked(
@@ -160,7 +174,8 @@ def camera_of(scene: Scene, frames: Sequence[Frame]) -> Camera:
     motion = scene.settings.motion
     if motion.depth != "flat":
         return DepthCamera(scene.lens, _depth(scene), motion.border)
-    if any(getattr(motion, name) for name in SPATIAL) or any(spatial(frame.motion) for frame in frames):
+    written = any(getattr(motion, name) for name in SPATIAL) or orbits(motion.moves)
+    if written or any(spatial(frame.motion) for frame in frames):
         return PlaneCamera(scene.lens, motion.border)
     return Camera2D(*scene.size, motion.border)
 
@@ -189,13 +204,49 @@ def _stages(scene: Scene) -> tuple[list[Stage], list[Stage]]:
     from animator.render import stages
 
     grade = scene.settings.grade
-    matched: list[Stage] = [] if grade.color == "none" else [stages.MatchColor(grade.color)]
-    return [
-        *matched,
-        stages.contrast,
-        stages.sharpened,
-        stages.AddNoise(grade.noise_type == "perlin"),
-    ], matched
+    ready, painted = _matched(scene)
+    pulled: list[Stage] = [stages.PullToPalette(_pull(grade.palette))] if grade.palette else []
+    noise = stages.AddNoise(grade.noise_type == "perlin")
+    return [*ready, stages.contrast, stages.sharpened, noise], [*painted, *pulled]
+
+
+def _matched(scene: Scene) -> tuple[list[Stage], list[Stage]]:
+    """How colours are matched before and after a painting."""
+    from animator.render.stages import First, Fixed, MatchColor, Rolling, UnlessAnchor
+
+    grade = scene.settings.grade
+    if grade.color == "none":
+        return [], []
+    match grade.color_reference:
+        case "first":
+            stage: Stage = UnlessAnchor(MatchColor(First(grade.color), grade.color, grade.color_by))
+            return [stage], [stage]
+        case "rolling":
+            # Nothing to do before: the picture that has moved is the last painting, and has its colours.
+            goal = Rolling(grade.color, grade.color_memory)
+            return [], [UnlessAnchor(MatchColor(goal, grade.color, grade.color_by))]
+        case name:
+            fixed = Fixed(_picture(scene, ("grade", "color_reference"), name), grade.color)
+            stage = MatchColor(fixed, grade.color, grade.color_by)
+            return [stage], [stage]
+
+
+def _pull(colors: Sequence[str]) -> Pull:
+    from animator.pixels.palette import Pull
+
+    return Pull(np.array([rgb(color) for color in colors], np.uint8))
+
+
+def facts(scene: Scene) -> Callable[[Frame, State], dict[str, float]]:
+    """What a run's journal tells about the colours of each painted frame: see Facts."""
+    from animator.render.facts import Facts
+    from animator.render.stages import First, Fixed
+
+    grade = scene.settings.grade
+    given = grade.color != "none" and grade.color_reference not in REFERENCES
+    place = ("grade", "color_reference")
+    goal = Fixed(_picture(scene, place, grade.color_reference), "lab") if given else First("lab")
+    return Facts(goal, _pull(grade.palette) if grade.palette else None)
 
 
 def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tuple[Frame, State]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -23,6 +23,15 @@ def as_data(problem: Problem, kind: str) -> dict[str, Any]:
     """A problem for programs; line and column count from 1, and are 0 where there is no file."""
     setting = ".".join(problem.path)
     return {"kind": kind, **asdict(problem.place), "setting": setting, "message": problem.message}
+
+
+def color_lines(drift: Mapping[int, float], palette: Mapping[int, float]) -> Iterator[str]:
+    """How far the colours of a run's paintings are from their reference and off their palette, by frame, told."""
+    for name, facts in (("to the reference", drift), ("to the palette", palette)):
+        if len(facts) > 1:
+            worst = max(facts, key=lambda frame: facts[frame])
+            mean = sum(facts.values()) / len(facts)
+            yield f"colours: ΔE {name} {mean:.1f} on average, {facts[worst]:.1f} at most (frame {worst})"
 
 
 def columns(rows: list[dict[str, Any]]) -> Iterator[str]:

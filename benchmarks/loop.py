@@ -22,10 +22,16 @@ from animator.output.infotext import infotext
 from animator.output.recorder import Recorder
 from animator.output.run import Run
 from animator.output.video import Format
+from animator.pixels import color
+from animator.pixels import noise as noises
 from animator.pixels.blend import crossfade
 from animator.pixels.camera import Camera2D
+from animator.pixels.difference import drift
+from animator.pixels.flow import between
+from animator.pixels.palette import Pull
+from animator.pixels.sharpen import sharpen
 from animator.render.loop import render
-from animator.render.stages import AddNoise, MatchColor, contrast, sharpened
+from animator.render.stages import AddNoise, First, MatchColor, contrast, sharpened
 
 SCENE = """
 video: {{size: {size}x{size}, frames: {frames}}}
@@ -70,7 +76,7 @@ def film(size: int, frames: int, clock: Clock):
     """The frame loop with every stage of a scene, timed, around a stub painter."""
     scene = loads(SCENE.format(size=size, frames=frames))
     pictures = [textured(size, seed) for seed in range(PATTERNS)]
-    match = MatchColor("lab")
+    match = MatchColor(First("lab"), "lab")
     before = [
         clock.timed("color before", match),
         clock.timed("contrast", contrast),
@@ -121,13 +127,87 @@ def memory(frames: int, size: int) -> dict[str, float]:
     }
 
 
+def obvious_color(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Colours matched as one would write it down: every pixel to L*a*b*, moved to the statistics, and back."""
+    pixels, goal = (
+        cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) for picture in (image, reference)
+    )
+    (mean, deviation), (goal_mean, goal_deviation) = (
+        [row.astype(np.float32).ravel() for row in cv2.meanStdDev(picture)] for picture in (pixels, goal)
+    )
+    pixels = (pixels - mean) * (goal_deviation / deviation) + goal_mean
+    rgb = cv2.cvtColor(pixels, cv2.COLOR_LAB2RGB)
+    return np.clip(np.rint(rgb * 255), 0, 255).astype(np.uint8)
+
+
+def obvious_noise(image: np.ndarray, amount: float, seed: int, clouds: bool) -> np.ndarray:
+    """Noise as one would write it down: numpy's, and Perlin's octaves at every pixel."""
+    random = np.random.default_rng(seed)
+    noise = random.standard_normal(image.shape, np.float32) * np.float32(127.5 * amount)
+    if clouds:
+        noise *= (noises.perlin(*image.shape[:2], seed, detail=128)[..., None] + 1) / 2
+    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
+
+
+def side_by_side(size: int, rounds: int) -> dict[str, dict[str, float]]:
+    """CPU milliseconds, median of `rounds`: each step as it is, and in turn with it as one would write it down."""
+    image, reference = textured(size, 0), textured(size, 1)
+    goals = {space: color.measure(reference, space) for space in ("lab", "hsv", "rgb")}
+    pull = Pull(np.array([(10, 132, 255), (255, 255, 255)], np.uint8))
+    works = {
+        **{
+            f"color {space} {by}": (
+                lambda space=space, by=by: color.match(image, goals[space], space, by),
+                lambda: obvious_color(image, reference),
+            )
+            for space in goals
+            for by in ("statistics", "histogram")
+        },
+        **{
+            f"noise {name}": (
+                lambda clouds=clouds: noises.add_noise(image, 0.05, 3, clouds),
+                lambda clouds=clouds: obvious_noise(image, 0.05, 3, clouds),
+            )
+            for name, clouds in (("white", False), ("perlin", True))
+        },
+        "palette": (lambda: pull(image, 0.2), None),
+        "contrast": (lambda: color.contrast(image, 1.1), None),
+        "sharpen": (lambda: sharpen(image, 0.3), None),
+        "drift told": (lambda: drift(image, goals["lab"]), None),
+        "in-between, crossfade": (lambda: crossfade(image, reference, 0.4), None),
+        "in-between, flow": (lambda: between(image, reference, 0.4), None),
+    }
+    return {name: _medians(ours, other, rounds) for name, (ours, other) in works.items()}
+
+
+def _medians(ours, other, rounds: int) -> dict[str, float]:
+    times: dict[str, list[float]] = defaultdict(list)
+    for _ in range(rounds):
+        for name, work in (("ours", ours), ("obvious", other)):
+            if work is not None:
+                started = time.process_time()
+                work()
+                times[name].append(1000 * (time.process_time() - started))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=60, help="frames per size for the stages")
+    parser.add_argument("--rounds", type=int, default=15, help="of the steps side by side")
     parser.add_argument("--long", type=int, default=10_000, help="frames of the memory run; 0 skips it")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    report: dict[str, dict[str, float]] = {}
+    report: dict[str, object] = {}
+    report["side by side"] = pairs = side_by_side(1024, options.rounds)
+    print(
+        f"1024x1024, CPU milliseconds, one thread, median of {options.rounds}: ours, the obvious way, ratio"
+    )
+    for name, found in pairs.items():
+        other = (
+            f"{found['obvious']:8.1f} {found['obvious'] / found['ours']:6.1f}" if "obvious" in found else ""
+        )
+        print(f"  {name:28} {found['ours']:8.1f} {other}")
     for size in (1024, 256):
         report[str(size)] = found = stages(size, options.frames)
         print(f"{size}x{size}, milliseconds per frame, one thread, median of {options.frames}")

@@ -8,8 +8,9 @@ from PIL import Image as Pictures
 
 from animator import ProgramError, RunError, SceneError, load, loads, shoot, studio
 from animator.diffusion.flat import Flat
-from animator.render.stages import AddNoise, MatchColor
+from animator.render.stages import AddNoise, Fixed, MatchColor
 from animator.scene.resolved import resolved
+from animator.tables import color_lines
 from tests.output.test_video import decode
 
 
@@ -19,9 +20,9 @@ def names(stages):
 
 def test_colour_is_matched_before_noise_which_it_would_tint_and_after_painting():
     before, after = studio._stages(loads("grade: {color: lab}"))
-    assert names(before) == ["MatchColor", "contrast", "sharpened", "AddNoise"]
-    assert names(after) == ["MatchColor"]
-    assert isinstance(before[0], MatchColor)
+    assert names(before) == ["UnlessAnchor", "contrast", "sharpened", "AddNoise"]
+    assert names(after) == ["UnlessAnchor"]
+    assert isinstance(before[0].stage, MatchColor)
     assert names(studio._stages(loads("{}"))[0]) == ["contrast", "sharpened", "AddNoise"]
 
 
@@ -160,3 +161,66 @@ def test_a_film_in_depth_that_was_stopped_ends_with_the_same_frames(tmp_path, te
     )
     assert len(whole) == 9
     assert whole == torn
+
+
+def test_colours_are_matched_to_what_is_asked_for(tmp_path, textured):
+    Pictures.fromarray(textured).save(tmp_path / "brand.png")
+    fixed, again = studio._stages(loads("grade: {color: lab, color_reference: brand.png}", tmp_path))
+    assert isinstance(fixed[0].goal, Fixed)
+    assert isinstance(again[0].goal, Fixed)
+    rolling = loads("grade: {color: hsv, color_reference: rolling, color_by: histogram, color_memory: 5}")
+    before, (after,) = studio._stages(rolling)
+    assert names(before) == ["contrast", "sharpened", "AddNoise"]
+    assert (after.stage.goal.memory, after.stage.by, after.stage.space) == (5, "histogram", "hsv")
+    _, after = studio._stages(loads("grade: {color: lab, palette: ['#08f']}"))
+    assert names(after) == ["UnlessAnchor", "PullToPalette"]
+
+
+def test_a_reference_that_is_no_picture_is_found_when_the_file_is_read(tmp_path):
+    (tmp_path / "a.png").write_text("no picture")
+    with pytest.raises(SceneError, match="grade.color_reference: cannot be read as a picture"):
+        loads("grade: {color: lab, color_reference: a.png}", tmp_path)
+
+
+@pytest.mark.parametrize("tween", ["crossfade", "flow"])
+@pytest.mark.parametrize("cadence", [2, 3, 10])
+def test_every_frame_is_shown_whatever_lies_between_paintings(textured, cadence, tween):
+    # Deforum loses the last chunk: of 10 frames at cadence 4 it writes 8.
+    scene = loads(f"video: {{frames: 10, size: 96x80}}\ncadence: {cadence}\ntween: {tween}")
+    assert [frame.index for frame, _ in studio.animate(scene, paint=Flat(textured))] == list(range(10))
+
+
+@pytest.mark.parametrize("size", ["98x66", "130x98", "514x18"])
+def test_sizes_that_are_no_multiples_of_64_go_through_every_stage(size):
+    # Deforum's noise crashes on them.
+    for kind in ("white", "perlin"):
+        scene = loads(
+            f"video: {{frames: 3, size: {size}}}\ncadence: 2\ntween: flow\n"
+            f"grade: {{color: lab, palette: ['#08f'], noise: 0.1, noise_type: {kind}, sharpen: 1, contrast: 1.1}}"
+        )
+        picture = np.full((scene.size.height, scene.size.width, 3), 120, np.uint8)
+        assert all(
+            state.shown.shape == picture.shape for _, state in studio.animate(scene, paint=Flat(picture))
+        )
+
+
+def test_a_run_tells_the_drift_of_its_paintings(tmp_path, textured):
+    file = tmp_path / "film.yaml"
+    file.write_text(
+        "video: {frames: 5, size: 96x80}\ncadence: 2\ngrade: {palette: ['#08f'], palette_amount: 0}"
+    )
+    scene = load(file)
+    run = shoot.start_run(scene, file, tmp_path / "run")
+
+    def warmer(frame, start):
+        return textured if start is None else np.clip(np.add(start, (9, 0, 0)), 0, 255).astype(np.uint8)
+
+    list(shoot.shoot(run, scene, lambda scene: warmer))
+    drift = run.facts("drift")
+    assert sorted(drift) == [0, 2, 4]
+    assert 0 == drift[0] < drift[2] < drift[4]
+    assert set(run.facts("palette")) == {0, 2, 4}
+    (first, second) = color_lines(drift, run.facts("palette"))
+    assert first.startswith("colours: ΔE to the reference")
+    assert first.endswith("(frame 4)")
+    assert "to the palette" in second

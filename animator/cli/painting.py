@@ -14,6 +14,7 @@ from animator.progress import show
 from animator.scene.presets import shelf
 from animator.scene.scene import Scene
 from animator.studio import load
+from animator.tables import color_lines
 
 if TYPE_CHECKING:
     from animator.output.run import Run
@@ -94,4 +95,6 @@ def _shoot(run: Run, scene: Scene) -> None:
     except KeyboardInterrupt:
         click.echo(f"{len(run.saved)} frames are saved; go on with: animator resume {run.folder}", err=True)
         raise
+    for line in color_lines(run.facts("drift"), run.facts("palette")):
+        click.echo(line, err=True)
     click.echo(run.video)

@@ -43,10 +43,19 @@ class Recorder:
             partial(self._encode, video, comment, tuple(ready), tuple(again)), WAITING
         )
 
-    def save(self, frame: Frame, image: Image, span: Span | None = None) -> None:
-        """Hand over the next frame, and its state's `span`; waits only while too many are still being written."""
+    def save(
+        self,
+        frame: Frame,
+        image: Image,
+        span: Span | None = None,
+        facts: Callable[[], Mapping[str, float]] = dict,
+    ) -> None:
+        """Hand over the next frame, and its state's `span`; waits only while too many are still being written.
+
+        `facts` measures the picture for the journal; it is called in another thread.
+        """
         if frame.index not in self.run.saved:
-            self._pictures.submit(lambda: self.run.save(frame, image, self.texts(frame), span))
+            self._pictures.submit(lambda: self.run.save(frame, image, self.texts(frame), span, facts()))
         self._video.put(image)
 
     def _encode(

@@ -1,7 +1,7 @@
 """A run's folder: frames, journal, resume point.
 
 frames/000000000.png   the pictures, each with its recipe inside
-journal.jsonl          a header, then one line per frame that is safe on disk, with the span of its depth if it has one
+journal.jsonl          a header, then one line per frame that is safe on disk, with facts about its picture
 settings.yaml          the schedule file as it was given
 resolved.yaml          the same with presets, options and defaults filled in: renders the same film
 frames.csv             the frame table
@@ -91,16 +91,25 @@ class Run:
         with Pictures.open(self.picture_file(index)) as picture:
             return np.asarray(picture.convert("RGB"))
 
-    def save(self, frame: Frame, image: Image, texts: Mapping[str, str], span: Span | None = None) -> None:
-        """Write a frame's picture with its `texts`, then its journal line. May be called from several threads."""
+    def save(
+        self,
+        frame: Frame,
+        image: Image,
+        texts: Mapping[str, str],
+        span: Span | None = None,
+        facts: Mapping[str, float] | None = None,
+    ) -> None:
+        """Write a frame's picture with its `texts`, then its journal line with `facts` about the picture.
+
+        May be called from several threads.
+        """
         data = _png(image, texts)
         try:
             write_whole(self.picture_file(frame.index), data)
             digest = hashlib.sha256(data).hexdigest()
             with self._lock, (self.folder / "journal.jsonl").open("ab") as journal:
-                journal.write(
-                    _line({"frame": frame.index, "sha256": digest} | ({"span": span} if span else {}))
-                )
+                told = {"span": span} if span else {}
+                journal.write(_line({"frame": frame.index, "sha256": digest, **told, **(facts or {})}))
                 journal.flush()
                 os.fsync(journal.fileno())
                 self.saved[frame.index] = digest
@@ -108,6 +117,15 @@ class Run:
             raise RunError(
                 f"{self.folder}: frame {frame.index} cannot be written: {error.strerror}"
             ) from error
+
+    def facts(self, name: str) -> dict[int, float]:
+        """What the journal says about saved frames under `name`, by frame: "drift", "palette"."""
+        entries = _lines((self.folder / "journal.jsonl").read_bytes())
+        return {
+            entry["frame"]: float(entry[name])
+            for entry in entries
+            if entry.get("frame") in self.saved and isinstance(entry.get(name), int | float)
+        }
 
     def resume(self, frames: Sequence[Frame]) -> tuple[int, State]:
         """Where in `frames` (this run's part of the timeline) the loop goes on, and with what state.
@@ -119,9 +137,11 @@ class Run:
         if missing in (0, len(frames)):
             return missing, State()
         last = max(at for at in range(missing) if frames[at].diffuse)
-        painting, first = self.picture(frames[last].index), self.picture(frames[0].index)
+        anchor = max((at for at in range(last + 1) if frames[at].anchor), default=0)
+        painting, reference = self.picture(frames[last].index), self.picture(frames[anchor].index)
+        first = self.picture(frames[0].index)
         index = frames[last].index
-        return last + 1, State(painting, painting, None, first, index, self.spans.get(index), first)
+        return last + 1, State(painting, painting, None, reference, index, self.spans.get(index), first)
 
     def _digest(self, index: int) -> str | None:
         try:

@@ -24,7 +24,7 @@ class Camera2D:
         return matrix(motion, self.width, self.height)
 
     def seen(self, painting: Image, frame: Frame, state: State) -> State:
-        return state.painted(painting, frame.index)
+        return state.painted(painting, frame)
 
     def move(self, state: State, view: Matrix) -> Image:
         """The painting moved by `view`; the identical array when nothing moves."""
@@ -50,7 +50,7 @@ class PlaneCamera:
         return self.lens.pose(motion)
 
     def seen(self, painting: Image, frame: Frame, state: State) -> State:
-        return state.painted(painting, frame.index)
+        return state.painted(painting, frame)
 
     def move(self, state: State, view: Matrix) -> Image:
         """The painting moved by `view`; the identical array when nothing moves."""
@@ -73,7 +73,7 @@ class DepthCamera(PlaneCamera):
         self._reliefs: list[Relief] = []  # of the last two paintings, between which in-betweens lie
 
     def seen(self, painting: Image, frame: Frame, state: State) -> State:
-        return state.painted(painting, frame.index, self.source.span(painting, state.span))
+        return state.painted(painting, frame, self.source.span(painting, state.span))
 
     def carry(self, pixels: Image, state: State, view: Matrix) -> Image:
         return self._relief(state).seen(view, self.border, pixels)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 from PIL import ImageOps
 
-from animator.frame import Image, Motion, Span
+from animator.frame import Image, Matrix, Motion, Span
 from animator.pixels.relief import Relief
 from animator.pixels.volume import volume
 from animator.pose import Lens
@@ -82,6 +82,7 @@ class Pictured:
 
     def __init__(self, files: Sequence[Path], lens: Lens, scale: float, motions: Sequence[Motion]) -> None:
         self.files, self.lens, self.scale, self.motions = files, lens, scale, motions
+        self._poses: list[Matrix] = [np.eye(4)]  # of the picture at each frame
 
     def span(self, painting: Image, before: Span | None) -> None:  # noqa: ARG002 (a source's shape)
         return None
@@ -89,12 +90,16 @@ class Pictured:
     def disparity(self, painting: Image, index: int, span: Span | None) -> Floats:  # noqa: ARG002
         file = self.files[min(index, len(self.files) - 1)]
         first = raised(read(file, self.lens.width, self.lens.height), self.lens, self.scale)
-        pose = np.eye(4)
-        for motion in self.motions[1 : index + 1]:
-            pose = self.lens.pose(motion) @ pose
+        pose = self._pose(index) if self.motions else self._poses[0]
         if not np.abs(pose - np.eye(4)).any():
             return first
         return Relief(painting, first, self.lens).places(pose)[3]
+
+    def _pose(self, index: int) -> Matrix:
+        """The product of the motions from frame 0 to frame `index`."""
+        for motion in self.motions[len(self._poses) : index + 1]:
+            self._poses.append(self.lens.pose(motion) @ self._poses[-1])
+        return self._poses[index]
 
 
 def read(file: Path, width: int, height: int) -> Floats:

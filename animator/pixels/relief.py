@@ -23,7 +23,7 @@ from animator.pose import Lens
 Floats = NDArray[np.float32]
 
 BEHIND = 1e-3  # of the focal length: nearer to the camera nothing is shown
-LARGEST = 9  # pixels; cracks wider than this, of a picture enlarged so much, are left to the filling of holes
+APART = 3.0  # pixels: how far neighbours may move apart until their depth is caught in larger squares
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,34 +102,34 @@ def forward(disparity: Floats, pose: Matrix, lens: Lens) -> Floats:
     """The disparity map seen after `pose`, 0 where nothing is seen: nearest surface first, cracks closed."""
     height, width = disparity.shape
     x, y, there = project(disparity, pose, lens)
-    # A margin of one pixel takes what falls outside.
-    column = np.rint(np.clip(x, -1, width, out=x), out=x).astype(np.int32)
-    line = np.rint(np.clip(y, -1, height, out=y), out=y).astype(np.int32)
-    index = (line + 1) * (width + 2) + (column + 1)
-    nearest = np.zeros((height + 2) * (width + 2), np.float32)
+    enlarged = _enlarged(disparity, there, x, y) * float(np.abs(np.linalg.eigvals(pose[:2, :2])).max())
+    # Pixels that drift far apart are caught in larger squares: a surface's depth is smooth.
+    square = max(1, ceil(enlarged / APART))
+    if square > 1:
+        x, y = (np.asarray((place + 0.5) / square - 0.5, np.float32) for place in (x, y))
+    wide, high = -(-width // square), -(-height // square)
+    # A margin of one takes what falls outside.
+    column = np.rint(np.clip(x, -1, wide, out=x), out=x).astype(np.int32)
+    line = np.rint(np.clip(y, -1, high, out=y), out=y).astype(np.int32)
+    index = (line + 1) * (wide + 2) + (column + 1)
+    nearest = np.zeros((high + 2) * (wide + 2), np.float32)
     np.maximum.at(nearest, index.ravel().astype(np.intp), there.ravel())
-    nearest = nearest.reshape(height + 2, width + 2)
-    nearest[[0, -1], :] = 0
-    nearest[:, [0, -1]] = 0
-    return _closed(nearest, _enlarged(disparity, pose, lens))[1:-1, 1:-1]
+    seen = _closed(nearest.reshape(high + 2, wide + 2)[1:-1, 1:-1], enlarged / square)
+    if square == 1:
+        return seen
+    return np.repeat(np.repeat(seen, square, 0), square, 1)[:height, :width]
 
 
-def _enlarged(disparity: Floats, pose: Matrix, lens: Lens) -> float:
-    """How many times the picture grows at most, to a pixel's accuracy: how wide the cracks get."""
-    coarse: Floats = np.asarray(cv2.resize(disparity, (16, 16), interpolation=cv2.INTER_AREA), np.float32)
-    small = Lens(16, 16, lens.fov)
-    near = project(coarse, _scaled(pose, lens, small), small)[2] / coarse
-    flat = np.abs(np.linalg.eigvals(pose[:2, :2])).max()
-    return float(max(near.max(), 1.0) * max(flat, 1.0))
-
-
-def _scaled(pose: Matrix, lens: Lens, small: Lens) -> Matrix:
-    scaled = pose.copy()
-    scaled[:3, 3] *= small.focal / lens.focal
-    return scaled
+def _enlarged(disparity: Floats, there: Floats, x: Floats, y: Floats) -> float:
+    """How many times what is seen grows by coming nearer, nearly at most: how wide the cracks get."""
+    height, width = disparity.shape
+    few = slice(None, None, max(1, min(height, width) // 128))
+    x, y, ratio = x[few, few], y[few, few], there[few, few] / disparity[few, few]
+    inside = (x > 0) & (y > 0) & (x < width) & (y < height)
+    return max(1.0, float(np.percentile(ratio[inside], 99))) if inside.any() else 1.0
 
 
 def _closed(nearest: Floats, enlarged: float) -> Floats:
     """Cracks between neighbours that have moved apart take on the nearer depth around them."""
-    size = min(2 * ceil(enlarged - 0.05) + 1, LARGEST)
+    size = 2 * ceil(max(enlarged, 1.0) / 2) + 1
     return np.asarray(cv2.morphologyEx(nearest, cv2.MORPH_CLOSE, np.ones((size, size))), np.float32)

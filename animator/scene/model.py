@@ -17,6 +17,7 @@ from pydantic import (
 
 from animator.errors import shown
 from animator.frame import Grade, Lock, Motion, Painting
+from animator.scene.lists import Colors, Paint, Times
 from animator.scene.masks import Mask, lock_by_mask
 from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole
 from animator.scene.size import Size
@@ -188,10 +189,24 @@ class _Moving(Section):
     )
 
 
+REFERENCES = ("first", "rolling")  # of colours; any other is a picture file
+
+
 class _Colored(Section):
-    color: Literal["none", "lab", "hsv", "rgb"] = Field(
-        "none", description="match colours to the first painting in"
+    color: Literal["none", "lab", "hsv", "rgb"] = Field("none", description="match colours to a reference in")
+    color_by: Literal["statistics", "histogram"] = Field(
+        "statistics", description="match mean and spread, or the whole distribution"
     )
+    color_reference: str = Field(
+        "first", description="`first` painting, `rolling` mean of the paintings, or a picture file"
+    )
+    color_memory: Number = Field(
+        12.0, ge=1, le=10_000, description="paintings that a rolling reference goes back"
+    )
+    color_renew: Times | None = Field(
+        None, description="times, e.g. [2s, 4s], whose painting becomes the first of a new shot"
+    )
+    palette: Colors = Field([], description="colours, e.g. ['#0a84ff', '#fff'], that paintings are pulled to")
     noise_type: Literal["white", "perlin"] = Field("white", description="noise: even, or in clouds")
 
 
@@ -232,4 +247,8 @@ class Settings(Section):
     masks: dict[str, Mask] = Field(default_factory=dict, description="name → where it comes from")
     lock: Annotated[LockCurves, BeforeValidator(lock_by_mask)] = Field(default_factory=LockCurves)
     cadence: Whole = Field(1, ge=1, le=1000, description="paint every N-th frame, in-between the rest")
+    paint: Paint | None = Field(
+        None, description="paint at these times, e.g. [0, 2s, end], or where an expression is not 0"
+    )
+    tween: Literal["crossfade", "flow"] = Field("crossfade", description="how in-betweens are made")
     output: Output = Output()

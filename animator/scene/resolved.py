@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from animator.scene.masks import mask_files
-from animator.scene.model import DEPTHS
+from animator.scene.model import DEPTHS, REFERENCES
 from animator.scene.scene import Scene
 from animator.scene.strict import Strict
 from animator.scene.variables import escape
@@ -34,6 +34,11 @@ def resolved(scene: Scene) -> str:
         data["model"]["loras"][name]["file"] = str(scene.file(path, lora.file))
     if scene.settings.audio is not None:
         data["audio"]["file"] = str(scene.file(("audio", "file"), scene.settings.audio.file))
+    if scene.settings.paint is not None:
+        del data["cadence"]  # one of them says which frames are painted
+    if scene.settings.grade.color_reference not in REFERENCES:
+        name = scene.settings.grade.color_reference
+        data["grade"]["color_reference"] = str(scene.file(("grade", "color_reference"), name))
     if scene.settings.start.image is not None:
         data["start"]["image"] = str(scene.file(("start", "image"), scene.settings.start.image))
     for (section, mask, setting), file in mask_files(scene):

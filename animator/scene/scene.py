@@ -15,7 +15,7 @@ from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
 from animator.pose import Lens
 from animator.scene.load import Document, parse
 from animator.scene.masks import mask_problems
-from animator.scene.model import DEPTHS, MAX_FRAMES, Settings
+from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file, override
 from animator.scene.size import Pixels, Ratio
 from animator.scene.variables import fill
@@ -162,6 +162,16 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
     audio, place = scene.settings.audio, ("audio", "file")
     if audio is not None and not is_file(scene.file(place, audio.file)):
         yield scene.problem(place, f"no such file: {scene.file(place, audio.file)}")
+    yield from _pictures(scene)
+    if scene.settings.paint is not None and "cadence" in scene.settings.model_fields_set:
+        yield scene.problem(("paint",), "give either 'cadence' or 'paint', not both")
+    seed = scene.settings.painting.seed
+    if (seed.behavior == "schedule") != (seed.at is not None):
+        yield scene.problem(("painting", "seed"), "'behavior: schedule' and 'at:' belong together")
+
+
+def _pictures(scene: Scene) -> Iterable[Problem]:
+    """Pictures that are named and not there."""
     image, place = scene.settings.start.image, ("start", "image")
     if image is not None and not is_file(scene.file(place, image)):
         yield scene.problem(place, f"no such file: {scene.file(place, image)}")
@@ -170,9 +180,10 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
         known = f"{', '.join(DEPTHS)}, a picture or a folder of pictures"
         yield scene.problem(place, f"no such picture: {scene.file(place, depth)}; allowed: {known}")
     yield from mask_problems(scene)
-    seed = scene.settings.painting.seed
-    if (seed.behavior == "schedule") != (seed.at is not None):
-        yield scene.problem(("painting", "seed"), "'behavior: schedule' and 'at:' belong together")
+    name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
+    file = scene.file(place, name)
+    if name not in REFERENCES and not is_file(file):
+        yield scene.problem(place, f"no such file: {file}; or write one of: {', '.join(REFERENCES)}")
 
 
 def _declared(data: Any) -> dict[str, Any]:

@@ -28,6 +28,8 @@ def escape(value: Any) -> Any:
     """Texts in which `fill` finds no variable, and puts back every brace."""
     if isinstance(value, dict):
         return {key: escape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [escape(item) for item in value]
     return value.replace("{", "{{").replace("}", "}}") if isinstance(value, str) else value
 
 

@@ -14,12 +14,17 @@ Flags = NDArray[np.bool_]
 
 
 def painted(strength: NDArray[np.float64], cadence: int) -> Flags:
-    """Every `cadence`-th frame and the last one, so that in-betweens lie between two paintings.
+    """Every `cadence`-th frame and the last one, so that in-betweens lie between two paintings; see `painted_at`."""
+    index = np.arange(len(strength))
+    return painted_at(strength, (index % cadence == 0) | (index == len(index) - 1))
+
+
+def painted_at(strength: NDArray[np.float64], wanted: Flags) -> Flags:
+    """The frames that are `wanted` and have something to paint.
 
     Strength 0 paints nothing: such frames only move. The first frame is always painted.
     """
-    index = np.arange(len(strength))
-    result: Flags = ((index % cadence == 0) | (index == len(index) - 1)) & (strength > 0)
+    result: Flags = wanted & (strength > 0)
     result[0] = True
     return result
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from animator import samplers
 from animator.audio.hear import Heard, silence
@@ -17,12 +18,13 @@ from animator.pose import spatial
 from animator.scene.masks import EVERYWHERE
 from animator.scene.scene import Scene
 from animator.timeline import curve
-from animator.timeline.cadence import painted, tweens
+from animator.timeline.cadence import painted, painted_at, tweens
 from animator.timeline.clock import RESERVED, Clock, Signals
 from animator.timeline.functions import FUNCTIONS
 from animator.timeline.hearing import listen
 from animator.timeline.limits import can_run, masks_follow, stays_in_front, stays_visible
 from animator.timeline.mask_words import parse
+from animator.timeline.moments import first_painted, moments
 from animator.timeline.motion import per_frame, steps, steps_in_space
 from animator.timeline.moves import SHAKES, shaken, with_moves
 from animator.timeline.notes import notes
@@ -72,10 +74,10 @@ class _Compiler:
         scales = {**dict.fromkeys(settings.model.loras, 1.0), **settings.loras}
         loras = {name: self.numbers(written, ("loras", name), LORA_SCALE) for name, written in scales.items()}
         strength = np.array([row.strength for row in painting])
-        diffuse = painted(strength, settings.cadence)
+        diffuse = self.painted(strength)
         weights = tweens(diffuse, strength == 0)
         seed = self.seeds(diffuse)
-        words = self.prompts()
+        words, anchor = self.prompts(), self.anchors(diffuse)
         self.attempt(("painting", "steps"), lambda: can_run(painting), None)
         self.attempt(("motion", "zoom"), lambda: stays_visible([row.zoom for row in motion], diffuse), None)
         self.attempt(("motion",), lambda: stays_in_front(motion, diffuse, self.scene.lens), None)
@@ -95,9 +97,25 @@ class _Compiler:
                 loras={name: column[i] for name, column in loras.items()},
                 grade=grade[i],
                 lock=lock[i],
+                anchor=bool(anchor[i]),
             )
             for i in range(count)
         ]
+
+    def painted(self, strength: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which frames are painted: by cadence, or at the moments the file names."""
+        every, moments = self.scene.settings.cadence, self.moments(self.scene.settings.paint, ("paint",))
+        return painted(strength, every) if moments is None else painted_at(strength, moments)
+
+    def anchors(self, diffuse: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The paintings whose colours are taken for a reference anew: the first one of each shot."""
+        moments = self.moments(self.scene.settings.grade.color_renew, ("grade", "color_renew"))
+        return np.zeros_like(diffuse) if moments is None else first_painted(moments, diffuse)
+
+    def moments(self, written: Any, path: Path) -> NDArray[np.bool_] | None:
+        if written is None:
+            return None
+        return self.attempt(path, lambda: moments(written, self.clock, self.signals), None)
 
     def motion(self) -> list[Motion]:
         """How the picture moves into each frame, however it was written."""

@@ -85,6 +85,12 @@ def with_moves(motions: Sequence[Motion], written: dict[str, Any], clock: Clock,
     return list(motions)
 
 
+def orbits(written: dict[str, Any]) -> bool:
+    """Whether a move goes round the product, which needs a camera in space."""
+    words = [value.get("move") if isinstance(value, dict) else value for value in written.values()]
+    return any(word in MOVES and MOVES[word].column == "orbit_y" for word in words)
+
+
 def _stretches(written: dict[str, Any], clock: Clock) -> list[tuple[int, int, str, Any]]:
     """First frame, frame of arrival, key and value of each move: until the next key, or the film's end."""
     frames: dict[int, tuple[str, Any]] = {}

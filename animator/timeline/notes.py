@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from animator.errors import CurveError, Path, Problem
+from animator.frame import Grade
 from animator.scene.scene import Scene
 from animator.timeline.clock import Clock
 from animator.timeline.keystring import split_keys
@@ -16,6 +17,7 @@ MOST, LEAST = 2.0, 0.5  # of the pixels a model was trained on: beyond, SDXL rep
 def notes(scene: Scene, clock: Clock) -> Iterator[Problem]:
     """Remarks on a scene without problems, each with its place."""
     yield from _size(scene)
+    yield from _idle(scene)
     for name, frame in clock.events.items():
         if not 0 <= frame < clock.frames:
             message = f"frame {frame} is outside the film's 0..{clock.frames - 1}: it never happens"
@@ -43,11 +45,23 @@ def _size(scene: Scene) -> Iterator[Problem]:
         yield scene.problem(("video", "size"), f"{width}x{height} is painted as {whole} and cut")
 
 
+def _idle(scene: Scene) -> Iterator[Problem]:
+    """Settings of colour that do nothing, since what they belong to is off."""
+    grade = scene.settings.grade
+    for name, default in (("color_reference", "first"), ("color_renew", None)):
+        if grade.color == "none" and getattr(grade, name) != default:
+            yield scene.problem(("grade", name), "colours are matched to nothing; add e.g. 'color: lab'")
+    if not grade.palette and grade.palette_amount != Grade().palette_amount:
+        yield scene.problem(("grade", "palette_amount"), "there is no 'palette' to be pulled towards")
+
+
 def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
     settings = scene.settings
     for name in ("motion", "painting", "grade"):
         for setting, written in getattr(settings, name).written().items():
             yield (name, setting), written
+    if settings.paint is not None:
+        yield ("paint",), settings.paint
     yield ("painting", "seed", "at"), settings.painting.seed.at
     for name, written in settings.loras.items():
         yield ("loras", name), written
@@ -55,7 +69,7 @@ def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
 
 def _keys(written: Any) -> list[str]:
     """The keys of a curve as they were written; none for a number or an expression."""
-    if isinstance(written, dict):
+    if isinstance(written, dict | list):
         return [str(key) for key in written]
     pairs = split_keys(written) if isinstance(written, str) else None
     return [key for key, _ in pairs or ()]

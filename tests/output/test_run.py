@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -161,3 +162,19 @@ def test_infotext_is_what_a1111_writes():
         "Steps: 20, Sampler: DPM++ 2M Karras, CFG scale: 6, Seed: 77, Size: 98x66, "
         'Model: "my, model", Denoising strength: 0.45, Version: animator 0.1'
     )
+
+
+def test_facts_about_a_picture_are_kept_in_its_journal_line(run, textured):
+    run.save(Frame(0, 1), textured, {}, facts={"drift": 0.0})
+    run.save(Frame(1, 1), textured, {})
+    run.save(Frame(2, 1), textured, {}, facts={"drift": 1.25, "palette": 7})
+    again = Run.open(run.folder)
+    assert again.facts("drift") == {0: 0.0, 2: 1.25}
+    assert again.facts("palette") == {2: 7.0}
+
+
+def test_a_run_goes_on_with_the_colours_of_the_last_anchor(run, textured):
+    for index in range(5):
+        run.save(Frame(index, 1), np.roll(textured, index, 0), {})
+    frames = [replace(frame, anchor=frame.index in (3, 5)) for frame in film()]
+    assert (run.resume(frames)[1].reference == np.roll(textured, 3, 0)).all()

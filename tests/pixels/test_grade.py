@@ -5,7 +5,7 @@ import pytest
 from PIL import Image as Pictures
 
 from animator.pixels.blend import crossfade
-from animator.pixels.color import contrast, match, palette
+from animator.pixels.color import contrast, match, measure
 from animator.pixels.noise import add_noise, perlin
 from animator.pixels.picture import read
 from animator.pixels.sharpen import sharpen
@@ -22,10 +22,10 @@ def soft(textured):
 def test_matched_colours_have_the_statistics_of_the_reference(textured, space):
     reference = soft(textured)
     tinted = np.clip(reference * np.array([0.9, 1.0, 1.1]) * 0.8 + 15, 0, 255).astype(np.uint8)
-    goal, found = palette(reference, space), palette(match(tinted, palette(reference, space), space), space)
+    goal, found = measure(reference, space), measure(match(tinted, measure(reference, space), space), space)
     own = slice(1, 3) if space == "hsv" else slice(0, 3)  # a hue is an angle: see the test of turning
-    scale = 100 if space == "lab" else 1
-    assert np.abs(palette(tinted, space).mean - goal.mean)[own].max() > 0.02 * scale
+    scale = {"lab": 100, "hsv": 1, "rgb": 255}[space]
+    assert np.abs(measure(tinted, space).mean - goal.mean)[own].max() > 0.02 * scale
     assert found.mean[own] == pytest.approx(goal.mean[own], abs=0.005 * scale)
     assert found.deviation[own] == pytest.approx(goal.deviation[own], abs=0.005 * scale)
 
@@ -34,20 +34,20 @@ def test_matched_colours_have_the_statistics_of_the_reference(textured, space):
 def test_a_picture_matched_to_itself_stays(textured, space):
     image = soft(textured)
     for _ in range(20):
-        again = match(image, palette(soft(textured), space), space)
+        again = match(image, measure(soft(textured), space), space)
         assert np.abs(again.astype(int) - soft(textured)).max() <= 1
         image = again
 
 
 def test_a_hue_is_turned_the_short_way_round():
     red, pink = (np.full((8, 8, 3), color, np.uint8) for color in ((200, 40, 45), (200, 40, 80)))
-    found = match(red, palette(pink, "hsv"), "hsv")
+    found = match(red, measure(pink, "hsv"), "hsv")
     assert np.abs(found.astype(int) - pink).max() <= 2
 
 
 @pytest.mark.parametrize("space", ["lab", "hsv", "rgb"])
 def test_a_flat_picture_does_not_turn_to_noise(textured, space):
-    found = match(GREY, palette(textured, space), space)
+    found = match(GREY, measure(textured, space), space)
     assert found.std((0, 1)).max() < 1
 
 
@@ -125,3 +125,9 @@ def test_a_cut_out_product_stands_on_white_and_exif_turns_a_photograph(tmp_path)
     exif[0x0112] = 6  # orientation: a quarter turn
     photograph.save(tmp_path / "photo.jpg", exif=exif)
     assert read(tmp_path / "photo.jpg", 10, 20).shape == (20, 10, 3)
+
+
+def test_perlin_noise_enlarged_from_a_few_places_is_that_of_every_pixel():
+    few, every = perlin(512, 512, 3), perlin(512, 512, 3, detail=8)
+    assert np.abs(few - every).max() < 0.03
+    assert np.abs(few - every).mean() < 0.005

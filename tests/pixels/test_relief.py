@@ -55,6 +55,9 @@ def test_the_picture_is_that_of_the_room_seen_from_there():
     [
         Motion(orbit_y=8),
         Motion(translation_z=30),
+        Motion(translation_z=110),
+        Motion(zoom=12),
+        Motion(zoom=0.3),
         Motion(1.1, 10, 4),
         Motion(rotation_3d_x=4, translation_x=9),
     ],

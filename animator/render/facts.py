@@ -1,0 +1,30 @@
+"""What can be told about a painting once it is painted: how far its colours have come."""
+
+from __future__ import annotations
+
+from animator.frame import Frame, State
+from animator.pixels.difference import drift
+from animator.pixels.palette import Pull
+from animator.render.stages import Goal
+
+
+class Facts:
+    """Measures the colours of painted frames, in CIE76 ΔE; in-betweens have none of their own.
+
+    `drift`: to the reference `goal`. `palette`: the mean distance to the palette's tints and shades, if there is one.
+    """
+
+    def __init__(self, goal: Goal, pull: Pull | None = None) -> None:
+        self.goal, self.pull = goal, pull
+
+    def __call__(self, frame: Frame, state: State) -> dict[str, float]:
+        image = state.shown
+        if image is None or not frame.diffuse:
+            return {}
+        facts = {}
+        goal = self.goal(image, state)
+        if goal is not None:
+            facts["drift"] = round(drift(image, goal), 2)
+        if self.pull is not None:
+            facts["palette"] = round(self.pull.distance(image), 2)
+        return facts

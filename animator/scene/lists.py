@@ -1,0 +1,46 @@
+"""Settings that are lists: times, and the colours of a palette."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+_HEX = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
+_TIMES = {"type": "array", "items": {"type": ["number", "string"]}, "minItems": 1}
+_COLORS = {"type": "array", "items": {"type": "string", "pattern": f"^{_HEX.pattern}$"}}
+
+
+def _times(value: Any) -> list[str]:
+    listed = isinstance(value, list) and value and all(type(item) in (int, float, str) for item in value)
+    if not listed:
+        raise ValueError(f"{value!r} is not a list of times such as [0, 2s, 50%, end]")
+    return [str(item) for item in value]
+
+
+def _paint(value: Any) -> Any:
+    """A list of times, or an expression that says when."""
+    return value if isinstance(value, str) else _times(value)
+
+
+def _colors(value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is not a list of colours such as ['#0a84ff', '#fff']")
+    for item in value:
+        # None is what is left of an unquoted "#": YAML takes the rest of the line for a comment.
+        if not isinstance(item, str) or not _HEX.fullmatch(item):
+            raise ValueError(f"{item!r} is not a colour; write it in quotes: '#0a84ff' or '#08f'")
+    return value
+
+
+Times = Annotated[Any, BeforeValidator(_times), WithJsonSchema(_TIMES)]
+Paint = Annotated[Any, BeforeValidator(_paint), WithJsonSchema({"anyOf": [{"type": "string"}, _TIMES]})]
+Colors = Annotated[Any, BeforeValidator(_colors), WithJsonSchema(_COLORS)]
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    """`#0a84ff` or `#08f` as red, green and blue, 0..255 each."""
+    digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
+    red, green, blue = (int(digits[at : at + 2], 16) for at in (0, 2, 4))
+    return red, green, blue
