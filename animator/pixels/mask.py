@@ -107,14 +107,25 @@ def soften(mask: Mask, reach: float) -> Mask:
     )
 
 
-def grow(mask: Mask, reach: float) -> Mask:
-    """`mask`, and around what is wholly in it an edge that fades out over `reach` pixels."""
-    if not reach or mask.max() < 255:
-        return mask
-    distance = cv2.distanceTransform(np.where(mask == 255, np.uint8(0), np.uint8(255)), cv2.DIST_L2, 5)
-    near = np.clip(1 - np.asarray(distance) / (reach + 1), 0, 1)
+def grow(image: Image, mask: Mask, reach: float) -> tuple[Image, Mask]:
+    """`mask` with an edge that fades out over `reach` pixels around what is wholly in it, and `image` for it.
+
+    There `image` has the colours of the nearest pixel that is wholly in the mask: a product cut out on white
+    would take a fringe of white along.
+    """
+    inside = mask == 255
+    if not inside.any() or inside.all():
+        return image, mask
+    outside = np.where(inside, np.uint8(0), np.uint8(255))
+    far, labels = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    near = np.clip(1 - np.asarray(far) / (reach + 1), 0, 1)
     fading: Mask = np.rint(255 * near**2 * (3 - 2 * near)).astype(np.uint8)
-    return np.maximum(mask, fading)
+    ring = ~inside & (np.asarray(far) < reach + 2)
+    colors = np.zeros((labels.max() + 1, 3), np.uint8)
+    colors[labels[inside]] = image[inside]
+    carried = image.copy()
+    carried[ring] = colors[labels[ring]]
+    return carried, np.maximum(mask, fading if reach else mask)
 
 
 def scale(mask: Mask, amount: float) -> Mask:
