@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from animator import State, animate, loads, timeline
+from animator import RunError, State, animate, loads, timeline
 from animator.diffusion.flat import Flat
 from animator.pixels import mask as pixels
 from animator.pixels.camera import Camera2D
@@ -184,6 +184,31 @@ def test_colours_are_keyed_in_the_start_picture_or_else_in_the_first_painting(be
         last = list(animate(scene, paint=lambda f, s: green if s is None else paint(f, s)))[-1][1].shown
         assert (last[20:60, 30:70] == (0, 255, 0)).all()
         assert (last[:20] == paint(timeline(scene)[-1], None)[:20]).all()
+
+
+def test_a_video_bounds_each_frame_by_its_own_picture_and_holds_or_begins_again(begin, textured):
+    from animator.output.video import Format, Video
+
+    scene = begin("")
+    with Video(scene.folder / "a.mp4", Format(96, 80, 24.0, crf=1)) as sink:
+        for i in range(4):
+            picture = np.zeros((80, 96, 3), np.uint8)
+            picture[:, 24 * i : 24 * i + 24] = 255
+            sink.write(picture)
+    for after, column in (("hold", 3), ("loop", 1)):
+        scene = begin(
+            f"masks: {{a: {{video: a.mp4, after: {after}, follow: false}}}}\npainting: {{mask: a}}", 6
+        )
+        films = list(animate(scene, paint=lambda f, s: np.full_like(textured, 7 * f.index)))
+        for index, part in ((2, 2), (5, column)):
+            assert (
+                np.abs(films[index][1].shown[:, 24 * part + 4 : 24 * part + 20].astype(int) - 7 * index).max()
+                <= 1
+            )
+        (scene.folder / "a.mp4").rename(scene.folder / "b.mp4")
+        with pytest.raises(RunError, match="can no longer be used as a mask"):
+            list(animate(scene, paint=paint))
+        (scene.folder / "b.mp4").rename(scene.folder / "a.mp4")
 
 
 def test_what_is_near_is_masked_by_the_depth_of_the_motion(begin, textured):
