@@ -11,8 +11,8 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from animator import nano
 from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
-from animator.nano import LORAS
 from animator.pose import Lens
 from animator.scene.load import Document, parse
 from animator.scene.masks import mask_problems
@@ -82,8 +82,8 @@ class Scene:
         That may be a preset; what is given by `--set` starts from the current folder. LoRAs that come with the
         bundled model have names instead.
         """
-        if path[:2] == ("model", "loras") and name in LORAS:
-            return LORAS[name]
+        if path[:2] == ("model", "loras") and name in nano.LORAS:
+            return nano.LORAS[name]
         place = self.document.place(path)
         if place.file == self.document.file:
             start = self.folder
