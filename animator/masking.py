@@ -36,7 +36,7 @@ def _check(file: Path, mask: Mask, scene: Scene) -> None:
         from animator.pixels.mask import check
 
         return check(file, mask.source == "alpha")
-    from animator.pixels.mask_film import length
+    from animator.pixels.film import length
 
     frames = round(length(file) * scene.settings.video.fps)
     if frames < scene.frames and mask.after is None:
@@ -71,7 +71,8 @@ def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | 
 def _source(scene: Scene, name: str, frames: int) -> Source:
     """Where the mask `name` comes from, with its soft edge, for a film of so many frames."""
     from animator.pixels import mask as pixels
-    from animator.render.mask_sources import Film, Keyed, Still
+    from animator.pixels.film import Film
+    from animator.render.mask_sources import Keyed, Played, Still
 
     mask, size = scene.settings.masks[name], scene.size
     given: Any = getattr(mask, mask.source)
@@ -83,8 +84,8 @@ def _source(scene: Scene, name: str, frames: int) -> Source:
             case "alpha":
                 return Still(pixels.read_alpha(scene.file(path, given), *size), reach)
             case "video":
-                fps = scene.settings.video.fps
-                return Film(scene.file(path, given), *size, fps, frames, mask.after == "loop", reach)
+                film = Film(scene.file(path, given), *size, scene.settings.video.fps)
+                return Played(film, frames, mask.after == "loop", reach)
             case "polygon":
                 return Still(pixels.polygon(given, *size), reach)
             case "color":
