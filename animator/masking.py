@@ -46,8 +46,8 @@ def _check(file: Path, mask: Mask, scene: Scene) -> None:
 
 
 def used(frames: Sequence[Frame]) -> bool:
-    """Whether any frame is painted, graded or locked by masks."""
-    return any(frame.painting.mask or frame.grade.mask or frame.lock.mask for frame in frames)
+    """Whether any frame is painted, graded, locked or laid over footage by masks."""
+    return any(f.painting.mask or f.grade.mask or f.lock.mask or f.footage.mask for f in frames)
 
 
 def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | None) -> Masks:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from animator import masking, nano
+from animator import footage, masking, nano
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, Mask, State
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from animator.diffusion.sdxl import Sdxl
     from animator.pixels.depth import Source
     from animator.pixels.palette import Pull
+    from animator.render.footage import Footage
     from animator.render.masks import Masks
 
 
@@ -58,6 +59,7 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
             name = "" if path != ("motion", "depth") else f"{file.name} "
             problems.append(scene.problem(path, f"{name}cannot be read as a picture: {error}"))
     problems.extend(masking.problems(scene))
+    problems.extend(footage.problems(scene))
     try:
         timeline(scene)
     except SceneError as error:
@@ -140,17 +142,19 @@ def animate(
 
     frames = timeline(scene) if frames is None else frames
     paint = painter(scene) if paint is None else paint
-    camera = camera_of(scene, frames)
     state = State() if state is None else state
+    film = footage.played(scene)
+    camera = footage.followed(scene, frames, state, camera_of(scene, frames), film)
     blend = {"crossfade": crossfade, "flow": between}[scene.settings.tween]
-    before, after = _stages(scene)
-    if not masking.used(frames):
-        yield from render(frames, paint, camera, blend, before, after, state=state)
-        return
-    picture = start_picture(scene)
-    masks = masking.masks(scene, frames, camera, state.first if picture is None else picture)
-    paint, before, after, finish = _masked(masks, paint, before, after)
-    yield from masks.watch(render(frames, paint, camera, blend, before, after, finish, state))
+    before, after = _stages(scene, film)
+    finish: list[Stage] = []
+    picture, masks = start_picture(scene), None
+    if masking.used(frames):
+        masks = masking.masks(scene, frames, camera, state.first if picture is None else picture)
+        paint, before, after, finish = _masked(masks, paint, before, after)
+    paint, before, finish = footage.laid(scene, frames, film, masks, picture, (paint, before, finish))
+    shown = render(frames, paint, camera, blend, before, after, finish, state)
+    yield from film.during(shown if masks is None else masks.watch(shown))
 
 
 def _masked(
@@ -199,19 +203,20 @@ def _depth(scene: Scene) -> Source:
     return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses)
 
 
-def _stages(scene: Scene) -> tuple[list[Stage], list[Stage]]:
+def _stages(scene: Scene, film: Footage) -> tuple[list[Stage], list[Stage]]:
     """What is done to a picture before and after it is painted. Colour comes before noise, which it would tint."""
     from animator.render import stages
 
     grade = scene.settings.grade
-    ready, painted = _matched(scene)
+    ready, painted = _matched(scene, film)
     pulled: list[Stage] = [stages.PullToPalette(_pull(grade.palette))] if grade.palette else []
     noise = stages.AddNoise(grade.noise_type == "perlin")
     return [*ready, stages.contrast, stages.sharpened, noise], [*painted, *pulled]
 
 
-def _matched(scene: Scene) -> tuple[list[Stage], list[Stage]]:
+def _matched(scene: Scene, film: Footage) -> tuple[list[Stage], list[Stage]]:
     """How colours are matched before and after a painting."""
+    from animator.render.footage import MatchFootage
     from animator.render.stages import First, Fixed, MatchColor, Rolling, UnlessAnchor
 
     grade = scene.settings.grade
@@ -225,6 +230,9 @@ def _matched(scene: Scene) -> tuple[list[Stage], list[Stage]]:
             # Nothing to do before: the picture that has moved is the last painting, and has its colours.
             goal = Rolling(grade.color, grade.color_memory)
             return [], [UnlessAnchor(MatchColor(goal, grade.color, grade.color_by))]
+        case "footage":
+            filmed = MatchFootage(film, grade.color, grade.color_by)
+            return [filmed], [filmed]
         case name:
             fixed = Fixed(_picture(scene, ("grade", "color_reference"), name), grade.color)
             stage = MatchColor(fixed, grade.color, grade.color_by)
@@ -250,12 +258,19 @@ def facts(scene: Scene) -> Callable[[Frame, State], dict[str, float]]:
 
 
 def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tuple[Frame, State]]:
-    """The film's motion without a model: the start picture, or a test card, moved by the same camera as a render's."""
+    """The film's motion without a model: its first picture, or a test card, moved by the same camera as a render's."""
     from animator.diffusion.flat import Flat, test_card
 
-    picture = start_picture(scene)
     frames = timeline(scene) if frames is None else frames
+    picture = start_picture(scene)
+    picture = footage.first(scene, frames[0]) if picture is None else picture
     only_moving = [
-        replace(frame, diffuse=frame is frames[0], tween=float(frame is frames[0])) for frame in frames
+        replace(
+            frame,
+            diffuse=frame is frames[0],
+            tween=float(frame is frames[0]),
+            footage=replace(frame.footage, alpha=0.0),
+        )
+        for frame in frames
     ]
     return animate(scene, only_moving, Flat(test_card(*scene.size) if picture is None else picture))

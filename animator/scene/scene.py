@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
 from animator.pose import Lens
+from animator.scene.footage import footage_problems
 from animator.scene.load import Document, parse
 from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
@@ -180,6 +181,7 @@ def _pictures(scene: Scene) -> Iterable[Problem]:
         known = f"{', '.join(DEPTHS)}, a picture or a folder of pictures"
         yield scene.problem(place, f"no such picture: {scene.file(place, depth)}; allowed: {known}")
     yield from mask_problems(scene)
+    yield from footage_problems(scene)
     name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
     file = scene.file(place, name)
     if name not in REFERENCES and not is_file(file):
