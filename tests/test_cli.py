@@ -199,6 +199,18 @@ def test_explain_says_once_what_stays_and_per_frame_what_changes(run, file):
     assert [line.split()[6:8] for line in lines[1:]] == [["a", "mug"], [], [], ["a", "chair"], [], []]
 
 
+def test_explain_english_tells_a_shake_once_and_the_motion_without_it(run, tmp_path):
+    (tmp_path / "film.yaml").write_text(
+        "video: {duration: 4s}\nmotion: {shake: walk, moves: {0: push-in, 2s: handheld}}\nprompts: {at: a mug}\n"
+    )
+    lines = run("explain", tmp_path / "film.yaml", "--english")[1].splitlines()
+    assert lines[0].startswith(
+        "The camera shakes like a camera carried along; from 2s on it is a camera in the hand"
+    )
+    assert len(lines) == 3
+    assert "pushes in to 1.20 times" in lines[1] and "stands still" in lines[2]
+
+
 def test_explain_json_is_one_object_per_frame_and_line(run, file):
     _, out, _ = run("explain", file, "--json")
     rows = json.loads(out)
@@ -231,3 +243,9 @@ def test_every_command_has_help(run):
     for name, command in main.commands.items():
         assert command.help, name
         assert run(name, "--help")[0] == 0
+
+
+def test_a_film_whose_colours_are_matched_says_how_far_they_have_come(run, file):
+    status, output, told = run("render", file, "-o", "out", "--set", "grade.color=lab")
+    assert (status, output) == (0, "out/video.mp4\n")
+    assert told.startswith("colours: ΔE to the reference ")

@@ -56,6 +56,7 @@ def test_every_yaml_example_is_good(page, tmp_path):
     for name in ("oue_scooter", "marker_style"):
         (tmp_path / f"{name}.safetensors").touch()
     Pictures.new("RGB", (4, 4)).save(tmp_path / "sketch.png")
+    Pictures.new("RGBA", (4, 4)).save(tmp_path / "product.png")
     write(tmp_path / "track.mp3", clicks(120, 8)[0])
     films.write(tmp_path / "street.mp4", films.greys(20))
     for text in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf8"), re.S):

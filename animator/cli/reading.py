@@ -15,7 +15,7 @@ from animator.studio import load
 from animator.tables import as_data, columns, json_lines
 from animator.timeline.compile import remarks, timeline
 from animator.timeline.english import sentences
-from animator.timeline.moves import HOLD, MOVES, SHAKES
+from animator.timeline.moves import HOLD, MOVES, SHAKES, calm
 
 
 @main.command()
@@ -55,7 +55,9 @@ def explain(file: Path, english: bool, as_json: bool, as_csv: bool, options: tup
     scene = load(file, options)
     frames = timeline(scene)
     if english:
-        click.echo("\n".join(sentences(frames, scene.settings.video.fps)))
+        still, shaking = calm(scene)
+        told = [shaking] if shaking else []
+        click.echo("\n".join([*told, *sentences(timeline(still), scene.settings.video.fps)]))
         return
     rows = shooting.rows(scene, frames)
     if as_csv:

@@ -138,8 +138,7 @@ class Run:
             return missing, State()
         last = max(at for at in range(missing) if frames[at].diffuse)
         anchor = max((at for at in range(last + 1) if frames[at].anchor), default=0)
-        painting, reference = self.picture(frames[last].index), self.picture(frames[anchor].index)
-        first = self.picture(frames[0].index)
+        painting, reference, first = (self.picture(frames[at].index) for at in (last, anchor, 0))
         index = frames[last].index
         return last + 1, State(painting, painting, None, reference, index, self.spans.get(index), first)
 

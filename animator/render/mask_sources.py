@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from animator.errors import RunError
 from animator.frame import Image, Mask
 from animator.pixels.film import Film
 from animator.pixels.mask import soften
@@ -42,6 +43,9 @@ class Played:
 
     def __call__(self, frame: int, first: Image | None) -> Mask:  # noqa: ARG002 (a source's shape)
         if not self._packed:
-            self._packed = decode(self.film, self.frames)
+            try:
+                self._packed = decode(self.film, self.frames)
+            except ValueError as error:
+                raise RunError(f"{self.film.file} can no longer be used as a mask: {error}") from error
         count = len(self._packed)
         return soften(unpack(self._packed[frame % count if self.loop else min(frame, count - 1)]), self.reach)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from animator.errors import CurveError, nearest, quoted
 from animator.frame import Motion
+from animator.scene.scene import Scene
 from animator.timeline import easing
 from animator.timeline.clock import Clock
 from animator.timeline.functions import FUNCTIONS
@@ -83,6 +84,23 @@ def with_moves(motions: Sequence[Motion], written: dict[str, Any], clock: Clock,
         except CurveError as error:
             raise CurveError(str(error), key) from error
     return list(motions)
+
+
+def calm(scene: Scene) -> tuple[Scene, str]:
+    """The scene with a camera that does not shake, and a sentence on how it does; empty where it stands calm."""
+    motion = scene.settings.motion
+    words = {
+        key: value.get("move") if isinstance(value, dict) else value for key, value in motion.moves.items()
+    }
+    shaken = [key for key, word in words.items() if word == HANDHELD]
+    says = [f"shakes like {SHAKES[motion.shake.like].says}"] if motion.shake is not None else []
+    says += [f"from {key} on it is {SHAKES[HANDHELD].says}" for key in shaken]
+    if not says:
+        return scene, ""
+    moves = {**motion.moves, **dict.fromkeys(shaken, HOLD)}
+    still = motion.model_copy(update={"shake": None, "moves": moves})
+    settings = scene.settings.model_copy(update={"motion": still})
+    return replace(scene, settings=settings), f"The camera {'; '.join(says)}; what follows leaves that out."
 
 
 def orbits(written: dict[str, Any]) -> bool:
