@@ -113,6 +113,17 @@ class Lock:
 
 
 @dataclass(frozen=True, slots=True)
+class Footage:
+    """How much of a video there is in this frame: of its picture, and of its motion."""
+
+    alpha: float = setting(
+        1.0, "share of the video's picture in what is painted over: 1 is all, 0 none", 0.0, 1.0
+    )
+    mask: str = setting("", "masks: the video's picture comes in only there")
+    motion_amount: float = setting(1.0, "how far the painting follows the video's motion; 0 is off", 0.0, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """The words for a frame, and how far they have travelled to the next ones."""
 
@@ -138,6 +149,7 @@ class Frame:
     loras: Mapping[str, float] = field(default_factory=dict)  # adapter name → scale
     grade: Grade = Grade()
     lock: Lock = Lock()
+    footage: Footage = Footage(alpha=0.0, motion_amount=0.0)  # a film without one
     shot: int = 0  # index of the frame the film began with: what the camera has done is counted from there
     anchor: bool = False  # its painting is what colours are matched to from here on
 

@@ -16,6 +16,7 @@ from animator.scene.scene import Scene
 
 if TYPE_CHECKING:
     from animator.pixels.palette import Pull
+    from animator.render.footage import Footage
 
 REFERENCE = ("grade", "color_reference")  # where a picture to match colours to is written
 
@@ -30,18 +31,19 @@ def picture(scene: Scene, path: Path, name: str) -> Image:
         raise SceneError([scene.problem(path, f"cannot be read as a picture: {error}")]) from error
 
 
-def stages(scene: Scene) -> tuple[list[Stage], list[Stage]]:
+def stages(scene: Scene, film: Footage | None = None) -> tuple[list[Stage], list[Stage]]:
     """What is done to a picture before and after it is painted. Colour comes before noise, which it would tint."""
     from animator.render.stages import AddNoise, PullToPalette, contrast, sharpened
 
     grade = scene.settings.grade
-    ready, painted = _matched(scene)
+    ready, painted = _matched(scene, film)
     pulled: list[Stage] = [PullToPalette(_pull(grade.palette))] if grade.palette else []
     return [*ready, contrast, sharpened, AddNoise(grade.noise_type == "perlin")], [*painted, *pulled]
 
 
-def _matched(scene: Scene) -> tuple[list[Stage], list[Stage]]:
+def _matched(scene: Scene, film: Footage | None) -> tuple[list[Stage], list[Stage]]:
     """How colours are matched before and after a painting."""
+    from animator.render.footage import MatchFootage
     from animator.render.stages import First, Fixed, MatchColor, Rolling, UnlessAnchor
 
     grade = scene.settings.grade
@@ -55,6 +57,10 @@ def _matched(scene: Scene) -> tuple[list[Stage], list[Stage]]:
             # Nothing to do before: the picture that has moved is the last painting, and has its colours.
             goal = Rolling(grade.color, grade.color_memory)
             return [], [UnlessAnchor(MatchColor(goal, grade.color, grade.color_by))]
+        case "footage":
+            assert film is not None
+            filmed = MatchFootage(film, grade.color, grade.color_by)
+            return [filmed], [filmed]
         case name:
             fixed = Fixed(picture(scene, REFERENCE, name), grade.color)
             stage = MatchColor(fixed, grade.color, grade.color_by)

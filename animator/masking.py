@@ -40,7 +40,7 @@ def _check(file: Path, mask: Mask, scene: Scene) -> None:
         from animator.pixels.mask import check
 
         return check(file, mask.source == "alpha")
-    from animator.pixels.mask_film import length
+    from animator.pixels.film import length
 
     frames = round(length(file) * scene.settings.video.fps)
     if frames < scene.frames and mask.after is None:
@@ -50,8 +50,8 @@ def _check(file: Path, mask: Mask, scene: Scene) -> None:
 
 
 def used(frames: Sequence[Frame]) -> bool:
-    """Whether any frame is painted, graded or locked by masks."""
-    return any(frame.painting.mask or frame.grade.mask or frame.lock.mask for frame in frames)
+    """Whether any frame is painted, graded, locked or laid over footage by masks."""
+    return any(f.painting.mask or f.grade.mask or f.lock.mask or f.footage.mask for f in frames)
 
 
 def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | None) -> Masks:
@@ -75,7 +75,8 @@ def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | 
 def _source(scene: Scene, name: str, camera: Camera, frames: range) -> Source:
     """Where the mask `name` comes from, with its soft edge, for these frames of the film."""
     from animator.pixels import mask as pixels
-    from animator.render.mask_sources import Film, Keyed, Still
+    from animator.pixels.film import Film
+    from animator.render.mask_sources import Keyed, Played, Still
 
     mask, size = scene.settings.masks[name], scene.size
     given: Any = getattr(mask, mask.source)
@@ -87,8 +88,8 @@ def _source(scene: Scene, name: str, camera: Camera, frames: range) -> Source:
             case "alpha":
                 return Still(pixels.read_alpha(scene.file(path, given), *size), reach)
             case "video":
-                fps = scene.settings.video.fps
-                return Film(scene.file(path, given), *size, fps, frames.stop, mask.after == "loop", reach)
+                film = Film(scene.file(path, given), *size, scene.settings.video.fps)
+                return Played(film, frames.stop, mask.after == "loop", reach)
             case "polygon":
                 return Still(pixels.polygon(given, *size), reach)
             case "color":

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BANDS = ["#cfe3f5", "#f6dcc2", "#d5ecd0", "#ead6ee", "#f4edc0", "#f3d0d3"]  # prompts, in turn
 LINE, PAINTED, TICK = "#20507c", "#c2410c", "#8a8f98"
 ROW, WIDTH = 1.1, 11.0  # inches: the height of a curve, the width of the whole
-SECTIONS = ("motion", "painting", "loras", "grade")
+SECTIONS = ("motion", "painting", "loras", "grade", "footage")
 FORMATS = (".png", ".svg", ".pdf")
 
 

@@ -53,9 +53,13 @@ class Lens:
         return product
 
     def flat(self, motion: Motion) -> Matrix:
-        """Zoom and angle as a pose: the same map of pixels at every distance."""
+        """Zoom and angle as a pose."""
+        return self.everywhere(turn(motion, self.width, self.height))
+
+    def everywhere(self, moved: Matrix) -> Matrix:
+        """A map of pixels, (3, 3), as a pose: the same map at every distance."""
         pose = np.eye(4)
-        pose[:3, :3] = np.linalg.inv(self.matrix) @ turn(motion, self.width, self.height) @ self.matrix
+        pose[:3, :3] = np.linalg.inv(self.matrix) @ moved @ self.matrix
         return pose
 
     def orbit(self, motion: Motion) -> Matrix:

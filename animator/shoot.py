@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def rows(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
     """The frame table: everything decided about each frame, and the steps that really run."""
-    from_nothing = scene.settings.start.image is None
+    from_nothing = scene.settings.start.image is None and not frames[0].footage.alpha
     return [infotext.row(frame, fresh=from_nothing and frame is frames[0]) for frame in frames]
 
 

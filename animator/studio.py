@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from animator import grading, masking, nano
+from animator import footage, grading, masking, nano
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, Mask, State
@@ -54,6 +54,7 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
             name = "" if path != ("motion", "depth") else f"{file.name} "
             problems.append(scene.problem(path, f"{name}cannot be read as a picture: {error}"))
     problems.extend(masking.problems(scene))
+    problems.extend(footage.problems(scene))
     try:
         timeline(scene)
     except SceneError as error:
@@ -126,17 +127,19 @@ def animate(
 
     frames = timeline(scene) if frames is None else frames
     paint = painter(scene) if paint is None else paint
-    camera = camera_of(scene, frames)
-    blend = {"crossfade": crossfade, "flow": between}[scene.settings.tween]
     state = State() if state is None else state
-    before, after = grading.stages(scene)
-    if not masking.used(frames):
-        yield from render(frames, paint, camera, blend, before, after, state=state)
-        return
-    picture = start_picture(scene)
-    masks = masking.masks(scene, frames, camera, state.first if picture is None else picture)
-    paint, before, after, finish = _masked(masks, paint, before, after)
-    yield from masks.watch(render(frames, paint, camera, blend, before, after, finish, state))
+    film = footage.played(scene)
+    camera = footage.followed(scene, frames, state, camera_of(scene, frames), film)
+    blend = {"crossfade": crossfade, "flow": between}[scene.settings.tween]
+    before, after = grading.stages(scene, film)
+    finish: list[Stage] = []
+    picture, masks = start_picture(scene), None
+    if masking.used(frames):
+        masks = masking.masks(scene, frames, camera, state.first if picture is None else picture)
+        paint, before, after, finish = _masked(masks, paint, before, after)
+    paint, before, finish = footage.laid(scene, frames, film, masks, picture, (paint, before, finish))
+    shown = render(frames, paint, camera, blend, before, after, finish, state)
+    yield from film.during(shown if masks is None else masks.watch(shown))
 
 
 def _masked(
@@ -186,12 +189,19 @@ def _depth(scene: Scene) -> Source:
 
 
 def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tuple[Frame, State]]:
-    """The film's motion without a model: the start picture, or a test card, moved by the same camera as a render's."""
+    """The film's motion without a model: its first picture, or a test card, moved by the same camera as a render's."""
     from animator.diffusion.flat import Flat, test_card
 
-    picture = start_picture(scene)
     frames = timeline(scene) if frames is None else frames
+    picture = start_picture(scene)
+    picture = footage.first(scene, frames[0]) if picture is None else picture
     only_moving = [
-        replace(frame, diffuse=frame is frames[0], tween=float(frame is frames[0])) for frame in frames
+        replace(
+            frame,
+            diffuse=frame is frames[0],
+            tween=float(frame is frames[0]),
+            footage=replace(frame.footage, alpha=0.0),
+        )
+        for frame in frames
     ]
     return animate(scene, only_moving, Flat(test_card(*scene.size) if picture is None else picture))

@@ -13,6 +13,7 @@ from animator.cli import main
 from animator.scene.reference import table
 from animator.timeline.easing import EASINGS
 from animator.timeline.functions import FUNCTIONS, WHERE
+from tests import films
 from tests.audio.tracks import clicks, write
 
 ROOT = Path(__file__).parents[1]
@@ -57,6 +58,7 @@ def test_every_yaml_example_is_good(page, tmp_path):
     Pictures.new("RGB", (4, 4)).save(tmp_path / "sketch.png")
     Pictures.new("RGBA", (4, 4)).save(tmp_path / "product.png")
     write(tmp_path / "track.mp3", clicks(120, 8)[0])
+    films.write(tmp_path / "street.mp4", films.greys(20))
     for text in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf8"), re.S):
         (tmp_path / "film.yaml").write_text(text)
         assert timeline(load(tmp_path / "film.yaml"))

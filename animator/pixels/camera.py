@@ -23,6 +23,9 @@ class Camera2D:
         """How `motion` moves pixels, as a (3, 3) matrix; matrices of several frames compose by `@`."""
         return matrix(motion, self.width, self.height)
 
+    def into(self, frame: Frame) -> Matrix:
+        return self.matrix(frame.motion)
+
     def seen(self, painting: Image, frame: Frame, state: State) -> State:
         return state.painted(painting, frame)
 
@@ -48,6 +51,9 @@ class PlaneCamera:
     def matrix(self, motion: Motion) -> Matrix:
         """How `motion` moves points, as a (4, 4) pose; poses of several frames compose by `@`."""
         return self.lens.pose(motion)
+
+    def into(self, frame: Frame) -> Matrix:
+        return self.matrix(frame.motion)
 
     def seen(self, painting: Image, frame: Frame, state: State) -> State:
         return state.painted(painting, frame)

@@ -27,15 +27,15 @@ def between(old: Image, new: Image, weight: float) -> Image:
     if not 0.0 < weight < 1.0:
         return crossfade(old, new, weight)
     scale = min(1.0, LARGEST / max(old.shape[:2]))
-    ahead, back = _flows(_grey(old, scale), _grey(new, scale))
+    ahead, back = flows(grey(old, scale), grey(new, scale))
     to_old = weight**2 * back - weight * (1 - weight) * ahead
     to_new = (1 - weight) ** 2 * ahead - weight * (1 - weight) * back
     size = old.shape[1::-1]
     moved = [
-        _pulled(picture, cv2.resize(way / np.float32(scale), size), cv2.INTER_CUBIC)
+        pulled(picture, cv2.resize(way / np.float32(scale), size), cv2.INTER_CUBIC)
         for picture, way in ((old, to_old), (new, to_new))
     ]
-    trust = [cv2.resize(_agreement(*ways), size) for ways in ((ahead, back), (back, ahead))]
+    trust = [cv2.resize(agreement(*ways), size) for ways in ((ahead, back), (back, ahead))]
     share = [(1 - weight) * trust[0] + np.float32(1e-3), weight * trust[1] + np.float32(1e-3)]
     along = cv2.blendLinear(moved[0], moved[1], share[0], share[1])
     surely = np.maximum(*trust)
@@ -43,13 +43,14 @@ def between(old: Image, new: Image, weight: float) -> Image:
     return np.asarray(mixed, dtype=np.uint8)
 
 
-def _grey(image: Image, scale: float) -> Image:
+def grey(image: Image, scale: float) -> Image:
+    """The picture without its colours, made smaller by `scale`."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
     return np.asarray(small, np.uint8)
 
 
-def _flows(old: Image, new: Image) -> tuple[Floats, Floats]:
+def flows(old: Image, new: Image) -> tuple[Floats, Floats]:
     """Where each pixel of `old` has gone in `new`, (h, w, 2) in pixels, and the other way round."""
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     ahead, back = np.zeros((*old.shape, 2), np.float32), np.zeros((*old.shape, 2), np.float32)
@@ -58,13 +59,13 @@ def _flows(old: Image, new: Image) -> tuple[Floats, Floats]:
     return ahead, back
 
 
-def _agreement(way: Floats, back: Floats) -> Floats:
+def agreement(way: Floats, back: Floats, agree: float = AGREE) -> Floats:
     """How far the way back from where `way` leads ends where it began: 1 where it does, 0 where it is far off."""
-    missed = way + _pulled(back, way, cv2.INTER_LINEAR)
-    return np.asarray(np.exp(-(missed**2).sum(axis=-1) / np.float32(AGREE**2)), np.float32)
+    missed = way + pulled(back, way, cv2.INTER_LINEAR)
+    return np.asarray(np.exp(-(missed**2).sum(axis=-1) / np.float32(agree**2)), np.float32)
 
 
-def _pulled(image: NDArray[Any], way: Any, filter: int) -> NDArray[Any]:
+def pulled(image: NDArray[Any], way: Any, filter: int) -> NDArray[Any]:
     """What lies in `image` at the end of each pixel's `way`."""
     x, y = np.meshgrid(*(np.arange(size, dtype=np.float32) for size in way.shape[1::-1]))
     found = cv2.remap(image, x + way[..., 0], y + way[..., 1], filter, borderMode=cv2.BORDER_REPLICATE)

@@ -25,6 +25,9 @@ class Camera(Protocol):
 
     def matrix(self, motion: Motion) -> Matrix: ...
 
+    def into(self, frame: Frame) -> Matrix:
+        """How pictures move from the last frame into this one: by its motion, and by what else the camera follows."""
+
     def seen(self, painting: Image, frame: Frame, state: State) -> State:
         """The state after `painting`, which followed `state`."""
 
@@ -95,5 +98,5 @@ def _moved(state: State, camera: Camera, view: Matrix) -> Any:
 def _views(view: Matrix, frames: Iterable[Frame], camera: Camera) -> Iterator[Matrix]:
     """Where each frame's motion has taken the last painting."""
     for frame in frames:
-        view = camera.matrix(frame.motion) @ view
+        view = camera.into(frame) @ view
         yield view

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from animator.errors import RunError
 from animator.frame import Image, Mask
+from animator.pixels.film import Film
 from animator.pixels.mask import soften
 from animator.pixels.mask_film import decode, unpack
 
@@ -34,21 +34,18 @@ class Keyed:
         return self._mask
 
 
-class Film:
+class Played:
     """A video's grey: its picture at the time of each frame, read when the first one is wanted."""
 
-    def __init__(
-        self, file: Path, width: int, height: int, fps: float, frames: int, loop: bool, reach: float
-    ) -> None:
-        self.file, self.width, self.height, self.fps = file, width, height, fps
-        self.frames, self.loop, self.reach = frames, loop, reach
+    def __init__(self, film: Film, frames: int, loop: bool, reach: float) -> None:
+        self.film, self.frames, self.loop, self.reach = film, frames, loop, reach
         self._packed: list[bytes] = []
 
     def __call__(self, frame: int, first: Image | None) -> Mask:  # noqa: ARG002 (a source's shape)
         if not self._packed:
             try:
-                self._packed = decode(self.file, self.width, self.height, self.fps, self.frames)
+                self._packed = decode(self.film, self.frames)
             except ValueError as error:
-                raise RunError(f"{self.file} can no longer be used as a mask: {error}") from error
+                raise RunError(f"{self.film.file} can no longer be used as a mask: {error}") from error
         count = len(self._packed)
         return soften(unpack(self._packed[frame % count if self.loop else min(frame, count - 1)]), self.reach)

@@ -44,11 +44,9 @@ class Shot:
         self.camera, self.bare = camera.edged(border), camera.edged("black")
         self.begun, self._state = begun, State()
         self.begin(first)
-        view = camera.rest
-        self._views: dict[int, Matrix] = {begun: view}
-        for frame in since:
-            view = camera.matrix(frame.motion) @ view
-            self._views[frame.index] = view
+        # Found when they are wanted, since a camera may follow a video that is seen as the film goes on.
+        self._since, self._last = iter(since), camera.rest
+        self._views: dict[int, Matrix] = {begun: self._last}
 
     @property
     def first(self) -> Image | None:
@@ -62,7 +60,15 @@ class Shot:
 
     def seen(self, frame: Frame) -> Image | None:
         """The first picture as it looks in `frame`; None while there is none."""
-        return None if self.first is None else self.camera.move(self._state, self._views[frame.index])
+        return None if self.first is None else self.camera.move(self._state, self._view(frame))
+
+    def _view(self, frame: Frame) -> Matrix:
+        """Where the camera has taken the first picture in `frame`."""
+        while frame.index not in self._views:
+            following = next(self._since)
+            self._last = self.camera.into(following) @ self._last
+            self._views[following.index] = self._last
+        return self._views[frame.index]
 
     def moved(self, mask: Mask, frame: Frame) -> Mask:
         """A mask of the first picture as it lies in `frame`; what fills the picture's edge fills the mask's."""
@@ -75,7 +81,7 @@ class Shot:
 
     def _move(self, mask: Mask, frame: Frame, camera: Camera) -> Mask:
         picture = np.repeat(mask[..., None], 3, axis=-1)
-        return camera.carry(picture, self._state, self._views[frame.index])[..., 0]
+        return camera.carry(picture, self._state, self._view(frame))[..., 0]
 
 
 class Masks:

@@ -16,7 +16,8 @@ from pydantic import (
 )
 
 from animator.errors import shown
-from animator.frame import Grade, Lock, Motion, Painting
+from animator.frame import Footage, Grade, Lock, Motion, Painting
+from animator.scene.footage import Filmed, footage_by_file
 from animator.scene.lists import Colors, Paint, Times
 from animator.scene.masks import Mask, lock_by_mask
 from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole
@@ -191,7 +192,7 @@ class _Moving(Section):
     )
 
 
-REFERENCES = ("first", "rolling")  # of colours; any other is a picture file
+REFERENCES = ("first", "rolling", "footage")  # of colours; any other is a picture file
 
 
 class _Colored(Section):
@@ -200,7 +201,8 @@ class _Colored(Section):
         "statistics", description="match mean and spread, or the whole distribution"
     )
     color_reference: str = Field(
-        "first", description="`first` painting, `rolling` mean of the paintings, or a picture file"
+        "first",
+        description="`first` painting, `rolling` mean of the paintings, `footage`'s picture, or a picture file",
     )
     color_memory: Number = Field(
         12.0, ge=1, le=10_000, description="paintings that a rolling reference goes back"
@@ -223,6 +225,7 @@ MotionCurves: Any = _curves("MotionCurves", Motion, _Moving, **{"as": (Literal["
 PaintingCurves: Any = _curves("PaintingCurves", Painting, _Seeded)
 GradeCurves: Any = _curves("GradeCurves", Grade, _Colored)
 LockCurves: Any = _curves("LockCurves", Lock, Section)
+FootageCurves: Any = _curves("FootageCurves", Footage, Filmed)
 
 
 class Settings(Section):
@@ -248,6 +251,7 @@ class Settings(Section):
     grade: GradeCurves = Field(default_factory=GradeCurves)
     masks: dict[str, Mask] = Field(default_factory=dict, description="name → where it comes from")
     lock: Annotated[LockCurves, BeforeValidator(lock_by_mask)] = Field(default_factory=LockCurves)
+    footage: Annotated[FootageCurves, BeforeValidator(footage_by_file)] = Field(default_factory=FootageCurves)
     cadence: Whole = Field(1, ge=1, le=1000, description="paint every N-th frame, in-between the rest")
     paint: Paint | None = Field(
         None, description="paint at these times, e.g. [0, 2s, end], or where an expression is not 0"

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from animator.scene.footage import FILE
 from animator.scene.masks import mask_files
 from animator.scene.model import DEPTHS, REFERENCES
 from animator.scene.scene import Scene
@@ -41,6 +42,8 @@ def resolved(scene: Scene) -> str:
         data["grade"]["color_reference"] = str(scene.file(("grade", "color_reference"), name))
     if scene.settings.start.image is not None:
         data["start"]["image"] = str(scene.file(("start", "image"), scene.settings.start.image))
+    if scene.settings.footage.file is not None:
+        data["footage"]["file"] = str(scene.file(FILE, scene.settings.footage.file))
     for (section, mask, setting), file in mask_files(scene):
         data[section][mask][setting] = str(scene.file((section, mask, setting), file))
     motion = scene.settings.motion

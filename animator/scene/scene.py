@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from animator import nano
 from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
 from animator.pose import Lens
+from animator.scene.footage import footage_problems
 from animator.scene.load import Document, parse
 from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
@@ -184,6 +185,7 @@ def _pictures(scene: Scene) -> Iterable[Problem]:
     if depth not in DEPTHS and not all(is_file(file) for file in scene.depth_files or [FilePath()]):
         known = f"{', '.join(DEPTHS)}, a picture or a folder of pictures"
         yield scene.problem(place, f"no such picture: {scene.file(place, depth)}; allowed: {known}")
+    yield from footage_problems(scene)
     name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
     file = scene.file(place, name)
     if name not in REFERENCES and not is_file(file):

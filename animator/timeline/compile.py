@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from animator import samplers
 from animator.audio.hear import Heard, silence
 from animator.errors import CurveError, Path, Problem, SceneError, quoted
-from animator.frame import Frame, Grade, Lock, Motion, Painting
+from animator.frame import Footage, Frame, Grade, Lock, Motion, Painting
 from animator.pose import spatial
 from animator.scene.masks import EVERYWHERE
 from animator.scene.scene import Scene
@@ -71,6 +71,7 @@ class _Compiler:
         painting = self.section(Painting, settings.painting, "painting")
         grade = self.section(Grade, settings.grade, "grade")
         lock = self.section(Lock, settings.lock, "lock")
+        footage = self.footage()
         scales = {**dict.fromkeys(settings.model.loras, 1.0), **settings.loras}
         loras = {name: self.numbers(written, ("loras", name), LORA_SCALE) for name, written in scales.items()}
         strength = np.array([row.strength for row in painting])
@@ -81,7 +82,7 @@ class _Compiler:
         self.attempt(("painting", "steps"), lambda: can_run(painting), None)
         self.attempt(("motion", "zoom"), lambda: stays_visible([row.zoom for row in motion], diffuse), None)
         self.attempt(("motion",), lambda: stays_in_front(motion, diffuse, self.scene.lens), None)
-        if any(p.mask or g.mask or k.mask for p, g, k in zip(painting, grade, lock, strict=True)):
+        if any(row.mask for rows in (painting, grade, lock, footage) for row in rows):
             self.attempt(("motion", "zoom"), lambda: masks_follow([row.zoom for row in motion]), None)
         if self.problems:
             raise SceneError(self.problems)
@@ -97,10 +98,18 @@ class _Compiler:
                 loras={name: column[i] for name, column in loras.items()},
                 grade=grade[i],
                 lock=lock[i],
+                footage=footage[i],
                 anchor=bool(anchor[i]),
             )
             for i in range(count)
         ]
+
+    def footage(self) -> list[Footage]:
+        """How much of the footage there is in each frame; none of it where there is none."""
+        written, none = self.scene.settings.footage, Footage(alpha=0.0, motion_amount=0.0)
+        if written.file is None:
+            return [none] * self.clock.frames
+        return self.section(Footage, written, "footage")
 
     def painted(self, strength: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which frames are painted: by cadence, or at the moments the file names."""

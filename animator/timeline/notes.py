@@ -57,7 +57,7 @@ def _idle(scene: Scene) -> Iterator[Problem]:
 
 def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
     settings = scene.settings
-    for name in ("motion", "painting", "grade"):
+    for name in ("motion", "painting", "grade", "footage"):
         for setting, written in getattr(settings, name).written().items():
             yield (name, setting), written
     if settings.paint is not None:

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image as Pictures
 
 from animator.pixels import mask
-from animator.pixels.mask_film import decode, length, unpack
+from animator.pixels.film import Film, length
+from animator.pixels.mask_film import decode, unpack
 
 SIZES = [(96, 80), (98, 66), (130, 34)]  # not multiples of 64, which Deforum's masks had to be
 
@@ -151,7 +152,7 @@ def video(tmp_path):
 
 def test_a_video_gives_a_mask_for_each_frame_of_the_film(video):
     assert length(video) == pytest.approx(1.0, abs=0.05)
-    masks = [unpack(packed) for packed in decode(video, 64, 48, 10.0, 100)]
+    masks = [unpack(packed) for packed in decode(Film(video, 64, 48, 10.0), 100)]
     assert len(masks) == 10
     for i, found in enumerate(masks[:9]):
         assert found[24].argmax() // 6 == i
@@ -160,10 +161,10 @@ def test_a_video_gives_a_mask_for_each_frame_of_the_film(video):
 
 
 def test_a_video_is_read_at_the_films_rate_and_size(video):
-    masks = decode(video, 98, 34, 20.0, 100)
+    masks = decode(Film(video, 98, 34, 20.0), 100)
     assert abs(len(masks) - 20) <= 1
     assert unpack(masks[0]).shape == (34, 98)
-    assert len(decode(video, 64, 48, 10.0, 4)) == 4
+    assert len(decode(Film(video, 64, 48, 10.0), 4)) == 4
 
 
 def test_what_is_no_video_is_refused(tmp_path):
