@@ -138,7 +138,7 @@ class Frame:
     loras: Mapping[str, float] = field(default_factory=dict)  # adapter name → scale
     grade: Grade = Grade()
     lock: Lock = Lock()
-    shot: int = 0  # index of the frame the film began with: what the camera has done is counted from there
+    shot: int = 0  # index of the frame its shot began with: what the camera has done is counted from there
     anchor: bool = False  # its painting is what colours are matched to from here on
 
 

@@ -14,6 +14,7 @@ from animator.errors import RunError
 from animator.frame import Frame
 from animator.output import infotext
 from animator.render.loop import Paint
+from animator.render.shards import begins
 from animator.scene.resolved import resolved
 from animator.scene.scene import Scene
 from animator.studio import animate, facts, load, painter, preview
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 def rows(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
     """The frame table: everything decided about each frame, and the steps that really run."""
     from_nothing = scene.settings.start.image is None
-    return [infotext.row(frame, fresh=from_nothing and frame is frames[0]) for frame in frames]
+    return [infotext.row(frame, fresh=from_nothing and begins(frame)) for frame in frames]
 
 
 def part(scene: Scene, span: tuple[int, int] | None) -> list[Frame]:

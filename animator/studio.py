@@ -19,6 +19,7 @@ from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, Mask, State
 from animator.pose import SPATIAL, spatial
 from animator.render.loop import Camera, Paint, Stage, render
+from animator.render.shards import begins, shots
 from animator.scene.lists import rgb
 from animator.scene.model import REFERENCES
 from animator.scene.presets import is_file
@@ -135,13 +136,21 @@ def animate(
     `frames` is the scene's timeline unless given, `paint` the SDXL it names; with the `state` after a
     painted frame and the frames behind it a film goes on where it stopped. Raises AnimatorError.
     """
-    from animator.pixels.blend import crossfade
-    from animator.pixels.flow import between
-
     frames = timeline(scene) if frames is None else frames
     paint = painter(scene) if paint is None else paint
     camera = camera_of(scene, frames)
-    state = State() if state is None else state
+    for shot in shots(frames):
+        before = State() if state is None or begins(shot[0]) else state
+        yield from _animate(scene, shot, paint, camera, before)
+
+
+def _animate(
+    scene: Scene, frames: Sequence[Frame], paint: Paint, camera: Camera, state: State
+) -> Iterator[tuple[Frame, State]]:
+    """Paint one shot, or the rest of it after `state`."""
+    from animator.pixels.blend import crossfade
+    from animator.pixels.flow import between
+
     blend = {"crossfade": crossfade, "flow": between}[scene.settings.tween]
     before, after = _stages(scene)
     if not masking.used(frames):
@@ -194,9 +203,10 @@ def _depth(scene: Scene) -> Source:
         place = scene.file(("motion", "depth_model"), motion.depth_model)
         estimator = Estimator(str(place) if place.exists() else motion.depth_model, model.device)
         return Estimated(estimator, scene.lens, motion.depth_scale)
-    # One picture is of the first frame: what the camera has seen of it since moves with the film.
-    poses = [frame.motion for frame in timeline(scene)] if len(scene.depth_files) == 1 else []
-    return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses)
+    # One picture is of a shot's first frame: what the camera has seen of it since moves with the film.
+    film = timeline(scene) if len(scene.depth_files) == 1 else []
+    poses, cuts = [frame.motion for frame in film], {frame.shot for frame in film}
+    return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses, cuts)
 
 
 def _stages(scene: Scene) -> tuple[list[Stage], list[Stage]]:
@@ -255,7 +265,8 @@ def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tup
 
     picture = start_picture(scene)
     frames = timeline(scene) if frames is None else frames
+    first = [frame is frames[0] or begins(frame) for frame in frames]
     only_moving = [
-        replace(frame, diffuse=frame is frames[0], tween=float(frame is frames[0])) for frame in frames
+        replace(frame, diffuse=begun, tween=float(begun)) for frame, begun in zip(frames, first, strict=True)
     ]
     return animate(scene, only_moving, Flat(test_card(*scene.size) if picture is None else picture))

@@ -250,5 +250,8 @@ class Settings(Section):
     paint: Paint | None = Field(
         None, description="paint at these times, e.g. [0, 2s, end], or where an expression is not 0"
     )
+    cuts: Times | None = Field(
+        None, description="times, e.g. [2s, reveal], at which a new shot begins, as the film began"
+    )
     tween: Literal["crossfade", "flow"] = Field("crossfade", description="how in-betweens are made")
     output: Output = Output()

@@ -18,7 +18,7 @@ from animator.pose import spatial
 from animator.scene.masks import EVERYWHERE
 from animator.scene.scene import Scene
 from animator.timeline import curve
-from animator.timeline.cadence import painted, painted_at, tweens
+from animator.timeline.cadence import by_shot, painted, painted_at, tweens
 from animator.timeline.clock import RESERVED, Clock, Signals
 from animator.timeline.functions import FUNCTIONS
 from animator.timeline.hearing import listen
@@ -74,15 +74,18 @@ class _Compiler:
         scales = {**dict.fromkeys(settings.model.loras, 1.0), **settings.loras}
         loras = {name: self.numbers(written, ("loras", name), LORA_SCALE) for name, written in scales.items()}
         strength = np.array([row.strength for row in painting])
-        diffuse = self.painted(strength)
-        weights = tweens(diffuse, strength == 0)
+        starts = self.starts()
+        shot = np.maximum.accumulate(np.where(starts, np.arange(count), 0))
+        diffuse = self.painted(strength, starts)
+        weights = by_shot(tweens, starts, diffuse, strength == 0)
         seed = self.seeds(diffuse)
-        words, anchor = self.prompts(), self.anchors(diffuse)
+        words, anchor = self.prompts(shot), self.anchors(diffuse)
+        seen = [Motion() if starts[i] else motion[i] for i in range(count)]  # what leads to a shot is not
         self.attempt(("painting", "steps"), lambda: can_run(painting), None)
         self.attempt(("motion", "zoom"), lambda: stays_visible([row.zoom for row in motion], diffuse), None)
-        self.attempt(("motion",), lambda: stays_in_front(motion, diffuse, self.scene.lens), None)
+        self.attempt(("motion",), lambda: stays_in_front(seen, diffuse, self.scene.lens), None)
         if any(p.mask or g.mask or k.mask for p, g, k in zip(painting, grade, lock, strict=True)):
-            self.attempt(("motion", "zoom"), lambda: masks_follow([row.zoom for row in motion]), None)
+            self.attempt(("motion", "zoom"), lambda: masks_follow([row.zoom for row in seen], shot), None)
         if self.problems:
             raise SceneError(self.problems)
         return [
@@ -97,15 +100,25 @@ class _Compiler:
                 loras={name: column[i] for name, column in loras.items()},
                 grade=grade[i],
                 lock=lock[i],
+                shot=int(shot[i]),
                 anchor=bool(anchor[i]),
             )
             for i in range(count)
         ]
 
-    def painted(self, strength: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def starts(self) -> NDArray[np.bool_]:
+        """With which frames a shot begins."""
+        found = self.moments(self.scene.settings.cuts, ("cuts",))
+        starts = np.zeros(self.clock.frames, np.bool_) if found is None else found
+        starts[0] = True
+        return starts
+
+    def painted(self, strength: NDArray[np.float64], starts: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which frames are painted: by cadence, or at the moments the file names."""
         every, moments = self.scene.settings.cadence, self.moments(self.scene.settings.paint, ("paint",))
-        return painted(strength, every) if moments is None else painted_at(strength, moments)
+        if moments is None:
+            return by_shot(partial(painted, cadence=every), starts, strength)
+        return by_shot(painted_at, starts, strength, moments)
 
     def anchors(self, diffuse: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The paintings whose colours are taken for a reference anew: the first one of each shot."""
@@ -244,7 +257,7 @@ class _Compiler:
             raise CurveError(f"{quoted(written)} is no length of time; write frames (12) or seconds (0.5s)")
         return frames
 
-    def prompts(self) -> Any:
+    def prompts(self, shot: NDArray[np.int64]) -> Any:
         written = self.scene.settings.prompts
 
         def read(name: str) -> tuple[Texts, Texts]:
@@ -253,7 +266,7 @@ class _Compiler:
             return self.attempt(("prompts", name), lambda: spoken(text, self.clock, self.signals), nothing)
 
         travel = self.attempt(("prompts", "travel"), lambda: self.length(written.travel), 0)
-        return prompts(read("at"), read("negative")[0], read("common"), travel, self.clock.frames)
+        return prompts(read("at"), read("negative")[0], read("common"), travel, shot)
 
 
 def _sampler(text: str) -> str:

@@ -49,10 +49,13 @@ def stays_in_front(motions: Sequence[Motion], diffuse: NDArray[np.bool_], lens: 
             last, pose = frame, np.eye(4)
 
 
-def masks_follow(zoom: list[float]) -> None:
-    """Refuse a zoom that leaves nothing of the picture whose masks follow the camera. Raises CurveError."""
-    total = np.cumsum(np.log10(zoom[1:]))
-    bad = np.flatnonzero(np.abs(total) > MAX_ZOOM)
+def masks_follow(zoom: Sequence[float], shot: NDArray[np.int64]) -> None:
+    """Refuse a zoom that leaves nothing of the picture a shot began with, whose masks follow the camera.
+
+    `shot`: the frame with which each frame's shot began. Raises CurveError.
+    """
+    total = np.cumsum(np.log10(zoom))
+    bad = np.flatnonzero(np.abs(total - total[shot]) > MAX_ZOOM)
     if len(bad):
-        frame = f"by frame {bad[0] + 1}"
+        frame = f"by frame {bad[0]}"
         raise CurveError(f"{frame} it adds up to more than a millionfold: masks cannot follow that far")
