@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 def rows(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
     """The frame table: everything decided about each frame, and the steps that really run."""
-    from_nothing = scene.settings.start.image is None
-    return [infotext.row(frame, fresh=from_nothing and begins(frame)) for frame in frames]
+    given = scene.settings.start.image is not None
+    # A shot that begins with a view is led to it with all its weight.
+    return [infotext.row(frame, not given and begins(frame) and frame.ahead.weight < 1) for frame in frames]
 
 
 def part(scene: Scene, span: tuple[int, int] | None) -> list[Frame]:

@@ -6,14 +6,14 @@ nor cv2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from animator import masking, nano
+from animator import leading, masking, nano
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, Mask, State
@@ -24,6 +24,7 @@ from animator.scene.lists import rgb
 from animator.scene.model import REFERENCES
 from animator.scene.presets import is_file
 from animator.scene.scene import Scene, read, read_text
+from animator.scene.views import view_files
 from animator.timeline.compile import timeline
 from animator.timeline.moves import orbits
 
@@ -77,6 +78,7 @@ def _pictures(scene: Scene) -> Iterator[tuple[Place, Path]]:
     }
     files = [(path, scene.file(path, name)) for path, name in named.items() if name is not None]
     files += [(("motion", "depth"), file) for file in scene.depth_files]
+    files += [(path, scene.file(path, name)) for path, name in view_files(scene)]
     return ((path, file) for path, file in files if is_file(file))
 
 
@@ -147,19 +149,52 @@ def animate(
 def _animate(
     scene: Scene, frames: Sequence[Frame], paint: Paint, camera: Camera, state: State
 ) -> Iterator[tuple[Frame, State]]:
-    """Paint one shot, or the rest of it after `state`."""
+    """Paint one shot, or the rest of it after `state`.
+
+    A closed loop is painted as far as its first frame come again, which is not shown once more.
+    """
+    again = leading.again(scene, frames)
+    for frame, after in _paint(scene, [*frames, again] if again else frames, paint, camera, state):
+        if frame is not again:
+            yield frame, after
+
+
+def _paint(
+    scene: Scene, frames: Sequence[Frame], paint: Paint, camera: Camera, state: State
+) -> Iterator[tuple[Frame, State]]:
+    """Paint `frames`, all of one shot."""
     from animator.pixels.blend import crossfade
     from animator.pixels.flow import between
 
     blend = {"crossfade": crossfade, "flow": between}[scene.settings.tween]
+    views = leading.views(scene)
     before, after = _stages(scene)
     if not masking.used(frames):
+        paint, before, after = _led(scene, frames, camera, views, paint, before, after)
         yield from render(frames, paint, camera, blend, before, after, state=state)
         return
-    picture = start_picture(scene)
+    picture = views[frames[0].shot] if frames[0].shot in views else start_picture(scene)
     masks = masking.masks(scene, frames, camera, state.first if picture is None else picture)
     paint, before, after, finish = _masked(masks, paint, before, after)
+    paint, before, after = _led(scene, frames, camera, views, paint, before, after)
     yield from masks.watch(render(frames, paint, camera, blend, before, after, finish, state))
+
+
+def _led(
+    scene: Scene,
+    frames: Sequence[Frame],
+    camera: Camera,
+    views: Mapping[int, Image],
+    paint: Paint,
+    before: list[Stage],
+    after: list[Stage],
+) -> tuple[Paint, list[Stage], list[Stage]]:
+    """The same parts, led to what stands ahead: whole pictures, before anything is done to them."""
+    from animator.render.ahead import Again, FromView, Unpainted
+
+    lead = leading.lead(scene, frames, camera, views)
+    painter = Unpainted(FromView(paint, views), scene.frames)
+    return painter, [lead, *before], [*after, Again(scene.frames)]
 
 
 def _masked(
@@ -206,6 +241,8 @@ def _depth(scene: Scene) -> Source:
     # One picture is of a shot's first frame: what the camera has seen of it since moves with the film.
     film = timeline(scene) if len(scene.depth_files) == 1 else []
     poses, cuts = [frame.motion for frame in film], {frame.shot for frame in film}
+    if scene.settings.video.loop == "closed" and film:  # after the last frame the first one comes again
+        poses, cuts = [*poses, film[0].motion], {*cuts, len(film)}
     return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses, cuts)
 
 

@@ -54,7 +54,8 @@ def test_every_schedule_and_preset_is_good():
 def test_every_yaml_example_is_good(page, tmp_path):
     for name in ("oue_scooter", "marker_style"):
         (tmp_path / f"{name}.safetensors").touch()
-    Pictures.new("RGB", (4, 4)).save(tmp_path / "sketch.png")
+    for name in ("sketch", "front", "side", "back"):
+        Pictures.new("RGB", (4, 4)).save(tmp_path / f"{name}.png")
     write(tmp_path / "track.mp3", clicks(120, 8)[0])
     for text in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf8"), re.S):
         (tmp_path / "film.yaml").write_text(text)

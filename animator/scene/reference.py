@@ -64,6 +64,8 @@ def schema() -> dict[str, Any]:
     found = Settings.model_json_schema()
     extends = {"type": "string", "description": "a preset's name, or a path beside this file"}
     seed = found["$defs"]["Seed"]
+    loop = found["$defs"]["Video"]["properties"]["loop"]
+    loop["enum"] = [*loop["enum"], True, False]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **found,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.frame import Frame
+from animator.frame import Ahead, Frame
 
 Flags = NDArray[np.bool_]
 
@@ -25,6 +25,14 @@ def painted(strength: NDArray[np.float64], cadence: int) -> Flags:
     """Every `cadence`-th frame and the last one, so that in-betweens lie between two paintings; see `painted_at`."""
     index = np.arange(len(strength))
     return painted_at(strength, (index % cadence == 0) | (index == len(index) - 1))
+
+
+def evenly(count: int, cadence: int) -> Flags:
+    """Every `cadence`-th frame or sooner, so that the way from the last one to the first is as long as any other."""
+    paintings = -(-count // cadence)
+    result: Flags = np.zeros(count, np.bool_)
+    result[np.arange(paintings) * count // paintings] = True
+    return result
 
 
 def painted_at(strength: NDArray[np.float64], wanted: Flags) -> Flags:
@@ -52,6 +60,11 @@ def tweens(diffuse: Flags, held: Flags) -> NDArray[np.float64]:
     return np.where(diffuse, 1.0, weight)
 
 
+def closed_tweens(diffuse: Flags, held: Flags) -> NDArray[np.float64]:
+    """The same where the first painting comes after the last frame."""
+    return tweens(np.append(diffuse, True), np.append(held, False))[:-1]
+
+
 def cut(frames: Sequence[Frame], first: int, stop: int) -> list[Frame]:
     """The frames first..stop-1 as a film of its own: it starts with a painting, and ends with one if it can."""
     part = list(frames[first:stop])
@@ -65,6 +78,13 @@ def cut(frames: Sequence[Frame], first: int, stop: int) -> list[Frame]:
     starts = np.array([frame.index == shot for frame, shot in zip(part, shots, strict=True)])
     weights = by_shot(tweens, starts, diffuse, held)
     return [
-        replace(frame, diffuse=bool(paint), tween=float(weight), shot=shot)
+        replace(
+            frame,
+            diffuse=bool(paint),
+            tween=float(weight),
+            shot=shot,
+            # A part does not end where the film began.
+            ahead=frame.ahead if frame.ahead.frame < len(frames) else Ahead(),
+        )
         for frame, paint, weight, shot in zip(part, diffuse, weights, shots, strict=True)
     ]

@@ -63,6 +63,7 @@ def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
     yield ("paint",), settings.paint
     yield ("cuts",), settings.cuts
     yield ("painting", "seed", "at"), settings.painting.seed.at
+    yield ("views_strength",), settings.views_strength
     for name, written in settings.loras.items():
         yield ("loras", name), written
 

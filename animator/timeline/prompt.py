@@ -106,11 +106,13 @@ def prompts(
     common: tuple[Texts, Texts],
     travel: int,
     shot: NDArray[np.int64],
+    back: int = 0,
 ) -> list[Prompt]:
     """One prompt per frame. A key's text is reached at its own frame, after blending over `travel` frames.
 
     The blend never starts before the key in front of it: every key owns at least its own frame. Nor does it start
-    before its shot; `shot` is, for every frame, the one with which its shot began.
+    before its shot; `shot` is, for every frame, the one with which its shot began. In a closed loop the last text
+    blends `back` into the first one, which follows it.
     """
 
     def full(frame: int, text: Text) -> str:
@@ -122,11 +124,14 @@ def prompts(
         Prompt(full(i, text), joined(i, *no, common[1][0]), full(i, text))
         for i, (text, no) in enumerate(zip(held(at[0], frames), nots, strict=True))
     ]
-    for before, key in pairwise(at[0]):
-        first = max(before, key - travel, int(shot[key]))
+    keys = list(at[0])
+    blends = [(before, key, max(before, key - travel, int(shot[key])), key) for before, key in pairwise(keys)]
+    if back and len(keys) > 1:
+        blends.append((keys[-1], keys[0], max(keys[-1], frames - back), frames))
+    for before, after, first, key in blends:
         for frame in range(first + 1, key):
             weight = (frame - first) / (key - first)
-            text, coming = full(frame, at[0][before]), full(frame, at[0][key])
+            text, coming = full(frame, at[0][before]), full(frame, at[0][after])
             result[frame] = Prompt(text, result[frame].negative, coming, weight)
     return result
 
