@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from animator.errors import SceneError
 from animator.frame import Ahead, Frame, Image, Matrix
+from animator.grading import picture
 from animator.scene.scene import Scene
 from animator.scene.views import view_files
 from animator.timeline.compile import clock, timeline
@@ -23,15 +23,8 @@ def views(scene: Scene) -> dict[int, Image]:
     """The pictures the film passes through, by frame, in the film's size. Raises SceneError."""
     if not scene.settings.views:
         return {}
-    from animator.pixels.picture import read
-
-    found, times = {}, clock(scene)
-    for path, name in view_files(scene):
-        try:
-            found[times.frame(path[1])] = read(scene.file(path, name), *scene.size)
-        except (OSError, ValueError) as error:
-            raise SceneError([scene.problem(path, f"cannot be read as a picture: {error}")]) from error
-    return found
+    times = clock(scene)
+    return {times.frame(path[1]): picture(scene, path, name) for path, name in view_files(scene)}
 
 
 def again(scene: Scene, frames: Sequence[Frame]) -> Frame | None:
@@ -48,7 +41,7 @@ def lead(scene: Scene, frames: Sequence[Frame], camera: Camera, pictures: Mappin
 
     led = [frame for frame in frames if frame.ahead.weight]
     film = timeline(scene) if led else []
-    # What comes may lie behind the end of `frames`, where they are a part of the film; behind a loop's end is its start.
+    # What comes may lie behind the end of `frames`; behind the end of a loop lies its beginning.
     motions = {len(film): frame.motion for frame in film[:1]}
     motions |= {frame.index: frame.motion for frame in [*film, *frames]}
     back: dict[int, Matrix] = {}

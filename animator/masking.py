@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image
@@ -62,14 +66,14 @@ def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | 
     since = [frame for frame in whole.values() if begun < frame.index <= frames[-1].index]
     shot = Shot(begun, since, camera, scene.settings.motion.border, first)
     named = {
-        name: Named(_source(scene, name, frames[-1].index + 1), mask.follow)
+        name: Named(_source(scene, name, camera, range(begun, frames[-1].index + 1)), mask.follow)
         for name, mask in scene.settings.masks.items()
     }
     return Masks(named, shot, *scene.size)
 
 
-def _source(scene: Scene, name: str, frames: int) -> Source:
-    """Where the mask `name` comes from, with its soft edge, for a film of so many frames."""
+def _source(scene: Scene, name: str, camera: Camera, frames: range) -> Source:
+    """Where the mask `name` comes from, with its soft edge, for these frames of the film."""
     from animator.pixels import mask as pixels
     from animator.render.mask_sources import Film, Keyed, Still
 
@@ -84,13 +88,25 @@ def _source(scene: Scene, name: str, frames: int) -> Source:
                 return Still(pixels.read_alpha(scene.file(path, given), *size), reach)
             case "video":
                 fps = scene.settings.video.fps
-                return Film(scene.file(path, given), *size, fps, frames, mask.after == "loop", reach)
+                return Film(scene.file(path, given), *size, fps, frames.stop, mask.after == "loop", reach)
             case "polygon":
                 return Still(pixels.polygon(given, *size), reach)
             case "color":
                 within = WITHIN if mask.within is None else mask.within
                 return Keyed(lambda image: pixels.keyed(image, given, within), reach)
-            case _:
+            case "luminance":
                 return Keyed(lambda image: pixels.luminance(image, *given), reach)
+            case _:
+                depth = partial(_distance, camera, frames.start, scene.settings.motion.depth_scale)
+                return Keyed(lambda image: pixels.ranged(depth(image), *given), reach)
     except (OSError, ValueError) as error:
         raise SceneError([scene.problem(path, f"cannot be used: {error}")]) from error
+
+
+def _distance(camera: Camera, index: int, scale: float, image: Image) -> NDArray[np.float32]:
+    """How far the surfaces of `image`, the picture of frame `index`, are from the camera: 0 nearest … 1 farthest."""
+    from animator.pixels.camera import DepthCamera
+    from animator.pixels.depth import distance
+
+    assert isinstance(camera, DepthCamera), "a film without depth has no masks by it"
+    return distance(camera.source.disparity(image, index, camera.source.span(image, None)), scale)

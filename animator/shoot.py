@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from animator.audio.track import Sound
 from animator.errors import RunError
 from animator.frame import Frame
+from animator.grading import facts
 from animator.output import infotext
 from animator.render.loop import Paint
 from animator.render.shards import begins
 from animator.scene.resolved import resolved
 from animator.scene.scene import Scene
-from animator.studio import animate, facts, load, painter, preview
+from animator.studio import animate, load, painter, preview
 from animator.timeline.cadence import cut
 from animator.timeline.compile import timeline
 from animator.timeline.hearing import sound

@@ -6,21 +6,18 @@ nor cv2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from animator import leading, masking, nano
+from animator import grading, leading, masking, nano
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, Mask, State
 from animator.pose import SPATIAL, spatial
 from animator.render.loop import Camera, Paint, Stage, render
 from animator.render.shards import begins, shots
-from animator.scene.lists import rgb
 from animator.scene.model import REFERENCES
 from animator.scene.presets import is_file
 from animator.scene.scene import Scene, read, read_text
@@ -31,7 +28,6 @@ from animator.timeline.moves import orbits
 if TYPE_CHECKING:
     from animator.diffusion.sdxl import Sdxl
     from animator.pixels.depth import Source
-    from animator.pixels.palette import Pull
     from animator.render.masks import Masks
 
 
@@ -74,7 +70,7 @@ def _pictures(scene: Scene) -> Iterator[tuple[Place, Path]]:
     reference = scene.settings.grade.color_reference
     named = {
         ("start", "image"): scene.settings.start.image,
-        ("grade", "color_reference"): None if reference in REFERENCES else reference,
+        grading.REFERENCE: None if reference in REFERENCES else reference,
     }
     files = [(path, scene.file(path, name)) for path, name in named.items() if name is not None]
     files += [(("motion", "depth"), file) for file in scene.depth_files]
@@ -112,19 +108,9 @@ class _FromPicture:
 
 
 def start_picture(scene: Scene) -> Image | None:
-    """The scene's start picture, in the film's size: scaled to cover it and cropped in the middle."""
+    """The scene's start picture, in the film's size."""
     image = scene.settings.start.image
-    return None if image is None else _picture(scene, ("start", "image"), image)
-
-
-def _picture(scene: Scene, path: Place, name: str) -> Image:
-    """The picture file `name`, written at `path`, in the film's size."""
-    from animator.pixels.picture import read
-
-    try:
-        return read(scene.file(path, name), *scene.size)
-    except (OSError, ValueError) as error:
-        raise SceneError([scene.problem(path, f"cannot be read as a picture: {error}")]) from error
+    return None if image is None else grading.picture(scene, ("start", "image"), image)
 
 
 def animate(
@@ -168,7 +154,7 @@ def _paint(
 
     blend = {"crossfade": crossfade, "flow": between}[scene.settings.tween]
     views = leading.views(scene)
-    before, after = _stages(scene)
+    before, after = grading.stages(scene)
     if not masking.used(frames):
         paint, before, after = _led(scene, frames, camera, views, paint, before, after)
         yield from render(frames, paint, camera, blend, before, after, state=state)
@@ -244,56 +230,6 @@ def _depth(scene: Scene) -> Source:
     if scene.settings.video.loop == "closed" and film:  # after the last frame the first one comes again
         poses, cuts = [*poses, film[0].motion], {*cuts, len(film)}
     return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses, cuts)
-
-
-def _stages(scene: Scene) -> tuple[list[Stage], list[Stage]]:
-    """What is done to a picture before and after it is painted. Colour comes before noise, which it would tint."""
-    from animator.render import stages
-
-    grade = scene.settings.grade
-    ready, painted = _matched(scene)
-    pulled: list[Stage] = [stages.PullToPalette(_pull(grade.palette))] if grade.palette else []
-    noise = stages.AddNoise(grade.noise_type == "perlin")
-    return [*ready, stages.contrast, stages.sharpened, noise], [*painted, *pulled]
-
-
-def _matched(scene: Scene) -> tuple[list[Stage], list[Stage]]:
-    """How colours are matched before and after a painting."""
-    from animator.render.stages import First, Fixed, MatchColor, Rolling, UnlessAnchor
-
-    grade = scene.settings.grade
-    if grade.color == "none":
-        return [], []
-    match grade.color_reference:
-        case "first":
-            stage: Stage = UnlessAnchor(MatchColor(First(grade.color), grade.color, grade.color_by))
-            return [stage], [stage]
-        case "rolling":
-            # Nothing to do before: the picture that has moved is the last painting, and has its colours.
-            goal = Rolling(grade.color, grade.color_memory)
-            return [], [UnlessAnchor(MatchColor(goal, grade.color, grade.color_by))]
-        case name:
-            fixed = Fixed(_picture(scene, ("grade", "color_reference"), name), grade.color)
-            stage = MatchColor(fixed, grade.color, grade.color_by)
-            return [stage], [stage]
-
-
-def _pull(colors: Sequence[str]) -> Pull:
-    from animator.pixels.palette import Pull
-
-    return Pull(np.array([rgb(color) for color in colors], np.uint8))
-
-
-def facts(scene: Scene) -> Callable[[Frame, State], dict[str, float]]:
-    """What a run's journal tells about the colours of each painted frame: see Facts."""
-    from animator.render.facts import Facts
-    from animator.render.stages import First, Fixed
-
-    grade = scene.settings.grade
-    given = grade.color != "none" and grade.color_reference not in REFERENCES
-    place = ("grade", "color_reference")
-    goal = Fixed(_picture(scene, place, grade.color_reference), "lab") if given else First("lab")
-    return Facts(goal, _pull(grade.palette) if grade.palette else None)
 
 
 def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tuple[Frame, State]]:

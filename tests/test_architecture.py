@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     *("errors", "frame", "affine", "pose", "samplers", "nano", "ffmpeg"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),
-    *("render", "output", "masking", "leading", "studio", "shoot", "exchange"),
+    *("render", "output", "grading", "masking", "leading", "studio", "shoot", "exchange"),
     *("progress", "tables", "plot", "cli", "nano.*", "__init__"),
 ]
 TORCH = ("diffusion", "train", "nano.*")

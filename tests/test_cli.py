@@ -243,3 +243,9 @@ def test_every_command_has_help(run):
     for name, command in main.commands.items():
         assert command.help, name
         assert run(name, "--help")[0] == 0
+
+
+def test_a_film_whose_colours_are_matched_says_how_far_they_have_come(run, file):
+    status, output, told = run("render", file, "-o", "out", "--set", "grade.color=lab")
+    assert (status, output) == (0, "out/video.mp4\n")
+    assert told.startswith("colours: ΔE to the reference ")

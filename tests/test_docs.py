@@ -56,6 +56,7 @@ def test_every_yaml_example_is_good(page, tmp_path):
         (tmp_path / f"{name}.safetensors").touch()
     for name in ("sketch", "front", "side", "back"):
         Pictures.new("RGB", (4, 4)).save(tmp_path / f"{name}.png")
+    Pictures.new("RGBA", (4, 4)).save(tmp_path / "product.png")
     write(tmp_path / "track.mp3", clicks(120, 8)[0])
     for text in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf8"), re.S):
         (tmp_path / "film.yaml").write_text(text)

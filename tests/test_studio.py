@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from animator import ProgramError, RunError, SceneError, load, loads, shoot, studio
+from animator import ProgramError, RunError, SceneError, grading, load, loads, shoot, studio
 from animator.diffusion.flat import Flat
 from animator.render.stages import AddNoise, Fixed, MatchColor
 from animator.scene.resolved import resolved
@@ -19,17 +19,17 @@ def names(stages):
 
 
 def test_colour_is_matched_before_noise_which_it_would_tint_and_after_painting():
-    before, after = studio._stages(loads("grade: {color: lab}"))
+    before, after = grading.stages(loads("grade: {color: lab}"))
     assert names(before) == ["UnlessAnchor", "contrast", "sharpened", "AddNoise"]
     assert names(after) == ["UnlessAnchor"]
     assert isinstance(before[0].stage, MatchColor)
-    assert names(studio._stages(loads("{}"))[0]) == ["contrast", "sharpened", "AddNoise"]
+    assert names(grading.stages(loads("{}"))[0]) == ["contrast", "sharpened", "AddNoise"]
 
 
 @pytest.mark.parametrize(("kind", "clouds"), [("white", False), ("perlin", True)])
 def test_noise_is_of_the_kind_asked_for(kind, clouds):
     (noise,) = [
-        s for s in studio._stages(loads(f"grade: {{noise_type: {kind}}}"))[0] if isinstance(s, AddNoise)
+        s for s in grading.stages(loads(f"grade: {{noise_type: {kind}}}"))[0] if isinstance(s, AddNoise)
     ]
     assert noise.clouds is clouds
 
@@ -165,14 +165,14 @@ def test_a_film_in_depth_that_was_stopped_ends_with_the_same_frames(tmp_path, te
 
 def test_colours_are_matched_to_what_is_asked_for(tmp_path, textured):
     Pictures.fromarray(textured).save(tmp_path / "brand.png")
-    fixed, again = studio._stages(loads("grade: {color: lab, color_reference: brand.png}", tmp_path))
+    fixed, again = grading.stages(loads("grade: {color: lab, color_reference: brand.png}", tmp_path))
     assert isinstance(fixed[0].goal, Fixed)
     assert isinstance(again[0].goal, Fixed)
     rolling = loads("grade: {color: hsv, color_reference: rolling, color_by: histogram, color_memory: 5}")
-    before, (after,) = studio._stages(rolling)
+    before, (after,) = grading.stages(rolling)
     assert names(before) == ["contrast", "sharpened", "AddNoise"]
     assert (after.stage.goal.memory, after.stage.by, after.stage.space) == (5, "histogram", "hsv")
-    _, after = studio._stages(loads("grade: {color: lab, palette: ['#08f']}"))
+    _, after = grading.stages(loads("grade: {color: lab, palette: ['#08f']}"))
     assert names(after) == ["UnlessAnchor", "PullToPalette"]
 
 

@@ -95,6 +95,8 @@ def _shoot(run: Run, scene: Scene) -> None:
     except KeyboardInterrupt:
         click.echo(f"{len(run.saved)} frames are saved; go on with: animator resume {run.folder}", err=True)
         raise
-    for line in color_lines(run.facts("drift"), run.facts("palette")):
-        click.echo(line, err=True)
+    grade = scene.settings.grade
+    if grade.color != "none" or grade.palette:
+        for line in color_lines(run.facts("drift"), run.facts("palette")):
+            click.echo(line, err=True)
     click.echo(run.video)

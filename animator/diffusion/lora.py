@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,12 @@ class Loras:
         for name, file in files.items():
             adapter = self.adapters[name]
             try:
-                pipe.load_lora_weights(
-                    file.parent, weight_name=file.name, adapter_name=adapter, local_files_only=True
-                )
+                with warnings.catch_warnings():
+                    # peft names every layer whose target it had to guess from the file; the file is right.
+                    warnings.filterwarnings("ignore", "While injecting the PEFT adapters", RuntimeWarning)
+                    pipe.load_lora_weights(
+                        file.parent, weight_name=file.name, adapter_name=adapter, local_files_only=True
+                    )
             except Exception as error:  # diffusers, peft and safetensors each raise their own kinds
                 reason = " ".join(str(error).split())[:200]
                 raise ModelError(f"LoRA {name!r}: {file} does not fit this model: {reason}") from error

@@ -7,6 +7,8 @@ from pathlib import Path
 from animator.errors import ModelError
 
 WEIGHTS = Path(__file__).parent / "weights"
+# LoRAs that come along, by the name a schedule gives as their file.
+LORAS = {"nano-few-steps": WEIGHTS / "few-steps" / "pytorch_lora_weights.safetensors"}
 
 
 def folder() -> Path:

@@ -77,7 +77,15 @@ def neighbours(painter: Painter, room: Path, settings: Settings) -> Rgb:
     return gallery.sheet([*made, *near], 8)
 
 
-def figures(painter: Painter, room: Path, count: int, settings: Settings) -> dict[str, Callable[[], Any]]:
+def few_steps(weights: Path, court: judge.Judge, count: int) -> dict[str, float]:
+    """Requests followed by the few-step LoRA, a quarter as many."""
+    painter = Painter(weights, weights / "few-steps")
+    return measures.followed(painter, court, measures.requests(count // 4), Settings(4, 1.0), 300)
+
+
+def figures(
+    painter: Painter, weights: Path, room: Path, count: int, settings: Settings
+) -> dict[str, Callable[[], Any]]:
     """Everything that is measured, by name."""
     court = judge.load(room)
     vae = painter.fresh.vae
@@ -86,6 +94,7 @@ def figures(painter: Painter, room: Path, count: int, settings: Settings) -> dic
         "judge on true renders": lambda: judge_error(room, court),
         "prompts followed": lambda: measures.followed(painter, court, measures.requests(count), settings),
         "held-out pairs": lambda: measures.followed(painter, court, measures.withheld() * 2, settings, 900),
+        "few-step LoRA, 4 steps, no guidance": lambda: few_steps(weights, court, count),
         "vae psnr after round trips": lambda: measures.round_trips(vae, unseen),
         "silhouette IoU": lambda: {
             str(s): round(measures.kept(painter, s, settings), 3) for s in (0.3, 0.5, 0.7)
@@ -117,7 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
     gallery.save(chosen.out / "film.png", gallery.sheet(strip[::3], 6))
     gallery.save(chosen.out / "neighbours.png", neighbours(painter, chosen.room, settings))
     result = {}
-    for name, measure in figures(painter, chosen.room, chosen.count, settings).items():
+    for name, measure in figures(painter, chosen.folder, chosen.room, chosen.count, settings).items():
         result[name] = measure()
         print(name, json.dumps(result[name]), flush=True)
         (chosen.out / "figures.json").write_text(json.dumps(result, indent=2) + "\n")

@@ -20,7 +20,7 @@ class Settings:
     """How to paint."""
 
     steps: int = 8
-    guidance: float = 4.0
+    guidance: float = 2.0  # more gives stronger colours, and shapes that fall apart
     height: int = 256
     width: int = 256
     batch: int = 8

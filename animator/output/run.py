@@ -139,8 +139,7 @@ class Run:
         last = max(at for at in range(missing) if frames[at].diffuse)
         begun = next(at for at in range(last + 1) if frames[at].shot == frames[last].shot)
         anchor = max((at for at in range(begun, last + 1) if frames[at].anchor), default=begun)
-        painting, reference = self.picture(frames[last].index), self.picture(frames[anchor].index)
-        first = self.picture(frames[begun].index)
+        painting, reference, first = (self.picture(frames[at].index) for at in (last, anchor, begun))
         index = frames[last].index
         return last + 1, State(painting, painting, None, reference, index, self.spans.get(index), first)
 

@@ -43,7 +43,7 @@ def apply(image: Image, found: Floats) -> Image:
     padded = np.zeros((*found.shape[:3], 4), np.float32)  # cv2 looks up four channels twice as fast as three
     np.multiply(found, np.float32(255), out=padded[..., :3])
     sheets = (_BETWEEN @ padded.reshape(SIDE, -1)).reshape(256 * SIDE, SIDE, 4)
-    result = np.empty_like(image)
+    result = np.empty(image.shape, np.uint8)
     for top in range(0, len(image), STRIP):
         red, green, blue = cv2.split(image[top : top + STRIP])
         down = cv2.add(cv2.LUT(blue, _SLICE), cv2.LUT(green, _PLACE))

@@ -126,6 +126,13 @@ def raised(nearness: Floats, lens: Lens, scale: float) -> Floats:
     return cut(disparity.astype(np.float32), lens.focal)
 
 
+def distance(disparity: Floats, scale: float) -> Floats:
+    """How far surfaces of that `disparity` are: 0 the nearest that `raised` makes … 1 the farthest."""
+    if not scale:
+        return np.full(disparity.shape, 0.5, np.float32)
+    return np.asarray(np.clip((1 / disparity - 1) / np.float32(scale) + np.float32(0.5), 0, 1), np.float32)
+
+
 def cut(disparity: Floats, focal: float) -> Floats:
     """`disparity` with the soft edges that depth estimates have made hard, so that no surface is stretched.
 

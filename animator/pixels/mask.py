@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pictures
 from PIL import ImageOps
 
@@ -86,6 +87,11 @@ def luminance(image: Image, low: float, high: float) -> Mask:
     )
 
 
+def ranged(values: NDArray[np.float32], low: float, high: float) -> Mask:
+    """The pixels whose value (height, width) lies in low..high."""
+    return np.where((values >= low - 1e-4) & (values <= high + 1e-4), np.uint8(255), np.uint8(0))
+
+
 def pixels(feather: float, width: int) -> float:
     """A feather in pixels: as it is from 1 on, below 1 a part of the width."""
     return feather if feather >= 1 else feather * width
@@ -101,14 +107,25 @@ def soften(mask: Mask, reach: float) -> Mask:
     )
 
 
-def grow(mask: Mask, reach: float) -> Mask:
-    """`mask`, and around what is wholly in it an edge that fades out over `reach` pixels."""
-    if not reach or mask.max() < 255:
-        return mask
-    distance = cv2.distanceTransform(np.where(mask == 255, np.uint8(0), np.uint8(255)), cv2.DIST_L2, 5)
-    near = np.clip(1 - np.asarray(distance) / (reach + 1), 0, 1)
+def grow(image: Image, mask: Mask, reach: float) -> tuple[Image, Mask]:
+    """`mask` with an edge that fades out over `reach` pixels around what is wholly in it, and `image` for it.
+
+    There `image` has the colours of the nearest pixel that is wholly in the mask: a product cut out on white
+    would take a fringe of white along.
+    """
+    inside = mask == 255
+    if not inside.any() or inside.all():
+        return image, mask
+    outside = np.where(inside, np.uint8(0), np.uint8(255))
+    far, labels = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    near = np.clip(1 - np.asarray(far) / (reach + 1), 0, 1)
     fading: Mask = np.rint(255 * near**2 * (3 - 2 * near)).astype(np.uint8)
-    return np.maximum(mask, fading)
+    ring = ~inside & (np.asarray(far) < reach + 2)
+    colors = np.zeros((labels.max() + 1, 3), np.uint8)
+    colors[labels[inside]] = image[inside]
+    carried = image.copy()
+    carried[ring] = colors[labels[ring]]
+    return carried, np.maximum(mask, fading if reach else mask)
 
 
 def scale(mask: Mask, amount: float) -> Mask:

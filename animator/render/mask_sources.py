@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from animator.errors import RunError
 from animator.frame import Image, Mask
 from animator.pixels.mask import soften
 from animator.pixels.mask_film import decode, unpack
@@ -45,6 +46,9 @@ class Film:
 
     def __call__(self, frame: int, first: Image | None) -> Mask:  # noqa: ARG002 (a source's shape)
         if not self._packed:
-            self._packed = decode(self.file, self.width, self.height, self.fps, self.frames)
+            try:
+                self._packed = decode(self.file, self.width, self.height, self.fps, self.frames)
+            except ValueError as error:
+                raise RunError(f"{self.file} can no longer be used as a mask: {error}") from error
         count = len(self._packed)
         return soften(unpack(self._packed[frame % count if self.loop else min(frame, count - 1)]), self.reach)

@@ -162,8 +162,10 @@ class Lock:
         seen = shot.seen(frame)
         if not lock.mask or not lock.strength or seen is None:
             return image
-        mask = pixels.grow(self.masks(lock.mask, frame), pixels.pixels(lock.feather, image.shape[1]))
-        mask = pixels.scale(np.minimum(mask, shot.covered(frame)), lock.strength)
+        # What the first picture no longer shows is not locked: there is nothing but its stretched edge.
+        mask = np.minimum(self.masks(lock.mask, frame), shot.covered(frame))
+        seen, mask = pixels.grow(seen, mask, pixels.pixels(lock.feather, image.shape[1]))
+        mask = pixels.scale(mask, lock.strength)
         if self.whole:
             mask = np.where(mask == 255, mask, np.uint8(0))
         return pixels.paste(image, seen, mask)

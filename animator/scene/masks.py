@@ -91,7 +91,9 @@ class Mask(Section):
     luminance: Range | None = Field(
         None, description="pixels of the same picture with a grey in [low, high], 0..1"
     )
-    depth: Range | None = Field(None, description="[near, far]: not yet")
+    depth: Range | None = Field(
+        None, description="what is so far away, 0 nearest … 1 farthest, by the depth of `motion.depth`"
+    )
     feather: Number = Field(
         0.0, ge=0, le=1000, description="soft edge: pixels from 1 on, below 1 a part of the width"
     )
@@ -129,8 +131,8 @@ def mask_problems(scene: Scene) -> Iterator[Problem]:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", name) or name == EVERYWHERE:
             message = f"{name!r} cannot name a mask: write letters, digits and _; {EVERYWHERE} is ours"
             yield Problem(scene.document.name(path), path, message)
-        if mask.depth is not None:
-            message = "masks by depth are not there yet; draw one: masks.NAME.file, a picture whose grey says how much"
+        if mask.depth is not None and scene.settings.motion.depth == "flat":
+            message = "the picture is flat; say where its depth comes from, e.g. motion: {depth: proxy}"
             yield scene.problem((*path, "depth"), message)
 
 

@@ -59,7 +59,9 @@ class Video(Section):
 
 
 class LoraFile(Section):
-    file: str = Field(description=".safetensors file, beside the schedule file or absolute")
+    file: str = Field(
+        description=".safetensors file, beside the schedule file or absolute; or nano-few-steps, bundled"
+    )
 
 
 class Model(Section):

@@ -76,14 +76,20 @@ def _merge(base: dict[str, Any], top: dict[str, Any], path: Path, replaced: set[
     return merged
 
 
+_RIVALS = {"frames": "duration", "duration": "frames", "cadence": "paint", "paint": "cadence"}
+
+
 def _without_rival(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
-    """`base` without its length in seconds where `top` gives one in frames, and the other way round."""
+    """`base` without what `top` says in another way: a length in seconds or frames, cadence or times to paint."""
     given, old = top.get("video"), base.get("video")
-    if not isinstance(given, dict) or not isinstance(old, dict):
-        return base
-    rivals = {"frames": "duration", "duration": "frames"}
-    gone = {rival for name, rival in rivals.items() if name in given}
-    return {**base, "video": {name: value for name, value in old.items() if name not in gone}}
+    if isinstance(given, dict) and isinstance(old, dict):
+        base = {**base, "video": _without(old, given)}
+    return _without(base, top)
+
+
+def _without(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    gone = {_RIVALS[name] for name in given if name in _RIVALS}
+    return {name: value for name, value in old.items() if name not in gone}
 
 
 def _outside(places: Mapping[Path, Place], replaced: set[Path]) -> dict[Path, Place]:

@@ -63,13 +63,17 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of a schedule file, with defaults and meanings: editors complete and check by it."""
     found = Settings.model_json_schema()
     extends = {"type": "string", "description": "a preset's name, or a path beside this file"}
-    seed = found["$defs"]["Seed"]
     loop = found["$defs"]["Video"]["properties"]["loop"]
     loop["enum"] = [*loop["enum"], True, False]
+    seed, lock = found["$defs"]["Seed"], found["$defs"]["LockCurves"]
+    short = {
+        "Seed": {"anyOf": [{"type": "integer"}, seed]},
+        "LockCurves": {"anyOf": [{"type": "string"}, lock]},
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **found,
         "title": "animator schedule file",
         "properties": {"extends": extends, **found["properties"]},
-        "$defs": {**found["$defs"], "Seed": {"anyOf": [{"type": "integer"}, seed]}},
+        "$defs": {**found["$defs"], **short},
     }

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from animator import nano
 from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
 from animator.pose import Lens
 from animator.scene.load import Document, parse
@@ -79,8 +80,11 @@ class Scene:
     def file(self, path: Path, name: str) -> FilePath:
         """The file `name`, written at `path`: relative names start from the folder of the file they stand in.
 
-        That may be a preset; what is given by `--set` starts from the current folder.
+        That may be a preset; what is given by `--set` starts from the current folder. LoRAs that come with the
+        bundled model have names instead.
         """
+        if path[:2] == ("model", "loras") and name in nano.LORAS:
+            return nano.LORAS[name]
         place = self.document.place(path)
         if place.file == self.document.file:
             start = self.folder
@@ -154,7 +158,7 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
             yield scene.problem(("loras", name), f"no LoRA of that name in model.loras; {known}")
     for name, lora in model.loras.items():
         path = ("model", "loras", name, "file")
-        if not lora.file.endswith(".safetensors"):
+        if scene.file(path, lora.file).suffix != ".safetensors":
             yield scene.problem(
                 path, f"{quoted(lora.file)}: only .safetensors files are loaded; others can run code"
             )
@@ -164,6 +168,7 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
     if audio is not None and not is_file(scene.file(place, audio.file)):
         yield scene.problem(place, f"no such file: {scene.file(place, audio.file)}")
     yield from _pictures(scene)
+    yield from mask_problems(scene)
     if scene.settings.paint is not None and "cadence" in scene.settings.model_fields_set:
         yield scene.problem(("paint",), "give either 'cadence' or 'paint', not both")
     if video.loop == "closed" and scene.settings.cuts is not None:
@@ -182,7 +187,6 @@ def _pictures(scene: Scene) -> Iterable[Problem]:
     if depth not in DEPTHS and not all(is_file(file) for file in scene.depth_files or [FilePath()]):
         known = f"{', '.join(DEPTHS)}, a picture or a folder of pictures"
         yield scene.problem(place, f"no such picture: {scene.file(place, depth)}; allowed: {known}")
-    yield from mask_problems(scene)
     yield from view_problems(scene)
     name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
     file = scene.file(place, name)

@@ -10,6 +10,7 @@ from diffusers import (
 )
 from safetensors.torch import load_file
 
+from animator import animate, loads
 from animator.diffusion.checkpoint import Checkpoint
 from animator.diffusion.sdxl import Sdxl
 from animator.diffusion.single_file import write_single_file
@@ -20,7 +21,7 @@ from animator.nano.gallery import STARTS
 from animator.nano.model import Nano
 from animator.nano.painter import Painter, Settings
 
-QUICK = Settings(steps=8, guidance=4.0, height=256, width=256)
+QUICK = Settings(steps=8, height=256, width=256)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,22 @@ def test_the_colour_word_steers_the_colour(painter):
     red, blue = painter.paint(prompts, [1, 1], QUICK)
     assert judge.hue_color(red) == "red"
     assert judge.hue_color(blue) == "blue"
+
+
+def test_the_few_step_lora_paints_in_four_steps_without_guidance():
+    text = (
+        "video: {frames: 1}\nprompts: {at: 'studio photo of a red mug, white background'}\n"
+        "painting: {steps: 4, guidance_scale: 1}\n"
+    )
+    ((_, state),) = animate(loads(text + "model: {loras: {fast: {file: nano-few-steps}}}\n"))
+    ((_, without),) = animate(loads(text))
+    assert judge.hue_color(state.shown) == "red"
+    assert state.shown[:30].mean() > 200  # the background is white
+
+    def edges(picture):
+        return np.abs(np.diff(picture.astype(float).mean(2), axis=1)).mean()
+
+    assert edges(state.shown) > 1.05 * edges(without.shown)  # sharper than as few steps without it
 
 
 def test_the_backdrop_word_steers_the_brightness(painter):

@@ -156,3 +156,14 @@ def test_five_hundred_paintings_that_each_push_the_colours_stay_under_a_differen
 def test_contrast_of_a_bright_pixel_does_not_wrap_to_dark(ratio):
     # Deforum multiplies and casts: 250 becomes 44.
     assert contrast(np.full((1, 1, 3), 250, np.uint8), ratio).min() == 255
+
+
+@pytest.mark.parametrize("by", BYS)
+@pytest.mark.parametrize("space", SPACES)
+def test_a_picture_laid_out_otherwise_in_memory_is_matched_alike(space, by):
+    image, goal = pushed(photo(70)), measure(photo(70), space)
+    planes = np.ascontiguousarray(image.transpose(2, 0, 1)).transpose(
+        1, 2, 0
+    )  # as painters on a GPU hand it over
+    assert (match(planes, goal, space, by) == match(image, goal, space, by)).all()
+    assert (match(image[:, ::-1], goal, space, by).shape) == image.shape

@@ -100,11 +100,22 @@ def test_all_and_nothing_stay_exact_when_softened():
 
 def test_what_is_grown_keeps_its_inside_and_fades_out_around_it():
     hard = mask.polygon([(0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6)], 100, 100)
-    grown = mask.grow(hard, 6)
+    image = np.random.default_rng(2).integers(0, 256, (100, 100, 3), dtype=np.uint8)
+    carried, grown = mask.grow(image, hard, 6)
+    assert (carried[hard == 255] == image[hard == 255]).all()
     assert (grown >= hard).all() and (grown[hard == 255] == 255).all()
     row = grown[50, 60:70].astype(int)
     assert (np.diff(row) <= 0).all() and 0 < row[3] < 255 and not row[7:].any()
-    assert mask.grow(hard, 0) is hard
+    assert (mask.grow(image, hard, 0)[1] == hard).all()
+
+
+def test_a_product_cut_out_on_white_takes_no_white_along():
+    drawn = mask.polygon([(0.31, 0.33), (0.62, 0.36), (0.57, 0.67)], 100, 100)
+    red, white, night = (np.full((100, 100, 3), color, np.uint8) for color in ((200, 0, 0), 255, (0, 0, 40)))
+    cut_out = mask.paste(white, red, drawn)
+    pasted = mask.paste(night, *mask.grow(cut_out, drawn, 3))
+    assert pasted[..., 1].max() == 0, "neither product nor night has any green"
+    assert mask.paste(night, cut_out, drawn)[..., 1].max() > 50
 
 
 def test_pasting_gives_the_very_pixels_at_both_ends(textured):

@@ -30,7 +30,7 @@ def problems(text, folder="."):
         ("masks: {a: {color: green}}", "<text>:1:20: masks.a.color: 'green' is not a colour; write \"#00ff00\", in quotes"),
         ("masks: {a: {color: '#fff', within: -1}}", "<text>:1:36: masks.a.within: -1: input should be greater than or equal to 0"),
         ("masks: {a: {luminance: [0.5, 0.2]}}", "<text>:1:24: masks.a.luminance: '[0.5, 0.2]' is not a range; write [low, high] with 0 <= low < high <= 1"),
-        ("masks: {a: {depth: [0, 0.5]}}", "<text>:1:20: masks.a.depth: masks by depth are not there yet; draw one: masks.NAME.file"),
+        ("masks: {a: {depth: [0, 0.5]}}", "<text>:1:20: masks.a.depth: the picture is flat; say where its depth comes from, e.g. motion: {depth: proxy}"),
         ("masks: {a-b: {color: '#fff'}}", "<text>:1:9: masks.a-b: 'a-b' cannot name a mask: write letters, digits and _"),
         ("masks: {everywhere: {color: '#fff'}}", "<text>:1:9: masks.everywhere: 'everywhere' cannot name a mask"),
         ("masks: {a: {fil: x.png, color: '#fff'}}", "<text>:1:13: masks.a.fil: no such setting; did you mean 'file'?"),

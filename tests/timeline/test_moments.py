@@ -2,7 +2,7 @@
 
 import pytest
 
-from animator import SceneError, loads, timeline
+from animator import SceneError, load, loads, timeline
 from animator.scene.resolved import resolved
 from animator.timeline.compile import remarks
 
@@ -95,3 +95,11 @@ def _png():
     data = io.BytesIO()
     Image.new("RGB", (4, 4), "red").save(data, "PNG")
     return data.getvalue()
+
+
+def test_a_file_that_names_its_times_replaces_the_cadence_of_its_preset(tmp_path):
+    (tmp_path / "base.yaml").write_text("video: {frames: 9, size: 64x64}\ncadence: 4\n")
+    (tmp_path / "top.yaml").write_text("extends: base.yaml\npaint: [0, 3]\n")
+    assert [frame.index for frame in timeline(load(tmp_path / "top.yaml")) if frame.diffuse] == [0, 3]
+    again = load(tmp_path / "top.yaml", ["cadence=8"])
+    assert [frame.index for frame in timeline(again) if frame.diffuse] == [0, 8]

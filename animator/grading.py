@@ -1,0 +1,78 @@
+"""A scene's colours: what is done to pictures around a painting, and what is told about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from animator.errors import Path, SceneError
+from animator.frame import Frame, Image, State
+from animator.render.loop import Stage
+from animator.scene.lists import rgb
+from animator.scene.model import REFERENCES
+from animator.scene.scene import Scene
+
+if TYPE_CHECKING:
+    from animator.pixels.palette import Pull
+
+REFERENCE = ("grade", "color_reference")  # where a picture to match colours to is written
+
+
+def picture(scene: Scene, path: Path, name: str) -> Image:
+    """The picture file `name`, written at `path`, in the film's size: scaled to cover it and cropped in the middle."""
+    from animator.pixels.picture import read
+
+    try:
+        return read(scene.file(path, name), *scene.size)
+    except (OSError, ValueError) as error:
+        raise SceneError([scene.problem(path, f"cannot be read as a picture: {error}")]) from error
+
+
+def stages(scene: Scene) -> tuple[list[Stage], list[Stage]]:
+    """What is done to a picture before and after it is painted. Colour comes before noise, which it would tint."""
+    from animator.render.stages import AddNoise, PullToPalette, contrast, sharpened
+
+    grade = scene.settings.grade
+    ready, painted = _matched(scene)
+    pulled: list[Stage] = [PullToPalette(_pull(grade.palette))] if grade.palette else []
+    return [*ready, contrast, sharpened, AddNoise(grade.noise_type == "perlin")], [*painted, *pulled]
+
+
+def _matched(scene: Scene) -> tuple[list[Stage], list[Stage]]:
+    """How colours are matched before and after a painting."""
+    from animator.render.stages import First, Fixed, MatchColor, Rolling, UnlessAnchor
+
+    grade = scene.settings.grade
+    if grade.color == "none":
+        return [], []
+    match grade.color_reference:
+        case "first":
+            stage: Stage = UnlessAnchor(MatchColor(First(grade.color), grade.color, grade.color_by))
+            return [stage], [stage]
+        case "rolling":
+            # Nothing to do before: the picture that has moved is the last painting, and has its colours.
+            goal = Rolling(grade.color, grade.color_memory)
+            return [], [UnlessAnchor(MatchColor(goal, grade.color, grade.color_by))]
+        case name:
+            fixed = Fixed(picture(scene, REFERENCE, name), grade.color)
+            stage = MatchColor(fixed, grade.color, grade.color_by)
+            return [stage], [stage]
+
+
+def _pull(colors: Sequence[str]) -> Pull:
+    from animator.pixels.palette import Pull
+
+    return Pull(np.array([rgb(color) for color in colors], np.uint8))
+
+
+def facts(scene: Scene) -> Callable[[Frame, State], dict[str, float]]:
+    """What a run's journal tells about the colours of each painted frame: see Facts."""
+    from animator.render.facts import Facts
+    from animator.render.stages import First, Fixed
+
+    grade = scene.settings.grade
+    given = grade.color != "none" and grade.color_reference not in REFERENCES
+    goal = Fixed(picture(scene, REFERENCE, grade.color_reference), "lab") if given else First("lab")
+    return Facts(goal, _pull(grade.palette) if grade.palette else None)
