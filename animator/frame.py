@@ -134,6 +134,14 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """The picture that the film is led to: a view, or in a closed loop the first painting."""
+
+    frame: int = -1  # on which it stands; -1: there is none
+    weight: float = 0.0  # of it in the picture that is painted over, 0..1
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """Everything decided about one frame of the film; not its picture."""
 
@@ -150,7 +158,8 @@ class Frame:
     grade: Grade = Grade()
     lock: Lock = Lock()
     footage: Footage = Footage(alpha=0.0, motion_amount=0.0)  # a film without one
-    shot: int = 0  # index of the frame the film began with: what the camera has done is counted from there
+    shot: int = 0  # index of the frame its shot began with: what the camera has done is counted from there
+    ahead: Ahead = Ahead()
     anchor: bool = False  # its painting is what colours are matched to from here on
 
 

@@ -15,6 +15,7 @@ from animator.frame import Frame
 from animator.grading import facts
 from animator.output import infotext
 from animator.render.loop import Paint
+from animator.render.shards import begins
 from animator.scene.resolved import resolved
 from animator.scene.scene import Scene
 from animator.studio import animate, load, painter, preview
@@ -28,8 +29,14 @@ if TYPE_CHECKING:
 
 def rows(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
     """The frame table: everything decided about each frame, and the steps that really run."""
-    from_nothing = scene.settings.start.image is None and not frames[0].footage.alpha
-    return [infotext.row(frame, fresh=from_nothing and frame is frames[0]) for frame in frames]
+    given = scene.settings.start.image is not None
+    # A shot that begins with a view is led to it with all its weight.
+    return [
+        infotext.row(
+            frame, not given and begins(frame) and frame.ahead.weight < 1 and not frame.footage.alpha
+        )
+        for frame in frames
+    ]
 
 
 def part(scene: Scene, span: tuple[int, int] | None) -> list[Frame]:

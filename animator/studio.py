@@ -6,26 +6,29 @@ nor cv2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from animator import footage, grading, masking, nano
+from animator import footage, grading, leading, masking, nano
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, Mask, State
 from animator.pose import SPATIAL, spatial
 from animator.render.loop import Camera, Paint, Stage, render
+from animator.render.shards import begins, shots
 from animator.scene.model import REFERENCES
 from animator.scene.presets import is_file
 from animator.scene.scene import Scene, read, read_text
+from animator.scene.views import view_files
 from animator.timeline.compile import timeline
 from animator.timeline.moves import orbits
 
 if TYPE_CHECKING:
     from animator.diffusion.sdxl import Sdxl
     from animator.pixels.depth import Source
+    from animator.render.footage import Footage
     from animator.render.masks import Masks
 
 
@@ -73,6 +76,7 @@ def _pictures(scene: Scene) -> Iterator[tuple[Place, Path]]:
     }
     files = [(path, scene.file(path, name)) for path, name in named.items() if name is not None]
     files += [(("motion", "depth"), file) for file in scene.depth_files]
+    files += [(path, scene.file(path, name)) for path, name in view_files(scene)]
     return ((path, file) for path, file in files if is_file(file))
 
 
@@ -122,24 +126,64 @@ def animate(
     `frames` is the scene's timeline unless given, `paint` the SDXL it names; with the `state` after a
     painted frame and the frames behind it a film goes on where it stopped. Raises AnimatorError.
     """
+    frames = timeline(scene) if frames is None else frames
+    paint = painter(scene) if paint is None else paint
+    camera, film = camera_of(scene, frames), footage.played(scene)
+    for shot in shots(frames):
+        before = State() if state is None or begins(shot[0]) else state
+        yield from film.during(_animate(scene, shot, paint, camera, film, before))
+
+
+def _animate(
+    scene: Scene, frames: Sequence[Frame], paint: Paint, camera: Camera, film: Footage, state: State
+) -> Iterator[tuple[Frame, State]]:
+    """Paint one shot, or the rest of it after `state`.
+
+    A closed loop is painted as far as its first frame come again, which is not shown once more.
+    """
+    again = leading.again(scene, frames)
+    for frame, after in _paint(scene, [*frames, again] if again else frames, paint, camera, film, state):
+        if frame is not again:
+            yield frame, after
+
+
+def _paint(
+    scene: Scene, frames: Sequence[Frame], paint: Paint, camera: Camera, film: Footage, state: State
+) -> Iterator[tuple[Frame, State]]:
+    """Paint `frames`, all of one shot."""
     from animator.pixels.blend import crossfade
     from animator.pixels.flow import between
 
-    frames = timeline(scene) if frames is None else frames
-    paint = painter(scene) if paint is None else paint
-    state = State() if state is None else state
-    film = footage.played(scene)
-    camera = footage.followed(scene, frames, state, camera_of(scene, frames), film)
     blend = {"crossfade": crossfade, "flow": between}[scene.settings.tween]
+    camera = footage.followed(scene, frames, state, camera, film)
+    views, masks = leading.views(scene), None
     before, after = grading.stages(scene, film)
     finish: list[Stage] = []
-    picture, masks = start_picture(scene), None
+    picture = views[frames[0].shot] if frames[0].shot in views else start_picture(scene)
     if masking.used(frames):
         masks = masking.masks(scene, frames, camera, state.first if picture is None else picture)
         paint, before, after, finish = _masked(masks, paint, before, after)
     paint, before, finish = footage.laid(scene, frames, film, masks, picture, (paint, before, finish))
+    paint, before, after = _led(scene, frames, camera, views, paint, before, after)
     shown = render(frames, paint, camera, blend, before, after, finish, state)
-    yield from film.during(shown if masks is None else masks.watch(shown))
+    yield from shown if masks is None else masks.watch(shown)
+
+
+def _led(
+    scene: Scene,
+    frames: Sequence[Frame],
+    camera: Camera,
+    views: Mapping[int, Image],
+    paint: Paint,
+    before: list[Stage],
+    after: list[Stage],
+) -> tuple[Paint, list[Stage], list[Stage]]:
+    """The same parts, led to what stands ahead: whole pictures, before anything is done to them."""
+    from animator.render.ahead import Again, FromView, Unpainted
+
+    lead = leading.lead(scene, frames, camera, views)
+    painter = Unpainted(FromView(paint, views), scene.frames)
+    return painter, [lead, *before], [*after, Again(scene.frames)]
 
 
 def _masked(
@@ -183,9 +227,12 @@ def _depth(scene: Scene) -> Source:
         place = scene.file(("motion", "depth_model"), motion.depth_model)
         estimator = Estimator(str(place) if place.exists() else motion.depth_model, model.device)
         return Estimated(estimator, scene.lens, motion.depth_scale)
-    # One picture is of the first frame: what the camera has seen of it since moves with the film.
-    poses = [frame.motion for frame in timeline(scene)] if len(scene.depth_files) == 1 else []
-    return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses)
+    # One picture is of a shot's first frame: what the camera has seen of it since moves with the film.
+    film = timeline(scene) if len(scene.depth_files) == 1 else []
+    poses, cuts = [frame.motion for frame in film], {frame.shot for frame in film}
+    if scene.settings.video.loop == "closed" and film:  # after the last frame the first one comes again
+        poses, cuts = [*poses, film[0].motion], {*cuts, len(film)}
+    return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses, cuts)
 
 
 def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tuple[Frame, State]]:
@@ -195,13 +242,9 @@ def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tup
     frames = timeline(scene) if frames is None else frames
     picture = start_picture(scene)
     picture = footage.first(scene, frames[0]) if picture is None else picture
+    first = [frame is frames[0] or begins(frame) for frame in frames]
     only_moving = [
-        replace(
-            frame,
-            diffuse=frame is frames[0],
-            tween=float(frame is frames[0]),
-            footage=replace(frame.footage, alpha=0.0),
-        )
-        for frame in frames
+        replace(frame, diffuse=begun, tween=float(begun), footage=replace(frame.footage, alpha=0.0))
+        for frame, begun in zip(frames, first, strict=True)
     ]
     return animate(scene, only_moving, Flat(test_card(*scene.size) if picture is None else picture))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -104,6 +105,17 @@ def drifts(frames: int, film: str, paint=None) -> dict[str, dict[str, float]]:
     return found
 
 
+def seam(film: str, paint=None) -> dict[str, float]:
+    """The step from the last frame to the first, over the median step between neighbours: closed, and as it ends."""
+    found = {}
+    for loop in ("none", "closed"):
+        scene = loads(film, settings=[f"video.loop={loop}"])
+        shown = [state.shown.astype(int) for _, state in animate(scene, paint=paint)]
+        steps = [np.abs(one - other).mean() for one, other in pairwise(shown)]
+        found[loop] = float(np.abs(shown[-1] - shown[0]).mean() / statistics.median(steps))
+    return found
+
+
 NANO = """
 video: {size: 128x128}
 prompts: {at: studio photo of a blue mug}
@@ -117,6 +129,7 @@ def main() -> None:
     parser.add_argument(
         "--nano", type=int, default=500, help="of the film that the bundled model paints; 0 skips it"
     )
+    parser.add_argument("--loop", type=int, default=48, help="frames of a loop by nano; 0 skips it")
     options = parser.parse_args()
     report = {
         "in-betweens, dB": in_betweens(),
@@ -124,6 +137,15 @@ def main() -> None:
     }
     if options.nano:
         report[f"drift over {options.nano} paintings by nano, ΔE"] = drifts(options.nano, NANO)
+    if options.loop:
+        size = f"size: 128x128, frames: {options.loop}"
+        film = NANO.replace("size: 128x128", size) + "motion: {zoom: 1.005}\n"
+        report["seam of a loop by nano, in median steps"] = {
+            f"cadence {cadence}": seam(
+                film.replace("128x128", f"128x128, frames: {options.loop}") + f"\ncadence: {cadence}"
+            )
+            for cadence in (1, 3)
+        }
     for title, rows in report.items():
         print(title)
         for name, row in rows.items():

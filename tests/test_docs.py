@@ -55,7 +55,8 @@ def test_every_schedule_and_preset_is_good():
 def test_every_yaml_example_is_good(page, tmp_path):
     for name in ("oue_scooter", "marker_style"):
         (tmp_path / f"{name}.safetensors").touch()
-    Pictures.new("RGB", (4, 4)).save(tmp_path / "sketch.png")
+    for name in ("sketch", "front", "side", "back"):
+        Pictures.new("RGB", (4, 4)).save(tmp_path / f"{name}.png")
     Pictures.new("RGBA", (4, 4)).save(tmp_path / "product.png")
     write(tmp_path / "track.mp3", clicks(120, 8)[0])
     films.write(tmp_path / "street.mp4", films.greys(20))

@@ -44,6 +44,7 @@ masks:
   product: {{polygon: [[0.3, 0.3], [0.7, 0.3], [0.5, 0.8]], feather: 2}}
   dark: {{luminance: [0, 0.4]}}
 lock: {{mask: product, strength: {{0: 1, end: 0.6}}}}
+cuts: [7, 50, 111]
 cadence: 3
 model: {{base: {base}}}
 """

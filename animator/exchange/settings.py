@@ -90,6 +90,12 @@ class _Writer:
             result["soundtrack_path"] = str(self.scene.file(("audio", "file"), made.audio.file))
             if made.audio.start:
                 self.note("audio.start", "Deforum plays a track from its beginning")
+        if made.views:
+            self.note("views", "written without them; Deforum's guided images are another way")
+        if made.video.loop == "closed":
+            self.note("video.loop", "Deforum closes no loops")
+        if made.cuts is not None:
+            self.note("cuts", "Deforum has no cuts: the film goes on as one shot")
         image = made.start.image
         result["use_init"] = image is not None
         if image is not None:

@@ -131,14 +131,15 @@ class Run:
         """Where in `frames` (this run's part of the timeline) the loop goes on, and with what state.
 
         It goes on after the last painting before the first missing frame: in-betweens lie between two
-        paintings.
+        paintings. The state is of that painting's shot; one that begins now needs none.
         """
         missing = next((at for at, frame in enumerate(frames) if frame.index not in self.saved), len(frames))
         if missing in (0, len(frames)):
             return missing, State()
         last = max(at for at in range(missing) if frames[at].diffuse)
-        anchor = max((at for at in range(last + 1) if frames[at].anchor), default=0)
-        painting, reference, first = (self.picture(frames[at].index) for at in (last, anchor, 0))
+        begun = next(at for at in range(last + 1) if frames[at].shot == frames[last].shot)
+        anchor = max((at for at in range(begun, last + 1) if frames[at].anchor), default=begun)
+        painting, reference, first = (self.picture(frames[at].index) for at in (last, anchor, begun))
         index = frames[last].index
         return last + 1, State(painting, painting, None, reference, index, self.spans.get(index), first)
 

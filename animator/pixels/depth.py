@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -77,11 +77,19 @@ class Estimated:
 class Pictured:
     """Depth from grey pictures, white is near: one for every frame, the last of which stays.
 
-    A single one is of the first frame, and moves on by `motions`, those of the whole film.
+    A single one is of the first frame, and moves on by `motions`, those of the whole film; at each of `cuts` it is
+    as it was in the beginning.
     """
 
-    def __init__(self, files: Sequence[Path], lens: Lens, scale: float, motions: Sequence[Motion]) -> None:
-        self.files, self.lens, self.scale, self.motions = files, lens, scale, motions
+    def __init__(
+        self,
+        files: Sequence[Path],
+        lens: Lens,
+        scale: float,
+        motions: Sequence[Motion],
+        cuts: Container[int] = (),
+    ) -> None:
+        self.files, self.lens, self.scale, self.motions, self.cuts = files, lens, scale, motions, cuts
         self._poses: list[Matrix] = [np.eye(4)]  # of the picture at each frame
 
     def span(self, painting: Image, before: Span | None) -> None:  # noqa: ARG002 (a source's shape)
@@ -96,9 +104,10 @@ class Pictured:
         return Relief(painting, first, self.lens).places(pose)[3]
 
     def _pose(self, index: int) -> Matrix:
-        """The product of the motions from frame 0 to frame `index`."""
+        """The product of the motions from the beginning of its shot to frame `index`."""
         for motion in self.motions[len(self._poses) : index + 1]:
-            self._poses.append(self.lens.pose(motion) @ self._poses[-1])
+            cut = len(self._poses) in self.cuts
+            self._poses.append(np.eye(4) if cut else self.lens.pose(motion) @ self._poses[-1])
         return self._poses[index]
 
 

@@ -22,6 +22,7 @@ from animator.scene.lists import Colors, Paint, Times
 from animator.scene.masks import Mask, lock_by_mask
 from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole
 from animator.scene.size import Size
+from animator.scene.views import Views
 
 MAX_FRAMES = 200_000  # more than two hours at 24 frames per second
 
@@ -39,6 +40,11 @@ def _range(metadata: Mapping[str, float]) -> str:
     return f"; {metadata['low']:g}..{metadata['high']:g}" if isfinite(metadata["high"]) else ""
 
 
+def loop_by_truth(value: Any) -> Any:
+    """`loop: true` is short for `loop: closed`."""
+    return ("closed" if value else "none") if isinstance(value, bool) else value
+
+
 class Video(Section):
     size: Size | None = Field(
         None, description='"1024x1024", or a ratio such as "16:9"; default: 1024x1024, nano 256x256'
@@ -46,8 +52,10 @@ class Video(Section):
     fps: Number = Field(24.0, ge=0.1, le=240, description="frames per second")
     frames: Whole | None = Field(None, ge=1, le=MAX_FRAMES, description="length in frames")
     duration: TextOrNumber | None = Field(None, description='length in seconds, e.g. 6s; instead of "frames"')
-    loop: Literal["none", "boomerang"] = Field(
-        "none", description="boomerang: the video plays the frames and then goes back to the first"
+    loop: Annotated[Literal["none", "boomerang", "closed"], BeforeValidator(loop_by_truth)] = Field(
+        "none",
+        description="boomerang: the video plays the frames and then goes back to the first; "
+        "closed, or true: the film is painted so that it ends where it begins",
     )
 
 
@@ -255,6 +263,16 @@ class Settings(Section):
     cadence: Whole = Field(1, ge=1, le=1000, description="paint every N-th frame, in-between the rest")
     paint: Paint | None = Field(
         None, description="paint at these times, e.g. [0, 2s, end], or where an expression is not 0"
+    )
+    cuts: Times | None = Field(
+        None, description="times, e.g. [2s, reveal], at which a new shot begins, as the film began"
+    )
+    views: Views = Field({}, description="pictures the film passes through: {0: front.png, 3s: side.png}")
+    views_strength: Curve | None = Field(
+        None, description="strength with which views are painted over; 0..1; default: the frame's own"
+    )
+    views_lead: TextOrNumber = Field(
+        "1s", description="frames (or 1s) over which paintings are led to the view that comes"
     )
     tween: Literal["crossfade", "flow"] = Field("crossfade", description="how in-betweens are made")
     output: Output = Output()

@@ -63,6 +63,8 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of a schedule file, with defaults and meanings: editors complete and check by it."""
     found = Settings.model_json_schema()
     extends = {"type": "string", "description": "a preset's name, or a path beside this file"}
+    loop = found["$defs"]["Video"]["properties"]["loop"]
+    loop["enum"] = [*loop["enum"], True, False]
     seed, lock = found["$defs"]["Seed"], found["$defs"]["LockCurves"]
     short = {
         "Seed": {"anyOf": [{"type": "integer"}, seed]},

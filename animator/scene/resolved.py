@@ -12,6 +12,7 @@ from animator.scene.model import DEPTHS, REFERENCES
 from animator.scene.scene import Scene
 from animator.scene.strict import Strict
 from animator.scene.variables import escape
+from animator.scene.views import view_files
 
 
 class _Dumper(yaml.SafeDumper):
@@ -46,6 +47,8 @@ def resolved(scene: Scene) -> str:
         data["footage"]["file"] = str(scene.file(FILE, scene.settings.footage.file))
     for (section, mask, setting), file in mask_files(scene):
         data[section][mask][setting] = str(scene.file((section, mask, setting), file))
+    for (section, time), file in view_files(scene):
+        data[section][time] = str(scene.file((section, time), file))
     motion = scene.settings.motion
     if motion.depth not in DEPTHS:
         data["motion"]["depth"] = str(scene.file(("motion", "depth"), motion.depth))

@@ -21,6 +21,7 @@ from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file, override
 from animator.scene.size import Pixels, Ratio
 from animator.scene.variables import fill
+from animator.scene.views import view_problems
 
 DEFAULT_SECONDS = 4.0
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
@@ -171,6 +172,8 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
     yield from mask_problems(scene)
     if scene.settings.paint is not None and "cadence" in scene.settings.model_fields_set:
         yield scene.problem(("paint",), "give either 'cadence' or 'paint', not both")
+    if video.loop == "closed" and scene.settings.cuts is not None:
+        yield scene.problem(("cuts",), "a closed loop has no cuts; leave 'cuts' or 'loop: closed' out")
     seed = scene.settings.painting.seed
     if (seed.behavior == "schedule") != (seed.at is not None):
         yield scene.problem(("painting", "seed"), "'behavior: schedule' and 'at:' belong together")
@@ -186,6 +189,7 @@ def _pictures(scene: Scene) -> Iterable[Problem]:
         known = f"{', '.join(DEPTHS)}, a picture or a folder of pictures"
         yield scene.problem(place, f"no such picture: {scene.file(place, depth)}; allowed: {known}")
     yield from footage_problems(scene)
+    yield from view_problems(scene)
     name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
     file = scene.file(place, name)
     if name not in REFERENCES and not is_file(file):

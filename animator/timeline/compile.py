@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import Field, fields, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from animator import samplers
 from animator.audio.hear import Heard, silence
 from animator.errors import CurveError, Path, Problem, SceneError, quoted
-from animator.frame import Footage, Frame, Grade, Lock, Motion, Painting
+from animator.frame import Ahead, Footage, Frame, Grade, Lock, Motion, Painting
 from animator.pose import spatial
 from animator.scene.masks import EVERYWHERE
 from animator.scene.scene import Scene
 from animator.timeline import curve
-from animator.timeline.cadence import painted, painted_at, tweens
+from animator.timeline.ahead import Goal, led, viewed
+from animator.timeline.cadence import by_shot, closed_tweens, evenly, painted, painted_at, tweens
 from animator.timeline.clock import RESERVED, Clock, Signals
 from animator.timeline.functions import FUNCTIONS
 from animator.timeline.hearing import listen
-from animator.timeline.limits import can_run, masks_follow, stays_in_front, stays_visible
+from animator.timeline.limits import can_run, comes_back, masks_follow, stays_in_front, stays_visible
 from animator.timeline.mask_words import parse
 from animator.timeline.moments import first_painted, moments
 from animator.timeline.motion import per_frame, steps, steps_in_space
@@ -39,6 +40,11 @@ LORA_SCALE = (-10.0, 10.0)  # negative scales turn a LoRA's effect round; past t
 def timeline(scene: Scene) -> list[Frame]:
     """Everything decided about every frame of the film. Raises SceneError with every problem of its curves."""
     return _Compiler(scene).frames()
+
+
+def clock(scene: Scene) -> Clock:
+    """What the scene's keys mean."""
+    return _Compiler(scene).clock
 
 
 def beats(scene: Scene) -> list[int]:
@@ -74,16 +80,26 @@ class _Compiler:
         footage = self.footage()
         scales = {**dict.fromkeys(settings.model.loras, 1.0), **settings.loras}
         loras = {name: self.numbers(written, ("loras", name), LORA_SCALE) for name, written in scales.items()}
+        unseen: dict[int, str] = {}
+        views = self.attempt(("views",), lambda: viewed(settings.views, self.clock), unseen)
+        painting = self.viewed(painting, views)
         strength = np.array([row.strength for row in painting])
-        diffuse = self.painted(strength)
-        weights = tweens(diffuse, strength == 0)
+        starts = self.starts()
+        shot = np.maximum.accumulate(np.where(starts, np.arange(count), 0))
+        diffuse = self.painted(strength, starts)
+        diffuse[list(views)] = True
+        weights = by_shot(closed_tweens if self.closed else tweens, starts, diffuse, strength == 0)
+        ahead = self.ahead(views, diffuse, shot)
         seed = self.seeds(diffuse)
-        words, anchor = self.prompts(), self.anchors(diffuse)
+        words, anchor = self.prompts(shot), self.anchors(diffuse)
+        seen = [Motion() if starts[i] else motion[i] for i in range(count)]  # what leads to a shot is not
         self.attempt(("painting", "steps"), lambda: can_run(painting), None)
         self.attempt(("motion", "zoom"), lambda: stays_visible([row.zoom for row in motion], diffuse), None)
-        self.attempt(("motion",), lambda: stays_in_front(motion, diffuse, self.scene.lens), None)
+        self.attempt(("motion",), lambda: stays_in_front(seen, diffuse, self.scene.lens), None)
         if any(row.mask for rows in (painting, grade, lock, footage) for row in rows):
-            self.attempt(("motion", "zoom"), lambda: masks_follow([row.zoom for row in motion]), None)
+            self.attempt(("motion", "zoom"), lambda: masks_follow([row.zoom for row in seen], shot), None)
+            if self.closed:
+                self.attempt(("video", "loop"), lambda: comes_back(motion, self.scene.lens), None)
         if self.problems:
             raise SceneError(self.problems)
         return [
@@ -99,6 +115,8 @@ class _Compiler:
                 grade=grade[i],
                 lock=lock[i],
                 footage=footage[i],
+                shot=int(shot[i]),
+                ahead=ahead[i],
                 anchor=bool(anchor[i]),
             )
             for i in range(count)
@@ -111,10 +129,42 @@ class _Compiler:
             return [none] * self.clock.frames
         return self.section(Footage, written, "footage")
 
-    def painted(self, strength: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def starts(self) -> NDArray[np.bool_]:
+        """With which frames a shot begins."""
+        found = self.moments(self.scene.settings.cuts, ("cuts",))
+        starts = np.zeros(self.clock.frames, np.bool_) if found is None else found
+        starts[0] = True
+        return starts
+
+    def painted(self, strength: NDArray[np.float64], starts: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which frames are painted: by cadence, or at the moments the file names."""
         every, moments = self.scene.settings.cadence, self.moments(self.scene.settings.paint, ("paint",))
-        return painted(strength, every) if moments is None else painted_at(strength, moments)
+        if moments is None and self.closed:  # what comes after the last painting is the first one
+            moments = evenly(len(strength), every)
+        if moments is None:
+            return by_shot(partial(painted, cadence=every), starts, strength)
+        return by_shot(painted_at, starts, strength, moments)
+
+    @property
+    def closed(self) -> bool:
+        return bool(self.scene.settings.video.loop == "closed")
+
+    def viewed(self, painting: list[Painting], views: Container[int]) -> list[Painting]:
+        """`painting` with the strength of views."""
+        written = self.scene.settings.views_strength
+        if written is None:
+            return painting
+        strength = self.numbers(written, ("views_strength",), (0.0, 1.0))
+        return [replace(row, strength=strength[i]) if i in views else row for i, row in enumerate(painting)]
+
+    def ahead(self, views: Iterable[int], diffuse: NDArray[np.bool_], shot: NDArray[np.int64]) -> list[Ahead]:
+        """What each painting is led to."""
+        lead = self.attempt(("views_lead",), lambda: self.length(self.scene.settings.views_lead), 1)
+        goals = [Goal(frame, frame, lead) for frame in views]
+        if self.closed:
+            last = int(np.flatnonzero(diffuse)[-1])
+            goals.append(Goal(self.clock.frames, last, round(self.clock.fps)))
+        return led(goals, diffuse, shot)
 
     def anchors(self, diffuse: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The paintings whose colours are taken for a reference anew: the first one of each shot."""
@@ -253,7 +303,7 @@ class _Compiler:
             raise CurveError(f"{quoted(written)} is no length of time; write frames (12) or seconds (0.5s)")
         return frames
 
-    def prompts(self) -> Any:
+    def prompts(self, shot: NDArray[np.int64]) -> Any:
         written = self.scene.settings.prompts
 
         def read(name: str) -> tuple[Texts, Texts]:
@@ -262,7 +312,8 @@ class _Compiler:
             return self.attempt(("prompts", name), lambda: spoken(text, self.clock, self.signals), nothing)
 
         travel = self.attempt(("prompts", "travel"), lambda: self.length(written.travel), 0)
-        return prompts(read("at"), read("negative")[0], read("common"), travel, self.clock.frames)
+        back = max(travel, round(self.clock.fps)) if self.closed else 0
+        return prompts(read("at"), read("negative")[0], read("common"), travel, shot, back)
 
 
 def _sampler(text: str) -> str:

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator import samplers
+from animator.affine import matrix
 from animator.errors import CurveError
 from animator.frame import Motion, Painting
 from animator.pose import Lens, spatial
 
+RETURN = 0.01  # of the width by which a camera may miss where it began
 NEAREST = 0.02  # of the reference plane's distance: how near the camera may come to it
 MAX_ZOOM = 6.0  # of a painting until the next, as a power of ten
 
@@ -49,10 +51,38 @@ def stays_in_front(motions: Sequence[Motion], diffuse: NDArray[np.bool_], lens: 
             last, pose = frame, np.eye(4)
 
 
-def masks_follow(zoom: list[float]) -> None:
-    """Refuse a zoom that leaves nothing of the picture whose masks follow the camera. Raises CurveError."""
-    total = np.cumsum(np.log10(zoom[1:]))
-    bad = np.flatnonzero(np.abs(total) > MAX_ZOOM)
+def masks_follow(zoom: Sequence[float], shot: NDArray[np.int64]) -> None:
+    """Refuse a zoom that leaves nothing of the picture a shot began with, whose masks follow the camera.
+
+    `shot`: the frame with which each frame's shot began. Raises CurveError.
+    """
+    total = np.cumsum(np.log10(zoom))
+    bad = np.flatnonzero(np.abs(total - total[shot]) > MAX_ZOOM)
     if len(bad):
-        frame = f"by frame {bad[0] + 1}"
+        frame = f"by frame {bad[0]}"
         raise CurveError(f"{frame} it adds up to more than a millionfold: masks cannot follow that far")
+
+
+def comes_back(motions: Sequence[Motion], lens: Lens) -> None:
+    """Refuse a camera that does not end where it began, where masks or the lock have followed it. Raises CurveError.
+
+    The first motion leads from the last frame to the first one.
+    """
+    width, height = lens.width, lens.height
+    way = np.eye(3)
+    if any(map(spatial, motions)):
+        pose = np.eye(4)
+        for motion in motions:
+            pose = lens.pose(motion) @ pose
+        way = lens.homography(pose)
+    else:
+        for motion in motions:
+            way = matrix(motion, width, height) @ way
+    corners = np.array([[0, width - 1, 0, width - 1], [0, 0, height - 1, height - 1], [1, 1, 1, 1]])
+    moved = way @ corners
+    missed = np.abs(moved[:2] / moved[2] - corners[:2]).max() / width
+    if missed > RETURN:
+        said = (
+            f"the camera ends {missed:.1%} of the width from where it began, and masks and the lock with it"
+        )
+        raise CurveError(f"{said}; let the motion come back, e.g. translation_x: 2*sin(2*pi*t/(max_f + 1))")

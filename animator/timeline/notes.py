@@ -60,9 +60,10 @@ def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
     for name in ("motion", "painting", "grade", "footage"):
         for setting, written in getattr(settings, name).written().items():
             yield (name, setting), written
-    if settings.paint is not None:
-        yield ("paint",), settings.paint
+    yield ("paint",), settings.paint
+    yield ("cuts",), settings.cuts
     yield ("painting", "seed", "at"), settings.painting.seed.at
+    yield ("views_strength",), settings.views_strength
     for name, written in settings.loras.items():
         yield ("loras", name), written
 

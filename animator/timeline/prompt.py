@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from animator.errors import CurveError, quoted
 from animator.frame import Prompt
@@ -100,27 +101,37 @@ def held(keyframes: dict[int, Any], frames: int) -> list[Any]:
 
 
 def prompts(
-    at: tuple[Texts, Texts], negative: Texts, common: tuple[Texts, Texts], travel: int, frames: int
+    at: tuple[Texts, Texts],
+    negative: Texts,
+    common: tuple[Texts, Texts],
+    travel: int,
+    shot: NDArray[np.int64],
+    back: int = 0,
 ) -> list[Prompt]:
     """One prompt per frame. A key's text is reached at its own frame, after blending over `travel` frames.
 
-    The blend never starts before the key in front of it: every key owns at least its own frame.
+    The blend never starts before the key in front of it: every key owns at least its own frame. Nor does it start
+    before its shot; `shot` is, for every frame, the one with which its shot began. In a closed loop the last text
+    blends `back` into the first one, which follows it.
     """
 
     def full(frame: int, text: Text) -> str:
         return joined(frame, text, common[0][0])
 
-    joined = _Joined()
+    frames, joined = len(shot), _Joined()
     nots = zip(held(at[1], frames), held(negative, frames), strict=True)
     result = [
         Prompt(full(i, text), joined(i, *no, common[1][0]), full(i, text))
         for i, (text, no) in enumerate(zip(held(at[0], frames), nots, strict=True))
     ]
-    for before, key in pairwise(at[0]):
-        first = max(before, key - travel)
+    keys = list(at[0])
+    blends = [(before, key, max(before, key - travel, int(shot[key])), key) for before, key in pairwise(keys)]
+    if back and len(keys) > 1:
+        blends.append((keys[-1], keys[0], max(keys[-1], frames - back), frames))
+    for before, after, first, key in blends:
         for frame in range(first + 1, key):
             weight = (frame - first) / (key - first)
-            text, coming = full(frame, at[0][before]), full(frame, at[0][key])
+            text, coming = full(frame, at[0][before]), full(frame, at[0][after])
             result[frame] = Prompt(text, result[frame].negative, coming, weight)
     return result
 

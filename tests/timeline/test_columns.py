@@ -50,7 +50,9 @@ def told(at, negative="", common="", travel=0, frames=6):
     clock = Clock(frames)
     signals = clock.signals()
     no = spoken(negative, clock, signals)[0]
-    return prompts(spoken(at, clock, signals), no, spoken(common, clock, signals), travel, frames)
+    return prompts(
+        spoken(at, clock, signals), no, spoken(common, clock, signals), travel, np.zeros(frames, int)
+    )
 
 
 def test_a_prompt_counts_from_its_key_until_the_next():
