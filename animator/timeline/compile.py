@@ -92,14 +92,9 @@ class _Compiler:
         ahead = self.ahead(views, diffuse, shot)
         seed = self.seeds(diffuse)
         words, anchor = self.prompts(shot), self.anchors(diffuse)
-        seen = [Motion() if starts[i] else motion[i] for i in range(count)]  # what leads to a shot is not
         self.attempt(("painting", "steps"), lambda: can_run(painting), None)
-        self.attempt(("motion", "zoom"), lambda: stays_visible([row.zoom for row in motion], diffuse), None)
-        self.attempt(("motion",), lambda: stays_in_front(seen, diffuse, self.scene.lens), None)
-        if any(row.mask for rows in (painting, grade, lock, footage) for row in rows):
-            self.attempt(("motion", "zoom"), lambda: masks_follow([row.zoom for row in seen], shot), None)
-            if self.closed:
-                self.attempt(("video", "loop"), lambda: comes_back(motion, self.scene.lens), None)
+        masked = any(row.mask for rows in (painting, grade, lock, footage) for row in rows)
+        self.limits(motion, diffuse, shot, masked)
         if self.problems:
             raise SceneError(self.problems)
         return [
@@ -128,6 +123,20 @@ class _Compiler:
         if written.file is None:
             return [none] * self.clock.frames
         return self.section(Footage, written, "footage")
+
+    def limits(
+        self, motion: list[Motion], diffuse: NDArray[np.bool_], shot: NDArray[np.int64], masked: bool
+    ) -> None:
+        """Note motion that leaves nothing to paint, to mask or to lock."""
+        lens, zoom = self.scene.lens, [row.zoom for row in motion]
+        # What leads to the first frame of a shot moves nothing.
+        seen = [Motion() if i == begun else motion[i] for i, begun in enumerate(shot)]
+        self.attempt(("motion", "zoom"), lambda: stays_visible(zoom, diffuse), None)
+        self.attempt(("motion",), lambda: stays_in_front(seen, diffuse, lens), None)
+        if masked:
+            self.attempt(("motion", "zoom"), lambda: masks_follow(zoom, shot), None)
+        if masked and self.closed:
+            self.attempt(("video", "loop"), lambda: comes_back(motion, lens), None)
 
     def starts(self) -> NDArray[np.bool_]:
         """With which frames a shot begins."""

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image as Pictures
 
 from animator import loads, sample, timeline
 from animator.exchange.settings import settings
@@ -94,6 +95,15 @@ def test_what_deforum_lacks_is_noted_with_its_place():
     _, notes, _ = exported("motion: {border: reflect}\npainting: {seed: {behavior: random}}\n")
     assert any("motion.border" in note and ":2:" in note for note in notes)
     assert any("painting.seed" in note for note in notes)
+
+
+def test_cuts_views_and_closed_loops_are_noted(tmp_path):
+    Pictures.new("RGB", (4, 4)).save(tmp_path / "side.png")
+    _, notes, _ = exported("views: {4: side.png}\ncuts: [9]\n", tmp_path)
+    assert any("views: written without them" in note for note in notes)
+    assert any("cuts: Deforum has no cuts" in note for note in notes)
+    _, notes = settings(loads("video: {frames: 8, loop: closed}"))
+    assert any("video.loop: Deforum closes no loops" in str(note) for note in notes)
 
 
 def test_moves_shakes_and_a_track_become_steps_per_frame(tmp_path):
