@@ -95,6 +95,8 @@ def _prompts(axis: Axes, frames: Sequence[Frame]) -> None:
 def _curve(axis: Axes, name: str, values: Any, frames: Sequence[Frame]) -> None:
     index = [frame.index for frame in frames]
     axis.plot(index, values, color=LINE, lw=1.2)
+    if name.startswith("loras."):
+        axis.fill_between(index, values, color=BANDS[0], lw=0)  # a band as wide as it is strong
     painted = [i for i, frame in enumerate(frames) if frame.diffuse]
     if len(painted) < len(frames) <= 600:  # beyond that the dots would be a bar
         axis.plot([index[i] for i in painted], values[painted], ".", color=PAINTED, ms=3.5)
