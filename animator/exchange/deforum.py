@@ -137,7 +137,9 @@ class _Reader:
                 self.draft.note(name, value, "has no counterpart here")
         if self.get("border") == "wrap" and self.mode == "2D":
             self.draft.put("motion.border", "wrap")
-        if self.mode not in names.MOTION and self.mode not in ("Interpolation", "None"):
+        if self.mode == "Video Input":
+            self.file("video_init_path", "footage.file")
+        elif self.mode not in names.MOTION and self.mode not in ("Interpolation", "None"):
             self.draft.note("animation_mode", self.mode, "no such film here: its motion is left out")
 
     def solid(self, columns: list[names.Column]) -> list[names.Column]:

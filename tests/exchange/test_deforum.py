@@ -12,6 +12,7 @@ import pytest
 from animator import SceneError, sample
 from animator.exchange.convert import convert
 from animator.pose import Lens
+from tests import films
 from tests.audio.tracks import clicks, write
 from tests.exchange import samples
 
@@ -122,9 +123,19 @@ def test_formulas_of_a_camera_in_space_stay_formulas(imported):
 
 
 def test_a_mode_without_motion_leaves_it_out_and_says_so(imported):
-    found = imported({**samples.WEBUI, "animation_mode": "Video Input"})
+    found = imported({**samples.WEBUI, "animation_mode": "Wan Video"})
     assert "motion" not in found.data
     assert "left out" in found.noted("animation_mode")
+
+
+def test_video_input_paints_over_the_video(imported, tmp_path):
+    video = tmp_path / "street.mp4"
+    films.write(video, [np.full((48, 64, 3), 90, np.uint8)] * 4, 15)
+    found = imported({**samples.WEBUI, "animation_mode": "Video Input", "video_init_path": str(video)})
+    assert found.data["footage"] == {"file": str(video)}
+    assert all(frame.footage.alpha == 1 for frame in found.frames)
+    gone = imported({**samples.WEBUI, "animation_mode": "Video Input", "video_init_path": "gone.mp4"})
+    assert "footage" not in gone.data and any("no such file" in note for note in gone.notes)
 
 
 def test_interpolation_paints_every_frame_anew_and_blends_all_the_way(imported):
