@@ -206,7 +206,7 @@ REFERENCES = ("first", "rolling", "footage")  # of colours; any other is a pictu
 class _Colored(Section):
     color: Literal["none", "lab", "hsv", "rgb"] = Field("none", description="match colours to a reference in")
     color_by: Literal["statistics", "histogram"] = Field(
-        "statistics", description="match mean and spread, or the whole distribution"
+        "histogram", description="match the whole distribution, as Deforum does, or mean and spread alone"
     )
     color_reference: str = Field(
         "first",
