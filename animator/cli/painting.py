@@ -99,4 +99,6 @@ def _shoot(run: Run, scene: Scene) -> None:
     if grade.color != "none" or grade.palette:
         for line in color_lines(run.facts("drift"), run.facts("palette")):
             click.echo(line, err=True)
+    if scene.settings.video.loop == "closed" and run.stop - run.first == scene.frames > 1:
+        click.echo(f"loop: from the last frame to the first it is {run.seam():.2f} of a usual step", err=True)
     click.echo(run.video)

@@ -178,3 +178,9 @@ def test_a_run_goes_on_with_the_colours_of_the_last_anchor(run, textured):
         run.save(Frame(index, 1), np.roll(textured, index, 0), {})
     frames = [replace(frame, anchor=frame.index in (3, 5)) for frame in film()]
     assert (run.resume(frames)[1].reference == np.roll(textured, 3, 0)).all()
+
+
+def test_the_seam_is_the_last_step_over_a_usual_one(run):
+    for index, grey in enumerate((10, 12, 14, 16, 18, 20)):  # steps of 2, and 10 back to the first
+        run.save(Frame(index, 1), np.full((8, 8, 3), grey, np.uint8), {})
+    assert run.seam() == pytest.approx(5)
