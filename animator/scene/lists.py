@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+NO = (False, 0, "no", "off", "false")  # YAML 1.2 takes some of them for text
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
 _TIMES = {"type": "array", "items": {"type": ["number", "string"]}, "minItems": 1}
 _COLORS = {"type": "array", "items": {"type": "string", "pattern": f"^{_HEX.pattern}$"}}
@@ -20,7 +21,11 @@ def _times(value: Any) -> list[str]:
 
 
 def _paint(value: Any) -> Any:
-    """A list of times, or an expression that says when."""
+    """A list of times, an expression that says when, or {at: either, or keyframes of yes and no}."""
+    if isinstance(value, dict) and set(value) == {"at"}:
+        value = value["at"]
+        if isinstance(value, dict):
+            value = [key for key, wanted in value.items() if wanted not in NO]
     return value if isinstance(value, str) else _times(value)
 
 
@@ -35,7 +40,14 @@ def _colors(value: Any) -> list[str]:
 
 
 Times = Annotated[Any, BeforeValidator(_times), WithJsonSchema(_TIMES)]
-Paint = Annotated[Any, BeforeValidator(_paint), WithJsonSchema({"anyOf": [{"type": "string"}, _TIMES]})]
+_YES_NO = {"type": "object", "minProperties": 1, "additionalProperties": {"type": ["number", "boolean"]}}
+_AT = {
+    "type": "object",
+    "properties": {"at": {"anyOf": [{"type": "string"}, _TIMES, _YES_NO]}},
+    "required": ["at"],
+    "additionalProperties": False,
+}
+Paint = Annotated[Any, BeforeValidator(_paint), WithJsonSchema({"anyOf": [{"type": "string"}, _TIMES, _AT]})]
 Colors = Annotated[Any, BeforeValidator(_colors), WithJsonSchema(_COLORS)]
 
 

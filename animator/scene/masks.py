@@ -108,7 +108,9 @@ class Mask(Section):
 
 
 def lock_by_mask(value: Any) -> Any:
-    """`lock: product` is short for `lock: {mask: product}`."""
+    """`lock: product` is short for `lock: {mask: product}`, and `lock: true` locks the mask named product."""
+    if isinstance(value, bool):
+        return {"mask": "product"} if value else {}
     return {"mask": value} if isinstance(value, str) else value
 
 

@@ -68,7 +68,7 @@ def schema() -> dict[str, Any]:
     seed, lock = found["$defs"]["Seed"], found["$defs"]["LockCurves"]
     short = {
         "Seed": {"anyOf": [{"type": "integer"}, seed]},
-        "LockCurves": {"anyOf": [{"type": "string"}, lock]},
+        "LockCurves": {"anyOf": [{"type": ["string", "boolean"]}, lock]},
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

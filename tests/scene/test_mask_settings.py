@@ -95,3 +95,9 @@ def test_a_lock_may_be_written_in_one_word():
     short, long = (timeline(loads(f"lock: {text}"))[0].lock for text in ("everywhere", "{mask: everywhere}"))
     assert short == long
     assert (short.mask, short.strength) == ("everywhere", 1.0)
+
+
+def test_lock_true_locks_the_mask_named_product():
+    text = "masks: {product: {polygon: [[0.2, 0.2], [0.8, 0.2], [0.5, 0.9]]}}\n"
+    assert timeline(loads(text + "lock: true"))[0].lock.mask == "product"
+    assert timeline(loads(text + "lock: false"))[0].lock.mask == ""

@@ -18,6 +18,8 @@ def painted(text):
     [
         ("paint: [0, 12, 24]", [0, 12, 24]),
         ("paint: [1s, end, 50%]", [0, 12, 24]),
+        ("paint: {at: [0, 12, end]}", [0, 12, 24]),
+        ("paint: {at: {0: 1, 12: yes, 18: 0, 20: no, end: true}}", [0, 12, 24]),
         ("bpm: 120\npaint: [0, 1b, 2b]", [0, 6, 12]),
         ("events: {reveal: 7}\npaint: [reveal]", [0, 7]),
         ("paint: [0, 10, 99, -3]", [0, 10]),
