@@ -178,6 +178,10 @@ class State:
     span: Span | None = None  # of that painting, where depth is estimated: the next one's keeps to it
     first: Image | None = None  # the first painting: what masks and the lock are taken from
 
+    def moved(self, rest: Matrix) -> Matrix:
+        """Where motion has taken the last painting: `rest` while there was none."""
+        return rest if self.view is None else self.view
+
     def painted(self, painting: Image, frame: Frame, span: Span | None = None) -> State:
         """The state after `painting`, shown as it was painted; an anchor's becomes the reference of colours."""
         reference = painting if frame.anchor or self.reference is None else self.reference

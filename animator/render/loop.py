@@ -57,8 +57,7 @@ def render(
     To go on where a film stopped, give the remaining `frames` and the `state` after the last painted frame.
     """
     for *between, frame in strokes(frames):
-        rest = camera.rest if state.view is None else state.view
-        *views, view = _views(rest, [*between, frame], camera)
+        *views, view = _views(state.moved(camera.rest), [*between, frame], camera)
         if frame.diffuse:
             start = run(before, _moved(state, camera, view), frame, state)
             painting = run(after, paint(frame, start), frame, state)
