@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
-from dataclasses import Field, fields, replace
+from collections.abc import Container, Iterable
+from dataclasses import fields, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from animator import samplers
-from animator.audio.hear import Heard, silence
-from animator.errors import CurveError, Path, Problem, SceneError, quoted
+from animator.errors import CurveError, Problem, SceneError
 from animator.frame import Ahead, Footage, Frame, Grade, Lock, Motion, Painting
 from animator.pose import spatial
-from animator.scene.masks import EVERYWHERE
 from animator.scene.scene import Scene
-from animator.timeline import curve
 from animator.timeline.ahead import Goal, led, viewed
 from animator.timeline.cadence import by_shot, closed_tweens, evenly, painted, painted_at, tweens
-from animator.timeline.clock import RESERVED, Clock, Signals
-from animator.timeline.functions import FUNCTIONS
-from animator.timeline.hearing import listen
+from animator.timeline.clock import Clock
 from animator.timeline.limits import can_run, comes_back, masks_follow, stays_in_front, stays_visible
-from animator.timeline.mask_words import parse
-from animator.timeline.moments import first_painted, moments
+from animator.timeline.moments import first_painted
 from animator.timeline.motion import per_frame, steps, steps_in_space
 from animator.timeline.moves import SHAKES, shaken, with_moves
 from animator.timeline.notes import notes
-from animator.timeline.prompt import Texts, held, prompts, spoken, texts
+from animator.timeline.prompt import Texts, prompts, spoken
+from animator.timeline.reader import Reader
 from animator.timeline.seeds import MAX_SEED, seeds
 
-Row = TypeVar("Row")
-Result = TypeVar("Result")
 LORA_SCALE = (-10.0, 10.0)  # negative scales turn a LoRA's effect round; past these a picture is noise
 
 
@@ -57,19 +49,8 @@ def remarks(scene: Scene) -> list[Problem]:
     return sorted(notes(scene, _Compiler(scene).clock), key=lambda note: (note.place.line, note.place.column))
 
 
-class _Compiler:
-    """Samples every curve of one scene, collecting the problems on the way."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        video, painting = scene.settings.video, scene.settings.painting
-        self.problems: list[Problem] = []
-        silent: Heard | None = silence(scene.frames)
-        heard = self.attempt(("audio", "file"), lambda: listen(scene), silent)
-        times = () if heard is None else tuple(heard.beats.tolist())
-        plain = Clock(scene.frames, video.fps, painting.seed.start, scene.settings.bpm, beats=times)
-        self.clock = replace(plain, events=self.events(plain))
-        self.signals: Signals = self.clock.signals() | (heard.signals if heard is not None else {})
+class _Compiler(Reader):
+    """Puts the frames of one scene together, column by column."""
 
     def frames(self) -> list[Frame]:
         settings, count = self.scene.settings, self.clock.frames
@@ -180,11 +161,6 @@ class _Compiler:
         moments = self.moments(self.scene.settings.grade.color_renew, ("grade", "color_renew"))
         return np.zeros_like(diffuse) if moments is None else first_painted(moments, diffuse)
 
-    def moments(self, written: Any, path: Path) -> NDArray[np.bool_] | None:
-        if written is None:
-            return None
-        return self.attempt(path, lambda: moments(written, self.clock, self.signals), None)
-
     def motion(self) -> list[Motion]:
         """How the picture moves into each frame, however it was written."""
         written = self.scene.settings.motion
@@ -223,94 +199,11 @@ class _Compiler:
                 )
         return motions
 
-    def attempt(self, path: Path, work: Callable[[], Result], otherwise: Result) -> Result:
-        """The result of `work`; what is wrong with the value at `path` is noted, and work goes on."""
-        try:
-            return work()
-        except CurveError as error:
-            path = path if error.key is None else (*path, error.key)
-            self.problems.append(self.scene.problem(path, str(error)))
-            return otherwise
-
-    def section(self, cls: type[Row], written: Any, name: str) -> list[Row]:
-        """One `cls` per frame: every field that was given a curve is sampled, the rest keep their default."""
-        given = written.written()
-        columns = {
-            field.name: self.column(field, given[field.name], (name, field.name))
-            for field in fields(cls)  # type: ignore[arg-type]  # a dataclass, which TypeVar cannot say
-            if field.name in given
-        }
-        if not columns:
-            return [cls()] * self.clock.frames
-        return [cls(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
-
-    def column(self, field: Field[Any], written: Any, path: Path) -> list[Any]:
-        if isinstance(field.default, str):
-            read = {"sampler": _sampler, "mask": self.mask}[field.name]
-            return self.attempt(path, lambda: self.words(written, read), [field.default] * self.clock.frames)
-        values = self.numbers(written, path, (field.metadata["low"], field.metadata["high"]))
-        return [round(value) for value in values] if isinstance(field.default, int) else values
-
-    def numbers(self, written: Any, path: Path, limits: tuple[float, float]) -> list[float]:
-        low, high = limits
-
-        def work() -> list[float]:
-            values = curve.column(written, self.clock, self.signals)
-            bad = np.flatnonzero((values < low) | (values > high))
-            if len(bad):
-                raise CurveError(f"{values[bad[0]]:g} at frame {bad[0]}; allowed {low:g}..{high:g}")
-            return [float(value) for value in values]
-
-        return self.attempt(path, work, [min(1.0, high)] * self.clock.frames)
-
-    def words(self, written: Any, read: Callable[[str], str]) -> list[str]:
-        """The word of each frame, as `read` understands it: a text, or keyframes of texts."""
-        if written == {}:
-            example = "Euler" if read is _sampler else EVERYWHERE
-            raise CurveError(f"no keyframes; write at least one, e.g. {{0: {example}}}")
-        found = texts(written if isinstance(written, dict) else str(written), self.clock)
-        return held({frame: read(str(text)) for frame, text in found.items()}, self.clock.frames)
-
-    def mask(self, text: str) -> str:
-        """`text` if it combines masks of this film; none at all is none."""
-        written = self.scene.document.data.get("masks", {})  # also those with a problem of their own
-        if text.strip():
-            parse(text, [*written, EVERYWHERE])
-        return text.strip()
-
     def seeds(self, diffuse: Any) -> Any:
         seed = self.scene.settings.painting.seed
         if seed.at is None:
             return seeds(seed.behavior, seed.start, diffuse, seed.every)
         return np.rint(self.numbers(seed.at, ("painting", "seed", "at"), (0, MAX_SEED)))
-
-    def events(self, clock: Clock) -> dict[str, int]:
-        """The frame of every named moment."""
-
-        def moment(name: str, written: Any) -> int:
-            if not name.isidentifier() or not name.isascii() or name in RESERVED or name in FUNCTIONS:
-                raise CurveError(
-                    f"{name!r} cannot name an event: write letters, digits and _, no name of our own"
-                )
-            try:
-                return clock.frame(str(written))
-            except CurveError as error:
-                raise CurveError(str(error)) from error  # it is no key
-
-        return {
-            name: self.attempt(("events", name), partial(moment, name, written), 0)
-            for name, written in self.scene.settings.events.items()
-        }
-
-    def length(self, written: int | str) -> int:
-        """A stretch of time in frames: `12`, `0.5s`, `2b`."""
-        try:
-            frames = self.clock.frame(str(written))
-        except CurveError as error:
-            raise CurveError(str(error)) from error  # it is no key
-        if frames < 0:
-            raise CurveError(f"{quoted(written)} is no length of time; write frames (12) or seconds (0.5s)")
-        return frames
 
     def prompts(self, shot: NDArray[np.int64]) -> Any:
         written = self.scene.settings.prompts
@@ -323,8 +216,3 @@ class _Compiler:
         travel = self.attempt(("prompts", "travel"), lambda: self.length(written.travel), 0)
         back = max(travel, round(self.clock.fps)) if self.closed else 0
         return prompts(read("at"), read("negative")[0], read("common"), travel, shot, back)
-
-
-def _sampler(text: str) -> str:
-    """The canonical name of a sampler. Raises CurveError."""
-    return samplers.find(text).name
