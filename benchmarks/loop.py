@@ -76,7 +76,7 @@ def film(size: int, frames: int, clock: Clock):
     """The frame loop with every stage of a scene, timed, around a stub painter."""
     scene = loads(SCENE.format(size=size, frames=frames))
     pictures = [textured(size, seed) for seed in range(PATTERNS)]
-    match = MatchColor(First("lab"), "lab")
+    match = MatchColor(First("lab"), "lab", "statistics")
     before = [
         clock.timed("color before", match),
         clock.timed("contrast", contrast),

@@ -41,27 +41,17 @@ class Camera2D:
         return Camera2D(self.width, self.height, border)
 
 
-class PlaneCamera:
+class PlaneCamera(Camera2D):
     """A camera in space before a flat picture: every motion is a homography."""
 
     def __init__(self, lens: Lens, border: str = "replicate") -> None:
-        self.lens, self.border = lens, border
-        self.rest: Matrix = np.eye(4)
+        super().__init__(lens.width, lens.height, border)
+        self.lens = lens
+        self.rest = np.eye(4)
 
     def matrix(self, motion: Motion) -> Matrix:
         """How `motion` moves points, as a (4, 4) pose; poses of several frames compose by `@`."""
         return self.lens.pose(motion)
-
-    def into(self, frame: Frame) -> Matrix:
-        return self.matrix(frame.motion)
-
-    def seen(self, painting: Image, frame: Frame, state: State) -> State:
-        return state.painted(painting, frame)
-
-    def move(self, state: State, view: Matrix) -> Image:
-        """The painting moved by `view`; the identical array when nothing moves."""
-        assert state.painting is not None
-        return self.carry(state.painting, state, view)
 
     def carry(self, pixels: Image, state: State, view: Matrix) -> Image:  # noqa: ARG002 (a camera's shape)
         return warp(pixels, self.lens.homography(view), self.border)

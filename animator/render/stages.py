@@ -59,7 +59,7 @@ class Rolling:
 class MatchColor:
     """Bring a picture's colours to a goal, as far as the frame says."""
 
-    def __init__(self, goal: Goal, space: str, by: str = "statistics") -> None:
+    def __init__(self, goal: Goal, space: str, by: str) -> None:
         self.goal, self.space, self.by = goal, space, by
 
     def __call__(self, image: Image, frame: Frame, state: State) -> Image:

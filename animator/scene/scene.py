@@ -29,7 +29,7 @@ MOST_PROBLEMS = 50  # reported of one kind; a file with more is no schedule file
 NATIVE = {"nano": 256}  # width in pixels of the square a model was trained on; every other SDXL model: 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # what is worked out about a scene is kept by the scene itself
 class Scene:
     """A validated schedule file: its settings, where each was written, and the folder its paths start from."""
 

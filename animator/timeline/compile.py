@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,15 @@ from animator.timeline.seeds import MAX_SEED, seeds
 LORA_SCALE = (-10.0, 10.0)  # negative scales turn a LoRA's effect round; past these a picture is noise
 
 
+# A film's parts ask for its frames one after the other; a scene does not change.
+_KNOWN: WeakKeyDictionary[Scene, list[Frame]] = WeakKeyDictionary()
+
+
 def timeline(scene: Scene) -> list[Frame]:
     """Everything decided about every frame of the film. Raises SceneError with every problem of its curves."""
-    return _Compiler(scene).frames()
+    if scene not in _KNOWN:
+        _KNOWN[scene] = _Compiler(scene).frames()
+    return list(_KNOWN[scene])
 
 
 def clock(scene: Scene) -> Clock:

@@ -105,7 +105,7 @@ def test_a_still_film_without_painting_shows_the_identical_picture(textured):
 @pytest.mark.parametrize("cadence", [1, 3])
 def test_a_film_goes_on_from_the_state_after_a_painting_as_if_it_had_never_stopped(textured, cadence):
     frames = film(13, cadence)
-    match = MatchColor(First("lab"), "lab")
+    match = MatchColor(First("lab"), "lab", "statistics")
     stages = {"before": [match, AddNoise()], "after": [match]}
     whole = list(render(frames, Flat(textured), CAMERA, crossfade, **stages))
     at, state = 6, whole[6][1]
@@ -140,14 +140,22 @@ def test_colours_stay_with_the_first_painting(textured):
     base = (90 + textured * 0.3).astype(np.uint8)
     drift = lambda frame, start: base if start is None else np.clip(start * 0.97 + 6, 0, 255).astype(np.uint8)  # noqa: E731
     plain = shown(film(30, motion=Motion()), drift)[-1].mean()
-    matched = shown(film(30, motion=Motion()), drift, after=[MatchColor(First("lab"), "lab")])[-1].mean()
+    matched = shown(film(30, motion=Motion()), drift, after=[MatchColor(First("lab"), "lab", "statistics")])[
+        -1
+    ].mean()
     assert abs(plain - base.mean()) > 15
     assert abs(matched - base.mean()) < 1
 
 
 def test_stages_that_are_off_return_the_identical_picture(textured):
     frame = film(1)[0]
-    for stage in (AddNoise(), AddNoise(clouds=True), contrast, sharpened, MatchColor(First("lab"), "lab")):
+    for stage in (
+        AddNoise(),
+        AddNoise(clouds=True),
+        contrast,
+        sharpened,
+        MatchColor(First("lab"), "lab", "statistics"),
+    ):
         assert stage(textured, frame, State()) is textured
 
 
@@ -158,7 +166,7 @@ def test_stages_that_are_on_change_the_picture(textured):
 
 
 def test_colours_follow_the_reference_they_are_given(textured):
-    match, frame = MatchColor(First("rgb"), "rgb"), film(1)[0]
+    match, frame = MatchColor(First("rgb"), "rgb", "statistics"), film(1)[0]
     grey = np.full_like(textured, 128)
     for level in (60, 180, 60):
         reference = np.clip(textured * 0.2 + level, 0, 255).astype(np.uint8)
@@ -168,7 +176,7 @@ def test_colours_follow_the_reference_they_are_given(textured):
 def test_colours_are_not_matched_on_an_anchor_whose_painting_becomes_the_reference(textured):
     tints = [np.clip(textured * 0.3 + level, 0, 255).astype(np.uint8) for level in (40, 60, 140, 160)]
     frames = [replace(frame, anchor=frame.index == 2) for frame in film(4, motion=Motion())]
-    stage = UnlessAnchor(MatchColor(First("lab"), "lab"))
+    stage = UnlessAnchor(MatchColor(First("lab"), "lab", "statistics"))
     pairs = list(render(frames, lambda frame, start: tints[frame.index], CAMERA, crossfade, [stage], [stage]))
     means = [state.shown.mean() for _, state in pairs]
     assert means[1] == pytest.approx(means[0], abs=1)
@@ -179,7 +187,7 @@ def test_colours_are_not_matched_on_an_anchor_whose_painting_becomes_the_referen
 
 def test_a_picture_holds_every_painting_even_the_first(textured):
     picture = np.clip(textured * 0.3 + 120, 0, 255).astype(np.uint8)
-    stage = MatchColor(Fixed(picture, "lab"), "lab")
+    stage = MatchColor(Fixed(picture, "lab"), "lab", "statistics")
     dark = np.clip(textured * 0.3 + 30, 0, 255).astype(np.uint8)
     for image in shown(film(3, motion=Motion()), lambda frame, start: dark, after=[stage]):
         assert image.mean() == pytest.approx(picture.mean(), abs=1)
@@ -190,14 +198,14 @@ def test_a_rolling_reference_takes_out_flicker_and_follows_what_lasts(textured):
         return 60 + 40 * (index >= 30) + 12 * (index % 2)
 
     flicker = lambda frame, start: np.clip(textured * 0.3 + light(frame.index), 0, 255).astype(np.uint8)  # noqa: E731
-    frames, stage = film(80, motion=Motion()), MatchColor(Rolling("rgb", 8), "rgb")
+    frames, stage = film(80, motion=Motion()), MatchColor(Rolling("rgb", 8), "rgb", "statistics")
     means = np.array([image.mean() for image in shown(frames, flicker, after=[stage])])
     assert np.abs(np.diff(means[10:30])).max() < 3  # of 12
     assert means[70:].mean() - means[20:30].mean() == pytest.approx(40, abs=3)
 
 
 def test_a_rolling_reference_needs_no_more_than_the_last_painting_to_go_on(textured):
-    frames, stage = film(9), {"after": [MatchColor(Rolling("lab", 4), "lab")]}
+    frames, stage = film(9), {"after": [MatchColor(Rolling("lab", 4), "lab", "statistics")]}
     whole = list(render(frames, Flat(textured), CAMERA, crossfade, **stage))
     state = State(painting=whole[4][1].painting, reference=whole[0][1].reference)
     rest = shown(frames[5:], Flat(textured), state, **stage)
@@ -209,7 +217,11 @@ def test_an_amount_of_0_leaves_colours_alone(textured):
     darker = textured // 2
     state = State(reference=darker, painting=darker)
     pull = PullToPalette(Pull(np.array([(10, 132, 255)], np.uint8)))
-    for stage in (MatchColor(First("lab"), "lab"), MatchColor(Rolling("lab", 3), "lab"), pull):
+    for stage in (
+        MatchColor(First("lab"), "lab", "statistics"),
+        MatchColor(Rolling("lab", 3), "lab", "statistics"),
+        pull,
+    ):
         assert stage(textured, off, state) is textured
         assert (stage(textured, Frame(1, 1), state) != textured).any()
 
