@@ -142,3 +142,13 @@ def paste(image: Image, top: Image, mask: Mask) -> Image:
     weight = mask[..., None].astype(np.uint16)
     mixed = (image * (255 - weight) + top * weight + np.uint16(127)) // np.uint16(255)
     return np.asarray(mixed, dtype=np.uint8)
+
+
+def cut(image: Image, mask: Mask) -> NDArray[np.uint8]:
+    """What `image` shows in the mask, on transparent: RGBA (height, width, 4), its colours not weighed by the mask.
+
+    Around what is wholly in it lie two pixels of the product's own colour, for codecs and editors that mix neighbours.
+    """
+    carried, _ = grow(image, mask, 0)
+    gone = (mask == 0) & (carried == image).all(axis=-1)
+    return np.dstack([np.where(gone[..., None], np.uint8(0), carried), mask])
