@@ -99,8 +99,11 @@ def _webp_with(data: bytes, note: bytes, reel: Reel) -> bytes:
     chunks = [(data[at : at + 4], data[at + 8 : at + 8 + size]) for at, size in _chunks(data)]
     if chunks[0][0] != b"VP8X":  # one picture alone has no header that could say anything
         sides = b"".join(struct.pack("<I", side - 1)[:3] for side in (reel.width, reel.height))
-        chunks.insert(0, (b"VP8X", bytes([0x10 if reel.alpha else 0, 0, 0, 0]) + sides))
-    chunks[0] = (b"VP8X", bytes([chunks[0][1][0] | 0x08]) + chunks[0][1][1:])
+        chunks.insert(0, (b"VP8X", bytes(4) + sides))
+    # Where each picture is opaque as far as it goes, libwebp takes what is around them for white.
+    flags = chunks[0][1][0] | 0x08 | (0x10 if reel.alpha else 0)
+    chunks[0] = (b"VP8X", bytes([flags]) + chunks[0][1][1:])
+    chunks = [(kind, bytes(4) + body[4:]) if kind == b"ANIM" else (kind, body) for kind, body in chunks]
     pictures = [at for at, (kind, _) in enumerate(chunks) if kind == b"ANMF"]
     if len(pictures) == len(reel):  # otherwise pictures that are the same have become one
         for at, duration in zip(pictures, reel.durations(0.001), strict=True):

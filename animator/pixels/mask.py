@@ -149,6 +149,6 @@ def cut(image: Image, mask: Mask) -> NDArray[np.uint8]:
 
     Around what is wholly in it lie two pixels of the product's own colour, for codecs and editors that mix neighbours.
     """
-    carried, _ = grow(image, mask, 0)
+    carried, _ = grow(image, mask, 1)
     gone = (mask == 0) & (carried == image).all(axis=-1)
     return np.dstack([np.where(gone[..., None], np.uint8(0), carried), mask])
