@@ -12,7 +12,14 @@ from animator.output.video import Format, Video
 from tests.output.test_video import probe
 
 COLORS = [(200, 40, 40), (40, 180, 60), (30, 60, 200), (240, 240, 240), (16, 16, 16), (128, 128, 128)]
-NAMES = {"h264": "h264", "h265": "hevc", "av1": "av1", "vp9": "vp9", "vp9-alpha": "vp9", "prores": "prores (4444)"}
+NAMES = {
+    "h264": "h264",
+    "h265": "hevc",
+    "av1": "av1",
+    "vp9": "vp9",
+    "vp9-alpha": "vp9",
+    "prores": "prores (4444)",
+}
 
 
 def decode(path, width, height):
@@ -77,7 +84,9 @@ def less(folder, *gone):
     return str(file)
 
 
-def test_an_encoder_that_is_missing_is_told_before_anything_is_painted_with_what_there_is(tmp_path, monkeypatch):
+def test_an_encoder_that_is_missing_is_told_before_anything_is_painted_with_what_there_is(
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", less(tmp_path, "libsvtav1", "libaom-av1"))
     with pytest.raises(SceneError) as caught:
         loads("video: {size: 64x64}\noutput:\n  codec: av1\n  also: [gif, webm]\n")
@@ -105,5 +114,8 @@ def test_an_ffmpeg_that_says_nothing_is_believed_until_it_fails(tmp_path, monkey
     broken.chmod(0o755)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(broken))
     assert encoder("h265") == "libx265"
-    with pytest.raises(ProgramError, match="status 1"), Video(tmp_path / "a.mp4", Format(64, 48, 10)) as video:
+    with (
+        pytest.raises(ProgramError, match="status 1"),
+        Video(tmp_path / "a.mp4", Format(64, 48, 10)) as video,
+    ):
         video.write(np.zeros((48, 64, 3), np.uint8))

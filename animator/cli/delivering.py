@@ -60,16 +60,18 @@ def encode(folder: Path, also: tuple[str, ...], options: tuple[str, ...], **give
     named = [f"output.{name}={value}" for name, value in given.items() if value is not None]
     words = [f"output.also=[{', '.join(also)}]"] if also else []
     run = Run.open(folder)
-    deliver(run, load(folder / "resolved.yaml", [*named, *options, *words]), also or None)
+    if not deliver(run, load(folder / "resolved.yaml", [*named, *options, *words]), also or None):
+        click.echo("everything that the film names is there", err=True)
 
 
-def deliver(run: Run, scene: Scene, words: Sequence[str] | None = None) -> None:
-    """Make the files and print their paths; what there is to say of them goes to the other stream."""
-    failed = 0
+def deliver(run: Run, scene: Scene, words: Sequence[str] | None = None) -> int:
+    """Make the files and print their paths, tell of each on the other stream; how many there are."""
+    count = failed = 0
     for made in delivering.deliver(run, scene, words):
-        failed += made.failed
+        count, failed = count + 1, failed + made.failed
         click.echo(f"{made.file.name}: {made.says}", err=True)
         if not made.failed:
             click.echo(made.file)
     if failed:
         sys.exit(ProgramError.exit_code)
+    return count

@@ -26,7 +26,9 @@ def flat(index):
 
 def clear(index):
     """The same, seen through where the bar is."""
-    return np.dstack([flat(index), np.where(np.arange(96) < 2 * index + 2, 0, 255) * np.ones((64, 1))]).astype("u1")
+    return np.dstack(
+        [flat(index), np.where(np.arange(96) < 2 * index + 2, 0, 255) * np.ones((64, 1))]
+    ).astype("u1")
 
 
 def reel(look=flat, count=12, fps=24.0, **more):
@@ -110,7 +112,9 @@ def test_a_film_of_an_odd_length_still_ends_when_it_ends():
 
 
 def test_what_cannot_get_small_enough_is_told():
-    with pytest.raises(RunError, match=r"^16 pictures of 14x10, 8 a second are still 2 kB; allow more by max_size$"):
+    with pytest.raises(
+        RunError, match=r"^16 pictures of 14x10, 8 a second are still 2 kB; allow more by max_size$"
+    ):
         fitted(reel(noise, 48), 500, lambda part: part.order and bytes(part.pixels), 50)
     with pytest.raises(RunError, match="allow more by max_size"):
         fitted(reel(noise, 48), 800, lambda part: gif(part, "", True, "good"), 50)

@@ -40,15 +40,16 @@ def test_a_sheet_shows_the_film_from_its_first_picture_to_its_last_with_labels(t
 
 
 def test_a_large_picture_is_small_on_the_sheet_and_a_recipe_without_room_is_left_out():
-    look = lambda index: shade(index, 800, 400)
-    data = sheet(Reel(range(4), look, 800, 400, 24, 1), "x" * 40_000, str)
+    data = sheet(Reel(range(4), lambda index: shade(index, 800, 400), 800, 400, 24, 1), "x" * 40_000, str)
     with Pictures.open(io.BytesIO(data)) as picture:
         assert picture.size == (2 * 264 + 8, 2 * 154 + 8)
         assert not picture.getexif()
 
 
 def test_subtitles_are_the_prompts_for_as_long_as_they_are_shown():
-    prompts = ["a (red:1.2) mug"] * 30 + ["a ((blue:1.1) mug:0.9)"] * 18 + [""] * 12 + ["a mug,\nat night"] * 3
+    prompts = (
+        ["a (red:1.2) mug"] * 30 + ["a ((blue:1.1) mug:0.9)"] * 18 + [""] * 12 + ["a mug,\nat night"] * 3
+    )
     assert subtitles(prompts, 24) == (
         "1\n00:00:00,000 --> 00:00:01,250\na red mug\n\n"
         "2\n00:00:01,250 --> 00:00:02,000\na blue mug\n\n"

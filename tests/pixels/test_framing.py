@@ -9,7 +9,8 @@ from animator.pixels.mask import cut
 
 
 @pytest.mark.parametrize(
-    ("ratio", "size"), [(9 / 16, (576, 1024)), (1, (1024, 1024)), (16 / 9, (1024, 576)), (0.5001, (512, 1024))]
+    ("ratio", "size"),
+    [(9 / 16, (576, 1024)), (1, (1024, 1024)), (16 / 9, (1024, 576)), (0.5001, (512, 1024))],
 )
 def test_a_shape_is_as_large_as_the_picture_allows(ratio, size):
     assert largest(1024, 1024, ratio) == size
