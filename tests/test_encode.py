@@ -1,5 +1,8 @@
 """animator encode, and what render and resume make beside the film, as a user runs them."""
 
+import shlex
+from pathlib import Path
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -47,6 +50,22 @@ def test_encode_makes_the_film_itself_again_in_another_codec_and_shape(command, 
         "run/sheet-1x1.jpg\n",
     )
     assert len(decode(tmp_path / "run/video.mp4", 96, 64)) == 12
+
+
+def test_every_command_of_the_page_makes_what_it_says(command):
+    page = Path(__file__).parents[1] / "docs/deliverables.md"
+    lines = [
+        line
+        for line in page.read_text(encoding="utf8").splitlines()
+        if line.startswith("animator encode FOLDER")
+    ]
+    assert len(lines) >= 7
+    for line in lines:
+        args = shlex.split(line.replace("FOLDER", "run"), comments=True)[1:]
+        args = [arg.replace("2s", "0.5s") for arg in args]  # the film of these tests lasts a second
+        code, out, err = command(*args)
+        assert code == 0, err
+        assert len(out.splitlines()) == args.count("--also")
 
 
 def test_a_size_limit_is_kept_and_what_it_cost_is_said(command, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -125,7 +126,7 @@ def of_picture(file: Path) -> str | None:
     """The comment of a GIF, or the user's comment in the EXIF of a JPEG or a WebP. Raises OSError, ValueError."""
     from PIL import Image as Pictures
 
-    with Pictures.open(file, formats=PICTURES) as picture:
+    with warnings.catch_warnings(action="ignore"), Pictures.open(file, formats=PICTURES) as picture:
         said = picture.info.get("comment")
         noted = picture.getexif().get_ifd(0x8769).get(0x9286)
     if isinstance(noted, bytes) and noted.startswith(b"UNICODE\0"):
