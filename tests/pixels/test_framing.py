@@ -58,4 +58,7 @@ def test_a_product_is_cut_out_with_its_own_colours_round_its_edge():
     assert np.array_equal(found[..., 3], mask)
     assert (found[12:28, 19:42, :3] == (180, 30, 30)).all()
     assert not found[:, :16].any()
+    mask[:10], mask[30:] = 8, 40
+    traces = cut(image, mask)
+    assert not traces[:8, :, 3].any() and (traces[30:, :, 3] == 40).all()
     assert np.array_equal(cut(image, np.full((40, 60), 255, np.uint8))[..., :3], image)
