@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from animator import footage, leading, masking
+import numpy as np
+
 from animator.errors import AnimatorError, RunError
-from animator.frame import Frame, Image, Mask, State
-from animator.render.shards import shots
+from animator.frame import Framing
+from animator.placing import Placed
 from animator.scene.output import cut_out, file_name, is_pixels, size, split
 from animator.scene.output import shape as sides
 from animator.scene.resolved import resolved
 from animator.scene.scene import Scene
 from animator.shoot import back, heard, part, quality
-from animator.studio import camera_of, start_picture
 from animator.timeline import delivery
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from animator.output.reel import Picture
     from animator.output.run import Run
     from animator.output.video import Format
-    from animator.render.masks import Masks
+
+FOLLOWED = 0.25  # seconds over which a shape that follows the product is steadied
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,13 @@ class _Maker:
     def __init__(self, run: Run, scene: Scene, opened: ExitStack) -> None:
         self.run, self.scene = run, scene
         self.frames = part(scene, (run.first, run.stop))
-        self.cutout = Cutout(run, scene, self.frames, opened)
+        self.masks = Placed(run, scene, self.frames, opened)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the first frame follows the last one; a part of a closed loop has an end."""
+        whole = (self.run.first, self.run.stop) == (0, self.scene.frames)
+        return whole and bool(self.scene.settings.video.loop == "closed")
 
     def __call__(self, word: str) -> Made:
         from animator.output.editions import make
@@ -81,9 +88,7 @@ class _Maker:
         look, width, height = self.look(shape, cut_out(word))
         fps, output = self.scene.settings.video.fps, self.scene.settings.output
         order = [frame.index for frame in (*self.frames, *back(self.scene, self.frames))]
-        whole = (self.run.first, self.run.stop) == (0, self.scene.frames)
-        loop = self.scene.settings.video.loop
-        loops = loop == "boomerang" or (loop == "closed" and whole)  # a part of a closed loop has an end
+        loops = self.closed or self.scene.settings.video.loop == "boomerang"
         poster = delivery.poster(self.scene)
         return Edition(
             run=self.run,
@@ -115,60 +120,37 @@ class _Maker:
         from animator.pixels import framing, mask
 
         height, width = self.run.picture(self.run.first).shape[:2]
+        product = delivery.mask(self.scene) if alpha else ""
 
         def whole(index: int) -> Picture:
             image = self.run.picture(index)
-            return mask.cut(image, self.cutout(index)) if alpha else image
+            return mask.cut(image, self.masks(product, index)) if alpha else image
 
         if not shape:
             return whole, width, height
         wanted = sides(shape)
         if wanted is None or shape not in self.scene.settings.output.frame:
             raise RunError(f"no shape {shape!r} in output.frame; write output: {{frame: {{{shape}: {{}}}}}}")
-        columns = delivery.framings(self.scene, shape)
+        columns = self.framings(shape)
         if is_pixels(wanted):
             wide, high = (int(side) for side in wanted)
         else:
             wide, high = framing.largest(width, height, wanted[0] / wanted[1])
         return (lambda index: framing.framed(whole(index), columns[index], wide, high)), wide, high
 
+    def framings(self, shape: str) -> Mapping[int, Framing]:
+        """What a shape shows of each frame: as its curves say, round the middle of the masks it follows."""
+        from animator.pixels.framing import middle, steady
 
-class Cutout:
-    """The mask that is cut out, as it lies in any frame: it moves with the film as it did when that was painted.
-
-    It is worked out from the schedule and the pictures that shots began with, without a model, unless depth is
-    estimated by one.
-    """
-
-    def __init__(self, run: Run, scene: Scene, frames: Sequence[Frame], opened: ExitStack) -> None:
-        self.run, self.scene, self.opened = run, scene, opened
-        self.frames = {frame.index: frame for frame in frames}
-        self.shots = {shot[0].shot: shot for shot in shots(frames)}
-        self._masks: dict[int, Masks] = {}  # by the frame their shot began with
-        self._packed: dict[int, bytes] = {}
-
-    def __call__(self, index: int) -> Mask:
-        """The mask of frame `index`: uint8 (height, width) of its picture. Raises AnimatorError."""
-        from animator.pixels.mask_film import pack, unpack
-
-        if index not in self._packed:
-            frame = self.frames[index]
-            if frame.shot not in self._masks:
-                self._masks[frame.shot] = self._of(self.shots[frame.shot])
-            self._packed[index] = pack(self._masks[frame.shot](delivery.mask(self.scene), frame))
-        return unpack(self._packed[index])
-
-    def _of(self, shot: Sequence[Frame]) -> Masks:
-        film = footage.played(self.scene)
-        self.opened.callback(film.close)
-        state = State()
-        camera = footage.followed(self.scene, shot, state, camera_of(self.scene, shot), film)
-        return masking.masks(self.scene, shot, camera, self._first(shot[0]))
-
-    def _first(self, frame: Frame) -> Image:
-        """The picture that a shot began with, before anything was painted over it."""
-        views = leading.views(self.scene)
-        given = views.get(frame.shot)
-        if given is None:
-            given = start_picture(self.scene)
-        return self.run.picture(frame.index) if given is None else given
+        written = delivery.framings(self.scene, shape)
+        columns = {frame.index: written[frame.index] for frame in self.frames}
+        text = self.scene.settings.output.frame[shape].follow
+        if not text:
+            return columns
+        found = np.array([middle(self.masks(text, index)) for index in columns])
+        reach = FOLLOWED * self.scene.settings.video.fps
+        x, y = (steady(found[:, axis], reach, self.closed) for axis in (0, 1))
+        return {
+            index: replace(framing, x=framing.x - 0.5 + x[at], y=framing.y - 0.5 + y[at])
+            for at, (index, framing) in enumerate(columns.items())
+        }

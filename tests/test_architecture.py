@@ -16,18 +16,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     *("errors", "frame", "affine", "pose", "samplers", "nano", "ffmpeg", "codecs"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),
-    *(
-        "render",
-        "output",
-        "grading",
-        "masking",
-        "leading",
-        "footage",
-        "studio",
-        "shoot",
-        "delivering",
-        "exchange",
-    ),
+    *("render", "output", "grading", "masking", "leading", "footage"),
+    *("studio", "shoot", "placing", "delivering", "exchange"),
     *("progress", "tables", "plot", "cli", "nano.*", "__init__"),
 ]
 TORCH = ("diffusion", "train", "nano.*")

@@ -189,6 +189,15 @@ def test_a_shape_is_a_video_of_its_own_that_moves_as_its_curves_say(tmp_path):
     assert "12 fps" in probe(run.folder / "video-1x1.mp4")
 
 
+def test_a_shape_follows_the_product_and_may_keep_it_off_its_middle(tmp_path):
+    frame = "output: {frame: {9x16: {follow: product}, 1x2: {follow: product, x: 0.45}}}\n"
+    run, scene = paint(tmp_path, frame)
+    made(run, scene)
+    for name, wide, middle in (("9x16", 36, 17.5), ("1x2", 32, 15.5 + 4.8)):
+        for picture in decode(run.folder / f"video-{name}.mp4", wide, 64)[2:-2]:
+            assert np.abs(np.argwhere(is_red(picture[..., :3]))[:, 1].mean() - middle) < 1
+
+
 def test_a_sound_goes_into_every_video_and_ends_with_it(tmp_path):
     samples, _ = clicks(60, 6, first=0.75)
     write(tmp_path / "track.wav", samples)

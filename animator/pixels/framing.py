@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pictures
 
-from animator.frame import Framing
+from animator.frame import Framing, Mask
 
 
 def largest(width: int, height: int, ratio: float) -> tuple[int, int]:
@@ -29,6 +29,33 @@ def framed(image: NDArray[np.uint8], framing: Framing, width: int, height: int) 
     left = min(max(framing.x * wide - across / 2, 0.0), wide - across)
     top = min(max(framing.y * high - down / 2, 0.0), high - down)
     return _resized(image, (width, height), (left, top, left + across, top + down))
+
+
+def middle(mask: Mask) -> tuple[float, float]:
+    """Where the middle of a mask's weight lies, in parts of its width and height; not a number where it is nowhere."""
+    weight = mask.astype(np.float64)
+    height, width = mask.shape
+    with np.errstate(invalid="ignore"):
+        x = (weight.sum(axis=0) * (np.arange(width) + 0.5)).sum() / weight.sum() / width
+        y = (weight.sum(axis=1) * (np.arange(height) + 0.5)).sum() / weight.sum() / height
+    return float(x), float(y)
+
+
+def steady(places: NDArray[np.float64], reach: float, loop: bool) -> NDArray[np.float64]:
+    """Places over time, (frames,), without their trembling: weighed over about `reach` frames to either side.
+
+    Those that are not a number are taken from what is around them; where all are, the middle.
+    """
+    known = np.isfinite(places)
+    if not known.any():
+        return np.full_like(places, 0.5)
+    at = np.arange(len(places))
+    whole = np.interp(at, at[known], places[known])
+    side = max(1, round(2 * reach))
+    weights = np.exp(-0.5 * (np.arange(-side, side + 1) / max(reach, 0.1)) ** 2)
+    # What goes steadily goes on so behind its ends.
+    padded = np.pad(whole, side, "wrap") if loop else np.pad(whole, side, "reflect", reflect_type="odd")
+    return np.convolve(padded, weights / weights.sum(), mode="valid")
 
 
 def scaled(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

@@ -132,7 +132,17 @@ Also = Annotated[
     BeforeValidator(_also),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
-FrameCurves: Any = curves("FrameCurves", Framing, Section)
+
+
+class Following(Section):
+    """What of a shape is no curve."""
+
+    follow: str = Field(
+        "", description="masks: it keeps their middle in its own; x and y other than 0.5 shift it"
+    )
+
+
+FrameCurves: Any = curves("FrameCurves", Framing, Following)
 
 
 class Output(Section):

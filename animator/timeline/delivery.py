@@ -88,6 +88,8 @@ def problems(scene: Scene) -> list[Problem]:
     for shape in output.frame:
         _framings(reader, shape)
     found = list(reader.problems)
+    for shape, framing in output.frame.items():
+        found += _told(scene, ("output", "frame", shape, "follow"), partial(reader.mask, framing.follow))
     also = ("output", "also")
     for at, word in enumerate(output.also):
         form = split(word)[1]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from animator.frame import Framing
-from animator.pixels.framing import framed, largest, scaled
+from animator.pixels.framing import framed, largest, middle, scaled, steady
 from animator.pixels.mask import cut
 
 
@@ -37,6 +37,24 @@ def test_parts_of_a_pixel_count():
     ramp = np.tile((2 * np.arange(96))[None, :, None], (80, 1, 3)).astype(np.uint8)
     middle = [int(framed(ramp, Framing(x=0.5 + shift / 96), 40, 80)[40, 20, 0]) for shift in (0, 0.5, 1, 1.5)]
     assert middle == [96, 97, 98, 99]
+
+
+def test_places_are_steadied_and_what_is_unknown_is_taken_from_around(textured):
+    trembling = np.linspace(0.2, 0.8, 25) + 0.02 * (-1.0) ** np.arange(25)
+    found = steady(trembling, 3, False)
+    assert np.abs(found[6:-6] - np.linspace(0.2, 0.8, 25)[6:-6]).max() < 0.004
+    assert steady(np.array([0.3, np.nan, 0.5, np.nan]), 0, False) == pytest.approx([0.3, 0.4, 0.5, 0.5])
+    assert steady(np.full(4, np.nan), 2, True) == pytest.approx([0.5] * 4)
+    assert steady(np.array([0.0, 1, 0, 1]), 1, True)[0] == pytest.approx(
+        steady(np.array([1.0, 0, 1, 0]), 1, True)[1]
+    )
+
+
+def test_the_middle_of_a_mask_is_that_of_its_weight():
+    mask = np.zeros((40, 80), np.uint8)
+    mask[10:20, 20:40] = 255
+    assert middle(mask) == pytest.approx((30 / 80, 15 / 40))
+    assert not np.isfinite(middle(np.zeros((4, 4), np.uint8))).any()
 
 
 def test_no_colour_comes_out_of_what_cannot_be_seen():
