@@ -39,11 +39,11 @@ class Made:
 
 
 def deliver(run: Run, scene: Scene, words: Sequence[str] | None = None) -> Iterator[Made]:
-    """Make what the scene wants beside its film and the run lacks, or all that `words` name; yield each once made.
+    """Make what the scene wants and the run lacks, its film included, or all that `words` name; yield each once made.
 
     Nothing is painted. One that fails costs no other. Raises RunError where frames are missing.
     """
-    todo = delivery.wanted(scene) if words is None else words
+    todo = ["mp4", *delivery.wanted(scene)] if words is None else words
     if words is None:
         todo = [word for word in todo if not (run.folder / file_name(word)).exists()]
     missing = [index for index in range(run.first, run.stop) if index not in run.saved]

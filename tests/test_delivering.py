@@ -246,8 +246,9 @@ def test_one_that_fails_costs_no_other_and_leaves_nothing_half_done(tmp_path):
 def test_only_what_is_missing_is_made_again(tmp_path):
     run, scene = paint(tmp_path, "output: {also: [sheet, poster]}\n")
     assert list(made(run, scene)) == ["sheet.jpg", "poster.png"]
-    (run.folder / "sheet.jpg").unlink()
-    assert list(made(Run.open(run.folder), scene)) == ["sheet.jpg"]
+    for name in ("sheet.jpg", "video.mp4"):
+        (run.folder / name).unlink()
+    assert list(made(Run.open(run.folder), scene)) == ["video.mp4", "sheet.jpg"]
     assert list(made(run, scene)) == []
     assert list(made(run, scene, ["poster"])) == ["poster.png"]
 
