@@ -126,6 +126,26 @@ def test_a_cut_out_may_be_of_any_masks_and_in_any_shape(tmp_path):
     assert ((found[..., 3] == 0) == is_red(shown(run)[11, :, :64])).mean() > 0.995
 
 
+@pytest.mark.parametrize(
+    ("cut", "without", "span"),
+    [
+        ("cuts: [6]\n", "", None),
+        ("cuts: [6]\n", "start: {image: disk.png}\n", None),
+        ("", "start: {image: disk.png}\n", (4, 10)),
+    ],
+)
+def test_a_cut_out_begins_anew_with_each_shot_and_with_the_first_painting(tmp_path, cut, without, span):
+    run, scene = paint(tmp_path, cut, TEXT.replace(without, ""), span)
+    made(run, scene, ["zip-alpha"])
+    with zipfile.ZipFile(run.folder / "cutout.zip") as file:
+        names = file.namelist()[:-1]
+        found = np.stack([np.asarray(Pictures.open(io.BytesIO(file.read(name)))) for name in names])
+    assert len(found) == run.stop - run.first
+    assert ((found[..., 3] > 128) == is_red(shown(run))).mean() > 0.995
+    if cut:  # the disk has gone back
+        assert abs(np.argwhere(found[6, ..., 3] > 128)[:, 1].mean() - 30) < 0.5
+
+
 def test_the_archive_holds_the_very_files_of_the_run(film):
     run, scene = film
     made(run, scene, ["zip"])
