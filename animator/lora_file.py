@@ -93,6 +93,8 @@ def shapes(file: Path) -> dict[str, tuple[int, ...]]:
 
 def _header(stream: BinaryIO, size: int) -> tuple[int, dict[str, Any]]:
     """Where the tensors begin, and what the file says of them."""
+    if size < 8:
+        raise ValueError("it is too short for a header")
     (length,) = struct.unpack("<Q", stream.read(8))
     if length > min(MAX_HEADER, size):
         raise ValueError(f"its header would be {length:,} bytes long")
@@ -114,11 +116,10 @@ def _alphas(stream: BinaryIO, start: int, size: int, header: Mapping[str, Any]) 
     for entry in entries[:MAX_NUMBERS]:
         offsets, dtype = entry.get("data_offsets"), str(entry.get("dtype"))
         length = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8}.get(dtype, 0)
-        if not length or not isinstance(offsets, list) or not isinstance(offsets[0], int):
+        at = offsets[0] if isinstance(offsets, list) and offsets else None
+        if not length or not isinstance(at, int) or not 0 <= at <= size - start - length:
             continue
-        if not 0 <= offsets[0] <= size - start - length:
-            continue
-        stream.seek(start + offsets[0])
+        stream.seek(start + at)
         data = stream.read(length)
         if dtype == "BF16":  # the upper half of a float32
             data, dtype = b"\0\0" + data, "F32"

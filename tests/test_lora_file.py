@@ -47,6 +47,14 @@ def test_alphas_are_read_in_every_kind_of_number(tmp_path):
     assert read(tmp_path / "bf16.safetensors").alphas == (16.0,)
 
 
+def test_an_alpha_that_lies_elsewhere_is_not_read(tmp_path):
+    for offsets in ([], [10**9, 0], ["0", "2"], None):
+        header = {"lora_unet_a_to_q.lora_down.weight": {"dtype": "F16", "shape": [1, 1], "data_offsets": [0, 2]},
+                  "lora_unet_a_to_q.alpha": {"dtype": "F16", "shape": [], "data_offsets": offsets}}  # fmt: skip
+        raw(tmp_path / "x.safetensors", header, b"\0\0")
+        assert read(tmp_path / "x.safetensors").alphas == ()
+
+
 def raw(file, header, data=b""):
     text = json.dumps(header).encode()
     file.write_bytes(struct.pack("<Q", len(text)) + text + data)

@@ -1,4 +1,4 @@
-"""Commands that tell what there is to paint with: lora."""
+"""Commands that tell what there is to paint with: lora, styles."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from animator import lora_file, nano
 from animator.cli.group import FilePath, main
+from animator.scene.styles import read_styles, shelf
 
 
 @main.command()
@@ -36,3 +37,17 @@ def lora(file: Path, as_json: bool) -> None:
     for name, value in told.items():
         if value:
             click.echo(f"{name:14} {value}")
+
+
+@main.command()
+@click.argument("file", type=FilePath, required=False)
+@click.option("--long", "whole", is_flag=True, help="What each writes round a prompt, and keeps out.")
+def styles(file: Path | None, whole: bool) -> None:
+    """List the styles that a schedule can name, with those of a FILE of your own."""
+    found = {**shelf(), **(read_styles(file) if file else {})}
+    for name, style in found.items():
+        click.echo(f"{name:18} {style.says}".rstrip())
+        if whole:
+            click.echo(f"{'':18}   {style.prompt}")
+            if style.negative:
+                click.echo(f"{'':18}   not: {style.negative}")

@@ -10,7 +10,7 @@ from typing import Any
 from animator.errors import CurveError
 from animator.exchange.draft import Draft
 from animator.exchange.keys import rewrite
-from animator.scene.model import MAX_PROMPT
+from animator.scene.prompts import MAX_PROMPT
 
 _NEGATIVE = re.compile(r"\s*--neg(?![a-z])\s*")
 _LORA = re.compile(r"<lora:([^:<>]+)((?::[^:<>]*)*)>")

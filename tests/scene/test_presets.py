@@ -6,6 +6,7 @@ from PIL import Image as Pictures
 from animator import SceneError, load
 from animator.scene.presets import extended, override
 from animator.scene.variables import MAX_VARIABLE, fill
+from tests import lora_files
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def files(tmp_path):
         "extends: base\nmotion: {zoom: 1.5}\nvideo: {frames: 4}\nmodel: {loras: {two: {file: 2.safetensors}}}\n"
     )
     for name in ("1.safetensors", "2.safetensors"):
-        (tmp_path / name).touch()
+        lora_files.write(tmp_path / name, lora_files.anyones())
     return tmp_path
 
 
