@@ -18,9 +18,9 @@ from animator.timeline.clock import Signals
 from animator.timeline.expression import compile_expression, evaluate
 
 TAG = re.compile(r"\s*<lora:([^:<>`]+)(?::((?:`[^`]*`|[^<>`])*))?>")
-_NUMBER = re.compile(r"\s*[-+]?[.\d]+\s*")
+NUMBER = re.compile(r"\s*[-+]?[.\d]+\s*")
 # What can only be meant as a formula: a digit or bracket beside an operator, or a function.
-_FORMULA = re.compile(r"[\w)]\s*[-+*/%<>]\s*[\d(]|[\d)]\s*[-+*/%<>]|\w\(")
+FORMULA = re.compile(r"[\w)]\s*[-+*/%<>]\s*[\d(]|[\d)]\s*[-+*/%<>]|\w\(")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,16 +84,16 @@ def _without_tags(written: str, signals: Signals, frames: int) -> tuple[str, dic
 def _marked(text: str, signals: Signals) -> str:
     """`text` with backticks round the weights that are formulas."""
     known, result, done = frozenset(signals), [], 0
-    for start, end in _tails(text):
+    for start, end in tails(text):
         tail = text[start:end]
         # (size: s) is text, (red:bass) is not: a name alone stands close to its colon.
         said = tail[:1].isspace() and tail.strip().isidentifier()
-        if "`" in tail or _NUMBER.fullmatch(tail) or not tail.strip() or said:
+        if "`" in tail or NUMBER.fullmatch(tail) or not tail.strip() or said:
             continue
         try:
             compile_expression(tail, known)
         except CurveError as error:
-            if _FORMULA.search(tail):
+            if FORMULA.search(tail):
                 raise CurveError(rf"{error}; \: is a colon that begins no weight") from error
             continue  # (a cup: white) is text
         result += [text[done:start], "`", tail.strip(), "`"]
@@ -101,7 +101,7 @@ def _marked(text: str, signals: Signals) -> str:
     return "".join([*result, text[done:]])
 
 
-def _tails(text: str) -> Iterator[tuple[int, int]]:
+def tails(text: str) -> Iterator[tuple[int, int]]:
     """Where the weights of round brackets stand: from behind the last colon of each to its end, from left to right."""
     found: list[tuple[int, int]] = []
     stack: list[int | None] = []  # for each bracket that is open, where its last colon is
@@ -138,9 +138,9 @@ def _short(value: float) -> str:
 
 def _check(text: str) -> None:
     """Weights as they are on the first frame. Raises CurveError."""
-    for start, end in _tails(text):
+    for start, end in tails(text):
         tail = text[start:end]
-        if _NUMBER.fullmatch(tail) and tail.strip(" .+-") and tail.count(".") < 2:  # noqa: SIM102
+        if NUMBER.fullmatch(tail) and tail.strip(" .+-") and tail.count(".") < 2:  # noqa: SIM102
             if float(tail) > MAX_WEIGHT:
                 says = f"a weight of {float(tail):g} in {quoted(text)}; allowed 0..{MAX_WEIGHT:g}"
                 raise CurveError(rf"{says}, and \: is a colon that begins no weight")
