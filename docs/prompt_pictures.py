@@ -8,15 +8,17 @@ from PIL import Image as Pictures
 
 from animator import Frame, Painting, Prompt, loads, timeline
 from animator.frame import Image
+from animator.nano.drawing import draw
+from animator.nano.gallery import STARTS
 from animator.studio import painter
 
 HERE = Path(__file__).parent
-PAINTING, SEED = Painting(steps=12, guidance_scale=4.0), 11
+PAINTING, SEED = Painting(steps=12, guidance_scale=4.0, strength=0.75), 11
 PAINT = painter(loads("video: {frames: 1}"))
 
 
-def picture(prompt: Prompt, seed: int = SEED) -> Image:
-    return PAINT(Frame(0, seed, prompt, painting=PAINTING), None)
+def picture(prompt: Prompt, start: Image | None = None) -> Image:
+    return PAINT(Frame(0, SEED, prompt, painting=PAINTING), start)
 
 
 def words(text: str, negative: str = "") -> Prompt:
@@ -54,10 +56,11 @@ def blends() -> Image:
 def styles() -> Image:
     names = ("pencil-sketch", "marker-rendering", "clay", "studio-photo", "night-city")
     prompts = [
-        timeline(loads(f"video: {{frames: 1}}\nprompts: {{at: a blue bottle, style: {name}}}"))[0].prompt
+        timeline(loads(f"video: {{frames: 1}}\nprompts: {{at: a teal bottle, style: {name}}}"))[0].prompt
         for name in names
     ]
-    return strip([picture(prompt) for prompt in prompts], list(names))
+    start = draw(STARTS["bottle_photo"], (256, 256)).image
+    return strip([picture(prompt, start) for prompt in prompts], list(names))
 
 
 def main() -> None:
