@@ -13,7 +13,7 @@ from animator.nano.gallery import STARTS
 from animator.studio import painter
 
 HERE = Path(__file__).parent
-PAINTING, SEED = Painting(steps=12, guidance_scale=4.0, strength=0.75), 11
+PAINTING, SEED = Painting(steps=12, guidance_scale=4.0, strength=0.87), 11
 PAINT = painter(loads("video: {frames: 1}"))
 
 
