@@ -15,20 +15,21 @@ from animator.diffusion.embedding import Embedding, mean, padded
 from animator.emphasis import Chunk, Part, Words
 
 
-class Skipping:
-    """A text encoder that seems to end `layers` earlier; its pooled output stays."""
+class Encoder:
+    """A text encoder as compel is to see it: where it computes, and as if it ended `skip` layers earlier."""
 
-    def __init__(self, encoder: Any, layers: int) -> None:
-        self.encoder, self.layers = encoder, layers
+    def __init__(self, encoder: Any, device: torch.device, skip: int) -> None:
+        # Weights may wait elsewhere for their turn: the encoder's own hooks bring them, and its device is where they wait.
+        self.encoder, self.device, self.skip = encoder, device, skip
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.encoder, name)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        """The encoder's output with fewer hidden states."""
+        """The encoder's output, with fewer hidden states; what is pooled stays."""
         found = self.encoder(*args, **options)
-        if found.hidden_states is not None:
-            found.hidden_states = found.hidden_states[: -self.layers]
+        if self.skip and found.hidden_states is not None:
+            found.hidden_states = found.hidden_states[: -self.skip]
         return found
 
 
@@ -37,13 +38,15 @@ class Weighted:
 
     def __init__(self, pipe: Any, clip_skip: int = 0) -> None:
         pairs = [(pipe.tokenizer, pipe.text_encoder), (pipe.tokenizer_2, pipe.text_encoder_2)]
+        self.device, self.dtype = pipe.device, pipe.text_encoder_2.dtype
+        place = pipe._execution_device
         self.compels = [
             Compel(
                 tokenizer=tokenizer,
-                text_encoder=Skipping(encoder, clip_skip) if clip_skip else encoder,
+                text_encoder=Encoder(encoder, place, clip_skip),
                 returned_embeddings_type=ReturnedEmbeddingsType.PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED,
                 truncate_long_prompts=False,
-                device=pipe.device,
+                device=place,
             )
             for tokenizer, encoder in pairs
         ]
@@ -68,8 +71,9 @@ class Weighted:
         second = self.compels[1]
         text = " ".join(part.text for chunk in chunks for part in chunk.parts)
         pooled = second.conditioning_provider.get_pooled_embeddings([text], device=second.device)
-        dtype = second.conditioning_provider.text_encoder.dtype
-        return Embedding(torch.cat(parts, dim=-1).to(dtype), pooled.to(dtype))
+        return Embedding(
+            torch.cat(parts, dim=-1).to(self.device, self.dtype), pooled.to(self.device, self.dtype)
+        )
 
     def _meaning(self, compel: Compel, chunks: tuple[Chunk, ...]) -> torch.Tensor:
         """What one encoder makes of all chunks, (1, n * tokens, width)."""

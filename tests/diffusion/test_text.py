@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from animator import ModelError
+from animator.diffusion.checkpoint import Checkpoint
 from animator.diffusion.embedding import Embedding, slerp
+from animator.diffusion.sdxl import Sdxl
 from animator.diffusion.text import Texts
 from animator.diffusion.weighted import Weighted
 from animator.emphasis import parse
@@ -155,6 +157,17 @@ def test_clip_skip_reads_an_earlier_layer_plain_and_weighted_alike(sdxl, texts, 
         ModelError, match=f"clip_skip: 9; this model's text encoders allow 0..{texts.most_skipped}"
     ):
         read("a red mug", skip=9)
+
+
+def test_weights_keep_the_numbers_that_the_model_computes_in(checkpoint, frame):
+    half = Sdxl(Checkpoint(str(checkpoint), dtype="bfloat16"), 64, 64, {})
+    prompt = Prompt(
+        '("red", "blue").blend(1, 2) (mug:1.3) BREAK [white]', "(text:0.5)", "a mug", 0.5, "slerp"
+    )
+    found = half.texts.arguments(prompt, guided=True, clip_skip=1)
+    assert {part.dtype for part in found.values()} == {torch.bfloat16}
+    assert all(torch.isfinite(part).all() for part in found.values())
+    assert half(frame(prompt=prompt, steps=1), None).std() > 0
 
 
 @pytest.mark.parametrize(
