@@ -19,7 +19,7 @@ class Encoder:
     """A text encoder as compel is to see it: where it computes, and as if it ended `skip` layers earlier."""
 
     def __init__(self, encoder: Any, device: torch.device, skip: int) -> None:
-        # Weights may wait elsewhere for their turn: the encoder's own hooks bring them, and its device is where they wait.
+        # Weights may wait elsewhere for their turn: the encoder's hooks bring them, and its device is where they wait.
         self.encoder, self.device, self.skip = encoder, device, skip
 
     def __getattr__(self, name: str) -> Any:
