@@ -14,20 +14,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Leaves first. A room may import those in front of it, and itself.
 ROOMS = [
-    *(
-        "errors",
-        "frame",
-        "affine",
-        "pose",
-        "samplers",
-        "nano",
-        "ffmpeg",
-        "emphasis",
-        "lora_words",
-        "lora_file",
-    ),
+    *("errors", "frame", "affine", "pose", "samplers", "nano", "ffmpeg", "codecs"),
+    *("emphasis", "lora_words", "lora_file"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),
-    *("render", "output", "grading", "masking", "leading", "footage", "studio", "shoot", "exchange"),
+    *("render", "output", "grading", "masking", "leading", "footage"),
+    *("studio", "shoot", "placing", "delivering", "exchange"),
     *("progress", "tables", "plot", "cli", "nano.*", "__init__"),
 ]
 TORCH = ("diffusion", "train", "nano.*")
