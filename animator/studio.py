@@ -93,8 +93,9 @@ def painter(scene: Scene) -> Paint:
     source = Checkpoint(base, scene.file(("model", "base"), "."), config, model.device, model.dtype)
     files = {name: ("model", "loras", name, "file") for name in model.loras}
     loras = {name: scene.file(path, model.loras[name].file) for name, path in files.items()}
+    words = {word: scene.file(("model", "embeddings", word), file) for word, file in model.embeddings.items()}
     first = start_picture(scene)  # before the model: it takes no minute to find out that it cannot be read
-    sdxl = Sdxl(source, scene.size.width, scene.size.height, loras)
+    sdxl = Sdxl(source, scene.size.width, scene.size.height, loras, words)
     return sdxl if first is None else _FromPicture(sdxl, first)
 
 
