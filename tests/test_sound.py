@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from animator import load, loads, shoot
+from animator import load, loads, rehearsal, shoot
 from animator.audio.track import RATE, Sound, read
 from animator.diffusion.flat import Flat
 from tests.audio.tracks import clicks, tone, write
@@ -30,7 +30,7 @@ def test_a_film_plays_its_track_from_where_it_begins_and_ends_with_it(tmp_path):
 def test_a_track_shorter_than_the_film_is_followed_by_silence(tmp_path):
     write(tmp_path / "track.wav", tone(200, 1))
     text = "video: {size: 64x64, fps: 10, frames: 30}\naudio: {file: track.wav}\n"
-    for _ in shoot.record_preview(loads(text, tmp_path), tmp_path / "film.mp4"):
+    for _ in rehearsal.record(loads(text, tmp_path), tmp_path / "film.mp4"):
         pass
     heard = read(Sound(tmp_path / "film.mp4", 0, 9))
     assert len(heard) / RATE == pytest.approx(3.0, abs=0.05)

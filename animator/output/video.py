@@ -18,6 +18,8 @@ from animator.errors import ProgramError
 from animator.ffmpeg import program
 from animator.frame import Image
 
+PRESETS = {"good": "medium", "draft": "veryfast"}  # x264's
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -28,6 +30,7 @@ class Format:
     fps: float
     crf: int = 17
     sound: Sound | None = None
+    quality: str = "good"  # or "draft": done in a third of the time, and larger
 
 
 def command(program: str, video: Format, metadata: Path, target: Path) -> list[str]:
@@ -44,7 +47,7 @@ def command(program: str, video: Format, metadata: Path, target: Path) -> list[s
         "-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv420p"
         # Said to the filter, since what its pictures carry wins over the options of the encoder.
         ",setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv",
-        "-c:v", "libx264", "-preset", "medium", "-crf", str(video.crf),
+        "-c:v", "libx264", "-preset", PRESETS[video.quality], "-crf", str(video.crf),
         "-movflags", "+faststart", "-f", "mp4", str(target),
     ]  # fmt: skip
 
