@@ -61,7 +61,7 @@ def spent(rows: Sequence[Mapping[str, Any]], seconds: Sequence[float] | None) ->
     """What each frame has come to of all that the film costs; in calls of the model where nothing was measured."""
     if seconds is None:
         done = list(accumulate(map(calls, rows)))
-        return [f"{count:,} of {done[-1]:,} model calls" for count in done]
+        return [f"{count:,} of {done[-1]:,} calls" for count in done]
     unit, name = next((unit, name) for least, unit, name in UNITS if seconds[-1] >= least)
     return [f"{at / unit:.1f} of {seconds[-1] / unit:.1f} {name}" for at in seconds]
 

@@ -105,7 +105,7 @@ def test_what_is_told_says_how_it_is_known(tmp_path):
 
 def test_what_is_spent_is_counted_in_calls_before_it_is_measured_and_in_time_after():
     rows = table(loads(TEXT))
-    assert cost.spent(rows, None)[::3] == [f"{n} of 15 model calls" for n in (6, 9, 12, 15)]
+    assert cost.spent(rows, None)[::3] == [f"{n} of 15 calls" for n in (6, 9, 12, 15)]
     assert cost.spent(rows, [*range(60, 660, 60)])[-1] == "10.0 of 10.0 min"
 
 
