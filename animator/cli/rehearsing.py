@@ -11,7 +11,7 @@ import click
 from animator import bench as benching
 from animator import cost
 from animator import shoot as shooting
-from animator.cli.group import FilePath, main, settings
+from animator.cli.group import FilePath, ScheduleFile, main, settings
 from animator.errors import RunError
 from animator.progress import show
 from animator.rehearsal import SIDE, record
@@ -22,7 +22,7 @@ PAGES = {".html", ".htm"}
 
 
 @main.command()
-@click.argument("file", type=FilePath)
+@click.argument("file", type=ScheduleFile)
 @click.option("-o", "--out", type=FilePath, help="A video, or a page.html.  [renders/NAME/preview.mp4]")
 @settings
 @click.option(
@@ -58,7 +58,7 @@ def preview(
 
 
 @main.command()
-@click.argument("file", type=FilePath, required=False)
+@click.argument("file", type=ScheduleFile, required=False)
 @settings
 @click.option("--json", "as_json", is_flag=True, help="What was measured, as JSON.")
 def bench(file: Path | None, options: tuple[str, ...], as_json: bool) -> None:
