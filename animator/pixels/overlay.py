@@ -78,7 +78,7 @@ class Overlay:
         """The words, the numbers, and the film's bar."""
         prompt, room = row["prompt"], self.width - 2 * self.edge
         lines = [(line, WHITE) for line in label.wrapped(prompt["text"], self.letter, room, 2)]
-        if prompt["weight"]:
+        if prompt["weight"] and prompt["next"] != prompt["text"]:
             coming = f"→ {prompt['weight']:.0%} {prompt['next']}"
             lines += [(line, ORANGE) for line in label.wrapped(coming, self.letter, room, 1)]
         told = f"{numbers(row)} · {self.spent[at]}"

@@ -174,3 +174,11 @@ import animator.notebook
 assert not {"IPython", "ipywidgets", "ipykernel", "torch"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_page_names_every_view_and_no_other():
+    from animator import notebook
+
+    page = (ROOT / "docs" / "notebook.md").read_text(encoding="utf8")
+    named = set(re.findall(r"notebook\.(\w+)\(", page))
+    assert named == {*notebook.__all__} - {"View"}
