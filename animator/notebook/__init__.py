@@ -26,8 +26,8 @@ from animator.notebook.view import View
 from animator.output.run import Run
 from animator.pages import cards, pictures, strips
 from animator.pages.fill import fragment
-from animator.pages.player import player, video
-from animator.pages.write import summary
+from animator.pages.player import video
+from animator.pages.write import body
 from animator.pixels.overlay import numbers
 from animator.scene.scene import Scene
 from animator.shoot import reopen_run, rows, shoot, start_run
@@ -43,9 +43,7 @@ __all__ = ["View", "compare", "play", "preview", "render", "scrub", "sheet", "wa
 
 def preview(scene: Scene) -> View:
     """The whole film without a model: it plays, with its words, numbers and curves beside it. Raises AnimatorError."""
-    frames = timeline(scene)
-    table = rows(scene, frames)
-    return View(player("", [summary(scene)], frames, table, scene.settings.video.fps, rehearsed(scene)))
+    return View(body(scene, "", rehearsed(scene)))
 
 
 def play(run: Run | str | Path) -> View:

@@ -18,12 +18,13 @@ def player(
     told: Sequence[str],
     frames: Sequence[Frame],
     rows: Sequence[dict[str, Any]],
+    spent: Sequence[str],
     fps: float,
     video: bytes,
 ) -> str:
     """HTML that plays the MP4 `video` of `frames`, with their frame table `rows`, and follows it.
 
-    `told`: sentences about the film, under its title.
+    `told`: sentences about the film, under its title; `spent`: what each frame has come to of its cost.
     """
     return filled(
         "player.html",
@@ -32,7 +33,7 @@ def player(
         told="<br>".join(map(escape, told)),
         video=link("video/mp4", video),
         curves=curves(frames),
-        film=data(_film(frames, rows, fps)),
+        film=data(_film(frames, rows, spent, fps)),
     )
 
 
@@ -42,7 +43,9 @@ def video(content: bytes) -> str:
     return f'<div class="animator">{shown}</div>'
 
 
-def _film(frames: Sequence[Frame], rows: Sequence[dict[str, Any]], fps: float) -> dict[str, Any]:
+def _film(
+    frames: Sequence[Frame], rows: Sequence[dict[str, Any]], spent: Sequence[str], fps: float
+) -> dict[str, Any]:
     """What the page says of each frame; a text that comes again is there once."""
     texts: dict[str, int] = {}
     told = [
@@ -51,9 +54,9 @@ def _film(frames: Sequence[Frame], rows: Sequence[dict[str, Any]], fps: float) -
             "next": texts.setdefault(row["prompt"]["next"], len(texts)),
             "weight": round(row["prompt"]["weight"], 4),
             "steps": row["steps_run"],
-            "numbers": numbers(row),
+            "numbers": f"{numbers(row)} · {come}",
         }
-        for row in rows
+        for row, come in zip(rows, spent, strict=True)
     ]
     columns = {name: [float(f"{value:.6g}") for value in values] for name, values in varying(frames).items()}
     first, count = frames[0].index, len(frames)

@@ -6,7 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from animator.bench import told
+from animator.bench import expected, told
+from animator.cost import spent
 from animator.errors import RunError
 from animator.frame import Frame
 from animator.output.run import write_whole
@@ -37,7 +38,9 @@ def body(scene: Scene, title: str, video: bytes) -> str:
     """What the page says and shows of `scene`, whose preview is the MP4 `video`."""
     frames = timeline(scene)
     table = rows(scene, frames)
-    return player(title, [summary(scene), told(scene, table)], frames, table, scene.settings.video.fps, video)
+    told_of = [summary(scene), told(scene, table)]
+    costs = spent(table, expected(scene, table))
+    return player(title, told_of, frames, table, costs, scene.settings.video.fps, video)
 
 
 def summary(scene: Scene) -> str:

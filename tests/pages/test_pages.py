@@ -81,6 +81,7 @@ def test_a_page_carries_the_video_and_what_each_frame_is(tmp_path):
     assert [row["steps"] for row in film["rows"]] == [
         row["steps_run"] for row in shoot.rows(scene, timeline(scene))
     ]
+    assert film["rows"][3]["numbers"].endswith(" · seed 8 · 14 of 26 calls")
     assert film["curves"]["motion.zoom"] == pytest.approx(
         [frame.motion.zoom for frame in timeline(scene)], rel=1e-5
     )
