@@ -82,7 +82,7 @@ def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> 
     position, state = run.resume(frames)
     if position == len(frames) and run.video.exists():
         return
-    video = Format(*scene.size, scene.settings.video.fps, scene.settings.output.crf, heard(scene, frames))
+    video = Format(*scene.size, scene.settings.video.fps, sound=heard(scene, frames), **quality(scene))
     rehearse(video, run.folder)
     work = paint(scene) if position < len(frames) else None
     ready = [frame.index for frame in frames[:position]]
@@ -94,6 +94,12 @@ def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> 
                 assert after.shown is not None
                 recorder.save(frame, after.shown, after.span, partial(measure, frame, after))
                 yield frame
+
+
+def quality(scene: Scene) -> dict[str, Any]:
+    """Codec, quality and its number of the film's own video."""
+    output = scene.settings.output
+    return {"codec": output.codec, "quality": output.quality, "crf": output.crf}
 
 
 def heard(scene: Scene, frames: Sequence[Frame]) -> Sound | None:

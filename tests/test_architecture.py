@@ -14,10 +14,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Leaves first. A room may import those in front of it, and itself.
 ROOMS = [
-    *("errors", "frame", "affine", "pose", "samplers", "cost", "nano", "ffmpeg"),
+    *("errors", "frame", "affine", "pose", "samplers", "cost", "nano", "ffmpeg", "codecs"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),
-    *("render", "output", "grading", "masking", "leading", "footage", "studio", "shoot", "exchange"),
-    *("bench", "rehearsal"),
+    *("render", "output", "grading", "masking", "leading", "footage"),
+    *("studio", "shoot", "placing", "delivering", "exchange", "bench", "rehearsal"),
     *("progress", "tables", "plot", "pages", "notebook", "cli", "nano.*", "__init__"),
 ]
 TORCH = ("diffusion", "train", "nano.*")

@@ -30,8 +30,13 @@ def rehearsed(scene: Scene, most: int = MOST) -> bytes:
 
 
 def within(run: Run, scene: Scene, most: int = MOST) -> bytes:
-    """A run's video, or where it has more than `most` bytes a smaller one of its pictures. Raises AnimatorError."""
-    if run.video.stat().st_size <= most:
+    """A run's video, or a smaller one of its pictures: where it has more than `most` bytes, or is no H.264.
+
+    Raises AnimatorError.
+    """
+    if (
+        run.video.stat().st_size <= most and scene.settings.output.codec == "h264"
+    ):  # which every browser plays
         return run.video.read_bytes()
     frames = part(scene, (run.first, run.stop))
     order = [frame.index for frame in [*frames, *back(scene, frames)]]
