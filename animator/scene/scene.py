@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any, get_args, get_origin
+from typing import Any, ClassVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -35,13 +35,23 @@ BESIDES = ("extends", "when", "storyboard")  # what a file may say beside its se
 NATIVE = {"nano": 256}  # width in pixels of the square a model was trained on; every other SDXL model: 1024
 
 
-@dataclass(frozen=True, eq=False)  # what is worked out about a scene is kept by the scene itself
+@dataclass(frozen=True, eq=False, repr=False)  # what is worked out about a scene is kept by the scene itself
 class Scene:
     """A validated schedule file: its settings, where each was written, and the folder its paths start from."""
 
     settings: Settings
     document: Document
     folder: FilePath
+    film: Scene | None = None  # the film of which this scene is a copy of another size; see rehearsal.draft
+
+    # What a notebook shows of a scene: set by animator.notebook, which stands above this room.
+    as_html: ClassVar[Callable[[Scene], str] | None] = None
+
+    def _repr_html_(self) -> str | None:
+        return None if Scene.as_html is None else Scene.as_html(self)
+
+    def __repr__(self) -> str:
+        return f"<Scene {self.document.file}: {self.frames} frames at {self.size.width}x{self.size.height}>"
 
     @property
     def frames(self) -> int:

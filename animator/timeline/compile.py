@@ -35,8 +35,29 @@ _KNOWN: WeakKeyDictionary[Scene, list[Frame]] = WeakKeyDictionary()
 def timeline(scene: Scene) -> list[Frame]:
     """Everything decided about every frame of the film. Raises SceneError with every problem of its curves."""
     if scene not in _KNOWN:
-        _KNOWN[scene] = _Compiler(scene).frames()
+        _KNOWN[scene] = _Compiler(scene).frames() if scene.film is None else _resized(scene, scene.film)
     return list(_KNOWN[scene])
+
+
+def _resized(scene: Scene, film: Scene) -> list[Frame]:
+    """The frames of `film` for `scene`, its copy of another size: curves count the pixels of `film`."""
+    (wide, high), across = film.size, scene.size.width / film.size.width
+    down = scene.size.height / high
+
+    def resized(frame: Frame) -> Frame:
+        motion, feather = frame.motion, frame.lock.feather
+        return replace(
+            frame,
+            motion=replace(
+                motion,
+                translation_x=motion.translation_x * across,
+                translation_y=motion.translation_y * down,
+                translation_z=motion.translation_z * across,
+            ),
+            lock=replace(frame.lock, feather=feather / wide if feather >= 1 else feather),
+        )
+
+    return [resized(frame) for frame in timeline(film)]
 
 
 def clock(scene: Scene) -> Clock:
