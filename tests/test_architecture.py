@@ -14,14 +14,15 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Leaves first. A room may import those in front of it, and itself.
 ROOMS = [
-    *("errors", "frame", "affine", "pose", "samplers", "nano", "ffmpeg"),
+    *("errors", "events", "frame", "affine", "pose", "samplers", "nano", "ffmpeg"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),
-    *("render", "output", "grading", "masking", "leading", "footage", "studio", "shoot", "exchange"),
-    *("progress", "tables", "plot", "cli", "nano.*", "__init__"),
+    *("render", "output", "grading", "masking", "leading", "footage", "studio"),
+    *("lineage", "continuity", "shoot", "branching", "exchange"),
+    *("progress", "tables", "reporting", "plot", "cli", "nano.*", "__init__"),
 ]
 TORCH = ("diffusion", "train", "nano.*")
 WRITERS = ("output/", "train/", "nano/", "diffusion/single_file.py")
-PRINTERS = ("cli/", "progress.py", "nano/train.py", "nano/evaluate.py")  # programs
+PRINTERS = ("cli/", "progress.py", "reporting.py", "nano/train.py", "nano/evaluate.py")  # programs
 
 
 def name(path: Path) -> str:
