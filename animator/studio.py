@@ -109,6 +109,11 @@ class _FromPicture:
     def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
         return self.paint.within(frame, self.picture if start is None else start, mask)
 
+    def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
+        return self.paint.batch(
+            [(frame, self.picture if start is None else start) for frame, start in wanted]
+        )
+
 
 def start_picture(scene: Scene) -> Image | None:
     """The scene's start picture, in the film's size."""

@@ -17,7 +17,7 @@ ROOMS = [
     *("errors", "events", "frame", "affine", "pose", "samplers", "nano", "ffmpeg"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),
     *("render", "output", "grading", "masking", "leading", "footage", "studio"),
-    *("lineage", "continuity", "shoot", "branching", "exchange"),
+    *("lineage", "continuity", "shoot", "branching", "stills", "variants", "exchange"),
     *("progress", "tables", "reporting", "plot", "cli", "nano.*", "__init__"),
 ]
 TORCH = ("diffusion", "train", "nano.*")

@@ -202,12 +202,16 @@ class Run:
         if missing in (0, len(frames)):
             return missing, State()
         last = max(at for at in range(missing) if frames[at].diffuse)
+        return last + 1, self.state(frames, last)
+
+    def state(self, frames: Sequence[Frame], last: int) -> State:
+        """The state after the painting `frames[last]`, which is saved, and so is its shot before it."""
         begun = next(at for at in range(last + 1) if frames[at].shot == frames[last].shot)
         anchor = max((at for at in range(begun, last + 1) if frames[at].anchor), default=begun)
         painting, reference, first = (self.picture(frames[at].index) for at in (last, anchor, begun))
         index = frames[last].index
         span = self._entries.get(index, {}).get("span")
-        return last + 1, State(painting, painting, None, reference, index, span and tuple(span), first)
+        return State(painting, painting, None, reference, index, span and tuple(span), first)
 
     def seam(self) -> float:
         """The step from the last frame to the first over the median of two dozen others: about 1 if it closes."""
@@ -237,6 +241,12 @@ def write_whole(file: Path, data: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     draft.replace(file)
+
+
+def write_into(file: Path, data: bytes) -> None:
+    """The same in a folder that is made where it is missing. Raises OSError."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, data)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
