@@ -13,8 +13,21 @@ import click
 from animator import __version__
 from animator.errors import AnimatorError
 from animator.reporting import Reporter, reporting
+from animator.scene.presets import named
 
 FilePath = click.Path(path_type=Path)
+
+
+class Schedule(click.Path):
+    """A schedule file, or the name of a preset."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return named(Path(str(super().convert(value, param, ctx))))
+
+
+ScheduleFile = Schedule(path_type=Path)
 as_json = click.option(
     "--json", "events", is_flag=True, help="Events as JSON lines on standard output, for programs."
 )

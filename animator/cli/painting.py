@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from animator import shoot as shooting
-from animator.cli.group import FilePath, as_json, main, settings, told
+from animator.cli.group import FilePath, ScheduleFile, as_json, main, settings, told
 from animator.progress import show
 from animator.reporting import Reporter
 from animator.scene.presets import shelf
@@ -36,7 +36,7 @@ class Span(click.ParamType[Any]):
 
 
 @main.command()
-@click.argument("file", type=FilePath)
+@click.argument("file", type=ScheduleFile)
 @click.option("-o", "--out", type=FilePath, help="Folder for this run.  [renders/NAME/DATE-TIME]")
 @settings
 @click.option("--frames", type=Span(), help="Only these frames, as a film of their own.")
@@ -71,7 +71,7 @@ def resume(folder: Path, events: bool) -> None:
 
 @main.command()
 @click.argument("folder", type=FilePath)
-@click.argument("file", type=FilePath, required=False)
+@click.argument("file", type=ScheduleFile, required=False)
 @click.option(
     "--from", "at", metavar="TIME", help="Keep all before this frame, or time such as 2s, in any case."
 )
@@ -104,7 +104,7 @@ def demo(out: Path | None) -> None:
 
 
 @main.command()
-@click.argument("file", type=FilePath)
+@click.argument("file", type=ScheduleFile)
 @click.option("-o", "--out", type=FilePath, help="The video.  [renders/NAME/preview.mp4]")
 @settings
 def preview(file: Path, out: Path | None, options: tuple[str, ...]) -> None:

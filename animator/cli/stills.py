@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from animator.cli.group import FilePath, main, settings
+from animator.cli.group import FilePath, ScheduleFile, main, settings
 from animator.errors import RunError
 from animator.scene.resolved import resolved
 from animator.scene.scene import Scene
@@ -68,7 +68,7 @@ behind = click.option(
 
 
 @main.command()
-@click.argument("file", type=FilePath)
+@click.argument("file", type=ScheduleFile)
 @frame
 @behind
 @click.option("-o", "--out", type=FilePath, help="The picture, a PNG.  [renders/NAME/still-FRAME.png]")
@@ -87,7 +87,7 @@ def still(file: Path, time: str, behind: Path | None, out: Path | None, options:
 
 
 @main.command()
-@click.argument("file", type=FilePath)
+@click.argument("file", type=ScheduleFile)
 @frame
 @behind
 @click.option("--seeds", type=Whole(), help="Seeds.")

@@ -94,7 +94,7 @@ def settled(document: Document) -> Document:
     return replace(document, data=data, problems=(*document.problems, *problems))
 
 
-def _folder(place: Place) -> FilePath:
+def folder_of(place: Place) -> FilePath:
     """Where the names of files written at `place` start: its file's folder; for `--set`, the current one."""
     return FilePath(place.file).resolve().parent if place.line else FilePath.cwd()
 
@@ -114,7 +114,7 @@ def _read(document: Document, problems: list[Problem]) -> Iterator[Variable]:
         if wrong is not None:
             problems.append(Problem(document.place((*path, wrong[0])), (*path, wrong[0]), wrong[1]))
             continue
-        found, start = _variable(name, item), _folder(place)
+        found, start = _variable(name, item), folder_of(place)
         if (complaint := found.complaint(start)) is not None:
             problems.append(Problem(place, path, complaint))
             found = replace(found, value="" if found.type == "file" else found.default)

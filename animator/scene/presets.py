@@ -16,6 +16,16 @@ def shelf(name: str) -> FilePath:
     return inside if inside.is_dir() else package.parent / name
 
 
+def presets() -> dict[str, FilePath]:
+    """The presets that come along: name → file."""
+    return {file.stem: file for file in sorted(shelf("presets").glob("*.yaml"))}
+
+
+def named(file: FilePath) -> FilePath:
+    """`file`, or the preset of that name where there is no such file."""
+    return file if is_file(file) else presets().get(str(file), file)
+
+
 def extended(file: FilePath) -> list[Document]:
     """The file at `file` and before it, in order, everything it extends. Raises SceneError."""
     return _chain(file, ())
@@ -28,8 +38,7 @@ def _chain(file: FilePath, seen: tuple[FilePath, ...]) -> list[Document]:
     base = document.data.pop("extends")
     found = _find(base, file)
     if found is None:
-        known = [path.stem for path in sorted(shelf("presets").glob("*.yaml"))]
-        raise _refuse(document, f"no preset or file {shown(base)}; {nearest(str(base), known)}")
+        raise _refuse(document, f"no preset or file {shown(base)}; {nearest(str(base), presets())}")
     if found.resolve() in seen:
         raise _refuse(document, f"{shown(base)} extends this file in turn")
     return [*_chain(found, (*seen, file.resolve())), document]
@@ -39,8 +48,8 @@ def _find(base: Any, file: FilePath) -> FilePath | None:
     """A file beside `file`, else a preset; the name may be written without `.yaml`."""
     if not isinstance(base, str) or not base:
         return None
-    places = [file.parent / base, file.parent / f"{base}.yaml", shelf("presets") / f"{base}.yaml"]
-    return next((place for place in places if is_file(place)), None)
+    places = [file.parent / base, file.parent / f"{base}.yaml", presets().get(base)]
+    return next((place for place in places if place is not None and is_file(place)), None)
 
 
 def is_file(path: FilePath) -> bool:

@@ -66,6 +66,10 @@ def schema() -> dict[str, Any]:
     says = (
         "settings that count where a variable is given, or for `nano` or `sdxl` alone: {nano: {painting: …}}"
     )
+    board = {
+        "type": "string",
+        "description": "CSV table of shots: time, sentence, motion, material, transition",
+    }
     when = {"type": "object", "description": says, "additionalProperties": {"type": "object"}}
     loop = found["$defs"]["Video"]["properties"]["loop"]
     loop["enum"] = [*loop["enum"], True, False]
@@ -78,6 +82,6 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **found,
         "title": "animator schedule file",
-        "properties": {"extends": extends, **found["properties"], "when": when},
+        "properties": {"extends": extends, **found["properties"], "when": when, "storyboard": board},
         "$defs": {**found["$defs"], **short},
     }

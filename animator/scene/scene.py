@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from animator import nano
 from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
 from animator.pose import Lens
+from animator.scene.declared import folder_of
 from animator.scene.footage import footage_problems
 from animator.scene.layers import merged
 from animator.scene.load import Document, parse
@@ -21,12 +22,14 @@ from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file
 from animator.scene.size import Pixels, Ratio
+from animator.scene.storyboard import boarded
 from animator.scene.variables import fill
 from animator.scene.views import view_problems
 
 DEFAULT_SECONDS = 4.0
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 MOST_PROBLEMS = 50  # reported of one kind; a file with more is no schedule file
+BESIDES = ("extends", "when", "storyboard")  # what a file may say beside its settings
 NATIVE = {"nano": 256}  # width in pixels of the square a model was trained on; every other SDXL model: 1024
 
 
@@ -87,12 +90,14 @@ class Scene:
         """
         if path[:2] == ("model", "loras") and name in nano.LORAS:
             return nano.LORAS[name]
-        place = self.document.place(path)
-        if place.file == self.document.file:
-            start = self.folder
-        else:
-            start = FilePath(place.file).resolve().parent if place.line else FilePath.cwd()
+        start = _start(self.document, path, self.folder)
         return start / os.path.expanduser(name)  # noqa: PTH111 (pathlib's raises for a user who is not here)
+
+
+def _start(document: Document, path: Path, folder: FilePath) -> FilePath:
+    """The folder that file names written at `path` start from; `folder` is the document's own."""
+    place = document.place(path)
+    return folder if place.file == document.file else folder_of(place)
 
 
 def read(file: FilePath, settings: Sequence[str] = ()) -> tuple[Scene, list[Problem]]:
@@ -110,6 +115,7 @@ def read_text(text: str, folder: FilePath, settings: Sequence[str] = ()) -> tupl
 
 
 def _scene(document: Document, folder: FilePath) -> tuple[Scene, list[Problem]]:
+    document = boarded(document, _start(document, ("storyboard",), folder))
     problems = list(document.problems)
     data: dict[str, Any] = document.data
     while True:
@@ -226,7 +232,7 @@ def _explain(item: Any, loc: tuple[int | str, ...], variables: Iterable[str]) ->
             return "no such setting; a text with a comma inside { } needs quotes round it"
         case "extra_forbidden":
             known = _names(loc[:-1])
-            return f"no such setting; {nearest(str(loc[-1]), known if loc[:-1] else [*variables, *known])}"
+            return f"no such setting; {nearest(str(loc[-1]), known if loc[:-1] else [*variables, *known, *BESIDES])}"
         case "missing":
             return "must be given"
         case "literal_error":
