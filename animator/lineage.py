@@ -109,9 +109,10 @@ class Lineage:
     def _around(self, frame: Frame) -> Any:
         """The files and settings that its row names: LoRAs, masks, footage, and what a shot begins with."""
         loras = {name: self._data["model"]["loras"][name] for name, scale in frame.loras.items() if scale}
-        texts = (frame.painting.mask, frame.grade.mask, frame.lock.mask, frame.footage.mask)
+        sections = [section for section in asdict(frame).values() if isinstance(section, dict)]
+        texts = {section["mask"] for section in sections if section.get("mask")}
         known = [*self.scene.settings.masks, EVERYWHERE]
-        named = {name for text in texts if text for name in _names(combined(text, known))}
+        named = {name for text in texts for name in _names(combined(text, known))}
         masks = {name: self._data["masks"].get(name) for name in sorted(named)}
         start = self._data.get("start") if begins(frame) and frame.index not in self._views else None
         footage = self._data["footage"] if self._filmed(frame) else None

@@ -83,7 +83,10 @@ class Sdxl:
     def _asked(
         self, frame: Frame, start: Image | None, mask: Mask | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """The pipeline, made ready to paint `frame`, and the arguments to call it with."""
+        """The pipeline, made ready to paint `frame`, and the arguments to call it with.
+
+        What belongs to a seed or a prompt is in the arguments: the rest is ready for all frames of a batch.
+        """
         painting = frame.painting
         scales = self.loras.set_scales(frame.loras)
         arguments: dict[str, Any] = {

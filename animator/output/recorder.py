@@ -10,7 +10,7 @@ import numpy as np
 
 from animator.errors import ProgramError
 from animator.frame import Frame, Image, Span
-from animator.output.queue import Line, Pool
+from animator.output.queue import Abandoned, Line, Pool
 from animator.output.run import Run
 from animator.output.video import Format, Video
 
@@ -38,7 +38,7 @@ class Recorder:
     ) -> None:
         """`again`: frames that the video shows once more at its end, in this order."""
         self.run, self.texts, self.tell = run, texts, tell
-        self._pictures = Pool(WRITERS, WAITING)
+        self._pictures, self._stopped = Pool(WRITERS, WAITING), False
         # A picture, or frames that are on disk: those are no burden, however many.
         self._video: Line[Image | Sequence[int]] = Line(
             partial(self._encode, video, comment, tuple(again)), WAITING
@@ -82,6 +82,8 @@ class Recorder:
                     sink.write(item)
                     continue
                 for index in item:
+                    if self._stopped:
+                        raise Abandoned
                     sink.write(self.run.picture(index))
             for index in again:  # the line ends after the pictures were closed: all are on disk
                 sink.write(self.run.picture(index))
@@ -92,6 +94,7 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
+        self._stopped = kind is not None
         try:
             self._pictures.close()
         except BaseException:

@@ -72,6 +72,15 @@ def test_an_error_in_the_loop_loses_no_frame_and_leaves_no_video(run, textured):
     assert sorted(path.name for path in run.folder.iterdir()) == [".lock", "frames", "journal.jsonl"]
 
 
+def test_who_stops_waits_for_none_of_the_frames_on_disk(run, textured):
+    run.save(Frame(0, 1), textured, {})
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), recorder(run) as sink:
+        sink.reuse([0] * 1_000_000)  # hours of them
+        raise KeyboardInterrupt
+    assert time.monotonic() - begun < 60
+
+
 def test_when_ffmpeg_fails_every_frame_is_saved_and_the_error_says_how_to_go_on(
     run, textured, monkeypatch, tmp_path
 ):
