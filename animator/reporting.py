@@ -28,6 +28,11 @@ class Reporter:
         self._lock = threading.Lock()
         self._log: Any = None
 
+    @property
+    def painted(self) -> int:
+        """How many frames the model has painted since the command began."""
+        return self._pace.painted
+
     def log_to(self, folder: Path) -> None:
         """From here on, what happens is written to the log in a run's folder. Raises RunError."""
         from animator.output.log import Log

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from animator.audio.track import Sound
 from animator.continuity import stretches, unchanged
 from animator.errors import RunError
-from animator.events import Done, Encoded, Finished, Loaded, Loading, Started, Tell, Warned, silence
+from animator.events import Done, Encoded, Loaded, Loading, Started, Tell, Warned, silence
 from animator.frame import Frame, Image
 from animator.grading import facts
 from animator.lineage import Lineage
@@ -103,7 +103,6 @@ def shoot(
         if missing or not run.video.exists():
             yield from _shoot(run, scene, frames, paint if paintings else None, tell)
             tell(Encoded(str(run.video.resolve()), run.video.stat().st_size))
-        tell(Finished(str(run.folder.resolve()), str(run.video.resolve()), paintings))
 
 
 def _shoot(
@@ -113,7 +112,7 @@ def _shoot(
     from animator.output.recorder import Recorder
     from animator.output.video import Format, rehearse
 
-    video = Format(*scene.size, scene.settings.video.fps, scene.settings.output.crf, heard(scene, frames))
+    video = Format(*scene.size, scene.settings.video.fps, sound=heard(scene, frames), **quality(scene))
     rehearse(video, run.folder)
     work: Paint = _idle
     if paint is not None:
@@ -168,13 +167,18 @@ def record_preview(scene: Scene, target: Path) -> Iterator[Frame]:
         raise RunError(f"{target.parent} cannot be made: {error.strerror}") from error
     if target.is_dir():
         raise RunError(f"{target} is a folder; name a file, e.g. {target / 'preview.mp4'}")
-    settings = scene.settings
-    video = Format(*scene.size, settings.video.fps, settings.output.crf, sound(scene))
+    video = Format(*scene.size, scene.settings.video.fps, sound=sound(scene))
     with Video(target, video) as sink:
         for frame, state in film:
             assert state.shown is not None
             sink.write(state.shown)
             yield frame
+
+
+def quality(scene: Scene) -> dict[str, Any]:
+    """Codec, quality and its number of the film's own video."""
+    output = scene.settings.output
+    return {"codec": output.codec, "quality": output.quality, "crf": output.crf}
 
 
 def heard(scene: Scene, frames: Sequence[Frame]) -> Sound | None:

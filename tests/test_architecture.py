@@ -14,10 +14,20 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Leaves first. A room may import those in front of it, and itself.
 ROOMS = [
-    *("errors", "events", "frame", "affine", "pose", "samplers", "nano", "ffmpeg"),
+    *("errors", "events", "frame", "affine", "pose", "samplers", "nano", "ffmpeg", "codecs"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),
     *("render", "output", "grading", "masking", "leading", "footage", "studio"),
-    *("lineage", "continuity", "shoot", "branching", "stills", "variants", "exchange"),
+    *(
+        "lineage",
+        "continuity",
+        "shoot",
+        "placing",
+        "delivering",
+        "branching",
+        "stills",
+        "variants",
+        "exchange",
+    ),
     *("progress", "tables", "reporting", "plot", "cli", "nano.*", "__init__"),
 ]
 TORCH = ("diffusion", "train", "nano.*")

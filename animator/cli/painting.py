@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from animator import shoot as shooting
+from animator.cli.delivering import deliver
 from animator.cli.group import FilePath, ScheduleFile, as_json, main, settings, told
+from animator.events import Finished
 from animator.progress import show
 from animator.reporting import Reporter
 from animator.scene.presets import shelf
@@ -136,3 +138,5 @@ def _shoot(run: Run, scene: Scene, reporter: Reporter) -> None:
         click.echo(f"loop: from the last frame to the first it is {run.seam():.2f} of a usual step", err=True)
     if reporter.stream is None:
         click.echo(run.video)
+    deliver(run, scene, tell=reporter, quiet=reporter.stream is not None)
+    reporter(Finished(str(run.folder.resolve()), str(run.video.resolve()), reporter.painted))

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pictures
 from PIL.PngImagePlugin import PngInfo
 
@@ -123,6 +124,11 @@ class Run:
         """The picture of frame `index`, RGB uint8 (height, width, 3)."""
         with Pictures.open(self.picture_file(index)) as picture:
             return np.asarray(picture.convert("RGB"))
+
+    def texts(self, index: int) -> dict[str, str]:
+        """What is stored in the picture of frame `index`."""
+        with Pictures.open(self.picture_file(index)) as picture:
+            return {str(key): text for key, text in picture.info.items() if isinstance(text, str)}
 
     def save(
         self,
@@ -259,8 +265,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def png(image: Image, texts: Mapping[str, str]) -> bytes:
-    """A picture as a PNG file with `texts` inside, by keyword; the same picture and texts are the same bytes."""
+def png(image: NDArray[np.uint8], texts: Mapping[str, str]) -> bytes:
+    """An RGB or RGBA picture as a PNG with `texts` inside, by keyword; the same ones are the same bytes."""
     info = PngInfo()
     for key, text in texts.items():
         long = len(text) > LONG
