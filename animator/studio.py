@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from animator import footage, grading, leading, masking, nano
 from animator.errors import Path as Place
@@ -110,6 +111,11 @@ class _FromPicture:
     def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
         return self.paint.within(frame, self.picture if start is None else start, mask)
 
+    def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
+        return self.paint.batch(
+            [(frame, self.picture if start is None else start) for frame, start in wanted]
+        )
+
 
 def start_picture(scene: Scene) -> Image | None:
     """The scene's start picture, in the film's size."""
@@ -122,44 +128,54 @@ def animate(
     frames: Sequence[Frame] | None = None,
     paint: Paint | None = None,
     state: State | None = None,
+    known: Mapping[int, Image] = MappingProxyType({}),
 ) -> Iterator[tuple[Frame, State]]:
     """Paint a film: yield each frame with the state after it; `state.shown` is its picture.
 
     `frames` is the scene's timeline unless given, `paint` the SDXL it names; with the `state` after a
-    painted frame and the frames behind it a film goes on where it stopped. Raises AnimatorError.
+    painted frame and the frames behind it a film goes on where it stopped. Paintings that are `known`, by
+    frame, are not painted again. Raises AnimatorError.
     """
     frames = timeline(scene) if frames is None else frames
     paint = painter(scene) if paint is None else paint
     camera, film = camera_of(scene, frames), footage.played(scene)
     for shot in shots(frames):
         before = State() if state is None or begins(shot[0]) else state
-        yield from film.during(_animate(scene, shot, paint, camera, film, before))
+        yield from film.during(_animate(scene, shot, Work(paint, known), camera, film, before))
+
+
+class Work(NamedTuple):
+    """Where paintings come from: the painter, and those that are there already, by frame."""
+
+    paint: Paint
+    known: Mapping[int, Image]
 
 
 def _animate(
-    scene: Scene, frames: Sequence[Frame], paint: Paint, camera: Camera, film: Footage, state: State
+    scene: Scene, frames: Sequence[Frame], work: Work, camera: Camera, film: Footage, state: State
 ) -> Iterator[tuple[Frame, State]]:
     """Paint one shot, or the rest of it after `state`.
 
     A closed loop is painted as far as its first frame come again, which is not shown once more.
     """
     again = leading.again(scene, frames)
-    for frame, after in _paint(scene, [*frames, again] if again else frames, paint, camera, film, state):
+    for frame, after in _paint(scene, [*frames, again] if again else frames, work, camera, film, state):
         if frame is not again:
             yield frame, after
 
 
 def _paint(
-    scene: Scene, frames: Sequence[Frame], paint: Paint, camera: Camera, film: Footage, state: State
+    scene: Scene, frames: Sequence[Frame], work: Work, camera: Camera, film: Footage, state: State
 ) -> Iterator[tuple[Frame, State]]:
     """Paint `frames`, all of one shot."""
     from animator.pixels.blend import crossfade
     from animator.pixels.flow import between
+    from animator.render.known import unless_known
 
     blend = {"crossfade": crossfade, "flow": between}[scene.settings.tween]
     camera = footage.followed(scene, frames, state, camera, film)
     views, masks = leading.views(scene), None
-    before, after = grading.stages(scene, film)
+    paint, (before, after) = work.paint, grading.stages(scene, film)
     finish: list[Stage] = []
     picture = views[frames[0].shot] if frames[0].shot in views else start_picture(scene)
     if masking.used(frames):
@@ -167,6 +183,7 @@ def _paint(
         paint, before, after, finish = _masked(masks, paint, before, after)
     paint, before, finish = footage.laid(scene, frames, film, masks, picture, (paint, before, finish))
     paint, before, after = _led(scene, frames, camera, views, paint, before, after)
+    paint, before, after = unless_known(work.known, paint, before, after)
     shown = render(frames, paint, camera, blend, before, after, finish, state)
     yield from shown if masks is None else masks.watch(shown)
 
@@ -209,10 +226,16 @@ def camera_of(scene: Scene, frames: Sequence[Frame]) -> Camera:
     motion = scene.settings.motion
     if motion.depth != "flat":
         return DepthCamera(scene.lens, _depth(scene), motion.border)
-    written = any(getattr(motion, name) for name in SPATIAL) or orbits(motion.moves)
-    if written or any(spatial(frame.motion) for frame in frames):
+    if in_space(scene, frames):
         return PlaneCamera(scene.lens, motion.border)
     return Camera2D(*scene.size, motion.border)
+
+
+def in_space(scene: Scene, frames: Sequence[Frame]) -> bool:
+    """Whether the motion of a film, or of these frames of it, needs a camera in space."""
+    motion = scene.settings.motion
+    written = any(getattr(motion, name) for name in SPATIAL) or orbits(motion.moves)
+    return bool(written) or any(spatial(frame.motion) for frame in frames)
 
 
 def _depth(scene: Scene) -> Source:

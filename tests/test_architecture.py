@@ -14,16 +14,27 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Leaves first. A room may import those in front of it, and itself.
 ROOMS = [
-    *("errors", "frame", "affine", "pose", "samplers", "cost", "nano", "ffmpeg", "codecs"),
+    *("errors", "events", "frame", "affine", "pose", "samplers", "cost", "nano", "ffmpeg", "codecs"),
     *("emphasis", "lora_words", "lora_file"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),
-    *("render", "output", "grading", "masking", "leading", "footage"),
-    *("studio", "shoot", "placing", "delivering", "exchange", "bench", "rehearsal"),
-    *("progress", "tables", "plot", "pages", "notebook", "cli", "nano.*", "__init__"),
+    *("render", "output", "grading", "masking", "leading", "footage", "studio"),
+    *(
+        "lineage",
+        "continuity",
+        "shoot",
+        "placing",
+        "delivering",
+        "branching",
+        "stills",
+        "variants",
+        "exchange",
+    ),
+    *("bench", "rehearsal"),
+    *("progress", "tables", "reporting", "plot", "pages", "notebook", "cli", "nano.*", "__init__"),
 ]
 TORCH = ("diffusion", "train", "nano.*")
 WRITERS = ("output/", "train/", "nano/", "diffusion/single_file.py")
-PRINTERS = ("cli/", "progress.py", "nano/train.py", "nano/evaluate.py")  # programs
+PRINTERS = ("cli/", "progress.py", "reporting.py", "nano/train.py", "nano/evaluate.py")  # programs
 
 
 def name(path: Path) -> str:

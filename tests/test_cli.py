@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 
 import numpy as np
@@ -51,7 +52,10 @@ def test_render_makes_a_run_with_all_its_parts(run, file, tmp_path):
     assert run("render", file, "-o", "out") == (0, "out/video.mp4\n", "")
     out = tmp_path / "out"
     names = sorted(path.name for path in out.iterdir())
-    assert names == ["frames", "frames.csv", "journal.jsonl", "resolved.yaml", "settings.yaml", "video.mp4"]
+    assert names == [
+        *(".lock", "frames", "frames.csv", "journal.jsonl", "resolved.yaml", "run.log"),
+        *("settings.yaml", "video.mp4"),
+    ]
     assert [path.name for path in sorted((out / "frames").iterdir())] == [f"{i:09d}.png" for i in range(6)]
     assert (out / "settings.yaml").read_bytes() == file.read_bytes()
     assert len((out / "frames.csv").read_text().splitlines()) == 7
@@ -110,13 +114,11 @@ def test_resume_makes_what_is_missing_and_the_same_bytes(run, file, tmp_path):
     assert (part / "video.mp4").read_bytes() == (tmp_path / "whole" / "video.mp4").read_bytes()
 
 
-def test_resume_of_a_whole_run_makes_the_video_without_the_model(run, file, tmp_path):
-    run("render", file, "-o", "out")
+def test_resume_of_a_whole_run_makes_the_video_without_the_model(run, file, tmp_path, checkpoint):
+    shutil.copytree(checkpoint, tmp_path / "model")
+    run("render", file, "-o", "out", "--set", f"model.base={tmp_path / 'model'}")
     (tmp_path / "out" / "video.mp4").unlink()
-    resolved = tmp_path / "out" / "resolved.yaml"
-    text = resolved.read_text()
-    base = next(line for line in text.splitlines() if line.strip().startswith("base:"))
-    resolved.write_text(text.replace(base, "  base: /nowhere/at/all.safetensors"))
+    shutil.rmtree(tmp_path / "model")
     assert run("resume", "out")[0] == 0
     assert len(decode(tmp_path / "out" / "video.mp4", 64, 48)) == 6
 
@@ -261,6 +263,7 @@ def test_explain_json_is_one_object_per_frame_and_line(run, file):
     [
         (["render", "gone.yaml"], 2, "gone.yaml: No such file or directory\n"),
         (["resume", "gone"], 2, "gone holds no run: it has no journal.jsonl\n"),
+        (["branch", "gone"], 2, "gone holds no run: it has no journal.jsonl\n"),
         (["render", "film.yaml", "--set", "model.base=gone"], 3, "model.base 'gone': no such folder or file; allowed: nano"),
         (["render", "film.yaml", "--frames", "4:99"], 2, "--frames 4:99: the film's frames are 0:6\n"),
         (["render", "film.yaml", "--frames", "x"], 2, "write the first frame and the one after the last"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 
 from animator import __version__
 from animator.errors import AnimatorError
+from animator.reporting import Reporter, reporting
 from animator.scene.presets import named
 
 FilePath = click.Path(path_type=Path)
@@ -26,9 +28,17 @@ class Schedule(click.Path):
 
 
 ScheduleFile = Schedule(path_type=Path)
+as_json = click.option(
+    "--json", "events", is_flag=True, help="Events as JSON lines on standard output, for programs."
+)
 settings = click.option(
     "--set", "options", multiple=True, metavar="A.B=VALUE", help="Override a setting or variable; repeatable."
 )
+
+
+def told(events: bool) -> AbstractContextManager[Reporter]:
+    """Tell what happens in a command to its run's log, and as JSON `events` to whoever reads standard output."""
+    return reporting(sys.stdout if events else None)
 
 
 class Group(click.Group):

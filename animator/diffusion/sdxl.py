@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import transformers
 from diffusers import StableDiffusionXLImg2ImgPipeline
 
 from animator.diffusion import differential
+from animator.diffusion.batch import stacked
 from animator.diffusion.checkpoint import Checkpoint, device_for, dtype_for, load_pipeline
 from animator.diffusion.inversion import Inversions
 from animator.diffusion.lora import Loras
@@ -71,7 +72,29 @@ class Sdxl:
             return start
         return differential.seamed(start, self._painted(frame, start, mask), mask)
 
+    def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
+        """Paint frames that differ in seed and prompt only, each over its start, or all from nothing: in one call.
+
+        Each is what it is alone, but for the rounding of sums that a device takes in another order.
+        """
+        if wanted[0][1] is not None and wanted[0][0].painting.strength == 0:
+            return [start for _, start in wanted if start is not None]
+        asked = [self._asked(frame, start) for frame, start in wanted]
+        pipe, arguments = asked[0][0], stacked([each for _, each in asked])
+        if arguments is None:
+            return [self(frame, start) for frame, start in wanted]
+        return self._pictures(pipe, arguments, [frame for frame, _ in wanted])
+
     def _painted(self, frame: Frame, start: Image | None, mask: Mask | None = None) -> Image:
+        return self._pictures(*self._asked(frame, start, mask), [frame])[0]
+
+    def _asked(
+        self, frame: Frame, start: Image | None, mask: Mask | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """The pipeline, made ready to paint `frame`, and the arguments to call it with.
+
+        What belongs to a seed or a prompt is in the arguments: the rest is ready for all frames of a batch.
+        """
         painting = frame.painting
         scales = self.loras.set_scales(frame.loras, frame.lora_blocks)
         arguments: dict[str, Any] = {
@@ -86,22 +109,27 @@ class Sdxl:
             arguments |= {"width": _whole(self.width, self.grain), "height": _whole(self.height, self.grain)}
         else:
             pipe, (scheduler, steps) = self.img2img, self.schedulers.over(painting)
-            arguments["image"] = self._padded(start)[None].astype(np.float32) / np.float32(255.0)
+            arguments["image"] = self._padded(start)[None].astype(np.float32, order="C") / np.float32(255.0)
         pipe.scheduler = scheduler
+        if mask is not None:
+            with torch.inference_mode():
+                wide = self._padded(mask)
+                arguments |= differential.arguments(pipe, arguments["image"], wide, generator)
+        return pipe, arguments | steps
+
+    def _pictures(self, pipe: Any, arguments: dict[str, Any], frames: Sequence[Frame]) -> list[Image]:
+        """What the pipeline paints, a picture for each of `frames`."""
         try:
             with torch.inference_mode():
-                if mask is not None:
-                    wide = self._padded(mask)
-                    arguments |= differential.arguments(pipe, arguments["image"], wide, generator)
-                painted = pipe(**arguments, **steps).images[0]
+                painted = pipe(**arguments).images
         except RuntimeError as error:  # CUDA's OutOfMemoryError is one, the CPU's has no name of its own
             if not _OUT_OF_MEMORY.search(str(error)):
                 raise
-            size = f"{self.width}x{self.height}"
-            raise ModelError(
-                f"frame {frame.index}: no memory left to paint {size}; try a smaller video.size"
-            ) from error
-        return self._picture(painted, frame)
+            what = f"frame {frames[0].index}: no memory left to paint"
+            if len(frames) > 1:
+                raise ModelError(f"{what} {len(frames)} pictures in one go; try a smaller --batch") from error
+            raise ModelError(f"{what} {self.width}x{self.height}; try a smaller video.size") from error
+        return [self._picture(picture, frame) for picture, frame in zip(painted, frames, strict=True)]
 
     def _padded(self, image: Image) -> Image:
         """A picture or a mask with its edge repeated up to whole latents."""
@@ -116,7 +144,8 @@ class Sdxl:
                 f"frame {frame.index}: the model painted no picture but NaN; SDXL's own VAE does so in float16:"
                 " set model.dtype to bfloat16 or float32"
             )
-        picture: Image = np.rint(painted[: self.height, : self.width] * 255.0).astype(np.uint8)
+        # In the order that a picture read from disk has: in another, torch adds the same numbers up differently.
+        picture: Image = np.rint(painted[: self.height, : self.width] * 255.0).astype(np.uint8, order="C")
         return picture
 
 

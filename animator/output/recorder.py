@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 
+import numpy as np
+
 from animator.errors import ProgramError
 from animator.frame import Frame, Image, Span
-from animator.output.queue import Line, Pool
+from animator.output.queue import Abandoned, Line, Pool
 from animator.output.run import Run
 from animator.output.video import Format, Video
 
@@ -19,7 +21,8 @@ WAITING = 8  # pictures in each queue: 25 MB at 1024x1024
 class Recorder:
     """Records a run's frames in the order of the film; `texts` gives what is stored in a frame's PNG.
 
-    A frame that the run already holds goes into the video only. When the `with` block is left by an error,
+    A frame that the run already holds goes into the video only. `tell` is called in another thread once a frame is
+    safe on disk. When the `with` block is left by an error,
     every frame handed over is still saved, and no video is left. When ffmpeg fails, the frames are saved all
     the same, and ProgramError is raised at the end.
     """
@@ -29,19 +32,21 @@ class Recorder:
         run: Run,
         video: Format,
         comment: str,
-        ready: Sequence[int],
         texts: Callable[[Frame], Mapping[str, str]],
         again: Sequence[int] = (),
+        tell: Callable[[Frame], None] = lambda _: None,
     ) -> None:
-        """`ready`: frames on disk that come first in the video and are not handed over again.
-
-        `again`: frames that the video shows once more at its end, in this order.
-        """
-        self.run, self.texts = run, texts
-        self._pictures = Pool(WRITERS, WAITING)
-        self._video: Line[Image] = Line(
-            partial(self._encode, video, comment, tuple(ready), tuple(again)), WAITING
+        """`again`: frames that the video shows once more at its end, in this order."""
+        self.run, self.texts, self.tell = run, texts, tell
+        self._pictures, self._stopped = Pool(WRITERS, WAITING), False
+        # A picture, or frames that are on disk: those are no burden, however many.
+        self._video: Line[Image | Sequence[int]] = Line(
+            partial(self._encode, video, comment, tuple(again)), WAITING
         )
+
+    def reuse(self, frames: Sequence[int]) -> None:
+        """Let the next frames of the video be those on disk."""
+        self._video.put(tuple(frames))
 
     def save(
         self,
@@ -55,22 +60,31 @@ class Recorder:
         `facts` measures the picture for the journal; it is called in another thread.
         """
         if frame.index not in self.run.saved:
-            self._pictures.submit(lambda: self.run.save(frame, image, self.texts(frame), span, facts()))
+            self._pictures.submit(partial(self._save, frame, image, span, facts))
         self._video.put(image)
+
+    def _save(
+        self, frame: Frame, image: Image, span: Span | None, facts: Callable[[], Mapping[str, float]]
+    ) -> None:
+        self.run.save(frame, image, self.texts(frame), span, facts())
+        self.tell(frame)
 
     def _encode(
         self,
         video: Format,
         comment: str,
-        ready: Sequence[int],
         again: Sequence[int],
-        following: Callable[[], Image | None],
+        following: Callable[[], Image | Sequence[int] | None],
     ) -> None:
         with Video(self.run.video, video, comment) as sink:
-            for index in ready:
-                sink.write(self.run.picture(index))
-            while (image := following()) is not None:
-                sink.write(image)
+            while (item := following()) is not None:
+                if isinstance(item, np.ndarray):
+                    sink.write(item)
+                    continue
+                for index in item:
+                    if self._stopped:
+                        raise Abandoned
+                    sink.write(self.run.picture(index))
             for index in again:  # the line ends after the pictures were closed: all are on disk
                 sink.write(self.run.picture(index))
 
@@ -80,6 +94,7 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
+        self._stopped = kind is not None
         try:
             self._pictures.close()
         except BaseException:

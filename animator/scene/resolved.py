@@ -52,7 +52,7 @@ def resolved(scene: Scene) -> str:
         data["motion"]["depth"] = str(scene.file(("motion", "depth"), motion.depth))
     if scene.file(("motion", "depth_model"), motion.depth_model).exists():
         data["motion"]["depth_model"] = str(scene.file(("motion", "depth_model"), motion.depth_model))
-    return yaml.dump(escape(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return written(escape(data))
 
 
 def _loaded(scene: Scene, data: dict[str, Any]) -> None:
@@ -65,3 +65,8 @@ def _loaded(scene: Scene, data: dict[str, Any]) -> None:
         data["model"]["embeddings"][name] = str(scene.file(("model", "embeddings", name), file))
     if styles is not None:
         data["prompts"]["styles_file"] = str(scene.file(("prompts", "styles_file"), styles))
+
+
+def written(data: dict[str, Any]) -> str:
+    """Plain data as the YAML that our loader reads as the same data."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
