@@ -14,7 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Leaves first. A room may import those in front of it, and itself.
 ROOMS = [
-    *("errors", "frame", "affine", "pose", "samplers", "nano", "ffmpeg"),
+    *("errors", "frame", "affine", "pose", "samplers", "few_steps", "nano", "ffmpeg"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),
     *("render", "output", "grading", "masking", "leading", "footage", "studio", "shoot", "exchange"),
     *("progress", "tables", "plot", "cli", "nano.*", "__init__"),

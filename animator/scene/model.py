@@ -20,6 +20,7 @@ from animator.frame import Footage, Grade, Lock, Motion, Painting
 from animator.scene.footage import Filmed, footage_by_file
 from animator.scene.lists import Colors, Paint, Times
 from animator.scene.masks import Mask, lock_by_mask
+from animator.scene.running import Running
 from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole
 from animator.scene.size import Size
 from animator.scene.views import Views
@@ -65,7 +66,7 @@ class LoraFile(Section):
     )
 
 
-class Model(Section):
+class Model(Running):
     base: str = Field(
         "nano", description="nano (bundled), a hub id, a diffusers folder or a .safetensors file"
     )
@@ -120,6 +121,8 @@ class Seed(Section):
     )
     every: Whole = Field(1, ge=1, description="paintings that share a seed under `iter`")
     at: Curve | None = Field(None, description="the seed of every frame, for `behavior: schedule`")
+    subseed: Curve = Field(1, description="of the noise that each painting's own is mixed with")
+    subseed_strength: Curve = Field(0.0, description="how much of it: 0 is none, 1 is that noise alone; 0..1")
 
 
 def _seed(value: Any) -> Any:

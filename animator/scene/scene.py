@@ -19,6 +19,7 @@ from animator.scene.load import Document, parse
 from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file, override
+from animator.scene.running import with_few_steps
 from animator.scene.size import Pixels, Ratio
 from animator.scene.variables import fill
 from animator.scene.views import view_problems
@@ -113,7 +114,7 @@ def _scene(document: Document, folder: FilePath) -> tuple[Scene, list[Problem]]:
     data: dict[str, Any] = document.data
     while True:
         try:
-            scene = Scene(Settings.model_validate(data), document, folder)
+            scene = Scene(with_few_steps(Settings.model_validate(data)), document, folder)
         except ValidationError as error:
             items = error.errors(include_url=False)
             problems += [_problem(document, item) for item in items[:MOST_PROBLEMS]]

@@ -62,7 +62,8 @@ def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
             yield (name, setting), written
     yield ("paint",), settings.paint
     yield ("cuts",), settings.cuts
-    yield ("painting", "seed", "at"), settings.painting.seed.at
+    for setting in ("at", "subseed", "subseed_strength"):
+        yield ("painting", "seed", setting), getattr(settings.painting.seed, setting)
     yield ("views_strength",), settings.views_strength
     for name, written in settings.loras.items():
         yield ("loras", name), written
