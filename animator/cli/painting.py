@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from animator import shoot as shooting
-from animator.cli.group import FilePath, main, settings
+from animator.cli.group import FilePath, heard, main, settings
 from animator.progress import show
 from animator.scene.presets import shelf
 from animator.scene.scene import Scene
@@ -91,7 +91,8 @@ def _folder(file: Path) -> Path:
 def _shoot(run: Run, scene: Scene) -> None:
     """Paint what `run` lacks, with a bar; print the video's path."""
     try:
-        show(shooting.shoot(run, scene), run.first, run.stop)
+        with heard():
+            show(shooting.shoot(run, scene), run.first, run.stop)
     except KeyboardInterrupt:
         click.echo(f"{len(run.saved)} frames are saved; go on with: animator resume {run.folder}", err=True)
         raise

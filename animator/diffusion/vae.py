@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from animator.diffusion import headers
 from animator.errors import ModelError
@@ -73,10 +75,12 @@ def _from_folder(folder: Path, dtype: torch.dtype) -> Any:
 
 def _from_hub(name: str, dtype: torch.dtype) -> Any:
     offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}
-    kind = AutoencoderTiny if "tae" in name.rpartition("/")[2].lower() else AutoencoderKL
+    files = ["config.json", "diffusion_pytorch_model.safetensors", "vae/*"]
     try:
-        return kind.from_pretrained(name, use_safetensors=True, local_files_only=offline, torch_dtype=dtype)
-    except OSError as error:  # the hub's own errors are among these
+        return _from_folder(
+            Path(snapshot_download(name, local_files_only=offline, allow_patterns=files)), dtype
+        )
+    except (OSError, HFValidationError, LocalEntryNotFoundError, HfHubHTTPError) as error:
         raise ModelError(
             f"model.vae {name!r}: no such folder or file, and not to be had from the hub;"
             f" allowed: {', '.join(NAMES)}, a hub id, a folder, a .safetensors file."

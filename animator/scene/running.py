@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from animator import few_steps
-from animator.errors import Path
+from animator.errors import Path, Problem, quoted
 from animator.scene.section import Section
 
 if TYPE_CHECKING:
     from animator.scene.model import Settings
+    from animator.scene.scene import Scene
 
-PAINTING = ("sampler", "schedule", "steps", "guidance_scale")  # what few-step models need set
+SDXL_VAES = ("taesdxl", "fp16-fix")
 
 
 def _both(value: Any) -> Any:
@@ -77,3 +79,19 @@ def with_few_steps(settings: Settings) -> Settings:
         needed = {name: value for name, value in needed.items() if name not in ("sampler", "schedule")}
     missing = {name: needed[name] for name in needed if name not in settings.painting.model_fields_set}
     return settings.model_copy(update={"painting": settings.painting.model_copy(update=missing)})
+
+
+def running_problems(scene: Scene) -> Iterable[Problem]:
+    """What cannot run, as far as a file alone shows it."""
+    model = scene.settings.model
+    if model.base == "nano" and model.vae in SDXL_VAES:
+        yield scene.problem(("model", "vae"), f"{model.vae} is SDXL's; nano's latents are its own")
+    if model.vae is not None and model.vae.endswith((".pt", ".ckpt", ".bin", ".pth")):
+        message = f"{quoted(model.vae)}: only .safetensors files are loaded; others can run code"
+        yield scene.problem(("model", "vae"), message)
+    if model.compile == "on" and model.memory in ("balanced", "low"):
+        yield scene.problem(
+            ("model", "compile"), f"on does not go with memory: {model.memory}; leave one out"
+        )
+    if model.tiling != "none" and any(side % 8 for side in scene.size):
+        yield scene.problem(("model", "tiling"), "edges meet only in sizes that are multiples of 8")

@@ -19,7 +19,7 @@ from animator.scene.load import Document, parse
 from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file, override
-from animator.scene.running import with_few_steps
+from animator.scene.running import running_problems, with_few_steps
 from animator.scene.size import Pixels, Ratio
 from animator.scene.variables import fill
 from animator.scene.views import view_problems
@@ -171,6 +171,7 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
         yield scene.problem(place, f"no such file: {scene.file(place, audio.file)}")
     yield from _pictures(scene)
     yield from mask_problems(scene)
+    yield from running_problems(scene)
     if scene.settings.paint is not None and "cadence" in scene.settings.model_fields_set:
         yield scene.problem(("paint",), "give either 'cadence' or 'paint', not both")
     if video.loop == "closed" and scene.settings.cuts is not None:

@@ -91,4 +91,5 @@ def test_a_painting_by_nano_has_no_seam():
         Sdxl(Checkpoint(str(nano.folder()), tiling=tiling), 128, 128, {})(frame, None)
         for tiling in ("none", "both")
     )
-    assert seam(tiled) < 1.5 < 3 < seam(plain)
+    assert seam(tiled) < 1.5
+    assert seam(plain) > 3
