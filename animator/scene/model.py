@@ -17,6 +17,7 @@ from pydantic import (
 
 from animator.errors import shown
 from animator.frame import Footage, Grade, Lock, Motion, Painting
+from animator.scene.declared import TYPES
 from animator.scene.footage import Filmed, footage_by_file
 from animator.scene.lists import Colors, Paint, Times
 from animator.scene.masks import Mask, lock_by_mask
@@ -239,10 +240,27 @@ LockCurves: Any = _curves("LockCurves", Lock, Section)
 FootageCurves: Any = _curves("FootageCurves", Footage, Filmed)
 
 
+_VARIABLE = {
+    "type": "object",
+    "properties": {
+        "type": {"enum": list(TYPES)},
+        "default": {"type": ["string", "number"]},
+        "description": {"type": "string"},
+        "one_of": {"type": "array", "items": {"type": ["string", "number"]}},
+    },
+    "additionalProperties": False,
+}
+_VARIABLES = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [{"type": ["string", "number"]}, _VARIABLE]},
+}
+Variables = Annotated[dict[str, TextOrNumber], WithJsonSchema(_VARIABLES)]
+
+
 class Settings(Section):
     """A whole schedule file."""
 
-    vars: dict[str, TextOrNumber] = Field(default_factory=dict, description="{name} in any text")
+    vars: Variables = Field(default_factory=dict, description="{name} in any text; may be declared")
     video: Video = Video()
     events: dict[str, TextOrNumber] = Field(default_factory=dict, description="named moments: {reveal: 2s}")
     bpm: Number | None = Field(
