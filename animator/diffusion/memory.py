@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +47,8 @@ class Plan:
         """One line to tell before loading."""
         there = "" if self.known else "about "
         need, free = self.needs[self.way] / 1e9, self.free / 1e9
-        line = f"memory: {self.way} needs {there}{need:.1f} GB of the {free:.1f} GB free on {self.device}"
+        of = f"of the {free:.1f} GB free " if free < float("inf") else ""
+        line = f"memory: {self.way} needs {there}{need:.1f} GB {of}on {self.device}"
         if self.needs[self.way] > self.free * SHARE:
             return f"{line}, and may not fit; a smaller video.size or model.vae: taesdxl takes less"
         return line
@@ -77,7 +77,8 @@ def planned(source: Checkpoint, device: torch.device, dtype: torch.dtype, pixels
         needs["balanced"] = sum(weights.values()) + max(tile, denoising)
         needs["low"] = needs["balanced"] - weights["unet"] * (1 - 1 / size)
     free = _free(device)
-    fitting = [way for way in WAYS if needs[way] <= free * SHARE]
+    # What is free on a CPU changes by the minute, and would decide what a film looks like.
+    fitting = [way for way in WAYS if needs[way] <= free * SHARE or device.type == "cpu"]
     way = source.memory if source.memory != "auto" else (fitting or [WAYS[-1]])[0]
     return Plan(way, needs, free, device.type, sizes is not None)
 
@@ -87,8 +88,9 @@ def _free(device: torch.device) -> float:
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES"))
-    except (ValueError, OSError, AttributeError):  # not on Windows; macOS does not tell what is free
+        told = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        return float(told["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):  # other systems than Linux do not tell
         return float("inf")
 
 

@@ -132,6 +132,10 @@ def test_auto_takes_the_fastest_way_that_fits(monkeypatch):
     assert plan(12, monkeypatch, pixels=2048**2).way == "balanced"  # the pictures count
 
 
+def test_what_a_film_on_the_cpu_looks_like_does_not_hang_on_what_else_runs_there(checkpoint):
+    assert memory.planned(Checkpoint(str(checkpoint)), CPU, HALF, 10**13).way == "fast"
+
+
 def test_sdxls_own_size_is_known_without_its_files(monkeypatch):
     found = plan(24, monkeypatch)
     assert 6.9e9 < found.needs["fast"] - 2 * 1024 * 1024**2 < 7.0e9  # 6.94 GB of weights
