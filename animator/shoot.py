@@ -82,7 +82,7 @@ def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> 
     position, state = run.resume(frames)
     if position == len(frames) and run.video.exists():
         return
-    video = Format(*scene.size, scene.settings.video.fps, scene.settings.output.crf, heard(scene, frames))
+    video = Format(*scene.size, scene.settings.video.fps, sound=heard(scene, frames), **quality(scene))
     rehearse(video, run.folder)
     work = paint(scene) if position < len(frames) else None
     ready = [frame.index for frame in frames[:position]]
@@ -107,13 +107,18 @@ def record_preview(scene: Scene, target: Path) -> Iterator[Frame]:
         raise RunError(f"{target.parent} cannot be made: {error.strerror}") from error
     if target.is_dir():
         raise RunError(f"{target} is a folder; name a file, e.g. {target / 'preview.mp4'}")
-    settings = scene.settings
-    video = Format(*scene.size, settings.video.fps, settings.output.crf, sound(scene))
+    video = Format(*scene.size, scene.settings.video.fps, sound=sound(scene))
     with Video(target, video) as sink:
         for frame, state in film:
             assert state.shown is not None
             sink.write(state.shown)
             yield frame
+
+
+def quality(scene: Scene) -> dict[str, Any]:
+    """Codec, quality and its number of the film's own video."""
+    output = scene.settings.output
+    return {"codec": output.codec, "quality": output.quality, "crf": output.crf}
 
 
 def heard(scene: Scene, frames: Sequence[Frame]) -> Sound | None:

@@ -22,6 +22,7 @@ from animator.scene.model import REFERENCES
 from animator.scene.presets import is_file, named
 from animator.scene.scene import Scene, read, read_text
 from animator.scene.views import view_files
+from animator.timeline import delivery
 from animator.timeline.compile import timeline
 from animator.timeline.moves import orbits
 
@@ -58,6 +59,7 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
             problems.append(scene.problem(path, f"{name}cannot be read as a picture: {error}"))
     problems.extend(masking.problems(scene))
     problems.extend(footage.problems(scene))
+    problems.extend(delivery.problems(scene))
     try:
         timeline(scene)
     except SceneError as error:

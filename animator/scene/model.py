@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
-from math import isfinite
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -12,7 +9,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     WithJsonSchema,
-    create_model,
 )
 
 from animator.errors import shown
@@ -21,25 +17,13 @@ from animator.scene.declared import TYPES
 from animator.scene.footage import Filmed, footage_by_file
 from animator.scene.lists import Colors, Paint, Times
 from animator.scene.masks import Mask, lock_by_mask
+from animator.scene.output import Output
 from animator.scene.running import Running
-from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole
+from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole, curves
 from animator.scene.size import Size
 from animator.scene.views import Views
 
 MAX_FRAMES = 200_000  # more than two hours at 24 frames per second
-
-
-def _curves(name: str, settings: type, base: type[Section], **more: Any) -> Any:
-    """A section with one optional curve for every field of the frame dataclass `settings`, and what `base` has."""
-    curves: Any = {
-        item.name: (Curve, Field(item.default, description=item.metadata["says"] + _range(item.metadata)))
-        for item in fields(settings)
-    }
-    return create_model(name, __base__=base, **more, **curves)
-
-
-def _range(metadata: Mapping[str, float]) -> str:
-    return f"; {metadata['low']:g}..{metadata['high']:g}" if isfinite(metadata["high"]) else ""
 
 
 def loop_by_truth(value: Any) -> Any:
@@ -139,7 +123,14 @@ class Audio(Section):
     file: str = Field(
         description="track that is heard by curves and goes into the video; any sound file or video"
     )
-    start: Number = Field(0.0, ge=0, le=86_400, description="seconds into the track at which the film begins")
+    start: Number = Field(
+        0.0,
+        ge=-86_400,
+        le=86_400,
+        description="seconds into the track at which the film begins; -1: the track begins a second later",
+    )
+    fade_in: Number = Field(0.0, ge=0, le=86_400, description="seconds in which the sound comes up")
+    fade_out: Number = Field(0.0, ge=0, le=86_400, description="seconds in which it goes down at the end")
     attack: Number = Field(0.0, ge=0, le=60, description="seconds a signal takes to rise by 63 %")
     release: Number = Field(0.15, ge=0, le=60, description="seconds it takes to fall by 63 %")
 
@@ -226,18 +217,13 @@ class _Colored(Section):
     noise_type: Literal["white", "perlin"] = Field("white", description="noise: even, or in clouds")
 
 
-class Output(Section):
-    format: Literal["mp4"] = Field("mp4", description="h264 in MP4")
-    crf: Whole = Field(17, ge=0, le=51, description="quality of the video; smaller is better and larger")
-
-
 # Not written in the class, since `as` is a word of Python's.
 _AS = Field("rate", description="rates, or positions: where the first picture has come to")
-MotionCurves: Any = _curves("MotionCurves", Motion, _Moving, **{"as": (Literal["rate", "position"], _AS)})
-PaintingCurves: Any = _curves("PaintingCurves", Painting, _Seeded)
-GradeCurves: Any = _curves("GradeCurves", Grade, _Colored)
-LockCurves: Any = _curves("LockCurves", Lock, Section)
-FootageCurves: Any = _curves("FootageCurves", Footage, Filmed)
+MotionCurves: Any = curves("MotionCurves", Motion, _Moving, **{"as": (Literal["rate", "position"], _AS)})
+PaintingCurves: Any = curves("PaintingCurves", Painting, _Seeded)
+GradeCurves: Any = curves("GradeCurves", Grade, _Colored)
+LockCurves: Any = curves("LockCurves", Lock, Section)
+FootageCurves: Any = curves("FootageCurves", Footage, Filmed)
 
 
 _VARIABLE = {

@@ -76,7 +76,10 @@ def test_all_problems_of_a_file_are_reported_in_its_order():
         ),
         ("video: {frames: 2.5}", "<text>:1:17: video.frames: 2.5 is not a whole number"),
         ("cadence: 0", "<text>:1:10: cadence: 0: input should be greater than or equal to 1"),
-        ("output: no", "<text>:1:9: output: 'no' is not a group of settings; known: format, crf"),
+        (
+            "output: no",
+            "<text>:1:9: output: 'no' is not a group of settings; known: format, codec, quality, crf, also, frame, mask, max_size, repeat, poster",
+        ),
         (
             "motion: {zoom: true}",
             "<text>:1:16: motion.zoom: True is not a number, an expression, a key string",
