@@ -90,6 +90,9 @@ class Painting:
     freeu: float = setting(
         0.0, "FreeU: more of the model's shapes, less of its noise, without training; 0 is off", 0.0, 1.0
     )
+    clip_skip: int = setting(
+        0, "layers of the text encoders left out, beyond the last one, which SDXL never reads", 0, 11
+    )
     mask: str = setting("", "masks such as `!product & paper`: paints only there, by how much they are there")
 
 
@@ -151,6 +154,7 @@ class Prompt:
     negative: str = ""
     next: str = ""  # what `text` is blending into; the same text when it is not
     weight: float = 0.0  # of `next`, 0..1
+    blend: str = "linear"  # how the embeddings of both are mixed: linear or slerp
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,9 @@ class Frame:
     motion: Motion = Motion()
     painting: Painting = Painting()
     loras: Mapping[str, float] = field(default_factory=dict)  # adapter name → scale
+    lora_blocks: Mapping[str, Mapping[str, float]] = field(
+        default_factory=dict
+    )  # name → block → factor of it
     grade: Grade = Grade()
     lock: Lock = Lock()
     footage: Footage = Footage(alpha=0.0, motion_amount=0.0)  # a film without one
