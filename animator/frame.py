@@ -79,6 +79,17 @@ class Painting:
         20, "of a full painting from noise; round(steps * strength) of them run, at least 1", 1, 1000
     )
     sampler: str = setting("Euler", "A1111's or diffusers' name of the sampler")
+    schedule: str = setting("automatic", "how its steps are spaced, e.g. `karras` or `sgm_uniform`")
+    eta: float = setting(0.0, "noise that DDIM and TCD add anew at each step; 0 is none", 0.0, 1.0)
+    noise_multiplier: float = setting(
+        1.0, "of the noise a picture is painted over with; a little more makes more detail", 0.5, 1.5
+    )
+    guidance_rescale: float = setting(
+        0.0, "takes back the contrast that guidance adds; 0.7 suits v-prediction models", 0.0, 1.0
+    )
+    freeu: float = setting(
+        0.0, "FreeU: more of the model's shapes, less of its noise, without training; 0 is off", 0.0, 1.0
+    )
     clip_skip: int = setting(
         0, "layers of the text encoders left out, beyond the last one, which SDXL never reads", 0, 11
     )
@@ -176,6 +187,8 @@ class Frame:
     footage: Footage = Footage(alpha=0.0, motion_amount=0.0)  # a film without one
     shot: int = 0  # index of the frame its shot began with: what the camera has done is counted from there
     ahead: Ahead = Ahead()
+    subseed: int = 1  # of the noise that the seed's is mixed with
+    subseed_strength: float = 0.0  # how much of it, 0..1
     anchor: bool = False  # its painting is what colours are matched to from here on
 
 

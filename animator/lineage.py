@@ -45,8 +45,8 @@ _ELSEWHERE: Mapping[str, set[str] | None] = {
     **dict.fromkeys(("vars", "events", "bpm", "audio", "loras", "cadence", "paint", "cuts", "output")),
     **dict.fromkeys(("views", "views_strength", "views_lead", "masks", "start", "footage", "tween")),
     "video": {"fps", "frames", "loop"},
-    "model": {"device", "loras"},
-    "prompts": {"at", "common", "negative", "travel"},
+    "model": {"device", "loras", "memory", "compile"},
+    "prompts": {"at", "common", "negative", "travel", "style", "styles_file", "blend"},
     "motion": _named(Motion, "as", "per", "moves", "shake"),
     "painting": _named(Painting, "seed"),
     "grade": _named(Grade, "color_renew", "palette", "noise_type")

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from animator import footage, grading, leading, masking, nano
+from animator import footage, grading, leading, masking, nano, samplers
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, Mask, State
@@ -90,7 +90,13 @@ def painter(scene: Scene) -> Paint:
     model = scene.settings.model
     base = str(nano.folder()) if model.base == "nano" else model.base
     config = None if model.config is None else scene.file(("model", "config"), model.config)
-    source = Checkpoint(base, scene.file(("model", "base"), "."), config, model.device, model.dtype)
+    folder = scene.file(("model", "base"), ".")
+    vae = model.vae
+    if vae is not None and scene.file(("model", "vae"), vae).exists():
+        vae = str(scene.file(("model", "vae"), vae))
+    running = {name: getattr(model, name) for name in ("prediction", "tiling", "memory", "compile")}
+    calls = sum(samplers.steps_run(frame.painting) for frame in timeline(scene) if frame.diffuse)
+    source = Checkpoint(base, folder, config, model.device, model.dtype, vae, **running, calls=calls)
     files = {name: ("model", "loras", name, "file") for name in model.loras}
     loras = {name: scene.file(path, model.loras[name].file) for name, path in files.items()}
     words = {word: scene.file(("model", "embeddings", word), file) for word, file in model.embeddings.items()}

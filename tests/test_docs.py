@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pictures
 
-from animator import load, loads, samplers, timeline
+from animator import few_steps, load, loads, samplers, timeline
 from animator.cli import main
 from animator.scene.reference import table
 from animator.timeline.easing import EASINGS
@@ -31,9 +31,17 @@ def test_the_table_of_settings_is_that_of_the_code():
     assert block("settings") == table()  # `make docs` writes it
 
 
-def test_every_sampler_is_listed_and_marked_where_it_is_not_exact():
-    named = [name if samplers.find(name).exact else f"{name} \\*" for name in samplers.NAMES]
-    assert block("samplers") == ", ".join(named)
+def test_every_sampler_is_listed():
+    assert block("samplers") == ", ".join(samplers.NAMES)
+
+
+def test_the_tables_of_samplers_are_those_of_the_code():
+    page = (ROOT / "docs/samplers.md").read_text(encoding="utf8")
+    for name in samplers.NAMES:  # `make docs` writes them
+        assert f"\n| {name} | `{samplers.find(name).scheduler}` |" in page
+    for kind in few_steps.KINDS.values():
+        assert f"\n| {kind.name} | {' or '.join(kind.samplers)} | `{kind.schedule}` |" in page
+    assert all(f"`{schedule}`" in page for schedule in samplers.SCHEDULES)
 
 
 def test_every_function_easing_and_command_is_named():

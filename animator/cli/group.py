@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +67,24 @@ class Group(click.Group):
 @click.version_option(__version__, prog_name="animator")
 def main() -> None:
     """Films for product designers: a YAML schedule in, an SDXL-painted MP4 out."""
+
+
+class _Voice(logging.Handler):
+    """Says what the log says, in one line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(self.format(record), err=True)
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """Let the user hear what our own log tells: what is chosen, and what it needs."""
+    log, voice = logging.getLogger("animator"), _Voice()
+    level = log.level
+    log.addHandler(voice)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        log.removeHandler(voice)

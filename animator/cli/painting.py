@@ -10,7 +10,7 @@ import click
 
 from animator import shoot as shooting
 from animator.cli.delivering import deliver
-from animator.cli.group import FilePath, ScheduleFile, as_json, main, settings, told
+from animator.cli.group import FilePath, ScheduleFile, as_json, heard, main, settings, told
 from animator.events import Finished
 from animator.progress import show
 from animator.reporting import Reporter
@@ -113,7 +113,8 @@ def _shoot(run: Run, scene: Scene, reporter: Reporter) -> None:
     """Paint what `run` lacks, with a bar; print the video's path, unless a program reads what happens."""
     reporter.log_to(run.folder)
     try:
-        show(shooting.shoot(run, scene, tell=reporter), run.first, run.stop)
+        with heard():
+            show(shooting.shoot(run, scene, tell=reporter), run.first, run.stop)
     except KeyboardInterrupt:
         click.echo(f"{len(run.saved)} frames are saved; go on with: animator resume {run.folder}", err=True)
         raise

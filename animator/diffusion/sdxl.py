@@ -14,9 +14,9 @@ import torch
 import transformers
 from diffusers import StableDiffusionXLImg2ImgPipeline
 
-from animator.diffusion import differential
+from animator.diffusion import differential, faster, freeu, memory, noise, tiling
 from animator.diffusion.batch import stacked
-from animator.diffusion.checkpoint import Checkpoint, device_for, dtype_for, load_pipeline
+from animator.diffusion.checkpoint import Checkpoint, device_for, dtype_for, read_pipeline
 from animator.diffusion.inversion import Inversions
 from animator.diffusion.lora import Loras
 from animator.diffusion.sampling import Schedulers
@@ -50,13 +50,23 @@ class Sdxl:
         if device.type == "cuda":
             torch.backends.cudnn.deterministic = True  # a resumed film is to have the same bytes
         self.width, self.height = width, height
-        self.txt2img = load_pipeline(source, device, dtype_for(source.dtype, device))
+        dtype = dtype_for(source.dtype, device)
+        plan = memory.planned(source, device, dtype, width * height)
+        memory.tell(plan)
+        compiled = faster.compiles(source.compile, device, source.calls, plan.way)
+        self.txt2img = read_pipeline(source, dtype)
+        self.loras = Loras(self.txt2img, loras)
+        spell = Inversions(self.txt2img, embeddings or {}).spell
+        for network in (self.txt2img.unet, self.txt2img.vae):
+            tiling.wrap(network, source.tiling)
+        memory.place(self.txt2img, plan.way, device, whole=source.tiling != "none")
+        if compiled:
+            faster.compile_unet(self.txt2img.unet, device)
         self.img2img = StableDiffusionXLImg2ImgPipeline(**self.txt2img.components, add_watermarker=False)
         self.img2img.set_progress_bar_config(disable=True)
         self.grain = self.txt2img.vae_scale_factor  # pixels to a latent; pictures are painted in whole ones
         self.schedulers = Schedulers(dict(self.txt2img.scheduler.config))
-        self.loras = Loras(self.txt2img, loras)
-        self.texts = Texts(self.txt2img, Inversions(self.txt2img, embeddings or {}).spell)
+        self.texts = Texts(self.txt2img, spell)
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
         """Paint `frame` over `start` (height, width, 3), or from nothing. Raises ModelError for a broken picture."""
@@ -79,6 +89,8 @@ class Sdxl:
         """
         if wanted[0][1] is not None and wanted[0][0].painting.strength == 0:
             return [start for _, start in wanted if start is not None]
+        if any(noise.changed(frame) for frame, _ in wanted):  # it is the scheduler's, which a batch shares
+            return [self(frame, start) for frame, start in wanted]
         asked = [self._asked(frame, start) for frame, start in wanted]
         pipe, arguments = asked[0][0], stacked([each for _, each in asked])
         if arguments is None:
@@ -103,13 +115,19 @@ class Sdxl:
             # On the CPU, so that one seed gives one noise whatever the device.
             "generator": (generator := torch.Generator("cpu").manual_seed(frame.seed)),
             "output_type": "np",
+            "eta": painting.eta,
+            "guidance_rescale": painting.guidance_rescale,
         }
+        freeu.set_freeu(self.txt2img.unet, painting.freeu)
         if start is None:
             pipe, (scheduler, steps) = self.txt2img, self.schedulers.fresh(painting)
-            arguments |= {"width": _whole(self.width, self.grain), "height": _whole(self.height, self.grain)}
+            width, height = (_whole(side, self.grain) for side in (self.width, self.height))
+            arguments |= {"width": width, "height": height}
+            arguments |= noise.drawn(pipe, frame, width, height, generator)
         else:
             pipe, (scheduler, steps) = self.img2img, self.schedulers.over(painting)
             arguments["image"] = self._padded(start)[None].astype(np.float32, order="C") / np.float32(255.0)
+        noise.give(scheduler, noise.changed(frame))
         pipe.scheduler = scheduler
         if mask is not None:
             with torch.inference_mode():

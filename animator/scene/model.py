@@ -14,6 +14,7 @@ from animator.scene.loras import LoraFile, Scale
 from animator.scene.masks import Mask, lock_by_mask
 from animator.scene.output import Output
 from animator.scene.prompts import Prompts
+from animator.scene.running import Running
 from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole, curves
 from animator.scene.size import Size
 from animator.scene.views import Views
@@ -40,7 +41,7 @@ class Video(Section):
     )
 
 
-class Model(Section):
+class Model(Running):
     base: str = Field(
         "nano", description="nano (bundled), a hub id, a diffusers folder or a .safetensors file"
     )
@@ -68,6 +69,8 @@ class Seed(Section):
     )
     every: Whole = Field(1, ge=1, description="paintings that share a seed under `iter`")
     at: Curve | None = Field(None, description="the seed of every frame, for `behavior: schedule`")
+    subseed: Curve = Field(1, description="of the noise that each painting's own is mixed with")
+    subseed_strength: Curve = Field(0.0, description="how much of it: 0 is none, 1 is that noise alone; 0..1")
 
 
 def _seed(value: Any) -> Any:

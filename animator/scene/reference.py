@@ -73,7 +73,9 @@ def schema() -> dict[str, Any]:
     }
     when = {"type": "object", "description": says, "additionalProperties": {"type": "object"}}
     loop = found["$defs"]["Video"]["properties"]["loop"]
-    loop["enum"] = [*loop["enum"], True, False]
+    running = found["$defs"]["Model"]["properties"]
+    for switch in (loop, running["tiling"], running["compile"]):
+        switch["enum"] = [*switch["enum"], True, False]
     seed, lock = found["$defs"]["Seed"], found["$defs"]["LockCurves"]
     short = {
         "Seed": {"anyOf": [{"type": "integer"}, seed]},

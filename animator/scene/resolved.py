@@ -28,7 +28,7 @@ def resolved(scene: Scene) -> str:
     video = {"size": size, "fps": scene.settings.video.fps, "frames": scene.frames}
     data["video"] = video | {k: v for k, v in data["video"].items() if k not in (*video, "duration")}
     model = scene.settings.model
-    for name, value in (("base", model.base), ("config", model.config)):
+    for name, value in (("base", model.base), ("config", model.config), ("vae", model.vae)):
         if value not in (None, "nano") and scene.file(("model", name), value).exists():
             data["model"][name] = str(scene.file(("model", name), value))
     _loaded(scene, data)

@@ -22,6 +22,7 @@ from animator.scene.loras import lora_problems
 from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file
+from animator.scene.running import running_problems, with_few_steps
 from animator.scene.size import Pixels, Ratio
 from animator.scene.storyboard import boarded
 from animator.scene.styles import style_problems
@@ -132,7 +133,7 @@ def _scene(document: Document, folder: FilePath) -> tuple[Scene, list[Problem]]:
     data: dict[str, Any] = document.data
     while True:
         try:
-            scene = Scene(Settings.model_validate(data), document, folder)
+            scene = Scene(with_few_steps(Settings.model_validate(data)), document, folder)
         except ValidationError as error:
             items = error.errors(include_url=False)
             problems += [_problem(document, item) for item in items[:MOST_PROBLEMS]]
@@ -178,6 +179,7 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
         yield scene.problem(place, f"no such file: {scene.file(place, audio.file)}")
     yield from _pictures(scene)
     yield from mask_problems(scene)
+    yield from running_problems(scene)
     if scene.settings.paint is not None and "cadence" in scene.settings.model_fields_set:
         yield scene.problem(("paint",), "give either 'cadence' or 'paint', not both")
     if video.loop == "closed" and scene.settings.cuts is not None:

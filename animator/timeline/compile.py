@@ -18,13 +18,21 @@ from animator.scene.scene import Scene
 from animator.timeline.ahead import Goal, led, viewed
 from animator.timeline.cadence import by_shot, closed_tweens, evenly, painted, painted_at, tweens
 from animator.timeline.clock import Clock
-from animator.timeline.limits import can_run, comes_back, masks_follow, stays_in_front, stays_visible
+from animator.timeline.limits import (
+    can_run,
+    comes_back,
+    masks_follow,
+    one_schedule,
+    stays_in_front,
+    stays_visible,
+)
 from animator.timeline.loras import scales
 from animator.timeline.moments import first_painted
 from animator.timeline.motion import per_frame, steps, steps_in_space
 from animator.timeline.moves import SHAKES, shaken, with_moves
 from animator.timeline.notes import notes
 from animator.timeline.reader import Reader
+from animator.timeline.sampler_notes import sampler_notes
 from animator.timeline.seeds import MAX_SEED, seeds
 from animator.timeline.telling import told
 
@@ -72,7 +80,8 @@ def beats(scene: Scene) -> list[int]:
 
 def remarks(scene: Scene) -> list[Problem]:
     """What may not be meant in a scene that has no problems."""
-    return sorted(notes(scene, _Compiler(scene).clock), key=lambda note: (note.place.line, note.place.column))
+    found = [*notes(scene, _Compiler(scene).clock), *sampler_notes(scene, timeline(scene))]
+    return sorted(found, key=lambda note: (note.place.line, note.place.column))
 
 
 class _Compiler(Reader):
@@ -95,10 +104,11 @@ class _Compiler(Reader):
         diffuse[list(views)] = True
         weights = by_shot(closed_tweens if self.closed else tweens, starts, diffuse, strength == 0)
         ahead = self.ahead(views, diffuse, shot)
-        seed = self.seeds(diffuse)
+        seed, subseed, mixed = self.seeds(diffuse), *self.subseeds()
         (words, tagged), anchor = told(self, shot, self.closed), self.anchors(diffuse)
         loras, blocks = scales(self, tagged)
         self.attempt(("painting", "steps"), lambda: can_run(painting), None)
+        self.attempt(("painting", "schedule"), lambda: one_schedule(painting), None)
         masked = any(row.mask for rows in (painting, grade, lock, footage) for row in rows)
         self.limits(motion, diffuse, shot, masked)
         if self.problems:
@@ -119,6 +129,8 @@ class _Compiler(Reader):
                 footage=footage[i],
                 shot=int(shot[i]),
                 ahead=ahead[i],
+                subseed=int(subseed[i]),
+                subseed_strength=mixed[i],
                 anchor=bool(anchor[i]),
             )
             for i in range(count)
@@ -230,3 +242,9 @@ class _Compiler(Reader):
         if seed.at is None:
             return seeds(seed.behavior, seed.start, diffuse, seed.every)
         return np.rint(self.numbers(seed.at, ("painting", "seed", "at"), (0, MAX_SEED)))
+
+    def subseeds(self) -> tuple[Any, list[float]]:
+        """The seed of the noise that each frame's own is mixed with, and how much of it."""
+        seed, path = self.scene.settings.painting.seed, ("painting", "seed")
+        values = self.numbers(seed.subseed, (*path, "subseed"), (0, MAX_SEED))
+        return np.rint(values), self.numbers(seed.subseed_strength, (*path, "subseed_strength"), (0.0, 1.0))

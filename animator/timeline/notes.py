@@ -68,7 +68,8 @@ def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
             yield ("output", "frame", name, setting), getattr(shape, setting)
     yield ("paint",), settings.paint
     yield ("cuts",), settings.cuts
-    yield ("painting", "seed", "at"), settings.painting.seed.at
+    for setting in ("at", "subseed", "subseed_strength"):
+        yield ("painting", "seed", setting), getattr(settings.painting.seed, setting)
     yield ("views_strength",), settings.views_strength
     for name, written in settings.loras.items():
         scale, blocks = scale_and_blocks(written)

@@ -286,10 +286,12 @@ def test_samplers_that_we_lack_are_stood_in_for(imported):
         found = imported(samples.film(**settings))
         return found.frames[0].painting.sampler, found.noted(next(iter(settings)))
 
-    assert names(sampler="klms")[0] == "Euler" and names(sampler="klms")[1]
-    assert names(sampler="DPM++ 2S a Karras")[0] == "Euler a"
-    assert names(sampler="dpmpp_2m") == ("DPM++ 2M", "")
-    assert names(sampler="7") == ("DPM++ 2M", "")
+    assert names(sampler="PLMS")[0] == "DDIM" and names(sampler="PLMS")[1]
+    assert names(sampler="Restart a")[0] == "Euler a"
+    assert names(sampler="klms") == ("LMS", "")
+    assert names(sampler="DPM++ 2M", scheduler="SGM Uniform") == ("DPM++ 2M SGM Uniform", "")
+    kept, noted = names(sampler="DPM++ 2M", scheduler="Turbo")
+    assert kept == "DPM++ 2M" and noted.endswith("'Turbo': no such schedule here: left out")
 
 
 def test_a_sampler_schedule_becomes_keyframes(imported):

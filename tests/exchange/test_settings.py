@@ -96,6 +96,9 @@ def test_what_deforum_lacks_is_noted_with_its_place():
     _, notes, _ = exported("motion: {border: reflect}\npainting: {seed: {behavior: random}}\n")
     assert any("motion.border" in note and ":2:" in note for note in notes)
     assert any("painting.seed" in note for note in notes)
+    _, notes, _ = exported("painting: {schedule: beta, seed: {subseed_strength: 0.5}}\n")
+    assert any("painting.schedule: " in note and "schedule type" in note for note in notes)
+    assert any("painting.seed.subseed: left out" in note for note in notes)
 
 
 def test_cuts_views_and_closed_loops_are_noted(tmp_path):

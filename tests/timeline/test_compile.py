@@ -80,11 +80,6 @@ def test_the_steps_really_run_are_told():
     ]  # fmt: skip
 
 
-def test_a_sampler_that_starts_at_grid_levels_only_tells_its_level():
-    scene = loads("video: {frames: 2}\npainting: {steps: 8, strength: 0.33, sampler: Euler a}\n")
-    assert rows(scene, timeline(scene))[1]["strength_run"] == pytest.approx(3 / 9)
-
-
 def test_the_frame_table_of_a_film_is_the_same_on_any_machine():
     golden = Path(__file__).with_name("golden.json")
     text = (
