@@ -17,7 +17,7 @@ ROOMS = [
     *("errors", "frame", "affine", "pose", "samplers", "nano", "ffmpeg", "codecs"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),
     *("render", "output", "grading", "masking", "leading", "footage"),
-    *("studio", "shoot", "placing", "delivering", "exchange"),
+    *("studio", "shoot", "placing", "delivering", "exchange", "train"),
     *("progress", "tables", "plot", "cli", "nano.*", "__init__"),
 ]
 TORCH = ("diffusion", "train", "nano.*")

@@ -22,7 +22,7 @@ from animator.diffusion.text import Texts
 from animator.errors import ModelError
 from animator.frame import Frame, Image, Mask
 
-_OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
+OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 
 # Loading shows in our own bar.
 diffusers.logging.disable_progress_bar()
@@ -87,7 +87,7 @@ class Sdxl:
                     arguments |= differential.arguments(pipe, arguments["image"], wide, generator)
                 painted = pipe(**arguments, **steps).images[0]
         except RuntimeError as error:  # CUDA's OutOfMemoryError is one, the CPU's has no name of its own
-            if not _OUT_OF_MEMORY.search(str(error)):
+            if not OUT_OF_MEMORY.search(str(error)):
                 raise
             size = f"{self.width}x{self.height}"
             raise ModelError(

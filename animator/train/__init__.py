@@ -1,0 +1,1 @@
+"""Teach the model a product: pictures → a LoRA or a textual inversion."""
