@@ -79,6 +79,9 @@ class Painting:
         20, "of a full painting from noise; round(steps * strength) of them run, at least 1", 1, 1000
     )
     sampler: str = setting("Euler", "A1111's or diffusers' name of the sampler")
+    clip_skip: int = setting(
+        0, "layers of the text encoders left out, beyond the last one, which SDXL never reads", 0, 11
+    )
     mask: str = setting("", "masks such as `!product & paper`: paints only there, by how much they are there")
 
 
@@ -140,6 +143,7 @@ class Prompt:
     negative: str = ""
     next: str = ""  # what `text` is blending into; the same text when it is not
     weight: float = 0.0  # of `next`, 0..1
+    blend: str = "linear"  # how the embeddings of both are mixed: linear or slerp
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,9 @@ class Frame:
     motion: Motion = Motion()
     painting: Painting = Painting()
     loras: Mapping[str, float] = field(default_factory=dict)  # adapter name → scale
+    lora_blocks: Mapping[str, Mapping[str, float]] = field(
+        default_factory=dict
+    )  # name → block → factor of it
     grade: Grade = Grade()
     lock: Lock = Lock()
     footage: Footage = Footage(alpha=0.0, motion_amount=0.0)  # a film without one

@@ -18,7 +18,7 @@ from animator.render.loop import Paint
 from animator.render.shards import begins
 from animator.scene.resolved import resolved
 from animator.scene.scene import Scene
-from animator.studio import animate, load, painter, preview
+from animator.studio import animate, load, painter
 from animator.timeline.cadence import cut
 from animator.timeline.compile import timeline
 from animator.timeline.hearing import sound
@@ -49,13 +49,13 @@ def part(scene: Scene, span: tuple[int, int] | None) -> list[Frame]:
     return cut(frames, *span)
 
 
-def start_run(scene: Scene, file: Path, folder: Path, span: tuple[int, int] | None = None) -> Run:
-    """A new run's folder for the schedule file `file`. Raises RunError."""
+def start_run(scene: Scene, file: Path | None, folder: Path, span: tuple[int, int] | None = None) -> Run:
+    """A new run's folder for the schedule file `file`, or for a scene that has none. Raises RunError."""
     from animator.output.run import Run, table
 
     frames = part(scene, span)
     files: dict[str, str | bytes] = {
-        "settings.yaml": file.read_bytes(),
+        "settings.yaml": resolved(scene) if file is None else file.read_bytes(),
         "resolved.yaml": resolved(scene),
         "frames.csv": table(rows(scene, frames)),
     }
@@ -94,25 +94,6 @@ def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> 
                 assert after.shown is not None
                 recorder.save(frame, after.shown, after.span, partial(measure, frame, after))
                 yield frame
-
-
-def record_preview(scene: Scene, target: Path) -> Iterator[Frame]:
-    """Write the preview to the video `target`; yield each frame once it is written. Raises AnimatorError."""
-    from animator.output.video import Format, Video
-
-    film = preview(scene)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{target.parent} cannot be made: {error.strerror}") from error
-    if target.is_dir():
-        raise RunError(f"{target} is a folder; name a file, e.g. {target / 'preview.mp4'}")
-    video = Format(*scene.size, scene.settings.video.fps, sound=sound(scene))
-    with Video(target, video) as sink:
-        for frame, state in film:
-            assert state.shown is not None
-            sink.write(state.shown)
-            yield frame
 
 
 def quality(scene: Scene) -> dict[str, Any]:

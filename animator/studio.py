@@ -7,7 +7,6 @@ nor cv2.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,8 +92,9 @@ def painter(scene: Scene) -> Paint:
     source = Checkpoint(base, scene.file(("model", "base"), "."), config, model.device, model.dtype)
     files = {name: ("model", "loras", name, "file") for name in model.loras}
     loras = {name: scene.file(path, model.loras[name].file) for name, path in files.items()}
+    words = {word: scene.file(("model", "embeddings", word), file) for word, file in model.embeddings.items()}
     first = start_picture(scene)  # before the model: it takes no minute to find out that it cannot be read
-    sdxl = Sdxl(source, scene.size.width, scene.size.height, loras)
+    sdxl = Sdxl(source, scene.size.width, scene.size.height, loras, words)
     return sdxl if first is None else _FromPicture(sdxl, first)
 
 
@@ -235,18 +235,3 @@ def _depth(scene: Scene) -> Source:
     if scene.settings.video.loop == "closed" and film:  # after the last frame the first one comes again
         poses, cuts = [*poses, film[0].motion], {*cuts, len(film)}
     return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses, cuts)
-
-
-def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tuple[Frame, State]]:
-    """The film's motion without a model: its first picture, or a test card, moved by the same camera as a render's."""
-    from animator.diffusion.flat import Flat, test_card
-
-    frames = timeline(scene) if frames is None else frames
-    picture = start_picture(scene)
-    picture = footage.first(scene, frames[0]) if picture is None else picture
-    first = [frame is frames[0] or begins(frame) for frame in frames]
-    only_moving = [
-        replace(frame, diffuse=begun, tween=float(begun), footage=replace(frame.footage, alpha=0.0))
-        for frame, begun in zip(frames, first, strict=True)
-    ]
-    return animate(scene, only_moving, Flat(test_card(*scene.size) if picture is None else picture))

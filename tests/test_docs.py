@@ -13,7 +13,7 @@ from animator.cli import main
 from animator.scene.reference import table
 from animator.timeline.easing import EASINGS
 from animator.timeline.functions import FUNCTIONS, WHERE
-from tests import films
+from tests import films, lora_files
 from tests.audio.tracks import clicks, write
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +54,7 @@ def test_every_schedule_and_preset_is_good():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_yaml_example_is_good(page, tmp_path):
     for name in ("oue_scooter", "marker_style"):
-        (tmp_path / f"{name}.safetensors").touch()
+        lora_files.write(tmp_path / f"{name}.safetensors", lora_files.anyones())
     for name in ("sketch", "front", "side", "back"):
         Pictures.new("RGB", (4, 4)).save(tmp_path / f"{name}.png")
     Pictures.new("RGBA", (4, 4)).save(tmp_path / "product.png")
@@ -80,7 +80,7 @@ def test_the_python_example_runs():
 
 def test_the_readme_is_short_and_shows_the_tree():
     lines = (ROOT / "README.md").read_text(encoding="utf8").splitlines()
-    assert len(lines) <= 150
+    assert len(lines) <= 180
     tree = "\n".join(lines)
     for path in (ROOT / "animator").iterdir():
         if path.is_dir() and (path / "__init__.py").exists():

@@ -1,4 +1,4 @@
-"""Commands that make films: render, resume, demo, preview."""
+"""Commands that make films: render, resume, demo."""
 
 from __future__ import annotations
 
@@ -70,19 +70,6 @@ def demo(out: Path | None) -> None:
     file = shelf("schedules") / "01_zoom.yaml"
     scene = load(file)
     _shoot(shooting.start_run(scene, file, out or _folder(Path("demo"))), scene)
-
-
-@main.command()
-@click.argument("file", type=ScheduleFile)
-@click.option("-o", "--out", type=FilePath, help="The video.  [renders/NAME/preview.mp4]")
-@settings
-def preview(file: Path, out: Path | None, options: tuple[str, ...]) -> None:
-    """Show the film's motion without a model: over its start picture, or a test card."""
-    scene = load(file, options)
-    target = out or Path("renders") / file.stem / "preview.mp4"
-    film = shooting.record_preview(scene, target)
-    show(film, 0, scene.frames)
-    click.echo(target)
 
 
 def _folder(file: Path) -> Path:

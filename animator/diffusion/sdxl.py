@@ -16,6 +16,7 @@ from diffusers import StableDiffusionXLImg2ImgPipeline
 
 from animator.diffusion import differential
 from animator.diffusion.checkpoint import Checkpoint, device_for, dtype_for, load_pipeline
+from animator.diffusion.inversion import Inversions
 from animator.diffusion.lora import Loras
 from animator.diffusion.sampling import Schedulers
 from animator.diffusion.text import Texts
@@ -32,10 +33,17 @@ transformers.logging.disable_progress_bar()
 class Sdxl:
     """Paints frames with one SDXL checkpoint and its LoRAs; both pipelines share one set of weights."""
 
-    def __init__(self, source: Checkpoint, width: int, height: int, loras: Mapping[str, Path]) -> None:
-        """Load a checkpoint and its LoRAs (name → .safetensors file), for pictures of width x height pixels.
+    def __init__(
+        self,
+        source: Checkpoint,
+        width: int,
+        height: int,
+        loras: Mapping[str, Path],
+        embeddings: Mapping[str, Path] | None = None,
+    ) -> None:
+        """Load a checkpoint, its LoRAs (name → .safetensors file) and embeddings (word → .safetensors file).
 
-        Raises ModelError.
+        Pictures have width x height pixels. Raises ModelError.
         """
         device = device_for(source.device)
         if device.type == "cuda":
@@ -47,7 +55,7 @@ class Sdxl:
         self.grain = self.txt2img.vae_scale_factor  # pixels to a latent; pictures are painted in whole ones
         self.schedulers = Schedulers(dict(self.txt2img.scheduler.config))
         self.loras = Loras(self.txt2img, loras)
-        self.texts = Texts(self.txt2img)
+        self.texts = Texts(self.txt2img, Inversions(self.txt2img, embeddings or {}).spell)
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
         """Paint `frame` over `start` (height, width, 3), or from nothing. Raises ModelError for a broken picture."""
@@ -65,9 +73,9 @@ class Sdxl:
 
     def _painted(self, frame: Frame, start: Image | None, mask: Mask | None = None) -> Image:
         painting = frame.painting
-        scales = self.loras.set_scales(frame.loras)
+        scales = self.loras.set_scales(frame.loras, frame.lora_blocks)
         arguments: dict[str, Any] = {
-            **self.texts.arguments(frame.prompt, painting.guidance_scale > 1, scales),
+            **self.texts.arguments(frame.prompt, painting.guidance_scale > 1, scales, painting.clip_skip),
             "guidance_scale": painting.guidance_scale,
             # On the CPU, so that one seed gives one noise whatever the device.
             "generator": (generator := torch.Generator("cpu").manual_seed(frame.seed)),

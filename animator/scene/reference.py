@@ -8,7 +8,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from animator.scene.model import Settings, Texts
+from animator.scene.model import Settings
+from animator.scene.prompts import Texts
 from animator.scene.section import Curve
 
 

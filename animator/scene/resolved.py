@@ -31,9 +31,7 @@ def resolved(scene: Scene) -> str:
     for name, value in (("base", model.base), ("config", model.config)):
         if value not in (None, "nano") and scene.file(("model", name), value).exists():
             data["model"][name] = str(scene.file(("model", name), value))
-    for name, lora in model.loras.items():
-        path = ("model", "loras", name, "file")
-        data["model"]["loras"][name]["file"] = str(scene.file(path, lora.file))
+    _loaded(scene, data)
     if scene.settings.audio is not None:
         data["audio"]["file"] = str(scene.file(("audio", "file"), scene.settings.audio.file))
     if scene.settings.paint is not None:
@@ -55,3 +53,15 @@ def resolved(scene: Scene) -> str:
     if scene.file(("motion", "depth_model"), motion.depth_model).exists():
         data["motion"]["depth_model"] = str(scene.file(("motion", "depth_model"), motion.depth_model))
     return yaml.dump(escape(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _loaded(scene: Scene, data: dict[str, Any]) -> None:
+    """Write the paths of what is loaded beside the model, and of styles, into `data`."""
+    model, styles = scene.settings.model, scene.settings.prompts.styles_file
+    for name, lora in model.loras.items():
+        path = ("model", "loras", name, "file")
+        data["model"]["loras"][name]["file"] = str(scene.file(path, lora.file))
+    for name, file in model.embeddings.items():
+        data["model"]["embeddings"][name] = str(scene.file(("model", "embeddings", name), file))
+    if styles is not None:
+        data["prompts"]["styles_file"] = str(scene.file(("prompts", "styles_file"), styles))

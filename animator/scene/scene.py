@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
 from animator import nano
-from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
+from animator.errors import Path, Problem, SceneError, shown
 from animator.pose import Lens
 from animator.scene.declared import folder_of
 from animator.scene.footage import footage_problems
 from animator.scene.layers import merged
 from animator.scene.load import Document, parse
+from animator.scene.loras import lora_problems
 from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file
 from animator.scene.refused import refusal
 from animator.scene.size import Pixels, Ratio
 from animator.scene.storyboard import boarded
+from animator.scene.styles import style_problems
 from animator.scene.variables import fill
 from animator.scene.views import view_problems
 
@@ -34,13 +36,23 @@ BESIDES = ("extends", "when", "storyboard")  # what a file may say beside its se
 NATIVE = {"nano": 256}  # width in pixels of the square a model was trained on; every other SDXL model: 1024
 
 
-@dataclass(frozen=True, eq=False)  # what is worked out about a scene is kept by the scene itself
+@dataclass(frozen=True, eq=False, repr=False)  # what is worked out about a scene is kept by the scene itself
 class Scene:
     """A validated schedule file: its settings, where each was written, and the folder its paths start from."""
 
     settings: Settings
     document: Document
     folder: FilePath
+    film: Scene | None = None  # the film of which this scene is a copy of another size; see rehearsal.draft
+
+    # What a notebook shows of a scene: set by animator.notebook, which stands above this room.
+    as_html: ClassVar[Callable[[Scene], str] | None] = None
+
+    def _repr_html_(self) -> str | None:
+        return None if Scene.as_html is None else Scene.as_html(self)
+
+    def __repr__(self) -> str:
+        return f"<Scene {self.document.file}: {self.frames} frames at {self.size.width}x{self.size.height}>"
 
     @property
     def frames(self) -> int:
@@ -153,7 +165,7 @@ def _without(data: dict[str, Any], locs: Iterable[Sequence[int | str]]) -> dict[
 
 def _contradictions(scene: Scene) -> Iterable[Problem]:
     """What no single setting shows."""
-    video, model = scene.settings.video, scene.settings.model
+    video = scene.settings.video
     if video.frames is not None and video.duration is not None:
         yield scene.problem(("video", "duration"), "give either 'frames' or 'duration', not both")
     if video.duration is not None and not _seconds(video.duration) > 0:
@@ -162,19 +174,8 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
         )
     elif scene.frames > MAX_FRAMES:
         yield scene.problem(("video", "duration"), f"{scene.frames:,} frames; allowed 1..{MAX_FRAMES:,}")
-    declared = _declared(scene.document.data)
-    for name in scene.settings.loras:
-        if name not in declared:
-            known = nearest(name, declared) if declared else "none are declared there"
-            yield scene.problem(("loras", name), f"no LoRA of that name in model.loras; {known}")
-    for name, lora in model.loras.items():
-        path = ("model", "loras", name, "file")
-        if scene.file(path, lora.file).suffix != ".safetensors":
-            yield scene.problem(
-                path, f"{quoted(lora.file)}: only .safetensors files are loaded; others can run code"
-            )
-        elif not is_file(scene.file(path, lora.file)):
-            yield scene.problem(path, f"no such file: {scene.file(path, lora.file)}")
+    yield from lora_problems(scene)
+    yield from style_problems(scene)
     audio, place = scene.settings.audio, ("audio", "file")
     if audio is not None and not is_file(scene.file(place, audio.file)):
         yield scene.problem(place, f"no such file: {scene.file(place, audio.file)}")
@@ -204,13 +205,6 @@ def _pictures(scene: Scene) -> Iterable[Problem]:
     file = scene.file(place, name)
     if name not in REFERENCES and not is_file(file):
         yield scene.problem(place, f"no such file: {file}; or write one of: {', '.join(REFERENCES)}")
-
-
-def _declared(data: Any) -> dict[str, Any]:
-    """The LoRAs that a file declares, also those with mistakes; none where it declares something else."""
-    for name in ("model", "loras"):
-        data = data.get(name) if isinstance(data, dict) else None
-    return data if isinstance(data, dict) else {}
 
 
 def _seconds(duration: str | float) -> float:

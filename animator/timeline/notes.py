@@ -7,9 +7,11 @@ from typing import Any
 
 from animator.errors import CurveError, Path, Problem
 from animator.frame import Grade
+from animator.scene.loras import scale_and_blocks
 from animator.scene.scene import Scene
 from animator.timeline.clock import Clock
 from animator.timeline.keystring import split_keys
+from animator.timeline.lora_notes import unheard
 
 MOST, LEAST = 2.0, 0.5  # of the pixels a model was trained on: beyond, SDXL repeats its subject or loses it
 
@@ -18,6 +20,7 @@ def notes(scene: Scene, clock: Clock) -> Iterator[Problem]:
     """Remarks on a scene without problems, each with its place."""
     yield from _size(scene)
     yield from _idle(scene)
+    yield from unheard(scene)
     for name, frame in clock.events.items():
         if not 0 <= frame < clock.frames:
             message = f"frame {frame} is outside the film's 0..{clock.frames - 1}: it never happens"
@@ -68,7 +71,9 @@ def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
     yield ("painting", "seed", "at"), settings.painting.seed.at
     yield ("views_strength",), settings.views_strength
     for name, written in settings.loras.items():
-        yield ("loras", name), written
+        scale, blocks = scale_and_blocks(written)
+        yield ("loras", name) if scale is written else ("loras", name, "scale"), scale
+        yield from ((("loras", name, "blocks", block), item) for block, item in blocks.items())
 
 
 def _keys(written: Any) -> list[str]:

@@ -38,7 +38,8 @@ def header(settings: Settings, facts: Facts, name: str) -> dict[str, str]:
     known: Mapping[str, object] = {
         "ss_network_module": "networks.lora",
         "ss_network_dim": settings.network.rank,
-        "ss_network_alpha": settings.network.alpha or float(settings.network.rank),
+        # The alpha that was set is counted into the weights: what readers are to apply is a factor of 1.
+        "ss_network_alpha": float(settings.network.rank),
         "ss_network_dropout": settings.network.dropout or None,
         "ss_network_args": {"conv_dim": settings.network.rank} if settings.network.layers == "all" else None,
     }

@@ -10,6 +10,7 @@ from PIL import Image as Pictures
 
 from animator import loads, sample, timeline
 from animator.exchange.settings import settings
+from tests import lora_files
 from tests.audio.tracks import clicks, write
 
 BASE = "video: {frames: 40, fps: 20, size: 512x512}\n"
@@ -64,7 +65,7 @@ def test_a_scene_tells_deforum_all_that_it_would_do_by_itself():
 
 
 def test_prompts_carry_their_negatives_and_loras(tmp_path):
-    (tmp_path / "oue_scooter.safetensors").touch()
+    lora_files.write(tmp_path / "oue_scooter.safetensors", lora_files.anyones())
     written, notes, _ = exported(
         "model: {loras: {scooter: {file: oue_scooter.safetensors}}}\n"
         "prompts: {at: {0: a mug, 20: a cup}, negative: {0: text, 30: blur}, common: white, travel: 5}\n"

@@ -21,7 +21,7 @@ from PIL import Image as Pictures
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from animator import ModelError, RunError, SceneError, load, timeline
+from animator import ModelError, RunError, SceneError, load, lora_file, timeline
 from animator.cli import main
 from animator.diffusion.checkpoint import Checkpoint
 from animator.diffusion.sdxl import Sdxl
@@ -213,7 +213,7 @@ def test_the_header_tells_what_the_file_is(folder, chosen, checkpoint, tmp_path)
         "prior.steps=2",
     ]
     told = header(trained(folder, chosen, tmp_path / "box.safetensors", *options))
-    assert (told["ss_network_dim"], told["ss_network_alpha"]) == ("4", "2.0")
+    assert (told["ss_network_dim"], told["ss_network_alpha"]) == ("4", "4.0")
     assert told["ss_network_module"] == "networks.lora" and told["ss_base_model_version"] == "sdxl_base_v1-0"
     assert (told["ss_num_train_images"], told["ss_num_reg_images"], told["ss_steps"]) == ("5", "2", "4")
     tags = json.loads(told["ss_tag_frequency"])
@@ -223,6 +223,10 @@ def test_the_header_tells_what_the_file_is(folder, chosen, checkpoint, tmp_path)
     assert told["modelspec.trigger_phrase"] == "oue box" and told["modelspec.license"] == "CC0-1.0"
     assert told["modelspec.architecture"] == "stable-diffusion-xl-v1-base/lora"
     assert json.loads(told["animator.settings"])["class"] == "box"
+    facts = lora_file.read(tmp_path / "box.safetensors")
+    assert facts.ranks == (4,) and "oue box" in facts.words.triggers
+    assert dict(facts.words.tags)["photo of oue box"] == 4
+    assert set(facts.alphas) <= {4.0}
     unet = checkpoint / "unet" / "diffusion_pytorch_model.safetensors"
     assert told["ss_new_sd_model_hash"] == hashlib.sha256(unet.read_bytes()).hexdigest()
 
