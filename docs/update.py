@@ -7,8 +7,11 @@ import draw
 
 from animator import few_steps, samplers
 from animator.scene.reference import table
+from animator.train.settings import Settings
 
-PAGES = [Path(__file__).with_name(name) for name in ("schedule.md", "samplers.md")]
+PAGE, SAMPLERS, TRAINING = (
+    Path(__file__).with_name(name) for name in ("schedule.md", "samplers.md", "training.md")
+)
 NAMES = ", ".join(samplers.NAMES)
 
 
@@ -39,15 +42,19 @@ def main() -> None:
         "sampler-table": sampler_table(),
         "few-steps": few_steps_table(),
     }
-    for page in PAGES:
-        text = page.read_text(encoding="utf8")
-        for name, content in written.items():
-            whole = f"<!-- {name} -->\n{content}\n<!-- /{name} -->"
-            text = re.sub(
-                rf"<!-- {name} -->.*?<!-- /{name} -->", lambda _, whole=whole: whole, text, flags=re.S
-            )
-        page.write_text(text, encoding="utf8")
-    draw.draw(PAGES[0].read_text(encoding="utf8"))
+    draw.draw(fill(PAGE, written))
+    fill(SAMPLERS, written)
+    fill(TRAINING, {"training": table(Settings)})
+
+
+def fill(page: Path, contents: dict[str, str]) -> str:
+    """Write each content between the markers of its name, and return the page's text."""
+    text = page.read_text(encoding="utf8")
+    for name, content in contents.items():
+        whole = f"<!-- {name} -->\n{content}\n<!-- /{name} -->"
+        text = re.sub(rf"<!-- {name} -->.*?<!-- /{name} -->", lambda _, whole=whole: whole, text, flags=re.S)
+    page.write_text(text, encoding="utf8")
+    return text
 
 
 if __name__ == "__main__":

@@ -14,34 +14,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Leaves first. A room may import those in front of it, and itself.
 ROOMS = [
-    *(
-        "errors",
-        "events",
-        "frame",
-        "affine",
-        "pose",
-        "samplers",
-        "few_steps",
-        "cost",
-        "nano",
-        "ffmpeg",
-        "codecs",
-    ),
+    *("errors", "events", "frame", "affine", "pose", "samplers", "few_steps", "cost"),
+    *("nano", "ffmpeg", "codecs"),
     *("emphasis", "lora_words", "lora_file"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),
     *("render", "output", "grading", "masking", "leading", "footage", "studio"),
-    *(
-        "lineage",
-        "continuity",
-        "shoot",
-        "placing",
-        "delivering",
-        "branching",
-        "stills",
-        "variants",
-        "exchange",
-    ),
-    *("bench", "rehearsal"),
+    *("lineage", "continuity", "shoot", "placing", "delivering", "branching", "stills", "variants"),
+    *("exchange", "bench", "rehearsal", "train"),
     *("progress", "tables", "reporting", "plot", "pages", "notebook", "cli", "nano.*", "__init__"),
 ]
 TORCH = ("diffusion", "train", "nano.*")

@@ -24,7 +24,7 @@ from animator.diffusion.text import Texts
 from animator.errors import ModelError
 from animator.frame import Frame, Image, Mask
 
-_OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
+OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 
 # Loading shows in our own bar.
 diffusers.logging.disable_progress_bar()
@@ -141,7 +141,7 @@ class Sdxl:
             with torch.inference_mode():
                 painted = pipe(**arguments).images
         except RuntimeError as error:  # CUDA's OutOfMemoryError is one, the CPU's has no name of its own
-            if not _OUT_OF_MEMORY.search(str(error)):
+            if not OUT_OF_MEMORY.search(str(error)):
                 raise
             what = f"frame {frames[0].index}: no memory left to paint"
             if len(frames) > 1:

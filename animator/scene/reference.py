@@ -13,15 +13,15 @@ from animator.scene.prompts import Texts
 from animator.scene.section import Curve
 
 
-def table() -> str:
-    """Every setting of a schedule file as a Markdown table: name, default, what it means."""
-    rows = [f"| `{name}` | {default} | {says} |" for name, default, says in _rows(Settings, "")]
+def table(settings: type[BaseModel] = Settings) -> str:
+    """Every setting of a schedule file, or of another kind, as a Markdown table: name, default, what it means."""
+    rows = [f"| `{name}` | {default} | {says} |" for name, default, says in _rows(settings, "")]
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows])
 
 
 def _rows(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
     for name, field in section.model_fields.items():
-        inner, path = _section(field), f"{prefix}{name}"
+        inner, path = _section(field), f"{prefix}{field.alias or name}"
         if inner is not None:
             yield from _rows(inner, f"{path}.NAME." if _named(field) else f"{path}.")
         else:

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any, ClassVar, get_args, get_origin
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from animator import nano
-from animator.errors import Path, Problem, SceneError, nearest, shown
+from animator.errors import Path, Problem, SceneError, shown
 from animator.pose import Lens
 from animator.scene.declared import folder_of
 from animator.scene.footage import footage_problems
@@ -22,6 +22,7 @@ from animator.scene.loras import lora_problems
 from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file
+from animator.scene.refused import refusal
 from animator.scene.running import running_problems, with_few_steps
 from animator.scene.size import Pixels, Ratio
 from animator.scene.storyboard import boarded
@@ -136,7 +137,9 @@ def _scene(document: Document, folder: FilePath) -> tuple[Scene, list[Problem]]:
             scene = Scene(with_few_steps(Settings.model_validate(data)), document, folder)
         except ValidationError as error:
             items = error.errors(include_url=False)
-            problems += [_problem(document, item) for item in items[:MOST_PROBLEMS]]
+            variables = document.data.get("vars")
+            besides = [*(variables if isinstance(variables, dict) else ()), *BESIDES]
+            problems += [refusal(document, item, Settings, besides) for item in items[:MOST_PROBLEMS]]
             data = _without(data, [item["loc"] for item in items])
             continue
         problems += _contradictions(scene)
@@ -210,48 +213,3 @@ def _seconds(duration: str | float) -> float:
     """Seconds from `6`, `6s` or `1.5 s`; 0 when it is no length."""
     match = re.fullmatch(r"(\d{1,6}(?:\.\d*)?|\.\d+)\s*s?", str(duration).strip())
     return float(match[1]) if match else 0.0
-
-
-def _problem(document: Document, item: Any) -> Problem:
-    path = tuple(str(part) for part in item["loc"])
-    where = document.name if item["type"] == "extra_forbidden" else document.place
-    return Problem(where(path), path, _explain(item, item["loc"], document.data.get("vars") or ()))
-
-
-def _explain(item: Any, loc: tuple[int | str, ...], variables: Iterable[str]) -> str:
-    """Pydantic's message in our words: what is wrong; what is allowed."""
-    given = item.get("input")
-    match item["type"]:
-        case "extra_forbidden" if given is None and {" ", ":"} & set(str(loc[-1])):
-            # {at: a red mug, white background}: YAML ends a text at the comma and takes the rest for a name;
-            # so it does with {zoom: 0:(1.0), 30:(1.04)}.
-            return "no such setting; a text with a comma inside { } needs quotes round it"
-        case "extra_forbidden":
-            known = _names(loc[:-1])
-            return f"no such setting; {nearest(str(loc[-1]), known if loc[:-1] else [*variables, *known, *BESIDES])}"
-        case "missing":
-            return "must be given"
-        case "literal_error":
-            return f"{shown(given)} is not known; allowed: {item['ctx']['expected']}"
-        case "value_error":
-            return str(item["ctx"]["error"])
-        case "int_parsing" | "int_type" | "int_from_float":
-            return f"{shown(given)} is not a whole number"
-        case "float_parsing" | "float_type":
-            return f"{shown(given)} is not a number"
-        case "string_type":
-            return f"{shown(given)} is not a text; put quotes round it"
-        case "model_type" | "dict_type" | "model_attributes_type":
-            return f"{shown(given)} is not a group of settings; known: {', '.join(_names(loc)) or 'any name'}"
-        case _:
-            return f"{shown(given)}: {item['msg'][0].lower()}{item['msg'][1:]}"
-
-
-def _names(loc: tuple[int | str, ...]) -> list[str]:
-    """The settings of the section at `loc`."""
-    model: Any = Settings
-    for part in loc:
-        # In dict[str, LoraFile] any name leads to the same fields.
-        named = get_origin(model) is dict
-        model = get_args(model)[1] if named else model.model_fields[str(part)].annotation
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
