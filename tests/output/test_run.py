@@ -187,7 +187,7 @@ def test_a_whole_file_replaces_another_and_leaves_no_draft(tmp_path):
 def test_the_frame_table_is_csv_with_a_column_per_value():
     lines = table([row(frame, False) for frame in cut(film(), 0, 2)]).splitlines()
     assert lines[0].startswith(
-        "index,seed,prompt.text,prompt.negative,prompt.next,prompt.weight,diffuse,tween,motion.zoom"
+        "index,seed,prompt.text,prompt.negative,prompt.next,prompt.weight,prompt.blend,diffuse,tween,motion.zoom"
     )
     assert len(lines) == 3
     assert flat({"a": {"b": {"c": 1}}, "d": {}}) == {"a.b.c": 1}
