@@ -27,7 +27,7 @@ PICTURES = HERE.parent / "schedules" / "pictures"
 GIVEN = {
     "concept-reveal": ["sketch=bottle_sketch.png"],
     "exploded-sketch": ["sketch=scooter_sketch.png", "product=a red electric scooter"],
-    "hero-push-in": ["photo=lamp_night.png"],
+    "hero-push-in": ["photo=speaker_night.png"],
     "material-swap": ["photo=chair_photo.png"],
     "product-turnaround": [f"{side}=chair_{side}.png" for side in ("front", "right", "back", "left")],
 }
