@@ -124,6 +124,15 @@ class Footage:
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """How much a ControlNet's hint guides the painting of this frame."""
+
+    scale: float = setting(1.0, "how closely the hint is followed; 0 is without it, bit for bit", 0.0, 10.0)
+    start: float = setting(0.0, "part of the painting's steps from which it guides", 0.0, 1.0)
+    end: float = setting(1.0, "part of the painting's steps up to which it guides", 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """The words for a frame, and how far they have travelled to the next ones."""
 
@@ -158,6 +167,7 @@ class Frame:
     grade: Grade = Grade()
     lock: Lock = Lock()
     footage: Footage = Footage(alpha=0.0, motion_amount=0.0)  # a film without one
+    control: Mapping[str, Control] = field(default_factory=dict)  # ControlNet name → how much it guides
     shot: int = 0  # index of the frame its shot began with: what the camera has done is counted from there
     ahead: Ahead = Ahead()
     anchor: bool = False  # its painting is what colours are matched to from here on

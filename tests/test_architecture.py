@@ -16,7 +16,18 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     *("errors", "frame", "affine", "pose", "samplers", "nano", "ffmpeg"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),
-    *("render", "output", "grading", "masking", "leading", "footage", "studio", "shoot", "exchange"),
+    *(
+        "render",
+        "output",
+        "grading",
+        "masking",
+        "controlling",
+        "leading",
+        "footage",
+        "studio",
+        "shoot",
+        "exchange",
+    ),
     *("progress", "tables", "plot", "cli", "nano.*", "__init__"),
 ]
 TORCH = ("diffusion", "train", "nano.*")

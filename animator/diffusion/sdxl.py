@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -16,6 +17,7 @@ from diffusers import StableDiffusionXLImg2ImgPipeline
 
 from animator.diffusion import differential
 from animator.diffusion.checkpoint import Checkpoint, device_for, dtype_for, load_pipeline
+from animator.diffusion.control import Controls, Net
 from animator.diffusion.lora import Loras
 from animator.diffusion.sampling import Schedulers
 from animator.diffusion.text import Texts
@@ -32,8 +34,17 @@ transformers.logging.disable_progress_bar()
 class Sdxl:
     """Paints frames with one SDXL checkpoint and its LoRAs; both pipelines share one set of weights."""
 
-    def __init__(self, source: Checkpoint, width: int, height: int, loras: Mapping[str, Path]) -> None:
+    def __init__(
+        self,
+        source: Checkpoint,
+        width: int,
+        height: int,
+        loras: Mapping[str, Path],
+        controls: Mapping[str, Net] | None = None,
+    ) -> None:
         """Load a checkpoint and its LoRAs (name → .safetensors file), for pictures of width x height pixels.
+
+        `controls`: ControlNets by name, for `hinted`.
 
         Raises ModelError.
         """
@@ -48,22 +59,34 @@ class Sdxl:
         self.schedulers = Schedulers(dict(self.txt2img.scheduler.config))
         self.loras = Loras(self.txt2img, loras)
         self.texts = Texts(self.txt2img)
+        self.controls = Controls(self.txt2img, controls or {})
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
         """Paint `frame` over `start` (height, width, 3), or from nothing. Raises ModelError for a broken picture."""
-        if start is not None and frame.painting.strength == 0:
-            return start
-        return self._painted(frame, start)
+        return self.hinted(frame, start, {})
 
     def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
         """The same only where `mask` (height, width) is: the more of it, the more of the strength; else `start`."""
-        if start is None:
-            return self(frame, None)
-        if frame.painting.strength == 0 or not mask.any():
-            return start
-        return differential.seamed(start, self._painted(frame, start, mask), mask)
+        return self.hinted(frame, start, {}, mask)
 
-    def _painted(self, frame: Frame, start: Image | None, mask: Mask | None = None) -> Image:
+    def hinted(
+        self, frame: Frame, start: Image | None, hints: Mapping[str, Image], mask: Mask | None = None
+    ) -> Image:
+        """The same with ControlNets shown `hints` (height, width, 3), by name; see `Frame.control`."""
+        if start is None:
+            return self._painted(frame, None, hints=hints)
+        if frame.painting.strength == 0 or (mask is not None and not mask.any()):
+            return start
+        painting = self._painted(frame, start, mask, hints)
+        return painting if mask is None else differential.seamed(start, painting, mask)
+
+    def _painted(
+        self,
+        frame: Frame,
+        start: Image | None,
+        mask: Mask | None = None,
+        hints: Mapping[str, Image] = MappingProxyType({}),
+    ) -> Image:
         painting = frame.painting
         scales = self.loras.set_scales(frame.loras)
         arguments: dict[str, Any] = {
@@ -79,13 +102,17 @@ class Sdxl:
         else:
             pipe, (scheduler, steps) = self.img2img, self.schedulers.over(painting)
             arguments["image"] = self._padded(start)[None].astype(np.float32) / np.float32(255.0)
+        wide_hints = {name: self._padded(hint) for name, hint in hints.items()}
+        pipe, scheduler, arguments = self.controls.added(
+            pipe, scheduler, arguments | steps, frame, wide_hints
+        )
         pipe.scheduler = scheduler
         try:
             with torch.inference_mode():
                 if mask is not None:
                     wide = self._padded(mask)
                     arguments |= differential.arguments(pipe, arguments["image"], wide, generator)
-                painted = pipe(**arguments, **steps).images[0]
+                painted = pipe(**arguments).images[0]
         except RuntimeError as error:  # CUDA's OutOfMemoryError is one, the CPU's has no name of its own
             if not _OUT_OF_MEMORY.search(str(error)):
                 raise

@@ -16,7 +16,8 @@ from pydantic import (
 )
 
 from animator.errors import shown
-from animator.frame import Footage, Grade, Lock, Motion, Painting
+from animator.frame import Control, Footage, Grade, Lock, Motion, Painting
+from animator.scene.control import Hinted
 from animator.scene.footage import Filmed, footage_by_file
 from animator.scene.lists import Colors, Paint, Times
 from animator.scene.masks import Mask, lock_by_mask
@@ -234,6 +235,7 @@ PaintingCurves: Any = _curves("PaintingCurves", Painting, _Seeded)
 GradeCurves: Any = _curves("GradeCurves", Grade, _Colored)
 LockCurves: Any = _curves("LockCurves", Lock, Section)
 FootageCurves: Any = _curves("FootageCurves", Footage, Filmed)
+ControlCurves: Any = _curves("ControlCurves", Control, Hinted)
 
 
 class Settings(Section):
@@ -260,6 +262,9 @@ class Settings(Section):
     masks: dict[str, Mask] = Field(default_factory=dict, description="name → where it comes from")
     lock: Annotated[LockCurves, BeforeValidator(lock_by_mask)] = Field(default_factory=LockCurves)
     footage: Annotated[FootageCurves, BeforeValidator(footage_by_file)] = Field(default_factory=FootageCurves)
+    control: dict[str, ControlCurves] = Field(
+        default_factory=dict, description="name → ControlNet and its hint"
+    )
     cadence: Whole = Field(1, ge=1, le=1000, description="paint every N-th frame, in-between the rest")
     paint: Paint | None = Field(
         None, description="paint at these times, e.g. [0, 2s, end], or where an expression is not 0"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
+from animator.errors import Path
+from animator.scene.control import control_files
 from animator.scene.footage import FILE
 from animator.scene.masks import mask_files
 from animator.scene.model import DEPTHS, REFERENCES
@@ -27,31 +30,37 @@ def resolved(scene: Scene) -> str:
     size = f"{scene.size.width}x{scene.size.height}"
     video = {"size": size, "fps": scene.settings.video.fps, "frames": scene.frames}
     data["video"] = video | {k: v for k, v in data["video"].items() if k not in (*video, "duration")}
-    model = scene.settings.model
-    for name, value in (("base", model.base), ("config", model.config)):
-        if value not in (None, "nano") and scene.file(("model", name), value).exists():
-            data["model"][name] = str(scene.file(("model", name), value))
-    for name, lora in model.loras.items():
-        path = ("model", "loras", name, "file")
-        data["model"]["loras"][name]["file"] = str(scene.file(path, lora.file))
-    if scene.settings.audio is not None:
-        data["audio"]["file"] = str(scene.file(("audio", "file"), scene.settings.audio.file))
     if scene.settings.paint is not None:
         del data["cadence"]  # one of them says which frames are painted
-    if scene.settings.grade.color_reference not in REFERENCES:
-        name = scene.settings.grade.color_reference
-        data["grade"]["color_reference"] = str(scene.file(("grade", "color_reference"), name))
-    if scene.settings.start.image is not None:
-        data["start"]["image"] = str(scene.file(("start", "image"), scene.settings.start.image))
-    if scene.settings.footage.file is not None:
-        data["footage"]["file"] = str(scene.file(FILE, scene.settings.footage.file))
-    for (section, mask, setting), file in mask_files(scene):
-        data[section][mask][setting] = str(scene.file((section, mask, setting), file))
-    for (section, time), file in view_files(scene):
-        data[section][time] = str(scene.file((section, time), file))
-    motion = scene.settings.motion
-    if motion.depth not in DEPTHS:
-        data["motion"]["depth"] = str(scene.file(("motion", "depth"), motion.depth))
-    if scene.file(("motion", "depth_model"), motion.depth_model).exists():
-        data["motion"]["depth_model"] = str(scene.file(("motion", "depth_model"), motion.depth_model))
+    for path, name in _files(scene):
+        holder = data
+        for part in path[:-1]:
+            holder = holder[part]
+        holder[path[-1]] = str(scene.file(path, name))
     return yaml.dump(escape(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _files(scene: Scene) -> Iterator[tuple[Path, str]]:
+    """The path and the value of every setting that names a file or a folder here."""
+    settings = scene.settings
+    model, motion = settings.model, settings.motion
+    yield from ((("model", "loras", name, "file"), lora.file) for name, lora in model.loras.items())
+    reference = settings.grade.color_reference
+    named: dict[Path, str | None] = {
+        ("audio", "file"): None if settings.audio is None else settings.audio.file,
+        ("start", "image"): settings.start.image,
+        FILE: settings.footage.file,
+        ("grade", "color_reference"): None if reference in REFERENCES else reference,
+        ("motion", "depth"): None if motion.depth in DEPTHS else motion.depth,
+    }
+    yield from ((path, name) for path, name in named.items() if name is not None)
+    yield from [*mask_files(scene), *control_files(scene), *view_files(scene)]
+    maybe: dict[Path, str | None] = {  # the others are names on the hub
+        ("model", "base"): None if model.base == "nano" else model.base,
+        ("model", "config"): model.config,
+        ("motion", "depth_model"): motion.depth_model,
+        **{("control", name, "model"): control.model for name, control in settings.control.items()},
+    }
+    for path, name in maybe.items():
+        if name is not None and scene.file(path, name).exists():
+            yield path, name

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from animator import nano
 from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
 from animator.pose import Lens
+from animator.scene.control import control_problems
 from animator.scene.footage import footage_problems
 from animator.scene.load import Document, parse
 from animator.scene.masks import mask_problems
@@ -190,6 +191,7 @@ def _pictures(scene: Scene) -> Iterable[Problem]:
         yield scene.problem(place, f"no such picture: {scene.file(place, depth)}; allowed: {known}")
     yield from footage_problems(scene)
     yield from view_problems(scene)
+    yield from control_problems(scene)
     name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
     file = scene.file(place, name)
     if name not in REFERENCES and not is_file(file):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import CurveError, Problem, SceneError
-from animator.frame import Ahead, Footage, Frame, Grade, Lock, Motion, Painting
+from animator.frame import Ahead, Control, Footage, Frame, Grade, Lock, Motion, Painting
 from animator.pose import spatial
 from animator.scene.scene import Scene
 from animator.timeline.ahead import Goal, led, viewed
@@ -68,6 +68,10 @@ class _Compiler(Reader):
         footage = self.footage()
         scales = {**dict.fromkeys(settings.model.loras, 1.0), **settings.loras}
         loras = {name: self.numbers(written, ("loras", name), LORA_SCALE) for name, written in scales.items()}
+        controls = {
+            name: self.section(Control, written, "control", name)
+            for name, written in settings.control.items()
+        }
         unseen: dict[int, str] = {}
         views = self.attempt(("views",), lambda: viewed(settings.views, self.clock), unseen)
         painting = self.viewed(painting, views)
@@ -82,7 +86,8 @@ class _Compiler(Reader):
         words, anchor = self.prompts(shot), self.anchors(diffuse)
         self.attempt(("painting", "steps"), lambda: can_run(painting), None)
         masked = any(row.mask for rows in (painting, grade, lock, footage) for row in rows)
-        self.limits(motion, diffuse, shot, masked)
+        followed = any(control.file is not None and control.follow for control in settings.control.values())
+        self.limits(motion, diffuse, shot, masked or followed)
         if self.problems:
             raise SceneError(self.problems)
         return [
@@ -98,6 +103,7 @@ class _Compiler(Reader):
                 grade=grade[i],
                 lock=lock[i],
                 footage=footage[i],
+                control={name: column[i] for name, column in controls.items()},
                 shot=int(shot[i]),
                 ahead=ahead[i],
                 anchor=bool(anchor[i]),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 from animator.errors import CurveError, Path, Problem
-from animator.frame import Grade
+from animator.frame import Control, Grade
 from animator.scene.scene import Scene
 from animator.timeline.clock import Clock
 from animator.timeline.keystring import split_keys
@@ -66,6 +67,9 @@ def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
     yield ("views_strength",), settings.views_strength
     for name, written in settings.loras.items():
         yield ("loras", name), written
+    for name, control in settings.control.items():
+        for setting in fields(Control):
+            yield ("control", name, setting.name), getattr(control, setting.name)
 
 
 def _keys(written: Any) -> list[str]:
