@@ -133,6 +133,15 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
+class Upscale:
+    """How this frame is made larger once it is painted."""
+
+    strength: float = setting(
+        0.3, "of a second pass, with which SDXL paints over the larger picture", 0.0, 1.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """The words for a frame, and how far they have travelled to the next ones."""
 
@@ -168,6 +177,7 @@ class Frame:
     lock: Lock = Lock()
     footage: Footage = Footage(alpha=0.0, motion_amount=0.0)  # a film without one
     control: Mapping[str, Control] = field(default_factory=dict)  # ControlNet name → how much it guides
+    upscale: Upscale = Upscale(strength=0.0)  # a film without a second pass
     shot: int = 0  # index of the frame its shot began with: what the camera has done is counted from there
     ahead: Ahead = Ahead()
     anchor: bool = False  # its painting is what colours are matched to from here on

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from animator import upscaling
 from animator.audio.track import Sound
 from animator.errors import RunError
 from animator.frame import Frame
@@ -25,6 +26,7 @@ from animator.timeline.hearing import sound
 
 if TYPE_CHECKING:
     from animator.output.run import Run
+    from animator.output.video import Format
 
 
 def rows(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
@@ -76,24 +78,38 @@ def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> 
     generator to stop early; nothing painted is lost.
     """
     from animator.output.recorder import Recorder
-    from animator.output.video import Format, rehearse
+    from animator.output.video import rehearse
 
     frames = part(scene, (run.first, run.stop))
     position, state = run.resume(frames)
     if position == len(frames) and run.video.exists():
         return
-    video = Format(*scene.size, scene.settings.video.fps, scene.settings.output.crf, heard(scene, frames))
+    video = _format(scene, frames)
     rehearse(video, run.folder)
-    work = paint(scene) if position < len(frames) else None
+    larger = upscaling.Larger(scene, run)
+    small, lacking = larger.lacking(frames[:position]), position < len(frames)
+    work = paint(scene) if lacking or (small and upscaling.paints(scene)) else None
+    for frame in small:
+        run.save_upscaled(frame.index, larger.made(frame, run.picture(frame.index), work))
     ready = [frame.index for frame in frames[:position]]
     measure = facts(scene)
     again = [frame.index for frame in back(scene, frames)]
-    with Recorder(run, video, resolved(scene), ready, _Texts(scene, frames), again) as recorder:
-        if work is not None:
-            for frame, after in animate(scene, frames[position:], work, state):
-                assert after.shown is not None
-                recorder.save(frame, after.shown, after.span, partial(measure, frame, after))
-                yield frame
+    between = upscaling.between(scene, frames)
+    with Recorder(run, video, resolved(scene), ready, _Texts(scene, frames), again, between) as recorder:
+        for frame, after in animate(scene, frames[position:], work, state) if lacking else ():
+            assert after.shown is not None
+            large = larger(frame, after.shown, work)
+            recorder.save(frame, after.shown, after.span, partial(measure, frame, after), large)
+            yield frame
+
+
+def _format(scene: Scene, frames: Sequence[Frame]) -> Format:
+    """What the video of `frames` is."""
+    from animator.output.video import Format
+
+    settings = scene.settings
+    fps = settings.video.fps * settings.output.interpolate
+    return Format(*upscaling.size(scene), fps, settings.output.crf, heard(scene, frames))
 
 
 def record_preview(scene: Scene, target: Path) -> Iterator[Frame]:

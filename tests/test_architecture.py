@@ -24,6 +24,7 @@ ROOMS = [
         "controlling",
         "leading",
         "footage",
+        "upscaling",
         "studio",
         "shoot",
         "exchange",

@@ -116,11 +116,12 @@ class Sdxl:
         except RuntimeError as error:  # CUDA's OutOfMemoryError is one, the CPU's has no name of its own
             if not _OUT_OF_MEMORY.search(str(error)):
                 raise
-            size = f"{self.width}x{self.height}"
+            size = f"{self.width}x{self.height}" if start is None else f"{start.shape[1]}x{start.shape[0]}"
             raise ModelError(
                 f"frame {frame.index}: no memory left to paint {size}; try a smaller video.size"
             ) from error
-        return self._picture(painted, frame)
+        height, width = (self.height, self.width) if start is None else start.shape[:2]
+        return self._picture(painted[:height, :width], frame)
 
     def _padded(self, image: Image) -> Image:
         """A picture or a mask with its edge repeated up to whole latents."""
@@ -135,7 +136,7 @@ class Sdxl:
                 f"frame {frame.index}: the model painted no picture but NaN; SDXL's own VAE does so in float16:"
                 " set model.dtype to bfloat16 or float32"
             )
-        picture: Image = np.rint(painted[: self.height, : self.width] * 255.0).astype(np.uint8)
+        picture: Image = np.rint(painted * 255.0).astype(np.uint8)
         return picture
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 
@@ -11,6 +11,10 @@ from animator.frame import Frame, Image, Span
 from animator.output.queue import Line, Pool
 from animator.output.run import Run
 from animator.output.video import Format, Video
+
+Between = Callable[
+    [Iterable[tuple[int, Image]]], Iterable[Image]
+]  # frames and pictures → the video's pictures
 
 WRITERS = 2  # PNG at 1024x1024 takes 90 ms of one thread
 WAITING = 8  # pictures in each queue: 25 MB at 1024x1024
@@ -32,14 +36,16 @@ class Recorder:
         ready: Sequence[int],
         texts: Callable[[Frame], Mapping[str, str]],
         again: Sequence[int] = (),
+        between: Between | None = None,
     ) -> None:
         """`ready`: frames on disk that come first in the video and are not handed over again.
 
-        `again`: frames that the video shows once more at its end, in this order.
+        `again`: frames that the video shows once more at its end, in this order. `between`: more pictures of them.
         """
         self.run, self.texts = run, texts
         self._pictures = Pool(WRITERS, WAITING)
-        self._video: Line[Image] = Line(
+        self._between = between or _pictures
+        self._video: Line[tuple[int, Image]] = Line(
             partial(self._encode, video, comment, tuple(ready), tuple(again)), WAITING
         )
 
@@ -49,14 +55,19 @@ class Recorder:
         image: Image,
         span: Span | None = None,
         facts: Callable[[], Mapping[str, float]] = dict,
+        upscaled: Image | None = None,
     ) -> None:
         """Hand over the next frame, and its state's `span`; waits only while too many are still being written.
 
-        `facts` measures the picture for the journal; it is called in another thread.
+        `facts` measures the picture for the journal; it is called in another thread. `upscaled` is what the video
+        shows in its place.
         """
-        if frame.index not in self.run.saved:
+        index = frame.index
+        if upscaled is not None and index not in self.run.upscaled:
+            self._pictures.submit(lambda: self.run.save_upscaled(index, upscaled))
+        if index not in self.run.saved:
             self._pictures.submit(lambda: self.run.save(frame, image, self.texts(frame), span, facts()))
-        self._video.put(image)
+        self._video.put((index, image if upscaled is None else upscaled))
 
     def _encode(
         self,
@@ -64,15 +75,20 @@ class Recorder:
         comment: str,
         ready: Sequence[int],
         again: Sequence[int],
-        following: Callable[[], Image | None],
+        following: Callable[[], tuple[int, Image] | None],
     ) -> None:
         with Video(self.run.video, video, comment) as sink:
-            for index in ready:
-                sink.write(self.run.picture(index))
-            while (image := following()) is not None:
-                sink.write(image)
-            for index in again:  # the line ends after the pictures were closed: all are on disk
-                sink.write(self.run.picture(index))
+            for picture in self._between(self._shown(ready, again, following)):
+                sink.write(picture)
+
+    def _shown(
+        self, ready: Sequence[int], again: Sequence[int], following: Callable[[], tuple[int, Image] | None]
+    ) -> Iterator[tuple[int, Image]]:
+        """The film's frames and pictures in the video's order."""
+        yield from ((index, self.run.shown(index)) for index in ready)
+        yield from iter(following, None)  # which ends it
+        # The line ends after the pictures were closed: all are on disk.
+        yield from ((index, self.run.shown(index)) for index in again)
 
     def __enter__(self) -> Recorder:
         return self
@@ -90,3 +106,7 @@ class Recorder:
         if kind is None and self._video.error is not None:
             saved = f"all frames are saved; animator resume {self.run.folder} makes the video"
             raise ProgramError(f"{self._video.error} ({saved})") from self._video.error
+
+
+def _pictures(film: Iterable[tuple[int, Image]]) -> Iterator[Image]:
+    return (picture for _, picture in film)

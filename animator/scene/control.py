@@ -52,7 +52,7 @@ class Hinted(Section):
     model: str = Field(description="ControlNet for SDXL: hub id, diffusers folder or .safetensors file")
     hint: Literal["picture", "canny", "depth", "lineart", "openpose"] = Field(
         "picture",
-        description="what is made of the picture: edges, nearness, lines, poses; `picture`: as it is",
+        description="what is made of the picture; `picture` leaves it as it is",
     )
     file: str | None = Field(
         None, description="picture the hint is made of; default: the picture that is painted over"
@@ -64,7 +64,7 @@ class Hinted(Section):
         True, description="a file's picture moves as the camera has since the film began; false: it stays"
     )
     thresholds: Thresholds = Field(
-        (100.0, 200.0), description="of canny: gradients from which an edge goes on, and begins"
+        [100, 200], description="of canny: gradients from which an edge goes on, and begins"
     )
     shows: Shows | None = Field(
         None, description="what a ready-made picture shows, for Union models; the others go by their hint"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
-from math import isfinite
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -12,7 +9,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     WithJsonSchema,
-    create_model,
 )
 
 from animator.errors import shown
@@ -21,24 +17,12 @@ from animator.scene.control import Hinted
 from animator.scene.footage import Filmed, footage_by_file
 from animator.scene.lists import Colors, Paint, Times
 from animator.scene.masks import Mask, lock_by_mask
-from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole
+from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole, curves
 from animator.scene.size import Size
+from animator.scene.upscale import Finished
 from animator.scene.views import Views
 
 MAX_FRAMES = 200_000  # more than two hours at 24 frames per second
-
-
-def _curves(name: str, settings: type, base: type[Section], **more: Any) -> Any:
-    """A section with one optional curve for every field of the frame dataclass `settings`, and what `base` has."""
-    curves: Any = {
-        item.name: (Curve, Field(item.default, description=item.metadata["says"] + _range(item.metadata)))
-        for item in fields(settings)
-    }
-    return create_model(name, __base__=base, **more, **curves)
-
-
-def _range(metadata: Mapping[str, float]) -> str:
-    return f"; {metadata['low']:g}..{metadata['high']:g}" if isfinite(metadata["high"]) else ""
 
 
 def loop_by_truth(value: Any) -> Any:
@@ -223,19 +207,19 @@ class _Colored(Section):
     noise_type: Literal["white", "perlin"] = Field("white", description="noise: even, or in clouds")
 
 
-class Output(Section):
-    format: Literal["mp4"] = Field("mp4", description="h264 in MP4")
-    crf: Whole = Field(17, ge=0, le=51, description="quality of the video; smaller is better and larger")
-
-
 # Not written in the class, since `as` is a word of Python's.
 _AS = Field("rate", description="rates, or positions: where the first picture has come to")
-MotionCurves: Any = _curves("MotionCurves", Motion, _Moving, **{"as": (Literal["rate", "position"], _AS)})
-PaintingCurves: Any = _curves("PaintingCurves", Painting, _Seeded)
-GradeCurves: Any = _curves("GradeCurves", Grade, _Colored)
-LockCurves: Any = _curves("LockCurves", Lock, Section)
-FootageCurves: Any = _curves("FootageCurves", Footage, Filmed)
-ControlCurves: Any = _curves("ControlCurves", Control, Hinted)
+MotionCurves: Any = curves("MotionCurves", Motion, _Moving, **{"as": (Literal["rate", "position"], _AS)})
+PaintingCurves: Any = curves("PaintingCurves", Painting, _Seeded)
+GradeCurves: Any = curves("GradeCurves", Grade, _Colored)
+LockCurves: Any = curves("LockCurves", Lock, Section)
+FootageCurves: Any = curves("FootageCurves", Footage, Filmed)
+ControlCurves: Any = curves("ControlCurves", Control, Hinted)
+
+
+class Output(Finished):
+    format: Literal["mp4"] = Field("mp4", description="h264 in MP4")
+    crf: Whole = Field(17, ge=0, le=51, description="quality of the video; smaller is better and larger")
 
 
 class Settings(Section):

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from animator.scene.model import Settings, Texts
-from animator.scene.section import Curve
+from animator.scene.section import Curve, optional
 
 
 def table() -> str:
@@ -37,7 +37,7 @@ def _section(field: FieldInfo) -> type[BaseModel] | None:
     default = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(default, BaseModel):
         return type(default)
-    inner = get_args(field.annotation)[-1] if _named(field) else None
+    inner = get_args(field.annotation)[-1] if _named(field) else optional(field.annotation)
     return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
 
 
@@ -65,10 +65,11 @@ def schema() -> dict[str, Any]:
     extends = {"type": "string", "description": "a preset's name, or a path beside this file"}
     loop = found["$defs"]["Video"]["properties"]["loop"]
     loop["enum"] = [*loop["enum"], True, False]
-    seed, lock = found["$defs"]["Seed"], found["$defs"]["LockCurves"]
+    seed, lock, upscale = (found["$defs"][name] for name in ("Seed", "LockCurves", "UpscaleCurves"))
     short = {
         "Seed": {"anyOf": [{"type": "integer"}, seed]},
         "LockCurves": {"anyOf": [{"type": ["string", "boolean"]}, lock]},
+        "UpscaleCurves": {"anyOf": [{"type": ["string", "number"]}, upscale]},
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

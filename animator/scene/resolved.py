@@ -14,6 +14,7 @@ from animator.scene.masks import mask_files
 from animator.scene.model import DEPTHS, REFERENCES
 from animator.scene.scene import Scene
 from animator.scene.strict import Strict
+from animator.scene.upscale import upscale_file
 from animator.scene.variables import escape
 from animator.scene.views import view_files
 
@@ -54,7 +55,7 @@ def _files(scene: Scene) -> Iterator[tuple[Path, str]]:
         ("motion", "depth"): None if motion.depth in DEPTHS else motion.depth,
     }
     yield from ((path, name) for path, name in named.items() if name is not None)
-    yield from [*mask_files(scene), *control_files(scene), *view_files(scene)]
+    yield from [*mask_files(scene), *control_files(scene), *view_files(scene), *upscale_file(scene)]
     maybe: dict[Path, str | None] = {  # the others are names on the hub
         ("model", "base"): None if model.base == "nano" else model.base,
         ("model", "config"): model.config,

@@ -20,7 +20,9 @@ from animator.scene.load import Document, parse
 from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file, override
+from animator.scene.section import optional
 from animator.scene.size import Pixels, Ratio
+from animator.scene.upscale import upscale_problems
 from animator.scene.variables import fill
 from animator.scene.views import view_problems
 
@@ -192,6 +194,7 @@ def _pictures(scene: Scene) -> Iterable[Problem]:
     yield from footage_problems(scene)
     yield from view_problems(scene)
     yield from control_problems(scene)
+    yield from upscale_problems(scene)
     name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
     file = scene.file(place, name)
     if name not in REFERENCES and not is_file(file):
@@ -251,5 +254,5 @@ def _names(loc: tuple[int | str, ...]) -> list[str]:
     for part in loc:
         # In dict[str, LoraFile] any name leads to the same fields.
         named = get_origin(model) is dict
-        model = get_args(model)[1] if named else model.model_fields[str(part)].annotation
+        model = get_args(model)[1] if named else optional(model.model_fields[str(part)].annotation)
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import CurveError, Problem, SceneError
-from animator.frame import Ahead, Control, Footage, Frame, Grade, Lock, Motion, Painting
+from animator.frame import Ahead, Control, Footage, Frame, Grade, Lock, Motion, Painting, Upscale
 from animator.pose import spatial
 from animator.scene.scene import Scene
 from animator.timeline.ahead import Goal, led, viewed
@@ -72,6 +72,7 @@ class _Compiler(Reader):
             name: self.section(Control, written, "control", name)
             for name, written in settings.control.items()
         }
+        upscale = self.upscale()
         unseen: dict[int, str] = {}
         views = self.attempt(("views",), lambda: viewed(settings.views, self.clock), unseen)
         painting = self.viewed(painting, views)
@@ -103,6 +104,7 @@ class _Compiler(Reader):
                 grade=grade[i],
                 lock=lock[i],
                 footage=footage[i],
+                upscale=upscale[i],
                 control={name: column[i] for name, column in controls.items()},
                 shot=int(shot[i]),
                 ahead=ahead[i],
@@ -117,6 +119,13 @@ class _Compiler(Reader):
         if written.file is None:
             return [none] * self.clock.frames
         return self.section(Footage, written, "footage")
+
+    def upscale(self) -> list[Upscale]:
+        """How each frame is painted once more in the video's size; not at all without a second pass."""
+        written = self.scene.settings.output.upscale
+        if written is None or written.by != "second-pass":
+            return [Upscale(strength=0.0)] * self.clock.frames
+        return self.section(Upscale, written, "output", "upscale")
 
     def limits(
         self, motion: list[Motion], diffuse: NDArray[np.bool_], shot: NDArray[np.int64], masked: bool
