@@ -133,6 +133,15 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
+class Detail:
+    """Which parts of this frame's painting are painted once more, larger."""
+
+    mask: str = setting("", "masks: each part of them is painted once more on its own")
+    strength: float = setting(0.35, "with which a part is painted over; 0 leaves it", 0.0, 1.0)
+    scale: float = setting(2.0, "how much larger a part is painted than it is shown", 1.0, 8.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Upscale:
     """How this frame is made larger once it is painted."""
 
@@ -177,6 +186,7 @@ class Frame:
     lock: Lock = Lock()
     footage: Footage = Footage(alpha=0.0, motion_amount=0.0)  # a film without one
     control: Mapping[str, Control] = field(default_factory=dict)  # ControlNet name → how much it guides
+    detail: Detail = Detail()
     upscale: Upscale = Upscale(strength=0.0)  # a film without a second pass
     shot: int = 0  # index of the frame its shot began with: what the camera has done is counted from there
     ahead: Ahead = Ahead()

@@ -168,9 +168,11 @@ def _paint(
     picture = views[frames[0].shot] if frames[0].shot in views else start_picture(scene)
     if masking.used(frames) or controlling.follows(scene):
         masks = masking.masks(scene, frames, camera, state.first if picture is None else picture)
+    plain = paint
     paint, played = controlling.guided(scene, paint, camera, masks, start_picture(scene))
     if masks is not None and masking.used(frames):
         paint, before, after, finish = _masked(masks, paint, before, after)
+        paint = masking.detailed(scene, paint, plain, masks)
     paint, before, finish = footage.laid(scene, frames, film, masks, picture, (paint, before, finish))
     paint, before, after = _led(scene, frames, camera, views, paint, before, after)
     shown = render(frames, paint, camera, blend, before, after, finish, state)

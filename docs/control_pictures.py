@@ -1,4 +1,4 @@
-"""Paint the picture of control.md: what ControlNets are shown of a painting by nano. python docs/control_pictures.py."""
+"""Paint the picture of control.md, what ControlNets are shown: python docs/control_pictures.py."""
 
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class Shown:
     def hinted(
         self, frame: Frame, start: Image | None, hints: dict[str, Image], mask: Mask | None = None
     ) -> Image:
+        assert mask is None
         self.hints[frame.index] = hints
         return self.first if start is None else start
 

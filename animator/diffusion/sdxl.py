@@ -18,6 +18,7 @@ from diffusers import StableDiffusionXLImg2ImgPipeline
 from animator.diffusion import differential
 from animator.diffusion.checkpoint import Checkpoint, device_for, dtype_for, load_pipeline
 from animator.diffusion.control import Controls, Net
+from animator.diffusion.inpaint import CHANNELS, Inpaint
 from animator.diffusion.lora import Loras
 from animator.diffusion.sampling import Schedulers
 from animator.diffusion.text import Texts
@@ -59,6 +60,10 @@ class Sdxl:
         self.schedulers = Schedulers(dict(self.txt2img.scheduler.config))
         self.loras = Loras(self.txt2img, loras)
         self.texts = Texts(self.txt2img)
+        inpaints = self.txt2img.unet.config.in_channels == CHANNELS
+        self.inpaint = Inpaint(self.img2img) if inpaints else None
+        if inpaints and controls:
+            raise ModelError("control: no ControlNet guides a checkpoint for inpainting; take either away")
         self.controls = Controls(self.txt2img, controls or {})
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
@@ -109,8 +114,11 @@ class Sdxl:
         pipe.scheduler = scheduler
         try:
             with torch.inference_mode():
-                if mask is not None:
-                    wide = self._padded(mask)
+                wide = None if mask is None else self._padded(mask)
+                if self.inpaint is not None:
+                    pipe = self.inpaint.pipe
+                    pipe.scheduler, arguments = self.inpaint.arguments(scheduler, arguments, wide)
+                elif wide is not None:
                     arguments |= differential.arguments(pipe, arguments["image"], wide, generator)
                 painted = pipe(**arguments).images[0]
         except RuntimeError as error:  # CUDA's OutOfMemoryError is one, the CPU's has no name of its own

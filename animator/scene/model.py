@@ -14,6 +14,7 @@ from pydantic import (
 from animator.errors import shown
 from animator.frame import Control, Footage, Grade, Lock, Motion, Painting
 from animator.scene.control import Hinted
+from animator.scene.detail import DetailCurves, detail_by_mask
 from animator.scene.footage import Filmed, footage_by_file
 from animator.scene.lists import Colors, Paint, Times
 from animator.scene.masks import Mask, lock_by_mask
@@ -246,6 +247,7 @@ class Settings(Section):
     masks: dict[str, Mask] = Field(default_factory=dict, description="name → where it comes from")
     lock: Annotated[LockCurves, BeforeValidator(lock_by_mask)] = Field(default_factory=LockCurves)
     footage: Annotated[FootageCurves, BeforeValidator(footage_by_file)] = Field(default_factory=FootageCurves)
+    detail: Annotated[DetailCurves, BeforeValidator(detail_by_mask)] = Field(default_factory=DetailCurves)
     control: dict[str, ControlCurves] = Field(
         default_factory=dict, description="name → ControlNet and its hint"
     )

@@ -65,10 +65,12 @@ def schema() -> dict[str, Any]:
     extends = {"type": "string", "description": "a preset's name, or a path beside this file"}
     loop = found["$defs"]["Video"]["properties"]["loop"]
     loop["enum"] = [*loop["enum"], True, False]
-    seed, lock, upscale = (found["$defs"][name] for name in ("Seed", "LockCurves", "UpscaleCurves"))
+    names = ("Seed", "LockCurves", "UpscaleCurves", "DetailCurves")
+    seed, lock, upscale, detail = (found["$defs"][name] for name in names)
     short = {
         "Seed": {"anyOf": [{"type": "integer"}, seed]},
         "LockCurves": {"anyOf": [{"type": ["string", "boolean"]}, lock]},
+        "DetailCurves": {"anyOf": [{"type": "string"}, detail]},
         "UpscaleCurves": {"anyOf": [{"type": ["string", "number"]}, upscale]},
     }
     return {

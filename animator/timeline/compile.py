@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import CurveError, Problem, SceneError
-from animator.frame import Ahead, Control, Footage, Frame, Grade, Lock, Motion, Painting, Upscale
+from animator.frame import Ahead, Control, Detail, Footage, Frame, Grade, Lock, Motion, Painting, Upscale
 from animator.pose import spatial
 from animator.scene.scene import Scene
 from animator.timeline.ahead import Goal, led, viewed
@@ -72,6 +72,7 @@ class _Compiler(Reader):
             name: self.section(Control, written, "control", name)
             for name, written in settings.control.items()
         }
+        detail = self.section(Detail, settings.detail, "detail")
         upscale = self.upscale()
         unseen: dict[int, str] = {}
         views = self.attempt(("views",), lambda: viewed(settings.views, self.clock), unseen)
@@ -86,7 +87,7 @@ class _Compiler(Reader):
         seed = self.seeds(diffuse)
         words, anchor = self.prompts(shot), self.anchors(diffuse)
         self.attempt(("painting", "steps"), lambda: can_run(painting), None)
-        masked = any(row.mask for rows in (painting, grade, lock, footage) for row in rows)
+        masked = any(row.mask for rows in (painting, grade, lock, footage, detail) for row in rows)
         followed = any(control.file is not None and control.follow for control in settings.control.values())
         self.limits(motion, diffuse, shot, masked or followed)
         if self.problems:
@@ -104,6 +105,7 @@ class _Compiler(Reader):
                 grade=grade[i],
                 lock=lock[i],
                 footage=footage[i],
+                detail=detail[i],
                 upscale=upscale[i],
                 control={name: column[i] for name, column in controls.items()},
                 shot=int(shot[i]),

@@ -58,7 +58,7 @@ def _idle(scene: Scene) -> Iterator[Problem]:
 
 def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
     settings = scene.settings
-    for name in ("motion", "painting", "grade", "footage"):
+    for name in ("motion", "painting", "grade", "footage", "detail"):
         for setting, written in getattr(settings, name).written().items():
             yield (name, setting), written
     yield ("paint",), settings.paint
