@@ -1,4 +1,4 @@
-"""A scene's ControlNets: what is wrong with their models and files, and where their hints come from."""
+"""A scene's further models: ControlNets, where their hints come from, what is wrong with them; the refiner."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from animator.errors import Problem, SceneError
 from animator.frame import Image
 from animator.scene.control import control_files
 from animator.scene.presets import is_file
+from animator.scene.refiner import BASE
 from animator.scene.scene import Scene
 
 if TYPE_CHECKING:
@@ -90,6 +91,15 @@ def nets(scene: Scene) -> dict[str, Net]:
         place = scene.file(("control", name, "model"), control.model)
         found[name] = Net(str(place) if place.exists() else control.model, control.mode)
     return found
+
+
+def refiner(scene: Scene) -> tuple[str, float, bool] | None:
+    """The refiner to load: its name or folder, when it takes over, whether in every painting; None without one."""
+    written = scene.settings.model.refiner
+    if written is None:
+        return None
+    place = scene.file(BASE, written.base)
+    return str(place) if place.is_dir() else written.base, written.at, written.paints == "every"
 
 
 def follows(scene: Scene) -> bool:

@@ -20,6 +20,7 @@ from animator.diffusion.checkpoint import Checkpoint, device_for, dtype_for, loa
 from animator.diffusion.control import Controls, Net
 from animator.diffusion.inpaint import CHANNELS, Inpaint
 from animator.diffusion.lora import Loras
+from animator.diffusion.refiner import Refiner
 from animator.diffusion.sampling import Schedulers
 from animator.diffusion.text import Texts
 from animator.errors import ModelError
@@ -42,10 +43,11 @@ class Sdxl:
         height: int,
         loras: Mapping[str, Path],
         controls: Mapping[str, Net] | None = None,
+        refiner: tuple[str, float, bool] | None = None,
     ) -> None:
         """Load a checkpoint and its LoRAs (name → .safetensors file), for pictures of width x height pixels.
 
-        `controls`: ControlNets by name, for `hinted`.
+        `controls`: ControlNets by name, for `hinted`. `refiner`: what Refiner takes besides the pipeline.
 
         Raises ModelError.
         """
@@ -65,6 +67,7 @@ class Sdxl:
         if inpaints and controls:
             raise ModelError("control: no ControlNet guides a checkpoint for inpainting; take either away")
         self.controls = Controls(self.txt2img, controls or {})
+        self.refiner = None if refiner is None else Refiner(self.txt2img, *refiner)
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
         """Paint `frame` over `start` (height, width, 3), or from nothing. Raises ModelError for a broken picture."""
@@ -120,7 +123,10 @@ class Sdxl:
                     pipe.scheduler, arguments = self.inpaint.arguments(scheduler, arguments, wide)
                 elif wide is not None:
                     arguments |= differential.arguments(pipe, arguments["image"], wide, generator)
-                painted = pipe(**arguments).images[0]
+                if self.refiner is not None:
+                    painted = self.refiner.painted(pipe, arguments, frame)
+                else:
+                    painted = pipe(**arguments).images[0]
         except RuntimeError as error:  # CUDA's OutOfMemoryError is one, the CPU's has no name of its own
             if not _OUT_OF_MEMORY.search(str(error)):
                 raise

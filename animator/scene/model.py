@@ -18,6 +18,7 @@ from animator.scene.detail import DetailCurves, detail_by_mask
 from animator.scene.footage import Filmed, footage_by_file
 from animator.scene.lists import Colors, Paint, Times
 from animator.scene.masks import Mask, lock_by_mask
+from animator.scene.refiner import Refiner, refiner_by_name
 from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole, curves
 from animator.scene.size import Size
 from animator.scene.upscale import Finished
@@ -61,6 +62,9 @@ class Model(Section):
         "auto", description="numbers it computes in"
     )
     loras: dict[str, LoraFile] = Field(default_factory=dict, description="name → LoRA file")
+    refiner: Annotated[Refiner | None, BeforeValidator(refiner_by_name)] = Field(
+        None, description="a second SDXL for the last of the noise: a name, or more"
+    )
 
 
 class Start(Section):

@@ -65,12 +65,13 @@ def schema() -> dict[str, Any]:
     extends = {"type": "string", "description": "a preset's name, or a path beside this file"}
     loop = found["$defs"]["Video"]["properties"]["loop"]
     loop["enum"] = [*loop["enum"], True, False]
-    names = ("Seed", "LockCurves", "UpscaleCurves", "DetailCurves")
-    seed, lock, upscale, detail = (found["$defs"][name] for name in names)
+    names = ("Seed", "LockCurves", "UpscaleCurves", "DetailCurves", "Refiner")
+    seed, lock, upscale, detail, refiner = (found["$defs"][name] for name in names)
     short = {
         "Seed": {"anyOf": [{"type": "integer"}, seed]},
         "LockCurves": {"anyOf": [{"type": ["string", "boolean"]}, lock]},
         "DetailCurves": {"anyOf": [{"type": "string"}, detail]},
+        "Refiner": {"anyOf": [{"type": "string"}, refiner]},
         "UpscaleCurves": {"anyOf": [{"type": ["string", "number"]}, upscale]},
     }
     return {

@@ -12,6 +12,7 @@ from animator.scene.control import control_files
 from animator.scene.footage import FILE
 from animator.scene.masks import mask_files
 from animator.scene.model import DEPTHS, REFERENCES
+from animator.scene.refiner import BASE as REFINER
 from animator.scene.scene import Scene
 from animator.scene.strict import Strict
 from animator.scene.upscale import upscale_file
@@ -59,6 +60,7 @@ def _files(scene: Scene) -> Iterator[tuple[Path, str]]:
     maybe: dict[Path, str | None] = {  # the others are names on the hub
         ("model", "base"): None if model.base == "nano" else model.base,
         ("model", "config"): model.config,
+        REFINER: None if model.refiner is None else model.refiner.base,
         ("motion", "depth_model"): motion.depth_model,
         **{("control", name, "model"): control.model for name, control in settings.control.items()},
     }

@@ -20,6 +20,7 @@ from animator.scene.load import Document, parse
 from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file, override
+from animator.scene.refiner import refiner_problems
 from animator.scene.section import optional
 from animator.scene.size import Pixels, Ratio
 from animator.scene.upscale import upscale_problems
@@ -195,6 +196,7 @@ def _pictures(scene: Scene) -> Iterable[Problem]:
     yield from view_problems(scene)
     yield from control_problems(scene)
     yield from upscale_problems(scene)
+    yield from refiner_problems(scene)
     name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
     file = scene.file(place, name)
     if name not in REFERENCES and not is_file(file):

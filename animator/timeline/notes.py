@@ -8,6 +8,7 @@ from typing import Any
 
 from animator.errors import CurveError, Path, Problem
 from animator.frame import Control, Grade
+from animator.scene.refiner import refiner_notes
 from animator.scene.scene import Scene
 from animator.timeline.clock import Clock
 from animator.timeline.keystring import split_keys
@@ -19,6 +20,7 @@ def notes(scene: Scene, clock: Clock) -> Iterator[Problem]:
     """Remarks on a scene without problems, each with its place."""
     yield from _size(scene)
     yield from _idle(scene)
+    yield from refiner_notes(scene)
     for name, frame in clock.events.items():
         if not 0 <= frame < clock.frames:
             message = f"frame {frame} is outside the film's 0..{clock.frames - 1}: it never happens"
