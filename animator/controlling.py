@@ -1,4 +1,4 @@
-"""A scene's further models: ControlNets, where their hints come from, what is wrong with them; the refiner."""
+"""A scene's further models: ControlNets, where their hints come from, IP-Adapters, the refiner."""
 
 from __future__ import annotations
 
@@ -11,23 +11,27 @@ from animator import grading, nano
 from animator.errors import Problem, SceneError
 from animator.frame import Image
 from animator.scene.control import control_files
+from animator.scene.ip_adapter import adapter_files
 from animator.scene.presets import is_file
 from animator.scene.refiner import BASE
 from animator.scene.scene import Scene
 
 if TYPE_CHECKING:
     from animator.diffusion.control import Net
+    from animator.diffusion.ip_adapter import Adapter
     from animator.render.footage import Footage
     from animator.render.hints import Make, Source
     from animator.render.loop import Camera, Paint
     from animator.render.masks import Masks
 
+SQUARE = 448  # pixels: twice what CLIP's encoders see, which make it smaller with their own filter
+
 
 def problems(scene: Scene) -> Iterator[Problem]:
     """What is wrong with models and files that are there, as far as their heads tell."""
-    if scene.settings.control:
+    if scene.settings.control or scene.settings.ip_adapter:
         yield from _misfits(scene)
-    for path, name in control_files(scene):
+    for path, name in [*control_files(scene), *adapter_files(scene)]:
         file = scene.file(path, name)
         try:
             if is_file(file):
@@ -54,6 +58,11 @@ def _misfits(scene: Scene) -> Iterator[Problem]:
 
     base = scene.settings.model.base
     wanted = headers.text_width(nano.WEIGHTS if base == "nano" else scene.file(("model", "base"), base))
+    for name, adapter in scene.settings.ip_adapter.items():
+        path = ("ip_adapter", name, "weights")
+        place = scene.file(("ip_adapter", name, "model"), adapter.model) / adapter.weights
+        if place.suffix == ".safetensors" and (why := headers.misfit(headers.text_width(place), wanted)):
+            yield scene.problem(path, why)
     for name, control in scene.settings.control.items():
         path = ("control", name, "model")
         place = scene.file(path, control.model)
@@ -90,6 +99,24 @@ def nets(scene: Scene) -> dict[str, Net]:
     for name, control in scene.settings.control.items():
         place = scene.file(("control", name, "model"), control.model)
         found[name] = Net(str(place) if place.exists() else control.model, control.mode)
+    return found
+
+
+def adapters(scene: Scene) -> dict[str, Adapter]:
+    """The IP-Adapters to load, by name, their pictures as square as encoders see them. Raises SceneError."""
+    from animator.diffusion.ip_adapter import Adapter
+    from animator.pixels.picture import read
+
+    found = {}
+    for name, adapter in scene.settings.ip_adapter.items():
+        path = ("ip_adapter", name, "file")
+        try:
+            picture = read(scene.file(path, adapter.file), SQUARE, SQUARE)
+        except (OSError, ValueError) as error:
+            raise SceneError([scene.problem(path, f"cannot be read as a picture: {error}")]) from error
+        place = scene.file(("ip_adapter", name, "model"), adapter.model)
+        model = str(place) if place.is_dir() else adapter.model
+        found[name] = Adapter(model, adapter.weights, adapter.encoder, picture)
     return found
 
 

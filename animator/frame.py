@@ -133,6 +133,13 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
+class Likeness:
+    """How much this frame's painting is to be like a picture."""
+
+    scale: float = setting(0.6, "how much it is like the picture; 0 is without it, bit for bit", 0.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Detail:
     """Which parts of this frame's painting are painted once more, larger."""
 
@@ -186,6 +193,7 @@ class Frame:
     lock: Lock = Lock()
     footage: Footage = Footage(alpha=0.0, motion_amount=0.0)  # a film without one
     control: Mapping[str, Control] = field(default_factory=dict)  # ControlNet name → how much it guides
+    ip_adapter: Mapping[str, Likeness] = field(default_factory=dict)  # IP-Adapter name → how much it counts
     detail: Detail = Detail()
     upscale: Upscale = Upscale(strength=0.0)  # a film without a second pass
     shot: int = 0  # index of the frame its shot began with: what the camera has done is counted from there

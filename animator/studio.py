@@ -93,7 +93,8 @@ def painter(scene: Scene) -> Paint:
     files = {name: ("model", "loras", name, "file") for name in model.loras}
     loras = {name: scene.file(path, model.loras[name].file) for name, path in files.items()}
     first = start_picture(scene)  # before the model: it takes no minute to find out that it cannot be read
-    sdxl = Sdxl(source, *scene.size, loras, controlling.nets(scene), controlling.refiner(scene))
+    nets, refiner, adapters = controlling.nets(scene), controlling.refiner(scene), controlling.adapters(scene)
+    sdxl = Sdxl(source, *scene.size, loras, nets, refiner, adapters)
     return sdxl if first is None else _FromPicture(sdxl, first)
 
 

@@ -33,7 +33,7 @@ def text_width(source: Path) -> int | None:
     try:
         with safe_open(source, framework="np") as opened:
             for name in opened.keys():  # noqa: SIM118 (no dictionary)
-                if name.endswith("attn2.to_k.weight"):
+                if name.endswith(("attn2.to_k.weight", "to_k_ip.weight")):
                     return int(opened.get_slice(name).get_shape()[1])
     except (OSError, SafetensorError):
         return None

@@ -19,6 +19,7 @@ from animator.diffusion import differential
 from animator.diffusion.checkpoint import Checkpoint, device_for, dtype_for, load_pipeline
 from animator.diffusion.control import Controls, Net
 from animator.diffusion.inpaint import CHANNELS, Inpaint
+from animator.diffusion.ip_adapter import Adapter, IpAdapters
 from animator.diffusion.lora import Loras
 from animator.diffusion.refiner import Refiner
 from animator.diffusion.sampling import Schedulers
@@ -44,10 +45,12 @@ class Sdxl:
         loras: Mapping[str, Path],
         controls: Mapping[str, Net] | None = None,
         refiner: tuple[str, float, bool] | None = None,
+        adapters: Mapping[str, Adapter] | None = None,
     ) -> None:
         """Load a checkpoint and its LoRAs (name → .safetensors file), for pictures of width x height pixels.
 
         `controls`: ControlNets by name, for `hinted`. `refiner`: what Refiner takes besides the pipeline.
+        `adapters`: IP-Adapters by name.
 
         Raises ModelError.
         """
@@ -67,6 +70,9 @@ class Sdxl:
         if inpaints and controls:
             raise ModelError("control: no ControlNet guides a checkpoint for inpainting; take either away")
         self.controls = Controls(self.txt2img, controls or {})
+        self.adapters = IpAdapters(
+            self.txt2img, adapters or {}
+        )  # after ControlNets, which take the UNet's config
         self.refiner = None if refiner is None else Refiner(self.txt2img, *refiner)
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
@@ -99,6 +105,7 @@ class Sdxl:
         scales = self.loras.set_scales(frame.loras)
         arguments: dict[str, Any] = {
             **self.texts.arguments(frame.prompt, painting.guidance_scale > 1, scales),
+            **self.adapters.arguments(frame.ip_adapter, painting.guidance_scale > 1),
             "guidance_scale": painting.guidance_scale,
             # On the CPU, so that one seed gives one noise whatever the device.
             "generator": (generator := torch.Generator("cpu").manual_seed(frame.seed)),

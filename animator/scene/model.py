@@ -16,6 +16,7 @@ from animator.frame import Control, Footage, Grade, Lock, Motion, Painting
 from animator.scene.control import Hinted
 from animator.scene.detail import DetailCurves, detail_by_mask
 from animator.scene.footage import Filmed, footage_by_file
+from animator.scene.ip_adapter import AdapterCurves
 from animator.scene.lists import Colors, Paint, Times
 from animator.scene.masks import Mask, lock_by_mask
 from animator.scene.refiner import Refiner, refiner_by_name
@@ -251,6 +252,9 @@ class Settings(Section):
     masks: dict[str, Mask] = Field(default_factory=dict, description="name → where it comes from")
     lock: Annotated[LockCurves, BeforeValidator(lock_by_mask)] = Field(default_factory=LockCurves)
     footage: Annotated[FootageCurves, BeforeValidator(footage_by_file)] = Field(default_factory=FootageCurves)
+    ip_adapter: dict[str, AdapterCurves] = Field(
+        default_factory=dict, description="name → picture that paintings are to be like"
+    )
     detail: Annotated[DetailCurves, BeforeValidator(detail_by_mask)] = Field(default_factory=DetailCurves)
     control: dict[str, ControlCurves] = Field(
         default_factory=dict, description="name → ControlNet and its hint"

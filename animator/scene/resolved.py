@@ -10,6 +10,7 @@ import yaml
 from animator.errors import Path
 from animator.scene.control import control_files
 from animator.scene.footage import FILE
+from animator.scene.ip_adapter import adapter_files
 from animator.scene.masks import mask_files
 from animator.scene.model import DEPTHS, REFERENCES
 from animator.scene.refiner import BASE as REFINER
@@ -56,12 +57,19 @@ def _files(scene: Scene) -> Iterator[tuple[Path, str]]:
         ("motion", "depth"): None if motion.depth in DEPTHS else motion.depth,
     }
     yield from ((path, name) for path, name in named.items() if name is not None)
-    yield from [*mask_files(scene), *control_files(scene), *view_files(scene), *upscale_file(scene)]
+    yield from [
+        *mask_files(scene),
+        *control_files(scene),
+        *view_files(scene),
+        *upscale_file(scene),
+        *adapter_files(scene),
+    ]
     maybe: dict[Path, str | None] = {  # the others are names on the hub
         ("model", "base"): None if model.base == "nano" else model.base,
         ("model", "config"): model.config,
         REFINER: None if model.refiner is None else model.refiner.base,
         ("motion", "depth_model"): motion.depth_model,
+        **{("ip_adapter", name, "model"): adapter.model for name, adapter in settings.ip_adapter.items()},
         **{("control", name, "model"): control.model for name, control in settings.control.items()},
     }
     for path, name in maybe.items():

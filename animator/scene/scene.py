@@ -16,6 +16,7 @@ from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
 from animator.pose import Lens
 from animator.scene.control import control_problems
 from animator.scene.footage import footage_problems
+from animator.scene.ip_adapter import adapter_problems
 from animator.scene.load import Document, parse
 from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
@@ -197,6 +198,7 @@ def _pictures(scene: Scene) -> Iterable[Problem]:
     yield from control_problems(scene)
     yield from upscale_problems(scene)
     yield from refiner_problems(scene)
+    yield from adapter_problems(scene)
     name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
     file = scene.file(place, name)
     if name not in REFERENCES and not is_file(file):

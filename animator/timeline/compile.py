@@ -12,7 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import CurveError, Problem, SceneError
-from animator.frame import Ahead, Control, Detail, Footage, Frame, Grade, Lock, Motion, Painting, Upscale
+from animator.frame import (
+    Ahead,
+    Control,
+    Detail,
+    Footage,
+    Frame,
+    Grade,
+    Likeness,
+    Lock,
+    Motion,
+    Painting,
+    Upscale,
+)
 from animator.pose import spatial
 from animator.scene.scene import Scene
 from animator.timeline.ahead import Goal, led, viewed
@@ -72,6 +84,10 @@ class _Compiler(Reader):
             name: self.section(Control, written, "control", name)
             for name, written in settings.control.items()
         }
+        likeness = {
+            name: self.section(Likeness, written, "ip_adapter", name)
+            for name, written in settings.ip_adapter.items()
+        }
         detail = self.section(Detail, settings.detail, "detail")
         upscale = self.upscale()
         unseen: dict[int, str] = {}
@@ -105,6 +121,7 @@ class _Compiler(Reader):
                 grade=grade[i],
                 lock=lock[i],
                 footage=footage[i],
+                ip_adapter={name: column[i] for name, column in likeness.items()},
                 detail=detail[i],
                 upscale=upscale[i],
                 control={name: column[i] for name, column in controls.items()},

@@ -69,6 +69,8 @@ def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
     yield ("views_strength",), settings.views_strength
     for name, written in settings.loras.items():
         yield ("loras", name), written
+    for name, adapter in settings.ip_adapter.items():
+        yield ("ip_adapter", name, "scale"), adapter.scale
     for name, control in settings.control.items():
         for setting in fields(Control):
             yield ("control", name, setting.name), getattr(control, setting.name)
