@@ -19,7 +19,7 @@ from animator.pose import SPATIAL, spatial
 from animator.render.loop import Camera, Paint, Stage, render
 from animator.render.shards import begins, shots
 from animator.scene.model import REFERENCES
-from animator.scene.presets import is_file
+from animator.scene.presets import is_file, named
 from animator.scene.scene import Scene, read, read_text
 from animator.scene.views import view_files
 from animator.timeline.compile import timeline
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
 
 def load(file: str | Path, settings: Sequence[str] = ()) -> Scene:
-    """Read a schedule file, all of it: settings, curves and the files it names.
+    """Read a schedule file, or the preset of that name, all of it: settings, curves and the files it names.
 
     `settings` are overrides as on the command line: `"motion.zoom=1.01"`, `"product=electric scooter"`.
     Raises SceneError with every problem found.
     """
-    return _whole(*read(Path(file), settings))
+    return _whole(*read(named(Path(file)), settings))
 
 
 def loads(text: str, folder: str | Path = ".", settings: Sequence[str] = ()) -> Scene:

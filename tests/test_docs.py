@@ -60,6 +60,8 @@ def test_every_yaml_example_is_good(page, tmp_path):
     Pictures.new("RGBA", (4, 4)).save(tmp_path / "product.png")
     write(tmp_path / "track.mp3", clicks(120, 8)[0])
     films.write(tmp_path / "street.mp4", films.greys(20))
+    for shots in re.findall(r"```csv\n(.*?)```", page.read_text(encoding="utf8"), re.S):
+        (tmp_path / "shots.csv").write_text(shots)
     for text in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf8"), re.S):
         (tmp_path / "film.yaml").write_text(text)
         assert timeline(load(tmp_path / "film.yaml"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from animator import shoot as shooting
-from animator.cli.group import FilePath, main, settings
+from animator.cli.group import FilePath, ScheduleFile, main, settings
 from animator.errors import Problem, RunError
 from animator.studio import load
 from animator.timeline.compile import timeline
@@ -27,7 +27,7 @@ def import_(file: Path, out: Path | None) -> None:
 
 
 @main.command()
-@click.argument("file", type=FilePath)
+@click.argument("file", type=ScheduleFile)
 @click.option(
     "--to", "kind", type=click.Choice(["deforum", "csv"]), required=True, help="Whose file to write."
 )

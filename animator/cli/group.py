@@ -11,8 +11,21 @@ import click
 
 from animator import __version__
 from animator.errors import AnimatorError
+from animator.scene.presets import named
 
 FilePath = click.Path(path_type=Path)
+
+
+class Schedule(click.Path):
+    """A schedule file, or the name of a preset."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return named(Path(str(super().convert(value, param, ctx))))
+
+
+ScheduleFile = Schedule(path_type=Path)
 settings = click.option(
     "--set", "options", multiple=True, metavar="A.B=VALUE", help="Override a setting or variable; repeatable."
 )

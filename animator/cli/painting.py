@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from animator import shoot as shooting
-from animator.cli.group import FilePath, main, settings
+from animator.cli.group import FilePath, ScheduleFile, main, settings
 from animator.progress import show
 from animator.scene.presets import shelf
 from animator.scene.scene import Scene
@@ -35,7 +35,7 @@ class Span(click.ParamType[Any]):
 
 
 @main.command()
-@click.argument("file", type=FilePath)
+@click.argument("file", type=ScheduleFile)
 @click.option("-o", "--out", type=FilePath, help="Folder for this run.  [renders/NAME/DATE-TIME]")
 @settings
 @click.option("--frames", type=Span(), help="Only these frames, as a film of their own.")
@@ -72,7 +72,7 @@ def demo(out: Path | None) -> None:
 
 
 @main.command()
-@click.argument("file", type=FilePath)
+@click.argument("file", type=ScheduleFile)
 @click.option("-o", "--out", type=FilePath, help="The video.  [renders/NAME/preview.mp4]")
 @settings
 def preview(file: Path, out: Path | None, options: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from animator import shoot as shooting
-from animator.cli.group import FilePath, main, settings
+from animator.cli.group import FilePath, ScheduleFile, main, settings
 from animator.errors import SceneError
 from animator.studio import load
 from animator.tables import as_data, columns, json_lines
@@ -19,7 +19,7 @@ from animator.timeline.moves import HOLD, MOVES, SHAKES, calm
 
 
 @main.command()
-@click.argument("file", type=FilePath)
+@click.argument("file", type=ScheduleFile)
 @click.option("--json", "as_json", is_flag=True, help="A JSON array of errors and notes, for editors and CI.")
 @settings
 def check(file: Path, as_json: bool, options: tuple[str, ...]) -> None:
@@ -45,7 +45,7 @@ def check(file: Path, as_json: bool, options: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.argument("file", type=FilePath)
+@click.argument("file", type=ScheduleFile)
 @click.option("--json", "as_json", is_flag=True, help="A JSON array with one object per frame and line.")
 @click.option("--english", is_flag=True, help="The motion of each stretch in a sentence.")
 @click.option("--csv", "as_csv", is_flag=True, help="Every value of every frame as CSV.")
@@ -69,7 +69,7 @@ def explain(file: Path, english: bool, as_json: bool, as_csv: bool, options: tup
 
 
 @main.command()
-@click.argument("file", type=FilePath)
+@click.argument("file", type=ScheduleFile)
 @click.option("-o", "--out", type=FilePath, help="The picture: .png, .svg or .pdf.  [NAME.png]")
 @settings
 def plot(file: Path, out: Path | None, options: tuple[str, ...]) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from animator.errors import Path, Problem, quoted
+from animator.frame import Control
 from animator.scene.presets import is_file
-from animator.scene.section import Section
+from animator.scene.section import Section, curves
 
 if TYPE_CHECKING:
     from animator.scene.scene import Scene
@@ -80,6 +81,9 @@ class Hinted(Section):
         """The number of the hint's kind in a Union model; None where nothing says which it is."""
         kind = self.shows or (self.hint if self.hint != "picture" else "tile" if not self.source else None)
         return None if kind is None else MODES[kind]
+
+
+ControlCurves: Any = curves("ControlCurves", Control, Hinted)
 
 
 def control_files(scene: Scene) -> Iterator[tuple[Path, str]]:

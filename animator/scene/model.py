@@ -12,8 +12,9 @@ from pydantic import (
 )
 
 from animator.errors import shown
-from animator.frame import Control, Footage, Grade, Lock, Motion, Painting
-from animator.scene.control import Hinted
+from animator.frame import Footage, Grade, Lock, Motion, Painting
+from animator.scene.control import ControlCurves
+from animator.scene.declared import TYPES
 from animator.scene.detail import DetailCurves, detail_by_mask
 from animator.scene.footage import Filmed, footage_by_file
 from animator.scene.ip_adapter import AdapterCurves
@@ -220,7 +221,6 @@ PaintingCurves: Any = curves("PaintingCurves", Painting, _Seeded)
 GradeCurves: Any = curves("GradeCurves", Grade, _Colored)
 LockCurves: Any = curves("LockCurves", Lock, Section)
 FootageCurves: Any = curves("FootageCurves", Footage, Filmed)
-ControlCurves: Any = curves("ControlCurves", Control, Hinted)
 
 
 class Output(Finished):
@@ -228,10 +228,27 @@ class Output(Finished):
     crf: Whole = Field(17, ge=0, le=51, description="quality of the video; smaller is better and larger")
 
 
+_VARIABLE = {
+    "type": "object",
+    "properties": {
+        "type": {"enum": list(TYPES)},
+        "default": {"type": ["string", "number"]},
+        "description": {"type": "string"},
+        "one_of": {"type": "array", "items": {"type": ["string", "number"]}},
+    },
+    "additionalProperties": False,
+}
+_VARIABLES = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [{"type": ["string", "number"]}, _VARIABLE]},
+}
+Variables = Annotated[dict[str, TextOrNumber], WithJsonSchema(_VARIABLES)]
+
+
 class Settings(Section):
     """A whole schedule file."""
 
-    vars: dict[str, TextOrNumber] = Field(default_factory=dict, description="{name} in any text")
+    vars: Variables = Field(default_factory=dict, description="{name} in any text; may be declared")
     video: Video = Video()
     events: dict[str, TextOrNumber] = Field(default_factory=dict, description="named moments: {reveal: 2s}")
     bpm: Number | None = Field(

@@ -63,6 +63,14 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of a schedule file, with defaults and meanings: editors complete and check by it."""
     found = Settings.model_json_schema()
     extends = {"type": "string", "description": "a preset's name, or a path beside this file"}
+    says = (
+        "settings that count where a variable is given, or for `nano` or `sdxl` alone: {nano: {painting: …}}"
+    )
+    board = {
+        "type": "string",
+        "description": "CSV table of shots: time, sentence, motion, material, transition",
+    }
+    when = {"type": "object", "description": says, "additionalProperties": {"type": "object"}}
     loop = found["$defs"]["Video"]["properties"]["loop"]
     loop["enum"] = [*loop["enum"], True, False]
     names = ("Seed", "LockCurves", "UpscaleCurves", "DetailCurves", "Refiner")
@@ -78,6 +86,6 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **found,
         "title": "animator schedule file",
-        "properties": {"extends": extends, **found["properties"]},
+        "properties": {"extends": extends, **found["properties"], "when": when, "storyboard": board},
         "$defs": {**found["$defs"], **short},
     }

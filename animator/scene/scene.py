@@ -15,15 +15,18 @@ from animator import nano
 from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
 from animator.pose import Lens
 from animator.scene.control import control_problems
+from animator.scene.declared import folder_of
 from animator.scene.footage import footage_problems
 from animator.scene.ip_adapter import adapter_problems
+from animator.scene.layers import merged
 from animator.scene.load import Document, parse
 from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
-from animator.scene.presets import extended, is_file, override
+from animator.scene.presets import extended, is_file
 from animator.scene.refiner import refiner_problems
 from animator.scene.section import optional
 from animator.scene.size import Pixels, Ratio
+from animator.scene.storyboard import boarded
 from animator.scene.upscale import upscale_problems
 from animator.scene.variables import fill
 from animator.scene.views import view_problems
@@ -31,6 +34,7 @@ from animator.scene.views import view_problems
 DEFAULT_SECONDS = 4.0
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 MOST_PROBLEMS = 50  # reported of one kind; a file with more is no schedule file
+BESIDES = ("extends", "when", "storyboard")  # what a file may say beside its settings
 NATIVE = {"nano": 256}  # width in pixels of the square a model was trained on; every other SDXL model: 1024
 
 
@@ -91,12 +95,14 @@ class Scene:
         """
         if path[:2] == ("model", "loras") and name in nano.LORAS:
             return nano.LORAS[name]
-        place = self.document.place(path)
-        if place.file == self.document.file:
-            start = self.folder
-        else:
-            start = FilePath(place.file).resolve().parent if place.line else FilePath.cwd()
+        start = _start(self.document, path, self.folder)
         return start / os.path.expanduser(name)  # noqa: PTH111 (pathlib's raises for a user who is not here)
+
+
+def _start(document: Document, path: Path, folder: FilePath) -> FilePath:
+    """The folder that file names written at `path` start from; `folder` is the document's own."""
+    place = document.place(path)
+    return folder if place.file == document.file else folder_of(place)
 
 
 def read(file: FilePath, settings: Sequence[str] = ()) -> tuple[Scene, list[Problem]]:
@@ -105,15 +111,16 @@ def read(file: FilePath, settings: Sequence[str] = ()) -> tuple[Scene, list[Prob
     What is wrong is left out of the scene, so that the rest can be looked through. Raises SceneError for a file
     that is no schedule at all.
     """
-    return _scene(fill(override(extended(file), settings)), file.resolve().parent)
+    return _scene(fill(merged(extended(file), settings)), file.resolve().parent)
 
 
 def read_text(text: str, folder: FilePath, settings: Sequence[str] = ()) -> tuple[Scene, list[Problem]]:
     """The same from text; relative paths in it start from `folder`. It may not extend anything."""
-    return _scene(fill(override(parse(text, "<text>"), settings)), folder.resolve())
+    return _scene(fill(merged([parse(text, "<text>")], settings)), folder.resolve())
 
 
 def _scene(document: Document, folder: FilePath) -> tuple[Scene, list[Problem]]:
+    document = boarded(document, _start(document, ("storyboard",), folder))
     problems = list(document.problems)
     data: dict[str, Any] = document.data
     while True:
@@ -221,10 +228,10 @@ def _seconds(duration: str | float) -> float:
 def _problem(document: Document, item: Any) -> Problem:
     path = tuple(str(part) for part in item["loc"])
     where = document.name if item["type"] == "extra_forbidden" else document.place
-    return Problem(where(path), path, _explain(item, item["loc"]))
+    return Problem(where(path), path, _explain(item, item["loc"], document.data.get("vars") or ()))
 
 
-def _explain(item: Any, loc: tuple[int | str, ...]) -> str:
+def _explain(item: Any, loc: tuple[int | str, ...], variables: Iterable[str]) -> str:
     """Pydantic's message in our words: what is wrong; what is allowed."""
     given = item.get("input")
     match item["type"]:
@@ -233,7 +240,8 @@ def _explain(item: Any, loc: tuple[int | str, ...]) -> str:
             # so it does with {zoom: 0:(1.0), 30:(1.04)}.
             return "no such setting; a text with a comma inside { } needs quotes round it"
         case "extra_forbidden":
-            return f"no such setting; {nearest(str(loc[-1]), _names(loc[:-1]))}"
+            known = _names(loc[:-1])
+            return f"no such setting; {nearest(str(loc[-1]), known if loc[:-1] else [*variables, *known, *BESIDES])}"
         case "missing":
             return "must be given"
         case "literal_error":

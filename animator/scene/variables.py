@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from animator.errors import Path, Problem, nearest, quoted
+from animator.scene.declared import settled
 from animator.scene.load import Document
 
 MAX_VARIABLE = 1_000  # characters: a few hundred in a prompt are all that SDXL reads
@@ -16,12 +17,21 @@ _BRACES = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 def fill(document: Document) -> Document:
     """`document` with every `{name}` in its texts replaced by the variable of that name."""
-    names = document.data.get("vars")
-    filler = _Filler(document, names if isinstance(names, dict) else {})
+    declared = {name for name, item in _named(document).items() if isinstance(item, dict)}
+    document = settled(document)
+    filler = _Filler(document, _named(document))
     data = {
         key: value if key == "vars" else filler.value(value, (key,)) for key, value in document.data.items()
     }
+    for name in filler.names if declared else ():
+        if name not in declared | filler.used:
+            filler.note(("vars", name), f"nothing uses this variable; {nearest(name, sorted(declared))}")
     return replace(document, data=data, problems=(*document.problems, *filler.problems))
+
+
+def _named(document: Document) -> dict[str, Any]:
+    names = document.data.get("vars")
+    return names if isinstance(names, dict) else {}
 
 
 def escape(value: Any) -> Any:
@@ -37,6 +47,7 @@ class _Filler:
     def __init__(self, document: Document, names: dict[str, Any]) -> None:
         self.document, self.problems = document, list[Problem]()
         self.room = MAX_FILLED
+        self.used: set[str] = set()
         self.names = {name: str(value) for name, value in names.items()}
         for name, text in self.names.items():
             if len(text) > MAX_VARIABLE:
@@ -62,6 +73,7 @@ class _Filler:
         if name not in self.names:
             hint = nearest(name, self.names) if self.names else "none are declared in 'vars:'"
             self.note(path, f"unknown variable {quoted(match[0])}; {hint}")
+        self.used.add(name)
         text = self.names.get(name, match[0])
         if len(text) > self.room:
             self.note(

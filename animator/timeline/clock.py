@@ -15,6 +15,7 @@ Signals = dict[str, NDArray[np.generic]]  # name → one value per frame, or one
 
 _KEY = re.compile(r"\s*(-?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9}))\s*(s|b|%|)\s*")
 _NAME = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*")
+_AWAY = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*([+-])\s*(\d{1,9}(?:\.\d{0,9})?\s*[sb]?)\s*")
 END = "end"
 HEARD = ("rms", "bass", "mid", "treble", "onset")  # signals of an audio track
 
@@ -34,7 +35,13 @@ class Clock:
     beats: tuple[float, ...] = ()
 
     def frame(self, key: str) -> int:
-        """The frame a key names: `30`, `2s`, `4b`, `50%` (of the last frame), `end` or an event. Raises CurveError."""
+        """The frame a key names. Raises CurveError.
+
+        `30`, `2s`, `4b`, `50%` (of the last frame), `end`, an event, or so far from one: `reveal+0.5s`, `end-12`.
+        """
+        if away := _AWAY.fullmatch(key):
+            frames = self.frame(away[3]) - (self.frame("0b") if "b" in away[3] else 0)
+            return self.frame(away[1]) + (frames if away[2] == "+" else -frames)
         if key.strip() == END:
             return self.frames - 1
         if name := _NAME.fullmatch(key):
@@ -44,7 +51,9 @@ class Clock:
                 raise CurveError(f"no event {quoted(key)}; {nearest(name[1], [*self.events, END])}", key)
         match = _KEY.fullmatch(key)
         if match is None:
-            allowed = "write a frame (30), seconds (2s), beats (4b), percent (50%), 'end' or an event"
+            allowed = (
+                "write a frame (30), seconds (2s), beats (4b), percent (50%), 'end', an event or e.g. end-1s"
+            )
             raise CurveError(f"{quoted(key)} is not a time; {allowed}", key)
         number = float(match[1])
         match match[2]:

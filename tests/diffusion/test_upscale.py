@@ -14,6 +14,9 @@ from animator.pixels.enlarge import resized, tiled
 from tests.films import texture
 
 
+pytestmark = pytest.mark.skipif(find_spec("spandrel") is None, reason="needs the extra `upscale`")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def spandrel():
     """spandrel, which asks torchvision for three names that none of these networks uses."""

@@ -4,7 +4,8 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import SceneError, load
-from animator.scene.presets import extended, override
+from animator.scene.layers import merged, override
+from animator.scene.presets import extended
 from animator.scene.variables import MAX_VARIABLE, fill
 
 
@@ -26,7 +27,7 @@ def files(tmp_path):
 
 
 def test_sections_are_merged_and_values_replaced(files):
-    data = extended(files / "top.yaml").data
+    data = merged(extended(files / "top.yaml")).data
     assert data["motion"] == {"zoom": 1.5, "angle": 3}
     assert data["video"] == {"fps": 12, "frames": 4}
     assert set(data["model"]["loras"]) == {"one", "two"}
@@ -55,7 +56,7 @@ def test_files_that_extend_each_other_are_refused(files):
 
 def test_set_options_replace_values_at_any_depth_and_variables_by_name(files):
     document = override(
-        extended(files / "top.yaml"), ["video.fps=30", "product=red: mug", "painting.seed.start=5"]
+        merged(extended(files / "top.yaml")), ["video.fps=30", "product=red: mug", "painting.seed.start=5"]
     )
     assert document.data["video"]["fps"] == 30
     assert document.data["vars"]["product"] == "red: mug"
@@ -71,7 +72,7 @@ def test_a_problem_in_a_set_option_names_the_option(files):
 
 
 def test_variables_are_filled_in_every_text(files):
-    assert fill(extended(files / "base.yaml")).data["prompts"]["at"]["0"] == "a mug"
+    assert fill(merged(extended(files / "base.yaml"))).data["prompts"]["at"]["0"] == "a mug"
 
 
 def test_an_unknown_variable_is_refused_with_the_nearest(files):
@@ -125,7 +126,9 @@ def test_vars_that_are_no_names_are_told_beside_a_set_option(files, section):
 
 @pytest.mark.parametrize("text", ["mug #5", "a {b} mug", "50% off: now", "two\nlines"])
 def test_a_set_option_is_text_as_it_is(files, text):
-    assert override(extended(files / "base.yaml"), [f"product={text}"]).data["vars"]["product"] == text
+    assert (
+        override(merged(extended(files / "base.yaml")), [f"product={text}"]).data["vars"]["product"] == text
+    )
 
 
 def test_doubled_braces_stand_for_braces(files):

@@ -70,10 +70,16 @@ def test_all_problems_of_a_file_are_reported_in_its_order():
         ),
         ("video: {duration: [1]}", "<text>:1:19: video.duration: [1] is not a text or a number"),
         ("prompts: {travel: true}", "<text>:1:19: prompts.travel: True is not a text or a number"),
-        ("vars: {a: {b: 1}}", "<text>:1:11: vars.a: {'b': 1} is not a text or a number"),
+        (
+            "vars: {a: {b: 1}}",
+            "<text>:1:15: vars.a.b: no such setting; known: type, default, description, one_of",
+        ),
         ("video: {frames: 2.5}", "<text>:1:17: video.frames: 2.5 is not a whole number"),
         ("cadence: 0", "<text>:1:10: cadence: 0: input should be greater than or equal to 1"),
-        ("output: no", "<text>:1:9: output: 'no' is not a group of settings; known: format, crf"),
+        (
+            "output: no",
+            "<text>:1:9: output: 'no' is not a group of settings; known: upscale, interpolate, format, crf",
+        ),
         (
             "motion: {zoom: true}",
             "<text>:1:16: motion.zoom: True is not a number, an expression, a key string",

@@ -1,5 +1,7 @@
 """What is done to a film after it is painted, in a schedule file."""
 
+from importlib.util import find_spec
+
 import pytest
 
 from animator import SceneError, loads, timeline, upscaling
@@ -33,6 +35,13 @@ def test_the_video_has_even_sides():
     assert upscaling.size(loads("video: {size: 98x66}\noutput: {upscale: 1.5}")) == (148, 100)
 
 
+@pytest.mark.skipif(find_spec("spandrel") is not None, reason="spandrel is here")
+def test_a_library_that_is_missing_is_told_with_the_remedy(tmp_path):
+    (tmp_path / "4x.safetensors").touch()
+    message = "output.upscale.by: files are read by spandrel, which is not installed: pip install 'animator[upscale]'"
+    assert problem("output: {upscale: 4x.safetensors}", tmp_path).endswith(message)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -61,6 +70,7 @@ def test_a_video_too_large_is_told():
     assert "the video would be 16384x8192 pixels; at most 8192 to a side" in problem(text)
 
 
+@pytest.mark.skipif(find_spec("spandrel") is None, reason="needs the extra `upscale`")
 def test_a_run_finds_the_network_from_anywhere(tmp_path):
     (tmp_path / "4x.safetensors").touch()
     scene = loads("output: {upscale: {by: 4x.safetensors, tile: 256}, interpolate: 3}", tmp_path)

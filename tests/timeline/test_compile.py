@@ -39,7 +39,7 @@ def test_every_problem_of_every_curve_is_reported_with_its_place():
         "<text>:5:42: painting.sampler: unknown sampler 'Eulr'; did you mean 'Euler'?",
         "<text>:5:55: painting.steps: 0 at frame 0; allowed 1..1000",
         "<text>:6:26: prompts.at.90: frame 90 is outside the film; its frames are 0..4",
-        "<text>:6:38: prompts.travel: 'soon' is not a time; write a frame (30), seconds (2s), beats (4b), percent (50%), 'end' or an event",
+        "<text>:6:38: prompts.travel: 'soon' is not a time; write a frame (30), seconds (2s), beats (4b), percent (50%), 'end', an event or e.g. end-1s",
         "<text>:7:16: grade.noise: inf at frame 0 (of 1 such frames); every value must be finite",
     ]
 

@@ -1,0 +1,107 @@
+"""Paint every preset with the bundled model, for docs/presets.md: `python docs/preset_films.py [NAME ...]`.
+
+Writes an animated picture and a contact sheet of each into docs/presets/, its still into presets/stills/, and prints
+the table of the page. Outlines and colours are measured where the product is in colour on white, where its outline can
+be told from the background.
+"""
+
+import sys
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+from PIL import Image as Pictures
+
+from animator import animate, load
+from animator.frame import Frame, Image
+from animator.nano.measures import overlap, silhouette
+from animator.scene.presets import presets, shelf
+from animator.timeline.compile import timeline
+
+HERE = Path(__file__).parent
+SHEET, FILM, STILL = 160, 192, 96  # pixels in width: of a contact sheet's picture, of the film, of the still
+HEAD = "| preset | painted | seconds | outline | colour ΔE | drift ΔE | seam |\n|---|---|---|---|---|---|---|"
+
+
+def measured(frame: Frame) -> bool:
+    """Whether the outline can be told: in colour, on white."""
+    return "white" in frame.prompt.text and not any(word in frame.prompt.text for word in ("pencil", "clay"))
+
+
+def color(picture: Image, mask: np.ndarray) -> np.ndarray:
+    """The mean colour of the product, CIE Lab."""
+    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return lab[mask].mean(0) if mask.any() else np.full(3, np.nan)
+
+
+def numbers(frames: list[Frame], pictures: list[Image]) -> list[str]:
+    """Mean IoU of neighbouring paintings' outlines, ΔE of their colours, and from a prompt's first to its last."""
+    pairs = [(frame, picture) for frame, picture in zip(frames, pictures, strict=True) if frame.diffuse]
+    outlines, steps, drifts = [], [], []
+    begun: dict[str, np.ndarray] = {}
+    for (old, before), (new, after) in pairwise(pairs):
+        if (
+            old.prompt.text != new.prompt.text
+            or old.shot != new.shot
+            or not (measured(old) and measured(new))
+        ):
+            continue
+        one, other = silhouette(before), silhouette(after)
+        outlines.append(overlap(one, other))
+        first = begun.setdefault(f"{new.shot} {new.prompt.text}", color(before, one))
+        steps.append(np.linalg.norm(color(after, other) - color(before, one)))
+        drifts.append(np.linalg.norm(color(after, other) - first))
+    moves = [np.abs(a.astype(float) - b).mean() for a, b in pairwise(pictures)]
+    seam = np.abs(pictures[-1].astype(float) - pictures[0]).mean() / np.median(moves)
+    found = [np.nanmean(outlines), np.nanmean(steps), np.nanmean(drifts[-3:])] if outlines else []
+    return [f"{value:.2f}" if i == 0 else f"{value:.1f}" for i, value in enumerate(found)] + [f"{seam:.1f}"]
+
+
+def small(picture: Image, width: int) -> Image:
+    height = round(picture.shape[0] * width / picture.shape[1])
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def film(name: str) -> None:
+    scene = load(name)
+    began = perf_counter()
+    shown = [(frame, state.shown) for frame, state in animate(scene)]
+    seconds = perf_counter() - began
+    frames, pictures = [frame for frame, _ in shown], [picture for _, picture in shown if picture is not None]
+    places = [round(i) for i in np.linspace(0, len(pictures) - 1, 12)]
+    rows = [np.hstack([small(pictures[i], SHEET) for i in places[k : k + 6]]) for k in (0, 6)]
+    (HERE / "presets").mkdir(exist_ok=True)
+    Pictures.fromarray(np.vstack(rows)).save(HERE / "presets" / f"{name}.jpg", quality=82)
+    first, *rest = [Pictures.fromarray(small(picture, FILM)) for picture in pictures[::3]]
+    wait = round(3000 / scene.settings.video.fps)
+    first.save(
+        HERE / "presets" / f"{name}.webp",
+        save_all=True,
+        append_images=rest,
+        duration=wait,
+        loop=0,
+        quality=60,
+    )
+    stills = shelf("presets") / "stills"
+    stills.mkdir(exist_ok=True)
+    Pictures.fromarray(small(pictures[round(len(pictures) * 0.7)], STILL)).save(
+        stills / f"{name}.jpg", quality=80
+    )
+    told = numbers(frames, pictures)
+    told = ["–"] * (4 - len(told)) + told
+    if scene.settings.video.loop == "none":
+        told[-1] = "–"
+    painted = sum(frame.diffuse for frame in timeline(scene))
+    print(f"| `{name}` | {painted} of {len(frames)} | {seconds:.0f} | {' | '.join(told)} |", flush=True)
+
+
+def main() -> None:
+    print(HEAD)
+    for name in sys.argv[1:] or presets():
+        film(name)
+
+
+if __name__ == "__main__":
+    main()
