@@ -13,7 +13,6 @@ from animator import ModelError
 from animator.pixels.enlarge import resized, tiled
 from tests.films import texture
 
-
 pytestmark = pytest.mark.skipif(find_spec("spandrel") is None, reason="needs the extra `upscale`")
 
 
