@@ -89,13 +89,13 @@ def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> 
     larger = upscaling.Larger(scene, run)
     small, lacking = larger.lacking(frames[:position]), position < len(frames)
     work = paint(scene) if lacking or (small and upscaling.paints(scene)) else None
-    for frame in small:
-        run.save_upscaled(frame.index, larger.made(frame, run.picture(frame.index), work))
+    larger.complete(run, small, work)
     ready = [frame.index for frame in frames[:position]]
     measure = facts(scene)
     again = [frame.index for frame in back(scene, frames)]
     between = upscaling.between(scene, frames)
-    with Recorder(run, video, resolved(scene), ready, _Texts(scene, frames), again, between) as recorder:
+    texts, kept = _Texts(scene, frames), larger.kept
+    with Recorder(run, video, resolved(scene), ready, texts, again, between, kept) as recorder:
         for frame, after in animate(scene, frames[position:], work, state) if lacking else ():
             assert after.shown is not None
             large = larger(frame, after.shown, work)

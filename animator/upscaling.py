@@ -34,17 +34,28 @@ class Larger:
 
     def __init__(self, scene: Scene, run: Run) -> None:
         """Raises ModelError where the network that makes them cannot be loaded."""
-        self.run, self.enlarge = run, enlarger(scene)
+        from animator.output.upscaled import Upscaled
+
+        self.enlarge = enlarger(scene)
+        self.kept = None if self.enlarge is None else Upscaled(run.folder)
 
     def lacking(self, frames: Sequence[Frame]) -> list[Frame]:
         """Those of `frames` whose larger picture is still to be made."""
-        return [frame for frame in frames if self.enlarge and frame.index not in self.run.upscaled]
+        return [] if self.kept is None else [frame for frame in frames if frame.index not in self.kept]
+
+    def complete(self, run: Run, frames: Sequence[Frame], paint: Paint | None) -> None:
+        """Make the larger pictures of `frames`, which `run` holds."""
+        if self.kept is None:
+            return
+        for frame in frames:
+            self.kept.save(frame.index, self.made(frame, run.picture(frame.index), paint))
 
     def __call__(self, frame: Frame, picture: Image, paint: Paint | None) -> Image | None:
         """The larger picture of `frame`; None where the video shows the picture itself."""
-        if self.enlarge is None or frame.index in self.run.upscaled:
-            return None if self.enlarge is None else self.run.shown(frame.index)
-        return self.made(frame, picture, paint)
+        if self.kept is None:
+            return None
+        there = frame.index in self.kept
+        return self.kept.picture(frame.index) if there else self.made(frame, picture, paint)
 
     def made(self, frame: Frame, picture: Image, paint: Paint | None) -> Image:
         """`picture` of `frame` made larger; `paint` is the film's painter, for a second pass."""

@@ -10,6 +10,7 @@ import pytest
 from animator import load, shoot, studio
 from animator.diffusion.flat import Flat
 from animator.ffmpeg import program
+from animator.output.upscaled import Upscaled
 from tests.audio.tracks import clicks, write
 from tests.films import texture
 from tests.output.test_video import decode
@@ -55,7 +56,7 @@ def test_the_video_is_larger_and_the_frames_are_as_they_were_painted(begin):
     for index in range(7):
         assert (run.picture(index) == small.picture(index)).all()
         larger = cv2.resize(run.picture(index), (128, 96), interpolation=cv2.INTER_LANCZOS4)
-        assert (run.shown(index) == larger).all()
+        assert (Upscaled(run.folder).picture(index) == larger).all()
         assert np.abs(shown[index].astype(int) - larger).mean() < 4
 
 
@@ -97,12 +98,13 @@ def test_a_run_that_was_stopped_ends_with_the_same_bytes(begin, more):
         next(film)
     film.close()
     again, scene = shoot.reopen_run(run.folder)
-    assert 0 < len(again.upscaled) < 7
-    lost = again.upscaled_file(min(again.upscaled))
+    larger = Upscaled(again.folder)
+    assert 0 < len(larger.saved) < 7
+    lost = larger.file(min(larger.saved))
     lost.unlink()  # as by a disk that failed
     run_whole(*shoot.reopen_run(run.folder))
     for name in ("frames", "upscaled"):
-        files = [sorted((folder / name).iterdir()) for folder in (whole.folder, run.folder)]
+        files = [sorted((folder / name).glob("*.png")) for folder in (whole.folder, run.folder)]
         assert len(files[0]) == 7
         assert [file.read_bytes() for file in files[0]] == [file.read_bytes() for file in files[1]]
     assert whole.video.read_bytes() == run.video.read_bytes()
@@ -110,15 +112,15 @@ def test_a_run_that_was_stopped_ends_with_the_same_bytes(begin, more):
 
 def test_a_larger_picture_that_is_lost_is_made_again_without_a_painter(begin):
     run = run_whole(*begin("output: {upscale: 2}"))
-    data = run.upscaled_file(3).read_bytes()
-    run.upscaled_file(3).write_bytes(b"half a picture")
+    data = Upscaled(run.folder).file(3).read_bytes()
+    Upscaled(run.folder).file(3).write_bytes(b"half a picture")
     run.video.unlink()
 
     def no_painter(scene):
         raise AssertionError("every frame is there")
 
     run = run_whole(*shoot.reopen_run(run.folder), no_painter)
-    assert run.upscaled_file(3).read_bytes() == data
+    assert Upscaled(run.folder).file(3).read_bytes() == data
     assert run.video.exists()
 
 
@@ -131,9 +133,9 @@ def test_the_second_pass_paints_over_the_larger_picture_the_more_the_stronger(tm
         run = run_whole(
             shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / str(strength)), scene, studio.painter
         )
-        found[strength] = run.shown(0)
+        found[strength] = Upscaled(run.folder).picture(0)
         assert run.picture(0).shape == (48, 64, 3)
-        assert run.shown(0).shape == (72, 96, 3)
+        assert Upscaled(run.folder).picture(0).shape == (72, 96, 3)
     plain = cv2.resize(run.picture(0), (96, 72), interpolation=cv2.INTER_LANCZOS4)
     assert (found[0] == plain).all()
     changes = [np.abs(found[strength].astype(int) - plain).mean() for strength in (0.3, 0.8)]

@@ -10,6 +10,7 @@ from animator.errors import ProgramError
 from animator.frame import Frame, Image, Span
 from animator.output.queue import Line, Pool
 from animator.output.run import Run
+from animator.output.upscaled import Upscaled
 from animator.output.video import Format, Video
 
 Between = Callable[
@@ -37,14 +38,16 @@ class Recorder:
         texts: Callable[[Frame], Mapping[str, str]],
         again: Sequence[int] = (),
         between: Between | None = None,
+        upscaled: Upscaled | None = None,
     ) -> None:
         """`ready`: frames on disk that come first in the video and are not handed over again.
 
         `again`: frames that the video shows once more at its end, in this order. `between`: more pictures of them.
+        `upscaled`: larger pictures, which the video shows in place of the run's.
         """
         self.run, self.texts = run, texts
         self._pictures = Pool(WRITERS, WAITING)
-        self._between = between or _pictures
+        self._between, self._upscaled = between or _pictures, upscaled
         self._video: Line[tuple[int, Image]] = Line(
             partial(self._encode, video, comment, tuple(ready), tuple(again)), WAITING
         )
@@ -63,8 +66,9 @@ class Recorder:
         shows in its place.
         """
         index = frame.index
-        if upscaled is not None and index not in self.run.upscaled:
-            self._pictures.submit(lambda: self.run.save_upscaled(index, upscaled))
+        larger = self._upscaled
+        if upscaled is not None and larger is not None and index not in larger:
+            self._pictures.submit(lambda: larger.save(index, upscaled))
         if index not in self.run.saved:
             self._pictures.submit(lambda: self.run.save(frame, image, self.texts(frame), span, facts()))
         self._video.put((index, image if upscaled is None else upscaled))
@@ -85,10 +89,11 @@ class Recorder:
         self, ready: Sequence[int], again: Sequence[int], following: Callable[[], tuple[int, Image] | None]
     ) -> Iterator[tuple[int, Image]]:
         """The film's frames and pictures in the video's order."""
-        yield from ((index, self.run.shown(index)) for index in ready)
+        picture = self.run.picture if self._upscaled is None else self._upscaled.picture
+        yield from ((index, picture(index)) for index in ready)
         yield from iter(following, None)  # which ends it
         # The line ends after the pictures were closed: all are on disk.
-        yield from ((index, self.run.shown(index)) for index in again)
+        yield from ((index, picture(index)) for index in again)
 
     def __enter__(self) -> Recorder:
         return self

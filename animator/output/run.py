@@ -1,7 +1,7 @@
 """A run's folder: frames, journal, resume point.
 
 frames/000000000.png   the pictures, each with its recipe inside
-upscaled/              the same as large as the video's, where those are larger
+upscaled/              the same as large as the video's, where those are larger: see upscaled.py
 journal.jsonl          a header, then one line per frame that is safe on disk, with facts about its picture
 settings.yaml          the schedule file as it was given
 resolved.yaml          the same with presets, options and defaults filled in: renders the same film
@@ -18,7 +18,6 @@ import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,6 @@ class Run:
     def __init__(self, folder: Path, first: int, stop: int, saved: Mapping[int, str]) -> None:
         self.folder, self.first, self.stop = folder, first, stop
         self.saved = dict(saved)
-        self.upscaled: dict[int, str] = {}  # the same of the larger pictures
         self.spans: dict[int, Span] = {}
         self._lock = threading.Lock()
 
@@ -77,15 +75,9 @@ class Run:
             raise RunError(f"{folder}/journal.jsonl has no header; render the schedule file anew")
         (folder / "frames").mkdir(exist_ok=True)
         run = cls(folder, head["first"], head["stop"], {})
-        lines = [line for line in lines[1:] if isinstance(line.get("frame"), int)]
-        entries, upscaled = (
-            {line["frame"]: line[kind] for line in lines if kind in line} for kind in ("sha256", "upscaled")
-        )
-        run.spans = {line["frame"]: tuple(line["span"]) for line in lines if "span" in line}
-        run.saved = {i: digest for i, digest in entries.items() if _digest(run.picture_file(i)) == digest}
-        run.upscaled = {
-            i: digest for i, digest in upscaled.items() if _digest(run.upscaled_file(i)) == digest
-        }
+        entries = {line["frame"]: line["sha256"] for line in lines[1:] if isinstance(line.get("frame"), int)}
+        run.spans = {line["frame"]: tuple(line["span"]) for line in lines[1:] if "span" in line}
+        run.saved = {index: digest for index, digest in entries.items() if run._digest(index) == digest}
         return run
 
     @property
@@ -95,16 +87,10 @@ class Run:
     def picture_file(self, index: int) -> Path:
         return self.folder / "frames" / f"{index:09d}.png"
 
-    def upscaled_file(self, index: int) -> Path:
-        return self.folder / "upscaled" / f"{index:09d}.png"
-
     def picture(self, index: int) -> Image:
         """The picture of frame `index`, RGB uint8 (height, width, 3)."""
-        return _read(self.picture_file(index))
-
-    def shown(self, index: int) -> Image:
-        """The picture of frame `index` as it goes into the video."""
-        return _read(self.upscaled_file(index) if index in self.upscaled else self.picture_file(index))
+        with Pictures.open(self.picture_file(index)) as picture:
+            return np.asarray(picture.convert("RGB"))
 
     def save(
         self,
@@ -118,36 +104,20 @@ class Run:
 
         May be called from several threads.
         """
-        told = {"span": span} if span else {}
-        digest = self._write(self.picture_file(frame.index), frame.index, _png(image, texts))
-        self._note(frame.index, {"sha256": digest, **told, **(facts or {})})
-        self.saved[frame.index] = digest
-
-    def save_upscaled(self, index: int, image: Image) -> None:
-        """Write the larger picture of frame `index`, then its journal line. May be called from several threads."""
-        with suppress(OSError):  # which writing tells
-            self.upscaled_file(index).parent.mkdir(exist_ok=True)
-        digest = self._write(self.upscaled_file(index), index, _png(image, {}))
-        self._note(index, {"upscaled": digest})
-        self.upscaled[index] = digest
-
-    def _write(self, file: Path, index: int, data: bytes) -> str:
-        """Write a picture's file whole, and return its SHA-256. Raises RunError."""
+        data = _png(image, texts)
         try:
-            write_whole(file, data)
-        except OSError as error:
-            raise RunError(f"{self.folder}: frame {index} cannot be written: {error.strerror}") from error
-        return hashlib.sha256(data).hexdigest()
-
-    def _note(self, index: int, entry: Mapping[str, Any]) -> None:
-        """Add a line to the journal, once its file is safe. Raises RunError."""
-        try:
+            write_whole(self.picture_file(frame.index), data)
+            digest = hashlib.sha256(data).hexdigest()
             with self._lock, (self.folder / "journal.jsonl").open("ab") as journal:
-                journal.write(_line({"frame": index, **entry}))
+                told = {"span": span} if span else {}
+                journal.write(_line({"frame": frame.index, "sha256": digest, **told, **(facts or {})}))
                 journal.flush()
                 os.fsync(journal.fileno())
+                self.saved[frame.index] = digest
         except OSError as error:
-            raise RunError(f"{self.folder}: frame {index} cannot be written: {error.strerror}") from error
+            raise RunError(
+                f"{self.folder}: frame {frame.index} cannot be written: {error.strerror}"
+            ) from error
 
     def facts(self, name: str) -> dict[int, float]:
         """What the journal says about saved frames under `name`, by frame: "drift", "palette"."""
@@ -183,17 +153,11 @@ class Run:
     def _step(self, one: int, other: int) -> float:
         return float(np.abs(self.picture(one).astype(np.int16) - self.picture(other)).mean())
 
-
-def _digest(file: Path) -> str | None:
-    try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError:
-        return None
-
-
-def _read(file: Path) -> Image:
-    with Pictures.open(file) as picture:
-        return np.asarray(picture.convert("RGB"))
+    def _digest(self, index: int) -> str | None:
+        try:
+            return hashlib.sha256(self.picture_file(index).read_bytes()).hexdigest()
+        except OSError:
+            return None
 
 
 def write_whole(file: Path, data: bytes) -> None:
@@ -238,6 +202,6 @@ def _lines(journal: bytes) -> list[dict[str, Any]]:
             entry = json.loads(line)
         except ValueError:
             continue
-        if isinstance(entry, dict) and {"stop", "sha256", "upscaled"} & set(entry):
+        if isinstance(entry, dict) and ("stop" in entry or "sha256" in entry):
             entries.append(entry)
     return entries
