@@ -58,7 +58,7 @@ class Controls:
         if not active:
             return pipe, scheduler, arguments
         fresh = "image" not in arguments
-        pictures = [hints[name][None].astype(np.float32) / np.float32(255.0) for name in active]
+        pictures = [hints[name][None].astype(np.float32, order="C") / np.float32(255.0) for name in active]
         place = "image" if fresh and not self.union else "control_image"
         guidance = self._guidance(active, pictures)
         if not fresh:

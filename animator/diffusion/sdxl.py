@@ -116,7 +116,7 @@ class Sdxl:
             arguments |= {"width": _whole(self.width, self.grain), "height": _whole(self.height, self.grain)}
         else:
             pipe, (scheduler, steps) = self.img2img, self.schedulers.over(painting)
-            arguments["image"] = self._padded(start)[None].astype(np.float32) / np.float32(255.0)
+            arguments["image"] = self._padded(start)[None].astype(np.float32, order="C") / np.float32(255.0)
         wide_hints = {name: self._padded(hint) for name, hint in hints.items()}
         pipe, scheduler, arguments = self.controls.added(
             pipe, scheduler, arguments | steps, frame, wide_hints
@@ -157,7 +157,8 @@ class Sdxl:
                 f"frame {frame.index}: the model painted no picture but NaN; SDXL's own VAE does so in float16:"
                 " set model.dtype to bfloat16 or float32"
             )
-        picture: Image = np.rint(painted * 255.0).astype(np.uint8)
+        # In the order that a picture read from disk has: in another, torch adds the same numbers up differently.
+        picture: Image = np.rint(painted * 255.0).astype(np.uint8, order="C")
         return picture
 
 

@@ -65,7 +65,7 @@ class Hinted(Section):
         True, description="a file's picture moves as the camera has since the film began; false: it stays"
     )
     thresholds: Thresholds = Field(
-        [100, 200], description="of canny: gradients from which an edge goes on, and begins"
+        [100.0, 200.0], description="of canny: gradients from which an edge goes on, and begins"
     )
     shows: Shows | None = Field(
         None, description="what a ready-made picture shows, for Union models; the others go by their hint"

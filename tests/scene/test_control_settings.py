@@ -118,3 +118,8 @@ def test_a_run_finds_the_same_model_and_picture_from_anywhere(tmp_path):
     assert again.settings.control["a"].file == str(tmp_path / "a.png")
     assert again.settings.control["a"].thresholds == (50, 80)
     assert again.settings.control["b"].model == "some/net"
+
+
+def test_what_a_run_goes_on_from_says_the_same_again():
+    once = resolved(loads("control: {a: {model: some/net}}\noutput: {upscale: 2}\nmodel: {refiner: some/refiner}"))
+    assert resolved(loads(once)) == once
