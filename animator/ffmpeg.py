@@ -1,6 +1,9 @@
-"""Where ffmpeg is."""
+"""Where ffmpeg is, and what it can write."""
 
 from __future__ import annotations
+
+import subprocess
+from functools import lru_cache
 
 from animator.errors import ProgramError
 
@@ -13,3 +16,20 @@ def program() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise ProgramError(f"no ffmpeg: {error}; pip install --force-reinstall imageio-ffmpeg") from error
+
+
+def encoders() -> frozenset[str]:
+    """The names of the encoders that ffmpeg was built with; none where it does not say. Raises ProgramError."""
+    return _encoders(program())
+
+
+@lru_cache(maxsize=4)
+def _encoders(ffmpeg: str) -> frozenset[str]:
+    command = [ffmpeg, "-hide_banner", "-loglevel", "error", "-encoders"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    except (OSError, subprocess.SubprocessError):
+        return frozenset()
+    # A line is "V....D libx264  libx264 H.264 …", after a legend that ends with a rule.
+    lines = said.partition("------")[2].splitlines()
+    return frozenset(words[1] for words in map(str.split, lines) if len(words) > 1)

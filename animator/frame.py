@@ -158,6 +158,15 @@ class Upscale:
 
 
 @dataclass(frozen=True, slots=True)
+class Framing:
+    """Which part of the picture a format of another shape shows; it never leaves the picture."""
+
+    x: float = setting(0.5, "where its middle lies, as a part of the width", 0.0, 1.0)
+    y: float = setting(0.5, "the same, as a part of the height", 0.0, 1.0)
+    zoom: float = setting(1.0, "2 shows half as much, twice as large", 1.0, 20.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """The words for a frame, and how far they have travelled to the next ones."""
 

@@ -107,9 +107,8 @@ def _format(scene: Scene, frames: Sequence[Frame]) -> Format:
     """What the video of `frames` is."""
     from animator.output.video import Format
 
-    settings = scene.settings
-    fps = settings.video.fps * settings.output.interpolate
-    return Format(*upscaling.size(scene), fps, settings.output.crf, heard(scene, frames))
+    fps = scene.settings.video.fps * scene.settings.output.interpolate
+    return Format(*upscaling.size(scene), fps, sound=heard(scene, frames), **quality(scene))
 
 
 def record_preview(scene: Scene, target: Path) -> Iterator[Frame]:
@@ -123,13 +122,18 @@ def record_preview(scene: Scene, target: Path) -> Iterator[Frame]:
         raise RunError(f"{target.parent} cannot be made: {error.strerror}") from error
     if target.is_dir():
         raise RunError(f"{target} is a folder; name a file, e.g. {target / 'preview.mp4'}")
-    settings = scene.settings
-    video = Format(*scene.size, settings.video.fps, settings.output.crf, sound(scene))
+    video = Format(*scene.size, scene.settings.video.fps, sound=sound(scene))
     with Video(target, video) as sink:
         for frame, state in film:
             assert state.shown is not None
             sink.write(state.shown)
             yield frame
+
+
+def quality(scene: Scene) -> dict[str, Any]:
+    """Codec, quality and its number of the film's own video."""
+    output = scene.settings.output
+    return {"codec": output.codec, "quality": output.quality, "crf": output.crf}
 
 
 def heard(scene: Scene, frames: Sequence[Frame]) -> Sound | None:

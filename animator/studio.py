@@ -22,6 +22,7 @@ from animator.scene.model import REFERENCES
 from animator.scene.presets import is_file, named
 from animator.scene.scene import Scene, read, read_text
 from animator.scene.views import view_files
+from animator.timeline import delivery
 from animator.timeline.compile import timeline
 from animator.timeline.moves import orbits
 
@@ -59,6 +60,7 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
     problems.extend(masking.problems(scene))
     problems.extend(footage.problems(scene))
     problems.extend(controlling.problems(scene))
+    problems.extend(delivery.problems(scene))
     try:
         timeline(scene)
     except SceneError as error:

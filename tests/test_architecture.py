@@ -14,21 +14,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Leaves first. A room may import those in front of it, and itself.
 ROOMS = [
-    *("errors", "frame", "affine", "pose", "samplers", "nano", "ffmpeg"),
+    *("errors", "frame", "affine", "pose", "samplers", "nano", "ffmpeg", "codecs"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),
-    *(
-        "render",
-        "output",
-        "grading",
-        "masking",
-        "controlling",
-        "leading",
-        "footage",
-        "upscaling",
-        "studio",
-        "shoot",
-        "exchange",
-    ),
+    *("render", "output", "grading", "masking", "controlling", "leading", "footage", "upscaling"),
+    *("studio", "shoot", "placing", "delivering", "exchange"),
     *("progress", "tables", "plot", "cli", "nano.*", "__init__"),
 ]
 TORCH = ("diffusion", "train", "nano.*")

@@ -19,11 +19,27 @@ Samples = NDArray[np.float32]  # (n,) in -1..1
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The stretch of a track that a film plays: from `start` seconds on, for `seconds`."""
+    """The stretch of a track that a film plays: from `start` seconds on, for `seconds`; before 0 it is silent.
+
+    `fade_in` and `fade_out` are the seconds in which it comes up and goes down; curves hear it without them.
+    """
 
     file: Path
     start: float
     seconds: float
+    fade_in: float = 0.0
+    fade_out: float = 0.0
+
+
+def stretch(sound: Sound) -> str:
+    """The filter that cuts the stretch out of the whole track, to the sample.
+
+    A seek in the file would be off by some frames where its index is an estimate, as an MP3's is.
+    """
+    return (
+        f"atrim=start={max(0.0, sound.start):.6f},asetpts=PTS-({sound.start:.6f})/TB"
+        f",aresample=async=1:first_pts=0,atrim=duration={sound.seconds:.6f}"
+    )
 
 
 def read(sound: Sound) -> Samples:
@@ -31,8 +47,8 @@ def read(sound: Sound) -> Samples:
     command = [
         program(), "-hide_banner", "-loglevel", "error", "-nostdin",
         "-protocol_whitelist", "file",  # a playlist may not fetch anything
-        "-ss", f"{sound.start:.6f}", "-t", f"{sound.seconds:.6f}", "-i", f"file:{sound.file}",
-        "-map", "0:a:0", "-ac", "1", "-ar", str(RATE), "-f", "s16le", "pipe:1",
+        "-i", f"file:{sound.file}", "-map", "0:a:0", "-af", stretch(sound),
+        "-ac", "1", "-ar", str(RATE), "-f", "s16le", "pipe:1",
     ]  # fmt: skip
     try:
         done = subprocess.run(command, capture_output=True, check=False, timeout=120)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from animator import shoot as shooting
+from animator.cli.delivering import deliver
 from animator.cli.group import FilePath, ScheduleFile, main, settings
 from animator.progress import show
 from animator.scene.presets import shelf
@@ -102,3 +103,4 @@ def _shoot(run: Run, scene: Scene) -> None:
     if scene.settings.video.loop == "closed" and run.stop - run.first == scene.frames > 1:
         click.echo(f"loop: from the last frame to the first it is {run.seam():.2f} of a usual step", err=True)
     click.echo(run.video)
+    deliver(run, scene)

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from animator.errors import Problem, SceneError
-from animator.exchange import camera, deforum, infotext, parseq, recipe
+from animator.exchange import camera, carried, deforum, infotext, parseq, recipe
 from animator.exchange.draft import Draft, Source
 from animator.output.infotext import FILM
 
 MOST = 100_000_000  # bytes; a Parseq manifest of an hour has about this many
-KNOWN = (
-    "Deforum settings, a Parseq manifest, a PNG with its infotext, a film of animator's, or a camera's path"
-)
+KNOWN = "Deforum settings, a Parseq manifest, a picture with its infotext, a film of animator's, or a camera's path"
 
 
 def read(file: Path) -> Draft:
@@ -25,11 +23,13 @@ def read(file: Path) -> Draft:
             head = stream.read(12)
         if head.startswith(b"\x89PNG"):
             return _picture(source, file)
-        if head[4:8] == b"ftyp":
-            text = recipe.comment(file)
+        if head[4:8] == b"ftyp" or head.startswith(carried.EBML):
+            text = carried.of_film(file) if head[4:8] == b"ftyp" else carried.of_webm(file)
             if text is None:
                 raise source.error("this video holds no comment: only those that animator made have one")
             return recipe.from_film(source, text)
+        if head.startswith(carried.HEADS):
+            return _commented(source, file)
         if file.stat().st_size > MOST:
             raise source.error(f"{file.stat().st_size:,} bytes; at most {MOST:,}")
         raw = file.read_bytes()
@@ -57,6 +57,23 @@ def _picture(source: Source, file: Path) -> Draft:
     if found is None:
         raise source.error("this picture holds no infotext ('parameters')")
     return infotext.read(source, *found)
+
+
+def _commented(source: Source, file: Path) -> Draft:
+    """A picture of another kind, whose comment is our film, or an infotext."""
+    from PIL import Image as Pictures
+
+    try:
+        text = carried.of_picture(file)
+    except (OSError, ValueError, SyntaxError, Pictures.DecompressionBombError) as error:
+        raise source.error(f"cannot be read as a picture: {error}") from error
+    found = infotext.split(text or "")
+    try:
+        return recipe.from_film(source, text or "")
+    except SceneError:
+        if found is None:
+            raise source.error("this picture holds neither a film of animator's nor an infotext") from None
+        return infotext.read(source, *found)
 
 
 def _text(source: Source) -> Draft:

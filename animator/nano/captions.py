@@ -113,7 +113,7 @@ def caption(recipe: Recipe, random: Random) -> str:
     thing = _with_article(" ".join(words))
     head = _pick(HEADS[recipe.style], random)
     parts = []
-    if random.random() < 0.85:
+    if random.random() < 0.9:
         parts.append(_pick(VIEW[recipe.view.word()], random))
     if random.random() < (0.85 if recipe.style in PAINTED else 0.5):
         parts.append(_pick(BACKDROP[recipe.backdrop], random))

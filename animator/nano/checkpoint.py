@@ -48,22 +48,12 @@ def export(nano: Nano, vae: AutoencoderKL, tokens: Path, folder: Path) -> None:
 
 
 def restore(nano: Nano, folder: Path) -> None:
-    """Load what `export` wrote into `nano`, to go on learning from it.
-
-    Transformer blocks that the file lacks start silent: the deeper UNet begins by painting what the old one did.
-    """
-    learnt = UNet2DConditionModel.from_pretrained(folder / "unet").float().state_dict()
-    missing, unexpected = nano.unet.load_state_dict(learnt, strict=False)
-    if unexpected or not all(".transformer_blocks." in name for name in missing):
-        raise ValueError(f"not a smaller nano: {[*unexpected, *missing][:3]}")
-    weights = nano.unet.state_dict()
-    for name in missing:
-        if ".to_out.0." in name or ".ff.net.2." in name:
-            weights[name].zero_()
+    """Load what `export` wrote into `nano`, to go on learning from it. Raises RuntimeError for another shape."""
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet").float()
     first = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
     second = CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2", dtype=torch.float32)
-    nano.first.load_state_dict(first.state_dict())
-    nano.second.load_state_dict(second.state_dict())
+    for ours, theirs in ((nano.unet, unet), (nano.first, first), (nano.second, second)):
+        ours.load_state_dict(theirs.state_dict())
 
 
 def _edit(path: Path, extra: dict[str, bool] | None = None, drop: tuple[str, ...] = ()) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
@@ -59,19 +58,14 @@ def encode(vae: AutoencoderKL, images: list[NDArray[np.uint8]], batch: int = 8) 
     return np.concatenate(made)
 
 
-def _half(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    small = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8)
-
-
-def _shelve(vae: AutoencoderKL, folder: Path, path: Path, halve: bool = False) -> Shelf:
+def _shelve(vae: AutoencoderKL, folder: Path, path: Path) -> Shelf:
     """Encode a folder of pictures and their mirror images, shard by shard; what is encoded is only read."""
     parts = []
     known = recipes(folder)
     for shard in sorted(folder.glob("pictures-*.npy")):
         stored = path / shard.name
         if not stored.exists():
-            images = [_half(image) for image in np.load(shard)] if halve else list(np.load(shard))
+            images = list(np.load(shard))
             sides = [encode(vae, images), encode(vae, [image[:, ::-1] for image in images])]
             write_whole(stored, partial(np.save, arr=np.stack(sides)))
         parts.append(np.load(stored))
@@ -79,17 +73,14 @@ def _shelve(vae: AutoencoderKL, folder: Path, path: Path, halve: bool = False) -
     return Shelf(np.concatenate([*(part[0] for part in parts), *(part[1] for part in parts)]), known * 2)
 
 
-def library(room: Path, small: bool = True, device: str = "cpu") -> Library:
-    """Encode all pictures that are not encoded yet; return the shelves. A new autoencoder empties them.
-
-    `small`: the pictures at half size too, for a course that begins with them.
-    """
+def library(room: Path, device: str = "cpu") -> Library:
+    """Encode all pictures that are not encoded yet; return the shelves. A new autoencoder empties them."""
     vae = trained(room).to(device, memory_format=torch.channels_last)
     store = room / "latents"
-    for old in store.rglob("*.npy"):
-        if old.stat().st_mtime < (room / "vae-folded.pt").stat().st_mtime:
+    folded = room / "vae-folded.pt"
+    for old in store.rglob("*.npy") if folded.exists() else ():
+        if old.stat().st_mtime < folded.stat().st_mtime:
             old.unlink()
     large = _shelve(vae, room / "pictures", store / "large")
-    half = _shelve(vae, room / "pictures", store / "small", True) if small else Shelf(large.latents[:0], [])
     others = [_shelve(vae, room / name, store / name) for name in FORMATS if any((room / name).glob("*.npy"))]
-    return Library(large, half, tuple(others))
+    return Library(large, tuple(others))

@@ -10,9 +10,12 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from animator.nano.captions import VIEW
+from animator.nano.products import PRODUCTS
 from animator.nano.words import LENGTH
 
 SMALL, LARGE = 64, 96  # widths of the two text encoders
+CHANNELS = (64, 96, 160)  # of the UNet's levels: latents of 32x32, 16x16, 8x8
 NOISE: dict[str, Any] = {
     "beta_start": 0.00085,
     "beta_end": 0.02,
@@ -46,7 +49,7 @@ def _wake(encoder: Any) -> None:
     nn.init.normal_(embeddings.position_embedding.weight, std=0.15)
 
 
-def unet(channels: tuple[int, ...] = (64, 96, 160)) -> UNet2DConditionModel:
+def unet(channels: tuple[int, ...] = CHANNELS) -> UNet2DConditionModel:
     """A fresh UNet: attention to the text on the two lower levels, deepest on the lowest, `text_time` conditioning."""
     return UNet2DConditionModel(
         sample_size=32,
@@ -70,7 +73,7 @@ def unet(channels: tuple[int, ...] = (64, 96, 160)) -> UNet2DConditionModel:
 class Nano(nn.Module):
     """What is trained together: text encoders and UNet."""
 
-    def __init__(self, tokenizer: CLIPTokenizer, channels: tuple[int, ...] = (64, 96, 160)) -> None:
+    def __init__(self, tokenizer: CLIPTokenizer, channels: tuple[int, ...] = CHANNELS) -> None:
         super().__init__()
         self.unet = unet(channels)
         self.first = CLIPTextModel(_text(SMALL, 2, tokenizer))
@@ -78,6 +81,21 @@ class Nano(nn.Module):
         for encoder in (self.first, self.second):
             _wake(encoder)
         self.unet.set_attn_processor(AttnProcessor())
+        self.tell = nn.Linear(channels[-1], len(PRODUCTS) + len(VIEW))
+        self.middle = torch.empty(0)
+        self.unet.mid_block.register_forward_hook(self._keep)
+
+    def _keep(self, module: nn.Module, given: Any, made: Tensor) -> None:  # noqa: ARG002 (torch's shape)
+        self.middle = made
+
+    def told(self) -> tuple[Tensor, Tensor]:
+        """Product and view (n, kinds), logits, as the middle of the UNet told them in the last forward pass.
+
+        Only a lesson asks. Whoever has to tell in the middle of noise must have read the words: asked for it, the
+        UNet minds the view's words after some hundred steps; without, it did not in nine thousand.
+        """
+        kinds: Tensor = self.tell(self.middle.mean((2, 3)))
+        return kinds[:, : len(PRODUCTS)], kinds[:, len(PRODUCTS) :]
 
     def text(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings (n, 48, 160) and pooled (n, 96) of token numbers (n, 48), as in SDXL's pipelines."""

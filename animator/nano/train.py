@@ -12,7 +12,7 @@ import torch
 from animator.diffusion.single_file import write_single_file
 from animator.nano import WEIGHTS, encoded, folder, gallery, vae, words
 from animator.nano.checkpoint import export, restore
-from animator.nano.denoise import ONWARD, Course, DenoiseLesson
+from animator.nano.denoise import DenoiseLesson
 from animator.nano.distil import DistilLesson, add_lora, save_lora
 from animator.nano.files import Pictures, draw_all
 from animator.nano.look import look
@@ -75,18 +75,17 @@ def learn_decoder(arguments: argparse.Namespace) -> None:
 
 def learn_unet(arguments: argparse.Namespace) -> None:
     """Train text encoders and UNet on the autoencoder's latents."""
-    course = ONWARD if arguments.onward else Course()
-    library = encoded.library(arguments.room, not arguments.onward, arguments.device)
+    library = encoded.library(arguments.room, arguments.device)
     tokenizer = words.read(_tokens(arguments.room))
     torch.manual_seed(1)
-    steps = arguments.steps or STEPS["unet"]
-    nano = Nano(tokenizer)
+    nano, rate = Nano(tokenizer), 1.2e-3
     if arguments.onward:
         restore(nano, folder())
+        rate = 8e-4  # what has been learnt is not to be shaken off
     nano.to(arguments.device)
     if arguments.compile:
         nano.unet.compile(dynamic=False)
-    _run("unet", DenoiseLesson(nano, library, tokenizer, steps, course), arguments)
+    _run("unet", DenoiseLesson(nano, library, tokenizer, rate=rate), arguments)
 
 
 def _learnt(room: Path) -> Nano:
@@ -101,7 +100,7 @@ def learn_distil(arguments: argparse.Namespace) -> None:
     torch.manual_seed(2)
     nano = _learnt(room).to(arguments.device)
     add_lora(nano)
-    library = encoded.library(room, small=False, device=arguments.device)
+    library = encoded.library(room, arguments.device)
     lesson = DistilLesson(nano, library, words.read(_tokens(room)))
     _run("distil", lesson, arguments)
     nano.unet.load_state_dict(averaged(room / "distil.pt")[0])

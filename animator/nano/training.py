@@ -24,7 +24,7 @@ class Plan:
 
     steps: int
     warm: int = 50  # steps from zero to the full rate
-    flat: float = 0.25  # share of the steps at the full rate, then down along a line
+    flat: float = 0.35  # share of the steps at the full rate, then down along a line
     floor: float = 0.03  # share of the full rate at the end
     average: float = 0.998  # decay of the moving average of the weights, per step
     save_every: float = 150.0  # seconds between checkpoints

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pictures
 from PIL.PngImagePlugin import PngInfo
 
@@ -92,6 +93,11 @@ class Run:
         with Pictures.open(self.picture_file(index)) as picture:
             return np.asarray(picture.convert("RGB"))
 
+    def texts(self, index: int) -> dict[str, str]:
+        """What is stored in the picture of frame `index`."""
+        with Pictures.open(self.picture_file(index)) as picture:
+            return {str(key): text for key, text in picture.info.items() if isinstance(text, str)}
+
     def save(
         self,
         frame: Frame,
@@ -104,7 +110,7 @@ class Run:
 
         May be called from several threads.
         """
-        data = _png(image, texts)
+        data = png(image, texts)
         try:
             write_whole(self.picture_file(frame.index), data)
             digest = hashlib.sha256(data).hexdigest()
@@ -180,7 +186,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _png(image: Image, texts: Mapping[str, str]) -> bytes:
+def png(image: NDArray[np.uint8], texts: Mapping[str, str]) -> bytes:
+    """An RGB or RGBA picture as a PNG with `texts` in it."""
     info = PngInfo()
     for key, text in texts.items():
         long = len(text) > LONG

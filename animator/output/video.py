@@ -1,68 +1,92 @@
-"""The ffmpeg command (data) and the pipe that runs it."""
+"""The ffmpeg command (data) and the video that it makes."""
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from animator.audio.track import Sound
-from animator.errors import ProgramError
+from animator.audio.track import Sound, stretch
+from animator.codecs import CODECS, encoder
 from animator.ffmpeg import program
-from animator.frame import Image
+from animator.output.pipe import Pipe
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What the video is: size in pixels (even), frames per second, x264's quality (0 best … 51 worst), its sound."""
+    """What the video is: size in pixels (even), frames per second, its sound, one of CODECS, a quality.
+
+    `crf` is that codec's number, 0 best; None for the one that `quality` means.
+    """
 
     width: int
     height: int
     fps: float
-    crf: int = 17
+    crf: int | None = None
     sound: Sound | None = None
+    codec: str = "h264"
+    quality: str = "good"
 
 
 def command(program: str, video: Format, metadata: Path, target: Path) -> list[str]:
-    """The ffmpeg command that reads raw RGB frames from its standard input and writes an MP4."""
+    """The ffmpeg command that reads raw RGB or RGBA frames from its standard input and writes the video.
+
+    Raises ProgramError where this ffmpeg cannot write such a video.
+    """
+    codec = CODECS[video.codec]
     return [
         program, "-hide_banner", "-loglevel", "error", "-nostdin", "-y",
-        "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{video.width}x{video.height}", "-r", rate(video.fps),
+        "-f", "rawvideo", "-pix_fmt", "rgba" if codec.alpha else "rgb24",
+        "-s", f"{video.width}x{video.height}", "-r", rate(video.fps),
         "-i", "pipe:0",
         "-i", str(metadata),
         *_input(video.sound),
         "-map_metadata", "1", "-map", "0:v",
-        *_heard(video.sound),
+        *_heard(video.sound, *codec.sound),
         # The matrix is named: left out, RGB is converted by the rules of standard-definition television.
-        "-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv420p"
+        "-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int"
+        f",format={codec.pixels}"
         # Said to the filter, since what its pictures carry wins over the options of the encoder.
         ",setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv",
-        "-c:v", "libx264", "-preset", "medium", "-crf", str(video.crf),
-        "-movflags", "+faststart", "-f", "mp4", str(target),
+        *_encoder(video),
+        # A recipe is longer than the comments that QuickTime has room for by itself.
+        *({"mp4": ["-movflags", "+faststart"], "mov": ["-movflags", "use_metadata_tags"]}.get(codec.container, [])),
+        "-f", codec.container, str(target),
     ]  # fmt: skip
 
 
+def _encoder(video: Format) -> list[str]:
+    """The encoder and its quality."""
+    codec, name = CODECS[video.codec], encoder(video.codec)
+    crf = codec.crf.get(video.quality) if video.crf is None else min(video.crf, codec.worst)
+    number = ["-crf", str(crf)] if codec.crf else []
+    tag = ["-tag:v", codec.tag] if codec.tag else []
+    return ["-c:v", name, *codec.encoders[name][video.quality], *number, *tag]
+
+
 def _input(sound: Sound | None) -> list[str]:
-    """The track as a further input, from where the film begins; it may not fetch anything from elsewhere."""
-    if sound is None:
-        return []
-    return ["-protocol_whitelist", "file", "-ss", f"{sound.start:.6f}", "-i", f"file:{sound.file}"]
+    """The track as a further input; it may not fetch anything from elsewhere."""
+    return [] if sound is None else ["-protocol_whitelist", "file", "-i", f"file:{sound.file}"]
 
 
-def _heard(sound: Sound | None) -> list[str]:
+def _heard(sound: Sound | None, *encoder: str) -> list[str]:
     """The track as a stream of the video."""
     if sound is None:
         return []
     # As long as the pictures to the sample: cut where the track is longer, silent where it is shorter.
-    exact = f"atrim=duration={sound.seconds:.6f},apad=whole_dur={sound.seconds:.6f}"
-    return ["-map", "2:a:0", "-af", exact, "-c:a", "aac", "-b:a", "192k"]
+    steps = [stretch(sound), f"apad=whole_dur={sound.seconds:.6f}"]
+    if sound.fade_in:
+        steps.append(f"afade=t=in:d={sound.fade_in:.6f}")
+    if sound.fade_out:
+        begins = max(0.0, sound.seconds - sound.fade_out)
+        steps.append(f"afade=t=out:st={begins:.6f}:d={min(sound.fade_out, sound.seconds):.6f}")
+    return ["-map", "2:a:0", "-af", ",".join(steps), "-c:a", *encoder]
 
 
 def rate(fps: float) -> str:
@@ -90,68 +114,33 @@ class Video:
     def __init__(self, target: Path, video: Format, comment: str = "") -> None:
         self.target, self.video = target, video
         self.draft = target.with_name(f".{target.name}.draft")
-        self._notes = tempfile.TemporaryDirectory(prefix="animator-")
-        tags = Path(self._notes.name, "metadata.txt")
+        self._open = ExitStack()
+        notes = self._open.enter_context(tempfile.TemporaryDirectory(prefix="animator-"))
+        tags = Path(notes, "metadata.txt")
         tags.write_text(metadata(comment), encoding="utf8")
-        # Not a pipe: nobody reads ffmpeg's words while frames are written. It lives as long as the process.
-        self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         try:
-            self._process = subprocess.Popen(
-                command(program(), video, tags, self.draft),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=self._words,
-                start_new_session=True,  # Ctrl-C is for us: we end ffmpeg ourselves
-            )
-        except OSError as error:
-            raise ProgramError(f"ffmpeg cannot be started: {error}") from error
+            self._pipe = Pipe(command(program(), video, tags, self.draft))
+        except BaseException:
+            self._open.close()
+            raise
 
-    def write(self, image: Image) -> None:
-        """Append one RGB picture of the video's size."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(np.ascontiguousarray(image).data)
-        except OSError as error:
-            raise self._failure() from error
+    def write(self, image: NDArray[np.uint8]) -> None:
+        """Append one picture of the video's size: RGB, or RGBA for a codec with transparency."""
+        self._pipe.write(image)
 
     def __enter__(self) -> Video:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            self._pipe.__exit__(kind, error, trace)
             if kind is None:
-                self._finish()
+                self.draft.replace(self.target)
         finally:
-            self._process.kill()
-            self._process.wait()
-            if self._process.stdin is not None and not self._process.stdin.closed:
-                _close(self._process.stdin)
-            self._words.close()
-            self._notes.cleanup()
+            self._open.close()
             self.draft.unlink(missing_ok=True)
-
-    def _finish(self) -> None:
-        assert self._process.stdin is not None
-        _close(self._process.stdin)
-        if self._process.wait() != 0:
-            raise self._failure()
-        self.draft.replace(self.target)
-
-    def _failure(self) -> ProgramError:
-        self._process.wait()
-        self._words.seek(0)
-        words = " ".join(self._words.read()[-2000:].decode("utf8", "replace").split())
-        return ProgramError(
-            f"ffmpeg failed with status {self._process.returncode}: {words or 'it said nothing'}"
-        )
-
-
-def _close(pipe: IO[bytes]) -> None:
-    """Close a pipe whose reader may be gone: what was not yet written is lost either way."""
-    with suppress(OSError):
-        pipe.close()
 
 
 def rehearse(video: Format, folder: Path) -> None:
@@ -160,7 +149,7 @@ def rehearse(video: Format, folder: Path) -> None:
     What is wrong with ffmpeg shows before a night's work, not after it.
     """
     with tempfile.TemporaryDirectory(prefix=".ffmpeg-", dir=folder) as trial:
-        picture = np.zeros((video.height, video.width, 3), np.uint8)
-        with Video(Path(trial, "trial.mp4"), video) as sink:
+        picture = np.zeros((video.height, video.width, 4 if CODECS[video.codec].alpha else 3), np.uint8)
+        with Video(Path(trial, "trial.mp4"), replace(video, quality="draft")) as sink:
             sink.write(picture)
             sink.write(picture)

@@ -17,9 +17,14 @@ def decode(film: Film, frames: int) -> list[bytes]:
     A second of masks at 1024x1024 is 24 MB plain and some kB packed.
     """
     greys = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in islice(pictures(film), frames))
-    return [cv2.imencode(".png", grey)[1].tobytes() for grey in greys]
+    return [pack(np.asarray(grey, np.uint8)) for grey in greys]
+
+
+def pack(mask: Mask) -> bytes:
+    """A mask as a PNG."""
+    return cv2.imencode(".png", mask)[1].tobytes()
 
 
 def unpack(packed: bytes) -> Mask:
-    """One of the masks of `decode`."""
+    """A mask that was packed, to the bit."""
     return np.asarray(cv2.imdecode(np.frombuffer(packed, np.uint8), cv2.IMREAD_GRAYSCALE), dtype=np.uint8)

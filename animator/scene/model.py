@@ -20,10 +20,10 @@ from animator.scene.footage import Filmed, footage_by_file
 from animator.scene.ip_adapter import AdapterCurves
 from animator.scene.lists import Colors, Paint, Times
 from animator.scene.masks import Mask, lock_by_mask
+from animator.scene.output import Output
 from animator.scene.refiner import Refiner, refiner_by_name
 from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole, curves
 from animator.scene.size import Size
-from animator.scene.upscale import Finished
 from animator.scene.views import Views
 
 MAX_FRAMES = 200_000  # more than two hours at 24 frames per second
@@ -127,7 +127,14 @@ class Audio(Section):
     file: str = Field(
         description="track that is heard by curves and goes into the video; any sound file or video"
     )
-    start: Number = Field(0.0, ge=0, le=86_400, description="seconds into the track at which the film begins")
+    start: Number = Field(
+        0.0,
+        ge=-86_400,
+        le=86_400,
+        description="seconds into the track at which the film begins; -1: the track begins a second later",
+    )
+    fade_in: Number = Field(0.0, ge=0, le=86_400, description="seconds in which the sound comes up")
+    fade_out: Number = Field(0.0, ge=0, le=86_400, description="seconds in which it goes down at the end")
     attack: Number = Field(0.0, ge=0, le=60, description="seconds a signal takes to rise by 63 %")
     release: Number = Field(0.15, ge=0, le=60, description="seconds it takes to fall by 63 %")
 
@@ -221,11 +228,6 @@ PaintingCurves: Any = curves("PaintingCurves", Painting, _Seeded)
 GradeCurves: Any = curves("GradeCurves", Grade, _Colored)
 LockCurves: Any = curves("LockCurves", Lock, Section)
 FootageCurves: Any = curves("FootageCurves", Footage, Filmed)
-
-
-class Output(Finished):
-    format: Literal["mp4"] = Field("mp4", description="h264 in MP4")
-    crf: Whole = Field(17, ge=0, le=51, description="quality of the video; smaller is better and larger")
 
 
 _VARIABLE = {

@@ -13,7 +13,8 @@ def sound(scene: Scene) -> Sound | None:
     if audio is None:
         return None
     file = scene.file(("audio", "file"), audio.file)
-    return Sound(file, audio.start, scene.frames / scene.settings.video.fps)
+    seconds = scene.frames / scene.settings.video.fps
+    return Sound(file, audio.start, seconds, audio.fade_in, audio.fade_out)
 
 
 def listen(scene: Scene) -> Heard | None:

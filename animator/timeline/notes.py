@@ -63,6 +63,9 @@ def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
     for name in ("motion", "painting", "grade", "footage", "detail"):
         for setting, written in getattr(settings, name).written().items():
             yield (name, setting), written
+    for name, shape in settings.output.frame.items():
+        for setting in shape.written().keys() - {"follow"}:
+            yield ("output", "frame", name, setting), getattr(shape, setting)
     yield ("paint",), settings.paint
     yield ("cuts",), settings.cuts
     yield ("painting", "seed", "at"), settings.painting.seed.at

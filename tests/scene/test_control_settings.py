@@ -121,5 +121,7 @@ def test_a_run_finds_the_same_model_and_picture_from_anywhere(tmp_path):
 
 
 def test_what_a_run_goes_on_from_says_the_same_again():
-    once = resolved(loads("control: {a: {model: some/net}}\noutput: {upscale: 2}\nmodel: {refiner: some/refiner}"))
+    once = resolved(
+        loads("control: {a: {model: some/net}}\noutput: {upscale: 2}\nmodel: {refiner: some/refiner}")
+    )
     assert resolved(loads(once)) == once

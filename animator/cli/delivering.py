@@ -1,0 +1,77 @@
+"""The command that makes more files of a run's pictures: encode."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from animator import delivering
+from animator.cli.group import FilePath, main, settings
+from animator.errors import ProgramError, quoted
+from animator.scene.output import KINDS, word
+from animator.scene.scene import Scene
+from animator.studio import load
+
+if TYPE_CHECKING:
+    from animator.output.run import Run
+
+SECTIONS = ("output.", "audio.")  # what may still be changed when all is painted
+
+
+class Word(click.ParamType[Any]):
+    """A word of `output.also`."""
+
+    name = "KIND[@SHAPE]"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return word(value)
+        except ValueError as error:
+            return self.fail(str(error), param, ctx)
+
+
+@main.command()
+@click.argument("folder", type=FilePath)
+@click.option(
+    "--also",
+    type=Word(),
+    multiple=True,
+    help=f"Make this, again if it is there; repeatable: {', '.join(KINDS)}.",
+)
+@click.option("--quality", help="draft, good or best: output.quality.")
+@click.option("--codec", help="h264, h265 or av1, of an mp4: output.codec.")
+@click.option("--max-size", help="Of a GIF or WebP, e.g. 8MB: output.max_size.")
+@click.option("--mask", help="What is cut out: output.mask.")
+@click.option("--poster", help="Time of the poster: output.poster.")
+@settings
+def encode(folder: Path, also: tuple[str, ...], options: tuple[str, ...], **given: str | None) -> None:
+    """Make files of the pictures of the run in FOLDER: those named, or those that its film still lacks."""
+    from animator.output.run import Run
+
+    for option in options:
+        if not option.startswith(SECTIONS):
+            raise click.UsageError(
+                f"--set {quoted(option)}: the pictures are painted; only {' and '.join(SECTIONS)}… can change"
+            )
+    named = [f"output.{name}={value}" for name, value in given.items() if value is not None]
+    words = [f"output.also=[{', '.join(also)}]"] if also else []
+    run = Run.open(folder)
+    if not deliver(run, load(folder / "resolved.yaml", [*named, *options, *words]), also or None):
+        click.echo("everything that the film names is there", err=True)
+
+
+def deliver(run: Run, scene: Scene, words: Sequence[str] | None = None) -> int:
+    """Make the files and print their paths, tell of each on the other stream; how many there are."""
+    count = failed = 0
+    for made in delivering.deliver(run, scene, words):
+        count, failed = count + 1, failed + made.failed
+        click.echo(f"{made.file.name}: {made.says}", err=True)
+        if not made.failed:
+            click.echo(made.file)
+    if failed:
+        sys.exit(ProgramError.exit_code)
+    return count

@@ -1,0 +1,135 @@
+"""The comment in a film's or a picture's file. No program is run on a stranger's file: what is read is the header."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+MOST = 64_000_000  # bytes of a video's header that are read
+ITEMS = (b"udta", b"meta")  # the boxes of a film's header in which its comment lies
+EBML = b"\x1a\x45\xdf\xa3"
+_SEGMENT, _TAGS, _TAG, _SIMPLE, _NAME, _STRING = 0x18538067, 0x1254C367, 0x7373, 0x67C8, 0x45A3, 0x4487
+PICTURES = ("GIF", "WEBP", "JPEG")
+HEADS = (b"GIF8", b"RIFF", b"\xff\xd8\xff")
+
+
+def of_film(file: Path) -> str | None:
+    """The comment in the header of an MP4 or a MOV; None where there is none."""
+    with file.open("rb") as stream:
+        size = file.stat().st_size
+        body: bytes | None = next((body for kind, body in _boxes_of(stream, size) if kind == b"moov"), b"")
+    for wanted in ITEMS:
+        body = _box(body, wanted)
+    meta = (body or b"")[4:]  # `meta` begins with a version, which other boxes do not
+    item = _box(_box(meta, b"ilst"), _item(meta))
+    data = _box(item, b"data")
+    # `data` begins with the kind of its content and a language.
+    return None if data is None else data[8:].decode("utf8", "replace")
+
+
+def _item(meta: bytes) -> bytes:
+    """The name of the comment's box: in a MOV its place in a list of keys."""
+    keys = _box(meta, b"keys")
+    if keys is None:
+        return b"\xa9cmt"
+    names = [name for _, name in _boxes(keys[8:])]
+    return struct.pack(">I", names.index(b"comment") + 1) if b"comment" in names else b""
+
+
+def _box(data: bytes | None, wanted: bytes) -> bytes | None:
+    """The content of the first box of that kind."""
+    return next((body for kind, body in _boxes(data or b"") if kind == wanted), None)
+
+
+def _boxes_of(stream: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes]]:
+    """The outermost boxes of a file; only a movie's header is read."""
+    at = 0
+    while at + 8 <= size:
+        stream.seek(at)
+        head = stream.read(16)
+        length, kind = struct.unpack(">I4s", head[:8])
+        start = 8
+        if length == 1 and len(head) == 16:  # the length of a large one stands behind its kind
+            (length,), start = struct.unpack(">Q", head[8:]), 16
+        length = length or size - at
+        if length < start:
+            return
+        stream.seek(at + start)
+        yield kind, stream.read(min(length - start, MOST)) if kind == b"moov" else b""
+        at += length
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
+    while at + 8 <= len(data):
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        if length < 8:
+            return
+        yield kind, data[at + 8 : at + length]
+        at += length
+
+
+def of_webm(file: Path) -> str | None:
+    """The comment among the tags of a WebM; None where there is none."""
+    with file.open("rb") as stream:
+        size = file.stat().st_size
+        segment = next((place for kind, place in _elements(stream, 0, size) if kind == _SEGMENT), (0, 0))
+        for kind, tags in _elements(stream, *segment):
+            found = _comment(stream, tags) if kind == _TAGS and tags[1] - tags[0] <= MOST else None
+            if found is not None:
+                return found
+    return None
+
+
+def _comment(stream: BinaryIO, tags: tuple[int, int]) -> str | None:
+    for _, tag in (element for element in _elements(stream, *tags) if element[0] == _TAG):
+        for _, simple in (element for element in _elements(stream, *tag) if element[0] == _SIMPLE):
+            texts = {kind: _text(stream, place) for kind, place in _elements(stream, *simple)}
+            if texts.get(_NAME, "").upper() == "COMMENT":
+                return texts.get(_STRING)
+    return None
+
+
+def _text(stream: BinaryIO, place: tuple[int, int]) -> str:
+    stream.seek(place[0])
+    return stream.read(place[1] - place[0]).decode("utf8", "replace")
+
+
+def _elements(stream: BinaryIO, at: int, end: int) -> Iterator[tuple[int, tuple[int, int]]]:
+    """The elements between two places of a Matroska file: what they are, and where their content begins and ends."""
+    while at < end:
+        kind, start = _number(stream, at, marked=True)
+        size, start = _number(stream, start, marked=False)
+        if kind < 0 or size < 0:
+            return
+        stop = min(start + size, end)
+        yield kind, (start, stop)
+        at = stop
+
+
+def _number(stream: BinaryIO, at: int, marked: bool) -> tuple[int, int]:
+    """A number of Matroska's, and the place behind it; -1 where there is none. `marked` leaves its length in it."""
+    stream.seek(at)
+    first = stream.read(1)
+    if not first or not first[0]:
+        return -1, at + 1
+    length = 9 - first[0].bit_length()
+    data = first + stream.read(length - 1)
+    value = int.from_bytes(data, "big")
+    return value if marked else value & ((1 << 7 * length) - 1), at + length
+
+
+def of_picture(file: Path) -> str | None:
+    """The comment of a GIF, or the user's comment in the EXIF of a JPEG or a WebP. Raises OSError, ValueError."""
+    from PIL import Image as Pictures
+
+    with warnings.catch_warnings(action="ignore"), Pictures.open(file, formats=PICTURES) as picture:
+        said = picture.info.get("comment")
+        noted = picture.getexif().get_ifd(0x8769).get(0x9286)
+    if isinstance(noted, bytes) and noted.startswith(b"UNICODE\0"):
+        return noted[8:].decode("utf-16-be", "replace")
+    note = noted if isinstance(noted, bytes) else said
+    return note.removeprefix(b"ASCII\0\0\0").decode("utf8", "replace") if isinstance(note, bytes) else None

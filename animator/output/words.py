@@ -1,0 +1,35 @@
+"""A film's prompts as subtitles, for cutting rooms and for players."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+
+_WEIGHT = re.compile(r"\(([^()]*?):\s*-?[\d.]+\s*\)")
+
+
+def subtitles(prompts: Sequence[str], fps: float) -> str:
+    """SubRip text: each prompt for as long as it is shown, without the weights of its words.
+
+    `prompts`: of every picture in the order it is shown in; "" for none.
+    """
+    cues: list[str] = []
+    at = 0
+    for text, group in groupby(map(plain, prompts)):
+        first, at = at, at + len(list(group))
+        if text:
+            cues.append(f"{len(cues) + 1}\n{_time(first / fps)} --> {_time(at / fps)}\n{text}\n")
+    return "\n".join(cues)
+
+
+def plain(prompt: str) -> str:
+    """A prompt in one line, `(red:1.2) mug` as `red mug`."""
+    while (shorter := _WEIGHT.sub(r"\1", prompt)) != prompt:
+        prompt = shorter
+    return " ".join(prompt.split())
+
+
+def _time(seconds: float) -> str:
+    minutes, milliseconds = divmod(round(seconds * 1000), 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02},{milliseconds % 1000:03}"
