@@ -27,6 +27,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/loop.py
 	$(BIN)/python -m benchmarks.camera
 	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python -m benchmarks.training
 
 fuzz: $(READY)
 	$(BIN)/python -m benchmarks.fuzz

@@ -79,6 +79,20 @@ class Painting:
         20, "of a full painting from noise; round(steps * strength) of them run, at least 1", 1, 1000
     )
     sampler: str = setting("Euler", "A1111's or diffusers' name of the sampler")
+    schedule: str = setting("automatic", "how its steps are spaced, e.g. `karras` or `sgm_uniform`")
+    eta: float = setting(0.0, "noise that DDIM and TCD add anew at each step; 0 is none", 0.0, 1.0)
+    noise_multiplier: float = setting(
+        1.0, "of the noise a picture is painted over with; a little more makes more detail", 0.5, 1.5
+    )
+    guidance_rescale: float = setting(
+        0.0, "takes back the contrast that guidance adds; 0.7 suits v-prediction models", 0.0, 1.0
+    )
+    freeu: float = setting(
+        0.0, "FreeU: more of the model's shapes, less of its noise, without training; 0 is off", 0.0, 1.0
+    )
+    clip_skip: int = setting(
+        0, "layers of the text encoders left out, beyond the last one, which SDXL never reads", 0, 11
+    )
     mask: str = setting("", "masks such as `!product & paper`: paints only there, by how much they are there")
 
 
@@ -174,6 +188,7 @@ class Prompt:
     negative: str = ""
     next: str = ""  # what `text` is blending into; the same text when it is not
     weight: float = 0.0  # of `next`, 0..1
+    blend: str = "linear"  # how the embeddings of both are mixed: linear or slerp
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +213,9 @@ class Frame:
     motion: Motion = Motion()
     painting: Painting = Painting()
     loras: Mapping[str, float] = field(default_factory=dict)  # adapter name → scale
+    lora_blocks: Mapping[str, Mapping[str, float]] = field(
+        default_factory=dict
+    )  # name → block → factor of it
     grade: Grade = Grade()
     lock: Lock = Lock()
     footage: Footage = Footage(alpha=0.0, motion_amount=0.0)  # a film without one
@@ -207,6 +225,8 @@ class Frame:
     upscale: Upscale = Upscale(strength=0.0)  # a film without a second pass
     shot: int = 0  # index of the frame its shot began with: what the camera has done is counted from there
     ahead: Ahead = Ahead()
+    subseed: int = 1  # of the noise that the seed's is mixed with
+    subseed_strength: float = 0.0  # how much of it, 0..1
     anchor: bool = False  # its painting is what colours are matched to from here on
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,11 @@ from animator.frame import Frame
 from animator.output.infotext import flat
 from animator.scene.scene import Scene
 from animator.timeline.compile import beats
+from animator.timeline.stretches import BANDS, stretches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BANDS = ["#cfe3f5", "#f6dcc2", "#d5ecd0", "#ead6ee", "#f4edc0", "#f3d0d3"]  # prompts, in turn
 LINE, PAINTED, TICK = "#20507c", "#c2410c", "#8a8f98"
 ROW, WIDTH = 1.1, 11.0  # inches: the height of a curve, the width of the whole
 SECTIONS = ("motion", "painting", "loras", "grade", "footage")
@@ -70,15 +69,13 @@ def _prompts(axis: Axes, frames: Sequence[Frame]) -> None:
     """A band for each prompt as long as it lasts, hatched where it blends into the next."""
     axis.set_yticks([])
     axis.set_ylabel("prompt", rotation=0, ha="right", va="center")
-    colors: dict[str, str] = {}
-    for text, group in groupby(frames, key=lambda frame: frame.prompt.text):
-        stretch = list(group)
-        first, stop = stretch[0].index, stretch[-1].index + 1
-        color = colors.setdefault(text, BANDS[len(colors) % len(BANDS)])
-        axis.axvspan(first, stop, color=color, lw=0)
-        blending = [frame.index for frame in stretch if frame.prompt.weight]
-        if blending:
-            axis.axvspan(blending[0], stop, facecolor="none", edgecolor="white", hatch="////", lw=0)
+    begun = frames[0].index
+    for stretch in stretches([(frame.prompt.text, frame.prompt.weight) for frame in frames]):
+        first, stop, text = begun + stretch.first, begun + stretch.stop, stretch.text
+        axis.axvspan(first, stop, color=stretch.color, lw=0)
+        if stretch.blends < stretch.stop:
+            blends = begun + stretch.blends
+            axis.axvspan(blends, stop, facecolor="none", edgecolor="white", hatch="////", lw=0)
         room = max(8, round(120 * (stop - first) / max(1, len(frames))))
         words = text if len(text) <= room else f"{text[: room - 1]}…"
         axis.text(

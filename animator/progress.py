@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from animator.frame import Frame
+
+if TYPE_CHECKING:
+    from animator.train.course import Report
 
 LOG_EVERY = 30.0  # seconds between the lines of a log
 
@@ -70,3 +74,31 @@ def _log(counted: _Count) -> None:
         if time.monotonic() - said > LOG_EVERY:
             said = time.monotonic()
             print(f"{counted.position} of {counted.total} frames: {counted}", file=sys.stderr, flush=True)
+
+
+def learn(reports: Iterable[Report], steps: int) -> None:
+    """Take all steps of a training and show loss and time left; in a log file, a line now and then."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    shown = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[words]}"),
+    )
+    terminal, said = sys.stderr.isatty(), time.monotonic()
+    bar = Progress(*shown, TimeRemainingColumn(), console=Console(stderr=True), disable=not terminal)
+    smooth: float | None = None
+    with bar:
+        task = bar.add_task("loading", total=steps, words="")
+        for report in reports:
+            smooth = report.loss if smooth is None else 0.95 * smooth + 0.05 * report.loss
+            words = f"loss {smooth:.4f}"
+            bar.update(task, description="learning", completed=report.step, words=words)
+            told = [f"held out {report.held_out:.4f}"] if report.held_out is not None else []
+            told += [str(report.sheet)] if report.sheet is not None else []
+            if told or (not terminal and time.monotonic() - said > LOG_EVERY):
+                said = time.monotonic()
+                line = ", ".join([f"step {report.step} of {steps}", words, *told])
+                bar.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from animator import upscaling
 from animator.audio.track import Sound
+from animator.continuity import stretches, unchanged
 from animator.errors import RunError
-from animator.frame import Frame
+from animator.events import Done, Encoded, Loaded, Loading, Started, Tell, Warned, silence
+from animator.frame import Frame, Image
 from animator.grading import facts
+from animator.lineage import Lineage
 from animator.output import infotext
 from animator.render.loop import Paint
 from animator.render.shards import begins
 from animator.scene.resolved import resolved
 from animator.scene.scene import Scene
-from animator.studio import animate, load, painter, preview
+from animator.studio import load, painter
 from animator.timeline.cadence import cut
-from animator.timeline.compile import timeline
+from animator.timeline.compile import remarks, timeline
 from animator.timeline.hearing import sound
 
 if TYPE_CHECKING:
@@ -51,17 +54,31 @@ def part(scene: Scene, span: tuple[int, int] | None) -> list[Frame]:
     return cut(frames, *span)
 
 
-def start_run(scene: Scene, file: Path, folder: Path, span: tuple[int, int] | None = None) -> Run:
-    """A new run's folder for the schedule file `file`. Raises RunError."""
-    from animator.output.run import Run, table
+def start_run(
+    scene: Scene,
+    file: Path | None,
+    folder: Path,
+    span: tuple[int, int] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Run:
+    """A new run's folder for the schedule file `file`, or for a scene that has none. Raises RunError.
 
-    frames = part(scene, span)
+    `more` goes into its journal's header.
+    """
+    from animator.output.run import Run, sha, table
+
+    frames, film = part(scene, span), resolved(scene)
     files: dict[str, str | bytes] = {
-        "settings.yaml": file.read_bytes(),
-        "resolved.yaml": resolved(scene),
+        "settings.yaml": film if file is None else file.read_bytes(),
+        "resolved.yaml": film,
         "frames.csv": table(rows(scene, frames)),
     }
-    return Run.create(folder, frames[0].index, frames[-1].index + 1, files)
+    read = Lineage(scene, frames).files
+    head = {
+        **{"frames": scene.frames, "size": [*scene.size], "fps": scene.settings.video.fps},
+        **{"film": sha(film.encode("utf8")), "files": read, **(more or {})},
+    }
+    return Run.create(folder, frames[0].index, frames[-1].index + 1, files, head)
 
 
 def reopen_run(folder: Path) -> tuple[Run, Scene]:
@@ -71,36 +88,63 @@ def reopen_run(folder: Path) -> tuple[Run, Scene]:
     return Run.open(folder), load(folder / "resolved.yaml")
 
 
-def shoot(run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter) -> Iterator[Frame]:
+def shoot(
+    run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter, tell: Tell = silence
+) -> Iterator[Frame]:
     """Paint and record what `run` still lacks, and make its video; yield each frame once it is on its way to disk.
 
-    The model is loaded only if a frame is missing, and a film that is complete is left alone. Close the
-    generator to stop early; nothing painted is lost.
+    The model is loaded only if a painting is missing, and a film that is complete is left alone. Close the
+    generator to stop early; nothing painted is lost. `tell` hears what happens. Raises AnimatorError, RunError
+    among them where another process works on the run, or what its frames were painted from has changed.
     """
+    with run.held():
+        frames = part(scene, (run.first, run.stop))
+        missing = [frame for frame in frames if frame.index not in run.saved]
+        run.keys = unchanged(run, scene, frames).keys
+        paintings = sum(frame.diffuse for frame in missing)
+        tell(_started(run, scene, paintings))
+        for note in remarks(scene):
+            tell(Warned(str(note)))
+        if missing or not run.video.exists():
+            yield from _shoot(run, scene, frames, paint, paintings, tell)
+            tell(Encoded(str(run.video.resolve()), run.video.stat().st_size))
+
+
+def _shoot(
+    run: Run,
+    scene: Scene,
+    frames: Sequence[Frame],
+    paint: Callable[[Scene], Paint],
+    paintings: int,
+    tell: Tell,
+) -> Iterator[Frame]:
+    """Paint and record what is missing of `frames`, of which so many are `paintings`."""
     from animator.output.recorder import Recorder
     from animator.output.video import rehearse
 
-    frames = part(scene, (run.first, run.stop))
-    position, state = run.resume(frames)
-    if position == len(frames) and run.video.exists():
-        return
     video = _format(scene, frames)
     rehearse(video, run.folder)
     larger = upscaling.Larger(scene, run)
-    small, lacking = larger.lacking(frames[:position]), position < len(frames)
-    work = paint(scene) if lacking or (small and upscaling.paints(scene)) else None
-    larger.complete(run, small, work)
-    ready = [frame.index for frame in frames[:position]]
+    work: Paint = _idle
+    if paintings or (upscaling.paints(scene) and larger.lacking(frames)):
+        tell(Loading(scene.settings.model.base))
+        work = paint(scene)
+        tell(Loaded())
     measure = facts(scene)
     again = [frame.index for frame in back(scene, frames)]
-    between = upscaling.between(scene, frames)
-    texts, kept = _Texts(scene, frames), larger.kept
-    with Recorder(run, video, resolved(scene), ready, texts, again, between, kept) as recorder:
-        for frame, after in animate(scene, frames[position:], work, state) if lacking else ():
-            assert after.shown is not None
-            large = larger(frame, after.shown, work)
-            recorder.save(frame, after.shown, after.span, partial(measure, frame, after), large)
-            yield frame
+    between, kept = upscaling.between(scene, frames), larger.kept
+    told, texts = partial(_tell_of, run, tell), _Texts(scene, frames)
+    with Recorder(run, video, resolved(scene), texts, again, told, between, kept) as recorder:
+        for stretch in stretches(run, scene, frames, work):
+            if isinstance(stretch, list):
+                larger.complete(run, stretch, work)
+                recorder.reuse([frame.index for frame in stretch])
+                continue
+            for frame, after in stretch:
+                assert after.shown is not None
+                large = larger(frame, after.shown, work)
+                recorder.save(frame, after.shown, after.span, partial(measure, frame, after), large)
+                yield frame
 
 
 def _format(scene: Scene, frames: Sequence[Frame]) -> Format:
@@ -111,23 +155,27 @@ def _format(scene: Scene, frames: Sequence[Frame]) -> Format:
     return Format(*upscaling.size(scene), fps, sound=heard(scene, frames), **quality(scene))
 
 
-def record_preview(scene: Scene, target: Path) -> Iterator[Frame]:
-    """Write the preview to the video `target`; yield each frame once it is written. Raises AnimatorError."""
-    from animator.output.video import Format, Video
+def _idle(frame: Frame, start: Image | None) -> Image:  # noqa: ARG001 (a painter's shape)
+    raise AssertionError(f"frame {frame.index} was to be taken from the disk")
 
-    film = preview(scene)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{target.parent} cannot be made: {error.strerror}") from error
-    if target.is_dir():
-        raise RunError(f"{target} is a folder; name a file, e.g. {target / 'preview.mp4'}")
-    video = Format(*scene.size, scene.settings.video.fps, sound=sound(scene))
-    with Video(target, video) as sink:
-        for frame, state in film:
-            assert state.shown is not None
-            sink.write(state.shown)
-            yield frame
+
+def _started(run: Run, scene: Scene, paintings: int) -> Started:
+    from animator import __version__
+    from animator.output.log import NAME
+
+    kept = sum(run.first <= index < run.stop for index in run.saved)
+    model, fps = scene.settings.model.base, scene.settings.video.fps
+    folder = run.folder.resolve()
+    size = (scene.size.width, scene.size.height)
+    return Started(
+        __version__, str(folder), str(folder / NAME), run.first, run.stop, kept, paintings, size, fps, model
+    )
+
+
+def _tell_of(run: Run, tell: Tell, frame: Frame) -> None:
+    """Tell that a frame is safe on disk."""
+    facts = {name: run.fact(frame.index, name) for name in ("drift", "palette")}
+    tell(Done(frame.index, frame.diffuse, str(run.picture_file(frame.index).resolve()), **facts))
 
 
 def quality(scene: Scene) -> dict[str, Any]:

@@ -7,11 +7,11 @@ nor cv2.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
-from animator import controlling, footage, grading, leading, masking, nano
+from animator import controlling, footage, grading, leading, masking, nano, samplers
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, Mask, State
@@ -91,12 +91,19 @@ def painter(scene: Scene) -> Paint:
     model = scene.settings.model
     base = str(nano.folder()) if model.base == "nano" else model.base
     config = None if model.config is None else scene.file(("model", "config"), model.config)
-    source = Checkpoint(base, scene.file(("model", "base"), "."), config, model.device, model.dtype)
+    folder = scene.file(("model", "base"), ".")
+    vae = model.vae
+    if vae is not None and scene.file(("model", "vae"), vae).exists():
+        vae = str(scene.file(("model", "vae"), vae))
+    running = {name: getattr(model, name) for name in ("prediction", "tiling", "memory", "compile")}
+    calls = sum(samplers.steps_run(frame.painting) for frame in timeline(scene) if frame.diffuse)
+    source = Checkpoint(base, folder, config, model.device, model.dtype, vae, **running, calls=calls)
     files = {name: ("model", "loras", name, "file") for name in model.loras}
     loras = {name: scene.file(path, model.loras[name].file) for name, path in files.items()}
+    words = {word: scene.file(("model", "embeddings", word), file) for word, file in model.embeddings.items()}
     first = start_picture(scene)  # before the model: it takes no minute to find out that it cannot be read
     nets, refiner, adapters = controlling.nets(scene), controlling.refiner(scene), controlling.adapters(scene)
-    sdxl = Sdxl(source, *scene.size, loras, nets, refiner, adapters)
+    sdxl = Sdxl(source, *scene.size, loras, words, controls=nets, refiner=refiner, adapters=adapters)
     return sdxl if first is None else _FromPicture(sdxl, first)
 
 
@@ -117,6 +124,11 @@ class _FromPicture:
     ) -> Image:
         return self.paint.hinted(frame, self.picture if start is None else start, hints, mask)
 
+    def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
+        return self.paint.batch(
+            [(frame, self.picture if start is None else start) for frame, start in wanted]
+        )
+
 
 def start_picture(scene: Scene) -> Image | None:
     """The scene's start picture, in the film's size."""
@@ -129,44 +141,54 @@ def animate(
     frames: Sequence[Frame] | None = None,
     paint: Paint | None = None,
     state: State | None = None,
+    known: Mapping[int, Image] = MappingProxyType({}),
 ) -> Iterator[tuple[Frame, State]]:
     """Paint a film: yield each frame with the state after it; `state.shown` is its picture.
 
     `frames` is the scene's timeline unless given, `paint` the SDXL it names; with the `state` after a
-    painted frame and the frames behind it a film goes on where it stopped. Raises AnimatorError.
+    painted frame and the frames behind it a film goes on where it stopped. Paintings that are `known`, by
+    frame, are not painted again. Raises AnimatorError.
     """
     frames = timeline(scene) if frames is None else frames
     paint = painter(scene) if paint is None else paint
     camera, film = camera_of(scene, frames), footage.played(scene)
     for shot in shots(frames):
         before = State() if state is None or begins(shot[0]) else state
-        yield from film.during(_animate(scene, shot, paint, camera, film, before))
+        yield from film.during(_animate(scene, shot, Work(paint, known), camera, film, before))
+
+
+class Work(NamedTuple):
+    """Where paintings come from: the painter, and those that are there already, by frame."""
+
+    paint: Paint
+    known: Mapping[int, Image]
 
 
 def _animate(
-    scene: Scene, frames: Sequence[Frame], paint: Paint, camera: Camera, film: Footage, state: State
+    scene: Scene, frames: Sequence[Frame], work: Work, camera: Camera, film: Footage, state: State
 ) -> Iterator[tuple[Frame, State]]:
     """Paint one shot, or the rest of it after `state`.
 
     A closed loop is painted as far as its first frame come again, which is not shown once more.
     """
     again = leading.again(scene, frames)
-    for frame, after in _paint(scene, [*frames, again] if again else frames, paint, camera, film, state):
+    for frame, after in _paint(scene, [*frames, again] if again else frames, work, camera, film, state):
         if frame is not again:
             yield frame, after
 
 
 def _paint(
-    scene: Scene, frames: Sequence[Frame], paint: Paint, camera: Camera, film: Footage, state: State
+    scene: Scene, frames: Sequence[Frame], work: Work, camera: Camera, film: Footage, state: State
 ) -> Iterator[tuple[Frame, State]]:
     """Paint `frames`, all of one shot."""
     from animator.pixels.blend import crossfade
     from animator.pixels.flow import between
+    from animator.render.known import unless_known
 
     blend = {"crossfade": crossfade, "flow": between}[scene.settings.tween]
     camera = footage.followed(scene, frames, state, camera, film)
     views, masks = leading.views(scene), None
-    before, after = grading.stages(scene, film)
+    paint, (before, after) = work.paint, grading.stages(scene, film)
     finish: list[Stage] = []
     picture = views[frames[0].shot] if frames[0].shot in views else start_picture(scene)
     if masking.used(frames) or controlling.follows(scene):
@@ -178,6 +200,7 @@ def _paint(
         paint = masking.detailed(scene, paint, plain, masks)
     paint, before, finish = footage.laid(scene, frames, film, masks, picture, (paint, before, finish))
     paint, before, after = _led(scene, frames, camera, views, paint, before, after)
+    paint, before, after = unless_known(work.known, paint, before, after)
     shown = render(frames, paint, camera, blend, before, after, finish, state)
     shown = shown if masks is None else masks.watch(shown)
     for video in played:
@@ -223,10 +246,16 @@ def camera_of(scene: Scene, frames: Sequence[Frame]) -> Camera:
     motion = scene.settings.motion
     if motion.depth != "flat":
         return DepthCamera(scene.lens, _depth(scene), motion.border)
-    written = any(getattr(motion, name) for name in SPATIAL) or orbits(motion.moves)
-    if written or any(spatial(frame.motion) for frame in frames):
+    if in_space(scene, frames):
         return PlaneCamera(scene.lens, motion.border)
     return Camera2D(*scene.size, motion.border)
+
+
+def in_space(scene: Scene, frames: Sequence[Frame]) -> bool:
+    """Whether the motion of a film, or of these frames of it, needs a camera in space."""
+    motion = scene.settings.motion
+    written = any(getattr(motion, name) for name in SPATIAL) or orbits(motion.moves)
+    return bool(written) or any(spatial(frame.motion) for frame in frames)
 
 
 def _depth(scene: Scene) -> Source:
@@ -244,18 +273,3 @@ def _depth(scene: Scene) -> Source:
     if scene.settings.video.loop == "closed" and film:  # after the last frame the first one comes again
         poses, cuts = [*poses, film[0].motion], {*cuts, len(film)}
     return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses, cuts)
-
-
-def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tuple[Frame, State]]:
-    """The film's motion without a model: its first picture, or a test card, moved by the same camera as a render's."""
-    from animator.diffusion.flat import Flat, test_card
-
-    frames = timeline(scene) if frames is None else frames
-    picture = start_picture(scene)
-    picture = footage.first(scene, frames[0]) if picture is None else picture
-    first = [frame is frames[0] or begins(frame) for frame in frames]
-    only_moving = [
-        replace(frame, diffuse=begun, tween=float(begun), footage=replace(frame.footage, alpha=0.0))
-        for frame, begun in zip(frames, first, strict=True)
-    ]
-    return animate(scene, only_moving, Flat(test_card(*scene.size) if picture is None else picture))

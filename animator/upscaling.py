@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from animator.output.recorder import Between
     from animator.output.run import Run
 
-Enlarge = Callable[[Frame, Image, Paint | None], Image]  # a frame, its finished picture, the film's painter
+Enlarge = Callable[[Frame, Image, Paint], Image]  # a frame, its finished picture, the film's painter
 
 
 def size(scene: Scene) -> Pixels:
@@ -43,21 +43,20 @@ class Larger:
         """Those of `frames` whose larger picture is still to be made."""
         return [] if self.kept is None else [frame for frame in frames if frame.index not in self.kept]
 
-    def complete(self, run: Run, frames: Sequence[Frame], paint: Paint | None) -> None:
-        """Make the larger pictures of `frames`, which `run` holds."""
-        if self.kept is None:
-            return
-        for frame in frames:
+    def complete(self, run: Run, frames: Sequence[Frame], paint: Paint) -> None:
+        """Make the larger pictures that `frames`, which `run` holds, still lack."""
+        for frame in self.lacking(frames):
+            assert self.kept is not None
             self.kept.save(frame.index, self.made(frame, run.picture(frame.index), paint))
 
-    def __call__(self, frame: Frame, picture: Image, paint: Paint | None) -> Image | None:
+    def __call__(self, frame: Frame, picture: Image, paint: Paint) -> Image | None:
         """The larger picture of `frame`; None where the video shows the picture itself."""
         if self.kept is None:
             return None
         there = frame.index in self.kept
         return self.kept.picture(frame.index) if there else self.made(frame, picture, paint)
 
-    def made(self, frame: Frame, picture: Image, paint: Paint | None) -> Image:
+    def made(self, frame: Frame, picture: Image, paint: Paint) -> Image:
         """`picture` of `frame` made larger; `paint` is the film's painter, for a second pass."""
         assert self.enlarge is not None
         return self.enlarge(frame, picture, paint)
@@ -85,9 +84,8 @@ def paints(scene: Scene) -> bool:
     return scene.settings.output.upscale is not None and scene.settings.output.upscale.by == "second-pass"
 
 
-def _second_pass(scene: Scene, frame: Frame, picture: Image, paint: Paint | None) -> Image:
+def _second_pass(scene: Scene, frame: Frame, picture: Image, paint: Paint) -> Image:
     """`picture` painted over once more, always from the same noise: fresh noise in every frame would flicker."""
-    assert paint is not None
     painting = replace(frame.painting, strength=frame.upscale.strength, mask="")
     return paint(replace(frame, seed=scene.settings.painting.seed.start, painting=painting), picture)
 

@@ -22,6 +22,15 @@ from animator.timeline.compile import timeline
 
 HERE = Path(__file__).parent
 SHEET, FILM, STILL = 160, 192, 96  # pixels in width: of a contact sheet's picture, of the film, of the still
+PICTURES = HERE.parent / "schedules" / "pictures"
+# What a designer brings along: the films of the page begin with it.
+GIVEN = {
+    "concept-reveal": ["sketch=scooter_sketch.png"],
+    "exploded-sketch": ["sketch=scooter_sketch.png", "product=a red electric scooter"],
+    "hero-push-in": ["photo=lamp_night.png"],
+    "material-swap": ["photo=chair_photo.png"],
+    "product-turnaround": [f"{side}=chair_{side}.png" for side in ("front", "right", "back", "left")],
+}
 HEAD = "| preset | painted | seconds | outline | colour ΔE | drift ΔE | seam |\n|---|---|---|---|---|---|---|"
 
 
@@ -65,7 +74,9 @@ def small(picture: Image, width: int) -> Image:
 
 
 def film(name: str) -> None:
-    scene = load(name)
+    scene = load(
+        name, [text.replace("=", f"={PICTURES}/") if "png" in text else text for text in GIVEN.get(name, [])]
+    )
     began = perf_counter()
     shown = [(frame, state.shown) for frame, state in animate(scene)]
     seconds = perf_counter() - began

@@ -5,20 +5,56 @@ from pathlib import Path
 
 import draw
 
-from animator import samplers
+from animator import few_steps, samplers
 from animator.scene.reference import table
+from animator.train.settings import Settings
 
-PAGE = Path(__file__).with_name("schedule.md")
-NAMES = ", ".join(name if samplers.find(name).exact else f"{name} \\*" for name in samplers.NAMES)
+PAGE, SAMPLERS, TRAINING = (
+    Path(__file__).with_name(name) for name in ("schedule.md", "samplers.md", "training.md")
+)
+NAMES = ", ".join(samplers.NAMES)
+
+
+def sampler_table() -> str:
+    """Which scheduler of diffusers each sampler is, with what set."""
+    rows = []
+    for sampler in map(samplers.find, samplers.NAMES):
+        options = {**sampler.options, **samplers.SCHEDULES[sampler.schedule]}
+        given = ", ".join(f"`{name}={value}`" for name, value in options.items())
+        rows.append(f"| {sampler.name} | `{sampler.scheduler}` | {given} |")
+    return "\n".join(["| sampler | in diffusers | with |", "|---|---|---|", *rows])
+
+
+def few_steps_table() -> str:
+    """What each kind of few-step model is given."""
+    rows = [
+        f"| {kind.name} | {' or '.join(kind.samplers)} | `{kind.schedule}` | {kind.steps} | {kind.guidance:g} |"
+        for kind in few_steps.KINDS.values()
+    ]
+    head = ["| kind | sampler | schedule | steps | `guidance_scale` at most |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *rows])
 
 
 def main() -> None:
-    text = PAGE.read_text(encoding="utf8")
-    for name, content in (("settings", table()), ("samplers", NAMES)):
+    written = {
+        "settings": table(),
+        "samplers": NAMES,
+        "sampler-table": sampler_table(),
+        "few-steps": few_steps_table(),
+    }
+    draw.draw(fill(PAGE, written))
+    fill(SAMPLERS, written)
+    fill(TRAINING, {"training": table(Settings)})
+
+
+def fill(page: Path, contents: dict[str, str]) -> str:
+    """Write each content between the markers of its name, and return the page's text."""
+    text = page.read_text(encoding="utf8")
+    for name, content in contents.items():
         whole = f"<!-- {name} -->\n{content}\n<!-- /{name} -->"
         text = re.sub(rf"<!-- {name} -->.*?<!-- /{name} -->", lambda _, whole=whole: whole, text, flags=re.S)
-    PAGE.write_text(text, encoding="utf8")
-    draw.draw(text)
+    page.write_text(text, encoding="utf8")
+    return text
 
 
 if __name__ == "__main__":

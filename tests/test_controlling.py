@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from animator import State, animate, load, shoot, studio
+from animator import State, animate, load, rehearsal, shoot
 from animator.diffusion.flat import Flat
 from animator.pixels.camera import Camera2D
 from animator.pixels.hints import canny, nearness
@@ -100,7 +100,7 @@ def test_depth_is_the_scenes_own(shown, textured):
 def test_a_painter_of_ones_own_that_knows_no_hints_paints_without(film, textured):
     scene = film("video: {size: 96x80, frames: 2}\ncontrol: {a: {model: some/net, hint: depth}}")
     assert len(list(animate(scene, paint=Flat(textured)))) == 2
-    assert len(list(studio.preview(scene))) == 2
+    assert len(list(rehearsal.preview(scene))) == 2
 
 
 def test_a_film_by_a_controlnet_that_was_stopped_ends_with_the_same_frames(tmp_path, textured, checkpoint):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pictures
 
+from animator import RunError
 from animator.output.run import Run
 
 FRAMES = 240
@@ -26,7 +27,7 @@ def painter(scene):
     flat = Flat(studio.start_picture(scene))
 
     def paint(frame, start):
-        time.sleep(0.01)  # a model takes its time
+        time.sleep(float(sys.argv[2]))  # a model takes its time
         return flat(frame, start)
 
     return paint
@@ -73,12 +74,12 @@ def pictures(folder: Path) -> dict[str, bytes]:
     }
 
 
-def flat(folder: Path) -> list[str]:
-    return [sys.executable, "-c", FLAT, str(folder)]
+def flat(folder: Path, seconds: float = 0.01) -> list[str]:
+    return [sys.executable, "-c", FLAT, str(folder), str(seconds)]
 
 
 def cli(folder: Path) -> list[str]:
-    code = "import torch; torch.set_num_threads(1); from animator.cli import main; main()"
+    code = "import os; os.environ['OMP_NUM_THREADS'] = '1'; from animator.cli import main; main()"
     return [sys.executable, "-c", code, "resume", str(folder)]
 
 
@@ -124,6 +125,29 @@ def test_ctrl_c_says_how_to_go_on_and_the_film_ends_the_same(begin, checkpoint):
         assert not (torn / "video.mp4").exists()
     subprocess.run(cli(torn), check=True, capture_output=True)
     assert pictures(torn) == pictures(whole)
+
+
+def test_of_two_processes_on_one_run_the_second_is_told_and_a_kill_frees_it(begin):
+    folder = begin("shared", 8)
+    with subprocess.Popen(flat(folder, 1000), stdout=subprocess.DEVNULL) as first:
+        while not (folder / ".lock").exists() or free(folder):
+            time.sleep(0.05)
+        second = subprocess.run(cli(folder), capture_output=True, text=True, check=False)
+        assert first.poll() is None
+        first.kill()
+    assert second.returncode == 2
+    assert second.stderr == f"{folder} is being rendered by another process; wait for it, or stop it\n"
+    subprocess.run(flat(folder), check=True, capture_output=True)
+    assert len(pictures(folder)) == 8
+
+
+def free(folder: Path) -> bool:
+    """Whether nobody works on a run."""
+    try:
+        with Run.open(folder).held():
+            return True
+    except RunError:
+        return False
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from animator import State, load, loads, shoot, studio, timeline
+from animator import State, load, loads, preview, shoot, studio, timeline
 from animator.diffusion.flat import Flat
 from animator.output.run import Run
 
@@ -63,7 +63,7 @@ def test_colours_are_matched_to_the_first_painting_of_the_shot(textured):
 
 def test_a_preview_begins_anew_at_a_cut(textured):
     scene = loads("video: {frames: 8, size: 96x80}\nmotion: {zoom: 1.1}\ncuts: [4]")
-    pictures = [state.shown for _, state in studio.preview(scene)]
+    pictures = [state.shown for _, state in preview(scene)]
     assert (pictures[4] == pictures[0]).all()
     assert (pictures[3] != pictures[0]).any()
 

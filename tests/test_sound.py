@@ -5,7 +5,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from animator import load, loads, shoot, timeline
+from animator import load, loads, rehearsal, shoot, timeline
 from animator.audio.track import RATE, Sound, read
 from animator.diffusion.flat import Flat
 from animator.ffmpeg import program
@@ -33,7 +33,7 @@ def test_a_film_plays_its_track_from_where_it_begins_and_ends_with_it(tmp_path):
 def test_a_track_shorter_than_the_film_is_followed_by_silence(tmp_path):
     write(tmp_path / "track.wav", tone(200, 1))
     text = "video: {size: 64x64, fps: 10, frames: 30}\naudio: {file: track.wav}\n"
-    for _ in shoot.record_preview(loads(text, tmp_path), tmp_path / "film.mp4"):
+    for _ in rehearsal.record(loads(text, tmp_path), tmp_path / "film.mp4"):
         pass
     heard = read(Sound(tmp_path / "film.mp4", 0, 9))
     assert len(heard) / RATE == pytest.approx(3.0, abs=0.05)
@@ -44,7 +44,7 @@ def test_a_track_shorter_than_the_film_is_followed_by_silence(tmp_path):
 def heard_in(folder, audio, frames=20, fps=10):
     """The track of a preview with those settings of `audio`."""
     text = f"video: {{size: 64x64, fps: {fps}, frames: {frames}}}\naudio: {{file: track.mp3, {audio}}}\n"
-    for _ in shoot.record_preview(loads(text, folder), folder / "film.mp4"):
+    for _ in rehearsal.record(loads(text, folder), folder / "film.mp4"):
         pass
     return read(Sound(folder / "film.mp4", 0, 9))
 

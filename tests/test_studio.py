@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from animator import ProgramError, RunError, SceneError, grading, load, loads, shoot, studio
+from animator import ProgramError, RunError, SceneError, grading, load, loads, rehearsal, shoot, studio
 from animator.diffusion.flat import Flat
 from animator.render.stages import AddNoise, Fixed, MatchColor
 from animator.scene.resolved import resolved
@@ -81,9 +81,9 @@ def test_a_preview_goes_only_where_it_can(tmp_path):
     scene = loads("video: {frames: 2, size: 64x64}")
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="is a folder; name a file"):
-        list(shoot.record_preview(scene, tmp_path))
+        list(rehearsal.record(scene, tmp_path))
     with pytest.raises(RunError, match="cannot be made"):
-        list(shoot.record_preview(scene, tmp_path / "file" / "deeper" / "x.mp4"))
+        list(rehearsal.record(scene, tmp_path / "file" / "deeper" / "x.mp4"))
 
 
 def test_a_boomerang_goes_back_to_its_first_frame_and_no_frame_stands_still(tmp_path):

@@ -12,6 +12,7 @@ import click
 from animator import delivering
 from animator.cli.group import FilePath, main, settings
 from animator.errors import ProgramError, quoted
+from animator.events import Encoded, Failed, Tell, Warned, silence
 from animator.scene.output import KINDS, word
 from animator.scene.scene import Scene
 from animator.studio import load
@@ -64,14 +65,24 @@ def encode(folder: Path, also: tuple[str, ...], options: tuple[str, ...], **give
         click.echo("everything that the film names is there", err=True)
 
 
-def deliver(run: Run, scene: Scene, words: Sequence[str] | None = None) -> int:
-    """Make the files and print their paths, tell of each on the other stream; how many there are."""
+def deliver(
+    run: Run, scene: Scene, words: Sequence[str] | None = None, tell: Tell = silence, quiet: bool = False
+) -> int:
+    """Make the files and print their paths, tell of each on the other stream; how many there are.
+
+    `tell` hears of each; with `quiet` no path is printed.
+    """
     count = failed = 0
     for made in delivering.deliver(run, scene, words):
         count, failed = count + 1, failed + made.failed
         click.echo(f"{made.file.name}: {made.says}", err=True)
-        if not made.failed:
+        if made.failed:
+            tell(Warned(f"{made.file.name}: {made.says}"))
+            continue
+        tell(Encoded(str(made.file.resolve()), made.file.stat().st_size))
+        if not quiet:
             click.echo(made.file)
     if failed:
+        tell(Failed(f"{failed} of {count} files could not be made", ProgramError.exit_code))
         sys.exit(ProgramError.exit_code)
     return count

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import click
 
 from animator import __version__
 from animator.errors import AnimatorError
+from animator.reporting import Reporter, reporting
 from animator.scene.presets import named
 
 FilePath = click.Path(path_type=Path)
@@ -26,9 +30,17 @@ class Schedule(click.Path):
 
 
 ScheduleFile = Schedule(path_type=Path)
+as_json = click.option(
+    "--json", "events", is_flag=True, help="Events as JSON lines on standard output, for programs."
+)
 settings = click.option(
     "--set", "options", multiple=True, metavar="A.B=VALUE", help="Override a setting or variable; repeatable."
 )
+
+
+def told(events: bool) -> AbstractContextManager[Reporter]:
+    """Tell what happens in a command to its run's log, and as JSON `events` to whoever reads standard output."""
+    return reporting(sys.stdout if events else None)
 
 
 class Group(click.Group):
@@ -55,3 +67,24 @@ class Group(click.Group):
 @click.version_option(__version__, prog_name="animator")
 def main() -> None:
     """Films for product designers: a YAML schedule in, an SDXL-painted MP4 out."""
+
+
+class _Voice(logging.Handler):
+    """Says what the log says, in one line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(self.format(record), err=True)
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """Let the user hear what our own log tells: what is chosen, and what it needs."""
+    log, voice = logging.getLogger("animator"), _Voice()
+    level = log.level
+    log.addHandler(voice)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        log.removeHandler(voice)

@@ -1,4 +1,4 @@
-"""Commands that make films: render, resume, demo, preview."""
+"""Commands that make films: render, resume, branch, demo."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import click
 
 from animator import shoot as shooting
 from animator.cli.delivering import deliver
-from animator.cli.group import FilePath, ScheduleFile, main, settings
+from animator.cli.group import FilePath, ScheduleFile, as_json, heard, main, settings, told
+from animator.events import Finished
 from animator.progress import show
+from animator.reporting import Reporter
 from animator.scene.presets import shelf
 from animator.scene.scene import Scene
 from animator.studio import load
@@ -42,6 +44,7 @@ class Span(click.ParamType[Any]):
 @click.option("--frames", type=Span(), help="Only these frames, as a film of their own.")
 @click.option("--seed", type=int, help="The run's seed: painting.seed.start.")
 @click.option("--device", help="cuda, mps or cpu: model.device.")
+@as_json
 def render(
     file: Path,
     out: Path | None,
@@ -49,18 +52,47 @@ def render(
     frames: tuple[int, int] | None,
     seed: int | None,
     device: str | None,
+    events: bool,
 ) -> None:
     """Paint the film that the schedule FILE describes."""
     given = {"painting.seed.start": seed, "model.device": device}
-    scene = load(file, [*options, *(f"{name}={value}" for name, value in given.items() if value is not None)])
-    _shoot(shooting.start_run(scene, file, out or _folder(file), frames), scene)
+    settings = [*options, *(f"{name}={value}" for name, value in given.items() if value is not None)]
+    with told(events) as reporter:
+        scene = load(file, settings)
+        _shoot(shooting.start_run(scene, file, out or _folder(file), frames), scene, reporter)
 
 
 @main.command()
 @click.argument("folder", type=FilePath)
-def resume(folder: Path) -> None:
+@as_json
+def resume(folder: Path, events: bool) -> None:
     """Go on with the run in FOLDER, at the first frame it lacks."""
-    _shoot(*shooting.reopen_run(folder))
+    with told(events) as reporter:
+        _shoot(*shooting.reopen_run(folder), reporter)
+
+
+@main.command()
+@click.argument("folder", type=FilePath)
+@click.argument("file", type=ScheduleFile, required=False)
+@click.option(
+    "--from", "at", metavar="TIME", help="Keep all before this frame, or time such as 2s, in any case."
+)
+@click.option("-o", "--out", type=FilePath, help="Folder for the new run.  [FOLDER-b1]")
+@settings
+@as_json
+def branch(
+    folder: Path, file: Path | None, at: str | None, out: Path | None, options: tuple[str, ...], events: bool
+) -> None:
+    """Render the film of the run in FOLDER with other settings, or FILE, and keep all that stays the same.
+
+    Frames that are kept come into a new run's folder; the run in FOLDER is left as it is.
+    """
+    from animator.branching import branched
+
+    with told(events) as reporter:
+        run, scene, words = branched(folder, file, options, at, out)
+        click.echo(words, err=True)
+        _shoot(run, scene, reporter)
 
 
 @main.command()
@@ -68,31 +100,21 @@ def resume(folder: Path) -> None:
 def demo(out: Path | None) -> None:
     """Paint the film that comes with animator."""
     file = shelf("schedules") / "01_zoom.yaml"
-    scene = load(file)
-    _shoot(shooting.start_run(scene, file, out or _folder(Path("demo"))), scene)
-
-
-@main.command()
-@click.argument("file", type=ScheduleFile)
-@click.option("-o", "--out", type=FilePath, help="The video.  [renders/NAME/preview.mp4]")
-@settings
-def preview(file: Path, out: Path | None, options: tuple[str, ...]) -> None:
-    """Show the film's motion without a model: over its start picture, or a test card."""
-    scene = load(file, options)
-    target = out or Path("renders") / file.stem / "preview.mp4"
-    film = shooting.record_preview(scene, target)
-    show(film, 0, scene.frames)
-    click.echo(target)
+    with told(False) as reporter:
+        scene = load(file)
+        _shoot(shooting.start_run(scene, file, out or _folder(Path("demo"))), scene, reporter)
 
 
 def _folder(file: Path) -> Path:
     return Path("renders") / file.stem / datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
-def _shoot(run: Run, scene: Scene) -> None:
-    """Paint what `run` lacks, with a bar; print the video's path."""
+def _shoot(run: Run, scene: Scene, reporter: Reporter) -> None:
+    """Paint what `run` lacks, with a bar; print the video's path, unless a program reads what happens."""
+    reporter.log_to(run.folder)
     try:
-        show(shooting.shoot(run, scene), run.first, run.stop)
+        with heard():
+            show(shooting.shoot(run, scene, tell=reporter), run.first, run.stop)
     except KeyboardInterrupt:
         click.echo(f"{len(run.saved)} frames are saved; go on with: animator resume {run.folder}", err=True)
         raise
@@ -102,5 +124,7 @@ def _shoot(run: Run, scene: Scene) -> None:
             click.echo(line, err=True)
     if scene.settings.video.loop == "closed" and run.stop - run.first == scene.frames > 1:
         click.echo(f"loop: from the last frame to the first it is {run.seam():.2f} of a usual step", err=True)
-    click.echo(run.video)
-    deliver(run, scene)
+    if reporter.stream is None:
+        click.echo(run.video)
+    deliver(run, scene, tell=reporter, quiet=reporter.stream is not None)
+    reporter(Finished(str(run.folder.resolve()), str(run.video.resolve()), reporter.painted))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from animator import bench
 from animator import shoot as shooting
 from animator.cli.group import FilePath, ScheduleFile, main, settings
 from animator.errors import SceneError
@@ -42,6 +43,7 @@ def check(file: Path, as_json: bool, options: tuple[str, ...]) -> None:
     seconds = len(frames) / scene.settings.video.fps
     size = f"{scene.size.width}x{scene.size.height}"
     click.echo(f"{file}: good: {len(frames)} frames, {painted} painted, {seconds:g} s at {size}")
+    click.echo(bench.told(scene, shooting.rows(scene, frames)))
 
 
 @main.command()
@@ -64,8 +66,11 @@ def explain(file: Path, english: bool, as_json: bool, as_csv: bool, options: tup
         from animator.output.run import table
 
         click.echo(table(rows), nl=False)
+    elif as_json:
+        click.echo("\n".join(json_lines(rows)))
     else:
-        click.echo("\n".join(json_lines(rows) if as_json else columns(rows)))
+        click.echo(bench.told(scene, rows))
+        click.echo("\n".join(columns(bench.timed(scene, rows))))
 
 
 @main.command()

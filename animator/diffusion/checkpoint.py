@@ -15,7 +15,9 @@ from diffusers import StableDiffusionXLPipeline
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
+from animator.diffusion.prediction import set_prediction
 from animator.diffusion.single_file import embedded_config
+from animator.diffusion.vae import put_vae
 from animator.errors import ModelError
 
 SDXL = "stabilityai/stable-diffusion-xl-base-1.0"
@@ -33,6 +35,17 @@ class Checkpoint:
     config: Path | None = None  # diffusers folder with the configs of a .safetensors file
     device: str = "auto"  # cuda, mps, cpu
     dtype: str = "auto"  # float32, bfloat16, float16
+    vae: str | None = None  # another VAE: see vae.py
+    prediction: str = "auto"  # epsilon, v_prediction
+    tiling: str = "none"  # x, y, both
+    memory: str = "auto"  # fast, balanced, low
+    compile: str = "auto"  # on, off
+    calls: int = 0  # of the UNet, that the film will make: whether compiling pays
+
+    @property
+    def path(self) -> Path:
+        """Where it lies, if it is a folder or a file."""
+        return self.folder / os.path.expanduser(self.base)  # noqa: PTH111 (pathlib's raises for unknown users)
 
 
 def device_for(wanted: str) -> torch.device:
@@ -57,10 +70,18 @@ def dtype_for(wanted: str, device: torch.device) -> torch.dtype:
 
 
 def load_pipeline(source: Checkpoint, device: torch.device, dtype: torch.dtype) -> Any:
-    """The text-to-image pipeline of a checkpoint. Raises ModelError."""
+    """The text-to-image pipeline of a checkpoint, all of it on `device`. Raises ModelError."""
+    return read_pipeline(source, dtype).to(device)
+
+
+def read_pipeline(source: Checkpoint, dtype: torch.dtype) -> Any:
+    """The text-to-image pipeline of a checkpoint, where it was read to: on the CPU. Raises ModelError."""
     options = {"dtype": dtype, "add_watermarker": False}
     try:
         pipe = _load(source, options)
+        set_prediction(pipe, source.path, source.prediction)
+        if source.vae is not None:
+            put_vae(pipe, source.vae, source.folder, dtype)
     except ModelError:
         raise
     except Exception as error:  # whatever a damaged or foreign checkpoint makes diffusers raise
@@ -71,11 +92,11 @@ def load_pipeline(source: Checkpoint, device: torch.device, dtype: torch.dtype) 
         # SDXL's config makes diffusers move the VAE to float32 and back for every picture. That is needed in
         # float16, whose numbers are too small for it; in bfloat16 and float32 it only costs time.
         pipe.vae.register_to_config(force_upcast=False)
-    return pipe.to(device)
+    return pipe
 
 
 def _load(source: Checkpoint, options: dict[str, Any]) -> Any:
-    path = source.folder / os.path.expanduser(source.base)  # noqa: PTH111 (pathlib's raises for unknown users)
+    path = source.path
     if path.is_dir():
         return _from_folder(path, options)
     if path.suffix in {".safetensors", ".ckpt", ".pt", ".bin"}:

@@ -14,6 +14,7 @@ from diffusers import ControlNetModel, ControlNetUnionModel, MultiControlNetMode
 from diffusers.models.controlnets.multicontrolnet_union import MultiControlNetUnionModel
 
 from animator.diffusion import headers
+from animator.diffusion.inpaint import inpaints
 from animator.errors import ModelError
 from animator.frame import Control, Frame, Image
 
@@ -32,11 +33,14 @@ class Controls:
     """The ControlNets of one pipeline, by name. Several of the same model share its weights."""
 
     def __init__(self, pipe: Any, nets: Mapping[str, Net]) -> None:
-        """Load `nets` for `pipe`. Raises ModelError for one that does not fit it."""
+        """Load `nets` for `pipe`, where its networks are now. Raises ModelError for one that does not fit it."""
+        if nets and inpaints(pipe):
+            raise ModelError("control: no ControlNet guides a checkpoint for inpainting; take either away")
         self.pipe = pipe
         models = {net.model: _load(net.model, pipe.unet) for net in nets.values()}
         self.models = {name: models[net.model] for name, net in nets.items()}
         self.modes = {name: net.mode for name, net in nets.items()}
+        self.networks = list(models.values())
         self._pipes: dict[tuple[str, ...], Any] = {}
         kinds = {isinstance(model, ControlNetUnionModel) for model in models.values()}
         if len(kinds) > 1:
@@ -58,6 +62,8 @@ class Controls:
         if not active:
             return pipe, scheduler, arguments
         fresh = "image" not in arguments
+        # diffusers' pipelines for ControlNets do not know it; a note says so.
+        arguments = {name: item for name, item in arguments.items() if name != "guidance_rescale"}
         pictures = [hints[name][None].astype(np.float32, order="C") / np.float32(255.0) for name in active]
         place = "image" if fresh and not self.union else "control_image"
         guidance = self._guidance(active, pictures)

@@ -35,7 +35,7 @@ def arguments(
 
     The picture is encoded here and given to the pipeline as latents, and `generator` with what is left of it.
     """
-    device, dtype = pipe.unet.device, pipe.unet.dtype
+    device, dtype = pipe._execution_device, pipe.unet.dtype  # where networks wait elsewhere, they paint there
     pixels = pipe.image_processor.preprocess(image)
     original = pipe.prepare_latents(pixels, None, 1, 1, dtype, device, generator, add_noise=False)
     same = torch.Generator("cpu")

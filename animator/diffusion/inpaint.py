@@ -20,6 +20,11 @@ HIDDEN = 128  # of a mask: these models know all or nothing
 GREY = 0.5  # of the picture where there is none
 
 
+def inpaints(pipe: Any) -> bool:
+    """Whether a checkpoint is one of these."""
+    return bool(pipe.unet.config.in_channels == CHANNELS)
+
+
 class Inpaint:
     """diffusers' inpainting pipeline on the weights of another one."""
 
@@ -65,7 +70,7 @@ class Inpaint:
         pipe = self.pipe
         hidden = torch.from_numpy((mask >= HIDDEN)[None, None])
         pixels = pipe.image_processor.preprocess(image).masked_fill(hidden, 0.0)
-        pixels = pixels.to(pipe.unet.device, pipe.unet.dtype)
+        pixels = pixels.to(pipe._execution_device, pipe.unet.dtype)
         latents: torch.Tensor = pipe._encode_vae_image(pixels, generator=other)
         return latents
 
@@ -74,7 +79,7 @@ class Inpaint:
     ) -> torch.Tensor:
         """The noised picture to start from: asked for levels, the pipeline would begin with noise alone."""
         pipe = self.img2img
-        device, dtype = pipe.unet.device, pipe.unet.dtype
+        device, dtype = pipe._execution_device, pipe.unet.dtype
         pixels = pipe.image_processor.preprocess(image)
         original = pipe.prepare_latents(pixels, None, 1, 1, dtype, device, generator, add_noise=False)
         noise = randn_tensor(original.shape, generator=generator, device=device, dtype=dtype)

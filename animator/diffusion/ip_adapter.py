@@ -77,6 +77,6 @@ class IpAdapters:
             pictures = [[adapter.picture] for adapter in self.adapters.values()]
             with torch.inference_mode():
                 self._seen[guided] = self.pipe.prepare_ip_adapter_image_embeds(
-                    pictures, None, self.pipe.unet.device, 1, guided
+                    pictures, None, self.pipe._execution_device, 1, guided
                 )
         return {"ip_adapter_image_embeds": self._seen[guided]}

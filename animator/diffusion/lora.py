@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from animator.errors import ModelError
 
 Scales = tuple[tuple[str, float], ...]
+Factors = Mapping[str, Mapping[str, float]]  # name → block → what the scale is multiplied by there
 
 
 class Loras:
@@ -40,19 +42,61 @@ class Loras:
                     f"LoRA {name!r}: {file} holds no weights for this model; is it made for SDXL?"
                 )
         self.on_text = self._on_text()
-        self._scales: Scales | None = None
+        self._state: object = None  # what the scales were set to
 
     def _on_text(self) -> set[str]:
         """The adapters that have weights in the text encoders."""
         return _adapters(self.pipe.text_encoder) | _adapters(self.pipe.text_encoder_2)
 
-    def set_scales(self, scales: Mapping[str, float]) -> Scales:
-        """Give every LoRA its scale; those of the text encoders are returned, since embeddings depend on them."""
+    def set_scales(self, scales: Mapping[str, float], blocks: Factors | None = None) -> Scales:
+        """Give every LoRA its scale, multiplied by `blocks`' factors in single blocks.
+
+        Those of the text encoders are returned, since embeddings depend on them. Raises ModelError for a block that
+        the model does not have.
+        """
+        factors = {self.adapters[name]: own for name, own in (blocks or {}).items() if name in self.adapters}
         wanted = tuple((self.adapters[name], scale) for name, scale in scales.items())
-        if wanted and wanted != self._scales:
+        state = wanted, repr(sorted((name, sorted(own.items())) for name, own in factors.items()))
+        if wanted and state != self._state:
+            self._check(factors)
             self.pipe.set_adapters([name for name, _ in wanted], [scale for _, scale in wanted])
-            self._scales = wanted
-        return tuple(item for item in wanted if item[0] in self.on_text)
+            for name, scale in wanted:
+                self._set_blocks(name, scale, factors.get(name, {}))
+            self._state = state
+        return tuple(
+            (name, scale * factors.get(name, {}).get("text", 1.0))
+            for name, scale in wanted
+            if name in self.on_text
+        )
+
+    def _set_blocks(self, adapter: str, scale: float, factors: Mapping[str, float]) -> None:
+        """Peft's own scale of each layer, by the block it belongs to.
+
+        diffusers' set_adapters takes factors by block, too, but leaves layers without attention, such as those of a
+        LoRA on convolutions, at 1.
+        """
+        networks = {"": self.pipe.unet, "text": self.pipe.text_encoder, "text_": self.pipe.text_encoder_2}
+        for kind, network in networks.items() if factors else ():
+            for name, module in network.named_modules():
+                if isinstance(module, BaseTunerLayer) and adapter in module.r:
+                    block = "text" if kind else _block(name)
+                    factor = factors.get(block, factors.get(block.partition("_")[0], 1.0))
+                    module.set_scale(adapter, scale * factor)
+
+    def _check(self, factors: Factors) -> None:
+        unet = self.pipe.unet
+        count = {"down": len(unet.down_blocks), "up": len(unet.up_blocks)}
+        known = ["mid", "text", *(f"{way}_{i}" for way, most in count.items() for i in range(most)), *count]
+        for own in factors.values():
+            for block in own:
+                if block not in known:
+                    raise ModelError(f"loras: this model has no block {block!r}; known: {', '.join(known)}")
+
+
+def _block(layer: str) -> str:
+    """`down_blocks.1.attentions.0.…` → down_1; "" for layers outside of all blocks."""
+    match = re.match(r"(down|up)_blocks\.(\d+)\.", layer)
+    return f"{match[1]}_{match[2]}" if match else "mid" if layer.startswith("mid_block.") else ""
 
 
 def _adapters(network: torch.nn.Module) -> set[str]:

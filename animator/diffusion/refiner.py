@@ -6,6 +6,7 @@ The ensemble of expert denoisers of the SDXL paper (Podell et al. 2023, section 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
 
 from animator.diffusion.checkpoint import check_index
+from animator.emphasis import Chunk, parse
 from animator.errors import ModelError
 from animator.frame import Frame, Prompt
 
@@ -47,6 +49,11 @@ class Refiner:
             reason = " ".join(str(error).split())[:200]
             raise ModelError(f"model.refiner {model!r} cannot be loaded: {reason}") from error
         self.pipe.set_progress_bar_config(disable=True)
+        own = [
+            self.pipe.unet,
+            None if self.pipe.text_encoder_2 is base.text_encoder_2 else self.pipe.text_encoder_2,
+        ]
+        self.networks = [network for network in (*own, self.pipe.text_encoder) if network is not None]
         self._known: tuple[Any, dict[str, torch.Tensor]] = (None, {})
 
     def painted(self, pipe: Any, arguments: dict[str, Any], frame: Frame) -> Any:
@@ -113,14 +120,26 @@ class Refiner:
         return self._known[1]
 
     def _encoded(self, text: str, negative: str, guided: bool) -> dict[str, torch.Tensor]:
+        """The embeddings of a prompt's words, without their weights: blended texts are mixed."""
+        blends = parse(text).blends
+        found = [(share, self._read(_plain(chunks), negative, guided)) for share, chunks in blends]
+        return {
+            name: torch.stack([share * words[name] for share, words in found]).sum(0) for name in found[0][1]
+        }
+
+    def _read(self, text: str, negative: str, guided: bool) -> dict[str, torch.Tensor]:
         found = self.pipe.encode_prompt(
             prompt=text,
-            negative_prompt=negative or None,
-            device=self.pipe.device,
+            negative_prompt=_plain(parse(negative).blends[0][1]) or None,
+            device=self.base._execution_device,
             num_images_per_prompt=1,
             do_classifier_free_guidance=guided,
         )
         return {name: value for name, value in zip(_EMBEDDINGS, found, strict=True) if value is not None}
+
+
+def _plain(chunks: Sequence[Chunk]) -> str:
+    return " ".join(part.text for chunk in chunks for part in chunk.parts if part.weight)
 
 
 def _load(base: Any, model: str) -> Any:
@@ -139,4 +158,4 @@ def _load(base: Any, model: str) -> Any:
             f"model.refiner {model!r} reads text {width} wide, and this checkpoint's second encoder writes {read};"
             " take the refiner of this base"
         )
-    return pipe.to(base.device)
+    return pipe

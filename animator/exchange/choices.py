@@ -18,12 +18,10 @@ BY_INDEX = (
     "DPM++ SDE Karras", "DDIM", "PLMS",
 )  # fmt: skip
 SAMPLERS = {
-    "klms": "LMS", "euler_ancestral": "Euler a", "k_euler": "Euler", "k_euler_ancestral": "Euler a",
-    "dpm2": "DPM2", "dpm2_ancestral": "DPM2 a", "dpmpp_2m": "DPM++ 2M", "dpmpp_sde": "DPM++ SDE",
-    "dpmpp_2m_sde": "DPM++ 2M SDE", "dpmpp_2s_a": "DPM++ 2S a", "dpmpp_2s_ancestral": "DPM++ 2S a",
-    "uni_pc": "UniPC", "unipc": "UniPC",
+    "klms": "LMS", "k_euler": "Euler", "k_euler_ancestral": "Euler a", "dpm2_ancestral": "DPM2 a",
+    "dpmpp_2s_a": "DPM++ 2S a", "unipc": "UniPC",
 }  # fmt: skip
-STAND_IN = {"LMS": "Euler", "LMS Karras": "Euler Karras", "PLMS": "DDIM"}
+STAND_IN = {"PLMS": "DDIM"}
 
 
 def put_model(draft: Draft, key: str, name: str) -> None:
@@ -44,12 +42,21 @@ def sampler(draft: Draft, key: str, written: Any, scheduler: str) -> str:
     if name.isdecimal():
         name = BY_INDEX[int(name)] if int(name) < len(BY_INDEX) else "Euler a"
     name = SAMPLERS.get(name.lower(), name)
-    if scheduler.lower() == "karras" and "karras" not in name.lower():
-        name += " Karras"
+    found = _found(name)
+    if found is None:
+        ancestral = re.search(r" a\b|ancestral", name)
+        found = STAND_IN.get(name, "Euler a" if ancestral else "Euler")
+        draft.note(key, written, f"no such sampler here: {found} stands in")
+    if scheduler.lower() in ("", samplers.AUTOMATIC, *found.lower().split()):
+        return found
+    spaced = _found(f"{found} {scheduler}")
+    if spaced is None:
+        draft.note(key, scheduler, "no such schedule here: left out")
+    return spaced or found
+
+
+def _found(name: str) -> str | None:
     try:
         return samplers.find(name).name
     except CurveError:
-        ancestral = re.search(r" a\b|ancestral", name)
-        other = STAND_IN.get(name, "Euler a" if ancestral else "Euler")
-        draft.note(key, written, f"no such sampler here: {other} stands in")
-        return other
+        return None

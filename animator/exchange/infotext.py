@@ -55,17 +55,30 @@ def read(source: Source, prompt: str, negative: str, pairs: Mapping[str, str]) -
     if "Hires upscale" not in pairs:  # with it, the strength is that of enlarging the picture
         _put(draft, "painting.strength", "Denoising strength", pairs)
     if pairs.get("Seed", "").isdecimal() and int(pairs["Seed"]) <= MAX_SEED:
-        draft.put("painting.seed", {"start": int(pairs["Seed"])})
+        draft.put("painting.seed", {"start": int(pairs["Seed"])} | _variation(pairs))
     if "Sampler" in pairs:
         given = sampler(draft, "Sampler", pairs["Sampler"], pairs.get("Schedule type", ""))
         draft.put("painting.sampler", given)
     read_here = {"Model", "Size", "Steps", "CFG scale", "Seed", "Sampler", *SILENT}
+    if _variation(pairs):
+        read_here |= set(VARIATION)
     if "Hires upscale" not in pairs:
         read_here.add("Denoising strength")
     for name, value in pairs.items():
         if name not in read_here and not (name == "Clip skip" and value == "2"):  # SDXL skips one by itself
             draft.note(name, value, "has no counterpart here")
     return draft
+
+
+VARIATION = ("Variation seed", "Variation seed strength")
+
+
+def _variation(pairs: Mapping[str, str]) -> dict[str, Any]:
+    """The second seed, and how much of its noise is mixed in; nothing where there is none."""
+    seed, strength = (pairs.get(name, "") for name in VARIATION)
+    if not seed.isdecimal() or int(seed) > MAX_SEED or not re.fullmatch(r"0?\.\d+|[01](\.0*)?", strength):
+        return {}
+    return {"subseed": int(seed), "subseed_strength": float(strength)}
 
 
 def _model(name: str) -> str:

@@ -18,7 +18,8 @@ from animator.timeline.clock import Clock
 from animator.timeline.seeds import MAX_SEED
 
 Floats = NDArray[np.float64]
-MOST_PROMPTS = 200  # keyframes; more are a prompt whose weights change on every frame
+MOST_PROMPTS = 2_000  # keyframes of prompts, whose weights may change on every frame
+MOST_TEXT = 200_000  # characters of them: a schedule file is read by people, too
 
 
 class Field(NamedTuple):
@@ -197,10 +198,12 @@ def put_seeds(draft: Draft, values: Floats | None) -> None:
 def put_rendered_prompts(draft: Draft, prompts: Mapping[int, str], data: Mapping[str, Any]) -> None:
     """Prompts from the frames; from the list they were made of where they change on every frame."""
     changes: dict[int, str] = {}
+    before, length = None, 0
     for frame in sorted(prompts):
-        if not changes or prompts[frame] != list(changes.values())[-1]:
-            changes[frame] = prompts[frame]
-        if len(changes) > MOST_PROMPTS:
+        if prompts[frame] != before:
+            before = changes[frame] = prompts[frame]
+            length += len(before)
+        if len(changes) > MOST_PROMPTS or length > MOST_TEXT:
             draft.note("prompts", f"{prompts[frame]}", "weights that change on every frame are left out")
             put_prompt_list(draft, data.get("prompts"))
             return

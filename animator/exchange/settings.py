@@ -16,6 +16,7 @@ from animator.exchange.space import divided, space, vertical
 from animator.exchange.words import tagged
 from animator.frame import Frame
 from animator.pose import spatial
+from animator.samplers import AUTOMATIC
 from animator.scene.scene import Scene
 from animator.timeline.clock import Clock
 from animator.timeline.compile import timeline
@@ -175,6 +176,10 @@ class _Writer:
             result["seed_schedule"] = text if ":" in text else f"0: ({text})"
         if seed.behavior == "random":
             self.note("painting.seed", "Deforum draws other seeds")
+        if any(frame.subseed_strength for frame in self.frames):
+            self.note("painting.seed.subseed", "left out: paintings have their seed's noise alone")
+        if any(row.schedule != AUTOMATIC for row in rows):
+            self.note("painting.schedule", "choose the schedule type in the webui")
         model = self.scene.settings.model.base
         if model.endswith(".safetensors"):
             result["sd_model_name"] = model.replace("\\", "/").rpartition("/")[2]

@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from animator.emphasis import MAX_WEIGHT
 from animator.errors import CurveError
 from animator.exchange.draft import Draft
 from animator.exchange.keys import rewrite
-from animator.scene.model import MAX_PROMPT
+from animator.scene.prompts import MAX_PROMPT
+from animator.timeline.wording import FORMULA, NUMBER, tails
 
 _NEGATIVE = re.compile(r"\s*--neg(?![a-z])\s*")
 _LORA = re.compile(r"<lora:([^:<>]+)((?::[^:<>]*)*)>")
 _NAMED = re.compile(r"^(te|unet|dyn)=")  # <lora:name:te=0.5:unet=0.5>
 _GONE = "\0"  # where a tag stood
+_EDITED = re.compile(r"\[[^\[\]]*(?::\s*[.\d]+\s*|\|[^\[\]]*)\]")  # [from:to:when], [a|b]
 
 
 def put_prompts(draft: Draft, prompts: Mapping[int, str], common: str = "", negative: str = "") -> None:
@@ -26,10 +29,11 @@ def put_prompts(draft: Draft, prompts: Mapping[int, str], common: str = "", nega
     for frame in sorted(prompts):
         positive, *rest = _NEGATIVE.split(_clean(prompts[frame]))
         text, found = _without_loras(draft, positive)
-        texts[frame], negatives[frame] = _cut(draft, text), _cut(draft, _joined(*rest, negative))
+        texts[frame] = _cut(draft, _weighed(draft, text))
+        negatives[frame] = _cut(draft, _weighed(draft, _joined(*rest, negative)))
         weights[frame] = {**everywhere, **found}
     draft.put("prompts.at", _held(texts))
-    draft.put("prompts.common", _cut(draft, common) or None)
+    draft.put("prompts.common", _cut(draft, _weighed(draft, common)) or None)
     draft.put("prompts.negative", _held(negatives) or None)
     _put_loras(draft, weights)
 
@@ -43,6 +47,33 @@ def _cut(draft: Draft, text: str) -> str:
     if len(text) > MAX_PROMPT:
         draft.note("prompts", text, f"cut after {MAX_PROMPT:,} characters; SDXL reads about 300")
     return text[:MAX_PROMPT]
+
+
+def _weighed(draft: Draft, text: str) -> str:
+    """`text` with the weights that it had: theirs are numbers alone, ours may be formulas."""
+    pieces, done = [], 0
+    for start, end in tails(text):
+        tail, written = text[start:end], text[start - 1 : end]
+        if start < done or "`" in tail:
+            continue
+        if NUMBER.fullmatch(tail):
+            try:
+                weight = float(tail)
+            except ValueError:
+                continue
+            if weight > MAX_WEIGHT:
+                draft.note("prompts", written, f"a weight has at most {MAX_WEIGHT:g}, which is taken")
+                pieces += [text[done:start], f"{MAX_WEIGHT:g}"]
+                done = end
+        elif FORMULA.search(tail) or tail.rstrip().isidentifier():  # text, there
+            pieces += [text[done : start - 1], "\\:"]
+            done = start
+    text = "".join([*pieces, text[done:]])
+    for match in _EDITED.finditer(text):
+        draft.note(
+            "prompts", match[0], "changes within a painting, step by step, there; here it is read as text"
+        )
+    return text
 
 
 def _joined(*parts: str) -> str:

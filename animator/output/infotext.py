@@ -20,8 +20,10 @@ def infotext(frame: Frame, width: int, height: int, model: str) -> str:
     pairs: dict[str, Any] = {
         "Steps": painting.steps,
         "Sampler": painting.sampler,
+        **({} if painting.schedule == samplers.AUTOMATIC else {"Schedule type": painting.schedule}),
         "CFG scale": f"{painting.guidance_scale:g}",
         "Seed": frame.seed,
+        **_variation(frame),
         "Size": f"{width}x{height}",
         "Model": json.dumps(model)
         if set(model) & set(',:"')
@@ -34,6 +36,12 @@ def infotext(frame: Frame, width: int, height: int, model: str) -> str:
     return "\n".join([frame.prompt.text, *negative, last])
 
 
+def _variation(frame: Frame) -> dict[str, Any]:
+    if not frame.subseed_strength:
+        return {}
+    return {"Variation seed": frame.subseed, "Variation seed strength": f"{frame.subseed_strength:g}"}
+
+
 def row(frame: Frame, fresh: bool) -> dict[str, Any]:
     """Everything decided about `frame` as plain data, section by section, and the steps that really run.
 
@@ -41,7 +49,7 @@ def row(frame: Frame, fresh: bool) -> dict[str, Any]:
     """
     painted = frame.diffuse and (fresh or frame.painting.strength > 0)
     steps = (frame.painting.steps if fresh else samplers.steps_run(frame.painting)) if painted else 0
-    level = (1.0 if fresh else samplers.level(frame.painting)) if painted else 0.0
+    level = (1.0 if fresh else frame.painting.strength) if painted else 0.0
     return {**asdict(frame), "steps_run": steps, "strength_run": level}
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
+from typing import NamedTuple
 
 from animator.errors import ProgramError
 from animator.frame import Frame, Image, Span
-from animator.output.queue import Line, Pool
+from animator.output.queue import Abandoned, Line, Pool
 from animator.output.run import Run
 from animator.output.upscaled import Upscaled
 from animator.output.video import Format, Video
@@ -21,10 +22,18 @@ WRITERS = 2  # PNG at 1024x1024 takes 90 ms of one thread
 WAITING = 8  # pictures in each queue: 25 MB at 1024x1024
 
 
+class _Shown(NamedTuple):
+    """A picture on its way to the video."""
+
+    frame: int
+    picture: Image
+
+
 class Recorder:
     """Records a run's frames in the order of the film; `texts` gives what is stored in a frame's PNG.
 
-    A frame that the run already holds goes into the video only. When the `with` block is left by an error,
+    A frame that the run already holds goes into the video only. `tell` is called in another thread once a frame is
+    safe on disk. When the `with` block is left by an error,
     every frame handed over is still saved, and no video is left. When ffmpeg fails, the frames are saved all
     the same, and ProgramError is raised at the end.
     """
@@ -34,23 +43,27 @@ class Recorder:
         run: Run,
         video: Format,
         comment: str,
-        ready: Sequence[int],
         texts: Callable[[Frame], Mapping[str, str]],
         again: Sequence[int] = (),
+        tell: Callable[[Frame], None] = lambda _: None,
         between: Between | None = None,
         upscaled: Upscaled | None = None,
     ) -> None:
-        """`ready`: frames on disk that come first in the video and are not handed over again.
+        """`again`: frames that the video shows once more at its end, in this order.
 
-        `again`: frames that the video shows once more at its end, in this order. `between`: more pictures of them.
-        `upscaled`: larger pictures, which the video shows in place of the run's.
+        `between`: more pictures of them. `upscaled`: larger pictures, which the video shows in place of the run's.
         """
-        self.run, self.texts = run, texts
-        self._pictures = Pool(WRITERS, WAITING)
+        self.run, self.texts, self.tell = run, texts, tell
+        self._pictures, self._stopped = Pool(WRITERS, WAITING), False
         self._between, self._upscaled = between or _pictures, upscaled
-        self._video: Line[tuple[int, Image]] = Line(
-            partial(self._encode, video, comment, tuple(ready), tuple(again)), WAITING
+        # A picture, or frames that are on disk: those are no burden, however many.
+        self._video: Line[_Shown | Sequence[int]] = Line(
+            partial(self._encode, video, comment, tuple(again)), WAITING
         )
+
+    def reuse(self, frames: Sequence[int]) -> None:
+        """Let the next frames of the video be those on disk, their larger pictures too."""
+        self._video.put(tuple(frames))
 
     def save(
         self,
@@ -65,33 +78,43 @@ class Recorder:
         `facts` measures the picture for the journal; it is called in another thread. `upscaled` is what the video
         shows in its place.
         """
-        index = frame.index
-        larger = self._upscaled
+        index, larger = frame.index, self._upscaled
         if upscaled is not None and larger is not None and index not in larger:
-            self._pictures.submit(lambda: larger.save(index, upscaled))
+            self._pictures.submit(partial(larger.save, index, upscaled))
         if index not in self.run.saved:
-            self._pictures.submit(lambda: self.run.save(frame, image, self.texts(frame), span, facts()))
-        self._video.put((index, image if upscaled is None else upscaled))
+            self._pictures.submit(partial(self._save, frame, image, span, facts))
+        self._video.put(_Shown(index, image if upscaled is None else upscaled))
+
+    def _save(
+        self, frame: Frame, image: Image, span: Span | None, facts: Callable[[], Mapping[str, float]]
+    ) -> None:
+        self.run.save(frame, image, self.texts(frame), span, facts())
+        self.tell(frame)
 
     def _encode(
         self,
         video: Format,
         comment: str,
-        ready: Sequence[int],
         again: Sequence[int],
-        following: Callable[[], tuple[int, Image] | None],
+        following: Callable[[], _Shown | Sequence[int] | None],
     ) -> None:
         with Video(self.run.video, video, comment) as sink:
-            for picture in self._between(self._shown(ready, again, following)):
+            for picture in self._between(self._shown(again, following)):
                 sink.write(picture)
 
     def _shown(
-        self, ready: Sequence[int], again: Sequence[int], following: Callable[[], tuple[int, Image] | None]
+        self, again: Sequence[int], following: Callable[[], _Shown | Sequence[int] | None]
     ) -> Iterator[tuple[int, Image]]:
         """The film's frames and pictures in the video's order."""
         picture = self.run.picture if self._upscaled is None else self._upscaled.picture
-        yield from ((index, picture(index)) for index in ready)
-        yield from iter(following, None)  # which ends it
+        while (item := following()) is not None:
+            if isinstance(item, _Shown):
+                yield item
+                continue
+            for index in item:
+                if self._stopped:
+                    raise Abandoned
+                yield index, picture(index)
         # The line ends after the pictures were closed: all are on disk.
         yield from ((index, picture(index)) for index in again)
 
@@ -101,6 +124,7 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
+        self._stopped = kind is not None
         try:
             self._pictures.close()
         except BaseException:

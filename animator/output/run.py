@@ -3,6 +3,7 @@
 frames/000000000.png   the pictures, each with its recipe inside
 upscaled/              the same as large as the video's, where those are larger: see upscaled.py
 journal.jsonl          a header, then one line per frame that is safe on disk, with facts about its picture
+run.log                what happened, line by line
 settings.yaml          the schedule file as it was given
 resolved.yaml          the same with presets, options and defaults filled in: renders the same film
 frames.csv             the frame table
@@ -14,10 +15,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,58 +29,90 @@ from PIL.PngImagePlugin import PngInfo
 
 from animator.errors import RunError
 from animator.frame import Frame, Image, Span, State
+from animator.output import journal
 from animator.output.infotext import flat
 
 LONG = 1_000  # characters of a text that is stored compressed
 PNG_LEVEL = 1  # of zlib: level 6 takes four times as long for a tenth less space
+GIVEN = "given"  # in the header: the frames before this one are another film's
 
 
 class Run:
     """One film's folder. `saved` holds the index and the file's SHA-256 of every frame that is safe on disk."""
 
-    def __init__(self, folder: Path, first: int, stop: int, saved: Mapping[int, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        first: int,
+        stop: int,
+        saved: Mapping[int, str],
+        head: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`head`: what else the journal's header says."""
         self.folder, self.first, self.stop = folder, first, stop
+        self.head = {"first": first, "stop": stop, **(head or {})}
         self.saved = dict(saved)
-        self.spans: dict[int, Span] = {}
+        self.keys: Mapping[int, str] = {}  # what each frame's picture comes of: entered with it
+        self._entries: dict[int, journal.Entry] = {}
         self._lock = threading.Lock()
 
     @classmethod
-    def create(cls, folder: Path, first: int, stop: int, files: Mapping[str, str | bytes]) -> Run:
-        """Start a run of the frames first..stop-1 with `files` (name → content). Raises RunError."""
-        journal = folder / "journal.jsonl"
-        if journal.exists() and len(_lines(journal.read_bytes())) > 1:
-            raise RunError(f"{folder} already holds a run; continue it with: animator resume {folder}")
+    def create(
+        cls,
+        folder: Path,
+        first: int,
+        stop: int,
+        files: Mapping[str, str | bytes],
+        more: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Start a run of the frames first..stop-1 with `files` (name → content). Raises RunError.
+
+        `more` goes into the journal's header.
+        """
+        head = {"first": first, "stop": stop, **(more or {})}
         try:
             (folder / "frames").mkdir(parents=True, exist_ok=True)
-            for name, content in files.items():
-                data = content.encode("utf8") if isinstance(content, str) else content
-                write_whole(folder / name, data)
-            write_whole(journal, _line({"first": first, "stop": stop}))
+            with journal.held(folder):
+                if journal.begun(folder):
+                    raise RunError(
+                        f"{folder} already holds a run; continue it with: animator resume {folder}"
+                    )
+                for name, content in files.items():
+                    data = content.encode("utf8") if isinstance(content, str) else content
+                    write_whole(folder / name, data)
+                write_whole(folder / journal.NAME, journal.line(head))
         except OSError as error:
             raise RunError(f"{folder}: cannot be written: {error.strerror}") from error
-        return cls(folder, first, stop, {})
+        return cls(folder, first, stop, {}, head)
 
     @classmethod
     def open(cls, folder: Path) -> Run:
         """The run in `folder`. A frame counts as saved when the journal names it and its file is unchanged."""
-        journal = folder / "journal.jsonl"
-        try:
-            written = journal.read_bytes()
-            if not written.endswith(b"\n"):
-                # A crash cut the last line short: what follows is to stand on a line of its own.
-                journal.write_bytes(written + b"\n")
-        except OSError as error:
-            raise RunError(f"{folder} holds no run: it has no journal.jsonl") from error
-        lines = _lines(written)
-        head = lines[0] if lines else {}
-        if not (isinstance(head.get("first"), int) and isinstance(head.get("stop"), int)):
-            raise RunError(f"{folder}/journal.jsonl has no header; render the schedule file anew")
-        (folder / "frames").mkdir(exist_ok=True)
-        run = cls(folder, head["first"], head["stop"], {})
-        entries = {line["frame"]: line["sha256"] for line in lines[1:] if isinstance(line.get("frame"), int)}
-        run.spans = {line["frame"]: tuple(line["span"]) for line in lines[1:] if "span" in line}
-        run.saved = {index: digest for index, digest in entries.items() if run._digest(index) == digest}
+        head = journal.read(folder)[0]
+        run = cls(folder, head["first"], head["stop"], {}, head)
+        run.refresh()
         return run
+
+    def refresh(self) -> None:
+        """Take in what the journal says now. Raises RunError where another run has taken the folder."""
+        head, entries = journal.read(self.folder)
+        if head != self.head:
+            raise RunError(f"{self.folder}: another render has begun here; choose another folder with --out")
+        before, self._entries = self.saved, entries
+        self.saved = {
+            index: entry["sha256"]
+            for index, entry in entries.items()
+            if before.get(index) == entry["sha256"] or self._digest(index) == entry["sha256"]
+        }
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from writing into this run. Raises RunError if one does."""
+        with journal.held(self.folder):
+            (self.folder / "frames").mkdir(exist_ok=True)
+            journal.mend(self.folder)
+            self.refresh()
+            yield
 
     @property
     def video(self) -> Path:
@@ -111,28 +144,60 @@ class Run:
         May be called from several threads.
         """
         data = png(image, texts)
+        digest = sha(data)
+        told = {"key": self.keys[frame.index]} if frame.index in self.keys else {}
+        entry = {"frame": frame.index, "sha256": digest, **told, **({"span": span} if span else {})}
         try:
             write_whole(self.picture_file(frame.index), data)
-            digest = hashlib.sha256(data).hexdigest()
-            with self._lock, (self.folder / "journal.jsonl").open("ab") as journal:
-                told = {"span": span} if span else {}
-                journal.write(_line({"frame": frame.index, "sha256": digest, **told, **(facts or {})}))
-                journal.flush()
-                os.fsync(journal.fileno())
-                self.saved[frame.index] = digest
+            with self._lock:
+                self._enter([entry | dict(facts or {})])
         except OSError as error:
             raise RunError(
                 f"{self.folder}: frame {frame.index} cannot be written: {error.strerror}"
             ) from error
 
+    def adopt(self, other: Run, frames: Sequence[int]) -> None:
+        """Take over these frames of another run as they are: the same bytes, linked where the disk can."""
+        try:
+            for index in frames:
+                file = self.picture_file(index)
+                file.unlink(missing_ok=True)
+                try:
+                    file.hardlink_to(other.picture_file(index))
+                except OSError:  # on another disk, or on one without links
+                    write_whole(file, other.picture_file(index).read_bytes())
+            self._enter([other._entries[index] for index in frames])
+        except OSError as error:
+            raise RunError(f"{self.folder}: cannot be written: {error.strerror}") from error
+
+    def _enter(self, entries: Sequence[journal.Entry]) -> None:
+        journal.append(self.folder, entries)
+        self._entries |= {entry["frame"]: entry for entry in entries}
+        self.saved |= {entry["frame"]: entry["sha256"] for entry in entries}
+
+    def key(self, index: int) -> str | None:
+        """What the journal says that a saved frame's picture comes of."""
+        return self._entries[index].get("key") if index in self.saved else None
+
+    @property
+    def given(self) -> range:
+        """The frames that were taken over from another film, whatever the scene says."""
+        return range(self.first, max(self.first, int(self.head.get(GIVEN, self.first))))
+
+    def edited(self) -> bool:
+        """Whether the run's `resolved.yaml` is not the one that it began with."""
+        file = self.folder / "resolved.yaml"
+        return "film" in self.head and (not file.exists() or sha(file.read_bytes()) != self.head["film"])
+
+    def fact(self, index: int, name: str) -> float | None:
+        """What the journal says about a saved frame under `name`: "drift", "palette"."""
+        value = self._entries[index].get(name)
+        return float(value) if isinstance(value, int | float) else None
+
     def facts(self, name: str) -> dict[int, float]:
-        """What the journal says about saved frames under `name`, by frame: "drift", "palette"."""
-        entries = _lines((self.folder / "journal.jsonl").read_bytes())
-        return {
-            entry["frame"]: float(entry[name])
-            for entry in entries
-            if entry.get("frame") in self.saved and isinstance(entry.get(name), int | float)
-        }
+        """The same of all frames of which it says something."""
+        told = {index: self.fact(index, name) for index in self._entries if index in self.saved}
+        return {index: fact for index, fact in told.items() if fact is not None}
 
     def resume(self, frames: Sequence[Frame]) -> tuple[int, State]:
         """Where in `frames` (this run's part of the timeline) the loop goes on, and with what state.
@@ -144,11 +209,16 @@ class Run:
         if missing in (0, len(frames)):
             return missing, State()
         last = max(at for at in range(missing) if frames[at].diffuse)
+        return last + 1, self.state(frames, last)
+
+    def state(self, frames: Sequence[Frame], last: int) -> State:
+        """The state after the painting `frames[last]`, which is saved, and so is its shot before it."""
         begun = next(at for at in range(last + 1) if frames[at].shot == frames[last].shot)
         anchor = max((at for at in range(begun, last + 1) if frames[at].anchor), default=begun)
         painting, reference, first = (self.picture(frames[at].index) for at in (last, anchor, begun))
         index = frames[last].index
-        return last + 1, State(painting, painting, None, reference, index, self.spans.get(index), first)
+        span = self._entries.get(index, {}).get("span")
+        return State(painting, painting, None, reference, index, span and tuple(span), first)
 
     def seam(self) -> float:
         """The step from the last frame to the first over the median of two dozen others: about 1 if it closes."""
@@ -161,9 +231,13 @@ class Run:
 
     def _digest(self, index: int) -> str | None:
         try:
-            return hashlib.sha256(self.picture_file(index).read_bytes()).hexdigest()
+            return sha(self.picture_file(index).read_bytes())
         except OSError:
             return None
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def write_whole(file: Path, data: bytes) -> None:
@@ -174,6 +248,12 @@ def write_whole(file: Path, data: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     draft.replace(file)
+
+
+def write_into(file: Path, data: bytes) -> None:
+    """The same in a folder that is made where it is missing. Raises OSError."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, data)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -187,7 +267,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def png(image: NDArray[np.uint8], texts: Mapping[str, str]) -> bytes:
-    """An RGB or RGBA picture as a PNG with `texts` in it."""
+    """An RGB or RGBA picture as a PNG with `texts` inside, by keyword; the same ones are the same bytes."""
     info = PngInfo()
     for key, text in texts.items():
         long = len(text) > LONG
@@ -197,18 +277,22 @@ def png(image: NDArray[np.uint8], texts: Mapping[str, str]) -> bytes:
     return data.getvalue()
 
 
-def _line(entry: Mapping[str, Any]) -> bytes:
-    return json.dumps(entry).encode("utf8") + b"\n"
+class Saved(Mapping[int, Image]):
+    """The pictures of a run that are safe on disk now, by frame; each is read when it is asked for."""
 
+    def __init__(self, run: Run) -> None:
+        self.run, self._frames = run, dict.fromkeys(sorted(run.saved))
 
-def _lines(journal: bytes) -> list[dict[str, Any]]:
-    """The journal's entries; a last line that a crash cut short does not count."""
-    entries = []
-    for line in journal.splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and ("stop" in entry or "sha256" in entry):
-            entries.append(entry)
-    return entries
+    def __getitem__(self, index: int) -> Image:
+        if index not in self:
+            raise KeyError(index)
+        return self.run.picture(index)
+
+    def __contains__(self, index: object) -> bool:
+        return index in self._frames
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)

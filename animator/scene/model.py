@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    WithJsonSchema,
-)
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from animator.errors import shown
 from animator.frame import Footage, Grade, Lock, Motion, Painting
 from animator.scene.control import ControlCurves
 from animator.scene.declared import TYPES
@@ -19,9 +13,12 @@ from animator.scene.detail import DetailCurves, detail_by_mask
 from animator.scene.footage import Filmed, footage_by_file
 from animator.scene.ip_adapter import AdapterCurves
 from animator.scene.lists import Colors, Paint, Times
+from animator.scene.loras import LoraFile, Scale
 from animator.scene.masks import Mask, lock_by_mask
 from animator.scene.output import Output
+from animator.scene.prompts import Prompts
 from animator.scene.refiner import Refiner, refiner_by_name
+from animator.scene.running import Running
 from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole, curves
 from animator.scene.size import Size
 from animator.scene.views import Views
@@ -48,13 +45,7 @@ class Video(Section):
     )
 
 
-class LoraFile(Section):
-    file: str = Field(
-        description=".safetensors file, beside the schedule file or absolute; or nano-few-steps, bundled"
-    )
-
-
-class Model(Section):
+class Model(Running):
     base: str = Field(
         "nano", description="nano (bundled), a hub id, a diffusers folder or a .safetensors file"
     )
@@ -67,40 +58,13 @@ class Model(Section):
     refiner: Annotated[Refiner | None, BeforeValidator(refiner_by_name)] = Field(
         None, description="a second SDXL for the last of the noise: a name, or more"
     )
+    embeddings: dict[str, str] = Field(
+        default_factory=dict, description="word → .safetensors file of what it means (textual inversion)"
+    )
 
 
 class Start(Section):
     image: str | None = Field(None, description="picture that frame 0 is painted from")
-
-
-MAX_PROMPT = 4_000  # characters; SDXL reads about 300 of them
-
-
-def _prompt(text: str) -> str:
-    if len(text) > MAX_PROMPT:
-        raise ValueError(f"a prompt of {len(text):,} characters; at most {MAX_PROMPT:,}")
-    return text
-
-
-def _texts(value: Any) -> Any:
-    if isinstance(value, dict) and value and all(isinstance(item, str) for item in value.values()):
-        return {key: _prompt(item) for key, item in value.items()}
-    if isinstance(value, str):
-        return _prompt(value)
-    raise ValueError(f"{shown(value)} is not a text or keyframes of texts such as {{0: first, 2s: second}}")
-
-
-_TEXTS = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}
-Texts = Annotated[Any, BeforeValidator(_texts), WithJsonSchema({"anyOf": [{"type": "string"}, _TEXTS]})]
-
-
-class Prompts(Section):
-    at: Texts = Field("", description="what to paint: a text, or keyframes of texts")
-    common: Annotated[str, AfterValidator(_prompt)] = Field("", description="added to each prompt")
-    negative: Texts = Field("", description="what to keep out: a text, or keyframes of texts")
-    travel: TextOrNumber = Field(
-        0, description="frames (or 0.5s) over which one prompt blends into the next; 0 = cut"
-    )
 
 
 class Seed(Section):
@@ -112,6 +76,8 @@ class Seed(Section):
     )
     every: Whole = Field(1, ge=1, description="paintings that share a seed under `iter`")
     at: Curve | None = Field(None, description="the seed of every frame, for `behavior: schedule`")
+    subseed: Curve = Field(1, description="of the noise that each painting's own is mixed with")
+    subseed_strength: Curve = Field(0.0, description="how much of it: 0 is none, 1 is that noise alone; 0..1")
 
 
 def _seed(value: Any) -> Any:
@@ -264,8 +230,10 @@ class Settings(Section):
     prompts: Prompts = Prompts()
     motion: MotionCurves = Field(default_factory=MotionCurves)
     painting: PaintingCurves = Field(default_factory=PaintingCurves)
-    loras: dict[str, Curve] = Field(
-        default_factory=dict, description="scale of each LoRA of model.loras; -10..10; 1 for those not listed"
+    loras: dict[str, Scale] = Field(
+        default_factory=dict,
+        description="*curve* · scale of each LoRA of model.loras; -10..10; 1 for those not listed; "
+        "or {scale: …, blocks: {down: …, mid: …, up: …, text: …}}, each a curve",
     )
     grade: GradeCurves = Field(default_factory=GradeCurves)
     masks: dict[str, Mask] = Field(default_factory=dict, description="name → where it comes from")

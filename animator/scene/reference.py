@@ -8,19 +8,20 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from animator.scene.model import Settings, Texts
+from animator.scene.model import Settings
+from animator.scene.prompts import Texts
 from animator.scene.section import Curve, optional
 
 
-def table() -> str:
-    """Every setting of a schedule file as a Markdown table: name, default, what it means."""
-    rows = [f"| `{name}` | {default} | {says} |" for name, default, says in _rows(Settings, "")]
+def table(settings: type[BaseModel] = Settings) -> str:
+    """Every setting of a schedule file, or of another kind, as a Markdown table: name, default, what it means."""
+    rows = [f"| `{name}` | {default} | {says} |" for name, default, says in _rows(settings, "")]
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows])
 
 
 def _rows(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
     for name, field in section.model_fields.items():
-        inner, path = _section(field), f"{prefix}{name}"
+        inner, path = _section(field), f"{prefix}{field.alias or name}"
         if inner is not None:
             yield from _rows(inner, f"{path}.NAME." if _named(field) else f"{path}.")
         else:
@@ -72,7 +73,9 @@ def schema() -> dict[str, Any]:
     }
     when = {"type": "object", "description": says, "additionalProperties": {"type": "object"}}
     loop = found["$defs"]["Video"]["properties"]["loop"]
-    loop["enum"] = [*loop["enum"], True, False]
+    running = found["$defs"]["Model"]["properties"]
+    for switch in (loop, running["tiling"], running["compile"]):
+        switch["enum"] = [*switch["enum"], True, False]
     names = ("Seed", "LockCurves", "UpscaleCurves", "DetailCurves", "Refiner")
     seed, lock, upscale, detail, refiner = (found["$defs"][name] for name in names)
     short = {

@@ -40,16 +40,17 @@ def resolved(scene: Scene) -> str:
         for part in path[:-1]:
             holder = holder[part]
         holder[path[-1]] = str(scene.file(path, name))
-    return yaml.dump(escape(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return written(escape(data))
 
 
 def _files(scene: Scene) -> Iterator[tuple[Path, str]]:
     """The path and the value of every setting that names a file or a folder here."""
     settings = scene.settings
-    model, motion = settings.model, settings.motion
-    yield from ((("model", "loras", name, "file"), lora.file) for name, lora in model.loras.items())
-    reference = settings.grade.color_reference
+    model, motion, reference = settings.model, settings.motion, settings.grade.color_reference
     named: dict[Path, str | None] = {
+        **{("model", "loras", name, "file"): lora.file for name, lora in model.loras.items()},
+        **{("model", "embeddings", word): file for word, file in model.embeddings.items()},
+        ("prompts", "styles_file"): settings.prompts.styles_file,
         ("audio", "file"): None if settings.audio is None else settings.audio.file,
         ("start", "image"): settings.start.image,
         FILE: settings.footage.file,
@@ -57,16 +58,12 @@ def _files(scene: Scene) -> Iterator[tuple[Path, str]]:
         ("motion", "depth"): None if motion.depth in DEPTHS else motion.depth,
     }
     yield from ((path, name) for path, name in named.items() if name is not None)
-    yield from [
-        *mask_files(scene),
-        *control_files(scene),
-        *view_files(scene),
-        *upscale_file(scene),
-        *adapter_files(scene),
-    ]
+    for files in (mask_files, control_files, view_files, upscale_file, adapter_files):
+        yield from files(scene)
     maybe: dict[Path, str | None] = {  # the others are names on the hub
         ("model", "base"): None if model.base == "nano" else model.base,
         ("model", "config"): model.config,
+        ("model", "vae"): model.vae,
         REFINER: None if model.refiner is None else model.refiner.base,
         ("motion", "depth_model"): motion.depth_model,
         **{("ip_adapter", name, "model"): adapter.model for name, adapter in settings.ip_adapter.items()},
@@ -75,3 +72,8 @@ def _files(scene: Scene) -> Iterator[tuple[Path, str]]:
     for path, name in maybe.items():
         if name is not None and scene.file(path, name).exists():
             yield path, name
+
+
+def written(data: dict[str, Any]) -> str:
+    """Plain data as the YAML that our loader reads as the same data."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any, get_args, get_origin
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from animator import nano
-from animator.errors import Path, Problem, SceneError, nearest, quoted, shown
+from animator.errors import Path, Problem, SceneError, shown
 from animator.pose import Lens
 from animator.scene.control import control_problems
 from animator.scene.declared import folder_of
@@ -20,13 +20,16 @@ from animator.scene.footage import footage_problems
 from animator.scene.ip_adapter import adapter_problems
 from animator.scene.layers import merged
 from animator.scene.load import Document, parse
+from animator.scene.loras import lora_problems
 from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file
 from animator.scene.refiner import refiner_problems
-from animator.scene.section import optional
+from animator.scene.refused import refusal
+from animator.scene.running import running_problems, with_few_steps
 from animator.scene.size import Pixels, Ratio
 from animator.scene.storyboard import boarded
+from animator.scene.styles import style_problems
 from animator.scene.upscale import upscale_problems
 from animator.scene.variables import fill
 from animator.scene.views import view_problems
@@ -38,13 +41,23 @@ BESIDES = ("extends", "when", "storyboard")  # what a file may say beside its se
 NATIVE = {"nano": 256}  # width in pixels of the square a model was trained on; every other SDXL model: 1024
 
 
-@dataclass(frozen=True, eq=False)  # what is worked out about a scene is kept by the scene itself
+@dataclass(frozen=True, eq=False, repr=False)  # what is worked out about a scene is kept by the scene itself
 class Scene:
     """A validated schedule file: its settings, where each was written, and the folder its paths start from."""
 
     settings: Settings
     document: Document
     folder: FilePath
+    film: Scene | None = None  # the film of which this scene is a copy of another size; see rehearsal.draft
+
+    # What a notebook shows of a scene: set by animator.notebook, which stands above this room.
+    as_html: ClassVar[Callable[[Scene], str] | None] = None
+
+    def _repr_html_(self) -> str | None:
+        return None if Scene.as_html is None else Scene.as_html(self)
+
+    def __repr__(self) -> str:
+        return f"<Scene {self.document.file}: {self.frames} frames at {self.size.width}x{self.size.height}>"
 
     @property
     def frames(self) -> int:
@@ -125,10 +138,12 @@ def _scene(document: Document, folder: FilePath) -> tuple[Scene, list[Problem]]:
     data: dict[str, Any] = document.data
     while True:
         try:
-            scene = Scene(Settings.model_validate(data), document, folder)
+            scene = Scene(with_few_steps(Settings.model_validate(data)), document, folder)
         except ValidationError as error:
             items = error.errors(include_url=False)
-            problems += [_problem(document, item) for item in items[:MOST_PROBLEMS]]
+            variables = document.data.get("vars")
+            besides = [*(variables if isinstance(variables, dict) else ()), *BESIDES]
+            problems += [refusal(document, item, Settings, besides) for item in items[:MOST_PROBLEMS]]
             data = _without(data, [item["loc"] for item in items])
             continue
         problems += _contradictions(scene)
@@ -155,7 +170,7 @@ def _without(data: dict[str, Any], locs: Iterable[Sequence[int | str]]) -> dict[
 
 def _contradictions(scene: Scene) -> Iterable[Problem]:
     """What no single setting shows."""
-    video, model = scene.settings.video, scene.settings.model
+    video = scene.settings.video
     if video.frames is not None and video.duration is not None:
         yield scene.problem(("video", "duration"), "give either 'frames' or 'duration', not both")
     if video.duration is not None and not _seconds(video.duration) > 0:
@@ -164,24 +179,14 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
         )
     elif scene.frames > MAX_FRAMES:
         yield scene.problem(("video", "duration"), f"{scene.frames:,} frames; allowed 1..{MAX_FRAMES:,}")
-    declared = _declared(scene.document.data)
-    for name in scene.settings.loras:
-        if name not in declared:
-            known = nearest(name, declared) if declared else "none are declared there"
-            yield scene.problem(("loras", name), f"no LoRA of that name in model.loras; {known}")
-    for name, lora in model.loras.items():
-        path = ("model", "loras", name, "file")
-        if scene.file(path, lora.file).suffix != ".safetensors":
-            yield scene.problem(
-                path, f"{quoted(lora.file)}: only .safetensors files are loaded; others can run code"
-            )
-        elif not is_file(scene.file(path, lora.file)):
-            yield scene.problem(path, f"no such file: {scene.file(path, lora.file)}")
+    yield from lora_problems(scene)
+    yield from style_problems(scene)
     audio, place = scene.settings.audio, ("audio", "file")
     if audio is not None and not is_file(scene.file(place, audio.file)):
         yield scene.problem(place, f"no such file: {scene.file(place, audio.file)}")
     yield from _pictures(scene)
     yield from mask_problems(scene)
+    yield from running_problems(scene)
     if scene.settings.paint is not None and "cadence" in scene.settings.model_fields_set:
         yield scene.problem(("paint",), "give either 'cadence' or 'paint', not both")
     if video.loop == "closed" and scene.settings.cuts is not None:
@@ -212,59 +217,7 @@ def _pictures(scene: Scene) -> Iterable[Problem]:
         yield scene.problem(place, f"no such file: {file}; or write one of: {', '.join(REFERENCES)}")
 
 
-def _declared(data: Any) -> dict[str, Any]:
-    """The LoRAs that a file declares, also those with mistakes; none where it declares something else."""
-    for name in ("model", "loras"):
-        data = data.get(name) if isinstance(data, dict) else None
-    return data if isinstance(data, dict) else {}
-
-
 def _seconds(duration: str | float) -> float:
     """Seconds from `6`, `6s` or `1.5 s`; 0 when it is no length."""
     match = re.fullmatch(r"(\d{1,6}(?:\.\d*)?|\.\d+)\s*s?", str(duration).strip())
     return float(match[1]) if match else 0.0
-
-
-def _problem(document: Document, item: Any) -> Problem:
-    path = tuple(str(part) for part in item["loc"])
-    where = document.name if item["type"] == "extra_forbidden" else document.place
-    return Problem(where(path), path, _explain(item, item["loc"], document.data.get("vars") or ()))
-
-
-def _explain(item: Any, loc: tuple[int | str, ...], variables: Iterable[str]) -> str:
-    """Pydantic's message in our words: what is wrong; what is allowed."""
-    given = item.get("input")
-    match item["type"]:
-        case "extra_forbidden" if given is None and {" ", ":"} & set(str(loc[-1])):
-            # {at: a red mug, white background}: YAML ends a text at the comma and takes the rest for a name;
-            # so it does with {zoom: 0:(1.0), 30:(1.04)}.
-            return "no such setting; a text with a comma inside { } needs quotes round it"
-        case "extra_forbidden":
-            known = _names(loc[:-1])
-            return f"no such setting; {nearest(str(loc[-1]), known if loc[:-1] else [*variables, *known, *BESIDES])}"
-        case "missing":
-            return "must be given"
-        case "literal_error":
-            return f"{shown(given)} is not known; allowed: {item['ctx']['expected']}"
-        case "value_error":
-            return str(item["ctx"]["error"])
-        case "int_parsing" | "int_type" | "int_from_float":
-            return f"{shown(given)} is not a whole number"
-        case "float_parsing" | "float_type":
-            return f"{shown(given)} is not a number"
-        case "string_type":
-            return f"{shown(given)} is not a text; put quotes round it"
-        case "model_type" | "dict_type" | "model_attributes_type":
-            return f"{shown(given)} is not a group of settings; known: {', '.join(_names(loc)) or 'any name'}"
-        case _:
-            return f"{shown(given)}: {item['msg'][0].lower()}{item['msg'][1:]}"
-
-
-def _names(loc: tuple[int | str, ...]) -> list[str]:
-    """The settings of the section at `loc`."""
-    model: Any = Settings
-    for part in loc:
-        # In dict[str, LoraFile] any name leads to the same fields.
-        named = get_origin(model) is dict
-        model = get_args(model)[1] if named else optional(model.model_fields[str(part)].annotation)
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

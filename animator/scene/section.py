@@ -16,7 +16,7 @@ Scalar = int | float | str
 CurveValue = Scalar | dict[str, Any]  # number, expression, key string, or keyframe → value
 
 
-def _curve(value: Any) -> CurveValue:
+def curve(value: Any) -> CurveValue:
     """A value that can be a curve; what it says is read by timeline/curve.py."""
     if isinstance(value, bool) or not isinstance(value, Scalar | dict):
         raise ValueError(f"{shown(value)} is not a number, an expression, a key string or keyframes")
@@ -38,9 +38,8 @@ _KEYFRAMES = {
         ]
     },
 }
-Curve = Annotated[
-    Any, BeforeValidator(_curve), WithJsonSchema({"anyOf": [{"type": ["number", "string"]}, _KEYFRAMES]})
-]
+CURVE_SCHEMA: dict[str, Any] = {"anyOf": [{"type": ["number", "string"]}, _KEYFRAMES]}
+Curve = Annotated[Any, BeforeValidator(curve), WithJsonSchema(CURVE_SCHEMA)]
 
 
 def _scalar(value: Any) -> Scalar:

@@ -30,17 +30,23 @@ from animator.scene.scene import Scene
 from animator.timeline.ahead import Goal, led, viewed
 from animator.timeline.cadence import by_shot, closed_tweens, evenly, painted, painted_at, tweens
 from animator.timeline.clock import Clock
-from animator.timeline.limits import can_run, comes_back, masks_follow, stays_in_front, stays_visible
+from animator.timeline.limits import (
+    can_run,
+    comes_back,
+    masks_follow,
+    one_schedule,
+    stays_in_front,
+    stays_visible,
+)
+from animator.timeline.loras import scales
 from animator.timeline.moments import first_painted
 from animator.timeline.motion import per_frame, steps, steps_in_space
 from animator.timeline.moves import SHAKES, shaken, with_moves
 from animator.timeline.notes import notes
-from animator.timeline.prompt import Texts, prompts, spoken
 from animator.timeline.reader import Reader
+from animator.timeline.sampler_notes import sampler_notes
 from animator.timeline.seeds import MAX_SEED, seeds
-
-LORA_SCALE = (-10.0, 10.0)  # negative scales turn a LoRA's effect round; past these a picture is noise
-
+from animator.timeline.telling import told
 
 # A film's parts ask for its frames one after the other; a scene does not change.
 _KNOWN: WeakKeyDictionary[Scene, list[Frame]] = WeakKeyDictionary()
@@ -49,8 +55,29 @@ _KNOWN: WeakKeyDictionary[Scene, list[Frame]] = WeakKeyDictionary()
 def timeline(scene: Scene) -> list[Frame]:
     """Everything decided about every frame of the film. Raises SceneError with every problem of its curves."""
     if scene not in _KNOWN:
-        _KNOWN[scene] = _Compiler(scene).frames()
+        _KNOWN[scene] = _Compiler(scene).frames() if scene.film is None else _resized(scene, scene.film)
     return list(_KNOWN[scene])
+
+
+def _resized(scene: Scene, film: Scene) -> list[Frame]:
+    """The frames of `film` for `scene`, its copy of another size: curves count the pixels of `film`."""
+    (wide, high), across = film.size, scene.size.width / film.size.width
+    down = scene.size.height / high
+
+    def resized(frame: Frame) -> Frame:
+        motion, feather = frame.motion, frame.lock.feather
+        return replace(
+            frame,
+            motion=replace(
+                motion,
+                translation_x=motion.translation_x * across,
+                translation_y=motion.translation_y * down,
+                translation_z=motion.translation_z * across,
+            ),
+            lock=replace(frame.lock, feather=feather / wide if feather >= 1 else feather),
+        )
+
+    return [resized(frame) for frame in timeline(film)]
 
 
 def clock(scene: Scene) -> Clock:
@@ -65,7 +92,8 @@ def beats(scene: Scene) -> list[int]:
 
 def remarks(scene: Scene) -> list[Problem]:
     """What may not be meant in a scene that has no problems."""
-    return sorted(notes(scene, _Compiler(scene).clock), key=lambda note: (note.place.line, note.place.column))
+    found = [*notes(scene, _Compiler(scene).clock), *sampler_notes(scene, timeline(scene))]
+    return sorted(found, key=lambda note: (note.place.line, note.place.column))
 
 
 class _Compiler(Reader):
@@ -78,8 +106,6 @@ class _Compiler(Reader):
         grade = self.section(Grade, settings.grade, "grade")
         lock = self.section(Lock, settings.lock, "lock")
         footage = self.footage()
-        scales = {**dict.fromkeys(settings.model.loras, 1.0), **settings.loras}
-        loras = {name: self.numbers(written, ("loras", name), LORA_SCALE) for name, written in scales.items()}
         controls = {
             name: self.section(Control, written, "control", name)
             for name, written in settings.control.items()
@@ -100,9 +126,11 @@ class _Compiler(Reader):
         diffuse[list(views)] = True
         weights = by_shot(closed_tweens if self.closed else tweens, starts, diffuse, strength == 0)
         ahead = self.ahead(views, diffuse, shot)
-        seed = self.seeds(diffuse)
-        words, anchor = self.prompts(shot), self.anchors(diffuse)
+        seed, subseed, mixed = self.seeds(diffuse), *self.subseeds()
+        (words, tagged), anchor = told(self, shot, self.closed), self.anchors(diffuse)
+        loras, blocks = scales(self, tagged)
         self.attempt(("painting", "steps"), lambda: can_run(painting), None)
+        self.attempt(("painting", "schedule"), lambda: one_schedule(painting), None)
         masked = any(row.mask for rows in (painting, grade, lock, footage, detail) for row in rows)
         followed = any(control.file is not None and control.follow for control in settings.control.values())
         self.limits(motion, diffuse, shot, masked or followed)
@@ -118,6 +146,7 @@ class _Compiler(Reader):
                 motion=motion[i],
                 painting=painting[i],
                 loras={name: column[i] for name, column in loras.items()},
+                lora_blocks=blocks[i],
                 grade=grade[i],
                 lock=lock[i],
                 footage=footage[i],
@@ -127,6 +156,8 @@ class _Compiler(Reader):
                 control={name: column[i] for name, column in controls.items()},
                 shot=int(shot[i]),
                 ahead=ahead[i],
+                subseed=int(subseed[i]),
+                subseed_strength=mixed[i],
                 anchor=bool(anchor[i]),
             )
             for i in range(count)
@@ -246,14 +277,8 @@ class _Compiler(Reader):
             return seeds(seed.behavior, seed.start, diffuse, seed.every)
         return np.rint(self.numbers(seed.at, ("painting", "seed", "at"), (0, MAX_SEED)))
 
-    def prompts(self, shot: NDArray[np.int64]) -> Any:
-        written = self.scene.settings.prompts
-
-        def read(name: str) -> tuple[Texts, Texts]:
-            text = getattr(written, name)
-            nothing = spoken("", self.clock, self.signals)
-            return self.attempt(("prompts", name), lambda: spoken(text, self.clock, self.signals), nothing)
-
-        travel = self.attempt(("prompts", "travel"), lambda: self.length(written.travel), 0)
-        back = max(travel, round(self.clock.fps)) if self.closed else 0
-        return prompts(read("at"), read("negative")[0], read("common"), travel, shot, back)
+    def subseeds(self) -> tuple[Any, list[float]]:
+        """The seed of the noise that each frame's own is mixed with, and how much of it."""
+        seed, path = self.scene.settings.painting.seed, ("painting", "seed")
+        values = self.numbers(seed.subseed, (*path, "subseed"), (0, MAX_SEED))
+        return np.rint(values), self.numbers(seed.subseed_strength, (*path, "subseed_strength"), (0.0, 1.0))

@@ -26,6 +26,15 @@ def can_run(painting: Sequence[Painting]) -> None:
             raise CurveError(f"{row.steps} at frame {i}; {row.sampler} runs at most {most}")
 
 
+def one_schedule(painting: Sequence[Painting]) -> None:
+    """Refuse a sampler and a schedule that space a painting's steps in two ways. Raises CurveError."""
+    for i, row in enumerate(painting):
+        try:
+            samplers.schedule(row)
+        except CurveError as error:
+            raise CurveError(f"{error} at frame {i}; name the sampler without it") from error
+
+
 def stays_visible(zoom: Sequence[float], diffuse: NDArray[np.bool_]) -> None:
     """Refuse a zoom after which nothing is left of the last painting. Raises CurveError."""
     total = np.cumsum(np.log10(zoom))

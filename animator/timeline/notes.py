@@ -8,10 +8,12 @@ from typing import Any
 
 from animator.errors import CurveError, Path, Problem
 from animator.frame import Control, Grade
+from animator.scene.loras import scale_and_blocks
 from animator.scene.refiner import refiner_notes
 from animator.scene.scene import Scene
 from animator.timeline.clock import Clock
 from animator.timeline.keystring import split_keys
+from animator.timeline.lora_notes import unheard
 
 MOST, LEAST = 2.0, 0.5  # of the pixels a model was trained on: beyond, SDXL repeats its subject or loses it
 
@@ -20,6 +22,7 @@ def notes(scene: Scene, clock: Clock) -> Iterator[Problem]:
     """Remarks on a scene without problems, each with its place."""
     yield from _size(scene)
     yield from _idle(scene)
+    yield from unheard(scene)
     yield from refiner_notes(scene)
     for name, frame in clock.events.items():
         if not 0 <= frame < clock.frames:
@@ -68,10 +71,13 @@ def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
             yield ("output", "frame", name, setting), getattr(shape, setting)
     yield ("paint",), settings.paint
     yield ("cuts",), settings.cuts
-    yield ("painting", "seed", "at"), settings.painting.seed.at
+    for setting in ("at", "subseed", "subseed_strength"):
+        yield ("painting", "seed", setting), getattr(settings.painting.seed, setting)
     yield ("views_strength",), settings.views_strength
     for name, written in settings.loras.items():
-        yield ("loras", name), written
+        scale, blocks = scale_and_blocks(written)
+        yield ("loras", name) if scale is written else ("loras", name, "scale"), scale
+        yield from ((("loras", name, "blocks", block), item) for block, item in blocks.items())
     for name, adapter in settings.ip_adapter.items():
         yield ("ip_adapter", name, "scale"), adapter.scale
     for name, control in settings.control.items():

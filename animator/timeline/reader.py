@@ -64,7 +64,7 @@ class Reader:
 
     def column(self, field: Field[Any], written: Any, path: Path) -> list[Any]:
         if isinstance(field.default, str):
-            read = {"sampler": _sampler, "mask": self.mask}[field.name]
+            read = {"sampler": _sampler, "schedule": samplers.find_schedule, "mask": self.mask}[field.name]
             return self.attempt(path, lambda: self.words(written, read), [field.default] * self.clock.frames)
         values = self.numbers(written, path, (field.metadata["low"], field.metadata["high"]))
         return [round(value) for value in values] if isinstance(field.default, int) else values
@@ -84,7 +84,7 @@ class Reader:
     def words(self, written: Any, read: Callable[[str], str]) -> list[str]:
         """The word of each frame, as `read` understands it: a text, or keyframes of texts."""
         if written == {}:
-            example = "Euler" if read is _sampler else EVERYWHERE
+            example = {_sampler: "Euler", samplers.find_schedule: "karras"}.get(read, EVERYWHERE)
             raise CurveError(f"no keyframes; write at least one, e.g. {{0: {example}}}")
         found = texts(written if isinstance(written, dict) else str(written), self.clock)
         return held({frame: read(str(text)) for frame, text in found.items()}, self.clock.frames)

@@ -41,7 +41,7 @@ def load(checkpoint, nets):
             name.replace(":", "_"): Net(str(nets[part[0]]), int(part[1]) if part[1:] else None)
             for name, part in zip(names, parts, strict=True)
         }
-        return Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, found)
+        return Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, controls=found)
 
     return loaded
 
@@ -160,7 +160,7 @@ def test_a_union_is_told_what_a_picture_shows(load):
 
 
 def test_any_even_size_is_guided(checkpoint, nets, frame):
-    sdxl = Sdxl(Checkpoint(str(checkpoint)), 98, 66, {}, {"edges": Net(str(nets["edges"]))})
+    sdxl = Sdxl(Checkpoint(str(checkpoint)), 98, 66, {}, controls={"edges": Net(str(nets["edges"]))})
     start = np.random.default_rng(1).integers(0, 256, (66, 98, 3), dtype=np.uint8)
     wanted = replace(frame(), control={"edges": Control()})
     assert sdxl.hinted(wanted, start, {"edges": start}).shape == start.shape

@@ -87,4 +87,4 @@ def test_the_more_strength_the_more_is_painted(seeing, frame, start):
 def test_a_controlnet_beside_it_is_refused(checkpoint, tmp_path):
     source = Checkpoint(str(widened(checkpoint, tmp_path / "a", 0.0)))
     with pytest.raises(ModelError, match="control: no ControlNet guides a checkpoint for inpainting"):
-        Sdxl(source, 64, 64, {}, {"edges": Net("some/net")})
+        Sdxl(source, 64, 64, {}, controls={"edges": Net("some/net")})

@@ -119,7 +119,7 @@ def test_another_picture_is_another_painting(checkpoint, adapter, like, painted)
 
 def test_it_counts_beside_a_controlnet(checkpoint, adapter, tmp_path, frame, textured):
     net = Net(str(small.write(tmp_path / "net", checkpoint, 0.1)))
-    sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, {"edges": net}, adapters={"a": adapter()})
+    sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, controls={"edges": net}, adapters={"a": adapter()})
     picture = textured[:64, :64]
     guided = replace(frame(strength=0.8), control={"edges": Control()})
     found = [

@@ -1,5 +1,7 @@
 """LoRAs: files of both kinds, scales per frame, nothing fused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -116,3 +118,73 @@ def test_a_lora_on_the_text_encoders_follows_its_scale_though_embeddings_are_rem
 def test_a_lora_may_have_any_name(checkpoint, lora, frame, name):
     paint = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {name: lora})
     assert (paint(frame(loras={name: 0.0}), None) != paint(frame(loras={name: 1.0}), None)).any()
+
+
+def blocked(frame, scale=0.8, **blocks):
+    """A frame whose LoRA is multiplied in some blocks."""
+    return replace(frame(loras={"a": scale}), lora_blocks={"a": blocks})
+
+
+def test_blocks_at_0_are_the_model_without_the_lora_to_the_byte(painters, frame):
+    paint = painters["diffusers"]
+    none = paint(blocked(frame, down=0, mid=0, up=0), None)
+    assert (none == painters["none"](frame(), None)).all()
+    assert (
+        paint(blocked(frame, down=1, mid=1, up=1, text=1), None) == paint(frame(loras={"a": 0.8}), None)
+    ).all()
+
+
+def test_each_block_has_its_part_and_the_finer_name_counts(painters, frame):
+    paint = painters["diffusers"]
+    off = {"down": 0, "mid": 0, "up": 0}
+    alone = {block: paint(blocked(frame, **{**off, block: 1}), None) for block in off}
+    plain = painters["none"](frame(), None)
+    assert all((picture != plain).any() for picture in alone.values())
+    assert len({picture.tobytes() for picture in alone.values()}) == 3
+    fine = paint(blocked(frame, down=0, mid=0, up=1, up_0=0, up_1=0), None)
+    assert (fine == paint(blocked(frame, **off), None)).all()
+
+
+def test_a_block_scale_goes_back_when_it_is_gone(painters, frame):
+    paint = painters["diffusers"]
+    before = paint(frame(loras={"a": 0.8}), None)
+    paint(blocked(frame, up=0), None)
+    assert (paint(frame(loras={"a": 0.8}), None) == before).all()
+
+
+def test_a_block_of_layers_without_attention_is_scaled_too(checkpoint, frame, tmp_path):
+    unet = painters_unet(checkpoint)
+    random, weights = torch.Generator().manual_seed(4), {}
+    for name, module in unet.named_modules():
+        if name.endswith("conv1"):
+            down = torch.randn(4, module.in_channels, 3, 3, generator=random) * 0.2
+            weights[f"unet.{name}.lora_A.weight"] = down
+            weights[f"unet.{name}.lora_B.weight"] = (
+                torch.randn(module.out_channels, 4, 1, 1, generator=random) * 0.2
+            )
+    save_file(weights, tmp_path / "conv.safetensors")
+    paint = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {"a": tmp_path / "conv.safetensors"})
+    whole = paint(frame(loras={"a": 1.0}), None)
+    none = paint(frame(loras={"a": 0.0}), None)
+    assert (paint(blocked(frame, 1.0, down=0, mid=0, up=0), None) == none).all()
+    assert (whole != none).any()
+
+
+def painters_unet(checkpoint):
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel.from_pretrained(checkpoint / "unet", local_files_only=True)
+
+
+def test_a_block_scales_the_text_encoders_and_embeddings_follow(on_text, frame):
+    def picture(**blocks):
+        return on_text(replace(frame(loras={"words": 1.0}), lora_blocks={"words": blocks}), None)
+
+    assert (picture(text=0) == on_text(frame(loras={"words": 0.0}), None)).all()
+    assert (picture(text=0.5) == on_text(frame(loras={"words": 0.5}), None)).all()
+    assert (picture(down=0) == picture()).all()
+
+
+def test_a_block_that_this_model_does_not_have_is_one_line(painters, frame):
+    with pytest.raises(ModelError, match="this model has no block 'down_9'; known: mid, text, down_0"):
+        painters["diffusers"](blocked(frame, down_9=0), None)

@@ -34,7 +34,7 @@ def small_refiner(checkpoint, tmp_path_factory):
 @pytest.fixture(scope="module")
 def load(checkpoint):
     return lambda model, at=0.8, every=True: Sdxl(
-        Checkpoint(str(checkpoint)), 64, 64, {}, None, (str(model), at, every)
+        Checkpoint(str(checkpoint)), 64, 64, {}, refiner=(str(model), at, every)
     )
 
 

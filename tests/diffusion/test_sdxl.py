@@ -129,17 +129,6 @@ def test_no_negative_prompt_is_zeros_where_the_checkpoint_was_trained_so(sdxl):
     assert full["negative_prompt_embeds"].any()
 
 
-def test_words_that_sdxl_does_not_read_are_told_once(checkpoint, frame, caplog):
-    sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
-    words = "a" * 70 + " bcdefghij"
-    for _ in range(2):
-        sdxl(frame(prompt=Prompt(words, "", words), steps=1), None)
-    sdxl.texts.arguments(Prompt(words, "", words), guided=False, version="another scale of a LoRA")
-    assert [record.getMessage() for record in caplog.records] == [
-        "a prompt of 79 tokens: the model reads 75; not painted: 'ghij'"
-    ]
-
-
 def test_a_picture_too_large_for_the_memory_is_one_line(checkpoint, frame):
     sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
 

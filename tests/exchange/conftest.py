@@ -10,6 +10,7 @@ import pytest
 from animator import Frame, Scene, loads, timeline
 from animator.exchange.convert import convert
 from animator.scene.load import parse
+from tests import lora_files
 
 
 class Imported(NamedTuple):
@@ -31,7 +32,7 @@ class Imported(NamedTuple):
 @pytest.fixture
 def imported(tmp_path):
     """Import a text, bytes or data to be written as JSON. The LoRAs that tests name lie in the folder."""
-    (tmp_path / "oue_scooter.safetensors").touch()
+    lora_files.write(tmp_path / "oue_scooter.safetensors", lora_files.anyones())
 
     def run(content: Any, name: str = "settings.txt") -> Imported:
         file = tmp_path / name

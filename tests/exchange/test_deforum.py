@@ -222,6 +222,21 @@ def test_prompts_are_taken_apart_at_neg_and_lora_tags(imported):
     assert found.frames[0].prompt.negative == "blurry, text, nsfw, watermark"
 
 
+def test_weights_are_kept_and_what_is_none_there_is_none_here(imported):
+    text = "((a mug)), (red:1.3), [dull], (glow:`0.5+t/100`), (at 12:30), (size: s), (by:t), (16:9-wide)"
+    found = imported(samples.film(prompts={"0": text}))
+    assert found.frames[10].prompt.text == (
+        r"((a mug)), (red:1.3), [dull], (glow:0.6), (at 12:10), (size: s), (by\:t), (16\:9-wide)"
+    )
+    assert "a weight has at most 10" in found.noted("prompts")
+
+
+def test_what_changes_within_a_painting_is_noted(imported):
+    found = imported(samples.film(prompts={"0": "[a cat:a dog:0.5] and [red|blue]"}))
+    assert found.frames[0].prompt.text == "[a cat:a dog:0.5] and [red|blue]"
+    assert sum("step by step" in note for note in found.notes) == 2
+
+
 def test_a_lora_weight_may_be_a_formula(imported):
     found = imported(samples.film(prompts={"0": "a mug <lora:oue_scooter:`0.2+t/100`>, white"}))
     assert found.data["loras"] == {"oue_scooter": "0.2+t/100"}
@@ -271,10 +286,12 @@ def test_samplers_that_we_lack_are_stood_in_for(imported):
         found = imported(samples.film(**settings))
         return found.frames[0].painting.sampler, found.noted(next(iter(settings)))
 
-    assert names(sampler="klms")[0] == "Euler" and names(sampler="klms")[1]
-    assert names(sampler="DPM++ 2S a Karras")[0] == "Euler a"
-    assert names(sampler="dpmpp_2m") == ("DPM++ 2M", "")
-    assert names(sampler="7") == ("DPM++ 2M", "")
+    assert names(sampler="PLMS")[0] == "DDIM" and names(sampler="PLMS")[1]
+    assert names(sampler="Restart a")[0] == "Euler a"
+    assert names(sampler="klms") == ("LMS", "")
+    assert names(sampler="DPM++ 2M", scheduler="SGM Uniform") == ("DPM++ 2M SGM Uniform", "")
+    kept, noted = names(sampler="DPM++ 2M", scheduler="Turbo")
+    assert kept == "DPM++ 2M" and noted.endswith("'Turbo': no such schedule here: left out")
 
 
 def test_a_sampler_schedule_becomes_keyframes(imported):

@@ -122,11 +122,23 @@ def test_keyframes_that_were_not_rendered_stay_keyframes(imported):
     assert found.frames[0].prompt.negative == "blur, text"
 
 
-def test_prompts_whose_weights_change_on_every_frame_are_those_of_the_list(imported):
-    manifest = rendered(300, angle=lambda f: 0)
+def weighted(frames):
+    manifest = rendered(frames, angle=lambda f: 0)
     for row in manifest["rendered_frames"]:
-        row["deforum_prompt"] = f"(a mug:{0.5 + 0.5 * cos(2 * pi * row['frame'] / 300):.4f})"
-    found = imported({**manifest, "prompts": KEYFRAMES["prompts"]})
+        row["deforum_prompt"] = (
+            f"(a mug:{0.5 + 0.5 * cos(2 * pi * row['frame'] / frames):.5f}) AND a cup :0.5"
+        )
+    return {**manifest, "prompts": KEYFRAMES["prompts"]}
+
+
+def test_weights_that_change_on_every_frame_are_kept(imported):
+    found = imported(weighted(300))
+    assert found.frames[150].prompt.text == "(a mug:0.00000) AND a cup :0.5"
+    assert len({frame.prompt.text for frame in found.frames}) == 151
+
+
+def test_more_prompts_than_anyone_reads_are_those_of_the_list(imported):
+    found = imported(weighted(4200))
     assert found.data["prompts"]["at"] == {"0": "a mug", "50": "a cup"}
     assert found.noted("prompts")
 

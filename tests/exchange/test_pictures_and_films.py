@@ -48,6 +48,15 @@ loras: {oue_scooter: 0.7}
     assert found.notes == ["mug.png: Clip skip: '1': has no counterpart here"]
 
 
+def test_a_pictures_second_seed_and_schedule_come_along(imported):
+    text = INFOTEXT.replace("Clip skip: 1", "Variation seed: 99, Variation seed strength: 0.25")
+    found = imported(text.replace("Karras", "SGM Uniform"), "mug.txt")
+    frame = found.frames[0]
+    assert (frame.seed, frame.subseed, frame.subseed_strength) == (3871, 99, 0.25)
+    assert frame.painting.sampler == "DPM++ 2M SGM Uniform"
+    assert found.notes == []
+
+
 def test_an_infotext_may_come_as_a_text_file(imported):
     assert imported(INFOTEXT, "mug.txt").frames[0].painting.steps == 28
 

@@ -10,6 +10,7 @@ from PIL import Image as Pictures
 
 from animator import loads, sample, timeline
 from animator.exchange.settings import settings
+from tests import lora_files
 from tests.audio.tracks import clicks, write
 
 BASE = "video: {frames: 40, fps: 20, size: 512x512}\n"
@@ -64,7 +65,7 @@ def test_a_scene_tells_deforum_all_that_it_would_do_by_itself():
 
 
 def test_prompts_carry_their_negatives_and_loras(tmp_path):
-    (tmp_path / "oue_scooter.safetensors").touch()
+    lora_files.write(tmp_path / "oue_scooter.safetensors", lora_files.anyones())
     written, notes, _ = exported(
         "model: {loras: {scooter: {file: oue_scooter.safetensors}}}\n"
         "prompts: {at: {0: a mug, 20: a cup}, negative: {0: text, 30: blur}, common: white, travel: 5}\n"
@@ -95,6 +96,9 @@ def test_what_deforum_lacks_is_noted_with_its_place():
     _, notes, _ = exported("motion: {border: reflect}\npainting: {seed: {behavior: random}}\n")
     assert any("motion.border" in note and ":2:" in note for note in notes)
     assert any("painting.seed" in note for note in notes)
+    _, notes, _ = exported("painting: {schedule: beta, seed: {subseed_strength: 0.5}}\n")
+    assert any("painting.schedule: " in note and "schedule type" in note for note in notes)
+    assert any("painting.seed.subseed: left out" in note for note in notes)
 
 
 def test_cuts_views_and_closed_loops_are_noted(tmp_path):

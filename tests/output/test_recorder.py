@@ -25,8 +25,8 @@ def pictures(textured, count=8):
     return [np.roll(textured, 5 * i, 1) for i in range(count)]
 
 
-def recorder(run, ready=(), video=VIDEO):
-    return Recorder(run, video, "recipe", ready, lambda frame: {"parameters": f"frame {frame.index}"})
+def recorder(run, video=VIDEO, tell=lambda frame: None):
+    return Recorder(run, video, "recipe", lambda frame: {"parameters": f"frame {frame.index}"}, (), tell)
 
 
 def test_every_frame_is_saved_and_stands_in_the_video_in_order(run, textured):
@@ -42,11 +42,25 @@ def test_frames_on_disk_come_first_and_frames_saved_before_are_not_written_again
     for index in range(4):
         run.save(Frame(index, 1), pictures(textured)[index], {})
     before = run.picture_file(3).read_bytes()
-    with recorder(run, ready=(0, 1, 2)) as sink:
-        for index in range(3, 8):
+    run.save(Frame(7, 1), pictures(textured)[7], {})
+    with recorder(run) as sink:
+        sink.reuse([0, 1, 2])
+        for index in range(3, 7):
             sink.save(Frame(index, 1), pictures(textured)[index])
+        sink.reuse([7])
     assert run.picture_file(3).read_bytes() == before
-    assert len(decode(run.video, 96, 80)) == 8
+    for found, picture in zip(decode(run.video, 96, 80), pictures(textured), strict=True):
+        assert np.abs(found.astype(int) - picture).mean() < 12
+
+
+def test_a_frame_is_told_of_when_it_is_safe_on_disk(run, textured):
+    told = []
+    with recorder(
+        run, tell=lambda frame: told.append((frame.index, frame.index in Run.open(run.folder).saved))
+    ) as sink:
+        for index, picture in enumerate(pictures(textured, 4)):
+            sink.save(Frame(index, 1), picture)
+    assert sorted(told) == [(index, True) for index in range(4)]
 
 
 def test_an_error_in_the_loop_loses_no_frame_and_leaves_no_video(run, textured):
@@ -55,7 +69,16 @@ def test_an_error_in_the_loop_loses_no_frame_and_leaves_no_video(run, textured):
             sink.save(Frame(index, 1), pictures(textured)[index])
         raise KeyboardInterrupt
     assert sorted(run.saved) == [0, 1, 2, 3, 4]
-    assert sorted(path.name for path in run.folder.iterdir()) == ["frames", "journal.jsonl"]
+    assert sorted(path.name for path in run.folder.iterdir()) == [".lock", "frames", "journal.jsonl"]
+
+
+def test_who_stops_waits_for_none_of_the_frames_on_disk(run, textured):
+    run.save(Frame(0, 1), textured, {})
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), recorder(run) as sink:
+        sink.reuse([0] * 1_000_000)  # hours of them
+        raise KeyboardInterrupt
+    assert time.monotonic() - begun < 60
 
 
 def test_when_ffmpeg_fails_every_frame_is_saved_and_the_error_says_how_to_go_on(

@@ -64,8 +64,45 @@ def test_a_journal_line_cut_short_by_a_crash_does_not_count_and_spoils_nothing(r
         journal.write(b'{"frame": 1, "sha')
     again = Run.open(run.folder)
     assert list(again.saved) == [0]
-    again.save(Frame(1, 1), textured, {})
+    with again.held():
+        again.save(Frame(1, 1), textured, {})
     assert sorted(Run.open(run.folder).saved) == [0, 1]
+
+
+def test_looking_at_a_run_writes_nothing_into_it(run, textured):
+    run.save(Frame(0, 1), textured, {})
+    with (run.folder / "journal.jsonl").open("ab") as journal:
+        journal.write(b'{"frame": 1, "sha')  # another process is just writing
+    before = (run.folder / "journal.jsonl").read_bytes()
+    Run.open(run.folder)
+    assert (run.folder / "journal.jsonl").read_bytes() == before
+
+
+def test_a_run_is_held_by_one_alone_who_knows_all_that_was_written(run, textured):
+    other = Run.open(run.folder)
+    with run.held():
+        run.save(Frame(0, 1), textured, {})
+        with pytest.raises(RunError, match="is being rendered by another process; wait for it, or stop it"):
+            other.held().__enter__()
+    with other.held():
+        assert list(other.saved) == [0]
+
+
+def test_a_run_whose_folder_another_one_has_taken_is_told(run):
+    Run.create(run.folder, 0, 9, {})
+    with pytest.raises(RunError, match="another render has begun here"), run.held():
+        pass
+
+
+def test_frames_are_taken_over_from_another_run_with_all_that_is_known_of_them(run, textured, tmp_path):
+    run.keys = {2: "abc"}
+    run.save(Frame(2, 1), textured, {"parameters": "x"}, (0.5, 0.25), {"drift": 1.5})
+    new = Run.create(tmp_path / "new", 0, 6, {})
+    new.adopt(run, [2])
+    again = Run.open(new.folder)
+    assert (again.saved, again.key(2), again.facts("drift")) == (run.saved, "abc", {2: 1.5})
+    run.save(Frame(2, 1), textured[::-1], {})  # what becomes of the one is nothing to the other
+    assert list(Run.open(new.folder).saved) == [2]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +121,8 @@ def test_a_run_whose_frames_are_gone_is_painted_anew(run, textured):
     shutil.rmtree(run.folder / "frames")
     again = Run.open(run.folder)
     assert again.saved == {}
-    again.save(Frame(0, 1), textured, {})
+    with again.held():
+        again.save(Frame(0, 1), textured, {})
     assert list(Run.open(run.folder).saved) == [0]
 
 
@@ -149,7 +187,7 @@ def test_a_whole_file_replaces_another_and_leaves_no_draft(tmp_path):
 def test_the_frame_table_is_csv_with_a_column_per_value():
     lines = table([row(frame, False) for frame in cut(film(), 0, 2)]).splitlines()
     assert lines[0].startswith(
-        "index,seed,prompt.text,prompt.negative,prompt.next,prompt.weight,diffuse,tween,motion.zoom"
+        "index,seed,prompt.text,prompt.negative,prompt.next,prompt.weight,prompt.blend,diffuse,tween,motion.zoom"
     )
     assert len(lines) == 3
     assert flat({"a": {"b": {"c": 1}}, "d": {}}) == {"a.b.c": 1}

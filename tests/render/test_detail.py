@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from animator import SceneError, animate, loads, studio, timeline
+from animator import SceneError, animate, loads, rehearsal, timeline
 from animator.diffusion.flat import Flat
 from tests.films import texture
 
@@ -129,4 +129,4 @@ def test_what_is_wrong_is_one_line(text, message):
 
 def test_a_preview_paints_nothing_in_detail():
     scene = loads(f"video: {{size: 96x80, frames: 2}}\n{EYES}detail: {{mask: left, strength: 1}}")
-    assert len(list(studio.preview(scene))) == 2
+    assert len(list(rehearsal.preview(scene))) == 2

@@ -7,6 +7,7 @@ from animator import SceneError, load
 from animator.scene.layers import merged, override
 from animator.scene.presets import extended
 from animator.scene.variables import MAX_VARIABLE, fill
+from tests import lora_files
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def files(tmp_path):
         "extends: base\nmotion: {zoom: 1.5}\nvideo: {frames: 4}\nmodel: {loras: {two: {file: 2.safetensors}}}\n"
     )
     for name in ("1.safetensors", "2.safetensors"):
-        (tmp_path / name).touch()
+        lora_files.write(tmp_path / name, lora_files.anyones())
     return tmp_path
 
 

@@ -8,7 +8,7 @@ import pytest
 from animator import CurveError
 from animator.timeline.cadence import painted, tweens
 from animator.timeline.clock import Clock
-from animator.timeline.prompt import prompts, spoken, texts
+from animator.timeline.prompt import prompts, spoken, texts, ways
 from animator.timeline.seeds import seeds
 
 ALL = np.ones(6, bool)
@@ -50,9 +50,9 @@ def told(at, negative="", common="", travel=0, frames=6):
     clock = Clock(frames)
     signals = clock.signals()
     no = spoken(negative, clock, signals)[0]
-    return prompts(
-        spoken(at, clock, signals), no, spoken(common, clock, signals), travel, np.zeros(frames, int)
-    )
+    words = spoken(at, clock, signals)
+    on_way = ways(list(words[0]), travel, np.zeros(frames, int))
+    return prompts(words, no, spoken(common, clock, signals), on_way, frames)
 
 
 def test_a_prompt_counts_from_its_key_until_the_next():

@@ -9,6 +9,7 @@ from animator import Frame, Motion, Painting, SceneError, loads, timeline
 from animator.frame import Prompt
 from animator.shoot import rows
 from animator.timeline.cadence import cut
+from tests import lora_files
 
 
 def test_a_scene_becomes_frames():
@@ -46,7 +47,7 @@ def test_every_problem_of_every_curve_is_reported_with_its_place():
 
 def test_lora_scales_are_1_unless_scheduled(tmp_path):
     for name in ("a", "b"):
-        (tmp_path / f"{name}.safetensors").touch()
+        lora_files.write(tmp_path / f"{name}.safetensors", lora_files.anyones())
     text = "video: {frames: 2}\nmodel: {loras: {a: {file: a.safetensors}, b: {file: b.safetensors}}}\nloras: {b: t/2}\n"
     assert [frame.loras for frame in timeline(loads(text, tmp_path))] == [
         {"a": 1, "b": 0},
@@ -77,11 +78,6 @@ def test_the_steps_really_run_are_told():
     assert [(row["steps_run"], row["strength_run"]) for row in rows(scene, timeline(scene))] == [
         (8, 1.0), (0, 0.0), (1, 0.01), (3, 0.33),
     ]  # fmt: skip
-
-
-def test_a_sampler_that_starts_at_grid_levels_only_tells_its_level():
-    scene = loads("video: {frames: 2}\npainting: {steps: 8, strength: 0.33, sampler: Euler a}\n")
-    assert rows(scene, timeline(scene))[1]["strength_run"] == pytest.approx(3 / 9)
 
 
 def test_the_frame_table_of_a_film_is_the_same_on_any_machine():

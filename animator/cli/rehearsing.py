@@ -1,0 +1,79 @@
+"""Commands that come before painting: preview, bench."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from animator import bench as benching
+from animator import cost
+from animator import shoot as shooting
+from animator.cli.group import FilePath, ScheduleFile, main, settings
+from animator.errors import RunError
+from animator.progress import show
+from animator.rehearsal import SIDE, record
+from animator.studio import load, loads
+from animator.timeline.compile import timeline
+
+PAGES = {".html", ".htm"}
+
+
+@main.command()
+@click.argument("file", type=ScheduleFile)
+@click.option("-o", "--out", type=FilePath, help="A video, or a page.html.  [renders/NAME/preview.mp4]")
+@settings
+@click.option(
+    "--size", type=click.IntRange(64, 4096), default=SIDE, show_default=True, help="Longer side in pixels."
+)
+@click.option("--full", is_flag=True, help="In the film's own size.")
+@click.option(
+    "--overlay/--no-overlay", default=True, help="Words, seed and strength over the pictures, or not."
+)
+@click.option(
+    "--open", "opened", is_flag=True, help="Show it: the page in the browser, or the video given by -o."
+)
+def preview(
+    file: Path, out: Path | None, options: tuple[str, ...], size: int, full: bool, overlay: bool, opened: bool
+) -> None:
+    """Show the whole film without a model: its motion, its words, its numbers, and what it costs.
+
+    Over its start picture, its views or its footage; else over a test card.
+    """
+    from animator.pages.write import write
+
+    scene = load(file, options)
+    target = out or Path("renders") / file.stem / ("preview.html" if opened else "preview.mp4")
+    side = None if full else size
+    if target.suffix.lower() in PAGES:
+        show(write(scene, file.stem, target, side, overlay), 0, scene.frames)
+    else:
+        show(record(scene, target, side, overlay), 0, scene.frames)
+    click.echo(benching.told(scene, shooting.rows(scene, timeline(scene))), err=True)
+    click.echo(target)
+    if opened and click.launch(str(target)) != 0:
+        raise RunError(f"{target}: nothing here opens it")
+
+
+@main.command()
+@click.argument("file", type=ScheduleFile, required=False)
+@settings
+@click.option("--json", "as_json", is_flag=True, help="What was measured, as JSON.")
+def bench(file: Path | None, options: tuple[str, ...], as_json: bool) -> None:
+    """Measure this machine with FILE's model at its size, so that films can say how long they take.
+
+    Without FILE with the bundled model. What is measured is kept for this user; check, explain and preview read it.
+    """
+    scene = loads("{}", settings=options) if file is None else load(file, options)
+    profile = benching.measure(scene)
+    kept = benching.keep(profile)
+    if as_json:
+        click.echo(json.dumps(asdict(profile), indent=2))
+        return
+    click.echo("\n".join(cost.lines(profile)))
+    rows = shooting.rows(scene, timeline(scene))
+    if file is not None:
+        click.echo(f"{file}: {benching.told(scene, rows)}")
+    click.echo(f"kept in {kept}", err=True)

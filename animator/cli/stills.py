@@ -1,0 +1,199 @@
+"""Commands that paint single frames: still, variants."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from animator.cli.group import FilePath, ScheduleFile, main, settings
+from animator.errors import RunError
+from animator.scene.resolved import resolved
+from animator.scene.scene import Scene
+from animator.studio import load, painter
+from animator.variants import MOST, Axis, Variants, laid_out, varied
+
+if TYPE_CHECKING:
+    from animator.output.run import Run
+    from animator.stills import Still
+
+
+class Whole(click.ParamType[Any]):
+    """1..4, 7: whole numbers and ranges of them."""
+
+    name = "1..4,7"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found: list[int] = []
+        for item in value.split(","):
+            first, dots, last = item.strip().partition("..")
+            if not first.isdecimal() or (dots and not last.isdecimal()):
+                self.fail(f"{value!r}: write seeds, e.g. 1..4 or 1,5,9", param, ctx)
+            if int(last or first) - int(first) >= MOST or int(last or first) >= 2**32:
+                self.fail(f"{value!r}: at most {MOST} seeds, below 2^32", param, ctx)
+            found += range(int(first), int(last or first) + 1)
+        return tuple(dict.fromkeys(found))
+
+
+class Scales(click.ParamType[Any]):
+    """0.3,0.5: numbers from `low` to `high`; with `named`, of a LoRA: marker=0,0.5,1."""
+
+    def __init__(self, low: float, high: float, named: bool = False) -> None:
+        self.low, self.high, self.named = low, high, named
+        self.name = "NAME=0,0.5,1" if named else "0.3,0.5"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        name, equals, text = value.rpartition("=")
+        try:
+            found = tuple(dict.fromkeys(float(item) for item in text.split(",")))
+        except ValueError:
+            found = ()
+        if not found or self.named != bool(equals and name):
+            self.fail(f"{value!r}: write it as {self.name}", param, ctx)
+        if not all(self.low <= number <= self.high for number in found):
+            self.fail(f"{value!r}: allowed {self.low:g}..{self.high:g}", param, ctx)
+        return (name, found) if self.named else found
+
+
+frame = click.option(
+    "--frame", "time", default="0", show_default=True, metavar="TIME", help="A frame, or a time such as 2s."
+)
+behind = click.option(
+    "--run", "behind", type=FilePath, help="A run's folder: go on from its picture before the frame."
+)
+
+
+@main.command()
+@click.argument("file", type=ScheduleFile)
+@frame
+@behind
+@click.option("-o", "--out", type=FilePath, help="The picture, a PNG.  [renders/NAME/still-FRAME.png]")
+@settings
+def still(file: Path, time: str, behind: Path | None, out: Path | None, options: tuple[str, ...]) -> None:
+    """Paint one frame of FILE, a schedule or a run's folder, with its recipe inside."""
+    from animator.stills import frame_of, stills, take
+
+    scene, run = _opened(file, behind, options)
+    index = frame_of(scene, time)
+    target = out or Path("renders") / file.stem / f"still-{index:06d}.png"
+    wanted = [take(scene, index, run)]
+    ((_, found),) = stills(wanted, painter(scene))
+    _write(target, found)
+    click.echo(target)
+
+
+@main.command()
+@click.argument("file", type=ScheduleFile)
+@frame
+@behind
+@click.option("--seeds", type=Whole(), help="Seeds.")
+@click.option("--prompts", multiple=True, metavar="TEXT", help="A prompt; repeatable.")
+@click.option(
+    "--lora-scale",
+    "scales",
+    multiple=True,
+    type=Scales(-10, 10, named=True),
+    help="A LoRA's scales; repeatable.",
+)
+@click.option("--strengths", type=Scales(0, 1), help="Strengths.")
+@click.option(
+    "--batch", default=4, show_default=True, type=click.IntRange(1, MOST), help="Pictures painted in one go."
+)
+@click.option("-o", "--out", type=FilePath, help="Folder for the sheet.  [renders/NAME/variants-DATE-TIME]")
+@settings
+def variants(
+    file: Path,
+    time: str,
+    behind: Path | None,
+    seeds: tuple[int, ...] | None,
+    prompts: tuple[str, ...],
+    scales: tuple[tuple[str, tuple[float, ...]], ...],
+    strengths: tuple[float, ...] | None,
+    batch: int,
+    out: Path | None,
+    options: tuple[str, ...],
+) -> None:
+    """Paint one frame of FILE in every combination of seeds, prompts, LoRA scales and strengths, as a sheet."""
+    from animator.stills import frame_of, stills, take
+
+    scene, run = _opened(file, behind, options)
+    index = frame_of(scene, time)
+    plan = laid_out(list(_axes(seeds, prompts, scales, strengths)))
+    cells = [take(varied(scene, cell), index, run) for row in plan.cells() for cell in row]
+    if strengths and run is None and not _begins_with_picture(scene, index):
+        raise RunError(
+            "--strengths needs a picture to paint over: give --run, or the schedule a start picture"
+        )
+    folder = out or Path("renders") / file.stem / f"variants-{datetime.now():%Y%m%d-%H%M%S}"
+    painted: dict[int, Still] = {}
+    with click.progressbar(length=len(cells), file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        for number, found in stills(cells, painter(scene), batch):
+            painted[number] = found
+            _write(folder / f"{number + 1:03d}.png", found)
+            _save(folder / f"{number + 1:03d}.yaml", resolved(found.scene).encode("utf8"))
+            bar.update(1)
+    click.echo(_sheet(folder / "sheet.png", plan, painted))
+
+
+def _opened(file: Path, behind: Path | None, options: Sequence[str]) -> tuple[Scene, Run | None]:
+    """The scene in a schedule file or in a run's folder, and the run to go on from, if there is one."""
+    from animator.output.run import Run
+
+    if file.is_dir():
+        file, behind = file / "resolved.yaml", behind or file
+    run = None if behind is None else Run.open(behind)
+    return load(file, options), run
+
+
+def _axes(
+    seeds: tuple[int, ...] | None,
+    prompts: tuple[str, ...],
+    scales: tuple[tuple[str, tuple[float, ...]], ...],
+    strengths: tuple[float, ...] | None,
+) -> Iterator[Axis]:
+    """What varies, from the outside of the sheet to the inside."""
+    if prompts:
+        yield Axis("prompt", prompts)
+    yield from (Axis(name, values, lora=True) for name, values in scales)
+    if strengths:
+        yield Axis("strength", strengths)
+    if seeds:
+        yield Axis("seed", seeds)
+
+
+def _begins_with_picture(scene: Scene, index: int) -> bool:
+    from animator.leading import views
+
+    return bool(scene.settings.start.image or scene.settings.footage.file or index in views(scene))
+
+
+def _sheet(file: Path, plan: Variants, painted: dict[int, Still]) -> Path:
+    """Write the sheet of all that was painted."""
+    from animator.output.grid import grid
+    from animator.output.run import png
+
+    wide = len(plan.columns.values)
+    rows = [range(at, at + wide) for at in range(0, len(painted), wide)]
+    pictures = [[painted[number].image for number in row] for row in rows]
+    names = [[f"{number + 1:03d}" for number in row] for row in rows]
+    _save(file, png(grid(pictures, plan.column_labels(), plan.row_labels(), names), {}))
+    return file
+
+
+def _write(file: Path, found: Still) -> None:
+    from animator.output.run import png
+
+    _save(file, png(found.image, found.texts()))
+
+
+def _save(file: Path, data: bytes) -> None:
+    from animator.output.run import write_into
+
+    try:
+        write_into(file, data)
+    except OSError as error:
+        raise RunError(f"{file} cannot be written: {error.strerror}") from error

@@ -1,0 +1,88 @@
+"""How long a film takes: what was measured of a machine, and what a frame table asks of it. Arithmetic alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, islice
+from typing import Any
+
+from animator import samplers
+
+# Schedulers of diffusers that ask the model twice in every step but the last.
+TWICE = {"HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler"}
+# From how many seconds on a length of time is told in which unit, and what that is in seconds.
+UNITS = ((5400.0, 3600, "h"), (90.0, 60, "min"), (0.0, 1, "s"))
+WORDS = {"h": "hour", "min": "minute", "s": "second"}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one model takes on one machine at one size; all times in seconds."""
+
+    machine: str  # the computer's name in its network
+    hardware: str  # what paints, for people
+    setup: str  # the model's settings, as JSON
+    model: str
+    width: int  # pixels
+    height: int
+    measured: str  # the day, as 2026-11-03
+    load: float  # until the model can paint
+    guided: float  # a call of the model with guidance
+    plain: float  # without
+    read: float  # a picture into the model (VAE encode)
+    write: float  # and out of it (VAE decode), with what else a painting takes
+    frame: float  # of every frame beside its painting: moved, graded, saved, in the video
+
+
+def calls(row: Mapping[str, Any]) -> int:
+    """How often the frame of the frame table's `row` asks the model."""
+    steps = int(row["steps_run"])
+    twice = steps and samplers.find(row["painting"]["sampler"]).scheduler in TWICE
+    return 2 * steps - 1 if twice else steps
+
+
+def seconds(row: Mapping[str, Any], profile: Profile, pixels: int) -> float:
+    """What the frame of `row` takes in a film of so many `pixels` to the picture; other sizes are scaled by them."""
+    scale = pixels / (profile.width * profile.height)
+    if not row["steps_run"]:
+        return profile.frame * scale
+    call = profile.guided if row["painting"]["guidance_scale"] > 1 else profile.plain
+    read = profile.read if row["strength_run"] < 1 else 0.0  # at 1 nothing is left of a picture
+    return (calls(row) * call + read + profile.write + profile.frame) * scale
+
+
+def film(rows: Sequence[Mapping[str, Any]], profile: Profile, pixels: int) -> Iterator[float]:
+    """Seconds from the start until each of the frames is there."""
+    return islice(accumulate((seconds(row, profile, pixels) for row in rows), initial=profile.load), 1, None)
+
+
+def spent(rows: Sequence[Mapping[str, Any]], seconds: Sequence[float] | None) -> list[str]:
+    """What each frame has come to of all that the film costs; in calls of the model where nothing was measured."""
+    if seconds is None:
+        done = list(accumulate(map(calls, rows)))
+        return [f"{count:,} of {done[-1]:,} calls" for count in done]
+    unit, name = next((unit, name) for least, unit, name in UNITS if seconds[-1] >= least)
+    return [f"{at / unit:.1f} of {seconds[-1] / unit:.1f} {name}" for at in seconds]
+
+
+def about(seconds: float) -> str:
+    """A length of time as one would say it: two digits at most."""
+    unit, name = next((unit, name) for least, unit, name in UNITS if seconds >= least)
+    count = seconds / unit
+    number = max(1.0, round(count) if count >= 10 or unit == 1 else round(count, 1))
+    return f"about {number:g} {WORDS[name]}{'' if number == 1 else 's'}"
+
+
+def lines(profile: Profile) -> list[str]:
+    """A profile for people."""
+    times = {
+        "loading the model": profile.load,
+        "a call of the model": profile.plain,
+        "a call with guidance": profile.guided,
+        "a picture into it": profile.read,
+        "and out of it": profile.write,
+        "a frame beside its painting": profile.frame,
+    }
+    head = f"{profile.model} at {profile.width}x{profile.height} on {profile.hardware}"
+    return [head, *(f"{name:28}{took:9.3f} s" for name, took in times.items())]

@@ -1,0 +1,31 @@
+"""What paints here, in words."""
+
+from __future__ import annotations
+
+import platform
+import re
+from pathlib import Path
+
+import torch
+
+from animator.diffusion.checkpoint import device_for
+
+
+def describe(wanted: str) -> str:
+    """The device of that name, as in `model.device`, and the library: "NVIDIA H200, torch 2.11". Raises ModelError."""
+    device = device_for(wanted)
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        cores = torch.get_num_threads()
+        name = f"{_processor()}, {cores} core{'' if cores == 1 else 's'}"
+    return f"{name}, torch {torch.__version__}"
+
+
+def _processor() -> str:
+    """The processor's name; Linux tells it in a file alone."""
+    try:
+        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf8"))
+    except OSError:
+        found = None
+    return found[1].strip() if found else platform.processor() or platform.machine()

@@ -1,0 +1,183 @@
+r"""A prompt's own signs, as A1111's users write them → plain parts with weights.
+
+`(word)` is 1.1 of it, `((word))` 1.21, `[word]` 1/1.1, `(word:1.3)` what it says; `\(` `\[` `\:` are the characters
+themselves. `BREAK` begins a new chunk of tokens, `AND` a new prompt; `:0.7` before it is the weight of the last one.
+`("red mug", "blue mug").blend(1, 2)` is compel's: the embeddings of both, mixed. Whatever else there may be is
+text: no prompt is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from math import isfinite
+
+BRACKET = 1.1  # A1111's factor of one bracket
+MAX_WEIGHT = 10.0  # far beyond what paints: SDXL burns from 1.6 on
+MAX_DEPTH = 50  # brackets in brackets; deeper ones are text
+MAX_PARTS = 100  # of one prompt: each that is weighed down is a run of the encoders of its own
+MAX_BLENDS = 16  # texts that the blends of one prompt may lead to
+
+_TOKEN = re.compile(r"\\[()\[\]:\\\"]|[()\[\]]|\bBREAK\b|\bAND\b|[^\\()\[\]AB]+|.", re.S)
+_WEIGHT = re.compile(r":\s*([-+]?[.\d]+)\s*$")
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+BLEND = re.compile(rf"\(\s*({_QUOTED}(?:\s*,\s*{_QUOTED})+)\s*\)\s*\.blend\(([^()]*)\)")
+# What A1111 does within a painting, step by step: [from:to:when], [a|b].
+_EDITED = re.compile(r"[|]|:\s*[.\d]+\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of text, and how much it is meant: 1 as it stands, 0 not at all."""
+
+    text: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What is encoded together, and the weight of the whole."""
+
+    parts: tuple[Part, ...]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A prompt understood: texts to be blended with their weights, each a row of chunks."""
+
+    blends: tuple[tuple[float, tuple[Chunk, ...]], ...]
+
+    @property
+    def parts(self) -> int:
+        """How many stretches of text there are, the most in any of the blended texts."""
+        return max(sum(len(chunk.parts) for chunk in chunks) for _, chunks in self.blends)
+
+    @property
+    def plain(self) -> str | None:
+        """The text, if that is all there is."""
+        [(_, chunks), *more] = self.blends
+        if more or len(chunks) > 1 or chunks[0].weight != 1 or len(chunks[0].parts) > 1:
+            return None
+        part = chunks[0].parts[0]
+        return part.text if part.weight == 1 else None
+
+
+def parse(text: str) -> Words:
+    """What `text` means."""
+    texts = _blended(text)
+    total = sum(weight for weight, _ in texts)
+    return Words(tuple((weight / total, _chunks(text)) for weight, text in texts))
+
+
+def _blended(text: str) -> list[tuple[float, str]]:
+    """The texts that blends in `text` lead to, each with its weight."""
+    texts = [(1.0, text)]
+    while match := BLEND.search(texts[0][1]):
+        choices = re.findall(_QUOTED, match[1])
+        weights = numbers(match[2], len(choices))
+        if weights is None or len(texts) * len(choices) > MAX_BLENDS:
+            break
+        texts = [
+            (outer * inner, f"{text[: found.start()]}{choice[1:-1]}{text[found.end() :]}")
+            for outer, text in texts
+            if (found := BLEND.search(text))
+            for inner, choice in zip(weights, choices, strict=True)
+            if inner > 0
+        ]
+    return texts
+
+
+def numbers(written: str, count: int) -> list[float] | None:
+    """The weights of a blend of `count` texts, 1 each where none are written; None for what are none."""
+    values = [_float(item) for item in written.split(",")] if written.strip() else [1.0] * count
+    found = [value for value in values if value is not None and 0 <= value <= 1000]
+    return found if len(found) == len(values) == count and sum(found) > 0 else None
+
+
+def _float(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if isfinite(value) else None
+
+
+def _chunks(text: str) -> tuple[Chunk, ...]:
+    found = []
+    for segment, weight in _segments(_Reader(text).pieces()):
+        chunks = [list(group) for broken, group in groupby(segment, lambda p: p[0] == "BREAK") if not broken]
+        for chunk in chunks or [[]]:
+            parts = tuple(_merged((text, weight) for _, text, weight in chunk))
+            found.append(Chunk(parts or (Part(""),), weight))
+    kept = [chunk for chunk in found if chunk.parts != (Part(""),)]
+    return tuple(kept) or (Chunk((Part(""),)),)
+
+
+Piece = tuple[str, str, float]  # "text", "AND" or "BREAK"; what it says; its weight
+
+
+def _segments(pieces: list[Piece]) -> Iterator[tuple[list[Piece], float]]:
+    """The prompts between ANDs, each with its weight; where there is no AND, a colon is a colon."""
+    groups = [list(group) for split, group in groupby(pieces, lambda piece: piece[0] == "AND") if not split]
+    for group in groups:
+        weight, (kind, text, own) = 1.0, group[-1]
+        match = _WEIGHT.search(text) if len(groups) > 1 and kind == "text" else None
+        if match and (value := _float(match[1])) is not None:
+            weight = min(max(value, 0.0), MAX_WEIGHT)
+            group[-1] = (kind, text[: match.start()], own)
+        yield group, weight
+
+
+def _merged(parts: Iterator[tuple[str, float]]) -> Iterator[Part]:
+    """Neighbours of one weight put together, clean of spaces around them, without empty ones."""
+    for weight, group in groupby(parts, lambda part: round(min(max(part[1], 0.0), MAX_WEIGHT), 6)):
+        text = " ".join("".join(text for text, _ in group).split())
+        if text:
+            yield Part(text, weight)
+
+
+class _Reader:
+    """Reads one text from left to right. A bracket without its partner is text."""
+
+    def __init__(self, text: str) -> None:
+        self.tokens = _TOKEN.findall(text)
+        self.found: list[Piece] = []
+        self.open: list[int] = []  # where in `found` a bracket stands that is not closed yet
+
+    def pieces(self) -> list[Piece]:
+        for token in self.tokens:
+            if token in ("(", "[") and len(self.open) < MAX_DEPTH:
+                self.open.append(len(self.found))
+                self.found.append(("text", token, 1.0))
+            elif token in (")", "]"):
+                self.close(token)
+            elif token == "BREAK" or (token == "AND" and not self.open):
+                self.found.append((token, token, 1.0))
+            else:
+                self.say(token[1:] if len(token) == 2 and token[0] == "\\" else token)
+        return self.found
+
+    def say(self, text: str) -> None:
+        self.found.append(("text", text, 1.0))
+
+    def close(self, token: str) -> None:
+        """Weigh what stands in the bracket that `token` closes."""
+        partner = "(" if token == ")" else "["
+        at = next((at for at in reversed(self.open) if self.found[at][1] == partner), None)
+        if at is None:
+            return self.say(token)
+        del self.open[self.open.index(at) :]  # brackets opened in between stay text
+        inside = self.found[at + 1 :]
+        written = "".join(text for _, text, _ in inside)
+        if token == "]" and _EDITED.search(written):
+            return self.say(token)
+        factor = BRACKET if token == ")" else 1 / BRACKET
+        match = _WEIGHT.search(inside[-1][1]) if token == ")" and inside and inside[-1][0] == "text" else None
+        if match and (value := _float(match[1])) is not None:
+            factor = max(value, 0.0)
+            inside[-1] = ("text", inside[-1][1][: match.start()], inside[-1][2])
+        self.found[at:] = [("text", "", 1.0), *((kind, text, own * factor) for kind, text, own in inside)]
+        return None

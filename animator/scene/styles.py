@@ -1,0 +1,101 @@
+"""Styles by name: what is written around a prompt, and what is kept out with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+from animator.errors import Place, Problem, SceneError, shown
+from animator.scene.load import Document, read
+from animator.scene.prompts import MAX_PROMPT
+
+if TYPE_CHECKING:
+    from animator.scene.scene import Scene
+
+SHELF = FilePath(__file__).with_name("styles.yaml")
+SLOT = "{prompt}"  # where the schedule's own words go
+FILE = ("prompts", "styles_file")
+_FIELDS = ("says", "prompt", "negative")
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """One style: `before` and `after` a prompt, what is kept out, and when it is of use."""
+
+    before: str
+    after: str
+    negative: str = ""
+    says: str = ""
+
+    @property
+    def prompt(self) -> str:
+        """As it is written in a file."""
+        return f"{self.before}{SLOT}{self.after}"
+
+
+@lru_cache(maxsize=1)
+def shelf() -> Mapping[str, Style]:
+    """The styles that come along, by name, in the order of their file."""
+    return _styles(read(SHELF))[0]
+
+
+def styles(scene: Scene) -> Mapping[str, Style]:
+    """All that a scene can name: those that come along, and its own, which go before them."""
+    return {**shelf(), **_own(scene)[0]}
+
+
+def read_styles(file: FilePath) -> Mapping[str, Style]:
+    """The styles in a file. Raises SceneError with every problem of it."""
+    found, problems = _styles(read(file))
+    if problems:
+        raise SceneError(problems)
+    return found
+
+
+def style_problems(scene: Scene) -> Iterator[Problem]:
+    """What is wrong with a scene's file of styles."""
+    yield from _own(scene)[1]
+
+
+def _own(scene: Scene) -> tuple[Mapping[str, Style], list[Problem]]:
+    name = scene.settings.prompts.styles_file
+    if name is None:
+        return {}, []
+    file = scene.file(FILE, name)
+    if not file.is_file():
+        return {}, [scene.problem(FILE, f"no such file: {file}")]
+    try:
+        return _styles(read(file))
+    except SceneError as error:
+        return {}, list(error.problems)
+
+
+def _styles(document: Document) -> tuple[dict[str, Style], list[Problem]]:
+    found, problems = {}, list(document.problems)
+    for name, written in document.data.items():
+        wrong = [Problem(place, (name,), message) for place, message in _wrong(document, name, written)]
+        problems += wrong
+        if not wrong:
+            entry = {"prompt": written} if isinstance(written, str) else written
+            before, _, after = entry["prompt"].partition(SLOT)
+            found[name] = Style(before, after, entry.get("negative", ""), entry.get("says", ""))
+    return found, problems
+
+
+def _wrong(document: Document, name: str, written: Any) -> Iterator[tuple[Place, str]]:
+    """What is wrong with one style, and where."""
+    entry = {"prompt": written} if isinstance(written, str) else written
+    if not isinstance(entry, dict) or not isinstance(entry.get("prompt"), str):
+        yield document.place((name,)), f'{shown(written)} is no style; write its prompt: "sketch of {SLOT}"'
+        return
+    for field, text in entry.items():
+        place = (name,) if isinstance(written, str) else (name, field)
+        if field not in _FIELDS:
+            yield document.name(place), f"no such setting; known: {', '.join(_FIELDS)}"
+        elif not isinstance(text, str) or len(text) > MAX_PROMPT:
+            yield document.place(place), f"{shown(text)} is no text of at most {MAX_PROMPT:,} characters"
+        elif field == "prompt" and text.count(SLOT) != 1:
+            yield document.place(place), f"{SLOT} stands once in a style, where the schedule's words go"

@@ -1,0 +1,61 @@
+"""LoRA scales, of whole files and of single blocks → one value per frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from animator.errors import Path
+from animator.scene.loras import scale_and_blocks
+from animator.timeline.reader import Reader
+
+SCALE = (-10.0, 10.0)  # negative scales turn a LoRA's effect round; past these a picture is noise
+
+Column = list[float]
+Blocks = list[Mapping[str, Mapping[str, float]]]
+
+
+def scales(reader: Reader, tagged: Mapping[str, Column]) -> tuple[dict[str, Column], Blocks]:
+    """The scale of every LoRA, by its curve, its tags or 1, and the factors of its blocks on each frame.
+
+    What is wrong with them is noted by `reader`.
+    """
+    settings, frames = reader.scene.settings, reader.clock.frames
+    found: dict[str, Column] = {}
+    columns: dict[str, dict[str, Column]] = {}
+    for name in [
+        *settings.model.loras,
+        *(name for name in settings.loras if name not in settings.model.loras),
+    ]:
+        written = settings.loras.get(name, 1.0)
+        scale, blocks = scale_and_blocks(written)
+        path: Path = ("loras", name)
+        whole = written is scale or "scale" in written
+        if name in tagged and name in settings.loras and whole:
+            message = f"its scale stands in a <lora:{name}:…> tag of the prompts, too; keep one of them"
+            reader.problems.append(reader.scene.problem(path, message))
+        found[name] = (
+            within(reader, tagged[name], name) if name in tagged
+            else reader.numbers(scale, path if written is scale else (*path, "scale"), SCALE)
+        )  # fmt: skip
+        if blocks:
+            columns[name] = {
+                block: reader.numbers(item, (*path, "blocks", block), SCALE) for block, item in blocks.items()
+            }
+    return found, [_at(columns, i) for i in range(frames)] if columns else [{}] * frames
+
+
+def within(reader: Reader, column: Column, name: str) -> Column:
+    """`column`, a tag's scales; what leaves the range is noted."""
+    low, high = SCALE
+    bad = next((i for i, value in enumerate(column) if not low <= value <= high), None)
+    if bad is not None:
+        message = f"<lora:{name}> is {column[bad]:g} at frame {bad}; allowed {low:g}..{high:g}"
+        reader.problems.append(reader.scene.problem(("prompts", "at"), message))
+    return column
+
+
+def _at(columns: Mapping[str, Mapping[str, Column]], frame: int) -> dict[str, Any]:
+    return {
+        name: {block: column[frame] for block, column in blocks.items()} for name, blocks in columns.items()
+    }

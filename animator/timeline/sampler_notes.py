@@ -1,0 +1,60 @@
+"""What few-step models need and a film does not give them, and settings that a sampler does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from animator import few_steps, samplers
+from animator.errors import Problem
+from animator.frame import Frame
+from animator.scene.running import distilled
+from animator.scene.scene import Scene
+
+_TRAILING = ("sgm_uniform", "simple")
+
+
+def sampler_notes(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
+    """Remarks on how a film's paintings are sampled, each with its place."""
+    found = distilled(scene.settings)
+    if found is not None:
+        yield from _few_steps(scene, frames, found[1], found[2])
+    painted = [frame.painting for frame in frames if frame.diffuse]
+    deaf = next((row for row in painted if row.eta and not samplers.find(row.sampler).eta), None)
+    if deaf is not None:
+        names = ", ".join(name for name in samplers.NAMES if samplers.find(name).eta)
+        message = f"means nothing to {deaf.sampler}; it is a setting of {names}"
+        yield scene.problem(("painting", "eta"), message)
+    guided = [row for row in frames if row.diffuse and any(item.scale for item in row.control.values())]
+    if any(row.painting.guidance_rescale for row in guided):
+        message = "means nothing to paintings that a ControlNet guides"
+        yield scene.problem(("painting", "guidance_rescale"), message)
+    if scene.settings.model.tiling != "none" and scene.settings.motion.border != "wrap":
+        message = "edges that meet stay so only with 'border: wrap'"
+        if any(frame.motion != type(frame.motion)() for frame in frames):
+            yield scene.problem(("model", "tiling"), message)
+
+
+def _few_steps(scene: Scene, frames: Sequence[Frame], name: str, kind: few_steps.Kind) -> Iterator[Problem]:
+    """What contradicts the few-step model `name`, told once each."""
+    suited = {samplers.find(sampler).scheduler for sampler in kind.samplers}
+    what = f"{name} paints in few steps"
+    told: dict[str, str] = {}
+    for frame in frames:
+        row = frame.painting
+        if not frame.diffuse:
+            continue
+        if row.guidance_scale > kind.guidance:
+            best = f"{kind.guidance:g} at most" if kind.guidance > 1 else "1"
+            message = f"{row.guidance_scale:g}: {what}, without guidance; write {best}"
+            told.setdefault("guidance_scale", message)
+        if row.steps > few_steps.MOST * kind.steps:
+            message = f"{row.steps}: {what}; more than {kind.steps} or so make it worse"
+            told.setdefault("steps", message)
+        if samplers.find(row.sampler).scheduler not in suited:
+            told.setdefault("sampler", f"{row.sampler}: {what}; write {' or '.join(kind.samplers)}")
+        spaced = samplers.schedule(row)
+        trailing = kind.schedule in _TRAILING and spaced not in _TRAILING
+        if trailing and samplers.find(row.sampler).scheduler == samplers.find(kind.samplers[0]).scheduler:
+            told.setdefault("schedule", f"{spaced}: {what}; write {kind.schedule}")
+    for setting, message in told.items():
+        yield scene.problem(("painting", setting), message)

@@ -1,0 +1,246 @@
+"""Full-size SDXL on a GPU: a naive loop over diffusers' pipeline, ours, ours compiled, and the computed floor.
+
+    python -m benchmarks.gpu [--sizes 512 768 1024] [--calls 1 4 10] [--out gpu.json]
+    python -m benchmarks.gpu --tiny        # the same code with nano, on any machine: no figures to speak of
+
+All ways use one set of random weights and take turns in one process. Each is timed from frame to frame: warp,
+painting, PNG and video. Random weights change no number of operations; pictures are checked to be pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from diffusers import StableDiffusionXLImg2ImgPipeline
+from PIL import Image
+
+from animator import load, nano
+from animator.shoot import shoot, start_run
+from animator.studio import painter
+from benchmarks import fullsize
+from benchmarks.loop import textured
+
+NO_GPU = "no CUDA device here: this measures full-size SDXL on a GPU; --tiny runs the same code with nano on the CPU"
+WORDS = "studio photo of an electric scooter, white background"
+FILM = """
+video: {{size: {size}x{size}, frames: {frames}, fps: 24}}
+model: {{base: {base}, compile: "{compile}", memory: fast, device: {device}, dtype: {dtype}}}
+start: {{image: start.png}}
+prompts: {{at: "{words}"}}
+motion: {{zoom: 1.01, angle: 0.3}}
+painting: {{steps: {steps}, strength: 0.5, guidance_scale: 1, seed: 3}}
+"""
+
+
+class Bench:
+    """One size: the networks in every way to run them."""
+
+    def __init__(self, base: Path, size: int, frames: int, device: str, folder: Path, compiled: bool) -> None:
+        self.base, self.size, self.frames, self.folder = base, size, frames, folder
+        self.device, self.dtype = torch.device(device), "bfloat16" if device == "cuda" else "float32"
+        Image.fromarray(textured(size, 1)).save(folder / "start.png")
+        self.ours = painter(load(self._film(2, compiled)))
+        self.sdxl = self.ours.paint  # under the start picture
+        self.naive = StableDiffusionXLImg2ImgPipeline(**self.sdxl.txt2img.components, add_watermarker=False)
+        self.naive.set_progress_bar_config(disable=True)
+        self.plain = self.sdxl.txt2img.scheduler
+        self.vae = self.sdxl.txt2img.vae
+
+    def _film(self, calls: int, compiled: bool = False) -> Path:
+        file = self.folder / "film.yaml"
+        switch = "on" if compiled else "off"
+        given = {"size": self.size, "frames": self.frames, "base": self.base, "steps": 2 * calls}
+        given |= {"device": self.device.type, "dtype": self.dtype, "words": WORDS, "compile": switch}
+        file.write_text(FILM.format(**given))
+        return file
+
+    def naive_frames(self, calls: int) -> Iterator[np.ndarray]:
+        """What a first script does: PIL in, PIL out, a PNG each, the VAE as diffusers runs it."""
+        self.vae.register_to_config(force_upcast=True)
+        torch.backends.cudnn.deterministic = False
+        self.naive.scheduler = self.plain
+        matrix = cv2.getRotationMatrix2D((self.size / 2, self.size / 2), 0.3, 1.01)
+        picture = Image.open(self.folder / "start.png")
+        for index in range(self.frames):
+            moved = cv2.warpAffine(
+                np.asarray(picture),
+                matrix,
+                picture.size,
+                flags=cv2.INTER_CUBIC,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            picture = self.naive(
+                WORDS,
+                image=Image.fromarray(moved),
+                strength=0.5,
+                num_inference_steps=2 * calls,
+                guidance_scale=1.0,
+                generator=torch.Generator("cpu").manual_seed(3 + index),
+            ).images[0]
+            picture.save(self.folder / "naive.png")
+            yield np.asarray(picture)
+        self.vae.register_to_config(force_upcast=False)
+
+    def our_frames(self, calls: int) -> Iterator[np.ndarray]:
+        """A run as `animator render` makes it, with its PNGs and its video."""
+        torch.backends.cudnn.deterministic = True
+        scene = load(self._film(calls))
+        with tempfile.TemporaryDirectory(dir=self.folder) as room:
+            seen: list[np.ndarray] = []
+
+            def watched(frame, start):
+                seen.append(self.ours(frame, start))
+                return seen[-1]
+
+            for _ in shoot(
+                start_run(scene, self.folder / "film.yaml", Path(room, "run")), scene, lambda _: watched
+            ):
+                yield seen[-1]
+
+    def eager(self, calls: int) -> Iterator[np.ndarray]:
+        with torch.compiler.set_stance("force_eager"):
+            yield from self.our_frames(calls)
+
+    def small(self, calls: int) -> Iterator[np.ndarray]:
+        """With an autoencoder of TAESDXL's size."""
+        pipes = (self.sdxl.txt2img, self.sdxl.img2img)
+        for pipe in pipes:
+            pipe.register_modules(vae=fullsize.small_vae(self.device, self.vae.dtype))
+        yield from self.our_frames(calls)
+        for pipe in pipes:
+            pipe.register_modules(vae=self.vae)
+
+
+def milliseconds(frames: Iterator[np.ndarray]) -> list[float]:
+    """From each frame to the next; all of them must be pictures."""
+    found, last = [], None
+    for picture in frames:
+        now = time.perf_counter()
+        if not 5 < picture.std() < 125:
+            raise SystemExit(
+                f"a frame of standard deviation {picture.std():.1f} is no picture: the figures are void"
+            )
+        if last is not None:
+            found.append(1000 * (now - last))
+        last = now
+    return found
+
+
+def stalls(bench: Bench, calls: int) -> int:
+    """How often a frame makes the host wait for the GPU."""
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            for _ in bench.our_frames(calls):
+                pass
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    return sum("synchroniz" in str(one.message) for one in told) // bench.frames
+
+
+def measure(bench: Bench, calls: int, ways: dict[str, Callable], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds a frame of every way, taking turns."""
+    for way in ways.values():  # compiling, tuning and clocks that settle belong to no frame
+        milliseconds(way(calls))
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            found[name] += milliseconds(way(calls))
+    return found
+
+
+def report(size: int, calls: int, found: dict[str, list[float]], floor: float) -> dict:
+    """A table, and the same as data."""
+    naive = statistics.median(found["naive"])
+    row = {"size": size, "calls": calls, "floor_ms": floor, "ways": {}}
+    for name, times in found.items():
+        middle = statistics.median(times)
+        low, _, high = statistics.quantiles(times, n=4)
+        own = floor if name != "ours, small VAE" else None
+        share = own and own / middle
+        row["ways"][name] = {
+            "ms": middle,
+            "iqr_ms": high - low,
+            "faster": naive / middle,
+            "floor": share,
+        }
+        said = (
+            f"{size:5} {calls:3} calls  {name:16} {middle:9.1f} ms ±{high - low:6.1f}  {naive / middle:5.2f}x"
+        )
+        print(f"{said}  {share:6.1%} of the floor" if share else said)
+    return row
+
+
+def main() -> None:
+    given = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    given.add_argument("--sizes", type=int, nargs="+")
+    given.add_argument("--calls", type=int, nargs="+")
+    given.add_argument("--frames", type=int, default=12, help="of each turn")
+    given.add_argument("--rounds", type=int, default=3)
+    given.add_argument("--tiny", action="store_true", help="nano on the CPU: exercises the code")
+    given.add_argument(
+        "--base", type=Path, help="folder of the full-size checkpoint, written there if it is not"
+    )
+    given.add_argument("--out", type=Path, help="file for the figures as JSON")
+    options = given.parse_args()
+    if not options.tiny and not torch.cuda.is_available():
+        print(NO_GPU, file=sys.stderr)
+        raise SystemExit(2)
+    with tempfile.TemporaryDirectory(prefix="animator-gpu-") as room:
+        rows = [*_rows(options, Path(room))]
+    if options.out:
+        options.out.write_text(json.dumps({"device": _device(options.tiny), "rows": rows}, indent=1))
+
+
+def _device(tiny: bool) -> str:
+    return "CPU, nano" if tiny else torch.cuda.get_device_name()
+
+
+def _rows(options: argparse.Namespace, room: Path) -> Iterator[dict]:
+    device = torch.device("cpu" if options.tiny else "cuda")
+    base = nano.folder() if options.tiny else options.base or room / "sdxl"
+    if not (base / "model_index.json").is_file():
+        fullsize.write(base, device)
+    configs = (fullsize.UNET, fullsize.VAE)
+    if options.tiny:
+        configs = tuple(_config(base / name) for name in ("unet", "vae"))
+    dtype = torch.float32 if options.tiny else torch.bfloat16
+    flops, bandwidth = fullsize.peak(device, dtype, 512 if options.tiny else 8192)
+    print(f"{_device(options.tiny)}: {flops / 1e12:.1f} TFLOP/s and {bandwidth / 1e12:.2f} TB/s measured")
+    for size in options.sizes or ([64] if options.tiny else [512, 768, 1024]):
+        bench = Bench(base, size, options.frames, device.type, room, compiled=not options.tiny)
+        ways = {"naive": bench.naive_frames, "ours": bench.eager}
+        if not options.tiny:
+            ways["ours, compiled"] = bench.our_frames
+        ways["ours, small VAE"] = bench.small
+        call, vae, numbers = fullsize.work(*configs, size)
+        once = max(call / flops, numbers * dtype.itemsize / bandwidth)
+        for calls in options.calls or ([1, 2] if options.tiny else [1, 4, 10]):
+            found = measure(bench, calls, ways, options.rounds)
+            row = report(size, calls, found, 1000 * (calls * once + vae / flops))
+            if not options.tiny:
+                row["stalls"] = stalls(bench, calls)
+                print(f"{'':16} the host waits {row['stalls']} times a frame")
+            yield row
+        del bench
+
+
+def _config(folder: Path) -> dict:
+    given = json.loads((folder / "config.json").read_text(encoding="utf8"))
+    return {name: value for name, value in given.items() if not name.startswith("_")}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Subseeds, the noise's strength, FreeU and eta: 0 is absence to the byte, more is more."""
+
+import numpy as np
+import pytest
+import torch
+
+from animator.diffusion.noise import drawn, mixed_in, slerp
+from animator.frame import Prompt
+
+
+def noise(seed, shape=(1, 4, 16, 16)):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def distance(a, b):
+    return float(np.abs(a.astype(float) - b).mean())
+
+
+@pytest.fixture(scope="module")
+def start(sdxl):
+    from animator.frame import Frame, Painting
+
+    return sdxl(Frame(0, 3, Prompt("a mug"), painting=Painting(steps=2)), None)
+
+
+def test_between_two_noises_lies_noise_of_the_same_strength():
+    a, b = noise(1), noise(2)
+    for amount in (0.1, 0.5, 0.9):
+        mixed = slerp(a, b, amount)
+        assert mixed.std() == pytest.approx(1, abs=0.05)
+        assert torch.lerp(a, b, 0.5).std() < 0.8  # the straight way is weaker
+    assert slerp(a, b, 0.0) is a
+    assert torch.allclose(slerp(a, b, 1.0), b, atol=1e-5)
+
+
+def test_half_way_is_as_far_from_either():
+    a, b = noise(1), noise(2)
+    half = slerp(a, b, 0.5)
+    assert (half - a).norm() == pytest.approx(float((half - b).norm()), rel=0.06)
+
+
+def test_noise_on_the_way_to_itself_stays():
+    assert torch.allclose(slerp(noise(1), noise(1), 0.3), noise(1), atol=1e-6)
+
+
+def test_noise_keeps_its_dtype(frame):
+    from dataclasses import replace
+
+    mix = mixed_in(replace(frame(), subseed=2, subseed_strength=0.5))
+    assert mix(noise(1).bfloat16()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("over", [False, True], ids=["from nothing", "over a picture"])
+def test_a_subseed_of_no_strength_is_none_to_the_byte_and_more_is_further(sdxl, frame, start, over):
+    from dataclasses import replace
+
+    given = start if over else None
+    plain = sdxl(frame(strength=0.7), given)
+
+    def mixed(strength):
+        return sdxl(replace(frame(strength=0.7), subseed=99, subseed_strength=strength), given)
+
+    assert (mixed(0.0) == plain).all()
+    distances = [distance(mixed(strength), plain) for strength in (0.1, 0.4, 1.0)]
+    assert 0 < distances[0] < distances[1] < distances[2]
+    assert (sdxl(frame(strength=0.7), given) == plain).all()  # nothing stays behind
+
+
+def test_all_of_the_subseeds_noise_is_that_seeds_painting(sdxl, frame):
+    from dataclasses import replace
+
+    whole = sdxl(replace(frame(seed=7), subseed=99, subseed_strength=1.0), None)
+    assert distance(whole, sdxl(frame(seed=99), None)) < 0.5  # rounding on the sphere
+
+
+def test_noise_is_drawn_on_the_cpu_and_goes_on_as_diffusers_would(sdxl, frame):
+    """After it, a sampler's own noise is what it would have been."""
+    from dataclasses import replace
+
+    one, two = (torch.Generator("cpu").manual_seed(5) for _ in range(2))
+    arguments = drawn(sdxl.txt2img, replace(frame(), subseed_strength=0.5), 64, 64, one)
+    assert arguments["latents"].device.type == "cpu"
+    sdxl.txt2img.prepare_latents(1, 4, 64, 64, torch.float32, torch.device("cpu"), two)
+    assert (one.get_state() == two.get_state()).all()
+
+
+def test_the_noise_multiplier_is_monotone_and_1_changes_nothing(sdxl, frame, start):
+    def painted(factor):
+        return sdxl(frame(strength=0.5, noise_multiplier=factor), start)
+
+    assert (painted(1.0) == sdxl(frame(strength=0.5), start)).all()
+    less, same, more = (distance(painted(factor), start) for factor in (0.6, 1.0, 1.5))
+    assert less < same < more
+
+
+def test_a_mask_holds_the_same_noise(sdxl, frame, start):
+    """Under a whole mask, painting within it is painting."""
+    from dataclasses import replace
+
+    mixed = replace(frame(strength=0.5, noise_multiplier=1.1), subseed=9, subseed_strength=0.5)
+    whole = np.full(start.shape[:2], 255, np.uint8)
+    assert distance(sdxl.within(mixed, start, whole), sdxl(mixed, start)) < 0.5
+
+
+@pytest.mark.parametrize("name", ["freeu", "guidance_rescale"])
+def test_none_of_it_changes_nothing_and_more_changes_more(sdxl, frame, start, name):
+    def painted(amount):
+        return sdxl(frame(strength=0.8, **{name: amount}), start)
+
+    plain = painted(0.0)
+    some, much = (distance(painted(amount), plain) for amount in (0.3, 1.0))
+    assert 0 < some < much
+    assert (painted(0.0) == plain).all()  # also after it was on
+
+
+def test_eta_adds_noise_to_ddim(sdxl, frame, start):
+    plain, noisy = (sdxl(frame(strength=0.8, sampler="DDIM", eta=eta), start) for eta in (0.0, 1.0))
+    assert (plain != noisy).any()
+    still, also = (sdxl(frame(strength=0.8, sampler="Euler", eta=eta), start) for eta in (0.0, 1.0))
+    assert (still == also).all()

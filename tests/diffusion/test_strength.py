@@ -1,0 +1,70 @@
+"""A strength curve from 0.30 to 0.50 leads away from the start picture without a staircase, painted by nano."""
+
+import numpy as np
+import pytest
+import torch
+
+from animator import nano
+from animator.diffusion.checkpoint import Checkpoint
+from animator.diffusion.sdxl import Sdxl
+from animator.frame import Frame, Painting, Prompt
+
+
+@pytest.fixture(scope="module")
+def paint():
+    return Sdxl(Checkpoint(str(nano.folder())), 64, 64, {})
+
+
+def frame(words, strength=1.0, **painting):
+    settings = Painting(strength, **{"guidance_scale": 1.0, **painting})
+    return Frame(0, 5, Prompt(words, next=words), painting=settings)
+
+
+@pytest.fixture(scope="module")
+def start(paint):
+    return paint(frame("pencil sketch of a blue mug, white paper", steps=8), None)
+
+
+def grown(paint, start, count, **painting):
+    """By how much more each painting differs from the picture it began with, than the one before."""
+    words = "studio photo of a red mug, white background"
+    strengths = np.linspace(0.30, 0.50, count)
+    pictures = [paint(frame(words, float(strength), **painting), start) for strength in strengths]
+    return np.diff([np.abs(picture.astype(float) - start).mean() for picture in pictures])
+
+
+def test_the_way_from_the_start_grows_evenly(paint, start):
+    steps = grown(paint, start, 11, steps=10)
+    assert steps.min() > 0
+    assert steps.max() <= 1.5 * steps.mean()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["Euler", "DPM++ 2M", "DDIM", "UniPC", "Heun", "DPM2"])
+def test_over_60_frames_no_step_is_larger_than_one_and_a_half_mean_steps(paint, start, name):
+    steps = grown(paint, start, 60, steps=20, sampler=name)
+    assert steps.min() > 0
+    assert steps.max() <= 1.5 * steps.mean()
+
+
+@pytest.mark.slow
+def test_diffusers_itself_makes_a_staircase(paint, start):
+    """What the exact levels are for: int(steps * strength) steps of a fixed grid stand still, and jump."""
+    words = "studio photo of a red mug, white background"
+    pipe, distances = paint.img2img, []
+    pipe.scheduler = paint.schedulers.find("Euler")
+    arguments = paint.texts.arguments(Prompt(words, next=words), False)
+    for strength in np.linspace(0.30, 0.50, 60):
+        picture = pipe(
+            **arguments,
+            image=start[None].astype(np.float32) / 255,
+            strength=float(strength),
+            num_inference_steps=20,
+            guidance_scale=1.0,
+            generator=torch.Generator("cpu").manual_seed(5),
+            output_type="np",
+        ).images[0]
+        distances.append(np.abs(picture * 255 - start).mean())
+    steps = np.diff(distances)
+    assert (np.abs(steps) < 1e-9).mean() > 0.8
+    assert steps.max() > 10 * steps.mean()

@@ -1,0 +1,96 @@
+"""The shelf of styles, and styles of one's own."""
+
+import pytest
+from click.testing import CliRunner
+
+from animator import SceneError, loads, timeline
+from animator.cli import main
+from animator.scene.styles import SLOT, shelf
+from animator.timeline.clock import Clock
+from animator.timeline.wording import wording
+
+# What Stability's and Amazon Bedrock's `style_preset` takes.
+PRESETS = [
+    "3d-model",
+    "analog-film",
+    "anime",
+    "cinematic",
+    "comic-book",
+    "digital-art",
+    "enhance",
+    "fantasy-art",
+    "isometric",
+    "line-art",
+    "low-poly",
+    "modeling-compound",
+    "neon-punk",
+    "origami",
+    "photographic",
+    "pixel-art",
+    "tile-texture",
+]
+PRODUCT = ["pencil-sketch", "marker-rendering", "clay", "studio-photo", "night-city", "blueprint", "packshot"]
+
+
+def test_the_presets_of_others_and_the_products_styles_are_on_the_shelf():
+    assert len(PRESETS) == 17
+    assert {*PRESETS, *PRODUCT} <= set(shelf())
+
+
+def test_every_style_can_be_read_and_says_when_it_is_of_use():
+    signals = Clock(1).signals()
+    for name, style in shelf().items():
+        assert style.says, name
+        assert wording(style.prompt.replace(SLOT, "a mug"), signals, 1).plain
+        assert wording(style.negative, signals, 1).plain
+        assert len(style.prompt) < 120, name
+    assert len({style.prompt for style in shelf().values()}) == len(shelf())
+
+
+def test_a_file_of_ones_own_goes_before_the_shelf(tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        'clay: {prompt: "{prompt} in red clay", negative: grey}\nhouse: our look of {prompt}\n'
+    )
+    text = "video: {frames: 2}\nprompts: {at: a mug, styles_file: mine.yaml, style: {0: clay, 1: house}}\n"
+    frames = timeline(loads(text, tmp_path))
+    assert [frame.prompt.text for frame in frames] == ["a mug in red clay", "our look of a mug"]
+    assert [frame.prompt.negative for frame in frames] == ["grey", ""]
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("x: 3", "mine.yaml:1:4: x: 3 is no style; write its prompt"),
+        ("x: {negative: a}", "mine.yaml:1:4: x: {'negative': 'a'} is no style"),
+        ("x: no slot", "mine.yaml:1:4: x: {prompt} stands once in a style"),
+        ('x: {prompt: "{prompt} {prompt}"}', "mine.yaml:1:13: x: {prompt} stands once"),
+        (
+            'x: {prompt: "{prompt}", color: red}',
+            "mine.yaml:1:25: x: no such setting; known: says, prompt, negative",
+        ),
+        ("x: [", "mine.yaml:"),
+        ('x: {prompt: "{prompt} (red:sine(t))"}', "prompts.style: style 'x': unknown function 'sine'"),
+    ],
+)
+def test_what_is_wrong_with_a_style_is_told_with_its_place(tmp_path, written, message):
+    (tmp_path / "mine.yaml").write_text(written + "\n")
+    with pytest.raises(SceneError) as caught:
+        timeline(
+            loads("video: {frames: 2}\nprompts: {at: a mug, styles_file: mine.yaml, style: x}\n", tmp_path)
+        )
+    assert message in str(caught.value)
+
+
+def test_a_styles_file_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(SceneError, match="prompts.styles_file: no such file"):
+        loads("prompts: {styles_file: nowhere.yaml}", tmp_path)
+
+
+def test_styles_are_listed_with_those_of_a_file(tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        'house: {prompt: "our look of {prompt}", says: the look of our house}\n'
+    )
+    told = CliRunner().invoke(main, ["styles", str(tmp_path / "mine.yaml"), "--long"]).stdout
+    assert "house" in told and "the look of our house" in told and "our look of {prompt}" in told
+    short = CliRunner().invoke(main, ["styles"]).stdout.splitlines()
+    assert [line.split()[0] for line in short] == list(shelf())
