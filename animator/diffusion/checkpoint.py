@@ -95,17 +95,30 @@ def read_pipeline(source: Checkpoint, dtype: torch.dtype) -> Any:
     return pipe
 
 
+_FILES = {
+    ".safetensors",
+    ".ckpt",
+    ".pt",
+    ".bin",
+}  # single files; what is wrong with one is told as it is read
+
+
 def _load(source: Checkpoint, options: dict[str, Any]) -> Any:
     path = source.path
     if path.is_dir():
         return _from_folder(path, options)
-    if path.suffix in {".safetensors", ".ckpt", ".pt", ".bin"}:
+    if path.suffix in _FILES:
         return _from_file(path, source, options)
-    if (
-        _HUB_ID.fullmatch(source.base) and not path.parent.is_dir()
-    ):  # models/sdxl is a slip, if models/ is here
-        return _from_hub(source.base, options)
-    raise ModelError(f"model.base {source.base!r}: no such folder or file; {_ALLOWED}")
+    check_place(source)
+    return _from_hub(source.base, options)
+
+
+def check_place(source: Checkpoint) -> None:
+    """Raise ModelError where `source` is neither a folder or file that is here nor the id of a model on the hub."""
+    here = source.path.is_dir() or source.path.suffix in _FILES
+    # models/sdxl is a slip, if models/ is here
+    if not here and (not _HUB_ID.fullmatch(source.base) or source.path.parent.is_dir()):
+        raise ModelError(f"model.base {source.base!r}: no such folder or file; {_ALLOWED}")
 
 
 def _from_folder(folder: Path, options: dict[str, Any]) -> Any:

@@ -12,7 +12,7 @@ import torch
 from huggingface_hub import snapshot_download
 
 from animator.diffusion import headers
-from animator.diffusion.checkpoint import Checkpoint
+from animator.diffusion.checkpoint import Checkpoint, check_place
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +57,9 @@ class Plan:
 def planned(source: Checkpoint, device: torch.device, dtype: torch.dtype, pixels: int) -> Plan:
     """How to hold a checkpoint to paint pictures of `pixels` in `dtype`: as it says, or the first way that fits.
 
-    Reads headers alone.
+    Reads headers alone. Raises ModelError for a checkpoint that is nowhere.
     """
+    check_place(source)
     try:
         sizes = _numbers(source.base, source.path)
     except (OSError, ValueError):  # what is wrong with its files is told when they are loaded

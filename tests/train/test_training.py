@@ -199,7 +199,10 @@ def test_the_film_paints_what_training_saw(folder, chosen, checkpoint, tmp_path)
     assert (shown(0.0) == plain(Frame(0, 3, text, painting=Painting(steps=2, guidance_scale=1)), None)).all()
     far = [np.abs(shown(0.0).astype(float) - shown(scale)).mean() for scale in (0.0, 0.5, 1.0)]
     assert far[0] == 0 < far[1] < far[2]
-    scene = load(shelf("presets") / "concept-reveal.yaml", [f"lora={out}", "product=oue box"])
+    scene = load(
+        shelf("presets") / "concept-reveal.yaml",
+        [f"lora={out}", "product=oue box", f"model.base={checkpoint}"],
+    )
     [told] = scene.settings.model.loras.values()
     assert Path(told.file) == out and timeline(scene)[-1].loras
 
