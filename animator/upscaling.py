@@ -62,6 +62,16 @@ class Larger:
         return self.enlarge(frame, picture, paint)
 
 
+def shown(scene: Scene, run: Run) -> Callable[[int], Image]:
+    """What the video shows of a frame, by its index: its larger picture; its own, unless all larger ones are there."""
+    from animator.output.upscaled import Upscaled
+
+    if scene.settings.output.upscale is None:
+        return run.picture
+    kept = Upscaled(run.folder)
+    return kept.picture if all(index in kept for index in range(run.first, run.stop)) else run.picture
+
+
 def enlarger(scene: Scene) -> Enlarge | None:
     """What makes a finished picture as large as the video; None where it is so. Raises ModelError."""
     from animator.pixels.enlarge import resized, tiled

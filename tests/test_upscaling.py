@@ -6,8 +6,10 @@ import subprocess
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pictures
 
 from animator import load, shoot, studio
+from animator.delivering import deliver
 from animator.diffusion.flat import Flat
 from animator.ffmpeg import program
 from animator.output.upscaled import Upscaled
@@ -140,3 +142,30 @@ def test_the_second_pass_paints_over_the_larger_picture_the_more_the_stronger(tm
     assert (found[0] == plain).all()
     changes = [np.abs(found[strength].astype(int) - plain).mean() for strength in (0.3, 0.8)]
     assert 1 < changes[0] < changes[1]
+
+
+def test_what_else_is_made_is_as_large_as_the_video_and_videos_as_smooth(begin):
+    also = "also: [webm, poster, webp-alpha], repeat: once, frame: {1x1: {}}"
+    run, scene = begin(
+        f"masks: {{left: {{polygon: [[0, 0], [0.5, 0], [0, 1]]}}}}\noutput: {{upscale: 2, interpolate: 2, {also}}}"
+    )
+    run_whole(run, scene)
+    made = {item.file.name: item.says for item in deliver(run, scene)}
+    assert made["video.webm"].startswith("14 pictures of 128x96, 20 a second")
+    assert made["video-1x1.mp4"].startswith("14 pictures of 96x96, 20 a second")
+    with Pictures.open(run.folder / "poster.png") as poster:
+        assert poster.size == (128, 96)
+        assert "parameters" in poster.info
+    with Pictures.open(run.folder / "cutout.webp") as cut:
+        assert (cut.size, cut.n_frames, cut.mode) == ((128, 96), 7, "RGBA")
+    before = decode(run.video, 128, 96)
+    list(deliver(run, scene, ["mp4"]))
+    assert (decode(run.video, 128, 96) == before).all()
+
+
+def test_where_a_larger_picture_is_lost_files_are_made_of_the_frames(begin):
+    run, scene = begin("output: {upscale: 2}")
+    run_whole(run, scene)
+    Upscaled(run.folder).file(3).unlink()
+    (made,) = deliver(run, scene, ["webm"])
+    assert made.says.startswith("7 pictures of 64x48, 10 a second")

@@ -211,3 +211,12 @@ def test_a_file_that_is_no_controlnet_is_one_line(tmp_path, edged):
         ModelError, match="control: .*a.safetensors cannot be loaded as a ControlNet: [^\n]*$"
     ):
         Controls(edged.txt2img, {"a": Net(str(tmp_path / "a.safetensors"))})
+
+
+@pytest.mark.parametrize("settings", [{"tiling": "both"}, {"memory": "low"}])
+def test_it_guides_whatever_way_the_checkpoint_runs(checkpoint, nets, frame, start, settings):
+    edges = {"edges": Net(str(nets["edges"]))}
+    sdxl = Sdxl(Checkpoint(str(checkpoint), **settings), 64, 64, {}, controls=edges)
+    guided = replace(frame(guidance_rescale=0.5), control={"edges": Control()})
+    for over in (None, start):
+        assert (sdxl.hinted(guided, over, {"edges": canny(start, 100, 200)}) != sdxl(guided, over)).any()

@@ -1,6 +1,7 @@
 """Checkpoints for inpainting, on diffusers' real pipeline: the small checkpoint's UNet, widened to nine channels."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,3 +89,13 @@ def test_a_controlnet_beside_it_is_refused(checkpoint, tmp_path):
     source = Checkpoint(str(widened(checkpoint, tmp_path / "a", 0.0)))
     with pytest.raises(ModelError, match="control: no ControlNet guides a checkpoint for inpainting"):
         Sdxl(source, 64, 64, {}, controls={"edges": Net("some/net")})
+
+
+def test_a_second_seed_is_mixed_in_and_variants_are_painted_one_by_one(seeing, frame, start):
+    plain = frame()
+    mixed = replace(plain, subseed=7, subseed_strength=0.5)
+    for over in (None, start):
+        assert (seeing(plain, over) != seeing(mixed, over)).any()
+    (one, other) = seeing.batch([(plain, None), (replace(plain, seed=5), None)])
+    assert (one == seeing(plain, None)).all()
+    assert (one != other).any()

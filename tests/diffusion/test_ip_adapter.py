@@ -178,3 +178,10 @@ def test_what_is_wrong_is_one_line(tmp_path, textured, text, message):
     with pytest.raises(SceneError) as caught:
         loads(f"ip_adapter: {text}", tmp_path)
     assert message in str(caught.value)
+
+
+def test_variants_like_a_picture_are_painted_one_by_one(like, frame):
+    wanted = [replace(frame(), seed=seed, ip_adapter={"a": Likeness(0.8)}) for seed in (1, 2)]
+    together = like.batch([(each, None) for each in wanted])
+    assert [(picture == like(each, None)).all() for picture, each in zip(together, wanted, strict=True)]
+    assert (together[0] != together[1]).any()

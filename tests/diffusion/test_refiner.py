@@ -1,6 +1,7 @@
 """Base and refiner through diffusers' real pipelines: the small checkpoint, itself as a refiner, and a true small one."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -122,3 +123,20 @@ def test_what_is_no_refiner_of_this_base_is_one_line(load, small_refiner, tmp_pa
         match=r"model.refiner '.*other' reads text 96 wide, and this checkpoint's second encoder writes 64",
     ):
         load(tmp_path / "other")
+
+
+def test_variants_are_refined_one_by_one(refined, frame):
+    wanted = [replace(frame(), seed=seed) for seed in (1, 2)]
+    together = refined.batch([(each, None) for each in wanted])
+    for picture, each in zip(together, wanted, strict=True):
+        assert (picture == refined(each, None)).all()
+    assert (together[0] != together[1]).any()
+
+
+def test_it_is_told_the_words_of_a_prompt_without_their_signs(refined):
+    def words(text):
+        return refined.refiner._words(Prompt(text, next=text), True)["prompt_embeds"]
+
+    assert (words("a (red:1.4) mug") == words("a red mug")).all()
+    mixed = words('("a red mug", "a blue mug").blend(3, 1)')
+    assert torch.allclose(mixed, 0.75 * words("a red mug") + 0.25 * words("a blue mug"), atol=1e-5)
