@@ -25,7 +25,7 @@ SHEET, FILM, STILL = 160, 192, 96  # pixels in width: of a contact sheet's pictu
 PICTURES = HERE.parent / "schedules" / "pictures"
 # What a designer brings along: the films of the page begin with it.
 GIVEN = {
-    "concept-reveal": ["sketch=scooter_sketch.png"],
+    "concept-reveal": ["sketch=bottle_sketch.png"],
     "exploded-sketch": ["sketch=scooter_sketch.png", "product=a red electric scooter"],
     "hero-push-in": ["photo=lamp_night.png"],
     "material-swap": ["photo=chair_photo.png"],

@@ -78,13 +78,16 @@ def test_the_recipe_in_the_video_and_the_resolved_file_render_the_same_frames(ru
     assert "cadence: 2" in probe(tmp_path / "a" / "video.mp4")
 
 
-def test_demo_paints_the_film_that_comes_along(run, tmp_path):
-    code, out, _ = run("demo", "-o", "out")
-    assert (code, out) == (0, "out/video.mp4\n")
-    film = decode(tmp_path / "out" / "video.mp4", 256, 256)
-    assert len(film) == 48
-    saturation = [float((picture.max(-1) - picture.min(-1)).mean()) for picture in film.astype(int)[[0, 47]]]
+def test_demo_reveals_a_concept_and_makes_a_gif_and_a_sheet(run, tmp_path):
+    code, out, _ = run(
+        "demo", "-o", "out", "--set", "length=2s", "--set", "video.fps=8", "--set", "cadence=1"
+    )
+    assert (code, out) == (0, "out/video.mp4\nout/video.gif\nout/sheet.jpg\n")
+    film = decode(tmp_path / "out" / "video.mp4", 256, 256).astype(int)
+    assert len(film) == 16
+    saturation = [float((picture.max(-1) - picture.min(-1)).mean()) for picture in film[[0, -1]]]
     assert saturation[0] < 10 < 2 * saturation[0] + 10 < saturation[1]  # from pencil to a teal photograph
+    assert film[-1].mean() < film[0].mean() - 60  # at night
 
 
 def test_a_second_render_into_the_same_folder_says_how_to_go_on(run, file):

@@ -2,10 +2,14 @@
 
 import importlib.util
 import re
+import shlex
+import shutil
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 from PIL import Image as Pictures
 
 from animator import few_steps, load, loads, samplers, timeline
@@ -86,9 +90,57 @@ def test_the_python_example_runs():
     assert [frame.index for frame in timeline(scene)] == [0, 1, 2]
 
 
+def commands(page):
+    """The command lines of a page: each line of its bash blocks that begins with `animator`."""
+    for text in re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf8"), re.S):
+        for line in text.replace("\\\n", " ").splitlines():
+            if line.startswith("animator "):
+                yield shlex.split(line, comments=True)[1:]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_line_is_one_that_the_program_understands(page):
+    for words in commands(page):
+        command, left = main, list(words)
+        while isinstance(command, click.Group) and left and left[0] in command.commands:
+            command = command.commands[left.pop(0)]
+        assert not isinstance(command, click.Group) or not left, words
+        command.make_context(command.name, left)  # raises for an option or argument that is none
+
+
+LITTLE = ["--set", "video.fps=4", "--set", "video.size=64x64", "--set", "painting.steps=2"]
+LESS = {
+    "demo": LITTLE,
+    "render": LITTLE,
+    "train": ["--set", "learning.steps=2", "--set", "data.resolution=64"],
+}
+
+
+def test_a_newcomer_s_commands_lead_from_the_demo_to_a_film_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sketch = ROOT / "schedules" / "pictures" / "bottle_sketch.png"
+    shutil.copy(sketch, tmp_path / "sketch.png")
+    (tmp_path / "photos").mkdir()
+    for i in range(3):
+        picture = Pictures.open(sketch).rotate(5 * i, fillcolor="white")
+        picture.save(tmp_path / "photos" / f"{i}.png")
+    readme = (ROOT / "README.md").read_text(encoding="utf8")
+    block = readme.partition("## From there to your own film")[2].partition("## ")[0]
+    (tmp_path / "block.md").write_text(block)
+    told = list(commands(tmp_path / "block.md"))
+    assert {words[0] for words in told} == {"demo", "presets", "preview", "render", "train"}
+    for line in told:
+        # The machine may have no browser.
+        words = [*line[:-1], "-o", "page.html"] if line[-1] == "--open" else line
+        result = CliRunner().invoke(main, [*words, *LESS.get(words[0], [])])
+        assert result.exit_code == 0, (words, result.output)
+    assert len(list(tmp_path.glob("renders/concept-reveal/*/video.mp4"))) == 2
+    assert list(tmp_path.glob("renders/demo/*/sheet.jpg"))
+
+
 def test_the_readme_is_short_and_shows_the_tree():
     lines = (ROOT / "README.md").read_text(encoding="utf8").splitlines()
-    assert len(lines) <= 180
+    assert len(lines) <= 190
     tree = "\n".join(lines)
     for path in (ROOT / "animator").iterdir():
         if path.is_dir() and (path / "__init__.py").exists():

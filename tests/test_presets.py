@@ -14,7 +14,7 @@ from animator.studio import animate, painter
 from animator.timeline.compile import remarks, timeline
 
 NAMES = sorted(presets())
-SHORT = ["video.fps=2", "video.size=64x64", "painting.steps=2", "painting.guidance_scale=1"]
+SHORT = ["video.fps=3", "video.size=64x64", "painting.steps=2", "painting.guidance_scale=1"]
 PROMPTS = {
     "concept-reveal": 4,
     "exploded-sketch": 4,
@@ -121,7 +121,7 @@ def test_the_presets_are_listed_with_what_they_are(run):
 def test_a_preset_is_shown_with_its_variables(run):
     status, told, _ = run("presets", "show", "concept-reveal")
     assert status == 0
-    assert "# product: text [red electric scooter]  the product, in the words of a prompt" in told
+    assert "# product: text [teal bottle]  the product, in the words of a prompt" in told
     assert "# framing: text (16:9 | 9:16 | 1:1) [1:1]" in told
     assert told.endswith((shelf("presets") / "concept-reveal.yaml").read_text())
 

@@ -15,7 +15,7 @@ Signals = dict[str, NDArray[np.generic]]  # name → one value per frame, or one
 
 _KEY = re.compile(r"\s*(-?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9}))\s*(s|b|%|)\s*")
 _NAME = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*")
-_AWAY = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*([+-])\s*(\d{1,9}(?:\.\d{0,9})?\s*[sb]?)\s*")
+_AWAY = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*([+-])\s*(\d{1,9}(?:\.\d{0,9})?\s*[sb%]?)\s*")
 END = "end"
 HEARD = ("rms", "bass", "mid", "treble", "onset")  # signals of an audio track
 

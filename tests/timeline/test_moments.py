@@ -22,7 +22,7 @@ def painted(text):
         ("paint: {at: {0: 1, 12: yes, 18: 0, 20: no, end: true}}", [0, 12, 24]),
         ("bpm: 120\npaint: [0, 1b, 2b]", [0, 6, 12]),
         ("events: {reveal: 7}\npaint: [reveal]", [0, 7]),
-        ("events: {reveal: 7}\npaint: [reveal - 2, reveal+0.5s, end-1s]", [0, 5, 12, 13]),
+        ("events: {reveal: 7}\npaint: [reveal - 2, reveal+0.5s, end-1s, end-25%]", [0, 5, 12, 13, 18]),
         ("bpm: 120\nevents: {reveal: 7}\npaint: [reveal+2b]", [0, 19]),
         ("paint: [0, 10, 99, -3]", [0, 10]),
         ("paint: t % 10 == 0", [0, 10, 20]),
