@@ -119,11 +119,17 @@ def _beside(scene: Scene, card: Image) -> float:
 
 
 def setup(scene: Scene) -> str:
-    """What a profile holds for: the model's settings, and with how many LoRAs it paints."""
+    """What a profile holds for: the model's settings, its LoRAs and IP-Adapters by number, how pictures end."""
     model = scene.settings.model
     place = scene.file(("model", "base"), model.base)
     settings = model.model_dump(mode="json", exclude={"loras"}, exclude_none=True)
     settings["base"] = str(place) if place.exists() else model.base
+    finished = scene.settings.output.model_dump(
+        mode="json", include={"upscale", "interpolate"}, exclude_none=True
+    )
+    settings |= {name: value for name, value in finished.items() if value != 1}
+    if scene.settings.ip_adapter:
+        settings["ip_adapter"] = len(scene.settings.ip_adapter)
     return json.dumps({**settings, "loras": len(model.loras)}, sort_keys=True)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from animator import upscaling
 from animator.errors import AnimatorError, RunError
 from animator.frame import Framing
 from animator.placing import Placed
@@ -60,6 +61,7 @@ class _Maker:
     def __init__(self, run: Run, scene: Scene, opened: ExitStack) -> None:
         self.run, self.scene = run, scene
         self.frames = part(scene, (run.first, run.stop))
+        self.shown = upscaling.shown(scene, run)
         self.masks = Placed(run, scene, self.frames, opened)
 
     @property
@@ -94,8 +96,9 @@ class _Maker:
             run=self.run,
             reel=Reel(order, look, width, height, fps, len(order) / fps, cut_out(word)),
             recipe=resolved(self.scene),
-            bare=not shape and not cut_out(word),
+            bare=not shape and not cut_out(word) and self.shown == self.run.picture,
             video=self.video(kind, width, height),
+            between=None if cut_out(word) else upscaling.between(self.scene, self.frames),
             quality=output.quality,
             forever=output.repeat == "forever" or (output.repeat == "auto" and loops),
             most=size(output.max_size),
@@ -111,6 +114,8 @@ class _Maker:
         if codec is None:
             return None
         fps, sound = self.scene.settings.video.fps, heard(self.scene, self.frames)
+        if not cut_out(kind):  # the flow between pictures knows no transparency
+            fps *= self.scene.settings.output.interpolate
         if kind == "mp4":
             return Format(width, height, fps, sound=sound, **quality(self.scene))
         return Format(width, height, fps, None, sound, codec, self.scene.settings.output.quality)
@@ -119,12 +124,12 @@ class _Maker:
         """How a frame's picture is shown in a shape, and its width and height."""
         from animator.pixels import framing, mask
 
-        height, width = self.run.picture(self.run.first).shape[:2]
+        height, width = self.shown(self.run.first).shape[:2]
         product = delivery.mask(self.scene) if alpha else ""
 
         def whole(index: int) -> Picture:
-            image = self.run.picture(index)
-            return mask.cut(image, self.masks(product, index)) if alpha else image
+            image = self.shown(index)
+            return mask.cut(image, mask.scaled(self.masks(product, index), width, height)) if alpha else image
 
         if not shape:
             return whole, width, height

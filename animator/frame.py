@@ -138,6 +138,40 @@ class Footage:
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """How much a ControlNet's hint guides the painting of this frame."""
+
+    scale: float = setting(1.0, "how closely the hint is followed; 0 is without it, bit for bit", 0.0, 10.0)
+    start: float = setting(0.0, "part of the painting's steps from which it guides", 0.0, 1.0)
+    end: float = setting(1.0, "part of the painting's steps up to which it guides", 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How much this frame's painting is to be like a picture."""
+
+    scale: float = setting(0.6, "how much it is like the picture; 0 is without it, bit for bit", 0.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Which parts of this frame's painting are painted once more, larger."""
+
+    mask: str = setting("", "masks: each part of them is painted once more on its own")
+    strength: float = setting(0.35, "with which a part is painted over; 0 leaves it", 0.0, 1.0)
+    scale: float = setting(2.0, "how much larger a part is painted than it is shown", 1.0, 8.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Upscale:
+    """How this frame is made larger once it is painted."""
+
+    strength: float = setting(
+        0.3, "of a second pass, with which SDXL paints over the larger picture", 0.0, 1.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Framing:
     """Which part of the picture a format of another shape shows; it never leaves the picture."""
 
@@ -185,6 +219,10 @@ class Frame:
     grade: Grade = Grade()
     lock: Lock = Lock()
     footage: Footage = Footage(alpha=0.0, motion_amount=0.0)  # a film without one
+    control: Mapping[str, Control] = field(default_factory=dict)  # ControlNet name → how much it guides
+    ip_adapter: Mapping[str, Likeness] = field(default_factory=dict)  # IP-Adapter name → how much it counts
+    detail: Detail = Detail()
+    upscale: Upscale = Upscale(strength=0.0)  # a film without a second pass
     shot: int = 0  # index of the frame its shot began with: what the camera has done is counted from there
     ahead: Ahead = Ahead()
     subseed: int = 1  # of the noise that the seed's is mixed with

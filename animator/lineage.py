@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from animator import leading, nano
-from animator.frame import Frame, Grade, Lock, Motion, Painting
+from animator.frame import Control, Detail, Frame, Grade, Likeness, Lock, Motion, Painting
 from animator.render.loop import strokes
 from animator.render.shards import begins, shots
 from animator.scene.load import parse
@@ -44,6 +44,8 @@ def _named(section: type, *more: str) -> set[str]:
 _ELSEWHERE: Mapping[str, set[str] | None] = {
     **dict.fromkeys(("vars", "events", "bpm", "audio", "loras", "cadence", "paint", "cuts", "output")),
     **dict.fromkeys(("views", "views_strength", "views_lead", "masks", "start", "footage", "tween")),
+    **dict.fromkeys(("control", "ip_adapter")),
+    "detail": _named(Detail),
     "video": {"fps", "frames", "loop"},
     "model": {"device", "loras", "memory", "compile"},
     "prompts": {"at", "common", "negative", "travel", "style", "styles_file", "blend"},
@@ -53,6 +55,9 @@ _ELSEWHERE: Mapping[str, set[str] | None] = {
     | {"color", "color_by", "color_reference", "color_memory"},
     "lock": _named(Lock),
 }
+
+# Guides of single frames, by section: what of them is in the frame table.
+GUIDES = {"control": _named(Control), "ip_adapter": _named(Likeness)}
 
 
 class Lineage:
@@ -102,21 +107,35 @@ class Lineage:
         return [self._row(frame), self._around(frame), self._always, self._colors(frame), self._goal(frame)]
 
     def _row(self, frame: Frame) -> Any:
-        """The frame's row; a LoRA at scale 0 paints as if it were not there."""
-        loras = {name: scale for name, scale in frame.loras.items() if scale}
-        return {**asdict(frame), "loras": loras}
+        """The frame's row without what paints nothing: a LoRA at scale 0, what is made of finished pictures."""
+        row, loras = asdict(frame), {name: scale for name, scale in frame.loras.items() if scale}
+        guides = {
+            section: {name: row[section][name] for name in _guides(frame, section)} for section in GUIDES
+        }
+        del row["upscale"]
+        return {**row, "loras": loras, **guides}
 
     def _around(self, frame: Frame) -> Any:
-        """The files and settings that its row names: LoRAs, masks, footage, and what a shot begins with."""
+        """The files and settings that its row names: LoRAs, ControlNets, masks, footage, what a shot begins with."""
         loras = {name: self._data["model"]["loras"][name] for name, scale in frame.loras.items() if scale}
         sections = [section for section in asdict(frame).values() if isinstance(section, dict)]
-        texts = {section["mask"] for section in sections if section.get("mask")}
+        texts = {text for section in sections if isinstance(text := section.get("mask"), str) and text}
         known = [*self.scene.settings.masks, EVERYWHERE]
         named = {name for text in texts for name in _names(combined(text, known))}
         masks = {name: self._data["masks"].get(name) for name in sorted(named)}
         start = self._data.get("start") if begins(frame) and frame.index not in self._views else None
         footage = self._data["footage"] if self._filmed(frame) else None
-        return self._content([loras, masks, start, footage])
+        return self._content([loras, masks, start, footage, self._guiding(frame)])
+
+    def _guiding(self, frame: Frame) -> Any:
+        """What ControlNets and IP-Adapters are made of and shown, as far as the frame is guided by them."""
+        return {
+            section: {
+                name: {key: item for key, item in self._data[section][name].items() if key not in curves}
+                for name in _guides(frame, section)
+            }
+            for section, curves in GUIDES.items()
+        }
 
     def _filmed(self, frame: Frame) -> bool:
         """Whether the frame uses the footage."""
@@ -167,6 +186,12 @@ class Lineage:
         if value not in self.files:
             self.files[value] = digest(Path(value))
         return self.files[value]
+
+
+def _guides(frame: Frame, section: str) -> list[str]:
+    """The ControlNets or IP-Adapters that do anything in the frame."""
+    guides: Mapping[str, Control | Likeness] = getattr(frame, section)
+    return [name for name, guide in guides.items() if guide.scale]
 
 
 def _names(words: Words) -> Iterator[str]:

@@ -18,8 +18,10 @@ from animator.scene.scene import Scene
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:
-    from animator.render.loop import Camera
+    from animator.render.loop import Camera, Paint
     from animator.render.masks import Masks, Source
+
+MOST_DETAIL = 4  # of the pixels a model was trained on: how large a part of a painting is painted in detail
 
 
 def problems(scene: Scene) -> Iterator[Problem]:
@@ -50,8 +52,24 @@ def _check(file: Path, mask: Mask, scene: Scene) -> None:
 
 
 def used(frames: Sequence[Frame]) -> bool:
-    """Whether any frame is painted, graded, locked or laid over footage by masks."""
-    return any(f.painting.mask or f.grade.mask or f.lock.mask or f.footage.mask for f in frames)
+    """Whether any frame is painted, graded, locked, laid over footage or painted in detail by masks."""
+    return any(_texts(frame) for frame in frames)
+
+
+def _texts(frame: Frame) -> str:
+    parts = (frame.painting, frame.grade, frame.lock, frame.footage, frame.detail)
+    return "".join(part.mask for part in parts)
+
+
+def detailed(scene: Scene, paint: Paint, again: Paint, masks: Masks) -> Paint:
+    """`paint`, whose paintings `again` paints once more in detail where the scene says so."""
+    from animator.render.detail import Detailed
+
+    detail = scene.settings.detail
+    if not detail.mask:
+        return paint
+    most = MOST_DETAIL * scene.native**2
+    return Detailed(paint, again, masks, most, detail.prompt, detail.padding)
 
 
 def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | None) -> Masks:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from animator import upscaling
 from animator.audio.track import Sound
 from animator.continuity import stretches, unchanged
 from animator.errors import RunError
@@ -28,6 +29,7 @@ from animator.timeline.hearing import sound
 
 if TYPE_CHECKING:
     from animator.output.run import Run
+    from animator.output.video import Format
 
 
 def rows(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
@@ -104,36 +106,53 @@ def shoot(
         for note in remarks(scene):
             tell(Warned(str(note)))
         if missing or not run.video.exists():
-            yield from _shoot(run, scene, frames, paint if paintings else None, tell)
+            yield from _shoot(run, scene, frames, paint, paintings, tell)
             tell(Encoded(str(run.video.resolve()), run.video.stat().st_size))
 
 
 def _shoot(
-    run: Run, scene: Scene, frames: Sequence[Frame], paint: Callable[[Scene], Paint] | None, tell: Tell
+    run: Run,
+    scene: Scene,
+    frames: Sequence[Frame],
+    paint: Callable[[Scene], Paint],
+    paintings: int,
+    tell: Tell,
 ) -> Iterator[Frame]:
-    """Paint and record what is missing of `frames`; without `paint` there is nothing to be painted."""
+    """Paint and record what is missing of `frames`, of which so many are `paintings`."""
     from animator.output.recorder import Recorder
-    from animator.output.video import Format, rehearse
+    from animator.output.video import rehearse
 
-    video = Format(*scene.size, scene.settings.video.fps, sound=heard(scene, frames), **quality(scene))
+    video = _format(scene, frames)
     rehearse(video, run.folder)
+    larger = upscaling.Larger(scene, run)
     work: Paint = _idle
-    if paint is not None:
+    if paintings or (upscaling.paints(scene) and larger.lacking(frames)):
         tell(Loading(scene.settings.model.base))
         work = paint(scene)
         tell(Loaded())
     measure = facts(scene)
     again = [frame.index for frame in back(scene, frames)]
-    told = partial(_tell_of, run, tell)
-    with Recorder(run, video, resolved(scene), _Texts(scene, frames), again, told) as recorder:
+    between, kept = upscaling.between(scene, frames), larger.kept
+    told, texts = partial(_tell_of, run, tell), _Texts(scene, frames)
+    with Recorder(run, video, resolved(scene), texts, again, told, between, kept) as recorder:
         for stretch in stretches(run, scene, frames, work):
             if isinstance(stretch, list):
+                larger.complete(run, stretch, work)
                 recorder.reuse([frame.index for frame in stretch])
                 continue
             for frame, after in stretch:
                 assert after.shown is not None
-                recorder.save(frame, after.shown, after.span, partial(measure, frame, after))
+                large = larger(frame, after.shown, work)
+                recorder.save(frame, after.shown, after.span, partial(measure, frame, after), large)
                 yield frame
+
+
+def _format(scene: Scene, frames: Sequence[Frame]) -> Format:
+    """What the video of `frames` is."""
+    from animator.output.video import Format
+
+    fps = scene.settings.video.fps * scene.settings.output.interpolate
+    return Format(*upscaling.size(scene), fps, sound=heard(scene, frames), **quality(scene))
 
 
 def _idle(frame: Frame, start: Image | None) -> Image:  # noqa: ARG001 (a painter's shape)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from animator import footage, grading, leading, masking, nano, samplers
+from animator import controlling, footage, grading, leading, masking, nano, samplers
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, Mask, State
@@ -59,6 +59,7 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
             problems.append(scene.problem(path, f"{name}cannot be read as a picture: {error}"))
     problems.extend(masking.problems(scene))
     problems.extend(footage.problems(scene))
+    problems.extend(controlling.problems(scene))
     problems.extend(delivery.problems(scene))
     try:
         timeline(scene)
@@ -101,7 +102,8 @@ def painter(scene: Scene) -> Paint:
     loras = {name: scene.file(path, model.loras[name].file) for name, path in files.items()}
     words = {word: scene.file(("model", "embeddings", word), file) for word, file in model.embeddings.items()}
     first = start_picture(scene)  # before the model: it takes no minute to find out that it cannot be read
-    sdxl = Sdxl(source, scene.size.width, scene.size.height, loras, words)
+    nets, refiner, adapters = controlling.nets(scene), controlling.refiner(scene), controlling.adapters(scene)
+    sdxl = Sdxl(source, *scene.size, loras, words, controls=nets, refiner=refiner, adapters=adapters)
     return sdxl if first is None else _FromPicture(sdxl, first)
 
 
@@ -116,6 +118,11 @@ class _FromPicture:
 
     def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
         return self.paint.within(frame, self.picture if start is None else start, mask)
+
+    def hinted(
+        self, frame: Frame, start: Image | None, hints: Mapping[str, Image], mask: Mask | None = None
+    ) -> Image:
+        return self.paint.hinted(frame, self.picture if start is None else start, hints, mask)
 
     def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
         return self.paint.batch(
@@ -184,14 +191,21 @@ def _paint(
     paint, (before, after) = work.paint, grading.stages(scene, film)
     finish: list[Stage] = []
     picture = views[frames[0].shot] if frames[0].shot in views else start_picture(scene)
-    if masking.used(frames):
+    if masking.used(frames) or controlling.follows(scene):
         masks = masking.masks(scene, frames, camera, state.first if picture is None else picture)
+    plain = paint
+    paint, played = controlling.guided(scene, paint, camera, masks, start_picture(scene))
+    if masks is not None and masking.used(frames):
         paint, before, after, finish = _masked(masks, paint, before, after)
+        paint = masking.detailed(scene, paint, plain, masks)
     paint, before, finish = footage.laid(scene, frames, film, masks, picture, (paint, before, finish))
     paint, before, after = _led(scene, frames, camera, views, paint, before, after)
     paint, before, after = unless_known(work.known, paint, before, after)
     shown = render(frames, paint, camera, blend, before, after, finish, state)
-    yield from shown if masks is None else masks.watch(shown)
+    shown = shown if masks is None else masks.watch(shown)
+    for video in played:
+        shown = video.during(shown)
+    yield from shown
 
 
 def _led(
@@ -252,12 +266,7 @@ def _depth(scene: Scene) -> Source:
     if motion.depth == "proxy":
         return Proxy(scene.lens, motion.depth_scale)
     if motion.depth == "model":
-        from animator.diffusion.estimate import Estimator
-
-        model = scene.settings.model
-        place = scene.file(("motion", "depth_model"), motion.depth_model)
-        estimator = Estimator(str(place) if place.exists() else motion.depth_model, model.device)
-        return Estimated(estimator, scene.lens, motion.depth_scale)
+        return Estimated(controlling.estimator(scene), scene.lens, motion.depth_scale)
     # One picture is of a shot's first frame: what the camera has seen of it since moves with the film.
     film = timeline(scene) if len(scene.depth_files) == 1 else []
     poses, cuts = [frame.motion for frame in film], {frame.shot for frame in film}

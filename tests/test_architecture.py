@@ -18,7 +18,7 @@ ROOMS = [
     *("nano", "ffmpeg", "codecs"),
     *("emphasis", "lora_words", "lora_file"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),
-    *("render", "output", "grading", "masking", "leading", "footage", "studio"),
+    *("render", "output", "grading", "masking", "controlling", "leading", "footage", "upscaling", "studio"),
     *("lineage", "continuity", "shoot", "placing", "delivering", "branching", "stills", "variants"),
     *("exchange", "bench", "rehearsal", "train"),
     *("progress", "tables", "reporting", "plot", "pages", "notebook", "cli", "nano.*", "__init__"),

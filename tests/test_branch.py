@@ -277,3 +277,48 @@ def test_the_command_branches_a_film_painted_by_sdxl_whose_camera_stands_still(
     assert (tmp_path / "out-b1/video.mp4").read_bytes() == (tmp_path / "fresh/video.mp4").read_bytes()
     refused = run("branch", "out", "--set", "video.fps=25")
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+
+
+def changed(folder, text, *settings):
+    """The frames whose keys are others with these settings."""
+    (folder / "film.yaml").write_text(text)
+    scenes = [load(folder / "film.yaml", given) for given in ((), settings)]
+    before, after = (Lineage(scene, timeline(scene)).keys for scene in scenes)
+    return sorted(index for index in before if before[index] != after[index])
+
+
+LATE = list(range(9, 16))  # the painting of frame 12, what leads to it and what follows
+CONTROL = "control: {mask: {model: some/net, hint: picture, file: side.png, scale: '1 if t > 8 else 0'}}\n"
+ADAPTER = "ip_adapter: {a: {model: some/adapter, file: side.png, scale: '1 if t > 8 else 0'}}\n"
+DETAIL = "masks: {m: {polygon: [[0, 0], [1, 0], [1, 1]]}}\ndetail: {mask: {0: '', 9: m}}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "setting", "frames"),
+    [
+        (CONTROL, "control.mask.file=other.png", LATE),
+        (CONTROL, "control.mask.model=other/net", LATE),
+        (CONTROL, "control.mask.scale=0.5 if t > 8 else 0", LATE),
+        (ADAPTER, "ip_adapter.a.file=other.png", LATE),
+        (DETAIL, "masks.m.polygon=[[0, 0], [1, 0], [0, 1]]", LATE),
+        (DETAIL, "detail.prompt=closer", list(range(16))),
+        ("events: {}\n", "model.refiner=some/refiner", list(range(16))),
+        ("output: {upscale: {by: second-pass, strength: 0.2}}\n", "output.upscale.strength=0.4", []),
+        ("output: {upscale: 2}\n", "output.interpolate=2", []),
+    ],
+)
+def test_what_guides_a_painting_is_in_its_key_where_it_does_and_what_comes_after_is_in_none(
+    files, monkeypatch, more, setting, frames
+):
+    monkeypatch.chdir(files)
+    assert changed(files, FILM + more, setting) == frames
+
+
+def test_a_guides_picture_counts_by_what_is_in_it(files, monkeypatch):
+    monkeypatch.chdir(files)
+    (files / "film.yaml").write_text(FILM + CONTROL)
+    scene = load("film.yaml")
+    before = Lineage(scene, timeline(scene)).keys
+    (files / "side.png").write_bytes((files / "other.png").read_bytes())
+    after = Lineage(scene, timeline(scene)).keys
+    assert sorted(index for index in before if before[index] != after[index]) == LATE

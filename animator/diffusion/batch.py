@@ -28,8 +28,13 @@ def stacked(asked: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
                 return None
             join: Any = torch.cat if isinstance(first, torch.Tensor) else np.concatenate
             together[name] = join(values)
-        elif callable(first) or any(value != first for value in values):
+        elif callable(first) or _of_one(first) or any(value != first for value in values):
             return None
         else:
             together[name] = first
     return together
+
+
+def _of_one(value: Any) -> bool:
+    """Whether it is a list of tensors, such as IP-Adapters' pictures, which are of one painting."""
+    return isinstance(value, list) and any(isinstance(item, torch.Tensor | np.ndarray) for item in value)

@@ -122,13 +122,13 @@ def check_place(source: Checkpoint) -> None:
 
 
 def _from_folder(folder: Path, options: dict[str, Any]) -> Any:
-    _check_index(folder)
+    check_index(folder)
     return StableDiffusionXLPipeline.from_pretrained(
         folder, use_safetensors=True, local_files_only=True, **options
     )
 
 
-def _check_index(folder: Path) -> None:
+def check_index(folder: Path) -> None:
     """Refuse a folder that is no SDXL checkpoint, or that names code of its own. Raises ModelError."""
     index = folder / "model_index.json"
     if not index.is_file():
@@ -156,7 +156,7 @@ def _from_file(file: Path, source: Checkpoint, options: dict[str, Any]) -> Any:
             config = source.config
         else:
             config = embedded_config(file, Path(room, "config")) or _cached_config(file)
-        _check_index(config)
+        check_index(config)
         load = StableDiffusionXLPipeline.from_single_file
         return load(str(file), config=str(config), local_files_only=True, **options)
 

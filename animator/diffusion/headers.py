@@ -1,14 +1,17 @@
-"""What .safetensors files hold, read from their headers alone: gigabytes are weighed in milliseconds."""
+"""What model files and folders say of themselves before gigabytes are loaded. Knows no torch."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-LONGEST = 100_000_000  # bytes of a header; safetensors' own limit
+LONGEST = 100_000_000  # bytes of a .safetensors file's header; safetensors' own limit
+SDXL_WIDTH = 2048  # of the text that SDXL's networks read; SD 1.5's read 768, SD 2's 1024
+KINDS = {768: "SD 1.5", 1024: "SD 2"}
+WEIGHTS = (".ckpt", ".pt", ".pth", ".bin")  # pickles, which can run code
 
 
 class Tensor(NamedTuple):
@@ -28,10 +31,13 @@ def tensors(file: Path) -> Iterator[Tensor]:
         length = int.from_bytes(opened.read(8), "little")
         if not 2 <= length <= LONGEST:
             raise ValueError(f"{file} is no .safetensors file")
-        header: dict[str, Any] = json.loads(opened.read(length))
-    for name, entry in header.items():
-        if name != "__metadata__":
-            yield Tensor(name, tuple(entry["shape"]))
+        header: Any = json.loads(opened.read(length))
+    try:
+        entries = [(name, entry["shape"]) for name, entry in header.items() if name != "__metadata__"]
+        found = [Tensor(name, tuple(shape)) for name, shape in entries]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"{file} is no .safetensors file") from error
+    yield from found
 
 
 def numbers(folder: Path) -> int:
@@ -41,3 +47,43 @@ def numbers(folder: Path) -> int:
     """
     plain = [file for file in folder.glob("*.safetensors") if ".fp16" not in file.name]
     return sum(tensor.numbers for file in plain or folder.glob("*.safetensors") for tensor in tensors(file))
+
+
+def config(folder: Path) -> dict[str, Any]:
+    """The config in a diffusers folder: a network's own, or that of a checkpoint's UNet; {} where there is none."""
+    for file in (folder / "config.json", folder / "unet" / "config.json"):
+        try:
+            found = json.loads(file.read_bytes())
+        except (OSError, ValueError):
+            continue
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def text_width(source: Path) -> int | None:
+    """How wide the text is that the network in a folder or a .safetensors file reads; None where it does not say."""
+    if source.is_dir():
+        width = config(source).get("cross_attention_dim")
+        return width if isinstance(width, int) else None
+    try:
+        readers = ("attn2.to_k.weight", "to_k_ip.weight")
+        return next(
+            (tensor.shape[1] for tensor in tensors(source) if tensor.name.endswith(readers)),
+            None,
+        )
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def misfit(width: int | None, wanted: int | None) -> str | None:
+    """Why a network that reads text of `width` does not go with a checkpoint of `wanted`; None where it does."""
+    wanted = SDXL_WIDTH if wanted is None else wanted
+    if width is None or width == wanted:
+        return None
+    made = f"made for {KINDS[width]}" if width in KINDS else "made for another model"
+    return f"{made}: it reads text {width} wide, this checkpoint's is {wanted}; take one for SDXL"
+
+
+def size_of(config: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What of a UNet's config a ControlNet must share."""
+    return (config.get("cross_attention_dim"), tuple(config.get("block_out_channels", ())))

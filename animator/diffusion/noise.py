@@ -74,6 +74,12 @@ def drawn(pipe: Any, frame: Frame, width: int, height: int, generator: torch.Gen
     mix = mixed_in(frame)
     if mix is None:
         return {}
-    shape = (1, pipe.unet.config.in_channels, height // pipe.vae_scale_factor, width // pipe.vae_scale_factor)
+    # The VAE's channels: a UNet for inpainting takes more than these.
+    shape = (
+        1,
+        pipe.vae.config.latent_channels,
+        height // pipe.vae_scale_factor,
+        width // pipe.vae_scale_factor,
+    )
     noise = torch.randn(shape, generator=generator, dtype=pipe.unet.dtype)
     return {"latents": mix(noise)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -17,8 +18,12 @@ from diffusers import StableDiffusionXLImg2ImgPipeline
 from animator.diffusion import differential, faster, freeu, memory, noise, tiling
 from animator.diffusion.batch import stacked
 from animator.diffusion.checkpoint import Checkpoint, device_for, dtype_for, read_pipeline
+from animator.diffusion.control import Controls, Net
+from animator.diffusion.inpaint import Inpaint, inpaints
 from animator.diffusion.inversion import Inversions
+from animator.diffusion.ip_adapter import Adapter, IpAdapters
 from animator.diffusion.lora import Loras
+from animator.diffusion.refiner import Refiner
 from animator.diffusion.sampling import Schedulers
 from animator.diffusion.text import Texts
 from animator.errors import ModelError
@@ -41,10 +46,15 @@ class Sdxl:
         height: int,
         loras: Mapping[str, Path],
         embeddings: Mapping[str, Path] | None = None,
+        *,
+        controls: Mapping[str, Net] | None = None,
+        refiner: tuple[str, float, bool] | None = None,
+        adapters: Mapping[str, Adapter] | None = None,
     ) -> None:
         """Load a checkpoint, its LoRAs (name → .safetensors file) and embeddings (word → .safetensors file).
 
-        Pictures have width x height pixels. Raises ModelError.
+        `controls`: ControlNets by name, for `hinted`. `refiner`: what Refiner takes besides the pipeline.
+        `adapters`: IP-Adapters by name. Pictures have width x height pixels. Raises ModelError.
         """
         device = device_for(source.device)
         if device.type == "cuda":
@@ -57,9 +67,15 @@ class Sdxl:
         self.txt2img = read_pipeline(source, dtype)
         self.loras = Loras(self.txt2img, loras)
         spell = Inversions(self.txt2img, embeddings or {}).spell
-        for network in (self.txt2img.unet, self.txt2img.vae):
+        self.controls = Controls(self.txt2img, controls or {})
+        self.adapters = IpAdapters(self.txt2img, adapters or {})  # after those, which take the UNet's config
+        self.refiner = None if refiner is None else Refiner(self.txt2img, *refiner)
+        beside = [*self.controls.networks, *(() if self.refiner is None else self.refiner.networks)]
+        for network in (self.txt2img.unet, self.txt2img.vae, *beside):
             tiling.wrap(network, source.tiling)
         memory.place(self.txt2img, plan.way, device, whole=source.tiling != "none")
+        for network in beside:
+            network.to(device)
         if compiled:
             faster.compile_unet(self.txt2img.unet, device)
         self.img2img = StableDiffusionXLImg2ImgPipeline(**self.txt2img.components, add_watermarker=False)
@@ -67,41 +83,61 @@ class Sdxl:
         self.grain = self.txt2img.vae_scale_factor  # pixels to a latent; pictures are painted in whole ones
         self.schedulers = Schedulers(dict(self.txt2img.scheduler.config))
         self.texts = Texts(self.txt2img, spell)
+        self.inpaint = Inpaint(self.img2img) if inpaints(self.txt2img) else None
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
         """Paint `frame` over `start` (height, width, 3), or from nothing. Raises ModelError for a broken picture."""
-        if start is not None and frame.painting.strength == 0:
-            return start
-        return self._painted(frame, start)
+        return self.hinted(frame, start, {})
 
     def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
         """The same only where `mask` (height, width) is: the more of it, the more of the strength; else `start`."""
+        return self.hinted(frame, start, {}, mask)
+
+    def hinted(
+        self, frame: Frame, start: Image | None, hints: Mapping[str, Image], mask: Mask | None = None
+    ) -> Image:
+        """The same with ControlNets shown `hints` (height, width, 3), by name; see `Frame.control`."""
         if start is None:
-            return self(frame, None)
-        if frame.painting.strength == 0 or not mask.any():
+            return self._painted(frame, None, hints=hints)
+        if frame.painting.strength == 0 or (mask is not None and not mask.any()):
             return start
-        return differential.seamed(start, self._painted(frame, start, mask), mask)
+        painting = self._painted(frame, start, mask, hints)
+        return painting if mask is None else differential.seamed(start, painting, mask)
 
     def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
         """Paint frames that differ in seed and prompt only, each over its start, or all from nothing: in one call.
 
-        Each is what it is alone, but for the rounding of sums that a device takes in another order.
+        Each is what it is alone, but for the rounding of sums that a device takes in another order. Where a call
+        makes one picture alone, such as with a refiner, they are painted one by one.
         """
         if wanted[0][1] is not None and wanted[0][0].painting.strength == 0:
             return [start for _, start in wanted if start is not None]
-        if any(noise.changed(frame) for frame, _ in wanted):  # it is the scheduler's, which a batch shares
+        single = self.inpaint is not None or self.refiner is not None
+        if single or any(
+            noise.changed(frame) for frame, _ in wanted
+        ):  # it is the scheduler's, which a batch shares
             return [self(frame, start) for frame, start in wanted]
         asked = [self._asked(frame, start) for frame, start in wanted]
         pipe, arguments = asked[0][0], stacked([each for _, each in asked])
         if arguments is None:
             return [self(frame, start) for frame, start in wanted]
-        return self._pictures(pipe, arguments, [frame for frame, _ in wanted])
+        return self._pictures(pipe, arguments, [frame for frame, _ in wanted], self._size(wanted[0][1]))
 
-    def _painted(self, frame: Frame, start: Image | None, mask: Mask | None = None) -> Image:
-        return self._pictures(*self._asked(frame, start, mask), [frame])[0]
+    def _painted(
+        self,
+        frame: Frame,
+        start: Image | None,
+        mask: Mask | None = None,
+        hints: Mapping[str, Image] = MappingProxyType({}),
+    ) -> Image:
+        return self._pictures(*self._asked(frame, start, mask, hints), [frame], self._size(start))[0]
 
     def _asked(
-        self, frame: Frame, start: Image | None, mask: Mask | None = None
+        self,
+        frame: Frame,
+        start: Image | None,
+        mask: Mask | None = None,
+        hints: Mapping[str, Image] = MappingProxyType({}),
     ) -> tuple[Any, dict[str, Any]]:
         """The pipeline, made ready to paint `frame`, and the arguments to call it with.
 
@@ -111,6 +147,7 @@ class Sdxl:
         scales = self.loras.set_scales(frame.loras, frame.lora_blocks)
         arguments: dict[str, Any] = {
             **self.texts.arguments(frame.prompt, painting.guidance_scale > 1, scales, painting.clip_skip),
+            **self.adapters.arguments(frame.ip_adapter, painting.guidance_scale > 1),
             "guidance_scale": painting.guidance_scale,
             # On the CPU, so that one seed gives one noise whatever the device.
             "generator": (generator := torch.Generator("cpu").manual_seed(frame.seed)),
@@ -128,26 +165,44 @@ class Sdxl:
             pipe, (scheduler, steps) = self.img2img, self.schedulers.over(painting)
             arguments["image"] = self._padded(start)[None].astype(np.float32, order="C") / np.float32(255.0)
         noise.give(scheduler, noise.changed(frame))
+        seen = {name: self._padded(hint) for name, hint in hints.items()}
+        pipe, scheduler, arguments = self.controls.added(pipe, scheduler, arguments | steps, frame, seen)
         pipe.scheduler = scheduler
-        if mask is not None:
-            with torch.inference_mode():
-                wide = self._padded(mask)
+        wide = None if mask is None else self._padded(mask)
+        with torch.inference_mode():
+            if self.inpaint is not None:
+                pipe = self.inpaint.pipe
+                pipe.scheduler, arguments = self.inpaint.arguments(scheduler, arguments, wide)
+            elif wide is not None:
                 arguments |= differential.arguments(pipe, arguments["image"], wide, generator)
-        return pipe, arguments | steps
+        return pipe, arguments
 
-    def _pictures(self, pipe: Any, arguments: dict[str, Any], frames: Sequence[Frame]) -> list[Image]:
-        """What the pipeline paints, a picture for each of `frames`."""
+    def _pictures(
+        self, pipe: Any, arguments: dict[str, Any], frames: Sequence[Frame], size: tuple[int, int]
+    ) -> list[Image]:
+        """What the pipeline paints, a picture of `size` (height, width) for each of `frames`."""
+        height, width = size
         try:
             with torch.inference_mode():
-                painted = pipe(**arguments).images
+                if self.refiner is not None:
+                    painted = self.refiner.painted(pipe, arguments, frames[0])[None]
+                else:
+                    painted = pipe(**arguments).images
         except RuntimeError as error:  # CUDA's OutOfMemoryError is one, the CPU's has no name of its own
             if not OUT_OF_MEMORY.search(str(error)):
                 raise
             what = f"frame {frames[0].index}: no memory left to paint"
             if len(frames) > 1:
                 raise ModelError(f"{what} {len(frames)} pictures in one go; try a smaller --batch") from error
-            raise ModelError(f"{what} {self.width}x{self.height}; try a smaller video.size") from error
-        return [self._picture(picture, frame) for picture, frame in zip(painted, frames, strict=True)]
+            raise ModelError(f"{what} {width}x{height}; try a smaller video.size") from error
+        return [
+            self._picture(picture[:height, :width], frame)
+            for picture, frame in zip(painted, frames, strict=True)
+        ]
+
+    def _size(self, start: Image | None) -> tuple[int, int]:
+        """Height and width of what is painted over `start`."""
+        return (self.height, self.width) if start is None else (start.shape[0], start.shape[1])
 
     def _padded(self, image: Image) -> Image:
         """A picture or a mask with its edge repeated up to whole latents."""
@@ -163,7 +218,7 @@ class Sdxl:
                 " set model.dtype to bfloat16 or float32"
             )
         # In the order that a picture read from disk has: in another, torch adds the same numbers up differently.
-        picture: Image = np.rint(painted[: self.height, : self.width] * 255.0).astype(np.uint8, order="C")
+        picture: Image = np.rint(painted * 255.0).astype(np.uint8, order="C")
         return picture
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from animator.output import fitting, loops, still, words
 from animator.output.archive import archive
+from animator.output.recorder import Between
 from animator.output.reel import Reel
 from animator.output.run import Run, png, write_whole
 from animator.output.video import Format, Video
@@ -18,7 +19,8 @@ from animator.output.video import Format, Video
 class Edition:
     """One file to be made: its pictures, and what is known of the film they are of.
 
-    `bare`: its pictures are those on the disk, to the bit. `video`: what it is as a video, if it is one. `most`:
+    `bare`: its pictures are those on the disk, to the bit. `video`: what it is as a video, if it is one, and
+    `between`: what makes more pictures of its own. `most`:
     bytes that a GIF or a WebP may have. `painted`: frames among which a poster is found where `poster` names none.
     """
 
@@ -27,6 +29,7 @@ class Edition:
     recipe: str
     bare: bool = True
     video: Format | None = None
+    between: Between | None = None
     quality: str = "good"
     forever: bool = False
     most: int | None = None
@@ -48,10 +51,15 @@ def make(kind: str, edition: Edition, target: Path) -> str:
 
 def _video(edition: Edition, target: Path) -> str:
     assert edition.video is not None
+    reel = edition.reel
+    pictures = ((index, reel.look(index)) for index in reel.order)
+    count = 0
     with Video(target, edition.video, edition.recipe) as video:
-        for picture in edition.reel:
+        for picture in reel if edition.between is None else edition.between(pictures):
             video.write(picture)
-    return f"{edition.reel}, {_size(target)}"
+            count += 1
+    told = f"{count} pictures of {reel.width}x{reel.height}, {edition.video.fps:.3g} a second"
+    return f"{told}, {_size(target)}"
 
 
 def _moving(

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-
-import numpy as np
+from typing import NamedTuple
 
 from animator.errors import ProgramError
 from animator.frame import Frame, Image, Span
 from animator.output.queue import Abandoned, Line, Pool
 from animator.output.run import Run
+from animator.output.upscaled import Upscaled
 from animator.output.video import Format, Video
+
+Between = Callable[
+    [Iterable[tuple[int, Image]]], Iterable[Image]
+]  # frames and pictures → the video's pictures
 
 WRITERS = 2  # PNG at 1024x1024 takes 90 ms of one thread
 WAITING = 8  # pictures in each queue: 25 MB at 1024x1024
+
+
+class _Shown(NamedTuple):
+    """A picture on its way to the video."""
+
+    frame: int
+    picture: Image
 
 
 class Recorder:
@@ -35,17 +46,23 @@ class Recorder:
         texts: Callable[[Frame], Mapping[str, str]],
         again: Sequence[int] = (),
         tell: Callable[[Frame], None] = lambda _: None,
+        between: Between | None = None,
+        upscaled: Upscaled | None = None,
     ) -> None:
-        """`again`: frames that the video shows once more at its end, in this order."""
+        """`again`: frames that the video shows once more at its end, in this order.
+
+        `between`: more pictures of them. `upscaled`: larger pictures, which the video shows in place of the run's.
+        """
         self.run, self.texts, self.tell = run, texts, tell
         self._pictures, self._stopped = Pool(WRITERS, WAITING), False
+        self._between, self._upscaled = between or _pictures, upscaled
         # A picture, or frames that are on disk: those are no burden, however many.
-        self._video: Line[Image | Sequence[int]] = Line(
+        self._video: Line[_Shown | Sequence[int]] = Line(
             partial(self._encode, video, comment, tuple(again)), WAITING
         )
 
     def reuse(self, frames: Sequence[int]) -> None:
-        """Let the next frames of the video be those on disk."""
+        """Let the next frames of the video be those on disk, their larger pictures too."""
         self._video.put(tuple(frames))
 
     def save(
@@ -54,14 +71,19 @@ class Recorder:
         image: Image,
         span: Span | None = None,
         facts: Callable[[], Mapping[str, float]] = dict,
+        upscaled: Image | None = None,
     ) -> None:
         """Hand over the next frame, and its state's `span`; waits only while too many are still being written.
 
-        `facts` measures the picture for the journal; it is called in another thread.
+        `facts` measures the picture for the journal; it is called in another thread. `upscaled` is what the video
+        shows in its place.
         """
-        if frame.index not in self.run.saved:
+        index, larger = frame.index, self._upscaled
+        if upscaled is not None and larger is not None and index not in larger:
+            self._pictures.submit(partial(larger.save, index, upscaled))
+        if index not in self.run.saved:
             self._pictures.submit(partial(self._save, frame, image, span, facts))
-        self._video.put(image)
+        self._video.put(_Shown(index, image if upscaled is None else upscaled))
 
     def _save(
         self, frame: Frame, image: Image, span: Span | None, facts: Callable[[], Mapping[str, float]]
@@ -74,19 +96,27 @@ class Recorder:
         video: Format,
         comment: str,
         again: Sequence[int],
-        following: Callable[[], Image | Sequence[int] | None],
+        following: Callable[[], _Shown | Sequence[int] | None],
     ) -> None:
         with Video(self.run.video, video, comment) as sink:
-            while (item := following()) is not None:
-                if isinstance(item, np.ndarray):
-                    sink.write(item)
-                    continue
-                for index in item:
-                    if self._stopped:
-                        raise Abandoned
-                    sink.write(self.run.picture(index))
-            for index in again:  # the line ends after the pictures were closed: all are on disk
-                sink.write(self.run.picture(index))
+            for picture in self._between(self._shown(again, following)):
+                sink.write(picture)
+
+    def _shown(
+        self, again: Sequence[int], following: Callable[[], _Shown | Sequence[int] | None]
+    ) -> Iterator[tuple[int, Image]]:
+        """The film's frames and pictures in the video's order."""
+        picture = self.run.picture if self._upscaled is None else self._upscaled.picture
+        while (item := following()) is not None:
+            if isinstance(item, _Shown):
+                yield item
+                continue
+            for index in item:
+                if self._stopped:
+                    raise Abandoned
+                yield index, picture(index)
+        # The line ends after the pictures were closed: all are on disk.
+        yield from ((index, picture(index)) for index in again)
 
     def __enter__(self) -> Recorder:
         return self
@@ -105,3 +135,7 @@ class Recorder:
         if kind is None and self._video.error is not None:
             saved = f"all frames are saved; animator resume {self.run.folder} makes the video"
             raise ProgramError(f"{self._video.error} ({saved})") from self._video.error
+
+
+def _pictures(film: Iterable[tuple[int, Image]]) -> Iterator[Image]:
+    return (picture for _, picture in film)

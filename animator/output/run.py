@@ -1,6 +1,7 @@
 """A run's folder: frames, journal, resume point.
 
 frames/000000000.png   the pictures, each with its recipe inside
+upscaled/              the same as large as the video's, where those are larger: see upscaled.py
 journal.jsonl          a header, then one line per frame that is safe on disk, with facts about its picture
 run.log                what happened, line by line
 settings.yaml          the schedule file as it was given

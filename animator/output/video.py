@@ -91,9 +91,9 @@ def _heard(sound: Sound | None, *encoder: str) -> list[str]:
 
 def rate(fps: float) -> str:
     """Frames per second as ffmpeg's exact fraction: 23.976 means 24000/1001, not 23976/1000."""
-    for base in (24, 30, 48, 60, 120):
-        if abs(fps - base * 1000 / 1001) < 0.001:
-            return f"{base * 1000}/1001"
+    whole = round(fps * 1.001)  # broadcast's rates, and their multiples: 23.976, 29.97, 59.94, 47.952 …
+    if whole % 6 == 0 and abs(fps - whole * 1000 / 1001) < 0.001:
+        return f"{whole * 1000}/1001"
     fraction = Fraction(fps).limit_denominator(1001)
     return f"{fraction.numerator}/{fraction.denominator}"
 

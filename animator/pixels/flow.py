@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -24,10 +25,25 @@ def between(old: Image, new: Image, weight: float) -> Image:
     (Jiang et al. 2018), without a network. Where the way forward and the way back disagree, since something
     appears or was painted anew, the two pictures are crossfaded where they stand.
     """
-    if not 0.0 < weight < 1.0:
-        return crossfade(old, new, weight)
+    (mixed,) = betweens(old, new, [weight])
+    return mixed
+
+
+def betweens(old: Image, new: Image, weights: Sequence[float]) -> Iterator[Image]:
+    """The same for several weights: what moves where is looked for once."""
     scale = min(1.0, LARGEST / max(old.shape[:2]))
-    ahead, back = flows(grey(old, scale), grey(new, scale))
+    ways: tuple[Floats, Floats] | None = None
+    for weight in weights:
+        if not 0.0 < weight < 1.0:
+            yield crossfade(old, new, weight)
+            continue
+        ways = flows(grey(old, scale), grey(new, scale)) if ways is None else ways
+        yield _between(old, new, weight, ways, scale)
+
+
+def _between(old: Image, new: Image, weight: float, ways: tuple[Floats, Floats], scale: float) -> Image:
+    """The picture between, by the ways ahead and back in pixels of both pictures made smaller by `scale`."""
+    ahead, back = ways
     to_old = weight**2 * back - weight * (1 - weight) * ahead
     to_new = (1 - weight) ** 2 * ahead - weight * (1 - weight) * back
     size = old.shape[1::-1]
@@ -35,7 +51,7 @@ def between(old: Image, new: Image, weight: float) -> Image:
         pulled(picture, cv2.resize(way / np.float32(scale), size), cv2.INTER_CUBIC)
         for picture, way in ((old, to_old), (new, to_new))
     ]
-    trust = [cv2.resize(agreement(*ways), size) for ways in ((ahead, back), (back, ahead))]
+    trust = [cv2.resize(agreement(*both), size) for both in ((ahead, back), (back, ahead))]
     share = [(1 - weight) * trust[0] + np.float32(1e-3), weight * trust[1] + np.float32(1e-3)]
     along = cv2.blendLinear(moved[0], moved[1], share[0], share[1])
     surely = np.maximum(*trust)

@@ -147,6 +147,13 @@ def paste(image: Image, top: Image, mask: Mask) -> Image:
 FAINT = (12, 36)  # greys of a mask: up to the first nothing is seen of it, from the second on all
 
 
+def scaled(mask: Mask, width: int, height: int) -> Mask:
+    """The same mask for pictures of width x height."""
+    if mask.shape == (height, width):
+        return mask
+    return np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
 def cut(image: Image, mask: Mask) -> NDArray[np.uint8]:
     """What `image` shows in the mask, on transparent: RGBA (height, width, 4), its colours not weighed by the mask.
 

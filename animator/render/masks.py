@@ -74,6 +74,10 @@ class Shot:
         """A mask of the first picture as it lies in `frame`; what fills the picture's edge fills the mask's."""
         return self._move(mask, frame, self.camera)
 
+    def carried(self, picture: Image, frame: Frame) -> Image:
+        """Another picture of the film's beginning as it lies in `frame`."""
+        return self.camera.carry(picture, self._state, self._view(frame))
+
     def covered(self, frame: Frame) -> Mask:
         """Where the first picture still is in `frame`."""
         assert self.first is not None

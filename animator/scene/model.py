@@ -7,13 +7,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from animator.frame import Footage, Grade, Lock, Motion, Painting
+from animator.scene.control import ControlCurves
 from animator.scene.declared import TYPES
+from animator.scene.detail import DetailCurves, detail_by_mask
 from animator.scene.footage import Filmed, footage_by_file
+from animator.scene.ip_adapter import AdapterCurves
 from animator.scene.lists import Colors, Paint, Times
 from animator.scene.loras import LoraFile, Scale
 from animator.scene.masks import Mask, lock_by_mask
 from animator.scene.output import Output
 from animator.scene.prompts import Prompts
+from animator.scene.refiner import Refiner, refiner_by_name
 from animator.scene.running import Running
 from animator.scene.section import Curve, Number, Section, TextOrNumber, Whole, curves
 from animator.scene.size import Size
@@ -51,6 +55,9 @@ class Model(Running):
         "auto", description="numbers it computes in"
     )
     loras: dict[str, LoraFile] = Field(default_factory=dict, description="name → LoRA file")
+    refiner: Annotated[Refiner | None, BeforeValidator(refiner_by_name)] = Field(
+        None, description="a second SDXL for the last of the noise: a name, or more"
+    )
     embeddings: dict[str, str] = Field(
         default_factory=dict, description="word → .safetensors file of what it means (textual inversion)"
     )
@@ -232,6 +239,13 @@ class Settings(Section):
     masks: dict[str, Mask] = Field(default_factory=dict, description="name → where it comes from")
     lock: Annotated[LockCurves, BeforeValidator(lock_by_mask)] = Field(default_factory=LockCurves)
     footage: Annotated[FootageCurves, BeforeValidator(footage_by_file)] = Field(default_factory=FootageCurves)
+    ip_adapter: dict[str, AdapterCurves] = Field(
+        default_factory=dict, description="name → picture that paintings are to be like"
+    )
+    detail: Annotated[DetailCurves, BeforeValidator(detail_by_mask)] = Field(default_factory=DetailCurves)
+    control: dict[str, ControlCurves] = Field(
+        default_factory=dict, description="name → ControlNet and its hint"
+    )
     cadence: Whole = Field(1, ge=1, le=1000, description="paint every N-th frame, in-between the rest")
     paint: Paint | None = Field(
         None, description="paint at these times, e.g. [0, 2s, end], or where an expression is not 0"

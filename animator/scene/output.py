@@ -11,6 +11,7 @@ from animator.codecs import FILMS
 from animator.errors import nearest, shown
 from animator.frame import Framing
 from animator.scene.section import Section, TextOrNumber, Whole, curves
+from animator.scene.upscale import Finished
 
 # What can be made, by its name in `also`, and the file that it becomes.
 KINDS = {
@@ -145,7 +146,7 @@ class Following(Section):
 FrameCurves: Any = curves("FrameCurves", Framing, Following)
 
 
-class Output(Section):
+class Output(Finished):
     format: Literal["mp4"] = Field(
         "mp4", description="the film itself is an MP4; `also` names what else is made"
     )

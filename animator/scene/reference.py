@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from animator.scene.model import Settings
 from animator.scene.prompts import Texts
-from animator.scene.section import Curve
+from animator.scene.section import Curve, optional
 
 
 def table(settings: type[BaseModel] = Settings) -> str:
@@ -38,7 +38,7 @@ def _section(field: FieldInfo) -> type[BaseModel] | None:
     default = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(default, BaseModel):
         return type(default)
-    inner = get_args(field.annotation)[-1] if _named(field) else None
+    inner = get_args(field.annotation)[-1] if _named(field) else optional(field.annotation)
     return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
 
 
@@ -76,10 +76,14 @@ def schema() -> dict[str, Any]:
     running = found["$defs"]["Model"]["properties"]
     for switch in (loop, running["tiling"], running["compile"]):
         switch["enum"] = [*switch["enum"], True, False]
-    seed, lock = found["$defs"]["Seed"], found["$defs"]["LockCurves"]
+    names = ("Seed", "LockCurves", "UpscaleCurves", "DetailCurves", "Refiner")
+    seed, lock, upscale, detail, refiner = (found["$defs"][name] for name in names)
     short = {
         "Seed": {"anyOf": [{"type": "integer"}, seed]},
         "LockCurves": {"anyOf": [{"type": ["string", "boolean"]}, lock]},
+        "DetailCurves": {"anyOf": [{"type": "string"}, detail]},
+        "Refiner": {"anyOf": [{"type": "string"}, refiner]},
+        "UpscaleCurves": {"anyOf": [{"type": ["string", "number"]}, upscale]},
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

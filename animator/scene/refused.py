@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from animator.errors import Problem, nearest, shown
 from animator.scene.load import Document
+from animator.scene.section import optional
 
 
 def refusal(document: Document, item: Any, root: type[BaseModel], besides: Sequence[str] = ()) -> Problem:
@@ -56,7 +57,7 @@ def _names(loc: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:
     for part in loc:
         # In dict[str, LoraFile] any name leads to the same fields.
         named = get_origin(model) is dict
-        model = get_args(model)[1] if named else model.model_fields[str(part)].annotation
+        model = get_args(model)[1] if named else optional(model.model_fields[str(part)].annotation)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return []
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
+from animator.errors import Path
+from animator.scene.control import control_files
 from animator.scene.footage import FILE
+from animator.scene.ip_adapter import adapter_files
 from animator.scene.masks import mask_files
 from animator.scene.model import DEPTHS, REFERENCES
+from animator.scene.refiner import BASE as REFINER
 from animator.scene.scene import Scene
 from animator.scene.strict import Strict
+from animator.scene.upscale import upscale_file
 from animator.scene.variables import escape
 from animator.scene.views import view_files
 
@@ -27,44 +33,45 @@ def resolved(scene: Scene) -> str:
     size = f"{scene.size.width}x{scene.size.height}"
     video = {"size": size, "fps": scene.settings.video.fps, "frames": scene.frames}
     data["video"] = video | {k: v for k, v in data["video"].items() if k not in (*video, "duration")}
-    model = scene.settings.model
-    for name, value in (("base", model.base), ("config", model.config), ("vae", model.vae)):
-        if value not in (None, "nano") and scene.file(("model", name), value).exists():
-            data["model"][name] = str(scene.file(("model", name), value))
-    _loaded(scene, data)
-    if scene.settings.audio is not None:
-        data["audio"]["file"] = str(scene.file(("audio", "file"), scene.settings.audio.file))
     if scene.settings.paint is not None:
         del data["cadence"]  # one of them says which frames are painted
-    if scene.settings.grade.color_reference not in REFERENCES:
-        name = scene.settings.grade.color_reference
-        data["grade"]["color_reference"] = str(scene.file(("grade", "color_reference"), name))
-    if scene.settings.start.image is not None:
-        data["start"]["image"] = str(scene.file(("start", "image"), scene.settings.start.image))
-    if scene.settings.footage.file is not None:
-        data["footage"]["file"] = str(scene.file(FILE, scene.settings.footage.file))
-    for (section, mask, setting), file in mask_files(scene):
-        data[section][mask][setting] = str(scene.file((section, mask, setting), file))
-    for (section, time), file in view_files(scene):
-        data[section][time] = str(scene.file((section, time), file))
-    motion = scene.settings.motion
-    if motion.depth not in DEPTHS:
-        data["motion"]["depth"] = str(scene.file(("motion", "depth"), motion.depth))
-    if scene.file(("motion", "depth_model"), motion.depth_model).exists():
-        data["motion"]["depth_model"] = str(scene.file(("motion", "depth_model"), motion.depth_model))
+    for path, name in _files(scene):
+        holder = data
+        for part in path[:-1]:
+            holder = holder[part]
+        holder[path[-1]] = str(scene.file(path, name))
     return written(escape(data))
 
 
-def _loaded(scene: Scene, data: dict[str, Any]) -> None:
-    """Write the paths of what is loaded beside the model, and of styles, into `data`."""
-    model, styles = scene.settings.model, scene.settings.prompts.styles_file
-    for name, lora in model.loras.items():
-        path = ("model", "loras", name, "file")
-        data["model"]["loras"][name]["file"] = str(scene.file(path, lora.file))
-    for name, file in model.embeddings.items():
-        data["model"]["embeddings"][name] = str(scene.file(("model", "embeddings", name), file))
-    if styles is not None:
-        data["prompts"]["styles_file"] = str(scene.file(("prompts", "styles_file"), styles))
+def _files(scene: Scene) -> Iterator[tuple[Path, str]]:
+    """The path and the value of every setting that names a file or a folder here."""
+    settings = scene.settings
+    model, motion, reference = settings.model, settings.motion, settings.grade.color_reference
+    named: dict[Path, str | None] = {
+        **{("model", "loras", name, "file"): lora.file for name, lora in model.loras.items()},
+        **{("model", "embeddings", word): file for word, file in model.embeddings.items()},
+        ("prompts", "styles_file"): settings.prompts.styles_file,
+        ("audio", "file"): None if settings.audio is None else settings.audio.file,
+        ("start", "image"): settings.start.image,
+        FILE: settings.footage.file,
+        ("grade", "color_reference"): None if reference in REFERENCES else reference,
+        ("motion", "depth"): None if motion.depth in DEPTHS else motion.depth,
+    }
+    yield from ((path, name) for path, name in named.items() if name is not None)
+    for files in (mask_files, control_files, view_files, upscale_file, adapter_files):
+        yield from files(scene)
+    maybe: dict[Path, str | None] = {  # the others are names on the hub
+        ("model", "base"): None if model.base == "nano" else model.base,
+        ("model", "config"): model.config,
+        ("model", "vae"): model.vae,
+        REFINER: None if model.refiner is None else model.refiner.base,
+        ("motion", "depth_model"): motion.depth_model,
+        **{("ip_adapter", name, "model"): adapter.model for name, adapter in settings.ip_adapter.items()},
+        **{("control", name, "model"): control.model for name, control in settings.control.items()},
+    }
+    for path, name in maybe.items():
+        if name is not None and scene.file(path, name).exists():
+            yield path, name
 
 
 def written(data: dict[str, Any]) -> str:

@@ -14,19 +14,23 @@ from pydantic import ValidationError
 from animator import nano
 from animator.errors import Path, Problem, SceneError, shown
 from animator.pose import Lens
+from animator.scene.control import control_problems
 from animator.scene.declared import folder_of
 from animator.scene.footage import footage_problems
+from animator.scene.ip_adapter import adapter_problems
 from animator.scene.layers import merged
 from animator.scene.load import Document, parse
 from animator.scene.loras import lora_problems
 from animator.scene.masks import mask_problems
 from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file
+from animator.scene.refiner import refiner_problems
 from animator.scene.refused import refusal
 from animator.scene.running import running_problems, with_few_steps
 from animator.scene.size import Pixels, Ratio
 from animator.scene.storyboard import boarded
 from animator.scene.styles import style_problems
+from animator.scene.upscale import upscale_problems
 from animator.scene.variables import fill
 from animator.scene.views import view_problems
 
@@ -203,6 +207,10 @@ def _pictures(scene: Scene) -> Iterable[Problem]:
         yield scene.problem(place, f"no such picture: {scene.file(place, depth)}; allowed: {known}")
     yield from footage_problems(scene)
     yield from view_problems(scene)
+    yield from control_problems(scene)
+    yield from upscale_problems(scene)
+    yield from refiner_problems(scene)
+    yield from adapter_problems(scene)
     name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
     file = scene.file(place, name)
     if name not in REFERENCES and not is_file(file):

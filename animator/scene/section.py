@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from math import isfinite
-from typing import Annotated, Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
@@ -72,12 +73,18 @@ class Section(BaseModel):
 
 def curves(name: str, settings: type, base: type[Section], **more: Any) -> Any:
     """A section with one optional curve for every field of the frame dataclass `settings`, and what `base` has."""
-    given: Any = {
+    found: Any = {
         item.name: (Curve, Field(item.default, description=item.metadata["says"] + _range(item.metadata)))
         for item in fields(settings)
     }
-    return create_model(name, __base__=base, **more, **given)
+    return create_model(name, __base__=base, **more, **found)
 
 
 def _range(metadata: Mapping[str, float]) -> str:
     return f"; {metadata['low']:g}..{metadata['high']:g}" if isfinite(metadata["high"]) else ""
+
+
+def optional(annotation: Any) -> Any:
+    """What may be given where nothing, too, may stand: `Shake | None` → `Shake`; any other annotation as it is."""
+    given = [kind for kind in get_args(annotation) if kind is not type(None)]
+    return given[0] if isinstance(annotation, UnionType) or get_origin(annotation) is Union else annotation

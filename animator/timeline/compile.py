@@ -12,7 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import CurveError, Problem, SceneError
-from animator.frame import Ahead, Footage, Frame, Grade, Lock, Motion, Painting
+from animator.frame import (
+    Ahead,
+    Control,
+    Detail,
+    Footage,
+    Frame,
+    Grade,
+    Likeness,
+    Lock,
+    Motion,
+    Painting,
+    Upscale,
+)
 from animator.pose import spatial
 from animator.scene.scene import Scene
 from animator.timeline.ahead import Goal, led, viewed
@@ -94,6 +106,16 @@ class _Compiler(Reader):
         grade = self.section(Grade, settings.grade, "grade")
         lock = self.section(Lock, settings.lock, "lock")
         footage = self.footage()
+        controls = {
+            name: self.section(Control, written, "control", name)
+            for name, written in settings.control.items()
+        }
+        likeness = {
+            name: self.section(Likeness, written, "ip_adapter", name)
+            for name, written in settings.ip_adapter.items()
+        }
+        detail = self.section(Detail, settings.detail, "detail")
+        upscale = self.upscale()
         unseen: dict[int, str] = {}
         views = self.attempt(("views",), lambda: viewed(settings.views, self.clock), unseen)
         painting = self.viewed(painting, views)
@@ -109,8 +131,9 @@ class _Compiler(Reader):
         loras, blocks = scales(self, tagged)
         self.attempt(("painting", "steps"), lambda: can_run(painting), None)
         self.attempt(("painting", "schedule"), lambda: one_schedule(painting), None)
-        masked = any(row.mask for rows in (painting, grade, lock, footage) for row in rows)
-        self.limits(motion, diffuse, shot, masked)
+        masked = any(row.mask for rows in (painting, grade, lock, footage, detail) for row in rows)
+        followed = any(control.file is not None and control.follow for control in settings.control.values())
+        self.limits(motion, diffuse, shot, masked or followed)
         if self.problems:
             raise SceneError(self.problems)
         return [
@@ -127,6 +150,10 @@ class _Compiler(Reader):
                 grade=grade[i],
                 lock=lock[i],
                 footage=footage[i],
+                ip_adapter={name: column[i] for name, column in likeness.items()},
+                detail=detail[i],
+                upscale=upscale[i],
+                control={name: column[i] for name, column in controls.items()},
                 shot=int(shot[i]),
                 ahead=ahead[i],
                 subseed=int(subseed[i]),
@@ -142,6 +169,13 @@ class _Compiler(Reader):
         if written.file is None:
             return [none] * self.clock.frames
         return self.section(Footage, written, "footage")
+
+    def upscale(self) -> list[Upscale]:
+        """How each frame is painted once more in the video's size; not at all without a second pass."""
+        written = self.scene.settings.output.upscale
+        if written is None or written.by != "second-pass":
+            return [Upscale(strength=0.0)] * self.clock.frames
+        return self.section(Upscale, written, "output", "upscale")
 
     def limits(
         self, motion: list[Motion], diffuse: NDArray[np.bool_], shot: NDArray[np.int64], masked: bool

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 from animator.errors import CurveError, Path, Problem
-from animator.frame import Grade
+from animator.frame import Control, Grade
 from animator.scene.loras import scale_and_blocks
+from animator.scene.refiner import refiner_notes
 from animator.scene.scene import Scene
 from animator.timeline.clock import Clock
 from animator.timeline.keystring import split_keys
@@ -21,6 +23,7 @@ def notes(scene: Scene, clock: Clock) -> Iterator[Problem]:
     yield from _size(scene)
     yield from _idle(scene)
     yield from unheard(scene)
+    yield from refiner_notes(scene)
     for name, frame in clock.events.items():
         if not 0 <= frame < clock.frames:
             message = f"frame {frame} is outside the film's 0..{clock.frames - 1}: it never happens"
@@ -60,7 +63,7 @@ def _idle(scene: Scene) -> Iterator[Problem]:
 
 def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
     settings = scene.settings
-    for name in ("motion", "painting", "grade", "footage"):
+    for name in ("motion", "painting", "grade", "footage", "detail"):
         for setting, written in getattr(settings, name).written().items():
             yield (name, setting), written
     for name, shape in settings.output.frame.items():
@@ -75,6 +78,11 @@ def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
         scale, blocks = scale_and_blocks(written)
         yield ("loras", name) if scale is written else ("loras", name, "scale"), scale
         yield from ((("loras", name, "blocks", block), item) for block, item in blocks.items())
+    for name, adapter in settings.ip_adapter.items():
+        yield ("ip_adapter", name, "scale"), adapter.scale
+    for name, control in settings.control.items():
+        for setting in fields(Control):
+            yield ("control", name, setting.name), getattr(control, setting.name)
 
 
 def _keys(written: Any) -> list[str]:

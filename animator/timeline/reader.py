@@ -50,11 +50,11 @@ class Reader:
             self.problems.append(self.scene.problem(path, str(error)))
             return otherwise
 
-    def section(self, cls: type[Row], written: Any, name: str) -> list[Row]:
+    def section(self, cls: type[Row], written: Any, *path: str) -> list[Row]:
         """One `cls` per frame: every field that was given a curve is sampled, the rest keep their default."""
         given = written.written()
         columns = {
-            field.name: self.column(field, given[field.name], (name, field.name))
+            field.name: self.column(field, given[field.name], (*path, field.name))
             for field in fields(cls)  # type: ignore[arg-type]  # a dataclass, which TypeVar cannot say
             if field.name in given
         }

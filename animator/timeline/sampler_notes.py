@@ -24,6 +24,10 @@ def sampler_notes(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
         names = ", ".join(name for name in samplers.NAMES if samplers.find(name).eta)
         message = f"means nothing to {deaf.sampler}; it is a setting of {names}"
         yield scene.problem(("painting", "eta"), message)
+    guided = [row for row in frames if row.diffuse and any(item.scale for item in row.control.values())]
+    if any(row.painting.guidance_rescale for row in guided):
+        message = "means nothing to paintings that a ControlNet guides"
+        yield scene.problem(("painting", "guidance_rescale"), message)
     if scene.settings.model.tiling != "none" and scene.settings.motion.border != "wrap":
         message = "edges that meet stay so only with 'border: wrap'"
         if any(frame.motion != type(frame.motion)() for frame in frames):

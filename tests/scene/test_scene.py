@@ -78,7 +78,7 @@ def test_all_problems_of_a_file_are_reported_in_its_order():
         ("cadence: 0", "<text>:1:10: cadence: 0: input should be greater than or equal to 1"),
         (
             "output: no",
-            "<text>:1:9: output: 'no' is not a group of settings; known: format, codec, quality, crf, also, frame, mask, max_size, repeat, poster",
+            "<text>:1:9: output: 'no' is not a group of settings; known: upscale, interpolate, format, codec, quality, crf, also, frame, mask, max_size, repeat, poster",
         ),
         (
             "motion: {zoom: true}",

@@ -109,3 +109,11 @@ def test_sampler_and_schedule_may_change_with_time():
     painted = [frame.painting for frame in timeline(loads(text))]
     assert [row.schedule for row in painted] == ["karras", "karras", "sgm_uniform"]
     assert painted[0].sampler == "DPM++ 2M"
+
+
+def test_what_a_controlnets_paintings_do_without_is_told():
+    text = "video: {frames: 3}\ncontrol: {a: {model: some/net, hint: canny, scale: SCALE}}\npainting: {guidance_rescale: 0.7}\n"
+    assert told(text.replace("SCALE", "1")) == [
+        "painting.guidance_rescale: means nothing to paintings that a ControlNet guides"
+    ]
+    assert told(text.replace("SCALE", "0")) == []

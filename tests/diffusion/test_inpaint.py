@@ -1,0 +1,101 @@
+"""Checkpoints for inpainting, on diffusers' real pipeline: the small checkpoint's UNet, widened to nine channels."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+
+from animator import ModelError
+from animator.diffusion.checkpoint import Checkpoint
+from animator.diffusion.control import Net
+from animator.diffusion.sdxl import Sdxl
+
+
+def widened(checkpoint, folder, amount):
+    """The checkpoint with five more channels for its UNet to see, which count `amount`."""
+    shutil.copytree(checkpoint, folder)
+    narrow = UNet2DConditionModel.from_pretrained(checkpoint / "unet", local_files_only=True)
+    wide = UNet2DConditionModel.from_config({**narrow.config, "in_channels": 9})
+    weights = narrow.state_dict()
+    first = weights["conv_in.weight"]
+    more = amount * torch.randn(first.shape[0], 5, 3, 3, generator=torch.Generator().manual_seed(1))
+    wide.load_state_dict({**weights, "conv_in.weight": torch.cat([first, more], dim=1)})
+    wide.save_pretrained(folder / "unet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def blind(checkpoint, tmp_path_factory):
+    """It takes nine channels, and sees nothing in the five new ones."""
+    return Sdxl(Checkpoint(str(widened(checkpoint, tmp_path_factory.mktemp("blind") / "a", 0.0))), 64, 64, {})
+
+
+@pytest.fixture(scope="module")
+def seeing(checkpoint, tmp_path_factory):
+    return Sdxl(
+        Checkpoint(str(widened(checkpoint, tmp_path_factory.mktemp("seeing") / "a", 0.3))), 64, 64, {}
+    )
+
+
+@pytest.fixture(scope="module")
+def start():
+    random = np.random.default_rng(5)
+    return np.kron(random.integers(0, 256, (8, 8, 3), dtype=np.uint8), np.ones((8, 8, 1), np.uint8))
+
+
+@pytest.fixture
+def half():
+    mask = np.zeros((64, 64), np.uint8)
+    mask[:, 32:] = 255
+    return mask
+
+
+def distance(a, b):
+    return float(np.abs(a.astype(float) - b).mean())
+
+
+@pytest.mark.parametrize("name", ["Euler", "DPM++ 2M Karras", "Heun", "LCM", "DDIM", "Euler a"])
+def test_one_that_sees_no_mask_paints_what_img2img_paints(blind, sdxl, frame, start, name):
+    """It starts from the same noise, at exactly the level that the strength names."""
+    painted = frame(sampler=name, strength=0.37, steps=5)
+    for over in (start, None):  # five channels of zeros are added up in another order
+        assert np.abs(blind(painted, over).astype(int) - sdxl(painted, over)).max() <= 1
+
+
+def test_one_that_sees_it_paints_by_the_mask_and_by_what_is_around_it(seeing, blind, frame, start, half):
+    painted = frame(strength=0.9)
+    one, other = seeing.within(painted, start, half), seeing.within(painted, start, 255 - half)
+    assert (one[:, :32] == start[:, :32]).all()
+    assert (other[:, 32:] == start[:, 32:]).all()
+    whole = seeing(painted, start)
+    assert distance(one[:, 40:], whole[:, 40:]) > 1  # it was told what is hidden
+    assert distance(one[:, 40:], blind.within(painted, start, half)[:, 40:]) > 1
+    changed = start.copy()
+    changed[:, :32] = 255 - changed[:, :32]
+    assert distance(seeing.within(painted, changed, half)[:, 40:], one[:, 40:]) > 0.5
+
+
+def test_the_more_strength_the_more_is_painted(seeing, frame, start):
+    kept = seeing._painted(frame(), start, np.zeros((64, 64), np.uint8))
+    assert kept.shape == start.shape
+    assert (seeing(frame(strength=0.3), start) != seeing(frame(strength=0.31), start)).any()
+    assert seeing(frame(strength=0.0), start) is start
+
+
+def test_a_controlnet_beside_it_is_refused(checkpoint, tmp_path):
+    source = Checkpoint(str(widened(checkpoint, tmp_path / "a", 0.0)))
+    with pytest.raises(ModelError, match="control: no ControlNet guides a checkpoint for inpainting"):
+        Sdxl(source, 64, 64, {}, controls={"edges": Net("some/net")})
+
+
+def test_a_second_seed_is_mixed_in_and_variants_are_painted_one_by_one(seeing, frame, start):
+    plain = frame()
+    mixed = replace(plain, subseed=7, subseed_strength=0.5)
+    for over in (None, start):
+        assert (seeing(plain, over) != seeing(mixed, over)).any()
+    (one, other) = seeing.batch([(plain, None), (replace(plain, seed=5), None)])
+    assert (one == seeing(plain, None)).all()
+    assert (one != other).any()

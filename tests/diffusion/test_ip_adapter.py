@@ -1,0 +1,187 @@
+"""IP-Adapters through diffusers' real loader: small random ones for the small checkpoint, with a tiny CLIP to see."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+from safetensors.torch import save_file
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+from animator import ModelError, SceneError, animate, loads, timeline
+from animator.diffusion.checkpoint import Checkpoint
+from animator.diffusion.control import Net
+from animator.diffusion.ip_adapter import Adapter
+from animator.diffusion.sdxl import Sdxl
+from animator.frame import Control, Likeness
+from animator.scene.resolved import resolved
+from tests import control as small
+from tests.films import texture
+
+SEEN = 24  # numbers that the tiny CLIP says of a picture
+WORDS = 4  # tokens that an IP-Adapter makes of them
+
+
+def write(folder, checkpoint, name, seed, width=None):
+    """An IP-Adapter as its authors publish them, with random weights."""
+    unet = UNet2DConditionModel.from_pretrained(checkpoint / "unet", local_files_only=True)
+    random = torch.Generator().manual_seed(seed)
+    width = width or unet.config.cross_attention_dim
+    weights = {
+        "image_proj.proj.weight": 0.3 * torch.randn(WORDS * width, SEEN, generator=random),
+        "image_proj.proj.bias": torch.zeros(WORDS * width),
+        "image_proj.norm.weight": torch.ones(width),
+        "image_proj.norm.bias": torch.zeros(width),
+    }
+    number = 1
+    for place in unet.attn_processors:
+        if place.endswith("attn2.processor"):
+            inner = unet.get_submodule(place.removesuffix(".processor")).to_k.out_features
+            for part in ("k", "v"):
+                weights[f"ip_adapter.{number}.to_{part}_ip.weight"] = 0.3 * torch.randn(
+                    inner, width, generator=random
+                )
+            number += 2
+    save_file(weights, folder / name)
+
+
+@pytest.fixture(scope="module")
+def folder(checkpoint, tmp_path_factory):
+    room = tmp_path_factory.mktemp("ip")
+    torch.manual_seed(3)
+    config = CLIPVisionConfig(
+        hidden_size=32, intermediate_size=64, projection_dim=SEEN, num_hidden_layers=2, num_attention_heads=4,
+        image_size=32, patch_size=8,
+    )  # fmt: skip
+    CLIPVisionModelWithProjection(config).save_pretrained(room / "models" / "image_encoder")
+    (room / "sdxl_models").mkdir()
+    for seed, name in enumerate(("one", "other")):
+        write(room / "sdxl_models", checkpoint, f"{name}.safetensors", seed)
+    write(room / "sdxl_models", checkpoint, "old.safetensors", 1, width=768)
+    return room
+
+
+@pytest.fixture(scope="module")
+def adapter(folder):
+    def made(name="one", seed=1):
+        return Adapter(
+            str(folder), f"sdxl_models/{name}.safetensors", "models/image_encoder", texture(64, 64, seed)
+        )
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def like(checkpoint, adapter):
+    adapters = {"a": adapter(), "b": adapter("other", 2)}
+    return Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters=adapters)
+
+
+@pytest.fixture
+def painted(frame, textured):
+    def paint(sdxl, over=True, **scales):
+        wanted = replace(
+            frame(strength=0.8), ip_adapter={name: Likeness(scale) for name, scale in scales.items()}
+        )
+        return sdxl(wanted, textured[:64, :64] if over else None)
+
+    return paint
+
+
+def distance(a, b):
+    return float(np.abs(a.astype(float) - b).mean())
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_scale_0_is_the_painting_without_it_to_the_byte_and_scale_1_another(like, sdxl, painted, over):
+    plain = painted(sdxl, over)
+    assert (painted(like, over, a=0.0, b=0.0) == plain).all()
+    assert distance(painted(like, over, a=1.0, b=0.0), plain) > 0.5
+    assert (painted(like, over, a=0.0, b=0.0) == plain).all()
+
+
+def test_the_more_scale_the_more_it_changes(like, painted):
+    plain = painted(like, a=0.0)
+    changes = [distance(painted(like, a=scale), plain) for scale in (0.05, 0.1, 0.2, 0.4)]
+    assert 0 < changes[0] < changes[1] < changes[2] < changes[3]
+
+
+def test_two_count_each_by_its_own_scale(like, painted):
+    one, other, both = painted(like, a=0.5), painted(like, b=0.5), painted(like, a=0.5, b=0.5)
+    assert all(distance(x, y) > 0.05 for x, y in ((one, other), (one, both), (other, both)))
+
+
+def test_another_picture_is_another_painting(checkpoint, adapter, like, painted):
+    seen = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters={"a": adapter(seed=9)})
+    assert distance(painted(seen, a=1.0), painted(like, a=1.0)) > 0.02
+
+
+def test_it_counts_beside_a_controlnet(checkpoint, adapter, tmp_path, frame, textured):
+    net = Net(str(small.write(tmp_path / "net", checkpoint, 0.1)))
+    sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, controls={"edges": net}, adapters={"a": adapter()})
+    picture = textured[:64, :64]
+    guided = replace(frame(strength=0.8), control={"edges": Control()})
+    found = [
+        sdxl.hinted(replace(guided, ip_adapter={"a": Likeness(scale)}), picture, {"edges": picture})
+        for scale in (0, 1)
+    ]
+    assert distance(*found) > 0.1
+
+
+def test_one_for_sd_1_5_is_refused_by_its_header(checkpoint, adapter):
+    with pytest.raises(ModelError, match="ip_adapter.a: .*old.safetensors is made for SD 1.5"):
+        Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters={"a": adapter("old")})
+
+
+def test_one_that_is_not_there_is_one_line(checkpoint, adapter):
+    with pytest.raises(ModelError, match=r"ip_adapter: a cannot be loaded: [^\n]*$"):
+        Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters={"a": adapter("none")})
+
+
+def test_a_film_is_painted_like_a_picture_by_a_curve(film, folder, tmp_path, textured):
+    from PIL import Image as Pictures
+
+    Pictures.fromarray(textured).save(tmp_path / "mood.png")
+    text = f"""
+video: {{frames: 3}}
+painting: {{steps: 2, strength: 0.8}}
+ip_adapter: {{mood: {{file: mood.png, model: {folder}, weights: sdxl_models/one.safetensors, scale: SCALE}}}}
+"""
+    scene = film(text.replace("SCALE", "{0: 0, 2: 1}"))
+    assert [frame.ip_adapter["mood"].scale for frame in timeline(scene)] == [0, 0.5, 1]
+    assert loads(resolved(scene), "/").settings.ip_adapter["mood"].file == str(tmp_path / "mood.png")
+    shown, plain = (
+        [state.shown for _, state in animate(s)] for s in (scene, film(text.replace("SCALE", "0")))
+    )
+    assert [(a == b).all() for a, b in zip(shown, plain, strict=True)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{a: {file: none.png}}", "ip_adapter.a.file: no such file"),
+        ("{a: {file: text.png}}", "ip_adapter.a.file: cannot be used as a picture"),
+        ("{a: {file: a.png, weights: x.bin}}", "only .safetensors files are loaded; others can run code"),
+        ("{a: {file: a.png, scale: -1}}", "ip_adapter.a.scale: -1 at frame 0; allowed 0..10"),
+        (
+            "{a: {file: a.png}, b: {file: a.png, encoder: x}}",
+            "all IP-Adapters of a film share one image encoder",
+        ),
+    ],
+)
+def test_what_is_wrong_is_one_line(tmp_path, textured, text, message):
+    from PIL import Image as Pictures
+
+    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(SceneError) as caught:
+        loads(f"ip_adapter: {text}", tmp_path)
+    assert message in str(caught.value)
+
+
+def test_variants_like_a_picture_are_painted_one_by_one(like, frame):
+    wanted = [replace(frame(), seed=seed, ip_adapter={"a": Likeness(0.8)}) for seed in (1, 2)]
+    together = like.batch([(each, None) for each in wanted])
+    assert [(picture == like(each, None)).all() for picture, each in zip(together, wanted, strict=True)]
+    assert (together[0] != together[1]).any()

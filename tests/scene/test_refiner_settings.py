@@ -1,0 +1,39 @@
+"""The refiner in a schedule file."""
+
+import pytest
+
+from animator import SceneError, loads
+from animator.scene.resolved import resolved
+from animator.timeline.compile import remarks
+
+
+def test_a_name_is_short_for_the_section_and_a_folder_is_found_from_anywhere(tmp_path):
+    (tmp_path / "refiner").mkdir()
+    scene = loads("model: {refiner: refiner}", tmp_path)
+    again = loads(resolved(scene), "/").settings.model.refiner
+    assert (again.base, again.at, again.paints) == (str(tmp_path / "refiner"), 0.8, "fresh")
+    assert loads("model: {refiner: some/refiner}").settings.model.refiner.base == "some/refiner"
+
+
+def test_beside_a_lora_it_is_remarked_that_the_refiner_does_not_know_it():
+    text = "model: {loras: {scooter: {file: nano-few-steps}}, refiner: some/refiner}"
+    (note,) = remarks(loads(text))
+    assert str(note) == (
+        "<text>:1:60: model.refiner: the refiner knows nothing of the LoRAs (scooter), and may paint their subject"
+        " away; look at a frame"
+    )
+    assert not remarks(loads("model: {refiner: some/refiner}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("refiner.safetensors", "model.refiner.base: a refiner is a hub id or a diffusers folder"),
+        ("{base: a/b, at: 1}", "model.refiner.at: 1"),
+        ("{base: a/b, paints: all}", "model.refiner.paints: 'all' is not known; allowed: 'fresh' or 'every'"),
+    ],
+)
+def test_what_is_wrong_is_one_line(text, message):
+    with pytest.raises(SceneError) as caught:
+        loads(f"model: {{refiner: {text}}}")
+    assert message in str(caught.value)
