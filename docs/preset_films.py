@@ -26,8 +26,8 @@ PICTURES = HERE.parent / "schedules" / "pictures"
 # What a designer brings along: the films of the page begin with it.
 GIVEN = {
     "concept-reveal": ["sketch=bottle_sketch.png"],
-    "exploded-sketch": ["sketch=scooter_sketch.png", "product=a red electric scooter"],
-    "hero-push-in": ["photo=speaker_night.png"],
+    "exploded-sketch": ["sketch=mug_sketch.png"],
+    "hero-push-in": ["photo=bottle_night.png"],
     "material-swap": ["photo=chair_photo.png"],
     "product-turnaround": [f"{side}=chair_{side}.png" for side in ("front", "right", "back", "left")],
 }

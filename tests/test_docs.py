@@ -138,6 +138,24 @@ def test_a_newcomer_s_commands_lead_from_the_demo_to_a_film_of_their_own(tmp_pat
     assert list(tmp_path.glob("renders/demo/*/sheet.jpg"))
 
 
+def test_the_readme_s_smallest_schedule_is_checked_seen_rendered_and_branched(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    readme = (ROOT / "README.md").read_text(encoding="utf8")
+    block = readme.partition("## The smallest schedule")[2].partition("A little longer")[0]
+    (tmp_path / "block.md").write_text(block)
+    (tmp_path / "film.yaml").write_text(re.search(r"```yaml\n(.*?)```", block, re.S)[1])
+    told = list(commands(tmp_path / "block.md"))
+    assert [words[0] for words in told] == ["check", "preview", "render", "resume", "branch"]
+    small = [*LITTLE, "--set", "video.duration=1s", "--set", "painting.guidance_scale=1"]
+    for line in told:
+        runs = sorted((tmp_path / "renders").glob("film/*/"))
+        words = [str(runs[0]) if word == "FOLDER" else word for word in line]
+        less = small if words[0] in ("check", "preview", "render") else []
+        result = CliRunner().invoke(main, [*words, *less])
+        assert result.exit_code == 0, (words, result.output)
+    assert len(list(tmp_path.glob("renders/film/*/video.mp4"))) == 2
+
+
 def test_the_readme_is_short_and_shows_the_tree():
     lines = (ROOT / "README.md").read_text(encoding="utf8").splitlines()
     assert len(lines) <= 190
