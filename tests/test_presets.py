@@ -149,3 +149,13 @@ def test_a_command_takes_a_preset_by_its_name(run):
 def test_a_file_of_that_name_comes_before_the_preset(run, tmp_path):
     (tmp_path / "hero-push-in").write_text("video: {frames: 3}\n")
     assert "3 frames" in run("check", "hero-push-in")[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_preset_has_a_still_that_a_terminal_shows(name):
+    from animator.cli.shelf import WIDE, _still
+
+    assert (shelf("presets") / "stills" / f"{name}.jpg").stat().st_size < 8_000
+    text = _still(name)
+    assert [len(line) for line in text.plain.splitlines()] == [WIDE] * (WIDE // 2)
+    assert len({str(span.style) for span in text.spans}) > 20  # a picture, not a patch
