@@ -103,6 +103,7 @@ class Audio(Section):
     fade_out: Number = Field(0.0, ge=0, le=86_400, description="seconds in which it goes down at the end")
     attack: Number = Field(0.0, ge=0, le=60, description="seconds a signal takes to rise by 63 %")
     release: Number = Field(0.15, ge=0, le=60, description="seconds it takes to fall by 63 %")
+    snap: bool = Field(False, description="events move to the nearest beat: the film is cut to the music")
 
 
 class Shake(Section):

@@ -105,10 +105,13 @@ class Reader:
                     f"{name!r} cannot name an event: write letters, digits and _, no name of our own"
                 )
             try:
-                return clock.frame(str(written))
+                frame = clock.frame(str(written))
             except CurveError as error:
                 raise CurveError(str(error)) from error  # it is no key
+            return min(beats, key=lambda beat: abs(beat - frame)) if beats else frame
 
+        audio = self.scene.settings.audio
+        beats = clock.beat_frames() if audio is not None and audio.snap else []
         return {
             name: self.attempt(("events", name), partial(moment, name, written), 0)
             for name, written in self.scene.settings.events.items()

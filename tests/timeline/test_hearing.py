@@ -35,6 +35,19 @@ def test_heard_beats_are_keys_and_a_name(folder):
     assert np.abs(np.array(beats(scene)) - np.arange(6, 96, 12)).max() <= 1
 
 
+def test_events_snap_to_the_beats_that_are_heard(folder):
+    more = "events: {turn: 27, late: 44}\nprompts: {at: {0: a, turn: b, late: c}}\nmotion: {angle: turn}"
+
+    def turns(text):
+        texts = [frame.prompt.text for frame in timeline(loads(text + more, folder))]
+        return [i for i in range(1, len(texts)) if texts[i] != texts[i - 1]]
+
+    beats = range(6, 96, 12)
+    assert turns(FILM) == [27, 44]
+    found = turns(FILM.replace("wav}", "wav, snap: true}"))
+    assert found != [27, 44] and all(min(abs(at - beat) for beat in beats) <= 1 for at in found)
+
+
 def test_a_written_tempo_counts_instead_of_what_is_heard(folder):
     frames = timeline(loads(FILM + "bpm: 60\nmotion: {angle: beat}", folder))
     assert frames[48].motion.angle == 2
