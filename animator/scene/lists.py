@@ -10,7 +10,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 NO = (False, 0, "no", "off", "false")  # YAML 1.2 takes some of them for text
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
 _TIMES = {"type": "array", "items": {"type": ["number", "string"]}, "minItems": 1}
-_COLORS = {"type": "array", "items": {"type": "string", "pattern": f"^{_HEX.pattern}$"}}
+_COLOR = rf"^(?:{_HEX.pattern}|\{{\w+\}})$"  # a colour, or a variable that is one
+_COLORS = {"type": "array", "items": {"type": "string", "pattern": _COLOR}}
 
 
 def _times(value: Any) -> list[str]:
