@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 import animator
 import animator.diffusion  # before diffusers: it quiets the libraries about themselves
+from animator.cli import main
 from animator.frame import Image
 
 torch.set_num_threads(1)
@@ -58,3 +60,17 @@ def textured() -> Image:
     random = np.random.default_rng(3)
     coarse = random.integers(0, 256, (10, 12, 3), dtype=np.uint8)
     return np.ascontiguousarray(np.kron(coarse, np.ones((8, 8, 1), np.uint8)))
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """Run a command in a folder of its own: exit status, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*args: object) -> tuple[int, str, str]:
+        result = CliRunner().invoke(main, [str(arg) for arg in args])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.exit_code, result.stdout, result.stderr
+
+    return command

@@ -8,7 +8,6 @@ import time
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image as Pictures
 
 from animator.cli import main
@@ -32,20 +31,6 @@ def file(tmp_path, checkpoint):
 def unknown(file):
     """What is said of the time that a film takes before the machine was measured."""
     return f"how long it takes here: animator bench {file} measures it once\n"
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Run a command in a folder of its own: exit status, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*args):
-        result = CliRunner().invoke(main, [str(arg) for arg in args])
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result.exit_code, result.stdout, result.stderr
-
-    return command
 
 
 def test_render_makes_a_run_with_all_its_parts(run, file, tmp_path):

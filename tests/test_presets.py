@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 from animator import SceneError, load
-from animator.cli import main
 from animator.scene.declared import variables
 from animator.scene.layers import merged
 from animator.scene.presets import extended, presets, shelf
@@ -24,19 +22,6 @@ PROMPTS = {
     "product-turnaround": 4,
     "storyboard": 4,
 }
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def command(*args):
-        result = CliRunner().invoke(main, [str(arg) for arg in args])
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result.exit_code, result.stdout, result.stderr
-
-    return command
 
 
 def declared(name):

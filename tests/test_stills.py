@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image as Pictures
 
 from animator import RunError, loads, shoot
-from animator.cli import main
 from animator.diffusion.flat import Flat
 from animator.output.grid import grid
 from animator.output.run import Run
@@ -28,19 +26,11 @@ SEEDS, PROMPTS = Axis("seed", (1, 2)), Axis("prompt", ("a red mug", "a {blue} ch
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, checkpoint, textured):
+def run(run, tmp_path, checkpoint, textured):
     """Run a command beside a film and a start picture: exit status, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
     Pictures.fromarray(textured).save(tmp_path / "start.png")
     (tmp_path / "film.yaml").write_text(f"model: {{base: {checkpoint}}}\n{FILM}")
-
-    def command(*args):
-        result = CliRunner().invoke(main, [str(arg) for arg in args])
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result.exit_code, result.stdout, result.stderr
-
-    return command
+    return run
 
 
 def picture(file):

@@ -15,7 +15,7 @@ from animator.scene.load import Document
 TYPES = ("text", "number", "time", "color", "file")
 _TIME = re.compile(r"\d{1,6}(\.\d{1,4})?s?")
 _COLOR = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
-_FIELDS = ("type", "default", "description", "one_of", "value")
+_FIELDS = ("type", "default", "description", "one_of")
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,13 @@ def _read(document: Document, problems: list[Problem]) -> Iterator[Variable]:
             continue
         wrong = _mistake(item)
         if wrong is not None:
-            problems.append(Problem(document.place((*path, wrong[0])), (*path, wrong[0]), wrong[1]))
-            continue
-        found, start = _variable(name, item), folder_of(place)
+            given = wrong[0] == "value"  # by another file than the one that declares it
+            at = path if given else (*path, wrong[0])
+            problems.append(Problem(document.place(at), at, wrong[1]))
+            if not given:
+                continue
+        kept = item if wrong is None else {field: entry for field, entry in item.items() if field != "value"}
+        found, start = _variable(name, kept), folder_of(place)
         if (complaint := found.complaint(start)) is not None:
             problems.append(Problem(place, path, complaint))
             found = replace(found, value="" if found.type == "file" else found.default)
@@ -132,12 +136,12 @@ def _variable(name: str, item: Mapping[str, Any]) -> Variable:
 def _mistake(item: Mapping[str, Any]) -> tuple[str, str] | None:
     """The first thing wrong with a declaration: its field, and what is allowed."""
     for field, value in item.items():
-        if field not in _FIELDS[:-1] and not (field == "value" and not isinstance(value, dict | list)):
-            return field, f"no such setting; {nearest(field, _FIELDS[:-1])}"
+        if field not in (*_FIELDS, "value"):  # which is what `carried` adds
+            return field, f"no such setting; {nearest(field, _FIELDS)}"
         if field == "type" and value not in TYPES:
             return field, f"{quoted(value)} is not known; allowed: {', '.join(TYPES)}"
         if field == "one_of" and not isinstance(value, list):
             return field, "write the choices as a list: [one, another]"
-        if field in ("default", "description") and isinstance(value, dict | list):
+        if field in ("default", "description", "value") and isinstance(value, dict | list):
             return field, f"{shown(value)} is not a text or a number"
     return None

@@ -8,24 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
 
-from animator.cli import main
 from tests.exchange import samples
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Run a command in a folder of its own: exit status, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*args):
-        result = CliRunner().invoke(main, [str(arg) for arg in args])
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result.exit_code, result.stdout, result.stderr
-
-    return command
 
 
 def test_import_prints_the_schedule_file_and_notes_what_it_lacks(run, tmp_path):

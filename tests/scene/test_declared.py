@@ -54,6 +54,7 @@ def test_a_declared_variable_has_its_default_until_one_is_given(film):
         ("framing: wide", "vars.framing: 'wide': known: 16:9, 1:1"),
         ("tint: red", "vars.tint: 'red' is not a colour, e.g. '#0a84ff'"),
         ("sketch: none.png", "none.png"),
+        ("product: [mug]", "vars.product: ['mug'] is not a text or a number"),
         ("prodct: mug", "vars.prodct: nothing uses this variable; did you mean 'product'?"),
     ],
 )
