@@ -65,7 +65,8 @@ def start_run(
 
     `more` goes into its journal's header.
     """
-    from animator.output.run import Run, sha, table
+    from animator.output.files import sha, table
+    from animator.output.run import Run
 
     frames, film = part(scene, span), resolved(scene)
     files: dict[str, str | bytes] = {

@@ -36,7 +36,7 @@ def import_(file: Path, out: Path | None) -> None:
 def export(file: Path, kind: str, out: Path | None, options: tuple[str, ...]) -> None:
     """Write the film of FILE for others: Deforum's settings, or every value of every frame as CSV."""
     from animator.exchange.settings import settings as deforum
-    from animator.output.run import table
+    from animator.output.files import table
 
     scene = load(file, options)
     if kind == "csv":
@@ -48,7 +48,7 @@ def export(file: Path, kind: str, out: Path | None, options: tuple[str, ...]) ->
 
 def _tell(notes: Sequence[Problem], text: str, out: Path | None) -> None:
     """Print notes, and a file's text or the path it is written to."""
-    from animator.output.run import write_whole
+    from animator.output.files import write_whole
 
     for note in notes:
         click.echo(f"note: {note}", err=True)

@@ -63,7 +63,7 @@ def explain(file: Path, english: bool, as_json: bool, as_csv: bool, options: tup
         return
     rows = shooting.rows(scene, frames)
     if as_csv:
-        from animator.output.run import table
+        from animator.output.files import table
 
         click.echo(table(rows), nl=False)
     elif as_json:

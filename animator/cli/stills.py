@@ -173,8 +173,8 @@ def _begins_with_picture(scene: Scene, index: int) -> bool:
 
 def _sheet(file: Path, plan: Variants, painted: dict[int, Still]) -> Path:
     """Write the sheet of all that was painted."""
+    from animator.output.files import png
     from animator.output.grid import grid
-    from animator.output.run import png
 
     wide = len(plan.columns.values)
     rows = [range(at, at + wide) for at in range(0, len(painted), wide)]
@@ -185,13 +185,13 @@ def _sheet(file: Path, plan: Variants, painted: dict[int, Still]) -> Path:
 
 
 def _write(file: Path, found: Still) -> None:
-    from animator.output.run import png
+    from animator.output.files import png
 
     _save(file, png(found.image, found.texts()))
 
 
 def _save(file: Path, data: bytes) -> None:
-    from animator.output.run import write_into
+    from animator.output.files import write_into
 
     try:
         write_into(file, data)

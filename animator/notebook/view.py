@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from animator.errors import RunError
-from animator.output.run import write_whole
+from animator.output.files import write_whole
 from animator.pages.fill import fragment, whole
 
 

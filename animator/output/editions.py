@@ -9,9 +9,10 @@ from pathlib import Path
 
 from animator.output import fitting, loops, still, words
 from animator.output.archive import archive
+from animator.output.files import png, write_whole
 from animator.output.recorder import Between
 from animator.output.reel import Reel
-from animator.output.run import Run, png, write_whole
+from animator.output.run import Run
 from animator.output.video import Format, Video
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from animator.cost import Profile
 from animator.errors import RunError
-from animator.output.run import write_whole
+from animator.output.files import write_whole
 
 
 def folder() -> Path:

@@ -13,7 +13,7 @@ from PIL import Image as Pictures
 
 from animator.errors import RunError
 from animator.frame import Image
-from animator.output.run import PNG_LEVEL, write_whole
+from animator.output.files import PNG_LEVEL, write_whole
 
 JOURNAL = "journal.txt"  # a line for each picture: the frame's index and the file's SHA-256
 

@@ -10,7 +10,7 @@ from animator.bench import expected, told
 from animator.cost import spent
 from animator.errors import RunError
 from animator.frame import Frame
-from animator.output.run import write_whole
+from animator.output.files import write_whole
 from animator.pages.fill import whole
 from animator.pages.player import player
 from animator.rehearsal import SIDE, record

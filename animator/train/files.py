@@ -11,7 +11,7 @@ from torch import Tensor
 
 from animator.diffusion import layout
 from animator.errors import RunError
-from animator.output.run import write_whole
+from animator.output.files import write_whole
 
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 ENCODERS = {"text_encoder": "lora_te1", "text_encoder_2": "lora_te2"}

@@ -21,7 +21,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from animator.errors import RunError
-from animator.output.run import write_whole
+from animator.output.files import write_whole
 from animator.train.settings import Settings
 
 FREE = ("watch", "file")  # settings that may change from sitting to sitting

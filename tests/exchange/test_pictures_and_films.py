@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from animator import SceneError, load, shoot, timeline
 from animator.diffusion import flat
 from animator.exchange.convert import convert
-from animator.output.run import table
+from animator.output.files import table
 
 INFOTEXT = """\
 product photo of a mug, (ceramic:1.2), <lora:oue_scooter:0.7>

@@ -11,8 +11,9 @@ from PIL import Image as Pictures
 
 from animator import Frame, RunError
 from animator.frame import Painting, Prompt
+from animator.output.files import table, write_whole
 from animator.output.infotext import flat, infotext, row
-from animator.output.run import Run, table, write_whole
+from animator.output.run import Run
 from animator.timeline.cadence import cut
 
 
