@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
-from dataclasses import fields, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,25 +11,23 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import CurveError, Problem, SceneError
+from animator.errors import Problem, SceneError
 from animator.frame import (
     Ahead,
     Control,
     Detail,
-    Footage,
     Frame,
     Grade,
     Likeness,
     Lock,
     Motion,
     Painting,
-    Upscale,
 )
-from animator.pose import spatial
 from animator.scene.scene import Scene
 from animator.timeline.ahead import Goal, led, viewed
 from animator.timeline.cadence import by_shot, closed_tweens, evenly, painted, painted_at, tweens
 from animator.timeline.clock import Clock
+from animator.timeline.columns import Columns
 from animator.timeline.limits import (
     can_run,
     comes_back,
@@ -40,13 +38,13 @@ from animator.timeline.limits import (
 )
 from animator.timeline.loras import scales
 from animator.timeline.moments import first_painted
-from animator.timeline.motion import per_frame, steps, steps_in_space
-from animator.timeline.moves import SHAKES, shaken, with_moves
 from animator.timeline.notes import notes
-from animator.timeline.reader import Reader
 from animator.timeline.sampler_notes import sampler_notes
-from animator.timeline.seeds import MAX_SEED, seeds
 from animator.timeline.telling import told
+
+SECTIONS = {"painting": Painting, "grade": Grade, "lock": Lock, "detail": Detail}
+MEMBERS = {"control": Control, "ip_adapter": Likeness}
+MASKED = ("painting", "grade", "lock", "footage", "detail")
 
 # A film's parts ask for its frames one after the other; a scene does not change.
 _KNOWN: WeakKeyDictionary[Scene, list[Frame]] = WeakKeyDictionary()
@@ -96,86 +94,49 @@ def remarks(scene: Scene) -> list[Problem]:
     return sorted(found, key=lambda note: (note.place.line, note.place.column))
 
 
-class _Compiler(Reader):
+class _Compiler(Columns):
     """Puts the frames of one scene together, column by column."""
 
     def frames(self) -> list[Frame]:
         settings, count = self.scene.settings, self.clock.frames
-        motion = self.motion()
-        painting = self.section(Painting, settings.painting, "painting")
-        grade = self.section(Grade, settings.grade, "grade")
-        lock = self.section(Lock, settings.lock, "lock")
-        footage = self.footage()
-        controls = {
-            name: self.section(Control, written, "control", name)
-            for name, written in settings.control.items()
+        rows: dict[str, list[Any]] = {
+            "motion": self.motion(),
+            "footage": self.footage(),
+            "upscale": self.upscale(),
         }
-        likeness = {
-            name: self.section(Likeness, written, "ip_adapter", name)
-            for name, written in settings.ip_adapter.items()
-        }
-        detail = self.section(Detail, settings.detail, "detail")
-        upscale = self.upscale()
+        rows |= {name: self.section(kind, getattr(settings, name), name) for name, kind in SECTIONS.items()}
+        rows |= {name: self.named(kind, name) for name, kind in MEMBERS.items()}
         unseen: dict[int, str] = {}
         views = self.attempt(("views",), lambda: viewed(settings.views, self.clock), unseen)
-        painting = self.viewed(painting, views)
-        strength = np.array([row.strength for row in painting])
+        rows["painting"] = self.viewed(rows["painting"], views)
         starts = self.starts()
         shot = np.maximum.accumulate(np.where(starts, np.arange(count), 0))
+        strength = np.array([row.strength for row in rows["painting"]])
         diffuse = self.painted(strength, starts)
         diffuse[list(views)] = True
+        rows["shot"], rows["diffuse"] = shot.tolist(), diffuse.tolist()
         weights = by_shot(closed_tweens if self.closed else tweens, starts, diffuse, strength == 0)
-        ahead = self.ahead(views, diffuse, shot)
-        seed, subseed, mixed = self.seeds(diffuse), *self.subseeds()
-        (words, tagged), anchor = told(self, shot, self.closed), self.anchors(diffuse)
-        loras, blocks = scales(self, tagged)
+        rows["tween"] = np.asarray(weights, float).tolist()
+        rows["ahead"] = self.ahead(views, diffuse, shot)
+        rows["seed"] = np.asarray(self.seeds(diffuse), int).tolist()
+        subseed, rows["subseed_strength"] = self.subseeds()
+        rows["subseed"] = np.asarray(subseed, int).tolist()
+        rows["prompt"], tagged = told(self, shot, self.closed)
+        rows["anchor"] = self.anchors(diffuse).tolist()
+        rows["loras"], rows["lora_blocks"] = scales(self, tagged)
+        self.check(rows, diffuse, shot)
+        return [Frame(index=i, **{name: column[i] for name, column in rows.items()}) for i in range(count)]
+
+    def check(self, rows: dict[str, list[Any]], diffuse: NDArray[np.bool_], shot: NDArray[np.int64]) -> None:
+        """Raise SceneError with every problem of the columns, and of what they make together."""
+        painting, controls = rows["painting"], self.scene.settings.control.values()
         self.attempt(("painting", "steps"), lambda: can_run(painting), None)
         self.attempt(("painting", "schedule"), lambda: one_schedule(painting), None)
-        masked = any(row.mask for rows in (painting, grade, lock, footage, detail) for row in rows)
-        followed = any(control.file is not None and control.follow for control in settings.control.values())
-        self.limits(motion, diffuse, shot, masked or followed)
+        masked = any(row.mask for name in MASKED for row in rows[name])
+        followed = any(control.file is not None and control.follow for control in controls)
+        self.limits(rows["motion"], diffuse, shot, masked or followed)
         if self.problems:
             raise SceneError(self.problems)
-        return [
-            Frame(
-                index=i,
-                seed=int(seed[i]),
-                prompt=words[i],
-                diffuse=bool(diffuse[i]),
-                tween=float(weights[i]),
-                motion=motion[i],
-                painting=painting[i],
-                loras={name: column[i] for name, column in loras.items()},
-                lora_blocks=blocks[i],
-                grade=grade[i],
-                lock=lock[i],
-                footage=footage[i],
-                ip_adapter={name: column[i] for name, column in likeness.items()},
-                detail=detail[i],
-                upscale=upscale[i],
-                control={name: column[i] for name, column in controls.items()},
-                shot=int(shot[i]),
-                ahead=ahead[i],
-                subseed=int(subseed[i]),
-                subseed_strength=mixed[i],
-                anchor=bool(anchor[i]),
-            )
-            for i in range(count)
-        ]
-
-    def footage(self) -> list[Footage]:
-        """How much of the footage there is in each frame; none of it where there is none."""
-        written, none = self.scene.settings.footage, Footage(alpha=0.0, motion_amount=0.0)
-        if written.file is None:
-            return [none] * self.clock.frames
-        return self.section(Footage, written, "footage")
-
-    def upscale(self) -> list[Upscale]:
-        """How each frame is painted once more in the video's size; not at all without a second pass."""
-        written = self.scene.settings.output.upscale
-        if written is None or written.by != "second-pass":
-            return [Upscale(strength=0.0)] * self.clock.frames
-        return self.section(Upscale, written, "output", "upscale")
 
     def limits(
         self, motion: list[Motion], diffuse: NDArray[np.bool_], shot: NDArray[np.int64], masked: bool
@@ -211,14 +172,6 @@ class _Compiler(Reader):
     def closed(self) -> bool:
         return bool(self.scene.settings.video.loop == "closed")
 
-    def viewed(self, painting: list[Painting], views: Container[int]) -> list[Painting]:
-        """`painting` with the strength of views."""
-        written = self.scene.settings.views_strength
-        if written is None:
-            return painting
-        strength = self.numbers(written, ("views_strength",), (0.0, 1.0))
-        return [replace(row, strength=strength[i]) if i in views else row for i, row in enumerate(painting)]
-
     def ahead(self, views: Iterable[int], diffuse: NDArray[np.bool_], shot: NDArray[np.int64]) -> list[Ahead]:
         """What each painting is led to."""
         lead = self.attempt(("views_lead",), lambda: self.length(self.scene.settings.views_lead), 1)
@@ -232,53 +185,3 @@ class _Compiler(Reader):
         """The paintings whose colours are taken for a reference anew: the first one of each shot."""
         moments = self.moments(self.scene.settings.grade.color_renew, ("grade", "color_renew"))
         return np.zeros_like(diffuse) if moments is None else first_painted(moments, diffuse)
-
-    def motion(self) -> list[Motion]:
-        """How the picture moves into each frame, however it was written."""
-        written = self.scene.settings.motion
-        motions = self.section(Motion, written, "motion")
-        position, second = getattr(written, "as") == "position", written.per == "second"
-        if position and second:
-            message = "positions have no rate; leave 'per: second' or 'as: position' out"
-            self.problems.append(self.scene.problem(("motion", "per"), message))
-        if position and not self.problems:
-            motions = self.attempt(("motion",), lambda: self.steps(motions), motions)
-        elif second:
-            motions = per_frame(motions, self.clock.fps)
-        return self.moves(motions)
-
-    def moves(self, motions: list[Motion]) -> list[Motion]:
-        """`motions`, the moves that were written as words, and the camera's shake."""
-        written, size = self.scene.settings.motion, self.scene.size
-        found = self.attempt(
-            ("motion", "moves"), lambda: with_moves(motions, written.moves, self.clock, size), motions
-        )
-        if written.shake is None:
-            return found
-        strength = self.numbers(written.shake.strength, ("motion", "shake", "strength"), (0.0, 100.0))
-        return shaken(found, SHAKES[written.shake.like], np.array(strength), self.clock, size)
-
-    def steps(self, positions: list[Motion]) -> list[Motion]:
-        if any(map(spatial, positions)):
-            motions = steps_in_space(positions, self.scene.lens)
-        else:
-            motions = steps(positions, *self.scene.size)
-        low, high = next((f.metadata["low"], f.metadata["high"]) for f in fields(Motion) if f.name == "zoom")
-        for frame, motion in enumerate(motions):
-            if not low <= motion.zoom <= high:
-                raise CurveError(
-                    f"zoom changes by {motion.zoom:g} into frame {frame}; allowed {low:g}..{high:g}"
-                )
-        return motions
-
-    def seeds(self, diffuse: Any) -> Any:
-        seed = self.scene.settings.painting.seed
-        if seed.at is None:
-            return seeds(seed.behavior, seed.start, diffuse, seed.every)
-        return np.rint(self.numbers(seed.at, ("painting", "seed", "at"), (0, MAX_SEED)))
-
-    def subseeds(self) -> tuple[Any, list[float]]:
-        """The seed of the noise that each frame's own is mixed with, and how much of it."""
-        seed, path = self.scene.settings.painting.seed, ("painting", "seed")
-        values = self.numbers(seed.subseed, (*path, "subseed"), (0, MAX_SEED))
-        return np.rint(values), self.numbers(seed.subseed_strength, (*path, "subseed_strength"), (0.0, 1.0))

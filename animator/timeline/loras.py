@@ -15,7 +15,7 @@ Column = list[float]
 Blocks = list[Mapping[str, Mapping[str, float]]]
 
 
-def scales(reader: Reader, tagged: Mapping[str, Column]) -> tuple[dict[str, Column], Blocks]:
+def scales(reader: Reader, tagged: Mapping[str, Column]) -> tuple[list[dict[str, float]], Blocks]:
     """The scale of every LoRA, by its curve, its tags or 1, and the factors of its blocks on each frame.
 
     What is wrong with them is noted by `reader`.
@@ -30,8 +30,8 @@ def scales(reader: Reader, tagged: Mapping[str, Column]) -> tuple[dict[str, Colu
         written = settings.loras.get(name, 1.0)
         scale, blocks = scale_and_blocks(written)
         path: Path = ("loras", name)
-        whole = written is scale or "scale" in written
-        if name in tagged and name in settings.loras and whole:
+        scaled = written is scale or "scale" in written
+        if name in tagged and name in settings.loras and scaled:
             message = f"its scale stands in a <lora:{name}:…> tag of the prompts, too; keep one of them"
             reader.problems.append(reader.scene.problem(path, message))
         found[name] = (
@@ -42,7 +42,8 @@ def scales(reader: Reader, tagged: Mapping[str, Column]) -> tuple[dict[str, Colu
             columns[name] = {
                 block: reader.numbers(item, (*path, "blocks", block), SCALE) for block, item in blocks.items()
             }
-    return found, [_at(columns, i) for i in range(frames)] if columns else [{}] * frames
+    whole = [{name: column[i] for name, column in found.items()} for i in range(frames)]
+    return whole, [_at(columns, i) for i in range(frames)] if columns else [{}] * frames
 
 
 def within(reader: Reader, column: Column, name: str) -> Column:
