@@ -219,16 +219,29 @@ class _Reader:
         if behavior == "iter" and every > 1:
             written["every"] = every
         if behavior == "schedule":
-            schedule = self.get("seed_schedule", default='0:(s), 1:(-1), "max_f-2":(-1), "max_f-1":(s)')
-            try:
-                curve = rewrite(schedule, lambda text: DRAWN if text == "-1" else text)
-                written["at"], wrong = within(curve, self.clock, 0, MAX_SEED)
-            except CurveError as error:
-                wrong = f"{error}: iter is taken"
-                del written["behavior"]
-            if wrong:
-                self.draft.note("seed_schedule", schedule, wrong)
+            default = '0:(s), 1:(-1), "max_f-2":(-1), "max_f-1":(s)'
+            written["at"] = self.drawn("seed_schedule", default, MAX_SEED, "iter is taken")
+            if written["at"] is None:
+                del written["at"], written["behavior"]
+        if self.get("enable_subseed_scheduling") not in names.OFF:
+            subseed = self.drawn("subseed_schedule", "0: (1)", MAX_SEED, "1 is taken")
+            mixed = self.drawn("subseed_strength_schedule", "0: (0)", 1, "0 is taken")
+            found = {"subseed": subseed, "subseed_strength": mixed}
+            written |= {name: curve for name, curve in found.items() if curve is not None}
         self.draft.put("painting.seed", written)
+
+    def drawn(self, name: str, default: str, most: float, instead: str) -> Any:
+        """The curve, from 0 to `most`, of a schedule whose -1 draws a seed; None where it cannot be read."""
+        schedule = self.get(name, default=default)
+        try:
+            curve, wrong = within(
+                rewrite(schedule, lambda text: DRAWN if text == "-1" else text), self.clock, 0, most
+            )
+        except CurveError as error:
+            curve, wrong = None, f"{error}: {instead}"
+        if wrong:
+            self.draft.note(name, schedule, wrong)
+        return curve
 
     def look(self) -> None:
         wanted = str(self.get("color_coherence", default="None"))

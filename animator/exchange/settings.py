@@ -73,6 +73,7 @@ class _Writer:
         result = {
             "W": self.scene.size.width,
             "H": self.scene.size.height,
+            **QUIET,
             **self.painting(),
             **self.prompts(),
             "animation_mode": "3D" if self.solid else "2D",
@@ -84,7 +85,6 @@ class _Writer:
             "color_coherence": {"none": "None"}.get(made.grade.color, made.grade.color.upper()),
             "noise_type": "perlin" if made.grade.noise_type == "perlin" else "uniform",
             "diffusion_cadence": made.cadence,
-            **QUIET,
         }
         if made.audio is not None:
             result["add_soundtrack"] = "File"
@@ -137,8 +137,7 @@ class _Writer:
             if text is not None:
                 return text
         values = np.array([getattr(getattr(frame, section), setting) for frame in self.frames], np.float64)
-        text = str(compact(_converted(values, convert)))
-        return text if ":" in text else f"0: ({text})"
+        return _series(_converted(values, convert))
 
     def as_written(self, curve: Any, convert: Callable[[str], str]) -> str | None:
         try:
@@ -171,13 +170,14 @@ class _Writer:
         }
         if seed.behavior == "schedule" or (seed.behavior == "iter" and seed.every > 1):
             # Deforum uses the first seed once, whatever seed_iter_N says.
-            text = str(compact(np.array([frame.seed for frame in self.frames], np.float64)))
             result["seed_behavior"] = "schedule"
-            result["seed_schedule"] = text if ":" in text else f"0: ({text})"
+            result["seed_schedule"] = _series([frame.seed for frame in self.frames])
         if seed.behavior == "random":
             self.note("painting.seed", "Deforum draws other seeds")
         if any(frame.subseed_strength for frame in self.frames):
-            self.note("painting.seed.subseed", "left out: paintings have their seed's noise alone")
+            result["enable_subseed_scheduling"] = True
+            for name in ("subseed", "subseed_strength"):
+                result[f"{name}_schedule"] = _series([getattr(frame, name) for frame in self.frames])
         if any(row.schedule != AUTOMATIC for row in rows):
             self.note("painting.schedule", "choose the schedule type in the webui")
         model = self.scene.settings.model.base
@@ -202,6 +202,12 @@ class _Writer:
             self.note("loras", "scales that change from frame to frame are written at each prompt only")
         prompts = {str(frame): text for frame, text in found}
         return {"prompts": prompts, "animation_prompts_positive": "", "animation_prompts_negative": ""}
+
+
+def _series(values: Sequence[float] | Floats) -> str:
+    """The key string of a value for every frame."""
+    text = str(compact(np.asarray(values, np.float64)))
+    return text if ":" in text else f"0: ({text})"
 
 
 def _converted(values: Floats, convert: Callable[[str], str]) -> Floats:

@@ -215,6 +215,21 @@ def test_seed_behaviors_keep_their_names(imported, behavior):
     assert imported(samples.film(seed_behavior=behavior)).scene.settings.painting.seed.behavior == behavior
 
 
+def test_subseeds_are_taken_where_their_schedules_are_switched_on(imported):
+    mixed = {"subseed_schedule": "0: (7)", "subseed_strength_schedule": "0: (0), 20: (0.4)"}
+    frames = imported(samples.film(enable_subseed_scheduling=True, **mixed)).frames
+    assert (frames[20].subseed, frames[20].subseed_strength) == (7, 0.4)
+    assert 0 < frames[10].subseed_strength < 0.4
+    off = imported(samples.film(enable_subseed_scheduling=False, **mixed)).frames
+    assert {frame.subseed_strength for frame in off} == {0.0}
+
+
+def test_a_subseed_schedule_that_cannot_be_read_is_noted(imported):
+    found = imported(samples.film(enable_subseed_scheduling=True, subseed_schedule="0: (import)"))
+    assert "1 is taken" in found.noted("subseed_schedule")
+    assert {frame.subseed for frame in found.frames} == {1}
+
+
 def test_prompts_are_taken_apart_at_neg_and_lora_tags(imported):
     found = imported(samples.WEBUI)
     assert [found.frames[at].loras["oue_scooter"] for at in (0, 39, 40, 99, 100)] == [0.8, 0.8, 0.4, 0.4, 0]

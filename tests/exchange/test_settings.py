@@ -96,9 +96,18 @@ def test_what_deforum_lacks_is_noted_with_its_place():
     _, notes, _ = exported("motion: {border: reflect}\npainting: {seed: {behavior: random}}\n")
     assert any("motion.border" in note and ":2:" in note for note in notes)
     assert any("painting.seed" in note for note in notes)
-    _, notes, _ = exported("painting: {schedule: beta, seed: {subseed_strength: 0.5}}\n")
+    _, notes, _ = exported("painting: {schedule: beta}\n")
     assert any("painting.schedule: " in note and "schedule type" in note for note in notes)
-    assert any("painting.seed.subseed: left out" in note for note in notes)
+
+
+def test_the_noise_that_a_seed_is_mixed_with_is_written_and_read_back(imported):
+    written, notes, frames = exported("painting: {seed: {subseed: 99, subseed_strength: {0: 0, 20: 0.5}}}\n")
+    assert written["enable_subseed_scheduling"] is True and not any("subseed" in note for note in notes)
+    again = imported(written).frames
+    assert [frame.subseed for frame in again] == [99] * len(frames)
+    mixed = [[frame.subseed_strength for frame in film] for film in (frames, again)]
+    assert mixed[0][20] == 0.5 and np.allclose(*mixed, atol=1e-6)
+    assert exported("")[0]["enable_subseed_scheduling"] is False
 
 
 def test_cuts_views_and_closed_loops_are_noted(tmp_path):
