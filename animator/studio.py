@@ -10,9 +10,9 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from animator import controlling, footage, grading, leading, masking, nano, samplers
+from animator import controlling, footage, grading, leading, masking, nano, samplers, upscaling
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, Mask, State
@@ -99,9 +99,12 @@ def painter(scene: Scene) -> Paint:
     vae = model.vae
     if vae is not None and scene.file(("model", "vae"), vae).exists():
         vae = str(scene.file(("model", "vae"), vae))
-    running = {name: getattr(model, name) for name in ("prediction", "tiling", "memory", "compile")}
+    running: dict[str, Any] = {
+        name: getattr(model, name) for name in ("prediction", "tiling", "memory", "compile")
+    }
     calls = sum(samplers.steps_run(frame.painting) for frame in timeline(scene) if frame.diffuse)
-    source = Checkpoint(base, folder, config, model.device, model.dtype, vae, **running, calls=calls)
+    running |= {"calls": calls, "pixels": max(upscaling.largest(scene), masking.closest(scene))}
+    source = Checkpoint(base, folder, config, model.device, model.dtype, vae, **running)
     files = {name: ("model", "loras", name, "file") for name in model.loras}
     loras = {name: scene.file(path, model.loras[name].file) for name, path in files.items()}
     words = {word: scene.file(("model", "embeddings", word), file) for word, file in model.embeddings.items()}
