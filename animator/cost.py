@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, islice
 from typing import Any
 
 from animator import samplers
+from animator.frame import Painting
 
 # Schedulers of diffusers that ask the model twice in every step but the last.
 TWICE = {"HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler"}
@@ -33,6 +34,8 @@ class Profile:
     read: float  # a picture into the model (VAE encode)
     write: float  # and out of it (VAE decode), with what else a painting takes
     frame: float  # of every frame beside its painting: moved, graded, saved, in the video
+    hint: float = 0.0  # of a call, how much longer it takes with each ControlNet's hint
+    closer: float = 0.0  # of a painting's pixels, how many are painted once more in detail
 
 
 def calls(row: Mapping[str, Any]) -> int:
@@ -42,19 +45,43 @@ def calls(row: Mapping[str, Any]) -> int:
     return 2 * steps - 1 if twice else steps
 
 
-def seconds(row: Mapping[str, Any], profile: Profile, pixels: int) -> float:
-    """What the frame of `row` takes in a film of so many `pixels` to the picture; other sizes are scaled by them."""
-    scale = pixels / (profile.width * profile.height)
+def seconds(row: Mapping[str, Any], profile: Profile, pixels: int, larger: int = 0) -> float:
+    """What the frame of `row` takes in a film of so many `pixels` to the picture; other sizes are scaled by them.
+
+    `larger`: pixels of the picture that a second pass makes of it; 0 without one.
+    """
+    took = profile.frame
+    if row["steps_run"]:
+        hints = sum(control["scale"] > 0 for control in row["control"].values())
+        took += _painting(row, profile, hints)
+        detail = row["detail"]["strength"] if row["detail"]["mask"] else 0.0
+        took += _painting(_over(row, detail), profile) * profile.closer
+    if larger:
+        took += _painting(_over(row, row["upscale"]["strength"]), profile) * larger / pixels
+    return took * pixels / (profile.width * profile.height)
+
+
+def _painting(row: Mapping[str, Any], profile: Profile, hints: int = 0) -> float:
+    """What the painting of `row` takes, shown so many hints, in the profile's size."""
     if not row["steps_run"]:
-        return profile.frame * scale
+        return 0.0
     call = profile.guided if row["painting"]["guidance_scale"] > 1 else profile.plain
     read = profile.read if row["strength_run"] < 1 else 0.0  # at 1 nothing is left of a picture
-    return (calls(row) * call + read + profile.write + profile.frame) * scale
+    return calls(row) * call * (1 + hints * profile.hint) + read + profile.write
 
 
-def film(rows: Sequence[Mapping[str, Any]], profile: Profile, pixels: int) -> Iterator[float]:
-    """Seconds from the start until each of the frames is there."""
-    return islice(accumulate((seconds(row, profile, pixels) for row in rows), initial=profile.load), 1, None)
+def _over(row: Mapping[str, Any], strength: float) -> dict[str, Any]:
+    """The row of a further painting over the same frame."""
+    steps = samplers.steps_run(replace(Painting(**row["painting"]), strength=strength))
+    return {**row, "steps_run": steps, "strength_run": strength}
+
+
+def film(
+    rows: Sequence[Mapping[str, Any]], profile: Profile, pixels: int, larger: int = 0
+) -> Iterator[float]:
+    """Seconds from the start until each of the frames is there; `pixels` and `larger` as for one of them."""
+    each = (seconds(row, profile, pixels, larger) for row in rows)
+    return islice(accumulate(each, initial=profile.load), 1, None)
 
 
 def spent(rows: Sequence[Mapping[str, Any]], seconds: Sequence[float] | None) -> list[str]:
@@ -84,5 +111,9 @@ def lines(profile: Profile) -> list[str]:
         "and out of it": profile.write,
         "a frame beside its painting": profile.frame,
     }
+    if profile.hint:
+        times["a hint in a guided call"] = profile.hint * profile.guided
+    if profile.closer:
+        times["details in a guided call"] = profile.closer * profile.guided
     head = f"{profile.model} at {profile.width}x{profile.height} on {profile.hardware}"
     return [head, *(f"{name:28}{took:9.3f} s" for name, took in times.items())]

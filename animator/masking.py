@@ -72,6 +72,18 @@ def detailed(scene: Scene, paint: Paint, again: Paint, masks: Masks) -> Paint:
     return Detailed(paint, again, masks, most, detail.prompt, detail.padding)
 
 
+def closest(scene: Scene) -> int:
+    """Pixels of the largest part that may be painted in detail: the whole picture's, if a mask shows it; 0: none."""
+    from animator.render.detail import enlarged
+
+    details = [frame.detail for frame in timeline(scene) if frame.diffuse and frame.detail.mask]
+    scales = [detail.scale for detail in details if detail.strength]
+    if not scales:
+        return 0
+    width, height = enlarged(*scene.size, max(scales), MOST_DETAIL * scene.native**2)
+    return width * height
+
+
 def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | None) -> Masks:
     """The scene's masks for `frames`, a film or the rest of one that began with the picture `first`.
 

@@ -6,12 +6,13 @@ nor cv2.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from animator import controlling, footage, grading, leading, masking, nano, samplers
+from animator import controlling, footage, grading, leading, masking, nano, samplers, upscaling
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, Mask, State
@@ -24,6 +25,7 @@ from animator.scene.scene import Scene, read, read_text
 from animator.scene.views import view_files
 from animator.timeline import delivery
 from animator.timeline.compile import timeline
+from animator.timeline.lora_notes import unheard
 from animator.timeline.moves import orbits
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from animator.pixels.depth import Source
     from animator.render.footage import Footage
     from animator.render.masks import Masks
+
+logger = logging.getLogger(__name__)
 
 
 def load(file: str | Path, settings: Sequence[str] = ()) -> Scene:
@@ -84,7 +88,7 @@ def _pictures(scene: Scene) -> Iterator[tuple[Place, Path]]:
 
 
 def painter(scene: Scene) -> Paint:
-    """SDXL for this scene, loaded. Raises ModelError."""
+    """SDXL for this scene, loaded; the log tells before of LoRAs that no prompt calls. Raises ModelError."""
     from animator.diffusion.checkpoint import Checkpoint
     from animator.diffusion.sdxl import Sdxl
 
@@ -95,12 +99,17 @@ def painter(scene: Scene) -> Paint:
     vae = model.vae
     if vae is not None and scene.file(("model", "vae"), vae).exists():
         vae = str(scene.file(("model", "vae"), vae))
-    running = {name: getattr(model, name) for name in ("prediction", "tiling", "memory", "compile")}
+    running: dict[str, Any] = {
+        name: getattr(model, name) for name in ("prediction", "tiling", "memory", "compile")
+    }
     calls = sum(samplers.steps_run(frame.painting) for frame in timeline(scene) if frame.diffuse)
-    source = Checkpoint(base, folder, config, model.device, model.dtype, vae, **running, calls=calls)
+    running |= {"calls": calls, "pixels": max(upscaling.largest(scene), masking.closest(scene))}
+    source = Checkpoint(base, folder, config, model.device, model.dtype, vae, **running)
     files = {name: ("model", "loras", name, "file") for name in model.loras}
     loras = {name: scene.file(path, model.loras[name].file) for name, path in files.items()}
     words = {word: scene.file(("model", "embeddings", word), file) for word, file in model.embeddings.items()}
+    for note in unheard(scene, timeline(scene)):
+        logger.info("note: %s", note)
     first = start_picture(scene)  # before the model: it takes no minute to find out that it cannot be read
     nets, refiner, adapters = controlling.nets(scene), controlling.refiner(scene), controlling.adapters(scene)
     sdxl = Sdxl(source, *scene.size, loras, words, controls=nets, refiner=refiner, adapters=adapters)

@@ -94,6 +94,12 @@ def paints(scene: Scene) -> bool:
     return scene.settings.output.upscale is not None and scene.settings.output.upscale.by == "second-pass"
 
 
+def largest(scene: Scene) -> int:
+    """Pixels of the pictures that the film's painter makes larger; 0: it does not."""
+    width, height = size(scene)
+    return width * height if paints(scene) else 0
+
+
 def _second_pass(scene: Scene, frame: Frame, picture: Image, paint: Paint) -> Image:
     """`picture` painted over once more, always from the same noise: fresh noise in every frame would flicker."""
     painting = replace(frame.painting, strength=frame.upscale.strength, mask="")

@@ -20,7 +20,7 @@ ROOMS = [
     *("audio", "scene", "timeline", "pixels", "diffusion"),
     *("render", "output", "grading", "masking", "controlling", "leading", "footage", "upscaling", "studio"),
     *("lineage", "continuity", "shoot", "placing", "delivering", "branching", "stills", "variants"),
-    *("exchange", "bench", "rehearsal", "train"),
+    *("exchange", "bench", "measuring", "rehearsal", "train"),
     *("progress", "tables", "reporting", "plot", "pages", "notebook", "cli", "nano.*", "__init__"),
 ]
 TORCH = ("diffusion", "train", "nano.*")

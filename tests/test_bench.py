@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from animator import bench, cost, load, loads, shoot, timeline
+from animator import bench, cost, load, loads, nano, shoot, timeline
 from animator.cost import Profile
+from animator.measuring import measure
 from animator.output import profiles
+from tests import control as small
 
 TEXT = "video: {size: 128x128, frames: 10}\nprompts: {at: a red mug}\npainting: {strength: 0.5, steps: 6}\ncadence: 3\n"
 
@@ -48,6 +50,27 @@ def test_without_guidance_the_model_is_asked_half_as_much_and_some_samplers_ask_
     assert [cost.calls(row) for row in heun] == [11, 0, 0, 5, 0, 0, 5, 0, 0, 5]
     four = cost.seconds(heun[1], profile(loads(TEXT)), 4 * 128 * 128)
     assert four == 4 * 0.125
+
+
+def test_hints_a_detail_pass_and_a_second_pass_cost_what_they_ask_of_the_model():
+    control = "control: {a: {model: some/net, scale: {0: 1, 3: 0}}, b: {model: some/net, scale: {0: 0, 3: 1, 6: 0}}}\n"
+    scene = loads(
+        f"{TEXT}{control}detail: {{mask: all, strength: {{0: 1, 6: 0}}}}\nmasks: {{all: {{polygon: [[0, 0], [1, 0], [1, 1]]}}}}\n"
+        "output: {upscale: {by: second-pass, factor: 2, strength: 0.5}}\n"
+    )
+    rows, more = table(scene), profile(scene, hint=0.5, closer=0.25)
+    plain = [cost.seconds(row, profile(scene), 128 * 128) for row in rows]
+    guided = [cost.seconds(row, profile(scene, hint=0.5), 128 * 128) for row in rows]
+    assert [a - b for a, b in zip(guided, plain, strict=True)] == [3, 0, 0, 1.5, 0, 0, 0, 0, 0, 0]
+    once = [cost.seconds(row, more, 128 * 128) for row in rows]
+    # Six steps of the detail pass at strength 1, where nothing is read, then three; of a quarter of the pixels.
+    assert [a - b for a, b in zip(once, guided, strict=True)][:7] == [6.5 / 4, 0, 0, 3.75 / 4, 0, 0, 0]
+    twice = [cost.seconds(row, more, 128 * 128, 256 * 256) for row in rows]
+    assert {a - b for a, b in zip(twice, once, strict=True)} == {(3 + 0.25 + 0.5) * 4}  # in every frame
+    profiles.save(more)
+    assert bench.expected(scene, rows)[-1] == pytest.approx(2 + sum(twice))
+    assert sum(row["seconds"] for row in bench.timed(scene, rows)) == pytest.approx(sum(twice), rel=0.01)
+    assert bench.known(loads(TEXT)) is None  # measured without them, it holds for films without them
 
 
 @pytest.mark.parametrize(
@@ -112,7 +135,7 @@ def test_what_is_spent_is_counted_in_calls_before_it_is_measured_and_in_time_aft
 def test_what_was_measured_says_within_a_factor_of_two_what_a_render_takes(tmp_path):
     scene = loads(TEXT)
     for attempt in range(3):  # a machine that does other things at the same time may have changed its pace
-        measured = bench.measure(scene, patience=0)
+        measured = measure(scene, patience=0)
         began = time.perf_counter()
         for _ in shoot.shoot(shoot.start_run(scene, None, tmp_path / f"run{attempt}"), scene):
             pass
@@ -122,6 +145,31 @@ def test_what_was_measured_says_within_a_factor_of_two_what_a_render_takes(tmp_p
     assert took / 2 < told < took * 2
     assert min(measured.guided, measured.write, measured.frame, measured.load) > 0
     assert "torch" in measured.hardware
+
+
+def test_what_guides_and_what_is_painted_once_more_is_measured_as_the_film_has_it(tmp_path):
+    small.write(tmp_path / "net", nano.folder(), 0.1)
+    text = (
+        "control: {a: {model: net, hint: canny}}\ndetail: {mask: part, scale: 2}\noutput: {upscale: second-pass}\n"
+        "masks: {part: {polygon: [[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75]], follow: false}}\n"
+    )
+    (tmp_path / "film.yaml").write_text(f"{TEXT.replace('frames: 10', 'frames: 4')}{text}")
+    scene = load(tmp_path / "film.yaml")
+    for attempt in range(3):
+        measured = measure(scene, patience=0)
+        began = time.perf_counter()
+        for _ in shoot.shoot(shoot.start_run(scene, None, tmp_path / f"run{attempt}"), scene):
+            pass
+        took = time.perf_counter() - began
+        told = list(cost.film(table(scene), measured, 128 * 128, 256 * 256))[-1]
+        if took / 2 < told < took * 2 and 0.1 < measured.hint < 1:
+            break
+    assert took / 2 < told < took * 2
+    assert 0.1 < measured.hint < 1  # a ControlNet is a good third of its UNet
+    assert measured.closer == pytest.approx(
+        2.25
+    )  # padded by a quarter on each side, half as wide, twice as large
+    assert "a hint in a guided call" in "\n".join(cost.lines(measured))
 
 
 def test_a_profile_is_told_line_by_line():

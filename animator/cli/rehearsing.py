@@ -13,6 +13,7 @@ from animator import cost
 from animator import shoot as shooting
 from animator.cli.group import FilePath, ScheduleFile, main, settings
 from animator.errors import RunError
+from animator.measuring import measure
 from animator.progress import show
 from animator.rehearsal import SIDE, record
 from animator.studio import load, loads
@@ -67,7 +68,7 @@ def bench(file: Path | None, options: tuple[str, ...], as_json: bool) -> None:
     Without FILE with the bundled model. What is measured is kept for this user; check, explain and preview read it.
     """
     scene = loads("{}", settings=options) if file is None else load(file, options)
-    profile = benching.measure(scene)
+    profile = measure(scene)
     kept = benching.keep(profile)
     if as_json:
         click.echo(json.dumps(asdict(profile), indent=2))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from animator.cli.group import FilePath, ScheduleFile, main, settings
+from animator.cli.group import FilePath, ScheduleFile, heard, main, settings
 from animator.errors import RunError
 from animator.scene.resolved import resolved
 from animator.scene.scene import Scene
@@ -81,7 +81,9 @@ def still(file: Path, time: str, behind: Path | None, out: Path | None, options:
     index = frame_of(scene, time)
     target = out or Path("renders") / file.stem / f"still-{index:06d}.png"
     wanted = [take(scene, index, run)]
-    ((_, found),) = stills(wanted, painter(scene))
+    with heard():
+        paint = painter(scene)
+    ((_, found),) = stills(wanted, paint)
     _write(target, found)
     click.echo(target)
 

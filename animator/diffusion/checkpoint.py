@@ -41,6 +41,7 @@ class Checkpoint:
     memory: str = "auto"  # fast, balanced, low
     compile: str = "auto"  # on, off
     calls: int = 0  # of the UNet, that the film will make: whether compiling pays
+    pixels: int = 0  # of the largest picture that it paints, beside those of the film's size
 
     @property
     def path(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 LONGEST = 100_000_000  # bytes of a .safetensors file's header; safetensors' own limit
 SDXL_WIDTH = 2048  # of the text that SDXL's networks read; SD 1.5's read 768, SD 2's 1024
 KINDS = {768: "SD 1.5", 1024: "SD 2"}
+_NETWORK = re.compile(r"(diffusion_pytorch_)?model[.-]")  # how the files of a folder's own network begin
 WEIGHTS = (".ckpt", ".pt", ".pth", ".bin")  # pickles, which can run code
 
 
@@ -40,13 +42,16 @@ def tensors(file: Path) -> Iterator[Tensor]:
     yield from found
 
 
-def numbers(folder: Path) -> int:
-    """How many numbers the weights of one network have, which lie in `folder` as diffusers keeps them.
+def numbers(place: Path) -> int:
+    """How many numbers the weights of one network have: a .safetensors file, or a folder as diffusers keeps them.
 
-    0 where there are none. A half-size variant beside the full one is the same network.
+    0 where a folder has none. A half-size variant beside the full one is the same network; another one that lies
+    there by a name of its own, as promax beside Union, does not count. Raises ValueError, OSError as `tensors` does.
     """
-    plain = [file for file in folder.glob("*.safetensors") if ".fp16" not in file.name]
-    return sum(tensor.numbers for file in plain or folder.glob("*.safetensors") for tensor in tensors(file))
+    found = [file for file in place.glob("*.safetensors") if _NETWORK.match(file.name)]
+    plain = [file for file in found if ".fp16" not in file.name]
+    files = [place] if place.is_file() else plain or found
+    return sum(tensor.numbers for file in files for tensor in tensors(file))
 
 
 def config(folder: Path) -> dict[str, Any]:

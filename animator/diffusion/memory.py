@@ -1,4 +1,4 @@
-"""How much memory a checkpoint needs to paint, told before it is loaded, and the ways to need less of it."""
+"""How much memory a film's networks need to paint, told before it is loaded, and the ways to need less of it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
 
-from animator.diffusion import headers
+from animator.diffusion import sizes
 from animator.diffusion.checkpoint import Checkpoint, check_place
+from animator.diffusion.sizes import Beside
 
 logger = logging.getLogger(__name__)
 
-# Of SDXL base 1.0, for a hub id whose files are not here yet: numbers, counted from the networks' configs.
-SDXL = {"unet": 2_567_463_684, "vae": 83_653_863, "text_encoder": 123_060_480, "text_encoder_2": 694_659_840}
-PREFIXES = {  # of a single file's tensors
-    "model.diffusion_model.": "unet",
-    "first_stage_model.": "vae",
-    "conditioner.embedders.0.": "text_encoder",
-    "conditioner.embedders.1.": "text_encoder_2",
-}
 # What the widest layers hold at once, numbers per pixel: in the VAE's decoder 256 channels of whole pixels, four
 # times over (what comes in, normed, out, and the kernel's own room); in the UNet a good half of that.
 DECODING, DENOISING = 1024, 600
@@ -31,17 +23,18 @@ TILE = 512  # pixels along a side that the VAE decodes at once, where memory is 
 SHARE = 0.9  # of the free memory that is planned with: other programs, and the libraries, take theirs
 SAID = 1e9  # bytes: what needs less is no news
 WAYS = ("fast", "balanced", "low")  # from the one that needs most
+ALONE = Beside()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A way to hold a checkpoint, what it needs, and what is there."""
+    """A way to hold a film's networks, what it needs, and what is there."""
 
     way: str
     needs: Mapping[str, float]  # way → bytes, about
     free: float  # bytes on the device
     device: str
-    known: bool = True  # counted from the files, or SDXL's own size
+    known: bool = True  # all counted from files; else SDXL's own size, and without what is not here
 
     def __str__(self) -> str:
         """One line to tell before loading."""
@@ -54,17 +47,17 @@ class Plan:
         return line
 
 
-def planned(source: Checkpoint, device: torch.device, dtype: torch.dtype, pixels: int) -> Plan:
+def planned(
+    source: Checkpoint, device: torch.device, dtype: torch.dtype, pixels: int, beside: Beside = ALONE
+) -> Plan:
     """How to hold a checkpoint to paint pictures of `pixels` in `dtype`: as it says, or the first way that fits.
 
-    Reads headers alone. Raises ModelError for a checkpoint that is nowhere.
+    `beside` is what is loaded with it. Reads headers alone. Raises ModelError for a checkpoint that is nowhere.
     """
     check_place(source)
-    try:
-        sizes = _numbers(source.base, source.path)
-    except (OSError, ValueError):  # what is wrong with its files is told when they are loaded
-        sizes = None
-    found, size = sizes or SDXL, dtype.itemsize
+    own, size = sizes.checkpoint(source.base, source.path), dtype.itemsize
+    found = {**(own or sizes.SDXL), "image_encoder": beside.image_encoder}
+    found["unet"] += beside.unet
     weights = {name: count * size for name, count in found.items()}
     decoding, denoising = pixels * DECODING * size, pixels * DENOISING * size
     tile = min(pixels, TILE**2) * DECODING * size
@@ -77,11 +70,12 @@ def planned(source: Checkpoint, device: torch.device, dtype: torch.dtype, pixels
     if device.type == "cpu":  # it has nowhere else to put a network
         needs["balanced"] = sum(weights.values()) + max(tile, denoising)
         needs["low"] = needs["balanced"] - weights["unet"] * (1 - 1 / size)
+    needs = {way: need + beside.stays * size for way, need in needs.items()}
     free = _free(device)
     # What is free on a CPU changes by the minute, and would decide what a film looks like.
     fitting = [way for way in WAYS if needs[way] <= free * SHARE or device.type == "cpu"]
     way = source.memory if source.memory != "auto" else (fitting or [WAYS[-1]])[0]
-    return Plan(way, needs, free, device.type, sizes is not None)
+    return Plan(way, needs, free, device.type, known=own is not None and beside.known)
 
 
 def _free(device: torch.device) -> float:
@@ -93,23 +87,6 @@ def _free(device: torch.device) -> float:
         return float(told["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):  # other systems than Linux do not tell
         return float("inf")
-
-
-def _numbers(base: str, path: Path) -> dict[str, int] | None:
-    """How many numbers each network of a checkpoint has; None where its files are not here."""
-    if path.is_file():
-        found = dict.fromkeys(SDXL, 0)
-        for tensor in headers.tensors(path):
-            for prefix, network in PREFIXES.items():
-                found[network] += tensor.numbers if tensor.name.startswith(prefix) else 0
-        return found if found["unet"] else None
-    if not path.is_dir():
-        try:
-            path = Path(snapshot_download(base, local_files_only=True))
-        except (OSError, ValueError):  # not in the cache yet; also what is no hub id
-            return None
-    found = {name: headers.numbers(path / name) for name in SDXL}
-    return found if found["unet"] else None
 
 
 def tell(plan: Plan) -> None:

@@ -15,7 +15,7 @@ import torch
 import transformers
 from diffusers import StableDiffusionXLImg2ImgPipeline
 
-from animator.diffusion import differential, faster, freeu, memory, noise, tiling
+from animator.diffusion import differential, faster, freeu, memory, noise, sizes, tiling
 from animator.diffusion.batch import stacked
 from animator.diffusion.checkpoint import Checkpoint, device_for, dtype_for, read_pipeline
 from animator.diffusion.control import Controls, Net
@@ -61,14 +61,18 @@ class Sdxl:
             torch.backends.cudnn.deterministic = True  # a resumed film is to have the same bytes
         self.width, self.height = width, height
         dtype = dtype_for(source.dtype, device)
-        plan = memory.planned(source, device, dtype, width * height)
+        controls, adapters = controls or {}, adapters or {}
+        more = sizes.beside(
+            controls.values(), refiner[0] if refiner else None, [*adapters.values()], loras.values()
+        )
+        plan = memory.planned(source, device, dtype, max(source.pixels, width * height), more)
         memory.tell(plan)
         compiled = faster.compiles(source.compile, device, source.calls, plan.way)
         self.txt2img = read_pipeline(source, dtype)
         self.loras = Loras(self.txt2img, loras)
         spell = Inversions(self.txt2img, embeddings or {}).spell
-        self.controls = Controls(self.txt2img, controls or {})
-        self.adapters = IpAdapters(self.txt2img, adapters or {})  # after those, which take the UNet's config
+        self.controls = Controls(self.txt2img, controls)
+        self.adapters = IpAdapters(self.txt2img, adapters)  # after those, which take the UNet's config
         self.refiner = None if refiner is None else Refiner(self.txt2img, *refiner)
         beside = [*self.controls.networks, *(() if self.refiner is None else self.refiner.networks)]
         for network in (self.txt2img.unet, self.txt2img.vae, *beside):

@@ -51,7 +51,7 @@ class Detailed:
     def _laid(self, painting: Image, mask: Mask, box: Box, frame: Frame) -> Image:
         """`painting` with the part in `box` painted larger, where the mask is."""
         part, where = painting[box], mask[box]
-        width, height = self._size(part, frame.detail.scale)
+        width, height = enlarged(part.shape[1], part.shape[0], frame.detail.scale, self.most)
         larger_mask = np.asarray(cv2.resize(where, (width, height)), np.uint8)
         large = self._painted(frame, resized(part, width, height), larger_mask)
         small = resized(large, *part.shape[1::-1])
@@ -59,15 +59,15 @@ class Detailed:
         whole[box] = paste(part, small, where)
         return whole
 
-    def _size(self, part: Image, scale: float) -> tuple[int, int]:
-        """Width and height of a part made larger."""
-        height, width = part.shape[:2]
-        scale = max(1.0, min(scale, (self.most / (width * height)) ** 0.5))
-        wide, high = (max(GRAIN, round(side * scale / GRAIN) * GRAIN) for side in (width, height))
-        return wide, high
-
     def _painted(self, frame: Frame, start: Image, mask: Mask) -> Image:
         start = np.ascontiguousarray(start)
         if isinstance(self.again, Masking):
             return self.again.within(frame, start, mask)
         return paste(start, self.again(frame, start), mask)
+
+
+def enlarged(width: int, height: int, scale: float, most: int) -> tuple[int, int]:
+    """Width and height of a part made `scale` larger, but not beyond `most` pixels, and never smaller."""
+    scale = max(1.0, min(scale, (most / (width * height)) ** 0.5))
+    wide, high = (max(GRAIN, round(side * scale / GRAIN) * GRAIN) for side in (width, height))
+    return wide, high

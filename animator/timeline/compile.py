@@ -36,6 +36,7 @@ from animator.timeline.limits import (
     stays_in_front,
     stays_visible,
 )
+from animator.timeline.lora_notes import unheard
 from animator.timeline.loras import scales
 from animator.timeline.moments import first_painted
 from animator.timeline.notes import notes
@@ -90,7 +91,12 @@ def beats(scene: Scene) -> list[int]:
 
 def remarks(scene: Scene) -> list[Problem]:
     """What may not be meant in a scene that has no problems."""
-    found = [*notes(scene, _Compiler(scene).clock), *sampler_notes(scene, timeline(scene))]
+    frames = timeline(scene)
+    found = [
+        *notes(scene, _Compiler(scene).clock),
+        *unheard(scene, frames),
+        *sampler_notes(scene, frames),
+    ]
     return sorted(found, key=lambda note: (note.place.line, note.place.column))
 
 

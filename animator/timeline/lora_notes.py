@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from animator import lora_file
 from animator.errors import ModelError, Problem
-from animator.scene.loras import scale_and_blocks
+from animator.frame import Frame
 from animator.scene.scene import Scene
 
 SHOWN = 5  # trigger words in one remark
 
 
-def unheard(scene: Scene) -> Iterator[Problem]:
-    """Remarks on LoRAs whose trigger words no prompt has."""
-    settings = scene.settings
-    at, common = settings.prompts.at, settings.prompts.common
-    texts = [common, *([at] if isinstance(at, str) else at.values())]
-    for name, lora in settings.model.loras.items():
-        if scale_and_blocks(settings.loras.get(name, 1))[0] == 0:
+def unheard(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
+    """Remarks on LoRAs whose trigger words no prompt has, of the film's `frames` on which they count."""
+    for name, lora in scene.settings.model.loras.items():
+        texts = {frame.prompt.text for frame in frames if frame.loras[name]}
+        if not texts:
             continue
         path = ("model", "loras", name, "file")
         try:

@@ -13,7 +13,6 @@ from animator.scene.refiner import refiner_notes
 from animator.scene.scene import Scene
 from animator.timeline.clock import Clock
 from animator.timeline.keystring import split_keys
-from animator.timeline.lora_notes import unheard
 
 MOST, LEAST = 2.0, 0.5  # of the pixels a model was trained on: beyond, SDXL repeats its subject or loses it
 
@@ -22,7 +21,6 @@ def notes(scene: Scene, clock: Clock) -> Iterator[Problem]:
     """Remarks on a scene without problems, each with its place."""
     yield from _size(scene)
     yield from _idle(scene)
-    yield from unheard(scene)
     yield from refiner_notes(scene)
     for name, frame in clock.events.items():
         if not 0 <= frame < clock.frames:

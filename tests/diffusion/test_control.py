@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from animator import ModelError
+from animator.diffusion import sizes
 from animator.diffusion.checkpoint import Checkpoint
 from animator.diffusion.control import Controls, Net
 from animator.diffusion.sdxl import Sdxl
@@ -220,3 +221,13 @@ def test_it_guides_whatever_way_the_checkpoint_runs(checkpoint, nets, frame, sta
     guided = replace(frame(guidance_rescale=0.5), control={"edges": Control()})
     for over in (None, start):
         assert (sdxl.hinted(guided, over, {"edges": canny(start, 100, 200)}) != sdxl(guided, over)).any()
+
+
+def test_its_weights_are_counted_from_headers_and_those_of_one_model_once(load, nets, tmp_path):
+    named = [Net(str(nets["edges"])), Net(str(nets["union"]), 1), Net(str(nets["union"]), 3)]
+    loaded = [*load("edges").controls.networks, *load("union:1", "union:3").controls.networks]
+    weights = sum(values.numel() for network in loaded for values in network.parameters())
+    assert sizes.beside(named, None, [], []) == sizes.Beside(stays=weights)
+    save_file({"a": torch.zeros(3)}, tmp_path / "diffusion_pytorch_model.safetensors")
+    save_file({"a": torch.zeros(5)}, tmp_path / "diffusion_pytorch_model_promax.safetensors")
+    assert sizes.beside([Net(str(tmp_path))], None, [], []).stays == 3  # diffusers loads no other

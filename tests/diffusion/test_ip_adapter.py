@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from animator import ModelError, SceneError, animate, loads, timeline
+from animator.diffusion import sizes
 from animator.diffusion.checkpoint import Checkpoint
 from animator.diffusion.control import Net
 from animator.diffusion.ip_adapter import Adapter
@@ -185,3 +186,13 @@ def test_variants_like_a_picture_are_painted_one_by_one(like, frame):
     together = like.batch([(each, None) for each in wanted])
     assert [(picture == like(each, None)).all() for picture, each in zip(together, wanted, strict=True)]
     assert (together[0] != together[1]).any()
+
+
+def test_their_weights_and_their_encoders_are_counted_from_headers(like, sdxl, adapter):
+    def weights(network):
+        return sum(values.numel() for values in network.parameters())
+
+    found = sizes.beside([], None, [adapter(), adapter("other", 2)], [])
+    assert (found.stays, found.known) == (0, True)
+    assert found.unet == weights(like.txt2img.unet) - weights(sdxl.txt2img.unet)
+    assert found.image_encoder == pytest.approx(weights(like.txt2img.image_encoder), rel=0.01)

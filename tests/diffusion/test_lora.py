@@ -1,11 +1,12 @@
 """LoRAs: files of both kinds, scales per frame, nothing fused."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from animator import ModelError
 from animator.diffusion.checkpoint import Checkpoint
@@ -188,3 +189,25 @@ def test_a_block_scales_the_text_encoders_and_embeddings_follow(on_text, frame):
 def test_a_block_that_this_model_does_not_have_is_one_line(painters, frame):
     with pytest.raises(ModelError, match="this model has no block 'down_9'; known: mid, text, down_0"):
         painters["diffusers"](blocked(frame, down_9=0), None)
+
+
+def test_a_lora_that_no_prompt_calls_is_told_before_the_model_is_loaded(run, checkpoint, lora, tmp_path):
+    save_file(load_file(lora), tmp_path / "oue.safetensors", {"modelspec.trigger_phrase": "oue scooter"})
+    (tmp_path / "film.yaml").write_text(
+        f"model: {{base: {checkpoint}, memory: low, loras: {{oue: {{file: oue.safetensors}}}}}}\n"
+        "prompts: {at: a scooter}\nvideo: {size: 64x64, frames: 1}\npainting: {steps: 1}\n"
+    )
+    word = "no prompt has a word that it was trained on; write one of: 'oue scooter'\n"
+    for command, out in (("render", "out"), ("still", "still.png")):
+        code, _, err = run(command, "film.yaml", "-o", out)
+        told, rest = err.split("memory: low needs ")
+        assert (code, told) == (0, f"note: film.yaml:1:{err.split(':')[3]}: model.loras.oue.file: {word}")
+        assert "note:" not in rest
+    assert "note:" not in run("render", "film.yaml", "-o", "quiet", "--set", "prompts.at=an OUE scooter")[2]
+    assert "note:" not in run("resume", "out")[2]  # nothing is painted
+    code, out, err = run("render", "film.yaml", "-o", "json", "--json")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [event["message"] for event in events if "trained on;" in event.get("message", "")] == [
+        told.removeprefix("note: ").rstrip()
+    ]
+    assert err.startswith(told)

@@ -9,6 +9,7 @@ import torch
 from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
 
 from animator import ModelError
+from animator.diffusion import sizes
 from animator.diffusion.checkpoint import Checkpoint
 from animator.diffusion.sdxl import Sdxl
 from animator.frame import Prompt
@@ -140,3 +141,13 @@ def test_it_is_told_the_words_of_a_prompt_without_their_signs(refined):
     assert (words("a (red:1.4) mug") == words("a red mug")).all()
     mixed = words('("a red mug", "a blue mug").blend(3, 1)')
     assert torch.allclose(mixed, 0.75 * words("a red mug") + 0.25 * words("a blue mug"), atol=1e-5)
+
+
+def test_what_it_does_not_share_is_counted_from_headers(refined, load, small_refiner, checkpoint):
+    for folder, paint in ((small_refiner, refined), (checkpoint, load(checkpoint))):
+        own = sum(values.numel() for network in paint.refiner.networks for values in network.parameters())
+        found = sizes.beside([], str(folder), [], [])
+        assert (found.stays, found.known) == (
+            pytest.approx(own, rel=0.001),
+            True,
+        )  # files hold positions, too

@@ -11,13 +11,15 @@ from diffusers import AutoencoderKL, AutoencoderTiny
 from safetensors.torch import load_file, save_file
 
 from animator import ModelError, nano
-from animator.diffusion import memory
+from animator.diffusion import memory, sizes
 from animator.diffusion.checkpoint import Checkpoint, read_pipeline
+from animator.diffusion.control import Net
 from animator.diffusion.faster import WORTH, compiles
 from animator.diffusion.headers import numbers, tensors
 from animator.diffusion.sampling import Schedulers
 from animator.diffusion.sdxl import Sdxl
 from animator.frame import Painting
+from animator.studio import painter
 
 CPU, CUDA, HALF = torch.device("cpu"), torch.device("cuda"), torch.bfloat16
 
@@ -103,7 +105,7 @@ def test_the_schedule_files_word_on_the_prediction_counts(checkpoint, frame):
 
 def test_weights_are_counted_from_headers(checkpoint, single_file):
     pipe = read_pipeline(Checkpoint(str(checkpoint)), torch.float32)
-    for name in memory.SDXL:
+    for name in sizes.SDXL:
         assert numbers(checkpoint / name) == pytest.approx(getattr(pipe, name).num_parameters(), rel=0.01)
     whole = memory.planned(Checkpoint(str(checkpoint)), CPU, HALF, 64 * 64)
     one = memory.planned(Checkpoint(str(single_file)), CPU, HALF, 64 * 64)
@@ -116,12 +118,12 @@ def test_what_is_no_safetensors_file_is_refused(tmp_path):
         list(tensors(tmp_path / "no.safetensors"))
 
 
-def plan(free, monkeypatch, wanted="auto", pixels=1024**2):
+def plan(free, monkeypatch, wanted="auto", pixels=1024**2, beside=sizes.Beside()):
     """SDXL itself in bfloat16 on a GPU with `free` gigabytes."""
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free * 1e9, 80e9))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     source = Checkpoint("stabilityai/stable-diffusion-xl-base-1.0", memory=wanted)
-    return memory.planned(source, CUDA, HALF, pixels)
+    return memory.planned(source, CUDA, HALF, pixels, beside)
 
 
 def test_auto_takes_the_fastest_way_that_fits(monkeypatch):
@@ -130,6 +132,45 @@ def test_auto_takes_the_fastest_way_that_fits(monkeypatch):
     ]
     assert plan(80, monkeypatch, "low").way == "low"
     assert plan(12, monkeypatch, pixels=2048**2).way == "balanced"  # the pictures count
+
+
+def test_what_is_loaded_beside_the_checkpoint_counts_and_stays_on_the_gpu(monkeypatch):
+    alone = plan(10.5, monkeypatch)
+    net = sizes.Beside(stays=1_250_000_000)  # a ControlNet for SDXL: 2.5 GB
+    guided = plan(10.5, monkeypatch, beside=net)
+    assert (alone.way, guided.way) == ("fast", "low")
+    assert [guided.needs[way] - alone.needs[way] for way in memory.WAYS] == pytest.approx([2.5e9] * 3)
+    like = plan(10.5, monkeypatch, beside=sizes.Beside(unet=40_000_000, image_encoder=632_000_000))
+    more = [like.needs[way] - alone.needs[way] for way in memory.WAYS]
+    assert more == pytest.approx(
+        [1.344e9, 0.08e9, 0.002e9]
+    )  # the encoder comes and goes, as text encoders do
+
+
+def test_loras_count_and_what_is_not_here_is_left_out_and_told_as_about(monkeypatch, lora, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    weights = sum(values.numel() for values in load_file(lora).values())
+    assert sizes.beside([], None, [], [lora]) == sizes.Beside(unet=weights)
+    assert sizes.beside([Net("nobody/no-such-net")], None, [], [lora]) == sizes.Beside(
+        unet=weights, known=False
+    )
+    assert not sizes.beside([], str(tmp_path), [], []).known
+    assert " needs about " in str(plan(24, monkeypatch, beside=sizes.Beside(known=False)))
+
+
+@pytest.mark.parametrize(
+    "larger",
+    [
+        "output: {upscale: {by: second-pass, factor: 8}}",
+        "masks: {all: {polygon: [[0, 0], [1, 0], [1, 1]]}}\ndetail: {mask: all, scale: 8}",
+    ],
+)
+def test_the_largest_picture_that_a_film_paints_counts(film, caplog, larger):
+    with caplog.at_level(logging.INFO):
+        painter(film("video: {frames: 2}"))
+        assert not caplog.messages
+        painter(film(f"video: {{frames: 2}}\n{larger}"))
+    assert caplog.messages[0].startswith("memory: fast needs 1.1 GB of the ")  # 512x512 in float32
 
 
 def test_what_a_film_on_the_cpu_looks_like_does_not_hang_on_what_else_runs_there(checkpoint):

@@ -76,3 +76,11 @@ def test_a_trigger_word_that_no_prompt_has_is_a_note(tmp_path):
     assert not heard(tmp_path, "prompts: {at: {0: a mug, 2: photo of an OUE scooter}}")
     assert not heard(tmp_path, "prompts: {at: a mug, common: an oue scooter}")
     assert not heard(tmp_path, "prompts: {at: a scooter}", "loras: {oue: 0}")
+
+
+def test_trigger_words_count_where_the_lora_does_and_from_styles_too(tmp_path):
+    two = "prompts: {at: {0: an oue scooter, 2: a scooter}}"
+    assert heard(tmp_path, two, "loras: {oue: {0: 0, 1: 0, 2: 1}}")
+    assert not heard(tmp_path, two, "loras: {oue: {0: 1, 2: 0}}")
+    (tmp_path / "mine.yaml").write_text("oue: {prompt: 'photo of {prompt}, oue scooter'}\n")
+    assert not heard(tmp_path, "prompts: {at: a mug, styles_file: mine.yaml, style: oue}")
