@@ -8,8 +8,10 @@ READY := .venv/.ready
 demo: $(READY)
 	$(BIN)/animator demo
 
+# Each test keeps to one thread, so that two at a time fill two cores.
+WORKERS ?= 2
 test: $(READY)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(WORKERS)
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow
@@ -40,7 +42,7 @@ $(READY): pyproject.toml constraints.txt
 # The bundled model, from scratch: about two hours on two cores. ROOM keeps pictures, checkpoints and logs.
 ROOM ?= nano-room
 nano: $(READY)
-	for stage in draw vae decoder unet distil export; do $(BIN)/python -m animator.nano.train $$stage --room $(ROOM) || exit 1; done
+	for stage in draw vae settle tutor unet distil export; do $(BIN)/python -m animator.nano.train $$stage --room $(ROOM) || exit 1; done
 	$(BIN)/python -m animator.nano.evaluate --room $(ROOM) --out $(ROOM)/report
 
 clean:

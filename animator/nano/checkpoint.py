@@ -11,6 +11,7 @@ from diffusers.models.attention_processor import AttnProcessor2_0
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from animator.nano import words
+from animator.nano.files import readable
 from animator.nano.model import Nano, scheduler
 
 # EulerDiscrete does not save these; DDIM, DDPM and PNDM read them from its file and would clip without.
@@ -43,8 +44,7 @@ def export(nano: Nano, vae: AutoencoderKL, tokens: Path, folder: Path) -> None:
             (folder / name / file).write_text((tokens / file).read_text())
         _edit(folder / name / "tokenizer_config.json", drop=("is_local", "local_files_only"))
     _edit(folder / "scheduler" / "scheduler_config.json", SCHEDULER_EXTRAS)
-    for path in folder.rglob("*.safetensors"):
-        path.chmod(0o644)
+    readable(folder)
 
 
 def restore(nano: Nano, folder: Path) -> None:

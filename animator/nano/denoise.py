@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+import itertools
 
 import numpy as np
 import torch
@@ -16,48 +15,39 @@ from animator.nano import captions, words
 from animator.nano.drawing import Recipe
 from animator.nano.model import Nano, alphas
 from animator.nano.products import PRODUCTS
+from animator.nano.shelves import Library
 from animator.nano.training import place
+from animator.nano.tutor import Tutor
 
-WILD = 0.35  # how often a tilted or small product is learnt, for each calm one
 OTHERS = 0.2  # share of steps with pictures of another format
 TELLING = 0.01  # weight of what is told, beside the error of v, which is some ten times smaller
+HEEDING = 0.015  # weight of the tutor's marks: with three times as much, pictures turned spotty
+BLURRED = 700  # noise level from which the tutor looks: below it, the picture shows through without any words
+OWN_STEPS = (
+    999,
+    874,
+    749,
+)  # Euler's first steps of eight, spaced as the scheduler does: they decide the layout
 _PRODUCTS, _VIEWS = list(PRODUCTS), list(captions.VIEW)
 
 
-@dataclass(frozen=True)
-class Shelf:
-    """Encoded pictures of one size and what they show."""
-
-    latents: NDArray[np.float16]  # (n, 4, h/8, w/8)
-    recipes: list[Recipe]
-
-    def pick(self, count: int, random: np.random.Generator) -> NDArray[np.int64]:
-        """Indices of pictures; calm views, as people ask for them, more often than the tilted and the small."""
-        rungs = random.random(count) * self._ladder[-1]
-        return np.asarray(np.searchsorted(self._ladder, rungs, side="right"), np.int64)
-
-    @cached_property
-    def _ladder(self) -> NDArray[np.float64]:
-        views = [recipe.view for recipe in self.recipes]
-        calm = [abs(view.roll) < 12 and view.scale > 0.72 for view in views]
-        return np.cumsum(np.where(calm, 1.0, WILD))
-
-
-@dataclass(frozen=True)
-class Library:
-    """The shelves that the lesson reads."""
-
-    large: Shelf  # 256×256
-    others: tuple[Shelf, ...] = ()  # further formats
-
-
 class DenoiseLesson:
-    """Predict v for noisy latents, given words and sizes; and tell product and view in the middle of it."""
+    """Predict v for noisy latents, given words and sizes; tell product and view in the middle of it.
+
+    With a tutor, the pictures that come of it, and of the model's own noise, are to be recognised too.
+    """
 
     def __init__(
-        self, nano: Nano, library: Library, tokenizer: CLIPTokenizer, batch: int = 16, rate: float = 1.2e-3
+        self,
+        nano: Nano,
+        library: Library,
+        tokenizer: CLIPTokenizer,
+        batch: int = 16,
+        rate: float = 1.2e-3,
+        tutor: Tutor | None = None,
     ) -> None:
-        self.model, self.library, self.tokenizer, self.batch = nano, library, tokenizer, batch
+        self.model, self.library, self.tokenizer = nano, library, tokenizer
+        self.batch, self.tutor = batch, tutor
         self.optimizers: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(nano.parameters(), rate, (0.9, 0.98), weight_decay=0.01, fused=True)
         ]
@@ -97,7 +87,11 @@ class DenoiseLesson:
         return both
 
     def loss(self, step: int) -> Tensor:
-        """Mean square error of v, weighted by min(SNR, 5)/(SNR + 1) + 0.5, and a little of what was not told."""
+        """Mean square error of v, weighted by min(SNR, 5)/(SNR + 1) + 0.5, and a little of what was not told.
+
+        And of what the tutor did not recognise: each step in the pictures behind noise, and every other one in
+        the model's own.
+        """
         random = np.random.default_rng([5, step])
         latents, recipes, sizes = self._pictures(random)
         device = place(self.model)
@@ -105,16 +99,59 @@ class DenoiseLesson:
         levels = self._levels(len(clean), random).to(device)
         kept, noised = (table.to(device)[levels].view(-1, 1, 1, 1) for table in (self.kept, self.noised))
         noise = torch.randn(clean.shape).to(device)  # drawn on the CPU: the same lesson on every machine
+        noisy = kept * clean + noised * noise
         tokens = self._tokens(recipes, random).to(device)
         hold = torch.from_numpy((random.random(len(clean)) > 0.07).astype(np.float32)).to(device)
         size = torch.tensor([sizes] * len(clean), dtype=torch.float32, device=device)
         with torch.autocast(device.type, torch.bfloat16):
             embeds, pooled = self.model.text(tokens)
             text = (embeds * hold.view(-1, 1, 1), pooled * hold.view(-1, 1))
-            made = self.model(kept * clean + noised * noise, levels, text, size)
+            made = self.model(noisy, levels, text, size).float()
             untold = self._untold(recipes)
-        error = (made.float() - (kept * noise - noised * clean)).square().mean((1, 2, 3))
+        error = (made - (kept * noise - noised * clean)).square().mean((1, 2, 3))
         ratio = (kept / noised).square().flatten()
         weight = ratio.clamp(max=5.0) / (ratio + 1) + 0.5  # shapes are decided where the SNR is small
         weighted: Tensor = (error * weight).mean() + TELLING * untold
-        return weighted
+        if self.tutor is None:
+            return weighted
+        spoken = (hold > 0) & (
+            tokens[:, 1] != tokens[:, 2]
+        )  # an empty prompt is padding from the second token on
+        heard = (spoken & (levels >= BLURRED)).tolist()
+        seen = self.tutor.mark(kept * noisy - noised * made, recipes, heard)
+        own = self._own(random) if step % 2 == 0 else 0.0
+        return weighted + HEEDING * (0.5 * seen + own)
+
+    def _own(self, random: np.random.Generator) -> Tensor:
+        """The tutor's mark for what the model makes of noise in up to three steps, the last of which learns."""
+        assert self.tutor is not None
+        device, count = place(self.model), self.batch // 2
+        picked = self.library.large.pick(count, random)
+        recipes = [self.library.large.recipes[int(i)] for i in picked]
+        texts = [captions.caption(r, random) if random.random() < 0.5 else captions.plain(r) for r in recipes]
+        tokens = torch.from_numpy(words.ids(self.tokenizer, texts)).to(device)
+        shape = (count, *self.library.large.latents.shape[1:])
+        height, width = 8 * shape[2], 8 * shape[3]
+        size = torch.tensor(
+            [(height, width, 0, 0, height, width)] * count, dtype=torch.float32, device=device
+        )
+        noisy = torch.randn(shape).to(device)
+        last = int(random.integers(len(OWN_STEPS)))
+        with torch.autocast(device.type, torch.bfloat16):
+            text = self.model.text(tokens)
+            with torch.no_grad():
+                quiet = (text[0].detach(), text[1].detach())
+                for level, after in itertools.pairwise(OWN_STEPS[: last + 1]):
+                    clean, noise = self._parted(noisy, level, quiet, size)
+                    noisy = self.kept[after] * clean + self.noised[after] * noise
+            clean, _ = self._parted(noisy, OWN_STEPS[last], text, size)
+        return self.tutor.mark(clean, recipes, [True] * count)
+
+    def _parted(
+        self, noisy: Tensor, level: int, text: tuple[Tensor, Tensor], size: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The picture and the noise that the model sees in noisy latents."""
+        levels = torch.full((len(noisy),), level, device=noisy.device)
+        made = self.model(noisy, levels, text, size).float()
+        kept, noised = float(self.kept[level]), float(self.noised[level])
+        return kept * noisy - noised * made, noised * noisy + kept * made

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from animator.nano import captions, words
-from animator.nano.denoise import Library
+from animator.nano.files import readable
 from animator.nano.model import Nano, alphas
+from animator.nano.shelves import Library
 from animator.nano.training import place
 
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2", "ff.net.0.proj", "ff.net.2"]
@@ -40,8 +41,7 @@ def save_lora(unet: nn.Module, folder: Path) -> None:
         k: v.half() for k, v in convert_state_dict_to_diffusers(get_peft_model_state_dict(unet)).items()
     }
     StableDiffusionXLPipeline.save_lora_weights(folder, unet_lora_layers=layers)
-    for path in folder.glob("*.safetensors"):
-        path.chmod(0o644)
+    readable(folder)
 
 
 class DistilLesson:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from animator.nano import folder
 from animator.nano import vae as autoencoder
-from animator.nano.denoise import Library, Shelf
 from animator.nano.files import Pictures, recipes, write_whole
+from animator.nano.shelves import Library, Shelf
 from animator.nano.training import averaged, place
 
 FORMATS = {"wide": (192, 256), "tall": (256, 192), "big": (384, 384)}  # height, width
@@ -22,19 +22,23 @@ FORMATS = {"wide": (192, 256), "tall": (256, 192), "big": (384, 384)}  # height,
 def trained(room: Path, finished: bool = True) -> AutoencoderKL:
     """The averaged autoencoder of the room's checkpoint, folded so that latents are unit normal.
 
-    It is folded once and kept: other pictures would give slightly other latents. `finished` takes the decoder
-    of the later stage, if there is one.
+    It is folded once and kept: other pictures would give slightly other latents. `finished` takes the one of the
+    later stage, if there is one.
     """
-    vae, learnt, folded = autoencoder.build(), room / "vae.pt", room / "vae-folded.pt"
+    vae, learnt, folded, later = (
+        autoencoder.build(),
+        room / "vae.pt",
+        room / "vae-folded.pt",
+        room / "settle.pt",
+    )
+    if finished and _newer(later, learnt):
+        vae.load_state_dict(averaged(later)[0])
+        return vae.eval()
     if not learnt.exists():
         # A room without an autoencoder of its own learns on with the bundled one.
         bundled = AutoencoderKL.from_pretrained(folder() / "vae").float()
         return bundled.eval()
-    later = room / "decoder.pt"
-    if finished and later.exists() and later.stat().st_mtime > learnt.stat().st_mtime:
-        vae.load_state_dict(averaged(later)[0])
-        return vae.eval()
-    if folded.exists() and folded.stat().st_mtime > learnt.stat().st_mtime:
+    if _newer(folded, learnt):
         vae.load_state_dict(torch.load(folded, weights_only=True))
         return vae.eval()
     vae.load_state_dict(averaged(learnt)[0])
@@ -43,6 +47,11 @@ def trained(room: Path, finished: bool = True) -> AutoencoderKL:
     autoencoder.fold(vae, torch.from_numpy(encode(vae, chosen).astype(np.float32)))
     write_whole(folded, lambda file: torch.save(vae.state_dict(), file))
     return vae.eval()
+
+
+def _newer(path: Path, than: Path) -> bool:
+    """Whether there is such a file, and none of the other name that was written after it."""
+    return path.exists() and (not than.exists() or path.stat().st_mtime > than.stat().st_mtime)
 
 
 def encode(vae: AutoencoderKL, images: list[NDArray[np.uint8]], batch: int = 8) -> NDArray[np.float16]:
@@ -77,9 +86,8 @@ def library(room: Path, device: str = "cpu") -> Library:
     """Encode all pictures that are not encoded yet; return the shelves. A new autoencoder empties them."""
     vae = trained(room).to(device, memory_format=torch.channels_last)
     store = room / "latents"
-    folded = room / "vae-folded.pt"
-    for old in store.rglob("*.npy") if folded.exists() else ():
-        if old.stat().st_mtime < folded.stat().st_mtime:
+    for old in store.rglob("*.npy"):
+        if any(_newer(room / name, old) for name in ("vae-folded.pt", "settle.pt")):
             old.unlink()
     large = _shelve(vae, room / "pictures", store / "large")
     others = [_shelve(vae, room / name, store / name) for name in FORMATS if any((room / name).glob("*.npy"))]

@@ -32,6 +32,14 @@ QUESTIONS: dict[str, list[str]] = {
 }
 SIDE = 96  # pixels; what the judge sees
 ROUND = ("bottle", "mug")  # from front, side and back they look alike, but for a label or a handle
+FACELESS = ("headphones",)  # the same from front and back
+
+
+def _view(recipe: Recipe) -> int:
+    word = recipe.view.word()
+    if recipe.product in ROUND or (recipe.product in FACELESS and word in ("front", "back")):
+        return -1
+    return QUESTIONS["view"].index(word)
 
 
 def truth(recipe: Recipe) -> dict[str, int]:
@@ -41,7 +49,7 @@ def truth(recipe: Recipe) -> dict[str, int]:
         "product": QUESTIONS["product"].index(recipe.product),
         "style": QUESTIONS["style"].index(recipe.style),
         "backdrop": QUESTIONS["backdrop"].index(recipe.backdrop) if shown else -1,
-        "view": -1 if recipe.product in ROUND else QUESTIONS["view"].index(recipe.view.word()),
+        "view": _view(recipe),
         "color": QUESTIONS["color"].index(recipe.color) if shown else -1,
     }
 

@@ -31,7 +31,7 @@ def look(room: Path, stage: str, tokens: Path, size: tuple[int, int] = (256, 256
         return None
     weights, step = averaged(room / f"{stage}.pt")
     path = room / "sheets" / f"{stage}-{step:05}.png"
-    if stage in ("vae", "decoder"):
+    if stage in ("vae", "settle"):
         save(path, _round_trips(weights, size))
     else:
         save(path, _painted(room, stage, tokens, weights, size))

@@ -10,17 +10,9 @@ from pathlib import Path
 import torch
 
 from animator.diffusion.single_file import write_single_file
-from animator.nano import WEIGHTS, encoded, folder, gallery, vae, words
-from animator.nano.checkpoint import export, restore
-from animator.nano.denoise import DenoiseLesson
-from animator.nano.distil import DistilLesson, add_lora, save_lora
-from animator.nano.files import Pictures, draw_all
-from animator.nano.look import look
-from animator.nano.model import Nano
-from animator.nano.training import Lesson, Plan, averaged, log, train
-
-SHEET_EVERY = 500  # steps between two sample sheets
-STEPS = {"vae": 3500, "decoder": 600, "unet": 8000, "distil": 400}
+from animator.nano import WEIGHTS, encoded, folder, gallery, stages
+from animator.nano.checkpoint import export
+from animator.nano.files import draw_all
 
 
 def draw(arguments: argparse.Namespace) -> None:
@@ -35,82 +27,10 @@ def draw(arguments: argparse.Namespace) -> None:
             print(path, flush=True)
 
 
-def _tokens(room: Path) -> Path:
-    """The folder of the room's tokenizer: the bundled one, so that what was learnt stays readable."""
-    if not (room / "tokens" / "merges.txt").exists():
-        bundled = WEIGHTS / "tokenizer"
-        if bundled.is_dir():
-            shutil.copytree(bundled, room / "tokens")
-        else:
-            words.write(room / "tokens")
-    return room / "tokens"
-
-
-def _run(name: str, lesson: Lesson, arguments: argparse.Namespace) -> None:
-    plan = Plan(arguments.steps or STEPS[name])
-    for progress in train(lesson, plan, arguments.room / f"{name}.pt"):
-        log(arguments.room / f"{name}.jsonl", progress)
-        if progress.step % SHEET_EVERY == 0 or progress.step == plan.steps:
-            look(arguments.room, name, _tokens(arguments.room))
-
-
-def learn_vae(arguments: argparse.Namespace) -> None:
-    """Train the autoencoder."""
-    torch.manual_seed(0)
-    pictures = Pictures(arguments.room / "pictures")
-    model = vae.build().to(arguments.device)
-    _run("vae", vae.VaeLesson(model, pictures, arguments.steps or STEPS["vae"]), arguments)
-
-
-def learn_decoder(arguments: argparse.Namespace) -> None:
-    """Finish the decoder for loops; the encoder, and with it every latent, stays as it is."""
-    room: Path = arguments.room
-    model = encoded.trained(room, finished=False).to(arguments.device)
-    model.encoder.requires_grad_(False)
-    model.quant_conv.requires_grad_(False)
-    steps = arguments.steps or STEPS["decoder"]
-    pictures = Pictures(room / "pictures")
-    _run("decoder", vae.VaeLesson(model, pictures, steps, 1e-3, vae.FINISH), arguments)
-
-
-def learn_unet(arguments: argparse.Namespace) -> None:
-    """Train text encoders and UNet on the autoencoder's latents."""
-    library = encoded.library(arguments.room, arguments.device)
-    tokenizer = words.read(_tokens(arguments.room))
-    torch.manual_seed(1)
-    nano, rate = Nano(tokenizer), 1.2e-3
-    if arguments.onward:
-        restore(nano, folder())
-        rate = 8e-4  # what has been learnt is not to be shaken off
-    nano.to(arguments.device)
-    if arguments.compile:
-        nano.unet.compile(dynamic=False)
-    _run("unet", DenoiseLesson(nano, library, tokenizer, rate=rate), arguments)
-
-
-def _learnt(room: Path) -> Nano:
-    nano = Nano(words.read(_tokens(room)))
-    nano.load_state_dict(averaged(room / "unet.pt")[0])
-    return nano
-
-
-def learn_distil(arguments: argparse.Namespace) -> None:
-    """Train the few-step LoRA and write it into the room."""
-    room: Path = arguments.room
-    torch.manual_seed(2)
-    nano = _learnt(room).to(arguments.device)
-    add_lora(nano)
-    library = encoded.library(room, arguments.device)
-    lesson = DistilLesson(nano, library, words.read(_tokens(room)))
-    _run("distil", lesson, arguments)
-    nano.unet.load_state_dict(averaged(room / "distil.pt")[0])
-    save_lora(nano.unet, room / "few-steps")
-
-
 def write(arguments: argparse.Namespace) -> None:
     """Write the diffusers folder (half precision) with the few-step LoRA beside the parts."""
     room, folder = arguments.room, arguments.folder
-    export(_learnt(room), encoded.trained(room), _tokens(room), folder)
+    export(stages.learnt(room), encoded.trained(room), stages.tokens(room), folder)
     if (room / "few-steps").exists():
         shutil.copytree(room / "few-steps", folder / "few-steps", dirs_exist_ok=True)
 
@@ -122,10 +42,13 @@ def write_file(arguments: argparse.Namespace) -> None:
 
 STAGES: dict[str, Callable[[argparse.Namespace], None]] = {
     "draw": draw,
-    "vae": learn_vae,
-    "decoder": learn_decoder,
-    "unet": learn_unet,
-    "distil": learn_distil,
+    "vae": stages.learn_vae,
+    "settle": stages.learn_settle,
+    "tutor": stages.learn_tutor,
+    "unet": stages.learn_unet,
+    "distil": stages.learn_distil,
+    "control": stages.learn_control,
+    "likeness": stages.learn_likeness,
     "export": write,
     "single": write_file,
 }

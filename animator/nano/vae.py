@@ -27,7 +27,7 @@ class Sitting:
 
 
 TRIPS, ODDS = (1, 2, 4, 8), (0.4, 0.3, 0.2, 0.1)  # how often a picture went round before
-FINISH = (Sitting(0.7, 128, 6), Sitting(1.0, 256, 2))  # for the decoder alone
+LOOPS_FROM = 0.35  # share of the steps after which such pictures come in
 SITTINGS = (Sitting(0.62, 64, 24), Sitting(0.9, 128, 6), Sitting(1.0, 256, 2))
 
 
@@ -107,12 +107,9 @@ class VaeLesson:
     ) -> None:
         self.model = vae.to(memory_format=torch.channels_last)
         self.pictures, self.steps, self.sittings = pictures, steps, sittings
-        # Pictures that went round come in when crops are learnt; from the start when a decoder is finished.
-        self.loops_from = 0.35 if sittings is SITTINGS else 0.0
-        learning = [p for p in vae.parameters() if p.requires_grad]
-        kernels = [p for p in learning if p.ndim == 4 and p.shape[-1] == 3 and p.shape[0] > 4]
+        kernels = [p for p in vae.parameters() if p.ndim == 4 and p.shape[-1] == 3 and p.shape[0] > 4]
         known = {id(p) for p in kernels}
-        rest = [p for p in learning if id(p) not in known]
+        rest = [p for p in vae.parameters() if id(p) not in known]
         self.optimizers = [
             Muon(kernels, rate),
             torch.optim.AdamW(rest, rate, (0.9, 0.98), weight_decay=0.0, fused=True),
@@ -141,7 +138,7 @@ class VaeLesson:
         random = np.random.default_rng([4, step])
         with torch.autocast(device.type, torch.bfloat16):
             given = wanted
-            if step >= self.loops_from * self.steps and random.random() < 0.6:
+            if step >= LOOPS_FROM * self.steps and random.random() < 0.6:
                 given = round_trip(self.model, wanted, int(random.choice(TRIPS, p=ODDS))).float()
             latents = encode(self.model, given)
             noise = 0.04 * torch.rand(len(latents), 1, 1, 1) * torch.randn(latents.shape)

@@ -5,16 +5,20 @@ import pytest
 import torch
 from PIL import Image as Pngs
 
-from animator.nano import checkpoint, encoded, judge, vae, words
-from animator.nano.denoise import DenoiseLesson, Library, Shelf
+from animator.diffusion.ip_adapter import Adapter, IpAdapters
+from animator.frame import Likeness
+from animator.nano import checkpoint, encoded, judge, likeness, settle, tutor, vae, words
+from animator.nano.control import ControlLesson
+from animator.nano.denoise import DenoiseLesson
 from animator.nano.distil import DistilLesson, add_lora
 from animator.nano.drawing import random_set
 from animator.nano.files import Pictures, draw_shard, recipes
 from animator.nano.look import look
 from animator.nano.model import Nano
+from animator.nano.shelves import Library, Shelf
 from animator.nano.training import Plan, averaged, orthogonal, train
 
-QUICK = Plan(10, warm=2, flat=1.0, log_every=1)
+WEIGHTS_OF_ADAPTER = "sdxl_models/ip-adapter_sdxl_vit-h.safetensors"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,6 +52,16 @@ def tiny(room):
     return Nano(tokenizer, (32, 32, 32)), tokenizer
 
 
+def settled(room):
+    """A small autoencoder with unit normal latents, as the last lesson expects."""
+    torch.manual_seed(0)
+    model = vae.build((8, 8, 16, 16))
+    pictures = Pictures(room / "pictures")
+    with torch.no_grad():
+        vae.fold(model, vae.encode(model, vae.tensor(np.stack([pictures[i] for i in range(12)]))))
+    return model
+
+
 def lessons(room, library):
     nano, tokenizer = tiny(room)
     yield DenoiseLesson(nano, library, tokenizer, batch=4)
@@ -57,9 +71,21 @@ def lessons(room, library):
     yield judge.JudgeLesson(judge.exam(room / "pictures", slice(None)), batch=4)
     torch.manual_seed(0)
     yield vae.VaeLesson(vae.build((8, 8, 16, 16)), Pictures(room / "pictures"), 100)
+    yield settle.SettleLesson(settled(room), Pictures(room / "pictures"), 100)
+    torch.manual_seed(0)
+    yield tutor.TutorLesson(library, batch=16, part=16)
+    pictures, small = Pictures(room / "pictures"), encoded.library(room)
+    nano, tokenizer = tiny(room)
+    yield ControlLesson(nano, small, pictures, tokenizer, batch=4)
+    yield likeness.LookLesson(room / "pictures", batch=4)
+    nano, tokenizer = tiny(room)
+    yield likeness.LikenessLesson(nano, likeness.eye(32, 1), small, pictures, tokenizer, batch=4)
 
 
-@pytest.mark.parametrize("which", range(4), ids=["unet", "distil", "judge", "vae"])
+LESSONS = ["unet", "distil", "judge", "vae", "settle", "tutor", "control", "eye", "likeness"]
+
+
+@pytest.mark.parametrize("which", range(len(LESSONS)), ids=LESSONS)
 def test_learning_lowers_the_loss(room, library, which, tmp_path):
     lesson = list(lessons(room, library))[which]
     torch.manual_seed(0)
@@ -152,6 +178,99 @@ def test_the_middle_of_the_unet_learns_to_tell_what_is_asked_for(room, library):
         lesson.optimizers[0].step()
         lesson.optimizers[0].zero_grad()
     assert untold[-1] < untold[0] - 0.5
+
+
+@pytest.fixture(scope="module")
+def taught(library):
+    """A tutor that has learnt the twelve pictures by heart."""
+    torch.manual_seed(0)
+    lesson = tutor.TutorLesson(library, batch=16, part=16)
+    for step in range(60):
+        lesson.loss(step).backward()
+        lesson.optimizers[0].step()
+        lesson.optimizers[0].zero_grad()
+    return lesson.model.eval().requires_grad_(False)
+
+
+def test_a_tutor_marks_the_right_pictures_better_than_the_wrong_ones(library, taught):
+    latents = torch.from_numpy(library.large.latents.astype(np.float32))
+    right = taught.mark(latents, library.large.recipes, [True] * 12)
+    assert right < taught.mark(latents.flip(0), library.large.recipes, [True] * 12) - 0.5
+    assert right <= taught.learnt(
+        tutor.blurred(latents, tutor.SOFT), library.large.recipes
+    )  # there is an enough
+
+
+def test_a_tutor_does_not_ask_for_what_was_not_said(library, taught):
+    latents = torch.randn(2, 4, 32, 32)
+    first, second = library.large.recipes[0], library.large.recipes[-1]
+    both = taught.mark(latents, [first, second], [True, False])
+    assert torch.allclose(both, taught.mark(latents[:1], [first], [True]), atol=1e-5)
+    assert taught.mark(latents, [first, second], [False, False]) == 0
+
+
+def test_by_a_tutor_the_model_learns_to_be_recognised_in_its_own_noise(room, library, taught):
+    nano, tokenizer = tiny(room)
+    lesson = DenoiseLesson(nano, library, tokenizer, batch=8, tutor=taught)
+    marks = []
+    for _ in range(10):
+        torch.manual_seed(0)
+        mark = lesson._own(np.random.default_rng(0))
+        marks.append(float(mark.detach()))
+        mark.backward()
+        lesson.optimizers[0].step()
+        lesson.optimizers[0].zero_grad()
+    assert marks[-1] < marks[0] - 0.3
+
+
+def test_a_tutor_adds_to_the_loss_of_every_step(room, library, taught):
+    losses = []
+    for teacher in (None, taught):
+        nano, tokenizer = tiny(room)
+        torch.manual_seed(0)
+        losses.append(float(DenoiseLesson(nano, library, tokenizer, batch=8, tutor=teacher).loss(1).detach()))
+    assert losses[1] > losses[0]
+
+
+def test_a_controlnet_begins_by_changing_nothing(room):
+    nano, tokenizer = tiny(room)
+    lesson = ControlLesson(nano, encoded.library(room), Pictures(room / "pictures"), tokenizer)
+    text = nano.text(torch.from_numpy(words.ids(tokenizer, ["a red mug"])))
+    sizes = torch.tensor([[64.0, 64, 0, 0, 64, 64]])
+    noisy, level = torch.randn(1, 4, 8, 8), torch.tensor([500])
+    with torch.no_grad():
+        guided = lesson._painted(noisy, level, text, torch.rand(1, 3, 64, 64))
+        assert torch.allclose(guided, nano(noisy, level, text, sizes), atol=1e-5)
+
+
+def test_a_mirrored_picture_has_mirrored_edges(room):
+    nano, tokenizer = tiny(room)
+    pictures = Pictures(room / "pictures")
+    lesson = ControlLesson(nano, encoded.library(room), pictures, tokenizer)
+    there, mirrored = (lesson._edges(i, np.random.default_rng(0)) for i in (0, len(pictures)))
+    assert there.any() and np.array_equal(there[:, ::-1], mirrored)
+
+
+def test_a_likeness_is_written_as_the_loader_of_ip_adapters_reads_it(room, tmp_path):
+    nano, tokenizer = tiny(room)
+    lesson = likeness.LikenessLesson(
+        nano, likeness.eye(32, 1), encoded.library(room), Pictures(room / "pictures"), tokenizer, batch=2
+    )
+    likeness.save(lesson.sight, nano.unet, tmp_path / "ip")
+    learnt = {name: value.detach().half() for name, value in likeness.heard(nano.unet).items()}
+    nano, _ = tiny(room)
+    pipe = checkpoint.pipeline(nano, settled(room), room / "tokens")
+    picture = np.asarray(Pictures(room / "pictures")[0])
+    adapters = IpAdapters(
+        pipe, {"like": Adapter(str(tmp_path / "ip"), WEIGHTS_OF_ADAPTER, "models/image_encoder", picture)}
+    )
+    assert (
+        adapters.arguments({"like": Likeness(scale=1.0)}, False)["ip_adapter_image_embeds"][0]
+        .isfinite()
+        .all()
+    )
+    read = likeness.heard(pipe.unet)
+    assert all(torch.equal(value, read[name].half()) for name, value in learnt.items())
 
 
 def test_orthogonal_makes_singular_values_about_one():

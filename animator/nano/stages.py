@@ -1,0 +1,152 @@
+"""What each stage of `train` learns, and from what; every one goes on where it stopped."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+import torch
+
+from animator.nano import WEIGHTS, encoded, folder, vae, words
+from animator.nano.checkpoint import restore
+from animator.nano.control import ControlLesson
+from animator.nano.denoise import DenoiseLesson
+from animator.nano.distil import DistilLesson, add_lora, save_lora
+from animator.nano.files import Pictures, readable
+from animator.nano.likeness import LikenessLesson, LookLesson
+from animator.nano.likeness import save as save_likeness
+from animator.nano.look import look
+from animator.nano.model import Nano
+from animator.nano.settle import SettleLesson
+from animator.nano.training import Lesson, Plan, averaged, log, train
+from animator.nano.tutor import TutorLesson
+from animator.nano.tutor import load as load_tutor
+
+SHEET_EVERY = 500  # steps between two sample sheets
+STEPS = {
+    "vae": 3500,
+    "settle": 1300,
+    "tutor": 2500,
+    "unet": 8000,
+    "distil": 400,
+    "control": 1500,
+    "eye": 2000,
+    "likeness": 1500,
+}
+
+
+def tokens(room: Path) -> Path:
+    """The folder of the room's tokenizer: the bundled one, so that what was learnt stays readable."""
+    if not (room / "tokens" / "merges.txt").exists():
+        bundled = WEIGHTS / "tokenizer"
+        if bundled.is_dir():
+            shutil.copytree(bundled, room / "tokens")
+        else:
+            words.write(room / "tokens")
+    return room / "tokens"
+
+
+def _run(name: str, lesson: Lesson, arguments: argparse.Namespace) -> None:
+    plan = Plan(arguments.steps or STEPS[name])
+    for progress in train(lesson, plan, arguments.room / f"{name}.pt"):
+        log(arguments.room / f"{name}.jsonl", progress)
+        if progress.step % SHEET_EVERY == 0 or progress.step == plan.steps:
+            look(arguments.room, name, tokens(arguments.room))
+
+
+def _quietly(name: str, lesson: Lesson, arguments: argparse.Namespace) -> None:
+    """The same without sheets: there is nothing to see yet."""
+    plan = Plan(arguments.steps or STEPS[name])
+    for progress in train(lesson, plan, arguments.room / f"{name}.pt"):
+        log(arguments.room / f"{name}.jsonl", progress)
+
+
+def learn_vae(arguments: argparse.Namespace) -> None:
+    """Train the autoencoder."""
+    torch.manual_seed(0)
+    pictures = Pictures(arguments.room / "pictures")
+    model = vae.build().to(arguments.device)
+    _run("vae", vae.VaeLesson(model, pictures, arguments.steps or STEPS["vae"]), arguments)
+
+
+def learn_settle(arguments: argparse.Namespace) -> None:
+    """Finish the autoencoder for loops; every latent stays, as good as, where it is."""
+    room: Path = arguments.room
+    model = encoded.trained(room, finished=False).to(arguments.device)
+    steps = arguments.steps or STEPS["settle"]
+    _run("settle", SettleLesson(model, Pictures(room / "pictures"), steps), arguments)
+
+
+def learn_tutor(arguments: argparse.Namespace) -> None:
+    """Train the tutor that `unet` learns by."""
+    torch.manual_seed(4)
+    library = encoded.library(arguments.room, arguments.device)
+    _quietly("tutor", TutorLesson(library, arguments.device), arguments)
+
+
+def learn_unet(arguments: argparse.Namespace) -> None:
+    """Train text encoders and UNet on the autoencoder's latents, under the tutor's eye."""
+    library = encoded.library(arguments.room, arguments.device)
+    tokenizer = words.read(tokens(arguments.room))
+    torch.manual_seed(1)
+    nano, rate = Nano(tokenizer), 1.2e-3
+    if arguments.onward:
+        restore(nano, folder())
+        rate = 8e-4  # what has been learnt is not to be shaken off
+    nano.to(arguments.device)
+    if arguments.compile:
+        nano.unet.compile(dynamic=False)
+    tutor = load_tutor(arguments.room, arguments.device)
+    _run("unet", DenoiseLesson(nano, library, tokenizer, rate=rate, tutor=tutor), arguments)
+
+
+def learnt(room: Path) -> Nano:
+    """The room's model, or the bundled one where the room has none."""
+    nano = Nano(words.read(tokens(room)))
+    if (room / "unet.pt").exists():
+        nano.load_state_dict(averaged(room / "unet.pt")[0])
+    else:
+        restore(nano, folder())
+    return nano
+
+
+def learn_distil(arguments: argparse.Namespace) -> None:
+    """Train the few-step LoRA and write it into the room."""
+    room: Path = arguments.room
+    torch.manual_seed(2)
+    nano = learnt(room).to(arguments.device)
+    add_lora(nano)
+    library = encoded.library(room, arguments.device)
+    lesson = DistilLesson(nano, library, words.read(tokens(room)))
+    _run("distil", lesson, arguments)
+    nano.unet.load_state_dict(averaged(room / "distil.pt")[0])
+    save_lora(nano.unet, room / "few-steps")
+
+
+def learn_control(arguments: argparse.Namespace) -> None:
+    """Train a ControlNet for edges, and write its folder into the room."""
+    room: Path = arguments.room
+    torch.manual_seed(5)
+    nano = learnt(room).to(arguments.device)
+    library, pictures = encoded.library(room, arguments.device), Pictures(room / "pictures")
+    lesson = ControlLesson(nano, library, pictures, words.read(tokens(room)))
+    _quietly("control", lesson, arguments)
+    lesson.net.load_state_dict(averaged(room / "control.pt")[0])
+    lesson.net.half().save_pretrained(room / "control")
+    readable(room / "control")
+
+
+def learn_likeness(arguments: argparse.Namespace) -> None:
+    """Train an IP-Adapter, first its eye, and write its folder into the room."""
+    room: Path = arguments.room
+    torch.manual_seed(6)
+    look = LookLesson(room / "pictures")
+    _quietly("eye", look, arguments)
+    look.model.load_state_dict(averaged(room / "eye.pt")[0])
+    nano = learnt(room).to(arguments.device)
+    library, pictures = encoded.library(room, arguments.device), Pictures(room / "pictures")
+    lesson = LikenessLesson(nano, look.eye, library, pictures, words.read(tokens(room)))
+    _quietly("likeness", lesson, arguments)
+    lesson.model.load_state_dict(averaged(room / "likeness.pt")[0])
+    save_likeness(lesson.sight, nano.unet, room / "ip-adapter")
