@@ -1,5 +1,10 @@
-"""Paint the picture of control.md, what ControlNets are shown: python docs/control_pictures.py."""
+"""Paint the pictures of control.md: python docs/control_pictures.py [CONTROLNET [IP-ADAPTER]].
 
+control.jpg: what ControlNets are shown. Given the folders that `python -m animator.nano.train control` and `likeness`
+write, also what they make of it: control-scales.jpg and likeness.jpg.
+"""
+
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +24,34 @@ control:
   near: {model: some/net, hint: depth}
   sketch: {model: some/net, hint: canny, file: ../schedules/pictures/bottle_sketch.png, thresholds: [60, 140]}
 """
+
+
+STILL = """
+video: {{frames: 1}}
+prompts: {{at: "{words}"}}
+painting: {{steps: 20, guidance_scale: 2, seed: {seed}}}
+"""
+CONTROL = "control: {{edges: {{model: {folder}, hint: canny, file: {file}, scale: {scale}, thresholds: [60, 140]}}}}"
+LIKE = "ip_adapter: {{mood: {{model: {folder}, file: {file}, scale: {scale}}}}}"
+
+
+def painted(extra: str, words: str, seed: int) -> Image:
+    return next(animate(loads(STILL.format(words=words, seed=seed) + extra, HERE)))[1].shown
+
+
+def rows_of(extra: str, folder: Path, shown: list[tuple[Path, str, int]], scales: list[float]) -> np.ndarray:
+    """A row per picture that is shown: the picture, then paintings of growing scale."""
+    rows = []
+    for file, words, seed in shown:
+        row = [np.asarray(Pictures.open(file).convert("RGB").resize((256, 256)))]
+        for scale in scales:
+            row.append(painted(extra.format(folder=folder.resolve(), file=file, scale=scale), words, seed))
+        rows.append(np.hstack(row))
+    return np.vstack(rows)
+
+
+def saved(picture: np.ndarray, name: str) -> None:
+    Pictures.fromarray(picture).save(HERE / name, quality=85, subsampling=0)
 
 
 class Shown:
@@ -52,4 +85,21 @@ if __name__ == "__main__":
         painter.hints[0]["sketch"],
         last["sketch"],
     ]
-    Pictures.fromarray(np.hstack(row)).save(HERE / "control.jpg", quality=85, subsampling=0)
+    saved(np.hstack(row), "control.jpg")
+    room = HERE.parent / "schedules" / "pictures"
+    if len(sys.argv) > 1:
+        shown = [
+            (
+                room / "chair_photo.png",
+                "marker rendering of a red chair, three-quarter view, grey background",
+                1,
+            ),
+            (room / "mug.png", "studio photo of a teal mug, sunset background", 2),
+        ]
+        saved(rows_of(CONTROL, Path(sys.argv[1]), shown, [0, 0.35, 0.7, 1]), "control-scales.jpg")
+    if len(sys.argv) > 2:
+        shown = [
+            (room / "chair_photo.png", "studio photo of a teal mug, three-quarter view", 5),
+            (room / "bottle_night.png", "studio photo of a red speaker, front view", 4),
+        ]
+        saved(rows_of(LIKE, Path(sys.argv[2]), shown, [0, 0.35, 0.7, 1]), "likeness.jpg")

@@ -1,11 +1,15 @@
-"""Paint the pictures of masks.md: python docs/mask_pictures.py."""
+"""Paint the pictures of masks.md, masks.jpg and detail.jpg: python docs/mask_pictures.py."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pictures
 
-from animator import animate, load
+from animator import animate, load, loads
+from animator.frame import Image
+from animator.nano.drawing import Recipe, draw
+from animator.nano.view import View
 
 HERE = Path(__file__).parent
 FILM = HERE.parent / "schedules" / "06_lock.yaml"
@@ -18,5 +22,33 @@ def row(settings: list[str]) -> np.ndarray:
     return np.hstack([np.pad(picture, ((2, 2), (2, 2), (0, 0)), constant_values=255) for picture in pictures])
 
 
+SMALL = """
+video: {{size: 256x256, frames: 1}}
+start: {{image: start.png}}
+prompts: {{at: "studio photo of a {words}, three-quarter view, sunset background"}}
+painting: {{steps: 20, strength: 0.25, guidance_scale: 2, seed: 4}}
+masks: {{product: {{polygon: [[0.33, 0.27], [0.67, 0.27], [0.67, 0.68], [0.33, 0.68]], feather: 4}}}}
+detail: {{mask: product, strength: {strength}, scale: 2}}
+"""
+CLOSE = (slice(72, 174), slice(77, 179))  # rows and columns of the product
+
+
+def closely(color: str, product: str) -> list[Image]:
+    """A small product close by: drawn, painted over, and painted with the detail pass."""
+    view = View(azimuth=30, scale=0.42)
+    drawn = draw(Recipe(product, color=color, backdrop="sunset", view=view, shape=3)).image
+    with tempfile.TemporaryDirectory() as room:
+        Pictures.fromarray(drawn).save(Path(room, "start.png"))
+        films = [SMALL.format(words=f"{color} {product}", strength=strength) for strength in (0, 0.3)]
+        pictures = [drawn, *(next(animate(loads(film, room)))[1].shown for film in films)]
+    large = [
+        Pictures.fromarray(picture[CLOSE]).resize((204, 204), Pictures.Resampling.LANCZOS)
+        for picture in pictures
+    ]
+    return [np.asarray(picture) for picture in large]
+
+
 if __name__ == "__main__":
     Pictures.fromarray(np.vstack([row(OFF), row([])])).save(HERE / "masks.jpg", quality=85, subsampling=0)
+    pair = [*closely("red", "bottle"), *closely("blue", "speaker")]
+    Pictures.fromarray(np.hstack(pair)).save(HERE / "detail.jpg", quality=88, subsampling=0)

@@ -1,4 +1,6 @@
-"""Draw docs/training.jpg: what a dozen photographs taught the bundled model. Minutes on one core.
+"""Draw training.jpg, what a dozen photographs taught the bundled model, and refiner.jpg, what a refiner leaves of it.
+
+Minutes on one core.
 
 `python docs/training_pictures.py [FILE.safetensors]`: trains as the slow test does, unless a file is given.
 """
@@ -13,19 +15,39 @@ from PIL import Image as Pictures
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests are no part of the package
 
-from animator import nano
+from animator import animate, loads, nano
 from animator.nano.painter import Painter
 from tests.train import toy
 from tests.train.test_product import ASKED, OTHERS, figures, painted, taught
 
-TARGET = Path(__file__).with_name("training.jpg")
+HERE = Path(__file__).parent
 SIDE = 150  # pixels of a picture on the sheet
+FILM = """
+video: {{size: 256x256, frames: 1}}
+model: {{loras: {{tower: {{file: {file}}}}}{refiner}}}
+prompts: {{at: "studio photo of oue tower, white background"}}
+painting: {{steps: 20, guidance_scale: 2, seed: {seed}}}
+"""
+HAND_OVER = (0.8, 0.5, 0.2)  # how far down the base paints
+
+
+def refined(file: Path) -> list[np.ndarray]:
+    """A row of the base's painting with a LoRA, and those that a refiner, nano without it, ends."""
+    rows = []
+    for seed in (1, 3):
+        for at in (None, *HAND_OVER):
+            refiner = "" if at is None else f", refiner: {{base: {nano.folder()}, at: {at}}}"
+            scene = loads(FILM.format(file=file.resolve(), refiner=refiner, seed=seed))
+            rows.append(next(animate(scene))[1].shown)
+    return rows
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as room:
         file = Path(sys.argv[1]) if len(sys.argv) > 1 else taught(Path(room))
         painter = Painter(nano.folder(), file)
+        row = Pictures.fromarray(np.concatenate(refined(file), axis=1))
+        row.resize((8 * SIDE, SIDE), Pictures.Resampling.LANCZOS).save(HERE / "refiner.jpg", quality=88)
     print(json.dumps(figures(painter), indent=1))
     blank = [np.full((256, 256, 3), 255, np.uint8)] * len(OTHERS)
     rows = [[toy.render(100 + number) for number in range(4)] + blank]
@@ -36,7 +58,7 @@ def main() -> None:
         )
     page = np.concatenate([np.concatenate(row, axis=1) for row in rows])
     sheet = Pictures.fromarray(page).resize((8 * SIDE, len(rows) * SIDE), Pictures.Resampling.LANCZOS)
-    sheet.save(TARGET, quality=88)
+    sheet.save(HERE / "training.jpg", quality=88)
 
 
 if __name__ == "__main__":
