@@ -11,16 +11,16 @@ from transformers import CLIPTokenizer
 
 from animator.nano import captions, words
 from animator.nano.files import Pictures
-from animator.nano.model import Nano, alphas
+from animator.nano.model import Nano
+from animator.nano.noising import noised, sizes, spoken
 from animator.nano.shelves import Library
 from animator.nano.training import place
 from animator.pixels.hints import canny
 
 HINTS = (16, 32, 64, 96)  # channels of the hint on its way to the latents' size
-THRESHOLDS = (
-    (40, 90),
-    (100, 200),
-)  # from and to: of the gradient that goes on, of the one that begins an edge
+# From and to: of the gradient that goes on, of the one that begins an edge.
+THRESHOLDS = ((40, 90), (100, 200))
+LEAN = 0.6  # towards strong noise, in which edges say the most
 
 
 def beside(nano: Nano) -> ControlNetModel:
@@ -45,7 +45,6 @@ class ControlLesson:
         self.optimizers: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(self.net.parameters(), 6e-4, (0.9, 0.98), fused=True)
         ]
-        self.kept, self.noised = alphas()
 
     def _edges(self, index: int, random: np.random.Generator) -> NDArray[np.uint8]:
         """The edges (h, w, 3) of the picture behind a latent."""
@@ -59,28 +58,21 @@ class ControlLesson:
         random = np.random.default_rng([10, step])
         shelf, device = self.library.large, place(self.model)
         picked = shelf.pick(self.batch, random)
-        clean = torch.from_numpy(shelf.latents[picked].astype(np.float32)).to(device)
         hints = np.stack([self._edges(int(i), random) for i in picked])
         hint = torch.from_numpy(hints.astype(np.float32) / 255).permute(0, 3, 1, 2).to(device)
         texts = [captions.caption(shelf.recipes[int(i)], random) for i in picked]
         tokens = torch.from_numpy(words.ids(self.tokenizer, texts)).to(device)
-        hold = torch.from_numpy((random.random(self.batch) > 0.33).astype(np.float32)).to(device)
-        # Leaning to strong noise, in which edges say the most.
-        spread = (np.arange(self.batch) + random.random(self.batch)) / self.batch
-        levels = torch.from_numpy((spread**0.6 * 1000).astype(np.int64).clip(0, 999)).to(device)
-        kept, noised = (table.to(device)[levels].view(-1, 1, 1, 1) for table in (self.kept, self.noised))
-        noise = torch.randn(clean.shape).to(device)
+        hold = spoken(0.67, self.batch, random, device)
+        given = noised(shelf.latents[picked], LEAN, random, device)
         with torch.autocast(device.type, torch.bfloat16):
             with torch.no_grad():
                 embeds, pooled = self.nano.text(tokens)
             text = (embeds * hold.view(-1, 1, 1), pooled * hold.view(-1, 1))
-            made = self._painted(kept * clean + noised * noise, levels, text, hint)
-        return (made.float() - (kept * noise - noised * clean)).square().mean()
+            made = self._painted(given.noisy, given.levels, text, hint)
+        return (made.float() - given.wanted).square().mean()
 
     def _painted(self, noisy: Tensor, levels: Tensor, text: tuple[Tensor, Tensor], hint: Tensor) -> Tensor:
-        height, width = hint.shape[2:]
-        size = torch.tensor([(height, width, 0, 0, height, width)] * len(noisy), dtype=torch.float32)
-        extra = {"text_embeds": text[1], "time_ids": size.to(noisy.device)}
+        extra = {"text_embeds": text[1], "time_ids": sizes(noisy)}
         down, middle = self.net(
             noisy, levels, text[0], controlnet_cond=hint, added_cond_kwargs=extra, return_dict=False
         )

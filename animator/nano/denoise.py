@@ -14,6 +14,7 @@ from transformers import CLIPTokenizer
 from animator.nano import captions, words
 from animator.nano.drawing import Recipe
 from animator.nano.model import Nano, alphas
+from animator.nano.noising import noised, sizes, spoken
 from animator.nano.products import PRODUCTS
 from animator.nano.shelves import Library
 from animator.nano.training import place
@@ -21,13 +22,11 @@ from animator.nano.tutor import Tutor
 
 OTHERS = 0.2  # share of steps with pictures of another format
 TELLING = 0.01  # weight of what is told, beside the error of v, which is some ten times smaller
+LEAN = 0.85  # towards the high noise levels, which decide the layout
 HEEDING = 0.015  # weight of the tutor's marks: with three times as much, pictures turned spotty
 BLURRED = 700  # noise level from which the tutor looks: below it, the picture shows through without any words
-OWN_STEPS = (
-    999,
-    874,
-    749,
-)  # Euler's first steps of eight, spaced as the scheduler does: they decide the layout
+# Euler's first steps of eight, spaced as the scheduler does: they decide the layout.
+OWN_STEPS = (999, 874, 749)
 _PRODUCTS, _VIEWS = list(PRODUCTS), list(captions.VIEW)
 
 
@@ -53,29 +52,20 @@ class DenoiseLesson:
         ]
         self.kept, self.noised = alphas()
 
-    def _pictures(
-        self, random: np.random.Generator
-    ) -> tuple[NDArray[np.float16], list[Recipe], tuple[int, ...]]:
+    def _pictures(self, random: np.random.Generator) -> tuple[NDArray[np.float16], list[Recipe]]:
         shelf = self.library.large
         if self.library.others and random.random() < OTHERS:
             shelf = self.library.others[int(random.integers(len(self.library.others)))]
         cells = self.library.large.latents[0, 0].size / shelf.latents[0, 0].size
         # Larger pictures, fewer of them: a step costs the same.
         picked = shelf.pick(max(round(self.batch * min(cells, 1.0)), 1), random)
-        height, width = (8 * side for side in shelf.latents.shape[2:])
-        recipes = [shelf.recipes[int(i)] for i in picked]
-        return shelf.latents[picked], recipes, (height, width, 0, 0, height, width)
+        return shelf.latents[picked], [shelf.recipes[int(i)] for i in picked]
 
     def _tokens(self, recipes: list[Recipe], random: np.random.Generator) -> Tensor:
         texts = [captions.caption(recipe, random) for recipe in recipes]
         for i in np.flatnonzero(random.random(len(texts)) < 0.08):
             texts[i] = "" if random.random() < 0.6 else captions.complaint(random)
         return torch.from_numpy(words.ids(self.tokenizer, texts))
-
-    def _levels(self, count: int, random: np.random.Generator) -> Tensor:
-        """Noise levels spread over 0..999, leaning to the high ones, which decide the layout."""
-        spread = (np.arange(count) + random.random(count)) / count
-        return torch.from_numpy((spread**0.85 * 1000).astype(np.int64).clip(0, 999))
 
     def _untold(self, recipes: list[Recipe]) -> Tensor:
         """How badly the middle of the UNet told what is shown, and from where: cross entropy, natural logarithm."""
@@ -93,49 +83,37 @@ class DenoiseLesson:
         the model's own.
         """
         random = np.random.default_rng([5, step])
-        latents, recipes, sizes = self._pictures(random)
+        latents, recipes = self._pictures(random)
         device = place(self.model)
-        clean = torch.from_numpy(latents.astype(np.float32)).to(device)
-        levels = self._levels(len(clean), random).to(device)
-        kept, noised = (table.to(device)[levels].view(-1, 1, 1, 1) for table in (self.kept, self.noised))
-        noise = torch.randn(clean.shape).to(device)  # drawn on the CPU: the same lesson on every machine
-        noisy = kept * clean + noised * noise
+        given = noised(latents, LEAN, random, device)
         tokens = self._tokens(recipes, random).to(device)
-        hold = torch.from_numpy((random.random(len(clean)) > 0.07).astype(np.float32)).to(device)
-        size = torch.tensor([sizes] * len(clean), dtype=torch.float32, device=device)
+        hold = spoken(0.93, len(recipes), random, device)
         with torch.autocast(device.type, torch.bfloat16):
             embeds, pooled = self.model.text(tokens)
             text = (embeds * hold.view(-1, 1, 1), pooled * hold.view(-1, 1))
-            made = self.model(noisy, levels, text, size).float()
+            made = self.model(given.noisy, given.levels, text, sizes(given.noisy)).float()
             untold = self._untold(recipes)
-        error = (made - (kept * noise - noised * clean)).square().mean((1, 2, 3))
-        ratio = (kept / noised).square().flatten()
+        error = (made - given.wanted).square().mean((1, 2, 3))
+        ratio = (given.kept / given.noise).square().flatten()
         weight = ratio.clamp(max=5.0) / (ratio + 1) + 0.5  # shapes are decided where the SNR is small
         weighted: Tensor = (error * weight).mean() + TELLING * untold
         if self.tutor is None:
             return weighted
-        spoken = (hold > 0) & (
-            tokens[:, 1] != tokens[:, 2]
-        )  # an empty prompt is padding from the second token on
-        heard = (spoken & (levels >= BLURRED)).tolist()
-        seen = self.tutor.mark(kept * noisy - noised * made, recipes, heard)
-        own = self._own(random) if step % 2 == 0 else 0.0
+        said = tokens[:, 1] != tokens[:, 2]  # an empty prompt is padding from the second token on
+        heard = ((hold > 0) & said & (given.levels >= BLURRED)).tolist()
+        seen = self.tutor.mark(given.clean(made), recipes, heard)
+        own = self._own(self.tutor, random) if step % 2 == 0 else 0.0
         return weighted + HEEDING * (0.5 * seen + own)
 
-    def _own(self, random: np.random.Generator) -> Tensor:
+    def _own(self, tutor: Tutor, random: np.random.Generator) -> Tensor:
         """The tutor's mark for what the model makes of noise in up to three steps, the last of which learns."""
-        assert self.tutor is not None
         device, count = place(self.model), self.batch // 2
         picked = self.library.large.pick(count, random)
         recipes = [self.library.large.recipes[int(i)] for i in picked]
         texts = [captions.caption(r, random) if random.random() < 0.5 else captions.plain(r) for r in recipes]
         tokens = torch.from_numpy(words.ids(self.tokenizer, texts)).to(device)
-        shape = (count, *self.library.large.latents.shape[1:])
-        height, width = 8 * shape[2], 8 * shape[3]
-        size = torch.tensor(
-            [(height, width, 0, 0, height, width)] * count, dtype=torch.float32, device=device
-        )
-        noisy = torch.randn(shape).to(device)
+        noisy = torch.randn((count, *self.library.large.latents.shape[1:])).to(device)
+        size = sizes(noisy)
         last = int(random.integers(len(OWN_STEPS)))
         with torch.autocast(device.type, torch.bfloat16):
             text = self.model.text(tokens)
@@ -145,7 +123,7 @@ class DenoiseLesson:
                     clean, noise = self._parted(noisy, level, quiet, size)
                     noisy = self.kept[after] * clean + self.noised[after] * noise
             clean, _ = self._parted(noisy, OWN_STEPS[last], text, size)
-        return self.tutor.mark(clean, recipes, [True] * count)
+        return tutor.mark(clean, recipes, [True] * count)
 
     def _parted(
         self, noisy: Tensor, level: int, text: tuple[Tensor, Tensor], size: Tensor

@@ -25,12 +25,8 @@ def trained(room: Path, finished: bool = True) -> AutoencoderKL:
     It is folded once and kept: other pictures would give slightly other latents. `finished` takes the one of the
     later stage, if there is one.
     """
-    vae, learnt, folded, later = (
-        autoencoder.build(),
-        room / "vae.pt",
-        room / "vae-folded.pt",
-        room / "settle.pt",
-    )
+    learnt, folded, later = (room / f"{name}.pt" for name in ("vae", "vae-folded", "settle"))
+    vae = autoencoder.build()
     if finished and _newer(later, learnt):
         vae.load_state_dict(averaged(later)[0])
         return vae.eval()

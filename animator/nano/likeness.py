@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import CLIPImageProcessor, CLIPTokenizer, CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import CLIPTokenizer, CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 from animator.nano import captions, words
 from animator.nano.files import Pictures, readable, recipes
 from animator.nano.judge import QUESTIONS, truth
-from animator.nano.model import Nano, alphas
+from animator.nano.model import Nano
+from animator.nano.noising import noised, sizes, spoken
 from animator.nano.shelves import Library
 from animator.nano.training import place
 
@@ -26,6 +28,7 @@ Weights = dict[str, Tensor]
 
 SIDE, PATCH = 64, 8  # pixels: what the eye sees, cut up
 SEEN = 64  # numbers that it says of a picture
+LEAN = 0.6  # towards strong noise, in which a look says the most
 TOKENS = 4  # what they are told as, beside the prompt's
 
 
@@ -50,8 +53,7 @@ def view(picture: Rgb) -> NDArray[np.float32]:
     top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
     square = picture[top : top + side, left : left + side]
     small = cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    looks = CLIPImageProcessor()
-    return np.asarray((small - looks.image_mean) / looks.image_std, np.float32).transpose(2, 0, 1)
+    return np.asarray((small - OPENAI_CLIP_MEAN) / OPENAI_CLIP_STD, np.float32).transpose(2, 0, 1)
 
 
 class LookLesson:
@@ -154,41 +156,34 @@ class LikenessLesson:
             torch.optim.AdamW(slow, 1e-4, (0.9, 0.98), fused=True),
             torch.optim.AdamW(fast, 1e-3, (0.9, 0.98), fused=True),
         ]
-        self.kept, self.noised = alphas()
 
     def loss(self, step: int) -> Tensor:
         """Mean square error of v; two thirds of the pictures come without words, so that the eye must tell."""
         random = np.random.default_rng([12, step])
         shelf, device = self.library.large, place(self.nano)
         picked = shelf.pick(self.batch, random)
-        clean = torch.from_numpy(shelf.latents[picked].astype(np.float32)).to(device)
         # Mirrored by chance, as a subject may be.
         seen = np.stack([view(self.pictures[int(i) % len(self.pictures)]) for i in picked])
         texts = [captions.caption(shelf.recipes[int(i)], random) for i in picked]
         tokens = torch.from_numpy(words.ids(self.tokenizer, texts)).to(device)
-        spoken = torch.from_numpy((random.random(self.batch) > 0.66).astype(np.float32)).to(device)
-        spread = (np.arange(self.batch) + random.random(self.batch)) / self.batch
-        levels = torch.from_numpy((spread**0.6 * 1000).astype(np.int64).clip(0, 999)).to(device)
-        kept, noised = (table.to(device)[levels].view(-1, 1, 1, 1) for table in (self.kept, self.noised))
-        noise = torch.randn(clean.shape).to(device)
-        height, width = (8 * side for side in clean.shape[2:])
-        size = torch.tensor([(height, width, 0, 0, height, width)] * self.batch, dtype=torch.float32)
+        hold = spoken(0.34, self.batch, random, device)
+        given = noised(shelf.latents[picked], LEAN, random, device)
         with torch.autocast(device.type, torch.bfloat16):
             told = self.sight(torch.from_numpy(seen).to(device)).image_embeds
             with torch.no_grad():
                 embeds, pooled = self.nano.text(tokens)
             extra = {
-                "text_embeds": pooled * spoken.view(-1, 1),
-                "time_ids": size.to(device),
+                "text_embeds": pooled * hold.view(-1, 1),
+                "time_ids": sizes(given.noisy),
                 "image_embeds": [told[:, None]],
             }
             made = self.nano.unet(
-                kept * clean + noised * noise,
-                levels,
-                encoder_hidden_states=embeds * spoken.view(-1, 1, 1),
+                given.noisy,
+                given.levels,
+                encoder_hidden_states=embeds * hold.view(-1, 1, 1),
                 added_cond_kwargs=extra,
             ).sample
-        error: Tensor = (made.float() - (kept * noise - noised * clean)).square().mean()
+        error: Tensor = (made.float() - given.wanted).square().mean()
         return error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -118,6 +119,7 @@ def scheduler() -> EulerDiscreteScheduler:
     return EulerDiscreteScheduler(**NOISE)
 
 
+@cache
 def alphas() -> tuple[Tensor, Tensor]:
     """sqrt(ᾱ) and sqrt(1 − ᾱ) for each of the 1000 noise levels."""
     kept: Tensor = scheduler().alphas_cumprod

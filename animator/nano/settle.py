@@ -17,10 +17,8 @@ from animator.nano.training import place
 from animator.nano.vae import Sitting, VaeLesson, decode, difference, encode, round_trip
 
 SITTINGS = (Sitting(0.75, 128, 6), Sitting(1.0, 256, 2))
-TRIPS, ODDS = (
-    (0, 1, 2, 4, 8, 14),
-    (0.4, 0.18, 0.15, 0.12, 0.09, 0.06),
-)  # how often a picture went round before
+# How often a picture went round before.
+TRIPS, ODDS = (0, 1, 2, 4, 8, 14), (0.4, 0.18, 0.15, 0.12, 0.09, 0.06)
 DRIFT = 20.0  # weight of the latents' drift in one round trip, beside the error of the pixels
 STAY = 2.0  # weight of how far the latents are from where they were when the UNet learnt them
 NOISE = 0.02  # the most noise on latents, their spread being 1: more would teach the decoder to smooth

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from animator.nano.likeness import save as save_likeness
 from animator.nano.look import look
 from animator.nano.model import Nano
 from animator.nano.settle import SettleLesson
-from animator.nano.training import Lesson, Plan, averaged, log, train
+from animator.nano.training import Lesson, Plan, Progress, averaged, log, train
 from animator.nano.tutor import TutorLesson
 from animator.nano.tutor import load as load_tutor
 
@@ -47,19 +48,25 @@ def tokens(room: Path) -> Path:
     return room / "tokens"
 
 
-def _run(name: str, lesson: Lesson, arguments: argparse.Namespace) -> None:
-    plan = Plan(arguments.steps or STEPS[name])
-    for progress in train(lesson, plan, arguments.room / f"{name}.pt"):
+def _steps(name: str, lesson: Lesson, arguments: argparse.Namespace) -> Iterator[Progress]:
+    """The stage's steps that are left, each told in its log."""
+    for progress in train(lesson, Plan(arguments.steps or STEPS[name]), arguments.room / f"{name}.pt"):
         log(arguments.room / f"{name}.jsonl", progress)
-        if progress.step % SHEET_EVERY == 0 or progress.step == plan.steps:
+        yield progress
+
+
+def _run(name: str, lesson: Lesson, arguments: argparse.Namespace) -> None:
+    """Learn, with a sample sheet now and then."""
+    last = arguments.steps or STEPS[name]
+    for progress in _steps(name, lesson, arguments):
+        if progress.step % SHEET_EVERY == 0 or progress.step == last:
             look(arguments.room, name, tokens(arguments.room))
 
 
 def _quietly(name: str, lesson: Lesson, arguments: argparse.Namespace) -> None:
-    """The same without sheets: there is nothing to see yet."""
-    plan = Plan(arguments.steps or STEPS[name])
-    for progress in train(lesson, plan, arguments.room / f"{name}.pt"):
-        log(arguments.room / f"{name}.jsonl", progress)
+    """Learn what shows in no picture of its own."""
+    for _ in _steps(name, lesson, arguments):
+        pass
 
 
 def learn_vae(arguments: argparse.Namespace) -> None:

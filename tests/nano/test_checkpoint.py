@@ -87,7 +87,7 @@ def test_strength_decides_how_much_stays(painter):
 
 def test_the_autoencoder_survives_its_own_output(painter):
     kept = measures.round_trips(painter.fresh.vae, [draw(STARTS["bottle_photo"]).image], (1, 16))
-    assert kept["1"] > 28 and kept["16"] > 24
+    assert kept["1"] > 34 and kept["16"] > 27  # 36.6 and 28.8 when it was written
 
 
 def test_formats_are_painted(painter):

@@ -152,6 +152,18 @@ def test_a_mirrored_picture_is_learnt_with_the_same_words(room):
     assert np.abs(shelf.latents[3 + len(pictures)] - mirrored).max() < 0.05
 
 
+def test_a_settled_autoencoder_encodes_the_pictures_anew(room, tmp_path):
+    draw_shard(tmp_path / "pictures", 0, (64, 64), 1)
+    before = encoded.library(tmp_path).large.latents
+    torch.manual_seed(1)
+    lesson = settle.SettleLesson(
+        encoded.trained(tmp_path, finished=False), Pictures(tmp_path / "pictures"), 3, 3e-2
+    )
+    list(train(lesson, Plan(3, warm=1), tmp_path / "settle.pt"))
+    after = encoded.library(tmp_path).large.latents
+    assert before.shape == after.shape and not np.array_equal(before, after)
+
+
 def test_learning_goes_on_from_an_exported_folder(room, tmp_path):
     nano, tokenizer = tiny(room)
     checkpoint.export(nano, vae.build((8, 8, 16, 16)), room / "tokens", tmp_path)
@@ -215,7 +227,7 @@ def test_by_a_tutor_the_model_learns_to_be_recognised_in_its_own_noise(room, lib
     marks = []
     for _ in range(10):
         torch.manual_seed(0)
-        mark = lesson._own(np.random.default_rng(0))
+        mark = lesson._own(taught, np.random.default_rng(0))
         marks.append(float(mark.detach()))
         mark.backward()
         lesson.optimizers[0].step()

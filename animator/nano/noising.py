@@ -1,0 +1,48 @@
+"""Noisy latents, and the v that a lesson is to find in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from animator.nano.model import alphas
+
+
+@dataclass(frozen=True)
+class Noised:
+    """Latents (n, 4, h, w) in noise."""
+
+    noisy: Tensor
+    levels: Tensor  # (n,), 0..999
+    wanted: Tensor  # v, (n, 4, h, w)
+    kept: Tensor  # sqrt(ᾱ) of each, (n, 1, 1, 1)
+    noise: Tensor  # sqrt(1 − ᾱ)
+
+    def clean(self, made: Tensor) -> Tensor:
+        """The latents that a v says are behind the noise."""
+        return self.kept * self.noisy - self.noise * made
+
+
+def noised(latents: np.ndarray, lean: float, random: np.random.Generator, device: torch.device) -> Noised:
+    """Latents at levels spread over 0..999; `lean`: 1 evenly, the less the more of the high ones."""
+    clean = torch.from_numpy(latents.astype(np.float32)).to(device)
+    spread = (np.arange(len(clean)) + random.random(len(clean))) / len(clean)
+    levels = torch.from_numpy((spread**lean * 1000).astype(np.int64).clip(0, 999)).to(device)
+    kept, noise = (table.to(device)[levels].view(-1, 1, 1, 1) for table in alphas())
+    drawn = torch.randn(clean.shape).to(device)  # on the CPU: the same lesson on every machine
+    return Noised(kept * clean + noise * drawn, levels, kept * drawn - noise * clean, kept, noise)
+
+
+def sizes(like: Tensor) -> Tensor:
+    """SDXL's `time_ids` (n, 6) of whole, uncropped pictures, for their latents (n, 4, h, w)."""
+    height, width = (8 * side for side in like.shape[2:])
+    rows = [(height, width, 0, 0, height, width)] * len(like)
+    return torch.tensor(rows, dtype=torch.float32, device=like.device)
+
+
+def spoken(odds: float, count: int, random: np.random.Generator, device: torch.device) -> Tensor:
+    """1 for the pictures (count,) that come with words, with these odds; 0 for the others."""
+    return torch.from_numpy((random.random(count) < odds).astype(np.float32)).to(device)
