@@ -127,7 +127,8 @@ def _apply_hsv(image: Image, ways: list[Way], turn: float) -> Image:
     """Not by a table of colours: the hue of greys has a step in it."""
     steps = np.linspace(0, 1, _FINE)
     saturation, value = (np.clip(way(steps), 0, 1).astype(np.float32) for way in ways[1:])
-    degrees = np.float32(np.degrees(turn) if np.isfinite(turn) else 0.0)
+    # cv2 takes more than one turn of the hue, but none the other way.
+    degrees = np.float32(np.degrees(turn) % 360 if np.isfinite(turn) else 0.0)
     result = np.empty(image.shape, np.uint8)
     for top in range(0, len(image), cube.STRIP):
         h, s, v = cv2.split(_convert(image[top : top + cube.STRIP], "hsv"))
