@@ -7,6 +7,8 @@ from functools import partial
 from types import TracebackType
 from typing import NamedTuple
 
+import numpy as np
+
 from animator.errors import ProgramError
 from animator.frame import Frame, Image, Span
 from animator.output.queue import Abandoned, Line, Pool
@@ -76,7 +78,7 @@ class Recorder:
         """Hand over the next frame, and its state's `span`; waits only while too many are still being written.
 
         `facts` measures the picture for the journal; it is called in another thread. `upscaled` is what the video
-        shows in its place.
+        shows in its place. A picture may still be on its way from a GPU: the threads that write it wait for it.
         """
         index, larger = frame.index, self._upscaled
         if upscaled is not None and larger is not None and index not in larger:
@@ -88,7 +90,7 @@ class Recorder:
     def _save(
         self, frame: Frame, image: Image, span: Span | None, facts: Callable[[], Mapping[str, float]]
     ) -> None:
-        self.run.save(frame, image, self.texts(frame), span, facts())
+        self.run.save(frame, np.asarray(image), self.texts(frame), span, facts())
         self.tell(frame)
 
     def _encode(
@@ -109,7 +111,7 @@ class Recorder:
         picture = self.run.picture if self._upscaled is None else self._upscaled.picture
         while (item := following()) is not None:
             if isinstance(item, _Shown):
-                yield item
+                yield item.frame, np.asarray(item.picture)
                 continue
             for index in item:
                 if self._stopped:
