@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
@@ -20,7 +21,8 @@ Between = Callable[
     [Iterable[tuple[int, Image]]], Iterable[Image]
 ]  # frames and pictures → the video's pictures
 
-WRITERS = 2  # PNG at 1024x1024 takes 90 ms of one thread
+# Threads that write PNGs: at 1024x1024 each takes 90 ms of one, longer than a GPU needs for a frame of few steps.
+WRITERS = max(2, min(6, (os.cpu_count() or 1) // 2))
 WAITING = 8  # pictures in each queue: 25 MB at 1024x1024
 
 
