@@ -12,7 +12,7 @@ from animator.lineage import Lineage
 from animator.render.loop import Paint
 from animator.render.shards import shots
 from animator.scene.scene import Scene
-from animator.studio import animate
+from animator.studio import painted
 
 if TYPE_CHECKING:
     from animator.output.run import Run
@@ -57,5 +57,5 @@ def stretches(
         shots(frames[position:]), lambda shot: {f.index for f in shot} <= known.keys()
     ):
         rest = [frame for shot in group for frame in shot]
-        yield rest if complete else animate(scene, rest, paint, state, known)
+        yield rest if complete else painted(scene, rest, paint, state, known)
         state = State()

@@ -7,8 +7,8 @@ curve.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
@@ -254,3 +254,9 @@ class State:
         reference = painting if frame.anchor or self.reference is None else self.reference
         first = painting if self.first is None else self.first
         return State(painting, painting, None, reference, frame.index, span, first)
+
+    def brought(self, bring: Callable[[Any], Any]) -> State:
+        """The same state with its pictures brought somewhere else."""
+        there = {name: getattr(self, name) for name in ("shown", "painting", "reference", "first")}
+        pictures: dict[str, Any] = {n: bring(image) for n, image in there.items() if image is not None}
+        return replace(self, **pictures)

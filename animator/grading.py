@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from animator.errors import Path, SceneError
 from animator.frame import Frame, Image, State
@@ -15,7 +16,7 @@ from animator.scene.model import REFERENCES
 from animator.scene.scene import Scene
 
 if TYPE_CHECKING:
-    from animator.pixels.palette import Pull
+    from animator.pixels.tools import Tools
     from animator.render.footage import Footage
 
 REFERENCE = ("grade", "color_reference")  # where a picture to match colours to is written
@@ -31,17 +32,24 @@ def picture(scene: Scene, path: Path, name: str) -> Image:
         raise SceneError([scene.problem(path, f"cannot be read as a picture: {error}")]) from error
 
 
-def stages(scene: Scene, film: Footage | None = None) -> tuple[list[Stage], list[Stage]]:
-    """What is done to a picture before and after it is painted. Colour comes before noise, which it would tint."""
-    from animator.render.stages import AddNoise, PullToPalette, contrast, sharpened
+def stages(
+    scene: Scene, film: Footage | None = None, tools: Tools | None = None
+) -> tuple[list[Stage], list[Stage]]:
+    """What is done to a picture before and after it is painted. Colour comes before noise, which it would tint.
 
-    grade = scene.settings.grade
-    ready, painted = _matched(scene, film)
-    pulled: list[Stage] = [PullToPalette(_pull(grade.palette))] if grade.palette else []
-    return [*ready, contrast, sharpened, AddNoise(grade.noise_type == "perlin")], [*painted, *pulled]
+    `tools` are those of where the pictures are: the CPU's, unless others are given.
+    """
+    from animator.pixels.tools import CPU
+    from animator.render.stages import AddNoise, Contrast, PullToPalette, Sharpen
+
+    grade, tools = scene.settings.grade, tools or CPU
+    ready, painted = _matched(scene, film, tools)
+    pulled: list[Stage] = [PullToPalette(tools.pull(_rgb(grade.palette)))] if grade.palette else []
+    noise = AddNoise(grade.noise_type == "perlin", tools)
+    return [*ready, Contrast(tools), Sharpen(tools), noise], [*painted, *pulled]
 
 
-def _matched(scene: Scene, film: Footage | None) -> tuple[list[Stage], list[Stage]]:
+def _matched(scene: Scene, film: Footage | None, tools: Tools) -> tuple[list[Stage], list[Stage]]:
     """How colours are matched before and after a painting."""
     from animator.render.footage import MatchFootage
     from animator.render.stages import First, Fixed, MatchColor, Rolling, UnlessAnchor
@@ -51,34 +59,35 @@ def _matched(scene: Scene, film: Footage | None) -> tuple[list[Stage], list[Stag
         return [], []
     match grade.color_reference:
         case "first":
-            stage: Stage = UnlessAnchor(MatchColor(First(grade.color), grade.color, grade.color_by))
+            first = First(grade.color, tools)
+            stage: Stage = UnlessAnchor(MatchColor(first, grade.color, grade.color_by, tools))
             return [stage], [stage]
         case "rolling":
             # Nothing to do before: the picture that has moved is the last painting, and has its colours.
-            goal = Rolling(grade.color, grade.color_memory)
-            return [], [UnlessAnchor(MatchColor(goal, grade.color, grade.color_by))]
+            goal = Rolling(grade.color, grade.color_memory, tools)
+            return [], [UnlessAnchor(MatchColor(goal, grade.color, grade.color_by, tools))]
         case "footage":
             assert film is not None
             filmed = MatchFootage(film, grade.color, grade.color_by)
             return [filmed], [filmed]
         case name:
-            fixed = Fixed(picture(scene, REFERENCE, name), grade.color)
-            stage = MatchColor(fixed, grade.color, grade.color_by)
+            fixed = Fixed(picture(scene, REFERENCE, name), grade.color, tools)
+            stage = MatchColor(fixed, grade.color, grade.color_by, tools)
             return [stage], [stage]
 
 
-def _pull(colors: Sequence[str]) -> Pull:
-    from animator.pixels.palette import Pull
-
-    return Pull(np.array([rgb(color) for color in colors], np.uint8))
+def _rgb(colors: Sequence[str]) -> NDArray[np.uint8]:
+    """Colours as rows of RGB."""
+    return np.array([rgb(color) for color in colors], np.uint8)
 
 
 def facts(scene: Scene) -> Callable[[Frame, State], dict[str, float]]:
     """What a run's journal tells about the colours of each painted frame: see Facts."""
+    from animator.pixels.palette import Pull
     from animator.render.facts import Facts
     from animator.render.stages import First, Fixed
 
     grade = scene.settings.grade
     given = grade.color != "none" and grade.color_reference not in REFERENCES
     goal = Fixed(picture(scene, REFERENCE, grade.color_reference), "lab") if given else First("lab")
-    return Facts(goal, _pull(grade.palette) if grade.palette else None)
+    return Facts(goal, Pull(_rgb(grade.palette)) if grade.palette else None)

@@ -149,6 +149,8 @@ class _Asked(Exception):  # noqa: N818 (no error: the question is known)
 class _Asking:
     """Stands in for a painter until it is known what that one would be asked; has the same abilities."""
 
+    home = ""  # several pictures in one call are painted from arrays
+
     def __init__(self, paint: Paint) -> None:
         self._paint = paint
 

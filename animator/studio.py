@@ -12,13 +12,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from animator import controlling, footage, grading, leading, masking, nano, samplers, upscaling
+from animator import controlling, footage, grading, leading, masking, nano, residing, samplers, upscaling
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
-from animator.frame import Frame, Image, Mask, State
+from animator.frame import Frame, Image, State
 from animator.pose import SPATIAL, spatial
 from animator.render.loop import Camera, Paint, Stage, render
 from animator.render.shards import begins, shots
+from animator.render.start import FromPicture
 from animator.scene.model import REFERENCES
 from animator.scene.presets import is_file, named
 from animator.scene.scene import Scene, read, read_text
@@ -29,8 +30,8 @@ from animator.timeline.lora_notes import unheard
 from animator.timeline.moves import orbits
 
 if TYPE_CHECKING:
-    from animator.diffusion.sdxl import Sdxl
     from animator.pixels.depth import Source
+    from animator.pixels.tools import Tools
     from animator.render.footage import Footage
     from animator.render.masks import Masks
 
@@ -113,30 +114,9 @@ def painter(scene: Scene) -> Paint:
     first = start_picture(scene)  # before the model: it takes no minute to find out that it cannot be read
     nets, refiner, adapters = controlling.nets(scene), controlling.refiner(scene), controlling.adapters(scene)
     sdxl = Sdxl(source, *scene.size, loras, words, controls=nets, refiner=refiner, adapters=adapters)
-    return sdxl if first is None else _FromPicture(sdxl, first)
-
-
-class _FromPicture:
-    """A painter that has a picture where it would have nothing to start from."""
-
-    def __init__(self, paint: Sdxl, picture: Image) -> None:
-        self.paint, self.picture = paint, picture
-
-    def __call__(self, frame: Frame, start: Image | None) -> Image:
-        return self.paint(frame, self.picture if start is None else start)
-
-    def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
-        return self.paint.within(frame, self.picture if start is None else start, mask)
-
-    def hinted(
-        self, frame: Frame, start: Image | None, hints: Mapping[str, Image], mask: Mask | None = None
-    ) -> Image:
-        return self.paint.hinted(frame, self.picture if start is None else start, hints, mask)
-
-    def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
-        return self.paint.batch(
-            [(frame, self.picture if start is None else start) for frame, start in wanted]
-        )
+    paint = sdxl if first is None else FromPicture(sdxl, first)
+    residing.tell(scene, paint)
+    return paint
 
 
 def start_picture(scene: Scene) -> Image | None:
@@ -158,19 +138,33 @@ def animate(
     painted frame and the frames behind it a film goes on where it stopped. Paintings that are `known`, by
     frame, are not painted again. Raises AnimatorError.
     """
+    yield from residing.fetched(painted(scene, frames, paint, state, known))
+
+
+def painted(
+    scene: Scene,
+    frames: Sequence[Frame] | None = None,
+    paint: Paint | None = None,
+    state: State | None = None,
+    known: Mapping[int, Image] = MappingProxyType({}),
+) -> Iterator[tuple[Frame, State]]:
+    """The same without a wait for the GPU: pictures may still be on their way, and are arrays by `np.asarray` only."""
     frames = timeline(scene) if frames is None else frames
     paint = painter(scene) if paint is None else paint
-    camera, film = camera_of(scene, frames), footage.played(scene)
+    place = residing.place(scene, frames, paint)
+    camera, film = camera_of(scene, frames, place.tools), footage.played(scene)
+    work = Work(place.painter(paint), place.known(known), place.tools)
     for shot in shots(frames):
-        before = State() if state is None or begins(shot[0]) else state
-        yield from film.during(_animate(scene, shot, Work(paint, known), camera, film, before))
+        before = State() if state is None or begins(shot[0]) else place.state(state)
+        yield from place.watch(film.during(_animate(scene, shot, work, camera, film, before)))
 
 
 class Work(NamedTuple):
-    """Where paintings come from: the painter, and those that are there already, by frame."""
+    """Where paintings come from: the painter, and those that are there already, by frame; the tools used on them."""
 
     paint: Paint
     known: Mapping[int, Image]
+    tools: Tools
 
 
 def _animate(
@@ -190,14 +184,13 @@ def _paint(
     scene: Scene, frames: Sequence[Frame], work: Work, camera: Camera, film: Footage, state: State
 ) -> Iterator[tuple[Frame, State]]:
     """Paint `frames`, all of one shot."""
-    from animator.pixels.blend import crossfade
     from animator.pixels.flow import between
     from animator.render.known import unless_known
 
-    blend = {"crossfade": crossfade, "flow": between}[scene.settings.tween]
+    blend = {"crossfade": work.tools.crossfade, "flow": between}[scene.settings.tween]
     camera = footage.followed(scene, frames, state, camera, film)
     views, masks = leading.views(scene), None
-    paint, (before, after) = work.paint, grading.stages(scene, film)
+    paint, (before, after) = work.paint, grading.stages(scene, film, work.tools)
     finish: list[Stage] = []
     picture = views[frames[0].shot] if frames[0].shot in views else start_picture(scene)
     if masking.used(frames) or controlling.follows(scene):
@@ -245,19 +238,21 @@ def _masked(
     return Masked(paint, masks), graded, [*mended, Lock(masks)], [Lock(masks, whole=True)]
 
 
-def camera_of(scene: Scene, frames: Sequence[Frame]) -> Camera:
+def camera_of(scene: Scene, frames: Sequence[Frame], tools: Tools | None = None) -> Camera:
     """The camera a scene's motion needs: flat, in space before a flat picture, or before one with depth.
 
-    It is the same for every part of a film, so that a film that goes on is the same film.
+    It is the same for every part of a film, so that a film that goes on is the same film. It moves pictures with
+    `tools`: the CPU's, unless others are given.
     """
     from animator.pixels.camera import Camera2D, DepthCamera, PlaneCamera
+    from animator.pixels.tools import CPU
 
-    motion = scene.settings.motion
+    motion, warp = scene.settings.motion, (tools or CPU).warp
     if motion.depth != "flat":
         return DepthCamera(scene.lens, _depth(scene), motion.border)
     if in_space(scene, frames):
-        return PlaneCamera(scene.lens, motion.border)
-    return Camera2D(*scene.size, motion.border)
+        return PlaneCamera(scene.lens, motion.border, warp)
+    return Camera2D(*scene.size, motion.border, warp)
 
 
 def in_space(scene: Scene, frames: Sequence[Frame]) -> bool:

@@ -1,10 +1,11 @@
 """Full-size SDXL on a GPU: a naive loop over diffusers' pipeline, ours, ours compiled, and the computed floor.
 
-    python -m benchmarks.gpu [--sizes 512 768 1024] [--calls 1 4 10] [--out gpu.json]
+    python -m benchmarks.gpu [--sizes 512 768 1024] [--calls 1 4 10] [--graded] [--out gpu.json]
     python -m benchmarks.gpu --tiny        # the same code with nano, on any machine: no figures to speak of
 
-All ways use one set of random weights and take turns in one process. Each is timed from frame to frame: warp,
-painting, PNG and video. Random weights change no number of operations; pictures are checked to be pictures.
+All ways use one set of random weights and take turns in one process. Each is timed from the first frame that is
+safe on disk to the last: warp, painting, PNG and video. Nothing waits for a single frame in ours, so that only a
+whole turn tells. Random weights change no number of operations; pictures are checked to be pictures.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -26,6 +28,7 @@ from diffusers import StableDiffusionXLImg2ImgPipeline
 from PIL import Image
 
 from animator import load, nano
+from animator.events import Done
 from animator.shoot import shoot, start_run
 from animator.studio import painter
 from benchmarks import fullsize
@@ -40,14 +43,20 @@ start: {{image: start.png}}
 prompts: {{at: "{words}"}}
 motion: {{zoom: 1.01, angle: 0.3}}
 painting: {{steps: {steps}, strength: 0.5, guidance_scale: 1, seed: 3}}
+{grade}
 """
+GRADE = "grade: {color: lab, noise: 0.02, contrast: 1.01, sharpen: 0.1}"
+
+Moments = list[float]  # when each frame was safe on disk, seconds
 
 
 class Bench:
     """One size: the networks in every way to run them."""
 
-    def __init__(self, base: Path, size: int, frames: int, device: str, folder: Path, compiled: bool) -> None:
-        self.base, self.size, self.frames, self.folder = base, size, frames, folder
+    def __init__(
+        self, base: Path, size: int, frames: int, device: str, folder: Path, compiled: bool, grade: str = ""
+    ) -> None:
+        self.base, self.size, self.frames, self.folder, self.grade = base, size, frames, folder, grade
         self.device, self.dtype = torch.device(device), "bfloat16" if device == "cuda" else "float32"
         Image.fromarray(textured(size, 1)).save(folder / "start.png")
         self.ours = painter(load(self._film(2, compiled)))
@@ -62,16 +71,17 @@ class Bench:
         switch = "on" if compiled else "off"
         given = {"size": self.size, "frames": self.frames, "base": self.base, "steps": 2 * calls}
         given |= {"device": self.device.type, "dtype": self.dtype, "words": WORDS, "compile": switch}
+        given |= {"grade": self.grade}
         file.write_text(FILM.format(**given))
         return file
 
-    def naive_frames(self, calls: int) -> Iterator[np.ndarray]:
+    def naive_frames(self, calls: int) -> Moments:
         """What a first script does: PIL in, PIL out, a PNG each, the VAE as diffusers runs it."""
         self.vae.register_to_config(force_upcast=True)
         torch.backends.cudnn.deterministic = False
         self.naive.scheduler = self.plain
         matrix = cv2.getRotationMatrix2D((self.size / 2, self.size / 2), 0.3, 1.01)
-        picture = Image.open(self.folder / "start.png")
+        picture, moments = Image.open(self.folder / "start.png"), []
         for index in range(self.frames):
             moved = cv2.warpAffine(
                 np.asarray(picture),
@@ -89,75 +99,82 @@ class Bench:
                 generator=torch.Generator("cpu").manual_seed(3 + index),
             ).images[0]
             picture.save(self.folder / "naive.png")
-            yield np.asarray(picture)
+            moments.append(time.perf_counter())
+        _check([np.asarray(picture)])
         self.vae.register_to_config(force_upcast=False)
+        return moments
 
-    def our_frames(self, calls: int) -> Iterator[np.ndarray]:
-        """A run as `animator render` makes it, with its PNGs and its video."""
+    def our_frames(self, calls: int, paint: Callable | None = None) -> Moments:
+        """A run as `animator render` makes it, with its PNGs and its video; pictures stay where they are painted."""
         torch.backends.cudnn.deterministic = True
-        scene = load(self._film(calls))
+        scene, moments = load(self._film(calls)), []
+
+        def tell(event):
+            if isinstance(event, Done):
+                moments.append(time.perf_counter())
+
         with tempfile.TemporaryDirectory(dir=self.folder) as room:
-            seen: list[np.ndarray] = []
+            run = start_run(scene, self.folder / "film.yaml", Path(room, "run"))
+            for _ in shoot(run, scene, lambda _: paint or self.ours, tell):
+                pass
+            _check([run.picture(index) for index in range(self.frames)])
+        return sorted(moments)
 
-            def watched(frame, start):
-                seen.append(self.ours(frame, start))
-                return seen[-1]
-
-            for _ in shoot(
-                start_run(scene, self.folder / "film.yaml", Path(room, "run")), scene, lambda _: watched
-            ):
-                yield seen[-1]
-
-    def eager(self, calls: int) -> Iterator[np.ndarray]:
+    def eager(self, calls: int) -> Moments:
         with torch.compiler.set_stance("force_eager"):
-            yield from self.our_frames(calls)
+            return self.our_frames(calls)
 
-    def small(self, calls: int) -> Iterator[np.ndarray]:
+    def by_the_cpu(self, calls: int) -> Moments:
+        """Compiled, with pictures that come to the CPU between paintings: a painter that cannot keep them."""
+        return self.our_frames(calls, self.ours.__call__)
+
+    def small(self, calls: int) -> Moments:
         """With an autoencoder of TAESDXL's size."""
         pipes = (self.sdxl.txt2img, self.sdxl.img2img)
         for pipe in pipes:
             pipe.register_modules(vae=fullsize.small_vae(self.device, self.vae.dtype))
-        yield from self.our_frames(calls)
+        moments = self.our_frames(calls)
         for pipe in pipes:
             pipe.register_modules(vae=self.vae)
+        return moments
 
 
-def milliseconds(frames: Iterator[np.ndarray]) -> list[float]:
-    """From each frame to the next; all of them must be pictures."""
-    found, last = [], None
-    for picture in frames:
-        now = time.perf_counter()
+def _check(pictures: Sequence[np.ndarray]) -> None:
+    """All of them must be pictures."""
+    for picture in pictures:
         if not 5 < picture.std() < 125:
             raise SystemExit(
                 f"a frame of standard deviation {picture.std():.1f} is no picture: the figures are void"
             )
-        if last is not None:
-            found.append(1000 * (now - last))
-        last = now
-    return found
 
 
-def stalls(bench: Bench, calls: int) -> int:
-    """How often a frame makes the host wait for the GPU."""
+def milliseconds(moments: Moments) -> float:
+    """From each frame to the next, in the mean of a turn."""
+    return 1000 * (moments[-1] - moments[0]) / (len(moments) - 1)
+
+
+def stalls(bench: Bench, calls: int) -> tuple[int, list[str]]:
+    """How often a frame makes the host wait for the GPU, and the lines of code that do so most."""
     torch.cuda.set_sync_debug_mode("warn")
     try:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            for _ in bench.our_frames(calls):
-                pass
+            bench.our_frames(calls)
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    return sum("synchroniz" in str(one.message) for one in told) // bench.frames
+    waits = [one for one in told if "synchroniz" in str(one.message)]
+    places = Counter(f"{'/'.join(Path(one.filename).parts[-3:])}:{one.lineno}" for one in waits)
+    return len(waits) // bench.frames, [f"{place} {count}" for place, count in places.most_common(10)]
 
 
 def measure(bench: Bench, calls: int, ways: dict[str, Callable], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds a frame of every way, taking turns."""
+    """Milliseconds a frame of every way, one figure for each of its turns."""
     for way in ways.values():  # compiling, tuning and clocks that settle belong to no frame
-        milliseconds(way(calls))
+        way(calls)
     found: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
-            found[name] += milliseconds(way(calls))
+            found[name].append(milliseconds(way(calls)))
     return found
 
 
@@ -167,17 +184,17 @@ def report(size: int, calls: int, found: dict[str, list[float]], floor: float) -
     row = {"size": size, "calls": calls, "floor_ms": floor, "ways": {}}
     for name, times in found.items():
         middle = statistics.median(times)
-        low, _, high = statistics.quantiles(times, n=4)
+        spread = max(times) - min(times)
         own = floor if name != "ours, small VAE" else None
         share = own and own / middle
         row["ways"][name] = {
             "ms": middle,
-            "iqr_ms": high - low,
+            "range_ms": spread,
             "faster": naive / middle,
             "floor": share,
         }
         said = (
-            f"{size:5} {calls:3} calls  {name:16} {middle:9.1f} ms ±{high - low:6.1f}  {naive / middle:5.2f}x"
+            f"{size:5} {calls:3} calls  {name:20} {middle:9.1f} ms ±{spread / 2:6.1f}  {naive / middle:5.2f}x"
         )
         print(f"{said}  {share:6.1%} of the floor" if share else said)
     return row
@@ -188,7 +205,10 @@ def main() -> None:
     given.add_argument("--sizes", type=int, nargs="+")
     given.add_argument("--calls", type=int, nargs="+")
     given.add_argument("--frames", type=int, default=12, help="of each turn")
-    given.add_argument("--rounds", type=int, default=3)
+    given.add_argument("--rounds", type=int, default=5)
+    given.add_argument(
+        "--graded", action="store_true", help="with colours matched, noise, contrast and sharpness"
+    )
     given.add_argument("--tiny", action="store_true", help="nano on the CPU: exercises the code")
     given.add_argument(
         "--base", type=Path, help="folder of the full-size checkpoint, written there if it is not"
@@ -220,10 +240,19 @@ def _rows(options: argparse.Namespace, room: Path) -> Iterator[dict]:
     flops, bandwidth = fullsize.peak(device, dtype, 512 if options.tiny else 8192)
     print(f"{_device(options.tiny)}: {flops / 1e12:.1f} TFLOP/s and {bandwidth / 1e12:.2f} TB/s measured")
     for size in options.sizes or ([64] if options.tiny else [512, 768, 1024]):
-        bench = Bench(base, size, options.frames, device.type, room, compiled=not options.tiny)
+        bench = Bench(
+            base,
+            size,
+            options.frames,
+            device.type,
+            room,
+            compiled=not options.tiny,
+            grade=GRADE if options.graded else "",
+        )
         ways = {"naive": bench.naive_frames, "ours": bench.eager}
         if not options.tiny:
             ways["ours, compiled"] = bench.our_frames
+            ways["ours, by the CPU"] = bench.by_the_cpu
         ways["ours, small VAE"] = bench.small
         call, vae, numbers = fullsize.work(*configs, size)
         once = max(call / flops, numbers * dtype.itemsize / bandwidth)
@@ -231,8 +260,9 @@ def _rows(options: argparse.Namespace, room: Path) -> Iterator[dict]:
             found = measure(bench, calls, ways, options.rounds)
             row = report(size, calls, found, 1000 * (calls * once + vae / flops))
             if not options.tiny:
-                row["stalls"] = stalls(bench, calls)
+                row["stalls"], row["places"] = stalls(bench, calls)
                 print(f"{'':16} the host waits {row['stalls']} times a frame")
+                print(*(f"{'':18} {place}" for place in row["places"]), sep="\n")
             yield row
         del bench
 

@@ -31,7 +31,7 @@ from animator.pixels.flow import between
 from animator.pixels.palette import Pull
 from animator.pixels.sharpen import sharpen
 from animator.render.loop import render
-from animator.render.stages import AddNoise, First, MatchColor, contrast, sharpened
+from animator.render.stages import AddNoise, Contrast, First, MatchColor, Sharpen
 
 SCENE = """
 video: {{size: {size}x{size}, frames: {frames}}}
@@ -79,8 +79,8 @@ def film(size: int, frames: int, clock: Clock):
     match = MatchColor(First("lab"), "lab", "statistics")
     before = [
         clock.timed("color before", match),
-        clock.timed("contrast", contrast),
-        clock.timed("sharpen", sharpened),
+        clock.timed("contrast", Contrast()),
+        clock.timed("sharpen", Sharpen()),
         clock.timed("noise", AddNoise()),
     ]
     after = [clock.timed("color after", match)]

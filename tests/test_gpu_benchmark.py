@@ -62,5 +62,7 @@ def test_random_weights_in_its_layout_paint_pictures(tmp_path):
     small = fullsize.small_vae(CPU, torch.float32)
     for pipe in (paint.txt2img, paint.img2img):
         pipe.register_modules(vae=small)
-    painted = paint(Frame(0, 1, words, painting=Painting(0.5, steps=2, guidance_scale=1)), fresh)
+    frame = Frame(0, 1, words, painting=Painting(0.5, steps=2, guidance_scale=1))
+    painted = paint(frame, fresh)
     assert 10 < np.std(painted) < 110
+    assert (np.asarray(paint.kept(frame, fresh)) == painted).all()

@@ -20,10 +20,10 @@ def names(stages):
 
 def test_colour_is_matched_before_noise_which_it_would_tint_and_after_painting():
     before, after = grading.stages(loads("grade: {color: lab}"))
-    assert names(before) == ["UnlessAnchor", "contrast", "sharpened", "AddNoise"]
+    assert names(before) == ["UnlessAnchor", "Contrast", "Sharpen", "AddNoise"]
     assert names(after) == ["UnlessAnchor"]
     assert isinstance(before[0].stage, MatchColor)
-    assert names(grading.stages(loads("{}"))[0]) == ["contrast", "sharpened", "AddNoise"]
+    assert names(grading.stages(loads("{}"))[0]) == ["Contrast", "Sharpen", "AddNoise"]
 
 
 @pytest.mark.parametrize(("kind", "clouds"), [("white", False), ("perlin", True)])
@@ -170,7 +170,7 @@ def test_colours_are_matched_to_what_is_asked_for(tmp_path, textured):
     assert isinstance(again[0].goal, Fixed)
     rolling = loads("grade: {color: hsv, color_reference: rolling, color_by: histogram, color_memory: 5}")
     before, (after,) = grading.stages(rolling)
-    assert names(before) == ["contrast", "sharpened", "AddNoise"]
+    assert names(before) == ["Contrast", "Sharpen", "AddNoise"]
     assert (after.stage.goal.memory, after.stage.by, after.stage.space) == (5, "histogram", "hsv")
     _, after = grading.stages(loads("grade: {color: lab, palette: ['#08f']}"))
     assert names(after) == ["UnlessAnchor", "PullToPalette"]

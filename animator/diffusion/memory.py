@@ -1,9 +1,14 @@
-"""How much memory a film's networks need to paint, told before it is loaded, and the ways to need less of it."""
+"""How much memory a film's networks need to paint, told before it is loaded, and the ways to need less of it.
+
+And what is told where it did not suffice after all.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +18,8 @@ import torch
 from animator.diffusion import sizes
 from animator.diffusion.checkpoint import Checkpoint, check_place
 from animator.diffusion.sizes import Beside
+from animator.errors import ModelError
+from animator.frame import Frame
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +31,7 @@ SHARE = 0.9  # of the free memory that is planned with: other programs, and the 
 SAID = 1e9  # bytes: what needs less is no news
 WAYS = ("fast", "balanced", "low")  # from the one that needs most
 ALONE = Beside()
+OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +125,17 @@ def place(pipe: Any, way: str, device: torch.device, whole: bool) -> None:
             device, offload_type="leaf_level", use_stream=device.type == "cuda", exclude_modules=["vae"]
         )
         pipe.vae.to(device)
+
+
+@contextmanager
+def enough(frames: Sequence[Frame], width: int, height: int) -> Iterator[None]:
+    """Around the painting of `frames`, of width x height pixels. Raises ModelError where memory does not suffice."""
+    try:
+        yield
+    except RuntimeError as error:  # CUDA's OutOfMemoryError is one, the CPU's has no name of its own
+        if not OUT_OF_MEMORY.search(str(error)):
+            raise
+        what = f"frame {frames[0].index}: no memory left to paint"
+        if len(frames) > 1:
+            raise ModelError(f"{what} {len(frames)} pictures in one go; try a smaller --batch") from error
+        raise ModelError(f"{what} {width}x{height}; try a smaller video.size") from error

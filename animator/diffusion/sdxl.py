@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import cv2
 import diffusers
-import numpy as np
 import torch
 import transformers
 from diffusers import StableDiffusionXLImg2ImgPipeline
 
-from animator.diffusion import differential, faster, freeu, memory, noise, sizes, tiling
+from animator.diffusion import differential, faster, freeu, memory, noise, pictures, sizes, tiling
 from animator.diffusion.batch import stacked
 from animator.diffusion.checkpoint import Checkpoint, device_for, dtype_for, read_pipeline
 from animator.diffusion.control import Controls, Net
@@ -24,12 +21,11 @@ from animator.diffusion.inversion import Inversions
 from animator.diffusion.ip_adapter import Adapter, IpAdapters
 from animator.diffusion.lora import Loras
 from animator.diffusion.refiner import Refiner
+from animator.diffusion.resident import painting as resident
+from animator.diffusion.resident.picture import Picture, on
 from animator.diffusion.sampling import Schedulers
 from animator.diffusion.text import Texts
-from animator.errors import ModelError
 from animator.frame import Frame, Image, Mask
-
-OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 
 # Loading shows in our own bar.
 diffusers.logging.disable_progress_bar()
@@ -88,6 +84,10 @@ class Sdxl:
         self.schedulers = Schedulers(dict(self.txt2img.scheduler.config))
         self.texts = Texts(self.txt2img, spell)
         self.inpaint = Inpaint(self.img2img) if inpaints(self.txt2img) else None
+        self.device = device
+        # Whatever way memory is saved: how much is free may be another when a film is resumed.
+        stays = device.type == "cuda" and self.inpaint is None
+        self.home = str(device) if stays else ""  # see residing.Keeping
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
         """Paint `frame` over `start` (height, width, 3), or from nothing. Raises ModelError for a broken picture."""
@@ -107,6 +107,21 @@ class Sdxl:
             return start
         painting = self._painted(frame, start, mask, hints)
         return painting if mask is None else differential.seamed(start, painting, mask)
+
+    def kept(self, frame: Frame, start: Picture | Image | None) -> Picture:
+        """The same picture as `__call__` paints, which stays on the device; a start from the host is brought there.
+
+        Only where there is a `home`. That a painting is NaN is told when it, or what is made of it, comes to the host.
+        """
+        assert (self.refiner, self.inpaint) == (None, None), "their pictures come to the host"
+        over = None if start is None else on(start, self.device)
+        if over is not None and frame.painting.strength == 0:
+            return over
+        height, width = self._size(over)
+        with memory.enough([frame], width, height), torch.inference_mode():
+            pipe, arguments = self._asked(frame, over)
+            painted = pipe(**{**arguments, "output_type": "pt"}).images
+            return resident.finished(painted, frame.index, (height, width), over)
 
     def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
         """Paint frames that differ in seed and prompt only, each over its start, or all from nothing: in one call.
@@ -139,7 +154,7 @@ class Sdxl:
     def _asked(
         self,
         frame: Frame,
-        start: Image | None,
+        start: Picture | Image | None,
         mask: Mask | None = None,
         hints: Mapping[str, Image] = MappingProxyType({}),
     ) -> tuple[Any, dict[str, Any]]:
@@ -162,23 +177,26 @@ class Sdxl:
         freeu.set_freeu(self.txt2img.unet, painting.freeu)
         if start is None:
             pipe, (scheduler, steps) = self.txt2img, self.schedulers.fresh(painting)
-            width, height = (_whole(side, self.grain) for side in (self.width, self.height))
+            width, height = (pictures.whole(side, self.grain) for side in (self.width, self.height))
             arguments |= {"width": width, "height": height}
             arguments |= noise.drawn(pipe, frame, width, height, generator)
         else:
             pipe, (scheduler, steps) = self.img2img, self.schedulers.over(painting)
-            arguments["image"] = self._padded(start)[None].astype(np.float32, order="C") / np.float32(255.0)
+            read: Any = resident.given if isinstance(start, Picture) else pictures.given
+            arguments["image"] = read(start, self.grain)
         noise.give(scheduler, noise.changed(frame))
-        seen = {name: self._padded(hint) for name, hint in hints.items()}
+        seen = {name: pictures.padded(hint, self.grain) for name, hint in hints.items()}
         pipe, scheduler, arguments = self.controls.added(pipe, scheduler, arguments | steps, frame, seen)
         pipe.scheduler = scheduler
-        wide = None if mask is None else self._padded(mask)
+        wide = None if mask is None else pictures.padded(mask, self.grain)
         with torch.inference_mode():
             if self.inpaint is not None:
                 pipe = self.inpaint.pipe
                 pipe.scheduler, arguments = self.inpaint.arguments(scheduler, arguments, wide)
             elif wide is not None:
                 arguments |= differential.arguments(pipe, arguments["image"], wide, generator)
+            elif isinstance(start, Picture):
+                arguments["image"] = resident.encoded(pipe, arguments["image"], generator)
         return pipe, arguments
 
     def _pictures(
@@ -186,46 +204,16 @@ class Sdxl:
     ) -> list[Image]:
         """What the pipeline paints, a picture of `size` (height, width) for each of `frames`."""
         height, width = size
-        try:
-            with torch.inference_mode():
-                if self.refiner is not None:
-                    painted = self.refiner.painted(pipe, arguments, frames[0])[None]
-                else:
-                    painted = pipe(**arguments).images
-        except RuntimeError as error:  # CUDA's OutOfMemoryError is one, the CPU's has no name of its own
-            if not OUT_OF_MEMORY.search(str(error)):
-                raise
-            what = f"frame {frames[0].index}: no memory left to paint"
-            if len(frames) > 1:
-                raise ModelError(f"{what} {len(frames)} pictures in one go; try a smaller --batch") from error
-            raise ModelError(f"{what} {width}x{height}; try a smaller video.size") from error
+        with memory.enough(frames, width, height), torch.inference_mode():
+            if self.refiner is not None:
+                painted = self.refiner.painted(pipe, arguments, frames[0])[None]
+            else:
+                painted = pipe(**arguments).images
         return [
-            self._picture(picture[:height, :width], frame)
+            pictures.finished(picture[:height, :width], frame.index)
             for picture, frame in zip(painted, frames, strict=True)
         ]
 
-    def _size(self, start: Image | None) -> tuple[int, int]:
+    def _size(self, start: Picture | Image | None) -> tuple[int, int]:
         """Height and width of what is painted over `start`."""
         return (self.height, self.width) if start is None else (start.shape[0], start.shape[1])
-
-    def _padded(self, image: Image) -> Image:
-        """A picture or a mask with its edge repeated up to whole latents."""
-        down, right = (_whole(side, self.grain) - side for side in image.shape[:2])
-        if not down and not right:
-            return image
-        return np.asarray(cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE), dtype=np.uint8)
-
-    def _picture(self, painted: np.ndarray[Any, np.dtype[np.float32]], frame: Frame) -> Image:
-        if not np.isfinite(painted).all():
-            raise ModelError(
-                f"frame {frame.index}: the model painted no picture but NaN; SDXL's own VAE does so in float16:"
-                " set model.dtype to bfloat16 or float32"
-            )
-        # In the order that a picture read from disk has: in another, torch adds the same numbers up differently.
-        picture: Image = np.rint(painted * 255.0).astype(np.uint8, order="C")
-        return picture
-
-
-def _whole(side: int, grain: int) -> int:
-    """`side` rounded up to a multiple of `grain`, pixels."""
-    return -(-side // grain) * grain

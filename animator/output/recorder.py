@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import NamedTuple
+
+import numpy as np
 
 from animator.errors import ProgramError
 from animator.frame import Frame, Image, Span
@@ -18,7 +21,8 @@ Between = Callable[
     [Iterable[tuple[int, Image]]], Iterable[Image]
 ]  # frames and pictures → the video's pictures
 
-WRITERS = 2  # PNG at 1024x1024 takes 90 ms of one thread
+# Threads that write PNGs: at 1024x1024 each takes 90 ms of one, longer than a GPU needs for a frame of few steps.
+WRITERS = max(2, min(6, (os.cpu_count() or 1) // 2))
 WAITING = 8  # pictures in each queue: 25 MB at 1024x1024
 
 
@@ -76,7 +80,7 @@ class Recorder:
         """Hand over the next frame, and its state's `span`; waits only while too many are still being written.
 
         `facts` measures the picture for the journal; it is called in another thread. `upscaled` is what the video
-        shows in its place.
+        shows in its place. A picture may still be on its way from a GPU: the threads that write it wait for it.
         """
         index, larger = frame.index, self._upscaled
         if upscaled is not None and larger is not None and index not in larger:
@@ -88,7 +92,7 @@ class Recorder:
     def _save(
         self, frame: Frame, image: Image, span: Span | None, facts: Callable[[], Mapping[str, float]]
     ) -> None:
-        self.run.save(frame, image, self.texts(frame), span, facts())
+        self.run.save(frame, np.asarray(image), self.texts(frame), span, facts())
         self.tell(frame)
 
     def _encode(
@@ -109,7 +113,7 @@ class Recorder:
         picture = self.run.picture if self._upscaled is None else self._upscaled.picture
         while (item := following()) is not None:
             if isinstance(item, _Shown):
-                yield item
+                yield item.frame, np.asarray(item.picture)
                 continue
             for index in item:
                 if self._stopped:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from animator.affine import matrix
@@ -11,12 +13,15 @@ from animator.pixels.relief import Relief
 from animator.pixels.warp import warp
 from animator.pose import Lens
 
+# A picture, where its pixels go, its border → the picture resampled once.
+Warp = Callable[[Image, Matrix, str], Image]
+
 
 class Camera2D:
     """The flat camera: zoom, angle and translation as matrices; a picture moved by one in a single resampling."""
 
-    def __init__(self, width: int, height: int, border: str = "replicate") -> None:
-        self.width, self.height, self.border = width, height, border
+    def __init__(self, width: int, height: int, border: str = "replicate", warp: Warp = warp) -> None:
+        self.width, self.height, self.border, self.warp = width, height, border, warp
         self.rest: Matrix = np.eye(3)
 
     def matrix(self, motion: Motion) -> Matrix:
@@ -35,17 +40,17 @@ class Camera2D:
         return self.carry(state.painting, state, view)
 
     def carry(self, pixels: Image, state: State, view: Matrix) -> Image:  # noqa: ARG002 (a camera's shape)
-        return warp(pixels, view, self.border)
+        return self.warp(pixels, view, self.border)
 
     def edged(self, border: str) -> Camera2D:
-        return Camera2D(self.width, self.height, border)
+        return Camera2D(self.width, self.height, border, self.warp)
 
 
 class PlaneCamera(Camera2D):
     """A camera in space before a flat picture: every motion is a homography."""
 
-    def __init__(self, lens: Lens, border: str = "replicate") -> None:
-        super().__init__(lens.width, lens.height, border)
+    def __init__(self, lens: Lens, border: str = "replicate", warp: Warp = warp) -> None:
+        super().__init__(lens.width, lens.height, border, warp)
         self.lens = lens
         self.rest = np.eye(4)
 
@@ -54,10 +59,10 @@ class PlaneCamera(Camera2D):
         return self.lens.pose(motion)
 
     def carry(self, pixels: Image, state: State, view: Matrix) -> Image:  # noqa: ARG002 (a camera's shape)
-        return warp(pixels, self.lens.homography(view), self.border)
+        return self.warp(pixels, self.lens.homography(view), self.border)
 
     def edged(self, border: str) -> PlaneCamera:
-        return PlaneCamera(self.lens, border)
+        return PlaneCamera(self.lens, border, self.warp)
 
 
 class DepthCamera(PlaneCamera):

@@ -19,11 +19,11 @@ Way = Callable[[Floats], Floats]  # values of one channel → what becomes of th
 
 QUANTILES = 64  # that stand for a histogram: enough to tell its shape, few enough to give no bands
 _SPREAD = (np.arange(QUANTILES) + 0.5) / QUANTILES
-_FLAT = 1e-3  # a channel with a smaller deviation has no contrast to stretch
-_AGREEING = 0.2  # 0: hues all round the circle, 1: one hue; with less than this a mean hue means nothing
-_STRETCH = 4.0  # the most a channel's contrast is changed in one frame, so that a flat picture does not turn to noise
-_FINE = 4096  # entries of the tables for a channel of floats
-_RANGE = {
+FLAT = 1e-3  # a channel with a smaller deviation has no contrast to stretch
+AGREEING = 0.2  # 0: hues all round the circle, 1: one hue; with less than this a mean hue means nothing
+STRETCH = 4.0  # the most a channel's contrast is changed in one frame, so that a flat picture does not turn to noise
+FINE = 4096  # entries of the tables for a channel of floats
+RANGE = {
     "lab": ((0, 100.1), (-128, 128), (-128, 128)),
     "hsv": ((0, 360), (0, 1.001), (0, 1.001)),
     "rgb": ((-0.5, 255.5),) * 3,
@@ -46,15 +46,15 @@ def measure(image: Image, space: str) -> Colors:
     """
     pixels = _convert(sample(image)[None], space)
     mean, deviation = (np.asarray(row, np.float64).ravel() for row in cv2.meanStdDev(pixels))
-    quantiles = np.stack([_quantiles(pixels, at, limits) for at, limits in enumerate(_RANGE[space])])
+    quantiles = np.stack([_quantiles(pixels, at, limits) for at, limits in enumerate(RANGE[space])])
     return Colors(mean, deviation, quantiles, _hue(pixels[0]) if space == "hsv" else np.nan)
 
 
 def _quantiles(pixels: NDArray[np.float32], channel: int, limits: tuple[float, float]) -> NDArray[np.float64]:
-    counts = cv2.calcHist([pixels], [channel], None, [_FINE], list(limits)).ravel()
+    counts = cv2.calcHist([pixels], [channel], None, [FINE], list(limits)).ravel()
     below = np.concatenate([[0.0], np.cumsum(counts, dtype=np.float64)])
-    edges = np.linspace(*limits, _FINE + 1)
-    rising = below / below[-1] + np.arange(_FINE + 1) * 1e-12  # also where nothing lies
+    edges = np.linspace(*limits, FINE + 1)
+    rising = below / below[-1] + np.arange(FINE + 1) * 1e-12  # also where nothing lies
     return np.interp(_SPREAD, rising, edges)
 
 
@@ -88,13 +88,13 @@ def contrast(image: Image, ratio: float) -> Image:
 
 def _statistics(now: Colors, goal: Colors, channel: int) -> Way:
     have, want = now.deviation[channel], goal.deviation[channel]
-    ratio = float(np.clip(want / max(have, _FLAT), 1 / _STRETCH, _STRETCH)) if have > _FLAT else 1.0
+    ratio = float(np.clip(want / max(have, FLAT), 1 / STRETCH, STRETCH)) if have > FLAT else 1.0
     return lambda values: (values - now.mean[channel]) * ratio + goal.mean[channel]
 
 
 def _histogram(now: Colors, goal: Colors, channel: int) -> Way:
     have, want = now.deviation[channel], goal.deviation[channel]
-    narrowed = min(1.0, _STRETCH * have / max(want, _FLAT))
+    narrowed = min(1.0, STRETCH * have / max(want, FLAT))
     aims = goal.mean[channel] + (goal.quantiles[channel] - goal.mean[channel]) * narrowed
     # Where many pixels share a value, they go to the middle of what they are to become.
     found, which = np.unique(now.quantiles[channel], return_inverse=True)
@@ -125,9 +125,10 @@ def _apply_lab(image: Image, ways: list[Way], _: float) -> Image:
 
 def _apply_hsv(image: Image, ways: list[Way], turn: float) -> Image:
     """Not by a table of colours: the hue of greys has a step in it."""
-    steps = np.linspace(0, 1, _FINE)
+    steps = np.linspace(0, 1, FINE)
     saturation, value = (np.clip(way(steps), 0, 1).astype(np.float32) for way in ways[1:])
-    degrees = np.float32(np.degrees(turn) if np.isfinite(turn) else 0.0)
+    # cv2 takes more than one turn of the hue, but none the other way.
+    degrees = np.float32(np.degrees(turn) % 360 if np.isfinite(turn) else 0.0)
     result = np.empty(image.shape, np.uint8)
     for top in range(0, len(image), cube.STRIP):
         h, s, v = cv2.split(_convert(image[top : top + cube.STRIP], "hsv"))
@@ -138,8 +139,8 @@ def _apply_hsv(image: Image, ways: list[Way], turn: float) -> Image:
 
 
 def _steps(values: Any) -> NDArray[np.int32]:
-    """Values of 0..1 as places in a table of _FINE."""
-    return np.asarray(values * np.float32(_FINE - 1) + np.float32(0.5), np.int32)
+    """Values of 0..1 as places in a table of FINE."""
+    return np.asarray(values * np.float32(FINE - 1) + np.float32(0.5), np.int32)
 
 
 _APPLY = {"rgb": _apply_rgb, "lab": _apply_lab, "hsv": _apply_hsv}
@@ -158,5 +159,5 @@ def _hue(pixels: Floats) -> float:
     """A mean of angles, each with the weight of the colour it stands for: grey has no hue."""
     angle, weight = np.radians(pixels[..., 0]), pixels[..., 1] * pixels[..., 2]
     east, north = float((np.cos(angle) * weight).mean()), float((np.sin(angle) * weight).mean())
-    found = np.hypot(east, north) > max(_FLAT, _AGREEING * float(weight.mean()))
+    found = np.hypot(east, north) > max(FLAT, AGREEING * float(weight.mean()))
     return float(np.arctan2(north, east)) if found else np.nan

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-_XYZ = np.array(
+XYZ = np.array(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
 )
-_WHITE = _XYZ.sum(axis=1)
-_RGB = (np.linalg.inv(_XYZ) * _WHITE).astype(np.float32)  # from parts of the white
+WHITE = XYZ.sum(axis=1)
+RGB = (np.linalg.inv(XYZ) * WHITE).astype(np.float32)  # from parts of the white
 
 
 def to_lab(rgb: NDArray[np.floating]) -> Floats:
     """Colours (..., 3) of 0..1, sRGB, as L* 0..100, a*, b*; values over 1 are extrapolated."""
     rgb = np.asarray(rgb, np.float64)
     light = np.where(rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0.0) + 0.055) / 1.055) ** 2.4)
-    part = (light @ _XYZ.T) / _WHITE
+    part = (light @ XYZ.T) / WHITE
     root = np.where(part > 216 / 24389, np.cbrt(part), part * (841 / 108) + 4 / 29)
     x, y, z = np.moveaxis(root, -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)
@@ -34,7 +34,7 @@ def to_rgb(lab: NDArray[np.floating]) -> Floats:
     y = (lightness + 16) / 116
     root = np.stack([y + a / 500, y, y - b / 200], axis=-1)
     part = np.where(root > 6 / 29, root**3, (root - 4 / 29) * (108 / 841))
-    light = part @ _RGB.T
+    light = part @ RGB.T
     bright = 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
     return np.asarray(np.where(light <= 0.0031308, 12.92 * light, bright), np.float32)
 

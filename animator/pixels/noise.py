@@ -23,11 +23,17 @@ def add_noise(image: Image, amount: float, seed: int, clouds: bool = False) -> I
 
     The mean is 0 so that noise, frame after frame, pulls no picture towards grey, as Deforum's blend does.
     """
-    noise = _white(image.shape, 127.5 * amount, seed)
-    if clouds:
-        field = (perlin(image.shape[0], image.shape[1], seed) + np.float32(1)) / np.float32(2)
-        noise = cv2.multiply(noise, cv2.merge([field, field, field]))
+    noise: Any = drawn(image.shape, amount, seed, clouds)
     return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), dtype=np.uint8)
+
+
+def drawn(shape: tuple[int, ...], amount: float, seed: int, clouds: bool = False) -> Floats:
+    """What `add_noise` adds to a picture of `shape`: grey levels, float32 (height, width, 3)."""
+    noise = _white(shape, 127.5 * amount, seed)
+    if clouds:
+        field = (perlin(shape[0], shape[1], seed) + np.float32(1)) / np.float32(2)
+        noise = cv2.multiply(noise, cv2.merge([field, field, field]))
+    return np.asarray(noise, np.float32)
 
 
 def _white(shape: tuple[int, ...], deviation: float, seed: int) -> Any:

@@ -22,14 +22,14 @@ class Pull:
 
     def __init__(self, colors: NDArray[np.uint8]) -> None:
         self._colors = to_lab(colors / 255)
-        self._goal = _goal(_LAB, self._colors)
+        self.goal = _goal(_LAB, self._colors)  # what each of `cube.COLORS` is pulled to, L*a*b*
 
     def __call__(self, image: Image, amount: float) -> Image:
         """`image` with hue and chroma a part `amount` (0..1) of the way to the palette; its lightness stays.
 
         Lightness is the modelling of the form, which a palette is not to flatten.
         """
-        return cube.apply(image, to_rgb(_LAB + (self._goal - _LAB) * np.float32(amount)))
+        return cube.apply(image, to_rgb(_LAB + (self.goal - _LAB) * np.float32(amount)))
 
     def distance(self, image: Image) -> float:
         """How far `image` is off the palette: mean CIE76 ΔE of its pixels to what `amount` 1 would make of them."""

@@ -18,11 +18,12 @@ def sample(image: Image) -> Image:
     The place inside the block is drawn once and for all: a regular grid would see only every 4th line of a
     picture of stripes, and another draw for every frame would make colours flicker.
     """
-    return image.reshape(-1, 3).take(_places(*image.shape[:2]), axis=0)
+    return np.asarray(image).reshape(-1, 3).take(places(*image.shape[:2]), axis=0)
 
 
 @lru_cache(maxsize=8)
-def _places(height: int, width: int) -> NDArray[np.intp]:
+def places(height: int, width: int) -> NDArray[np.intp]:
+    """Which pixels of a picture those are, counted along its rows."""
     block = max(1, int(np.sqrt(height * width / ENOUGH)))
     random = np.random.Generator(np.random.PCG64(0))
     rows, columns = np.arange(0, height - block + 1, block), np.arange(0, width - block + 1, block)

@@ -1,31 +1,29 @@
-"""Before and after steps of a painting: picture, frame, state → picture."""
+"""Before and after steps of a painting: picture, frame, state → picture; done with the tools of where pictures are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from animator.frame import Frame, Image, State
-from animator.pixels import color, noise
 from animator.pixels.palette import Pull
-from animator.pixels.sharpen import sharpen
+from animator.pixels.tools import CPU, Tools
 
-Goal = Callable[
-    [Image, State], color.Colors | None
-]  # what a picture's colours are to become; None: what they are
+Goal = Callable[[Image, State], Any]  # what a picture's colours are to become; None: what they are
 
 
 class First:
     """The colours of the film's first painting, or of the first one since they were last taken anew."""
 
-    def __init__(self, space: str) -> None:
-        self.space = space
-        self._last: tuple[Image | None, color.Colors | None] = (None, None)
+    def __init__(self, space: str, tools: Tools = CPU) -> None:
+        self.space, self.tools = space, tools
+        self._last: tuple[Image | None, Any] = (None, None)
 
-    def __call__(self, image: Image, state: State) -> color.Colors | None:  # noqa: ARG002 (a goal's shape)
+    def __call__(self, image: Image, state: State) -> Any:  # noqa: ARG002 (a goal's shape)
         reference, colors = self._last
         if reference is not state.reference:
             # The reference stays the same for a whole shot: measure it once.
-            colors = None if state.reference is None else color.measure(state.reference, self.space)
+            colors = None if state.reference is None else self.tools.measure(state.reference, self.space)
             self._last = state.reference, colors  # in one step, since threads may share a goal
         return colors
 
@@ -33,10 +31,10 @@ class First:
 class Fixed:
     """The colours of a picture file, for the whole film."""
 
-    def __init__(self, picture: Image, space: str) -> None:
-        self._colors = color.measure(picture, space)
+    def __init__(self, picture: Image, space: str, tools: Tools = CPU) -> None:
+        self._colors = tools.measure(tools.picture(picture), space)
 
-    def __call__(self, image: Image, state: State) -> color.Colors:  # noqa: ARG002 (a goal's shape)
+    def __call__(self, image: Image, state: State) -> Any:  # noqa: ARG002 (a goal's shape)
         return self._colors
 
 
@@ -46,27 +44,28 @@ class Rolling:
     The last painting already has the colours of the mean before it, so that nothing else need be remembered.
     """
 
-    def __init__(self, space: str, memory: float) -> None:
-        self.space, self.memory = space, memory
+    def __init__(self, space: str, memory: float, tools: Tools = CPU) -> None:
+        self.space, self.memory, self.tools = space, memory, tools
 
-    def __call__(self, image: Image, state: State) -> color.Colors | None:
+    def __call__(self, image: Image, state: State) -> Any:
         if state.painting is None:
             return None
-        last, now = (color.measure(picture, self.space) for picture in (state.painting, image))
-        return color.mix(last, now, 1 / self.memory)
+        last, now = (self.tools.measure(picture, self.space) for picture in (state.painting, image))
+        return self.tools.mix(last, now, 1 / self.memory)
 
 
 class MatchColor:
     """Bring a picture's colours to a goal, as far as the frame says."""
 
-    def __init__(self, goal: Goal, space: str, by: str) -> None:
-        self.goal, self.space, self.by = goal, space, by
+    def __init__(self, goal: Goal, space: str, by: str, tools: Tools = CPU) -> None:
+        self.goal, self.space, self.by, self.tools = goal, space, by, tools
 
     def __call__(self, image: Image, frame: Frame, state: State) -> Image:
         goal = self.goal(image, state) if frame.grade.color_amount else None
         if goal is None:
             return image
-        return color.match(image, goal, self.space, self.by, frame.grade.color_amount)
+        matched: Image = self.tools.match(image, goal, self.space, self.by, frame.grade.color_amount)
+        return matched
 
 
 class UnlessAnchor:
@@ -93,17 +92,35 @@ class PullToPalette:
 class AddNoise:
     """Fresh noise from the frame's seed: something for the model to make detail of."""
 
-    def __init__(self, clouds: bool = False) -> None:
-        self.clouds = clouds
+    def __init__(self, clouds: bool = False, tools: Tools = CPU) -> None:
+        self.clouds, self.tools = clouds, tools
 
     def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's shape)
-        amount = frame.grade.noise
-        return noise.add_noise(image, amount, frame.seed, self.clouds) if amount else image
+        if not frame.grade.noise:
+            return image
+        noisy: Image = self.tools.add_noise(image, frame.grade.noise, frame.seed, self.clouds)
+        return noisy
 
 
-def contrast(image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG001 (a stage's shape)
-    return image if frame.grade.contrast == 1.0 else color.contrast(image, frame.grade.contrast)
+class Contrast:
+    """More contrast or less, as the frame says."""
+
+    def __init__(self, tools: Tools = CPU) -> None:
+        self.tools = tools
+
+    def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's shape)
+        ratio = frame.grade.contrast
+        changed: Image = image if ratio == 1.0 else self.tools.contrast(image, ratio)
+        return changed
 
 
-def sharpened(image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG001 (a stage's shape)
-    return sharpen(image, frame.grade.sharpen) if frame.grade.sharpen else image
+class Sharpen:
+    """Sharper, by as much as the frame says."""
+
+    def __init__(self, tools: Tools = CPU) -> None:
+        self.tools = tools
+
+    def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's shape)
+        amount = frame.grade.sharpen
+        sharper: Image = self.tools.sharpen(image, amount) if amount else image
+        return sharper

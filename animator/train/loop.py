@@ -16,7 +16,7 @@ import torch
 from accelerate import Accelerator
 from diffusers.optimization import get_scheduler
 
-from animator.diffusion.sdxl import OUT_OF_MEMORY
+from animator.diffusion.memory import OUT_OF_MEMORY
 from animator.errors import ModelError
 from animator.train.learners import Learner
 from animator.train.lesson import Lesson

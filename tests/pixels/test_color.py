@@ -121,6 +121,18 @@ def test_colours_between_two_go_the_short_way_round_the_hues():
     assert mix(grey, red, 0.5).hue == red.hue
 
 
+@pytest.mark.parametrize("hue", [5, 60, 175, 185, 300, 355])
+@pytest.mark.parametrize("start", [10, 200, 350])
+def test_hues_are_turned_either_way_to_the_goals(start, hue):
+    def tinted(degrees):
+        shades = np.full((24, 24, 3), (degrees, 0.6, 0.7), np.float32)
+        shades[::2, :, 0] += 8  # on both sides of red, where hues begin anew
+        return np.rint(cv2.cvtColor(shades % np.float32(360), cv2.COLOR_HSV2RGB) * 255).astype(np.uint8)
+
+    matched = match(tinted(start), measure(tinted(hue), "hsv"), "hsv")
+    assert np.abs(matched.astype(int) - tinted(hue)).max() <= 3
+
+
 def test_difference_is_the_distance_in_lab():
     grey, lighter = (np.full((16, 16, 3), level, np.uint8) for level in (119, 129))
     assert delta_e(grey, grey) == 0

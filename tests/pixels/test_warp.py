@@ -87,6 +87,18 @@ def test_one_resampling_by_the_product_keeps_what_a_chain_of_warps_loses(texture
     assert sharpness(once) > 0.9 * whole
 
 
+@pytest.mark.parametrize("pictures", [-7, -2, 2, 30])
+@pytest.mark.parametrize("border", ["wrap", "reflect"])
+def test_a_repeated_picture_goes_on_without_end(textured, border, pictures):
+    at = {"wrap": 5.25, "reflect": 5.25 if pictures % 2 == 0 else -90.75}[
+        border
+    ]  # every second one is mirrored
+    near, far = (
+        warp(textured, matrix(Motion(translation_x=x), 96, 80), border) for x in (at, 5.25 + 96 * pictures)
+    )
+    assert np.abs(far.astype(int) - near).max() <= 1
+
+
 @pytest.mark.parametrize(("border", "column"), [("replicate", 0), ("reflect", 9), ("wrap", 86)])
 def test_the_bared_edge_is_filled_as_the_border_says(textured, border, column):
     shifted = warp(textured, matrix(Motion(translation_x=10), 96, 80), border)

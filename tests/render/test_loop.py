@@ -17,14 +17,14 @@ from animator.render.facts import Facts
 from animator.render.loop import render, strokes
 from animator.render.stages import (
     AddNoise,
+    Contrast,
     First,
     Fixed,
     MatchColor,
     PullToPalette,
     Rolling,
+    Sharpen,
     UnlessAnchor,
-    contrast,
-    sharpened,
 )
 from animator.timeline.cadence import painted, tweens
 
@@ -152,8 +152,8 @@ def test_stages_that_are_off_return_the_identical_picture(textured):
     for stage in (
         AddNoise(),
         AddNoise(clouds=True),
-        contrast,
-        sharpened,
+        Contrast(),
+        Sharpen(),
         MatchColor(First("lab"), "lab", "statistics"),
     ):
         assert stage(textured, frame, State()) is textured
@@ -161,7 +161,7 @@ def test_stages_that_are_off_return_the_identical_picture(textured):
 
 def test_stages_that_are_on_change_the_picture(textured):
     frame = Frame(0, 5, grade=Grade(noise=0.1, contrast=1.2, sharpen=0.5))
-    for stage in (AddNoise(), AddNoise(clouds=True), contrast, sharpened):
+    for stage in (AddNoise(), AddNoise(clouds=True), Contrast(), Sharpen()):
         assert (stage(textured, frame, State()) != textured).any()
 
 
