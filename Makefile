@@ -42,7 +42,7 @@ $(READY): pyproject.toml constraints.txt
 # The bundled model, from scratch: about two hours on two cores. ROOM keeps pictures, checkpoints and logs.
 ROOM ?= nano-room
 nano: $(READY)
-	for stage in draw vae settle tutor unet distil export; do $(BIN)/python -m animator.nano.train $$stage --room $(ROOM) || exit 1; done
+	for stage in draw vae settle unet distil export; do $(BIN)/python -m animator.nano.train $$stage --room $(ROOM) || exit 1; done
 	$(BIN)/python -m animator.nano.evaluate --room $(ROOM) --out $(ROOM)/report
 
 clean:

@@ -103,7 +103,10 @@ def _with_article(thing: str) -> str:
 
 
 def caption(recipe: Recipe, random: Random) -> str:
-    """One of many ways to say it: synonyms, order and left-out parts vary."""
+    """One of many ways to say it: synonyms, order and left-out parts vary.
+
+    Left out are only the usual view and backdrop, so that a prompt without them has one meaning, not several.
+    """
     name = _pick(NAMES[recipe.product], random)
     words = [name]
     if recipe.style in PAINTED:
@@ -113,9 +116,9 @@ def caption(recipe: Recipe, random: Random) -> str:
     thing = _with_article(" ".join(words))
     head = _pick(HEADS[recipe.style], random)
     parts = []
-    if random.random() < 0.9:
+    if recipe.view.word() != "three-quarter" or random.random() < 0.7:
         parts.append(_pick(VIEW[recipe.view.word()], random))
-    if random.random() < (0.85 if recipe.style in PAINTED else 0.5):
+    if recipe.backdrop != "white" or random.random() < (0.7 if recipe.style in PAINTED else 0.4):
         parts.append(_pick(BACKDROP[recipe.backdrop], random))
     if random.random() < 0.12:
         parts.append(_pick(PRAISE, random))

@@ -12,8 +12,8 @@ from transformers import CLIPTokenizer
 from animator.nano import captions, words
 from animator.nano.files import Pictures
 from animator.nano.model import Nano
-from animator.nano.noising import noised, sizes, spoken
-from animator.nano.shelves import Library
+from animator.nano.noising import noised, sizes, spoken, spread
+from animator.nano.shelves import USUAL, Library
 from animator.nano.training import place
 from animator.pixels.hints import canny
 
@@ -57,13 +57,13 @@ class ControlLesson:
         """Mean square error of v; a third of the pictures come without words, so that edges alone must do."""
         random = np.random.default_rng([10, step])
         shelf, device = self.library.large, place(self.model)
-        picked = shelf.pick(self.batch, random)
+        picked = shelf.pick(np.full(self.batch, USUAL), random)
         hints = np.stack([self._edges(int(i), random) for i in picked])
         hint = torch.from_numpy(hints.astype(np.float32) / 255).permute(0, 3, 1, 2).to(device)
         texts = [captions.caption(shelf.recipes[int(i)], random) for i in picked]
         tokens = torch.from_numpy(words.ids(self.tokenizer, texts)).to(device)
         hold = spoken(0.67, self.batch, random, device)
-        given = noised(shelf.latents[picked], LEAN, random, device)
+        given = noised(shelf.latents[picked], spread(self.batch, LEAN, random), device)
         with torch.autocast(device.type, torch.bfloat16):
             with torch.no_grad():
                 embeds, pooled = self.nano.text(tokens)

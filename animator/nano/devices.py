@@ -9,6 +9,7 @@ from animator.nano.shapes import (
     GLOW,
     LIGHT,
     STEEL,
+    Draw,
     Place,
     Shape,
     box,
@@ -19,10 +20,8 @@ from animator.nano.shapes import (
     rod,
 )
 
-Random = np.random.Generator
 
-
-def speaker(random: Random) -> list[Shape]:
+def speaker(random: Draw) -> list[Shape]:
     """A loudspeaker: a box with two cones on its front, a port and two terminals on its back."""
     wide, tall, deep = random.uniform(0.27, 0.36), random.uniform(0.42, 0.56), random.uniform(0.22, 0.3)
     large = wide * random.uniform(0.68, 0.8)
@@ -51,7 +50,7 @@ def _cone(radius: float, height: float, front: float) -> list[Shape]:
     ]
 
 
-def headphones(random: Random) -> list[Shape]:
+def headphones(random: Draw) -> list[Shape]:
     """Headphones standing on their cups; the band arches over, cups look outward along x."""
     span, tall = random.uniform(0.38, 0.44), random.uniform(0.58, 0.7)
     cup, thick = random.uniform(0.22, 0.27), random.uniform(0.075, 0.1)
@@ -78,7 +77,7 @@ def _cap(x: float, cup: float, side: float) -> Place:
     return Place((x, cup + 0.01, 0), (0, 0, -90 * side), material=LIGHT)
 
 
-def scooter(random: Random) -> list[Shape]:
+def scooter(random: Draw) -> list[Shape]:
     """An electric scooter: deck, two wheels, leaning stem, handlebar, mudguard, headlight; it rides to +z."""
     base, wheel = random.uniform(0.42, 0.52), random.uniform(0.125, 0.16)
     tall, lean = random.uniform(0.95, 1.15), random.uniform(0.1, 0.18)
@@ -107,7 +106,7 @@ def scooter(random: Random) -> list[Shape]:
     return shapes
 
 
-def watch(random: Random) -> list[Shape]:
+def watch(random: Draw) -> list[Shape]:
     """A wrist watch on edge: strap loop standing on the floor, round case, face towards the front."""
     loop, wide = random.uniform(0.36, 0.42), random.uniform(0.11, 0.15)
     case, deep = random.uniform(0.25, 0.3), random.uniform(0.055, 0.075)

@@ -13,7 +13,7 @@ from animator.nano.colors import COLORS, vary
 from animator.nano.photo import FINISHES, clay, photo
 from animator.nano.products import PRODUCTS, make
 from animator.nano.sketch import marker, pencil
-from animator.nano.view import Buffer, View, look
+from animator.nano.view import USUAL, Buffer, View, look
 
 Rgb = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -45,6 +45,7 @@ class Recipe:
     backdrop: str = "white"
     view: View = field(default_factory=View)
     shape: int = 0  # seed of the proportions
+    spread: float = 1.0  # how far they stray from the usual ones, 0..1
     seed: int = 0  # seed of paint, strokes and backdrop
 
 
@@ -65,7 +66,7 @@ def _larger(size: tuple[int, int]) -> tuple[int, int]:
 
 def see(recipe: Recipe, size: tuple[int, int] = (256, 256)) -> Buffer:
     """The traced buffer for a picture of (height, width); shared by all styles and colours of the view."""
-    return look(make(recipe.product, recipe.shape), recipe.view, _larger(size))
+    return look(make(recipe.product, recipe.shape, recipe.spread), recipe.view, _larger(size))
 
 
 def paint(buffer: Buffer, recipe: Recipe, size: tuple[int, int] = (256, 256)) -> Rgb:
@@ -95,9 +96,26 @@ def draw(recipe: Recipe, size: tuple[int, int] = (256, 256)) -> Picture:
 
 # -- at random ----------------------------------------------------------------------------------------------
 
+USUAL_SETS = 0.8  # share of the sets that show the product as a catalogue does
+USUAL_SPREAD = 0.4  # of their proportions
+LOOKS = ("photo", "photo", "photo", "marker", "pencil", "clay")  # styles of one set
+
+
+def usual_view(random: np.random.Generator) -> View:
+    """A camera as a catalogue has it: one of four views, upright, in the middle, lit from the left."""
+    return View(
+        azimuth=float(list(USUAL.values())[random.integers(4)] + random.uniform(-4, 4)),
+        elevation=float(random.uniform(14, 18)),
+        scale=float(random.uniform(0.83, 0.9)),
+        x=float(random.uniform(-0.01, 0.01)),
+        y=float(random.uniform(-0.01, 0.01)),
+        light=float(random.uniform(-48, -32)),
+        height=float(random.uniform(47, 53)),
+    )
+
 
 def random_view(random: np.random.Generator) -> View:
-    """A camera as people use it, and then some: every side, some roll, larger and smaller, off centre."""
+    """A camera as films have it: every side, some roll, larger and smaller, off centre."""
     middle, spread = ((0, 20), (42, 20), (90, 20), (152, 28))[random.choice(4, p=[0.22, 0.38, 0.22, 0.18])]
     azimuth = (middle + random.uniform(-spread, spread)) * random.choice([-1, 1])
     tilted = random.random() < 0.6
@@ -135,9 +153,10 @@ def random_look(recipe: Recipe, style: str, random: np.random.Generator) -> Reci
 
 
 def random_set(seed: int) -> list[Recipe]:
-    """Four recipes of one product in one view: two photographs, a marker rendering, and one more."""
-    random = np.random.default_rng([seed, 42])
+    """Six recipes of one product in one view: three photographs, a marker rendering, a sketch, a clay model."""
+    random = np.random.default_rng([seed, 43])
     name = list(PRODUCTS)[random.integers(len(PRODUCTS))]
-    base = Recipe(name, view=random_view(random), shape=int(random.integers(1 << 31)))
-    last = ("pencil", "clay", "marker")[random.choice(3, p=[0.45, 0.35, 0.2])]
-    return [random_look(base, style, random) for style in ("photo", "photo", "marker", last)]
+    usual = random.random() < USUAL_SETS
+    view, spread = (usual_view(random), USUAL_SPREAD) if usual else (random_view(random), 1.0)
+    base = Recipe(name, view=view, shape=int(random.integers(1 << 31)), spread=spread)
+    return [random_look(base, style, random) for style in LOOKS]

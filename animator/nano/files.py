@@ -18,7 +18,7 @@ from animator.nano.drawing import Recipe, paint, random_set, see
 from animator.nano.view import View
 
 Size = tuple[int, int]
-SETS_PER_SHARD = 125  # four pictures each
+SETS_PER_SHARD = 125  # six pictures each
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
@@ -41,7 +41,7 @@ def _recipe(data: dict[str, Any]) -> Recipe:
 
 
 def draw_shard(folder: Path, index: int, size: Size = (256, 256), sets: int = SETS_PER_SHARD) -> Path:
-    """Draw shard `index` of random pictures, uint8 (4·sets, height, width, 3), unless it is there."""
+    """Draw shard `index` of random pictures, uint8 (6·sets, height, width, 3), unless it is there."""
     path = folder / f"pictures-{index:04d}.npy"
     if path.exists():
         return path

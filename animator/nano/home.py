@@ -11,6 +11,7 @@ from animator.nano.shapes import (
     INNER,
     LIGHT,
     STEEL,
+    Draw,
     Place,
     Shape,
     box,
@@ -20,11 +21,10 @@ from animator.nano.shapes import (
     rod,
 )
 
-Random = np.random.Generator
 Vector = tuple[float, float, float]
 
 
-def bottle(random: Random) -> list[Shape]:
+def bottle(random: Draw) -> list[Shape]:
     """A bottle with shoulder, neck, cap and a label on its front."""
     wide, tall = random.uniform(0.22, 0.31), random.uniform(0.62, 0.8)
     neck, cap = random.uniform(0.095, 0.12), random.uniform(0.07, 0.1)
@@ -42,7 +42,7 @@ def bottle(random: Random) -> list[Shape]:
     return shapes
 
 
-def mug(random: Random) -> list[Shape]:
+def mug(random: Draw) -> list[Shape]:
     """A mug, hollow, with a stout handle on its right."""
     wide, tall = random.uniform(0.36, 0.44), random.uniform(0.34, 0.46)
     base = wide * random.uniform(0.8, 1.0)
@@ -55,7 +55,7 @@ def mug(random: Random) -> list[Shape]:
     ]
 
 
-def lamp(random: Random) -> list[Shape]:
+def lamp(random: Draw) -> list[Shape]:
     """A desk lamp: round foot, bent arm, joints, hollow shade with a glowing bulb, leaning to the front."""
     foot, knee = random.uniform(0.25, 0.31), random.uniform(-0.3, -0.14)
     low, high = random.uniform(0.42, 0.55), random.uniform(0.85, 1.0)
@@ -83,7 +83,7 @@ def _below(at: Vector, tilt: float, drop: float, material: int = INNER, cut: boo
     return Place(lower, (-tilt, 0, 0), material=material, cut=cut)
 
 
-def chair(random: Random) -> list[Shape]:
+def chair(random: Draw) -> list[Shape]:
     """A chair: four stout legs, seat, back rest."""
     wide, deep = random.uniform(0.28, 0.35), random.uniform(0.27, 0.33)
     seat, back = random.uniform(0.48, 0.56), random.uniform(0.28, 0.38)

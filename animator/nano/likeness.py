@@ -19,8 +19,8 @@ from animator.nano import captions, words
 from animator.nano.files import Pictures, readable, recipes
 from animator.nano.judge import QUESTIONS, truth
 from animator.nano.model import Nano
-from animator.nano.noising import noised, sizes, spoken
-from animator.nano.shelves import Library
+from animator.nano.noising import noised, sizes, spoken, spread
+from animator.nano.shelves import USUAL, Library
 from animator.nano.training import place
 
 Rgb = NDArray[np.uint8]
@@ -161,13 +161,13 @@ class LikenessLesson:
         """Mean square error of v; two thirds of the pictures come without words, so that the eye must tell."""
         random = np.random.default_rng([12, step])
         shelf, device = self.library.large, place(self.nano)
-        picked = shelf.pick(self.batch, random)
+        picked = shelf.pick(np.full(self.batch, USUAL), random)
         # Mirrored by chance, as a subject may be.
         seen = np.stack([view(self.pictures[int(i) % len(self.pictures)]) for i in picked])
         texts = [captions.caption(shelf.recipes[int(i)], random) for i in picked]
         tokens = torch.from_numpy(words.ids(self.tokenizer, texts)).to(device)
         hold = spoken(0.34, self.batch, random, device)
-        given = noised(shelf.latents[picked], LEAN, random, device)
+        given = noised(shelf.latents[picked], spread(self.batch, LEAN, random), device)
         with torch.autocast(device.type, torch.bfloat16):
             told = self.sight(torch.from_numpy(seen).to(device)).image_embeds
             with torch.no_grad():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from animator.nano.model import alphas
@@ -26,11 +27,15 @@ class Noised:
         return self.kept * self.noisy - self.noise * made
 
 
-def noised(latents: np.ndarray, lean: float, random: np.random.Generator, device: torch.device) -> Noised:
-    """Latents at levels spread over 0..999; `lean`: 1 evenly, the less the more of the high ones."""
-    clean = torch.from_numpy(latents.astype(np.float32)).to(device)
-    spread = (np.arange(len(clean)) + random.random(len(clean))) / len(clean)
-    levels = torch.from_numpy((spread**lean * 1000).astype(np.int64).clip(0, 999)).to(device)
+def spread(count: int, lean: float, random: np.random.Generator) -> NDArray[np.int64]:
+    """Noise levels (count,) spread over 0..999; `lean`: 1 evenly, the less the more of the high ones."""
+    places = (np.arange(count) + random.random(count)) / count
+    return (places**lean * 1000).astype(np.int64).clip(0, 999)
+
+
+def noised(latents: np.ndarray, at: NDArray[np.int64], device: torch.device) -> Noised:
+    """Latents (n, 4, h, w) in noise of the levels (n,)."""
+    clean, levels = torch.from_numpy(latents.astype(np.float32)).to(device), torch.from_numpy(at).to(device)
     kept, noise = (table.to(device)[levels].view(-1, 1, 1, 1) for table in alphas())
     drawn = torch.randn(clean.shape).to(device)  # on the CPU: the same lesson on every machine
     return Noised(kept * clean + noise * drawn, levels, kept * drawn - noise * clean, kept, noise)

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from animator.nano.devices import headphones, scooter, speaker, watch
 from animator.nano.home import bottle, chair, lamp, mug
-from animator.nano.shapes import Shape, extent
-
-Random = np.random.Generator
+from animator.nano.shapes import Draw, Shape, extent
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Product:
         return extent(list(self.shapes))
 
 
-PRODUCTS: dict[str, Callable[[Random], list[Shape]]] = {
+PRODUCTS: dict[str, Callable[[Draw], list[Shape]]] = {
     "bottle": bottle,
     "mug": mug,
     "desk lamp": lamp,
@@ -46,6 +44,21 @@ PRODUCTS: dict[str, Callable[[Random], list[Shape]]] = {
 }
 
 
-def make(name: str, seed: int) -> Product:
-    """The product of this name with the proportions of this seed."""
-    return Product(name, tuple(PRODUCTS[name](np.random.default_rng([seed, list(PRODUCTS).index(name)]))))
+class _Near:
+    """Draws that stray less from the middle of every range, and take the likelier of two ways."""
+
+    def __init__(self, random: np.random.Generator, spread: float) -> None:
+        self._random, self._spread = random, spread
+
+    def uniform(self, low: float, high: float) -> float:
+        away = self._random.uniform(-0.5, 0.5) * self._spread
+        return low + (high - low) * (0.5 + away)
+
+    def random(self) -> float:
+        return 0.5
+
+
+def make(name: str, seed: int, spread: float = 1.0) -> Product:
+    """The product of this name with the proportions of this seed; `spread`: how far they stray from usual, 0..1."""
+    random = np.random.default_rng([seed, list(PRODUCTS).index(name)])
+    return Product(name, tuple(PRODUCTS[name](random if spread == 1.0 else _Near(random, spread))))

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Draw(Protocol):
+    """What proportions are drawn from: a numpy generator, or what is used as one."""
+
+    def uniform(self, low: float, high: float) -> float: ...
+
+    def random(self) -> float: ...
+
 
 Row = NDArray[np.float32]
 Vector = tuple[float, float, float]

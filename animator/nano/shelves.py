@@ -10,26 +10,35 @@ from numpy.typing import NDArray
 
 from animator.nano.drawing import Recipe
 
-WILD = 0.35  # how often a tilted or small product is learnt, for each calm one
+USUAL = 0.3  # share of catalogue pictures among what is picked, where nothing else is asked
 
 
 @dataclass(frozen=True)
 class Shelf:
     """Encoded pictures of one size and what they show."""
 
-    latents: NDArray[np.float16]  # (n, 4, h/8, w/8)
+    latents: NDArray[np.float16]  # (n, 4, h/8, w/8): the pictures, then the mirror image of each
     recipes: list[Recipe]
 
-    def pick(self, count: int, random: np.random.Generator) -> NDArray[np.int64]:
-        """Indices of pictures; calm views, as people ask for them, more often than the tilted and the small."""
-        rungs = random.random(count) * self._ladder[-1]
-        return np.asarray(np.searchsorted(self._ladder, rungs, side="right"), np.int64)
+    def pick(self, odds: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.int64]:
+        """Indices (n,) of pictures, each with those odds (n,) of being a catalogue's; all of them even odds beside."""
+        usual, free = self._sorts
+        if not len(usual) or not len(free):
+            return random.integers(len(self.recipes), size=len(odds))
+        places = random.random(len(odds))
+        picked = np.where(
+            random.random(len(odds)) < odds,
+            usual[(places * len(usual)).astype(int)],
+            free[(places * len(free)).astype(int)],
+        )
+        return np.asarray(picked, np.int64)
 
     @cached_property
-    def _ladder(self) -> NDArray[np.float64]:
-        views = [recipe.view for recipe in self.recipes]
-        calm = [abs(view.roll) < 12 and view.scale > 0.72 for view in views]
-        return np.cumsum(np.where(calm, 1.0, WILD))
+    def _sorts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the catalogue's pictures stand, and all others, mirror images among them."""
+        half = len(self.recipes) // 2
+        usual = np.array([i < half and recipe.spread < 1.0 for i, recipe in enumerate(self.recipes)])
+        return np.flatnonzero(usual), np.flatnonzero(~usual)
 
 
 @dataclass(frozen=True)

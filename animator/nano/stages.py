@@ -21,14 +21,11 @@ from animator.nano.look import look
 from animator.nano.model import Nano
 from animator.nano.settle import SettleLesson
 from animator.nano.training import Lesson, Plan, Progress, averaged, log, train
-from animator.nano.tutor import TutorLesson
-from animator.nano.tutor import load as load_tutor
 
 SHEET_EVERY = 500  # steps between two sample sheets
 STEPS = {
     "vae": 3500,
     "settle": 1300,
-    "tutor": 2500,
     "unet": 8000,
     "distil": 400,
     "control": 1500,
@@ -85,15 +82,8 @@ def learn_settle(arguments: argparse.Namespace) -> None:
     _run("settle", SettleLesson(model, Pictures(room / "pictures"), steps), arguments)
 
 
-def learn_tutor(arguments: argparse.Namespace) -> None:
-    """Train the tutor that `unet` learns by."""
-    torch.manual_seed(4)
-    library = encoded.library(arguments.room, arguments.device)
-    _quietly("tutor", TutorLesson(library, arguments.device), arguments)
-
-
 def learn_unet(arguments: argparse.Namespace) -> None:
-    """Train text encoders and UNet on the autoencoder's latents, under the tutor's eye."""
+    """Train text encoders and UNet on the autoencoder's latents."""
     library = encoded.library(arguments.room, arguments.device)
     tokenizer = words.read(tokens(arguments.room))
     torch.manual_seed(1)
@@ -104,8 +94,7 @@ def learn_unet(arguments: argparse.Namespace) -> None:
     nano.to(arguments.device)
     if arguments.compile:
         nano.unet.compile(dynamic=False)
-    tutor = load_tutor(arguments.room, arguments.device)
-    _run("unet", DenoiseLesson(nano, library, tokenizer, rate=rate, tutor=tutor), arguments)
+    _run("unet", DenoiseLesson(nano, library, tokenizer, rate=rate), arguments)
 
 
 def learnt(room: Path) -> Nano:

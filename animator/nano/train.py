@@ -16,7 +16,7 @@ from animator.nano.files import draw_all
 
 
 def draw(arguments: argparse.Namespace) -> None:
-    """Draw the training pictures (shards of 500), wide and tall ones among them, and the start pictures."""
+    """Draw the training pictures (shards of 750), wide and tall ones among them, and the start pictures."""
     room, shards = arguments.room, arguments.shards
     gallery.start_pictures(room / "starts")
     for path in draw_all(room / "pictures", range(shards), arguments.workers):
@@ -44,7 +44,6 @@ STAGES: dict[str, Callable[[argparse.Namespace], None]] = {
     "draw": draw,
     "vae": stages.learn_vae,
     "settle": stages.learn_settle,
-    "tutor": stages.learn_tutor,
     "unet": stages.learn_unet,
     "distil": stages.learn_distil,
     "control": stages.learn_control,
@@ -66,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--steps", type=int, default=0, help="steps of the stage; 0: as many as it was made for"
     )
     parser.add_argument("--onward", action="store_true", help="`unet` goes on from the bundled checkpoint")
-    parser.add_argument("--shards", type=int, default=28, help="shards of 500 pictures to draw")
+    parser.add_argument("--shards", type=int, default=28, help="shards of 750 pictures to draw")
     parser.add_argument("--workers", type=int, default=2, help="processes that draw")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     parser.add_argument("--device", default=device, help="where it learns: cpu, cuda, mps")

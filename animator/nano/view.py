@@ -13,6 +13,9 @@ from animator.nano.shapes import FLOOR
 
 Floats = NDArray[np.float32]
 
+# Azimuths from which a catalogue shows a product, degrees: a little turned, so that front and side have depth.
+USUAL = {"front": 11.0, "three-quarter": 40.0, "side": 77.0, "back": 146.0}
+
 
 @dataclass(frozen=True)
 class View:

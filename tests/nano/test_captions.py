@@ -30,6 +30,16 @@ def test_captions_vary_but_always_name_product_and_colour():
         assert "blue" in text and any(name in text for name in captions.NAMES["mug"])
 
 
+def test_only_the_usual_view_and_backdrop_are_left_out():
+    random = np.random.default_rng(0)
+    unusual = Recipe("mug", color="blue", backdrop="night", view=View(azimuth=90))
+    for _ in range(100):
+        text = captions.caption(unusual, random)
+        assert "side" in text and ("night" in text or "city" in text)
+    usual = [captions.caption(Recipe("mug", view=View(azimuth=40)), random) for _ in range(100)]
+    assert any("view" not in text and "white" not in text for text in usual)
+
+
 def test_unpainted_styles_name_no_colour():
     random = np.random.default_rng(0)
     texts = [captions.caption(Recipe("mug", style="pencil", color="blue"), random) for _ in range(100)]

@@ -7,8 +7,8 @@ import pytest
 
 from animator.nano.colors import COLORS
 from animator.nano.drawing import HELD_OUT, STYLES, Recipe, draw, paint, random_set, see
-from animator.nano.products import PRODUCTS
-from animator.nano.view import View
+from animator.nano.products import PRODUCTS, make
+from animator.nano.view import USUAL, View
 
 SMALL = (96, 96)
 MUG = Recipe("mug", color="red", view=View(azimuth=-20))
@@ -99,6 +99,30 @@ def test_colours_stay_apart_before_every_backdrop(backdrop):
 
 def test_any_format_can_be_drawn():
     assert draw(MUG, (72, 96)).image.shape == (72, 96, 3)
+
+
+def test_most_products_are_drawn_as_a_catalogue_shows_them():
+    drawn = [random_set(seed)[0] for seed in range(400)]
+    usual = [recipe for recipe in drawn if recipe.spread < 1]
+    assert 0.75 < len(usual) / len(drawn) < 0.88
+    assert {recipe.view.word() for recipe in usual} == set(USUAL)
+    assert all(recipe.view.roll == 0 and abs(recipe.view.x) <= 0.01 for recipe in usual)
+    assert len({recipe.view.azimuth for recipe in usual}) == len(usual)  # usual, not the same
+
+
+def test_usual_proportions_stray_less_than_others():
+    def heights(spread):
+        return [make("bottle", seed, spread).extent()[1][1] for seed in range(40)]
+
+    assert np.std(heights(0.4)) < 0.6 * np.std(heights(1.0))
+    assert len(set(heights(0.4))) == 40
+    assert make("chair", 3, 0.0).rows().tolist() == make("chair", 4, 0.0).rows().tolist()
+
+
+def test_one_view_is_learnt_in_every_style():
+    drawn = random_set(3)
+    assert {recipe.style for recipe in drawn} == set(STYLES)
+    assert len({(recipe.view, recipe.shape) for recipe in drawn}) == 1
 
 
 def test_held_out_pairs_are_never_drawn_for_training():

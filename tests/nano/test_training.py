@@ -7,9 +7,9 @@ from PIL import Image as Pngs
 
 from animator.diffusion.ip_adapter import Adapter, IpAdapters
 from animator.frame import Likeness
-from animator.nano import checkpoint, encoded, judge, likeness, settle, tutor, vae, words
+from animator.nano import checkpoint, encoded, judge, likeness, settle, vae, words
 from animator.nano.control import ControlLesson
-from animator.nano.denoise import DenoiseLesson
+from animator.nano.denoise import DenoiseLesson, usual
 from animator.nano.distil import DistilLesson, add_lora
 from animator.nano.drawing import random_set
 from animator.nano.files import Pictures, draw_shard, recipes
@@ -42,7 +42,7 @@ def library():
     known = [recipe for seed in range(3) for recipe in random_set(seed)]
     random = np.random.default_rng(0)
     # Soft latents of a few values: learnable, unlike white noise.
-    large = np.repeat(np.repeat(random.normal(size=(12, 4, 4, 4)), 8, 2), 8, 3).astype(np.float16)
+    large = np.repeat(np.repeat(random.normal(size=(18, 4, 4, 4)), 8, 2), 8, 3).astype(np.float16)
     return Library(Shelf(large, known))
 
 
@@ -72,8 +72,6 @@ def lessons(room, library):
     torch.manual_seed(0)
     yield vae.VaeLesson(vae.build((8, 8, 16, 16)), Pictures(room / "pictures"), 100)
     yield settle.SettleLesson(settled(room), Pictures(room / "pictures"), 100)
-    torch.manual_seed(0)
-    yield tutor.TutorLesson(library, batch=16, part=16)
     pictures, small = Pictures(room / "pictures"), encoded.library(room)
     nano, tokenizer = tiny(room)
     yield ControlLesson(nano, small, pictures, tokenizer, batch=4)
@@ -82,7 +80,7 @@ def lessons(room, library):
     yield likeness.LikenessLesson(nano, likeness.eye(32, 1), small, pictures, tokenizer, batch=4)
 
 
-LESSONS = ["unet", "distil", "judge", "vae", "settle", "tutor", "control", "eye", "likeness"]
+LESSONS = ["unet", "distil", "judge", "vae", "settle", "control", "eye", "likeness"]
 
 
 @pytest.mark.parametrize("which", range(len(LESSONS)), ids=LESSONS)
@@ -125,7 +123,7 @@ def test_a_shard_is_drawn_once_and_read_back(room):
     assert draw_shard(room / "pictures", 0, (64, 64), 3) == path
     assert path.stat().st_mtime_ns == before
     pictures = Pictures(room / "pictures")
-    assert len(pictures) == len(recipes(room / "pictures")) == 12
+    assert len(pictures) == len(recipes(room / "pictures")) == 18
     assert pictures[11].shape == (64, 64, 3)
     assert recipes(room / "pictures")[0] == random_set(0)[0]
 
@@ -164,6 +162,18 @@ def test_a_settled_autoencoder_encodes_the_pictures_anew(room, tmp_path):
     assert before.shape == after.shape and not np.array_equal(before, after)
 
 
+def test_what_noise_hides_is_learnt_from_a_catalogues_pictures_alone():
+    known = [recipe for seed in range(40) for recipe in random_set(seed)]
+    shelf = Shelf(np.zeros((2 * len(known), 4, 1, 1), np.float16), known * 2)
+    random = np.random.default_rng(0)
+    hidden = shelf.pick(usual(np.full(300, 900)), random)
+    assert all(i < len(known) and known[i].spread < 1 for i in hidden)
+    seen = shelf.pick(usual(np.full(300, 200)), random)
+    wild = [known[i % len(known)].spread == 1 for i in seen]
+    assert 0.1 < np.mean(wild) < 0.5  # tilted, small, off centre
+    assert 0.3 < np.mean(seen >= len(known)) < 0.6  # mirrored
+
+
 def test_learning_goes_on_from_an_exported_folder(room, tmp_path):
     nano, tokenizer = tiny(room)
     checkpoint.export(nano, vae.build((8, 8, 16, 16)), room / "tokens", tmp_path)
@@ -190,58 +200,6 @@ def test_the_middle_of_the_unet_learns_to_tell_what_is_asked_for(room, library):
         lesson.optimizers[0].step()
         lesson.optimizers[0].zero_grad()
     assert untold[-1] < untold[0] - 0.5
-
-
-@pytest.fixture(scope="module")
-def taught(library):
-    """A tutor that has learnt the twelve pictures by heart."""
-    torch.manual_seed(0)
-    lesson = tutor.TutorLesson(library, batch=16, part=16)
-    for step in range(60):
-        lesson.loss(step).backward()
-        lesson.optimizers[0].step()
-        lesson.optimizers[0].zero_grad()
-    return lesson.model.eval().requires_grad_(False)
-
-
-def test_a_tutor_marks_the_right_pictures_better_than_the_wrong_ones(library, taught):
-    latents = torch.from_numpy(library.large.latents.astype(np.float32))
-    right = taught.mark(latents, library.large.recipes, [True] * 12)
-    assert right < taught.mark(latents.flip(0), library.large.recipes, [True] * 12) - 0.5
-    assert right <= taught.learnt(
-        tutor.blurred(latents, tutor.SOFT), library.large.recipes
-    )  # there is an enough
-
-
-def test_a_tutor_does_not_ask_for_what_was_not_said(library, taught):
-    latents = torch.randn(2, 4, 32, 32)
-    first, second = library.large.recipes[0], library.large.recipes[-1]
-    both = taught.mark(latents, [first, second], [True, False])
-    assert torch.allclose(both, taught.mark(latents[:1], [first], [True]), atol=1e-5)
-    assert taught.mark(latents, [first, second], [False, False]) == 0
-
-
-def test_by_a_tutor_the_model_learns_to_be_recognised_in_its_own_noise(room, library, taught):
-    nano, tokenizer = tiny(room)
-    lesson = DenoiseLesson(nano, library, tokenizer, batch=8, tutor=taught)
-    marks = []
-    for _ in range(10):
-        torch.manual_seed(0)
-        mark = lesson._own(taught, np.random.default_rng(0))
-        marks.append(float(mark.detach()))
-        mark.backward()
-        lesson.optimizers[0].step()
-        lesson.optimizers[0].zero_grad()
-    assert marks[-1] < marks[0] - 0.3
-
-
-def test_a_tutor_adds_to_the_loss_of_every_step(room, library, taught):
-    losses = []
-    for teacher in (None, taught):
-        nano, tokenizer = tiny(room)
-        torch.manual_seed(0)
-        losses.append(float(DenoiseLesson(nano, library, tokenizer, batch=8, tutor=teacher).loss(1).detach()))
-    assert losses[1] > losses[0]
 
 
 def test_a_controlnet_begins_by_changing_nothing(room):
