@@ -116,7 +116,7 @@ def adapters(scene: Scene) -> dict[str, Adapter]:
             raise SceneError([scene.problem(path, f"cannot be read as a picture: {error}")]) from error
         place = scene.file(("ip_adapter", name, "model"), adapter.model)
         model = str(place) if place.is_dir() else adapter.model
-        found[name] = Adapter(model, adapter.weights, adapter.encoder, picture)
+        found[name] = Adapter(model, adapter.weights, adapter.encoder, picture, adapter.takes)
     return found
 
 
