@@ -89,6 +89,9 @@ def _pictures(scene: Scene) -> Iterator[tuple[Place, Path]]:
 
 def painter(scene: Scene) -> Paint:
     """SDXL for this scene, loaded; the log tells before of LoRAs that no prompt calls. Raises ModelError."""
+    from animator.diffusion import builds
+
+    builds.check()
     from animator.diffusion.checkpoint import Checkpoint
     from animator.diffusion.sdxl import Sdxl
 
