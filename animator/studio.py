@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from animator import controlling, footage, grading, leading, masking, nano, samplers, upscaling
+from animator import controlling, footage, grading, leading, masking, nano, samplers, upscaling, whereabouts
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, Mask, State
@@ -64,6 +64,7 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
     problems.extend(masking.problems(scene))
     problems.extend(footage.problems(scene))
     problems.extend(controlling.problems(scene))
+    problems.extend(whereabouts.problems(scene))
     problems.extend(delivery.problems(scene))
     try:
         timeline(scene)
@@ -91,6 +92,7 @@ def painter(scene: Scene) -> Paint:
     """SDXL for this scene, loaded; the log tells before of LoRAs that no prompt calls. Raises ModelError."""
     from animator.diffusion import builds
 
+    whereabouts.check(scene)
     builds.check()
     from animator.diffusion.checkpoint import Checkpoint
     from animator.diffusion.sdxl import Sdxl

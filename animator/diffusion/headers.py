@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 LONGEST = 100_000_000  # bytes of a .safetensors file's header; safetensors' own limit
 SDXL_WIDTH = 2048  # of the text that SDXL's networks read; SD 1.5's read 768, SD 2's 1024
 KINDS = {768: "SD 1.5", 1024: "SD 2"}
+# Whose names a textual inversion's vectors for the first and the second encoder have: kohya and ComfyUI, diffusers.
+ENCODERS = (("clip_l", "clip_g"), ("text_encoders_0", "text_encoders_1"))
 _NETWORK = re.compile(r"(diffusion_pytorch_)?model[.-]")  # how the files of a folder's own network begin
 WEIGHTS = (".ckpt", ".pt", ".pth", ".bin")  # pickles, which can run code
 
@@ -78,6 +80,16 @@ def text_width(source: Path) -> int | None:
         )
     except (OSError, ValueError, IndexError):
         return None
+
+
+def unheard(file: Path) -> str | None:
+    """Why a textual inversion's file does not go with SDXL; None where it does. Raises as `tensors` does."""
+    found = {tensor.name: tensor.shape for tensor in tensors(file)}
+    if any(set(names) <= set(found) for names in ENCODERS):
+        return None
+    made = next((KINDS[shape[-1]] for shape in found.values() if shape and shape[-1] in KINDS), None)
+    says = "no vectors for both of SDXL's encoders, 'clip_l' and 'clip_g'"
+    return says if made is None else f"{says}: it is made for {made}"
 
 
 def misfit(width: int | None, wanted: int | None) -> str | None:
