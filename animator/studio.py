@@ -27,6 +27,7 @@ from animator.timeline import delivery
 from animator.timeline.compile import timeline
 from animator.timeline.lora_notes import unheard
 from animator.timeline.moves import orbits
+from animator.timeline.scalings import scalings
 
 if TYPE_CHECKING:
     from animator.diffusion.sdxl import Sdxl
@@ -108,6 +109,7 @@ def painter(scene: Scene) -> Paint:
         name: getattr(model, name) for name in ("prediction", "tiling", "memory", "compile")
     }
     calls = sum(samplers.steps_run(frame.painting) for frame in timeline(scene) if frame.diffuse)
+    calls //= scalings(timeline(scene)) or 1  # each of which would have to be compiled
     running |= {"calls": calls, "pixels": max(upscaling.largest(scene), masking.closest(scene))}
     source = Checkpoint(base, folder, config, model.device, model.dtype, vae, **running)
     files = {name: ("model", "loras", name, "file") for name in model.loras}
