@@ -9,7 +9,7 @@ from pathlib import Path
 from animator import lora_file
 from animator.errors import ModelError, Problem, quoted
 from animator.errors import Path as Place
-from animator.scene.loras import text_width
+from animator.scene.loras import scale_and_blocks, text_width
 from animator.scene.presets import is_file
 from animator.scene.refiner import BASE as REFINER
 from animator.scene.running import SDXL_VAES
@@ -19,16 +19,22 @@ PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 OTHERS = {768, 1024, 1280}  # numbers per token of text that SD 1.x, SD 2.x and SDXL's refiner read
 BASE: Place = ("model", "base")
 VAE: Place = ("model", "vae")
+# Channels on each level of their UNets. A hub id that is not here is SDXL's: nothing else is painted with.
+NANO_LEVELS, SDXL_LEVELS = (64, 96, 160), (320, 640, 1280)
 _BY_NAME: Mapping[Place, tuple[str, ...]] = {BASE: ("nano",), VAE: SDXL_VAES}
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def problems(scene: Scene) -> Iterator[Problem]:
-    """What is there and cannot be used: the checkpoint, IP-Adapters' folders, embeddings."""
+    """What is there and cannot be used: the checkpoint, ControlNets, IP-Adapters' folders, embeddings, blocks."""
     if scene.settings.model.base != "nano":
         yield from _base(scene)
     yield from _adapters(scene)
     yield from _embeddings(scene)
+    channels = _channels(scene)
+    if channels:
+        yield from _nets(scene, channels)
+        yield from _blocks(scene, len(channels))
 
 
 def check(scene: Scene) -> None:
@@ -80,6 +86,50 @@ def _absent(place: Path, model: str) -> bool:
         return not place.exists() and not hub
     except (OSError, ValueError):  # no file can have such a name
         return True
+
+
+def _channels(scene: Scene) -> tuple[int, ...]:
+    """How wide the levels of the checkpoint's UNet are; () where only loading it would tell."""
+    base = scene.settings.model.base
+    if base == "nano":
+        return NANO_LEVELS
+    place = scene.file(BASE, base)
+    if _HUB_ID.fullmatch(base) and _absent(place, "") and place.suffix != ".safetensors":
+        return SDXL_LEVELS
+    return _levels(place)
+
+
+def _levels(folder: Path) -> tuple[int, ...]:
+    """How wide the levels of the network in a folder are, by its config; () where there is none."""
+    from animator.diffusion import headers
+
+    try:
+        return headers.levels(headers.config(folder)) if folder.is_dir() else ()
+    except OSError:  # no folder can have such a name
+        return ()
+
+
+def _nets(scene: Scene, channels: tuple[int, ...]) -> Iterator[Problem]:
+    """ControlNets in folders whose config is that of a UNet of another size, though it reads the same text."""
+    from animator.diffusion import headers
+
+    wanted = text_width(scene.settings.model.base, scene.file(BASE, scene.settings.model.base))
+    for name, control in scene.settings.control.items():
+        path: Place = ("control", name, "model")
+        folder = scene.file(path, control.model)
+        found = _levels(folder)
+        if found and found != channels and headers.text_width(folder) in (None, wanted):
+            yield scene.problem(path, "made for a UNet of another size; take one for this checkpoint")
+
+
+def _blocks(scene: Scene, levels: int) -> Iterator[Problem]:
+    """Blocks of LoRAs that the UNet does not have."""
+    for name, written in scene.settings.loras.items():
+        for block in scale_and_blocks(written)[1]:
+            way, _, number = str(block).partition("_")
+            if number and int(number) >= levels:
+                message = f"this model has no such block; its last is {way}_{levels - 1}"
+                yield scene.problem(("loras", name, "blocks", str(block)), message)
 
 
 def _adapters(scene: Scene) -> Iterator[Problem]:

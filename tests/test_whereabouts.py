@@ -1,11 +1,14 @@
 """Models that are not there, or not SDXL's, are told before any is loaded."""
 
+import json
+
 import pytest
 import torch
 from PIL import Image as Pictures
 from safetensors.torch import save_file
 
-from animator import ModelError, SceneError, loads, whereabouts
+from animator import ModelError, SceneError, loads, nano, whereabouts
+from animator.diffusion import headers
 
 READS = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 NONE = "no such folder or file; allowed: "
@@ -62,6 +65,39 @@ def test_an_adapters_folder_without_its_weights_and_its_encoder_is_two(room):
         loads("ip_adapter: {a: {file: a.png, model: adapter, weights: x.safetensors}}", room)
     assert f"ip_adapter.a.weights: no such file: {room / 'adapter' / 'x.safetensors'}" in str(caught.value)
     assert "ip_adapter.a.encoder: no image encoder in" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("base", "channels", "good"),
+    [("nano", [64, 96, 160], True), ("nano", [320, 640, 1280], False), ("some/sdxl", [320, 640, 1280], True),
+     ("some/sdxl", [320, 640, 1280, 1280], False), ("good.safetensors", [320, 640], True)],
+)  # fmt: skip
+def test_a_controlnet_of_another_size_is_told_by_its_config_alone(room, base, channels, good):
+    """Of a single file's UNet nothing is known before it is loaded."""
+    (room / "net").mkdir()
+    (room / "net" / "config.json").write_text(json.dumps({"block_out_channels": channels}))
+    text = f"model: {{base: {base}}}\ncontrol: {{a: {{model: net}}}}"
+    if good:
+        assert loads(text, room)
+    else:
+        with pytest.raises(
+            SceneError, match="control.a.model: made for a UNet of another size; take one for this"
+        ):
+            loads(text, room)
+
+
+def test_the_bundled_models_levels_are_those_of_its_config():
+    assert headers.levels(headers.config(nano.WEIGHTS / "unet")) == whereabouts.NANO_LEVELS
+
+
+def test_a_block_that_the_model_does_not_have_is_told_with_the_last_that_it_has(room):
+    text = "model: {loras: {f: {file: nano-few-steps}}}\nloras: {f: {blocks: {up_2: 0, down: 1, down_3: 1}}}"
+    with pytest.raises(SceneError) as caught:
+        loads(text, room)
+    assert str(caught.value).endswith(
+        "loras.f.blocks.down_3: this model has no such block; its last is down_2"
+    )
+    assert "up_2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

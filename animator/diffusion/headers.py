@@ -101,6 +101,13 @@ def misfit(width: int | None, wanted: int | None) -> str | None:
     return f"{made}: it reads text {width} wide, this checkpoint's is {wanted}; take one for SDXL"
 
 
+def levels(config: Mapping[str, Any]) -> tuple[int, ...]:
+    """How many channels each level of a network has, by its config; () where it does not say."""
+    found = config.get("block_out_channels")
+    whole = isinstance(found, list | tuple) and all(isinstance(channels, int) for channels in found)
+    return tuple(found) if found and whole else ()
+
+
 def size_of(config: Mapping[str, Any]) -> tuple[Any, ...]:
     """What of a UNet's config a ControlNet must share."""
     return (config.get("cross_attention_dim"), tuple(config.get("block_out_channels", ())))
