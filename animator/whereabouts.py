@@ -58,7 +58,9 @@ def check(scene: Scene) -> None:
 
 
 def _allowed(path: Place) -> tuple[str, ...]:
-    return (*_BY_NAME.get(path, ()), "a hub id", "a folder", "a .safetensors file")
+    """What may stand at `path`; refiners and IP-Adapters are several files."""
+    files = () if path == REFINER or path[0] == "ip_adapter" else ("a .safetensors file",)
+    return (*_BY_NAME.get(path, ()), "a hub id", "a folder", *files)
 
 
 def _base(scene: Scene) -> Iterator[Problem]:

@@ -12,7 +12,8 @@ from animator.diffusion import headers
 
 READS = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 NONE = "no such folder or file; allowed: "
-FILES = "a hub id, a folder, a .safetensors file"
+FOLDERS = "a hub id, a folder"
+FILES = f"{FOLDERS}, a .safetensors file"
 
 
 @pytest.fixture
@@ -107,9 +108,9 @@ def test_a_block_that_the_model_does_not_have_is_told_with_the_last_that_it_has(
         ("model: {base: gone.safetensors}", f"model.base 'gone.safetensors': {NONE}nano, {FILES}"),
         ("model: {base: adapter/gone}", f"model.base 'adapter/gone': {NONE}nano, {FILES}"),
         ("model: {vae: fp16-fixx}", f"model.vae 'fp16-fixx': {NONE}taesdxl, fp16-fix, {FILES}"),
-        ("model: {refiner: nano}", f"model.refiner.base 'nano': {NONE}{FILES}"),
+        ("model: {refiner: nano}", f"model.refiner.base 'nano': {NONE}{FOLDERS}"),
         ("control: {a: {model: canny}}", f"control.a.model 'canny': {NONE}{FILES}"),
-        ("ip_adapter: {a: {file: a.png, model: look}}", f"ip_adapter.a.model 'look': {NONE}{FILES}"),
+        ("ip_adapter: {a: {file: a.png, model: look}}", f"ip_adapter.a.model 'look': {NONE}{FOLDERS}"),
         (f"model: {{base: {'a' * 5000}}}", f"{NONE}nano, {FILES}"),
     ],
 )
