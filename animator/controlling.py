@@ -116,7 +116,7 @@ def adapters(scene: Scene) -> dict[str, Adapter]:
             raise SceneError([scene.problem(path, f"cannot be read as a picture: {error}")]) from error
         place = scene.file(("ip_adapter", name, "model"), adapter.model)
         model = str(place) if place.is_dir() else adapter.model
-        found[name] = Adapter(model, adapter.weights, adapter.encoder, picture)
+        found[name] = Adapter(model, adapter.weights, adapter.encoder, picture, adapter.takes)
     return found
 
 
@@ -193,6 +193,9 @@ def _make(scene: Scene, name: str, camera: Camera) -> Make:
         case "picture":
             return lambda image, _: image
         case _:
+            from animator.diffusion import builds
+
+            builds.check()
             from animator.diffusion.detect import detector
 
             draw = detector(control.hint, scene.settings.model.device)
@@ -217,6 +220,9 @@ def _depth(scene: Scene, camera: Camera) -> Make:
 
 def estimator(scene: Scene) -> Any:
     """The depth estimator that the scene names. Raises ModelError."""
+    from animator.diffusion import builds
+
+    builds.check()
     from animator.diffusion.estimate import Estimator
 
     motion = scene.settings.motion

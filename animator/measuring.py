@@ -34,7 +34,10 @@ FRAMES = 24  # of the film, for what they take beside the model
 
 def measure(scene: Scene, patience: float = PATIENCE) -> Profile:
     """Load the scene's model and paint with it, again and again for `patience` seconds. Raises AnimatorError."""
+    from animator.diffusion import builds
     from animator.diffusion.flat import test_card
+
+    builds.check()
     from animator.diffusion.hardware import describe
 
     bare = replace(scene, settings=scene.settings.model_copy(update={"start": Start()}))

@@ -83,6 +83,14 @@ _COMFY = {
     "dpmpp_3m_sde": "DPM++ 3M SDE",
     "uni_pc": "UniPC",
 }
+# Samplers of the webui that diffusers has no scheduler for, or none that starts at a given level; what is nearest.
+LACKING = {
+    "plms": "DDIM",
+    "ddim cfg++": "DDIM",
+    "dpm fast": "DPM++ 2M",
+    "dpm adaptive": "DPM++ 2M",
+    "restart": "Heun",
+}
 _NAMED = {sampler.name.lower(): sampler for sampler in _SAMPLERS}
 _BY_NAME = {
     # A diffusers class name means the plain form, which stands first.
@@ -98,7 +106,7 @@ def find(name: str) -> Sampler:
 
     Any sampler's name may end in a schedule: "Euler a Exponential", "dpmpp_2m karras", "DPM++ 2M SGM Uniform".
     """
-    words = " ".join(name.lower().split())
+    words = _plain(name)
     if words in _BY_NAME:
         return _BY_NAME[words]
     for schedule in (*SCHEDULES, *_ALSO):
@@ -107,7 +115,15 @@ def find(name: str) -> Sampler:
         found = _BY_NAME.get(words[: -len(ending)]) if plain else None
         if found is not None and found.schedule == AUTOMATIC:
             return _spaced(found, _ALSO.get(schedule, schedule))
+    if words.replace("_", " ") in LACKING:
+        best = LACKING[words.replace("_", " ")]
+        raise CurveError(f"{quoted(name)} is no sampler of diffusers; the nearest is {best!r}")
     raise CurveError(f"unknown sampler {quoted(name)}; {nearest(name, NAMES)}")
+
+
+def _plain(name: str) -> str:
+    """In lower case, without what says whose sampler it is (`k_euler`) or where noise is drawn (`dpmpp_sde_gpu`)."""
+    return " ".join(name.lower().removeprefix("k_").replace("_gpu", "").split())
 
 
 def _spaced(sampler: Sampler, schedule: str) -> Sampler:

@@ -12,7 +12,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from animator import controlling, footage, grading, leading, masking, nano, residing, samplers, upscaling
+from animator import (
+    controlling,
+    footage,
+    grading,
+    leading,
+    masking,
+    nano,
+    residing,
+    samplers,
+    upscaling,
+    whereabouts,
+)
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, State
@@ -28,6 +39,7 @@ from animator.timeline import delivery
 from animator.timeline.compile import timeline
 from animator.timeline.lora_notes import unheard
 from animator.timeline.moves import orbits
+from animator.timeline.scalings import scalings
 
 if TYPE_CHECKING:
     from animator.pixels.depth import Source
@@ -65,6 +77,7 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
     problems.extend(masking.problems(scene))
     problems.extend(footage.problems(scene))
     problems.extend(controlling.problems(scene))
+    problems.extend(whereabouts.problems(scene))
     problems.extend(delivery.problems(scene))
     try:
         timeline(scene)
@@ -90,6 +103,10 @@ def _pictures(scene: Scene) -> Iterator[tuple[Place, Path]]:
 
 def painter(scene: Scene) -> Paint:
     """SDXL for this scene, loaded; the log tells before of LoRAs that no prompt calls. Raises ModelError."""
+    from animator.diffusion import builds
+
+    whereabouts.check(scene)
+    builds.check()
     from animator.diffusion.checkpoint import Checkpoint
     from animator.diffusion.sdxl import Sdxl
 
@@ -104,6 +121,7 @@ def painter(scene: Scene) -> Paint:
         name: getattr(model, name) for name in ("prediction", "tiling", "memory", "compile")
     }
     calls = sum(samplers.steps_run(frame.painting) for frame in timeline(scene) if frame.diffuse)
+    calls //= scalings(timeline(scene)) or 1  # each of which would have to be compiled
     running |= {"calls": calls, "pixels": max(upscaling.largest(scene), masking.closest(scene))}
     source = Checkpoint(base, folder, config, model.device, model.dtype, vae, **running)
     files = {name: ("model", "loras", name, "file") for name in model.loras}

@@ -83,6 +83,9 @@ def enlarger(scene: Scene) -> Enlarge | None:
         return lambda frame, picture, paint: _second_pass(scene, frame, resized(picture, *target), paint)
     if upscale.by in WAYS:
         return lambda _, picture, __: resized(picture, *target)
+    from animator.diffusion import builds
+
+    builds.check()
     from animator.diffusion.upscale import Enlarger
 
     network = Enlarger(scene.file(FILE, upscale.by), scene.settings.model.device)

@@ -28,6 +28,7 @@ ROOMS = [
         "footage",
         "upscaling",
         "residing",
+        "whereabouts",
         "studio",
     ),
     *("lineage", "continuity", "shoot", "placing", "delivering", "branching", "stills", "variants"),

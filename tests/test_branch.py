@@ -300,6 +300,7 @@ DETAIL = "masks: {m: {polygon: [[0, 0], [1, 0], [1, 1]]}}\ndetail: {mask: {0: ''
         (CONTROL, "control.mask.model=other/net", LATE),
         (CONTROL, "control.mask.scale=0.5 if t > 8 else 0", LATE),
         (ADAPTER, "ip_adapter.a.file=other.png", LATE),
+        (ADAPTER, "ip_adapter.a.takes=style", LATE),
         (DETAIL, "masks.m.polygon=[[0, 0], [1, 0], [0, 1]]", LATE),
         (DETAIL, "detail.prompt=closer", list(range(16))),
         ("events: {}\n", "model.refiner=some/refiner", list(range(16))),

@@ -43,8 +43,10 @@ def train(
     options: tuple[str, ...],
 ) -> None:
     """Teach the model the product in the folder PICTURES, as a LoRA or a textual inversion."""
+    from animator.diffusion import builds
     from animator.train.settings import read
 
+    builds.check()
     given = {"token": token, "class": kind, "method": method, "file.format": form}
     chosen = read(
         config, [*(f"{name}={value}" for name, value in given.items() if value is not None), *options]

@@ -40,7 +40,7 @@ class Checkpoint:
     tiling: str = "none"  # x, y, both
     memory: str = "auto"  # fast, balanced, low
     compile: str = "auto"  # on, off
-    calls: int = 0  # of the UNet, that the film will make: whether compiling pays
+    calls: int = 0  # that the film will make of the UNet, or of each to be compiled: whether that pays
     pixels: int = 0  # of the largest picture that it paints, beside those of the film's size
 
     @property

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 LONGEST = 100_000_000  # bytes of a .safetensors file's header; safetensors' own limit
 SDXL_WIDTH = 2048  # of the text that SDXL's networks read; SD 1.5's read 768, SD 2's 1024
 KINDS = {768: "SD 1.5", 1024: "SD 2"}
+# Whose names a textual inversion's vectors for the first and the second encoder have: kohya and ComfyUI, diffusers.
+ENCODERS = (("clip_l", "clip_g"), ("text_encoders_0", "text_encoders_1"))
 _NETWORK = re.compile(r"(diffusion_pytorch_)?model[.-]")  # how the files of a folder's own network begin
 WEIGHTS = (".ckpt", ".pt", ".pth", ".bin")  # pickles, which can run code
 
@@ -80,6 +82,16 @@ def text_width(source: Path) -> int | None:
         return None
 
 
+def unheard(file: Path) -> str | None:
+    """Why a textual inversion's file does not go with SDXL; None where it does. Raises as `tensors` does."""
+    found = {tensor.name: tensor.shape for tensor in tensors(file)}
+    if any(set(names) <= set(found) for names in ENCODERS):
+        return None
+    made = next((KINDS[shape[-1]] for shape in found.values() if shape and shape[-1] in KINDS), None)
+    says = "no vectors for both of SDXL's encoders, 'clip_l' and 'clip_g'"
+    return says if made is None else f"{says}: it is made for {made}"
+
+
 def misfit(width: int | None, wanted: int | None) -> str | None:
     """Why a network that reads text of `width` does not go with a checkpoint of `wanted`; None where it does."""
     wanted = SDXL_WIDTH if wanted is None else wanted
@@ -87,6 +99,13 @@ def misfit(width: int | None, wanted: int | None) -> str | None:
         return None
     made = f"made for {KINDS[width]}" if width in KINDS else "made for another model"
     return f"{made}: it reads text {width} wide, this checkpoint's is {wanted}; take one for SDXL"
+
+
+def levels(config: Mapping[str, Any]) -> tuple[int, ...]:
+    """How many channels each level of a network has, by its config; () where it does not say."""
+    found = config.get("block_out_channels")
+    whole = isinstance(found, list | tuple) and all(isinstance(channels, int) for channels in found)
+    return tuple(found) if found and whole else ()
 
 
 def size_of(config: Mapping[str, Any]) -> tuple[Any, ...]:

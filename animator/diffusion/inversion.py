@@ -10,10 +10,9 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from animator.diffusion.headers import ENCODERS
 from animator.errors import ModelError
 
-# Whose names the vectors of the first and of the second encoder have: kohya and ComfyUI, diffusers' trainer.
-KEYS = (("clip_l", "clip_g"), ("text_encoders_0", "text_encoders_1"))
 _ALONE = {768: "SD 1.x", 1024: "SD 2.x"}
 
 
@@ -50,7 +49,7 @@ def _vectors(word: str, file: Path) -> list[torch.Tensor]:
     except Exception as error:  # safetensors has a kind of its own, and says what it met
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"embedding {word!r}: {file} cannot be read: {reason}") from error
-    for names in KEYS:
+    for names in ENCODERS:
         if set(names) <= set(held):
             found = [held[name].reshape(-1, held[name].shape[-1]) for name in names]
             if found[0].shape[0] != found[1].shape[0]:

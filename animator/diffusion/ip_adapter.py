@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,6 +24,7 @@ class Adapter:
     weights: str  # a .safetensors file, as a path in it
     encoder: str  # a folder in it
     picture: Image
+    takes: str = "whole"  # or "style", "layout": see `layers`
 
 
 class IpAdapters:
@@ -32,11 +34,17 @@ class IpAdapters:
         """Load `adapters` into `pipe`, and encode their pictures when they are wanted. Raises ModelError."""
         self.pipe, self.adapters = pipe, adapters
         self._scales: list[float] | None = None
+        self._layers: list[frozenset[str]] = []  # of each adapter: those that listen to it
         self._seen: dict[bool, list[torch.Tensor]] = {}
         for name, adapter in adapters.items():
             width = headers.text_width(Path(adapter.model, adapter.weights))
             if why := headers.misfit(width, pipe.unet.config.cross_attention_dim):
                 raise ModelError(f"ip_adapter.{name}: {adapter.weights} is {why}")
+            self._layers.append(layers(pipe.unet.attn_processors, adapter.takes))
+            if not self._layers[-1]:
+                raise ModelError(
+                    f"ip_adapter.{name}: this checkpoint has no layers for {adapter.takes}; take the whole"
+                )
         if not adapters:
             return
         try:
@@ -71,7 +79,7 @@ class IpAdapters:
             return {}
         scales = [likeness[name].scale if name in likeness else 0.0 for name in self.adapters]
         if scales != self._scales:
-            self.pipe.set_ip_adapter_scale(scales)
+            self._set_scales(scales)
             self._scales = scales
         if guided not in self._seen:
             pictures = [[adapter.picture] for adapter in self.adapters.values()]
@@ -80,3 +88,37 @@ class IpAdapters:
                     pictures, None, self.pipe._execution_device, 1, guided
                 )
         return {"ip_adapter_image_embeds": self._seen[guided]}
+
+    def _set_scales(self, scales: list[float]) -> None:
+        """Give each adapter its scale in the layers that listen to it, and 0 in all others.
+
+        diffusers' set_ip_adapter_scale takes factors by block, too, but not of UNets without attention in the middle.
+        """
+        for name, processor in self.pipe.unet.attn_processors.items():
+            if hasattr(processor, "to_k_ip"):
+                heard = zip(scales, self._layers, strict=True)
+                processor.scale = [scale if name in listening else 0.0 for scale, listening in heard]
+
+
+def layers(names: Iterable[str], takes: str) -> frozenset[str]:
+    """Those of a UNet's attention layers that listen to an adapter which `takes` the whole, style or layout.
+
+    After InstantStyle (arXiv 2404.02733): in SDXL the style of a picture is in up_blocks.0.attentions.1, its layout in
+    down_blocks.2.attentions.1. In UNets of other blocks they are where these are: on the level of the lowest
+    resolution that reads a text, style in the middle one of its attentions on the way up, layout in the last one on
+    the way down.
+    """
+    reading = [name for name in names if name.endswith("attn2.processor")]
+    if takes == "whole":
+        return frozenset(reading)
+    way = "up" if takes == "style" else "down"
+    matches = [re.match(rf"{way}_blocks\.(\d+)\.attentions\.(\d+)\.", name) for name in reading]
+    places = sorted({(int(match[1]), int(match[2])) for match in matches if match})
+    if not places:
+        return frozenset()
+    lowest = places[0][0] if way == "up" else places[-1][0]
+    level = [place for place in places if place[0] == lowest]
+    block, number = level[len(level) // 2] if way == "up" else level[-1]
+    return frozenset(
+        name for name in reading if name.startswith(f"{way}_blocks.{block}.attentions.{number}.")
+    )

@@ -11,17 +11,16 @@ from animator.exchange.draft import Draft
 
 SDXL = "stabilityai/stable-diffusion-xl-base-1.0"  # painted with where a file names no model that we can load
 
-# Webui names of 2022 by index, the notebooks' names, and what stands in for a sampler that we lack.
+# Webui names of 2022 by index, and the notebooks' names.
 BY_INDEX = (
     "Euler a", "Euler", "LMS", "Heun", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM fast",
     "DPM adaptive", "LMS Karras", "DPM2 Karras", "DPM2 a Karras", "DPM++ 2S a Karras", "DPM++ 2M Karras",
     "DPM++ SDE Karras", "DDIM", "PLMS",
 )  # fmt: skip
 SAMPLERS = {
-    "klms": "LMS", "k_euler": "Euler", "k_euler_ancestral": "Euler a", "dpm2_ancestral": "DPM2 a",
+    "klms": "LMS", "dpm2_ancestral": "DPM2 a",
     "dpmpp_2s_a": "DPM++ 2S a", "unipc": "UniPC",
 }  # fmt: skip
-STAND_IN = {"PLMS": "DDIM"}
 
 
 def put_model(draft: Draft, key: str, name: str) -> None:
@@ -45,7 +44,7 @@ def sampler(draft: Draft, key: str, written: Any, scheduler: str) -> str:
     found = _found(name)
     if found is None:
         ancestral = re.search(r" a\b|ancestral", name)
-        found = STAND_IN.get(name, "Euler a" if ancestral else "Euler")
+        found = samplers.LACKING.get(name.lower(), "Euler a" if ancestral else "Euler")
         draft.note(key, written, f"no such sampler here: {found} stands in")
     if scheduler.lower() in ("", samplers.AUTOMATIC, *found.lower().split()):
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,10 @@ class Adapter(Section):
     """What of an IP-Adapter is no curve."""
 
     file: str = Field(description="picture whose style or subject is painted")
+    takes: Literal["whole", "style", "layout"] = Field(
+        "whole",
+        description="what of the picture: all of it, how it is painted, or what stands where in it",
+    )
     model: str = Field(
         "h94/IP-Adapter", description="hub id or folder that holds the adapter and its image encoder"
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from animator.errors import Path, Problem
+from animator import lora_file
+from animator.errors import ModelError, Path, Problem
 from animator.frame import Upscale
 from animator.scene.presets import is_file
 from animator.scene.section import Number, Section, Whole, curves
@@ -67,6 +69,15 @@ def upscale_file(scene: Scene) -> Iterator[tuple[Path, str]]:
         yield FILE, upscale.by
 
 
+def _broken(file: FilePath) -> str | None:
+    """Why no network can be read from a .safetensors file; None where its header is one."""
+    try:
+        lora_file.shapes(file)
+    except ModelError as error:
+        return str(error)
+    return None
+
+
 def upscale_problems(scene: Scene) -> Iterator[Problem]:
     """What is wrong with the file, its library, and the size that comes out."""
     upscale = scene.settings.output.upscale
@@ -85,6 +96,8 @@ def upscale_problems(scene: Scene) -> Iterator[Problem]:
             yield scene.problem(
                 path, "files are read by spandrel, which is not installed: pip install 'animator[upscale]'"
             )
+        elif why := _broken(file):
+            yield scene.problem(path, why)
     if max(size := [side * upscale.factor for side in scene.size]) > MOST:
         message = f"the video would be {size[0]:.0f}x{size[1]:.0f} pixels; at most {MOST} to a side"
         yield scene.problem(("output", "upscale"), message)

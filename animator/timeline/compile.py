@@ -41,6 +41,7 @@ from animator.timeline.loras import scales
 from animator.timeline.moments import first_painted
 from animator.timeline.notes import notes
 from animator.timeline.sampler_notes import sampler_notes
+from animator.timeline.scalings import compile_notes
 from animator.timeline.telling import told
 
 SECTIONS = {"painting": Painting, "grade": Grade, "lock": Lock, "detail": Detail}
@@ -96,6 +97,7 @@ def remarks(scene: Scene) -> list[Problem]:
         *notes(scene, _Compiler(scene).clock),
         *unheard(scene, frames),
         *sampler_notes(scene, frames),
+        *compile_notes(scene, frames),
     ]
     return sorted(found, key=lambda note: (note.place.line, note.place.column))
 

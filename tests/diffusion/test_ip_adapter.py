@@ -1,6 +1,7 @@
 """IP-Adapters through diffusers' real loader: small random ones for the small checkpoint, with a tiny CLIP to see."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from animator import ModelError, SceneError, animate, loads, timeline
 from animator.diffusion import sizes
 from animator.diffusion.checkpoint import Checkpoint
 from animator.diffusion.control import Net
-from animator.diffusion.ip_adapter import Adapter
+from animator.diffusion.ip_adapter import Adapter, IpAdapters, layers
 from animator.diffusion.sdxl import Sdxl
 from animator.frame import Control, Likeness
 from animator.scene.resolved import resolved
@@ -65,10 +66,9 @@ def folder(checkpoint, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def adapter(folder):
-    def made(name="one", seed=1):
-        return Adapter(
-            str(folder), f"sdxl_models/{name}.safetensors", "models/image_encoder", texture(64, 64, seed)
-        )
+    def made(name="one", seed=1, takes="whole"):
+        weights, encoder = f"sdxl_models/{name}.safetensors", "models/image_encoder"
+        return Adapter(str(folder), weights, encoder, texture(64, 64, seed), takes)
 
     return made
 
@@ -77,6 +77,49 @@ def adapter(folder):
 def like(checkpoint, adapter):
     adapters = {"a": adapter(), "b": adapter("other", 2)}
     return Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters=adapters)
+
+
+@pytest.fixture(scope="module")
+def parts(checkpoint, adapter):
+    """One picture as a whole, its style and its layout."""
+    adapters = {takes: adapter(takes=takes) for takes in ("whole", "style", "layout")}
+    return Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters=adapters)
+
+
+def names(**attentions):
+    """The attention layers of a UNet that has so many attentions, each of two layers, in each of its blocks."""
+    return [
+        f"{block}.attentions.{number}.transformer_blocks.{depth}.{kind}.processor"
+        for block, count in attentions.items()
+        for number in range(count)
+        for depth in (0, 1)
+        for kind in ("attn1", "attn2")
+    ]
+
+
+SDXL = {"down_blocks.1": 2, "down_blocks.2": 2, "up_blocks.0": 3, "up_blocks.1": 3, "mid_block": 1}
+NANO = {"down_blocks.1": 1, "down_blocks.2": 1, "up_blocks.0": 2, "up_blocks.1": 2, "mid_block": 1}
+LOWER = {"down_blocks.0": 2, "down_blocks.1": 1, "up_blocks.1": 1, "up_blocks.2": 3}  # nothing at the bottom
+
+
+@pytest.mark.parametrize(
+    ("attentions", "style", "layout"),
+    [
+        (SDXL, "up_blocks.0.attentions.1.", "down_blocks.2.attentions.1."),
+        (NANO, "up_blocks.0.attentions.1.", "down_blocks.2.attentions.0."),
+        (LOWER, "up_blocks.1.attentions.0.", "down_blocks.1.attentions.0."),
+    ],
+    ids=["sdxl", "nano", "none at the bottom"],
+)
+def test_style_and_layout_are_heard_where_instantstyle_found_them_and_the_whole_everywhere(
+    attentions, style, layout
+):
+    known = names(**attentions)
+    found = {takes: sorted(layers(known, takes)) for takes in ("whole", "style", "layout")}
+    assert found["whole"] == sorted(name for name in known if ".attn2." in name)
+    for takes, place in (("style", style), ("layout", layout)):
+        assert found[takes] == [f"{place}transformer_blocks.{depth}.attn2.processor" for depth in (0, 1)]
+    assert layers(names(mid_block=1), "style") == frozenset()
 
 
 @pytest.fixture
@@ -113,6 +156,51 @@ def test_two_count_each_by_its_own_scale(like, painted):
     assert all(distance(x, y) > 0.05 for x, y in ((one, other), (one, both), (other, both)))
 
 
+def scales(sdxl):
+    """The scale of each adapter in every layer that one listens in, by the layer's name."""
+    processors = sdxl.txt2img.unet.attn_processors.items()
+    return {name: processor.scale for name, processor in processors if hasattr(processor, "to_k_ip")}
+
+
+@pytest.mark.parametrize("takes", ["style", "layout"])
+@pytest.mark.parametrize("over", [True, False])
+def test_a_part_of_a_picture_is_another_painting_than_the_whole_and_more_of_it_the_more_scale(
+    parts, sdxl, painted, takes, over
+):
+    plain, whole = painted(sdxl, over), painted(parts, over, whole=1.0)
+    changes = [distance(painted(parts, over, **{takes: scale}), plain) for scale in (0.25, 0.5, 1.0)]
+    assert 0 < changes[0] < changes[1] < changes[2] < distance(whole, plain)
+    assert (painted(parts, over, **{takes: 0.0}) == plain).all()
+
+
+def test_only_the_layers_of_a_part_listen_each_adapter_by_its_own_choice(parts, painted):
+    both = painted(parts, whole=0.25, style=0.5, layout=1.0)
+    found = scales(parts)
+    style, layout = layers(found, "style"), layers(found, "layout")
+    assert style
+    assert layout
+    assert not style & layout
+    assert found == {name: [0.25, 0.5 * (name in style), 1.0 * (name in layout)] for name in found}
+    assert all(distance(both, painted(parts, **{one: 0.5})) > 0.02 for one in ("whole", "style", "layout"))
+    parts.txt2img.set_ip_adapter_scale(
+        [0.25, {"up": {"block_0": [0.0, 0.5]}}, {"down": {"block_1": [1.0]}}]  # as diffusers writes the same
+    )
+    assert scales(parts) == found
+    painted(parts)
+    assert all(scale == [0, 0, 0] for scale in scales(parts).values())
+
+
+def test_a_part_that_a_checkpoint_has_no_layers_for_is_refused_before_its_adapter_is_read(tmp_path):
+    deaf = SimpleNamespace(
+        config=SimpleNamespace(cross_attention_dim=None), attn_processors=dict.fromkeys(names(mid_block=1))
+    )
+    nowhere = Adapter(str(tmp_path), "a.safetensors", "encoder", texture(8, 8, 1), "style")
+    with pytest.raises(
+        ModelError, match="ip_adapter.a: this checkpoint has no layers for style; take the whole"
+    ):
+        IpAdapters(SimpleNamespace(unet=deaf), {"a": nowhere})
+
+
 def test_another_picture_is_another_painting(checkpoint, adapter, like, painted):
     seen = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters={"a": adapter(seed=9)})
     assert distance(painted(seen, a=1.0), painted(like, a=1.0)) > 0.02
@@ -140,15 +228,17 @@ def test_one_that_is_not_there_is_one_line(checkpoint, adapter):
         Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters={"a": adapter("none")})
 
 
-def test_a_film_is_painted_like_a_picture_by_a_curve(film, folder, tmp_path, textured):
+@pytest.mark.parametrize("takes", ["whole", "style"])
+def test_a_film_is_painted_like_a_picture_by_a_curve(film, folder, tmp_path, textured, takes):
     from PIL import Image as Pictures
 
     Pictures.fromarray(textured).save(tmp_path / "mood.png")
     text = f"""
 video: {{frames: 3}}
 painting: {{steps: 2, strength: 0.8}}
-ip_adapter: {{mood: {{file: mood.png, model: {folder}, weights: sdxl_models/one.safetensors, scale: SCALE}}}}
+ip_adapter: {{mood: {{file: mood.png, model: {folder}, weights: sdxl_models/one.safetensors, takes: TAKES, scale: SCALE}}}}
 """
+    text = text.replace("TAKES", takes)
     scene = film(text.replace("SCALE", "{0: 0, 2: 1}"))
     assert [frame.ip_adapter["mood"].scale for frame in timeline(scene)] == [0, 0.5, 1]
     assert loads(resolved(scene), "/").settings.ip_adapter["mood"].file == str(tmp_path / "mood.png")
@@ -164,6 +254,10 @@ ip_adapter: {{mood: {{file: mood.png, model: {folder}, weights: sdxl_models/one.
         ("{a: {file: none.png}}", "ip_adapter.a.file: no such file"),
         ("{a: {file: text.png}}", "ip_adapter.a.file: cannot be used as a picture"),
         ("{a: {file: a.png, weights: x.bin}}", "only .safetensors files are loaded; others can run code"),
+        (
+            "{a: {file: a.png, takes: styl}}",
+            "ip_adapter.a.takes: 'styl' is not known; allowed: 'whole', 'style' or 'layout'",
+        ),
         ("{a: {file: a.png, scale: -1}}", "ip_adapter.a.scale: -1 at frame 0; allowed 0..10"),
         (
             "{a: {file: a.png}, b: {file: a.png, encoder: x}}",

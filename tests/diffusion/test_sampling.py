@@ -45,6 +45,8 @@ def test_every_sampler_is_a_scheduler_of_diffusers(name):
         ("euler_ancestral", "Euler a"),
         ("Euler a Exponential", "Euler a Exponential"),
         ("dpmpp_2m_sde sgm_uniform", "DPM++ 2M SDE SGM Uniform"),
+        ("dpmpp_3m_sde_gpu karras", "DPM++ 3M SDE Karras"),
+        ("k_euler_ancestral", "Euler a"),
     ],
 )
 def test_a_sampler_has_its_a1111_name_or_its_diffusers_name(written, name):
@@ -54,6 +56,13 @@ def test_a_sampler_has_its_a1111_name_or_its_diffusers_name(written, name):
 def test_an_unknown_sampler_is_refused_with_the_nearest():
     with pytest.raises(CurveError, match="unknown sampler 'DPM\\+\\+ 2N'; did you mean 'DPM\\+\\+ 2M'"):
         samplers.find("DPM++ 2N")
+
+
+@pytest.mark.parametrize("name", ["DPM adaptive", "dpm_fast", "PLMS", "Restart", "DDIM CFG++"])
+def test_a_sampler_of_the_webui_that_diffusers_lacks_is_told_with_the_nearest_that_it_has(name):
+    with pytest.raises(CurveError, match=r"is no sampler of diffusers; the nearest is '(.*)'$") as caught:
+        samplers.find(name)
+    assert str(caught.value).split("'")[-2] in samplers.NAMES
 
 
 def first_level(painting, schedulers=SDXL):

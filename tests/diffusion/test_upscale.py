@@ -90,6 +90,26 @@ def test_tiles_of_a_network_show_no_seam(load, compact):
     assert np.abs(whole.astype(int) - parts).max() <= 1
 
 
+def test_a_network_that_passes_colours_on_is_the_nearest_pixels_to_the_byte_through_tiles_too(
+    spandrel, load, tmp_path
+):
+    """An ESRGAN whose trunk adds nothing: what is read, shown and put together changes no pixel either."""
+    from spandrel.architectures.ESRGAN.__arch.RRDB import RRDBNet
+
+    net = RRDBNet(in_nc=3, out_nc=3, num_filters=8, num_blocks=1, scale=4)
+    with torch.no_grad():
+        for name, values in net.named_parameters():
+            values.zero_()
+            if name.count(".") == 2 and name.endswith("weight"):  # not of the trunk
+                for color in range(3):
+                    values[color, color, 1, 1] = 1
+    save_file(net.state_dict(), tmp_path / "nearest.safetensors")
+    network, picture = load(tmp_path / "nearest.safetensors"), texture(160, 96)
+    nearest = np.repeat(np.repeat(picture, 4, 0), 4, 1)
+    assert (network(picture) == nearest).all()
+    assert (tiled(picture, network, 4, 128) == nearest).all()
+
+
 def test_a_factor_of_its_own_is_what_comes_out(load, esrgan):
     picture = texture(40, 24)
     assert resized(load(esrgan)(picture), 80, 48).shape == (48, 80, 3)

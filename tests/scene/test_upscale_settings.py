@@ -72,8 +72,16 @@ def test_a_video_too_large_is_told():
 
 @pytest.mark.skipif(find_spec("spandrel") is None, reason="needs the extra `upscale`")
 def test_a_run_finds_the_network_from_anywhere(tmp_path):
-    (tmp_path / "4x.safetensors").touch()
+    (tmp_path / "4x.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
     scene = loads("output: {upscale: {by: 4x.safetensors, tile: 256}, interpolate: 3}", tmp_path)
     again = loads(resolved(scene), "/").settings.output
     assert again.upscale.by == str(tmp_path / "4x.safetensors")
     assert (again.upscale.tile, again.interpolate) == (256, 3)
+
+
+@pytest.mark.skipif(find_spec("spandrel") is None, reason="needs the extra `upscale`")
+def test_a_file_that_is_broken_is_told_before_anything_is_loaded(tmp_path):
+    (tmp_path / "4x.safetensors").touch()
+    assert problem("output: {upscale: 4x.safetensors}", tmp_path).endswith(
+        "4x.safetensors: no .safetensors file: it is too short for a header"
+    )

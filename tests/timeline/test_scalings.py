@@ -1,0 +1,44 @@
+"""What a compiled UNet would be compiled anew for."""
+
+import pytest
+from PIL import Image as Pictures
+
+from animator import loads, timeline
+from animator.timeline.compile import remarks
+from animator.timeline.scalings import scalings
+
+LORA = "model: {few_steps: none, loras: {f: {file: nano-few-steps}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (
+            "painting: {strength: {0: 0.3, 5: 0.8}, seed: {behavior: iter}}\nprompts: {at: {0: a, 3: b}, travel: 2}",
+            1,
+        ),
+        (LORA + "loras: {f: 0.7}", 1),
+        (LORA + "loras: {f: {0: 0, 5: 1}}", 6),
+        (LORA + "loras: {f: {0: 0, 5: 1}}\ncadence: 5", 2),
+        (LORA + "loras: {f: {scale: 1, blocks: {up: {0: 0, 5: 1}}}}", 6),
+        ("painting: {freeu: {0: 0, 5: 1}}", 6),
+        ("painting: {guidance_scale: '6 if t < 3 else 1'}", 2),
+        ("painting: {guidance_scale: {0: 2, 5: 8}}", 1),
+        ("ip_adapter: {a: {file: a.png, scale: {0: 0, 5: 1}}}", 6),
+    ],
+)
+def test_only_scales_in_the_unet_and_whether_it_is_guided_count(tmp_path, text, count):
+    Pictures.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    assert scalings(timeline(loads(f"video: {{frames: 6}}\n{text}", tmp_path))) == count
+
+
+def test_compiling_again_and_again_is_remarked_on_where_it_was_asked_for():
+    film = "video: {frames: 6}\nmodel: {compile: COMPILE}\npainting: {freeu: {0: 0, 5: 1}}"
+    told = {
+        word: [str(note) for note in remarks(loads(film.replace("COMPILE", word)))]
+        for word in ("on", "auto", "off")
+    }
+    assert ["model.compile: the UNet is compiled 6 times, once for each" in note for note in told["on"]] == [
+        True
+    ]
+    assert told["auto"] == told["off"] == []
