@@ -25,7 +25,6 @@ SHEET, FILM, STILL = 160, 192, 96  # pixels in width: of a contact sheet's pictu
 PICTURES = HERE.parent / "schedules" / "pictures"
 # What a designer brings along: the films of the page begin with it.
 GIVEN = {
-    "concept-reveal": ["sketch=bottle_sketch.png"],
     "exploded-sketch": ["sketch=mug_sketch.png"],
     "hero-push-in": ["photo=bottle_night.png"],
     "material-swap": ["photo=chair_photo.png"],

@@ -17,9 +17,9 @@ from animator.nano.products import PRODUCTS
 from animator.nano.shelves import USUAL, Library
 from animator.nano.training import place
 
-OTHERS = 0.2  # share of steps with pictures of another format
+OTHERS = 0.35  # share of steps with pictures of another format
 TELLING = 0.01  # weight of what is told, beside the error of v, which is some ten times smaller
-LEAN = 0.6  # towards the high noise levels, which decide the layout
+LEAN = 0.7  # towards the high noise levels, which decide the layout
 # Noise levels between which pictures are more and more a catalogue's. Below, the layout shows through the
 # noise, and a film needs it kept, whatever it is; above, the model decides it, and one good layout learnt well
 # makes a product where the mean of all layouts makes a blot.

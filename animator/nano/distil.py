@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from animator.nano import captions, words
+from animator.nano.denoise import usual
 from animator.nano.files import readable
 from animator.nano.model import Nano, alphas
 from animator.nano.shelves import Library
@@ -22,7 +23,7 @@ from animator.nano.training import place
 
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2", "ff.net.0.proj", "ff.net.2"]
 SUBSTEPS = {2: 6, 3: 4, 4: 3}  # steps of the student's grid: the teacher's steps in each of them
-GUIDANCE = 4.0
+GUIDANCE = 3.0
 
 Text = tuple[Tensor, Tensor]
 
@@ -83,12 +84,12 @@ class DistilLesson:
         """Mean square error of the v that would end where the teacher ends."""
         random = np.random.default_rng([6, step])
         shelf = self.library.large
-        picked = random.integers(len(shelf.recipes), size=self.batch)
-        texts = [captions.caption(shelf.recipes[int(i)], random) for i in picked]
         count = int(random.choice(list(SUBSTEPS)))
         grid = [round(1000 - 1000 * k / count) - 1 for k in range(count + 1)]
         k = int(random.integers(count))
         start, end = grid[k], grid[k + 1]
+        picked = shelf.pick(usual(np.full(self.batch, start)), random)
+        texts = [captions.caption(shelf.recipes[int(i)], random) for i in picked]
         levels = [round(level) for level in np.linspace(start, end, SUBSTEPS[count] + 1)]
         device = place(self.model)
         clean = torch.from_numpy(shelf.latents[picked].astype(np.float32)).to(device)

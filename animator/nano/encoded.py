@@ -16,7 +16,7 @@ from animator.nano.files import Pictures, recipes, write_whole
 from animator.nano.shelves import Library, Shelf
 from animator.nano.training import averaged, place
 
-FORMATS = {"wide": (192, 256), "tall": (256, 192), "big": (384, 384)}  # height, width
+FORMATS = {"wide": (192, 256), "tall": (256, 192), "big": (384, 384), "small": (128, 128)}  # height, width
 
 
 def trained(room: Path, finished: bool = True) -> AutoencoderKL:
@@ -33,7 +33,8 @@ def trained(room: Path, finished: bool = True) -> AutoencoderKL:
     if not learnt.exists():
         # A room without an autoencoder of its own learns on with the bundled one.
         bundled = AutoencoderKL.from_pretrained(folder() / "vae").float()
-        return bundled.eval()
+        vae.load_state_dict(bundled.state_dict())  # not the model itself, whose config names the folder
+        return vae.eval()
     if _newer(folded, learnt):
         vae.load_state_dict(torch.load(folded, weights_only=True))
         return vae.eval()

@@ -153,7 +153,7 @@ def survived(start: Rgb, end: Rgb, motion: Motion, frames: int) -> tuple[float, 
 
 
 def motion_kept(
-    painter: Painter, frames: int = 24, strength: float = 0.35, count: int = 4
+    painter: Painter, frames: int = 24, strength: float = 0.35, count: int = 8
 ) -> dict[str, float]:
     """Mean shares of turn and zoom that survive painting."""
     motion, found = Motion(), []

@@ -20,7 +20,7 @@ class Settings:
     """How to paint."""
 
     steps: int = 8
-    guidance: float = 2.0  # more gives stronger colours, and shapes that fall apart
+    guidance: float = 2.0  # more gives stronger colours and harder edges, and keeps less of a film's motion
     height: int = 256
     width: int = 256
     batch: int = 8

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from animator.nano.drawing import Recipe
 
-USUAL = 0.3  # share of catalogue pictures among what is picked, where nothing else is asked
+USUAL = 0.15  # share of catalogue pictures among what is picked, where nothing else is asked
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Shelf:
     recipes: list[Recipe]
 
     def pick(self, odds: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.int64]:
-        """Indices (n,) of pictures, each with those odds (n,) of being a catalogue's; all of them even odds beside."""
+        """Indices (n,) of pictures, with odds (n,) of being a catalogue's each; else tilted, small, off centre."""
         usual, free = self._sorts
         if not len(usual) or not len(free):
             return random.integers(len(self.recipes), size=len(odds))
@@ -35,10 +35,10 @@ class Shelf:
 
     @cached_property
     def _sorts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where the catalogue's pictures stand, and all others, mirror images among them."""
+        """Where the catalogue's pictures stand, none of them mirrored, and where all that are not of it."""
         half = len(self.recipes) // 2
-        usual = np.array([i < half and recipe.spread < 1.0 for i, recipe in enumerate(self.recipes)])
-        return np.flatnonzero(usual), np.flatnonzero(~usual)
+        usual = np.array([recipe.spread < 1.0 for recipe in self.recipes])
+        return np.flatnonzero(usual[:half]), np.flatnonzero(~usual)
 
 
 @dataclass(frozen=True)

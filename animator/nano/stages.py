@@ -26,7 +26,7 @@ SHEET_EVERY = 500  # steps between two sample sheets
 STEPS = {
     "vae": 3500,
     "settle": 1300,
-    "unet": 8000,
+    "unet": 20000,
     "distil": 400,
     "control": 1500,
     "eye": 2000,

@@ -12,7 +12,7 @@ from animator.frame import Frame, Painting, Prompt
 
 @pytest.fixture(scope="module")
 def paint():
-    return Sdxl(Checkpoint(str(nano.folder())), 64, 64, {})
+    return Sdxl(Checkpoint(str(nano.folder())), 128, 128, {})
 
 
 def frame(words, strength=1.0, seed=5, **painting):
@@ -41,12 +41,11 @@ def test_the_way_from_the_start_grows_evenly(paint, start):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["Euler", "DPM++ 2M", "DDIM", "UniPC", "Heun", "DPM2"])
-def test_over_60_frames_no_step_is_larger_than_one_and_a_half_of_those_around_it(name):
+def test_over_60_frames_no_step_is_larger_than_one_and_a_half_of_those_around_it(paint, name):
     """The mean of four seeds: where one picture turns into another it moves faster, whatever the levels are.
 
     What they have in common is steeper towards 0.50: hence the steps around each one, and a wider bound on all.
     """
-    paint = Sdxl(Checkpoint(str(nano.folder())), 128, 128, {})
     films = []
     for seed in (5, 6, 7, 8):
         start = paint(frame("pencil sketch of a blue mug, white paper", seed=seed, steps=8), None)
