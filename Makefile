@@ -39,7 +39,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
 
-# The bundled model, from scratch: about four hours on two cores. ROOM keeps pictures, checkpoints and logs.
+# The bundled model, from scratch: four hours on two cores by the sum of its stages, never run in one go. ROOM keeps pictures, checkpoints and logs.
 ROOM ?= nano-room
 nano: $(READY)
 	for stage in draw vae settle unet distil export; do $(BIN)/python -m animator.nano.train $$stage --room $(ROOM) || exit 1; done

@@ -110,7 +110,7 @@ def painter(scene: Scene) -> Paint:
     from animator.diffusion.checkpoint import Checkpoint
     from animator.diffusion.sdxl import Sdxl
 
-    model = scene.settings.model
+    model, frames = scene.settings.model, timeline(scene)
     base = str(nano.folder()) if model.base == "nano" else model.base
     config = None if model.config is None else scene.file(("model", "config"), model.config)
     folder = scene.file(("model", "base"), ".")
@@ -120,14 +120,14 @@ def painter(scene: Scene) -> Paint:
     running: dict[str, Any] = {
         name: getattr(model, name) for name in ("prediction", "tiling", "memory", "compile")
     }
-    calls = sum(samplers.steps_run(frame.painting) for frame in timeline(scene) if frame.diffuse)
-    calls //= scalings(timeline(scene)) or 1  # each of which would have to be compiled
+    calls = sum(samplers.steps_run(frame.painting) for frame in frames if frame.diffuse)
+    calls //= scalings(frames) or 1  # each of which would have to be compiled
     running |= {"calls": calls, "pixels": max(upscaling.largest(scene), masking.closest(scene))}
     source = Checkpoint(base, folder, config, model.device, model.dtype, vae, **running)
     files = {name: ("model", "loras", name, "file") for name in model.loras}
     loras = {name: scene.file(path, model.loras[name].file) for name, path in files.items()}
     words = {word: scene.file(("model", "embeddings", word), file) for word, file in model.embeddings.items()}
-    for note in unheard(scene, timeline(scene)):
+    for note in unheard(scene, frames):
         logger.info("note: %s", note)
     first = start_picture(scene)  # before the model: it takes no minute to find out that it cannot be read
     nets, refiner, adapters = controlling.nets(scene), controlling.refiner(scene), controlling.adapters(scene)

@@ -13,7 +13,7 @@ from animator.nano import captions, words
 from animator.nano.files import Pictures
 from animator.nano.model import Nano
 from animator.nano.noising import noised, sizes, spoken, spread
-from animator.nano.shelves import USUAL, Library
+from animator.nano.shelves import CATALOGUE, Library
 from animator.nano.training import place
 from animator.pixels.hints import canny
 
@@ -57,7 +57,7 @@ class ControlLesson:
         """Mean square error of v; a third of the pictures come without words, so that edges alone must do."""
         random = np.random.default_rng([10, step])
         shelf, device = self.library.large, place(self.model)
-        picked = shelf.pick(np.full(self.batch, USUAL), random)
+        picked = shelf.pick(np.full(self.batch, CATALOGUE), random)
         hints = np.stack([self._edges(int(i), random) for i in picked])
         hint = torch.from_numpy(hints.astype(np.float32) / 255).permute(0, 3, 1, 2).to(device)
         texts = [captions.caption(shelf.recipes[int(i)], random) for i in picked]

@@ -14,7 +14,7 @@ from animator.nano.drawing import Recipe
 from animator.nano.model import Nano
 from animator.nano.noising import Noised, noised, sizes, spoken, spread
 from animator.nano.products import PRODUCTS
-from animator.nano.shelves import USUAL, Library
+from animator.nano.shelves import CATALOGUE, Library
 from animator.nano.training import place
 
 OTHERS = 0.35  # share of steps with pictures of another format
@@ -29,7 +29,7 @@ _PRODUCTS, _VIEWS = list(PRODUCTS), list(captions.VIEW)
 
 def usual(levels: NDArray[np.int64]) -> NDArray[np.float64]:
     """The odds (n,) of a catalogue's picture at each noise level (n,)."""
-    return np.clip((levels - SEEN) / (DECIDED - SEEN), USUAL, 1.0)
+    return np.clip((levels - SEEN) / (DECIDED - SEEN), CATALOGUE, 1.0)
 
 
 class DenoiseLesson:

@@ -20,7 +20,7 @@ from animator.nano.files import Pictures, readable, recipes
 from animator.nano.judge import QUESTIONS, truth
 from animator.nano.model import Nano
 from animator.nano.noising import noised, sizes, spoken, spread
-from animator.nano.shelves import USUAL, Library
+from animator.nano.shelves import CATALOGUE, Library
 from animator.nano.training import place
 
 Rgb = NDArray[np.uint8]
@@ -161,7 +161,7 @@ class LikenessLesson:
         """Mean square error of v; two thirds of the pictures come without words, so that the eye must tell."""
         random = np.random.default_rng([12, step])
         shelf, device = self.library.large, place(self.nano)
-        picked = shelf.pick(np.full(self.batch, USUAL), random)
+        picked = shelf.pick(np.full(self.batch, CATALOGUE), random)
         # Mirrored by chance, as a subject may be.
         seen = np.stack([view(self.pictures[int(i) % len(self.pictures)]) for i in picked])
         texts = [captions.caption(shelf.recipes[int(i)], random) for i in picked]

@@ -19,12 +19,6 @@ class Noised:
     noisy: Tensor
     levels: Tensor  # (n,), 0..999
     wanted: Tensor  # v, (n, 4, h, w)
-    kept: Tensor  # sqrt(ᾱ) of each, (n, 1, 1, 1)
-    noise: Tensor  # sqrt(1 − ᾱ)
-
-    def clean(self, made: Tensor) -> Tensor:
-        """The latents that a v says are behind the noise."""
-        return self.kept * self.noisy - self.noise * made
 
 
 def spread(count: int, lean: float, random: np.random.Generator) -> NDArray[np.int64]:
@@ -38,7 +32,7 @@ def noised(latents: np.ndarray, at: NDArray[np.int64], device: torch.device) -> 
     clean, levels = torch.from_numpy(latents.astype(np.float32)).to(device), torch.from_numpy(at).to(device)
     kept, noise = (table.to(device)[levels].view(-1, 1, 1, 1) for table in alphas())
     drawn = torch.randn(clean.shape).to(device)  # on the CPU: the same lesson on every machine
-    return Noised(kept * clean + noise * drawn, levels, kept * drawn - noise * clean, kept, noise)
+    return Noised(kept * clean + noise * drawn, levels, kept * drawn - noise * clean)
 
 
 def sizes(like: Tensor) -> Tensor:

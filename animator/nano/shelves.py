@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from animator.nano.drawing import Recipe
 
-USUAL = 0.15  # share of catalogue pictures among what is picked, where nothing else is asked
+CATALOGUE = 0.15  # share of catalogue pictures among what is picked, where nothing else is asked
 
 
 @dataclass(frozen=True)
