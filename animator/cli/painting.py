@@ -14,7 +14,7 @@ from animator.cli.group import FilePath, ScheduleFile, as_json, heard, main, set
 from animator.events import Finished
 from animator.progress import show
 from animator.reporting import Reporter
-from animator.scene.presets import presets, shelf
+from animator.scene.presets import presets
 from animator.scene.scene import Scene
 from animator.studio import load
 from animator.tables import color_lines
@@ -99,11 +99,10 @@ def branch(
 @click.option("-o", "--out", type=FilePath, help="Folder for this run.  [renders/demo/DATE-TIME]")
 @settings
 def demo(out: Path | None, options: tuple[str, ...]) -> None:
-    """Paint the preset concept-reveal from a sketch that comes along: a video, a GIF and a contact sheet."""
+    """Paint the preset concept-reveal from its words alone: a video, a GIF and a contact sheet."""
     file = presets()["concept-reveal"]
-    sketch = shelf("schedules") / "pictures" / "bottle_sketch.png"
     with told(False) as reporter:
-        scene = load(file, [f"sketch={sketch}", "output.also=[gif, sheet]", *options])
+        scene = load(file, ["output.also=[gif, sheet]", *options])
         _shoot(shooting.start_run(scene, file, out or _folder(Path("demo"))), scene, reporter)
 
 
