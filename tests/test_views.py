@@ -74,7 +74,7 @@ def test_a_view_at_a_cut_begins_the_shot(tmp_path, pictures):
     assert (shown[8] == pictures["front.png"]).all()
     assert (shown[9] == pictures["side.png"]).all()
     scene = loads(text, tmp_path)
-    assert [row["steps_run"] for row in shoot.rows(scene, timeline(scene))] == [9] * 16
+    assert [row["steps_run"] for row in shoot.rows(scene, timeline(scene))] == [5] * 16
 
 
 def test_a_resolved_film_has_its_views_wherever_it_lies(tmp_path, pictures):

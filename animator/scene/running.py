@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from animator.scene.scene import Scene
 
 SDXL_VAES = ("taesdxl", "fp16-fix")
+NANO = {
+    "steps": 12,
+    "guidance_scale": 3.0,
+}  # what the bundled model paints well with; SDXL wants more of both
 
 
 def _both(value: Any) -> Any:
@@ -69,14 +73,14 @@ def distilled(settings: Settings) -> tuple[Path, str, few_steps.Kind, int | None
     return None
 
 
-def with_few_steps(settings: Settings) -> Settings:
-    """`settings` with what a few-step model needs, where the file does not say otherwise."""
+def fitted(settings: Settings) -> Settings:
+    """`settings` with what their model needs, where the file does not say otherwise."""
     found = distilled(settings)
-    if found is None:
-        return settings
-    needed = found[2].settings(found[3])
-    if {"sampler", "schedule"} & settings.painting.model_fields_set:
-        needed = {name: value for name, value in needed.items() if name not in ("sampler", "schedule")}
+    needed: Mapping[str, object] = NANO if settings.model.base == "nano" else {}
+    if found is not None:
+        needed = found[2].settings(found[3])
+        if {"sampler", "schedule"} & settings.painting.model_fields_set:
+            needed = {name: value for name, value in needed.items() if name not in ("sampler", "schedule")}
     missing = {name: needed[name] for name in needed if name not in settings.painting.model_fields_set}
     return settings.model_copy(update={"painting": settings.painting.model_copy(update=missing)})
 

@@ -26,7 +26,7 @@ from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
 from animator.scene.presets import extended, is_file
 from animator.scene.refiner import refiner_problems
 from animator.scene.refused import refusal
-from animator.scene.running import running_problems, with_few_steps
+from animator.scene.running import fitted, running_problems
 from animator.scene.size import Pixels, Ratio
 from animator.scene.storyboard import boarded
 from animator.scene.styles import style_problems
@@ -138,7 +138,7 @@ def _scene(document: Document, folder: FilePath) -> tuple[Scene, list[Problem]]:
     data: dict[str, Any] = document.data
     while True:
         try:
-            scene = Scene(with_few_steps(Settings.model_validate(data)), document, folder)
+            scene = Scene(fitted(Settings.model_validate(data)), document, folder)
         except ValidationError as error:
             items = error.errors(include_url=False)
             variables = document.data.get("vars")

@@ -55,7 +55,7 @@ def test_rates_per_second_and_positions_become_steps_per_frame():
 
 
 def test_a_scene_tells_deforum_all_that_it_would_do_by_itself():
-    written, _, _ = exported("prompts: {at: a mug}\n")
+    written, _, _ = exported("prompts: {at: a mug}\nmodel: {base: some/model}\n")
     assert written["strength_schedule"] == "0: (0.55)"
     assert written["noise_schedule"] == written["amount_schedule"] == "0: (0)"
     assert written["contrast_schedule"] == "0: (1)" and written["cfg_scale_schedule"] == "0: (6)"

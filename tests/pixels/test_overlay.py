@@ -50,8 +50,8 @@ def test_the_bar_shows_prompts_and_where_the_film_stands(rows):
 
 
 def test_numbers_tell_what_runs(rows):
-    assert overlay.numbers(rows[0]) == "strength 0.20 · 10 of 10 steps · guidance 6 · seed 7"
-    assert overlay.numbers(rows[6]) == "strength 0.80 · 8 of 10 steps · guidance 6 · seed 9"
+    assert overlay.numbers(rows[0]) == "strength 0.20 · 10 of 10 steps · guidance 3 · seed 7"
+    assert overlay.numbers(rows[6]) == "strength 0.80 · 8 of 10 steps · guidance 3 · seed 9"
     assert overlay.numbers({**rows[4], "loras": {"marker": 0.5}}).endswith("seed 8 · marker 0.50")
 
 

@@ -18,9 +18,9 @@ def test_a_scene_becomes_frames():
         "painting: {strength: {0: 0.2, 2: 0.4}, steps: 10, seed: 7, sampler: dpm++ 2m karras}\ncadence: 2\n"
     )
     assert timeline(scene) == [
-        Frame(0, 7, Prompt("a", "no", "a"), True, 1.0, Motion(1.0), Painting(0.2, steps=10, sampler="DPM++ 2M Karras")),
-        Frame(1, 7, Prompt("a", "no", "a"), False, 0.5, Motion(1.1), Painting(pytest.approx(0.3), steps=10, sampler="DPM++ 2M Karras")),
-        Frame(2, 8, Prompt("b", "no", "b"), True, 1.0, Motion(1.2), Painting(0.4, steps=10, sampler="DPM++ 2M Karras")),
+        Frame(0, 7, Prompt("a", "no", "a"), True, 1.0, Motion(1.0), Painting(0.2, guidance_scale=3.0, steps=10, sampler="DPM++ 2M Karras")),
+        Frame(1, 7, Prompt("a", "no", "a"), False, 0.5, Motion(1.1), Painting(pytest.approx(0.3), guidance_scale=3.0, steps=10, sampler="DPM++ 2M Karras")),
+        Frame(2, 8, Prompt("b", "no", "b"), True, 1.0, Motion(1.2), Painting(0.4, guidance_scale=3.0, steps=10, sampler="DPM++ 2M Karras")),
     ]  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def test_the_frame_table_of_a_film_is_the_same_on_any_machine():
     text = (
         "video: {frames: 6, fps: 12}\nprompts: {at: {0: sketch, 4: photo}, travel: 2, negative: blurry}\n"
         "motion: {zoom: '0:(1.0), 3:(1.04)', angle: {0: 0, end: {value: 5, ease: out-cubic}}, translation_x: 2*k}\n"
-        "painting: {strength: '0.4', seed: {start: 9, behavior: random}}\ngrade: {noise: 0.02*(t>2)}\ncadence: 2\n"
+        "painting: {strength: '0.4', steps: 20, guidance_scale: 6, seed: {start: 9, behavior: random}}\ngrade: {noise: 0.02*(t>2)}\ncadence: 2\n"
     )
     scene = loads(text)
     found = rows(scene, timeline(scene))

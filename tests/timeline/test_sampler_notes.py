@@ -47,6 +47,15 @@ def test_what_a_few_step_model_needs_is_set():
     assert (painting.sampler, painting.schedule, painting.steps) == ("DDIM", "sgm_uniform", 8)
 
 
+def test_the_bundled_model_is_painted_as_suits_it_and_others_as_suits_sdxl():
+    nano = timeline(loads("prompts: {at: a mug}"))[0].painting
+    sdxl = timeline(loads("model: {base: some/model}"))[0].painting
+    assert (nano.steps, nano.guidance_scale) == (12, 3.0)
+    assert (sdxl.steps, sdxl.guidance_scale) == (20, 6.0)
+    said = timeline(loads("painting: {guidance_scale: 5}"))[0].painting
+    assert (said.steps, said.guidance_scale) == (12, 5.0)
+
+
 def test_what_the_file_says_stays():
     painting = timeline(loads(NANO + "painting: {steps: 6, sampler: DPM++ 2M Karras}\n"))[0].painting
     assert (painting.steps, painting.guidance_scale, painting.sampler) == (6, 1.0, "DPM++ 2M Karras")
@@ -54,13 +63,13 @@ def test_what_the_file_says_stays():
 
 def test_it_can_be_switched_off_and_named():
     off = NANO.replace("model: {", "model: {few_steps: none, ")
-    assert timeline(loads(off))[0].painting.steps == 20
+    assert timeline(loads(off))[0].painting.steps == 12
     named = "video: {frames: 3}\nmodel: {base: some/model, few_steps: lcm}\n"
     assert timeline(loads(named))[0].painting.sampler == "LCM"
 
 
 def test_a_lora_that_is_off_sets_nothing():
-    assert timeline(loads(NANO + "loras: {fast: 0}\n"))[0].painting.guidance_scale == 6.0
+    assert timeline(loads(NANO + "loras: {fast: 0}\n"))[0].painting.guidance_scale == 3.0
 
 
 def test_a_film_that_goes_on_has_the_same_settings():
