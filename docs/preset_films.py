@@ -25,8 +25,8 @@ SHEET, FILM, STILL = 160, 192, 96  # pixels in width: of a contact sheet's pictu
 PICTURES = HERE.parent / "schedules" / "pictures"
 # What a designer brings along: the films of the page begin with it.
 GIVEN = {
+    "concept-reveal": ["view=front view"],
     "exploded-sketch": ["sketch=mug_sketch.png"],
-    "hero-push-in": ["photo=bottle_night.png"],
     "material-swap": ["photo=chair_photo.png"],
     "product-turnaround": [f"{side}=chair_{side}.png" for side in ("front", "right", "back", "left")],
 }

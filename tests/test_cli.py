@@ -71,9 +71,7 @@ def test_demo_reveals_a_concept_and_makes_a_gif_and_a_sheet(run, tmp_path):
     film = decode(tmp_path / "out" / "video.mp4", 256, 256).astype(int)
     assert len(film) == 16
     saturation = [float((picture.max(-1) - picture.min(-1)).mean()) for picture in film[[0, -1]]]
-    assert (
-        saturation[0] < 16 and 2 * saturation[0] < saturation[1]
-    )  # from a pencil's breath of teal to a photograph
+    assert 1.5 * saturation[0] < saturation[1]  # from a tinted pencil sketch to a photograph
     assert film[-1].mean() < film[0].mean() - 60  # at night
 
 

@@ -106,7 +106,7 @@ def test_the_presets_are_listed_with_what_they_are(run):
 def test_a_preset_is_shown_with_its_variables(run):
     status, told, _ = run("presets", "show", "concept-reveal")
     assert status == 0
-    assert "# product: text [teal bottle]  the product, in the words of a prompt" in told
+    assert "# product: text [teal speaker]  the product, in the words of a prompt" in told
     assert "# framing: text (16:9 | 9:16 | 1:1) [1:1]" in told
     assert told.endswith((shelf("presets") / "concept-reveal.yaml").read_text())
 

@@ -99,10 +99,10 @@ def branch(
 @click.option("-o", "--out", type=FilePath, help="Folder for this run.  [renders/demo/DATE-TIME]")
 @settings
 def demo(out: Path | None, options: tuple[str, ...]) -> None:
-    """Paint the preset concept-reveal from its words alone: a video, a GIF and a contact sheet."""
+    """Paint the preset concept-reveal, seen from the front: a video, a GIF and a contact sheet."""
     file = presets()["concept-reveal"]
     with told(False) as reporter:
-        scene = load(file, ["output.also=[gif, sheet]", *options])
+        scene = load(file, ["view=front view", "output.also=[gif, sheet]", *options])
         _shoot(shooting.start_run(scene, file, out or _folder(Path("demo"))), scene, reporter)
 
 
