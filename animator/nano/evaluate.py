@@ -13,10 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from animator import animate, load
 from animator.nano import captions, folder, gallery, judge, measures
 from animator.nano.drawing import draw
 from animator.nano.files import Pictures, recipes
 from animator.nano.painter import Painter, Settings
+from animator.scene.presets import shelf
+from animator.scene.running import NANO
 
 Rgb = NDArray[np.uint8]
 
@@ -31,8 +34,9 @@ def judge_error(room: Path, court: judge.Judge) -> dict[str, float]:
     return {name: round(value, 4) for name, value in shares.items()}
 
 
-def random_sheet(painter: Painter, settings: Settings, count: int = 64) -> Rgb:
-    """Pictures of random requests, with their prompts written on them: (h, w, 3)."""
+def random_sheet(painter: Painter, count: int = 64) -> Rgb:
+    """Pictures of random requests as a schedule paints them, with their prompts written on them: (h, w, 3)."""
+    settings = Settings(int(NANO["steps"]), NANO["guidance_scale"])
     asked = measures.requests(count, seed=7)
     prompts = [captions.plain(recipe) for recipe in asked]
     made = painter.paint(prompts, range(500, 500 + count), settings)
@@ -48,19 +52,10 @@ def _label(picture: Rgb, prompt: str) -> Rgb:
     return banded
 
 
-REVEAL = [
-    "pencil sketch of an electric scooter, three-quarter view, white background",
-    "marker rendering of a red electric scooter, three-quarter view, white background",
-    "studio photo of a red electric scooter, three-quarter view, white background",
-    "studio photo of a blue electric scooter, three-quarter view, white background",
-]
-
-
-def reveal(painter: Painter, frames: int = 48, strength: float = 0.45) -> list[Rgb]:
-    """A film through the loop: sketch, marker, photograph, red to blue, under a slow zoom and turn."""
-    prompts = [REVEAL[min(i * len(REVEAL) // frames, len(REVEAL) - 1)] for i in range(frames)]
-    start = draw(gallery.STARTS["scooter_sketch"]).image
-    return measures.film(painter, start, prompts, strength, measures.Motion(0.4, 1.004))
+def reveal(weights: Path) -> list[Rgb]:
+    """A film of the loop: sketch, marker, photograph, red to blue, under a slow zoom and turn. Pictures (h, w, 3)."""
+    scene = load(shelf("schedules") / "10_reveal.yaml", [f"model.base={weights}"])
+    return [np.asarray(state.shown) for _, state in animate(scene)]
 
 
 def _tiny(picture: Rgb) -> NDArray[np.float32]:
@@ -121,9 +116,8 @@ def main(arguments: list[str] | None = None) -> None:
     for progress in judge.learn(chosen.room):
         print(progress, flush=True)
     painter, settings = Painter(chosen.folder), Settings(steps=chosen.steps)
-    gallery.save(chosen.out / "prompts.png", random_sheet(painter, settings))
-    strip = reveal(painter)
-    gallery.save(chosen.out / "film.png", gallery.sheet(strip[::3], 6))
+    gallery.save(chosen.out / "prompts.png", random_sheet(painter))
+    gallery.save(chosen.out / "film.png", gallery.sheet(reveal(chosen.folder)[::3], 8))
     gallery.save(chosen.out / "neighbours.png", neighbours(painter, chosen.room, settings))
     result = {}
     for name, measure in figures(painter, chosen.folder, chosen.room, chosen.count, settings).items():
