@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from animator import cost, upscaling
-from animator.cost import Profile
+from animator.cost import Pictured, Profile
 from animator.output import profiles
 from animator.scene.scene import Scene
+from animator.scene.size import Pixels
 
 
 def setup(scene: Scene) -> str:
@@ -38,17 +39,23 @@ def known(scene: Scene) -> Profile | None:
 
 def expected(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> list[float] | None:
     """Seconds from the start until each frame of the film is there, on this machine; None before it was measured."""
-    profile, pixels = known(scene), scene.size.width * scene.size.height
-    return None if profile is None else list(cost.film(rows, profile, pixels, upscaling.largest(scene)))
+    profile = known(scene)
+    return None if profile is None else list(cost.film(rows, profile, pictured(scene)))
+
+
+def pictured(scene: Scene) -> Pictured:
+    """How large the pictures of a film are."""
+    size = scene.size
+    small = size.within(scene.native) if size.beyond(scene.native) else Pixels(0, 0)
+    return Pictured(size.width * size.height, upscaling.largest(scene), small.width * small.height)
 
 
 def timed(scene: Scene, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The frame table with the seconds that each frame takes on this machine; as it is before that was measured."""
-    profile, pixels = known(scene), scene.size.width * scene.size.height
+    profile, picture = known(scene), pictured(scene)
     if profile is None:
         return list(rows)
-    larger = upscaling.largest(scene)
-    return [{**row, "seconds": float(f"{cost.seconds(row, profile, pixels, larger):.3g}")} for row in rows]
+    return [{**row, "seconds": float(f"{cost.seconds(row, profile, picture):.3g}")} for row in rows]
 
 
 def told(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> str:

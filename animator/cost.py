@@ -38,6 +38,15 @@ class Profile:
     closer: float = 0.0  # of a painting's pixels, how many are painted once more in detail
 
 
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """How large the pictures of a film are; all in pixels to the picture."""
+
+    pixels: int
+    larger: int = 0  # of what a second pass makes of it; 0: there is none
+    layout: int = 0  # of what hires fix lays it out in; 0: it is painted at once
+
+
 def calls(row: Mapping[str, Any]) -> int:
     """How often the frame of the frame table's `row` asks the model."""
     steps = int(row["steps_run"])
@@ -45,20 +54,27 @@ def calls(row: Mapping[str, Any]) -> int:
     return 2 * steps - 1 if twice else steps
 
 
-def seconds(row: Mapping[str, Any], profile: Profile, pixels: int, larger: int = 0) -> float:
-    """What the frame of `row` takes in a film of so many `pixels` to the picture; other sizes are scaled by them.
-
-    `larger`: pixels of the picture that a second pass makes of it; 0 without one.
-    """
+def seconds(row: Mapping[str, Any], profile: Profile, picture: Pictured) -> float:
+    """What the frame of `row` takes in a film of such pictures; other sizes are scaled by their pixels."""
     took = profile.frame
     if row["steps_run"]:
         hints = sum(control["scale"] > 0 for control in row["control"].values())
-        took += _painting(row, profile, hints)
+        took += _laid_out(row, profile, hints, picture)
         detail = row["detail"]["strength"] if row["detail"]["mask"] else 0.0
         took += _painting(_over(row, detail), profile) * profile.closer
-    if larger:
-        took += _painting(_over(row, row["upscale"]["strength"]), profile) * larger / pixels
-    return took * pixels / (profile.width * profile.height)
+    if picture.larger:
+        second = _painting(_over(row, row["upscale"]["strength"]), profile)
+        took += second * picture.larger / picture.pixels
+    return took * picture.pixels / (profile.width * profile.height)
+
+
+def _laid_out(row: Mapping[str, Any], profile: Profile, hints: int, picture: Pictured) -> float:
+    """What the painting of `row` takes: one, or by hires fix a smaller one and one over it."""
+    hires = row["painting"]["hires"] if samplers.lays_out(row["strength_run"]) else 0.0
+    if not picture.layout or not hires:
+        return _painting(row, profile, hints)
+    small = _painting(row, profile, hints) * picture.layout / picture.pixels
+    return small + _painting(_over(row, hires), profile, hints)
 
 
 def _painting(row: Mapping[str, Any], profile: Profile, hints: int = 0) -> float:
@@ -76,11 +92,9 @@ def _over(row: Mapping[str, Any], strength: float) -> dict[str, Any]:
     return {**row, "steps_run": steps, "strength_run": strength}
 
 
-def film(
-    rows: Sequence[Mapping[str, Any]], profile: Profile, pixels: int, larger: int = 0
-) -> Iterator[float]:
-    """Seconds from the start until each of the frames is there; `pixels` and `larger` as for one of them."""
-    each = (seconds(row, profile, pixels, larger) for row in rows)
+def film(rows: Sequence[Mapping[str, Any]], profile: Profile, picture: Pictured) -> Iterator[float]:
+    """Seconds from the start until each of the frames, all such pictures, is there."""
+    each = (seconds(row, profile, picture) for row in rows)
     return islice(accumulate(each, initial=profile.load), 1, None)
 
 

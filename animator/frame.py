@@ -90,6 +90,12 @@ class Painting:
     freeu: float = setting(
         0.0, "FreeU: more of the model's shapes, less of its noise, without training; 0 is off", 0.0, 1.0
     )
+    hires: float = setting(
+        0.3,
+        "hires fix, beyond the model's size: laid out in that, then painted over with this strength; 0 is off",
+        0.0,
+        1.0,
+    )
     clip_skip: int = setting(
         0, "layers of the text encoders left out, beyond the last one, which SDXL never reads", 0, 11
     )

@@ -65,7 +65,9 @@ def _painting(paint: Paint, frame: Frame, card: Image, patience: float) -> dict[
     from animator.render.hints import Hinting
 
     def timed(steps: int, guidance: float, start: Image | None, hints: Mapping[str, Image]) -> float:
-        wanted = replace(frame.painting, steps=steps, strength=1.0, guidance_scale=guidance, mask="")
+        wanted = replace(
+            frame.painting, steps=steps, strength=1.0, guidance_scale=guidance, mask="", hires=0.0
+        )
         shown = replace(frame, painting=wanted, control=dict.fromkeys(hints, Control()))
         began = time.perf_counter()
         if hints and isinstance(paint, Hinting):

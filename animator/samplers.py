@@ -150,6 +150,14 @@ def schedule(painting: Painting) -> str:
     raise CurveError(f"{painting.sampler} is spaced by {named}, the schedule says {painting.schedule}")
 
 
+LAYOUT = 0.6  # measured with nano at 384x384: up to 0.5 shapes stay, from 0.7 on they are found anew
+
+
+def lays_out(strength: float) -> bool:
+    """Whether a painting with that strength decides anew what is where; 1: from nothing."""
+    return strength >= LAYOUT
+
+
 def steps_run(painting: Painting) -> int:
     """How many model steps an img2img painting runs: none at strength 0, else at least one."""
     return max(1, round(painting.steps * painting.strength)) if painting.strength > 0 else 0

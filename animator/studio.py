@@ -109,6 +109,7 @@ def painter(scene: Scene) -> Paint:
     builds.check()
     from animator.diffusion.checkpoint import Checkpoint
     from animator.diffusion.sdxl import Sdxl
+    from animator.render.hires import Hires
 
     model, frames = scene.settings.model, timeline(scene)
     base = str(nano.folder()) if model.base == "nano" else model.base
@@ -132,7 +133,8 @@ def painter(scene: Scene) -> Paint:
     first = start_picture(scene)  # before the model: it takes no minute to find out that it cannot be read
     nets, refiner, adapters = controlling.nets(scene), controlling.refiner(scene), controlling.adapters(scene)
     sdxl = Sdxl(source, *scene.size, loras, words, controls=nets, refiner=refiner, adapters=adapters)
-    paint = sdxl if first is None else FromPicture(sdxl, first)
+    known = Hires(sdxl, scene.size, scene.native) if scene.size.beyond(scene.native) else sdxl
+    paint = known if first is None else FromPicture(known, first)
     residing.tell(scene, paint)
     return paint
 

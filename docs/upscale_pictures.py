@@ -37,6 +37,23 @@ def larger() -> None:
     Pictures.fromarray(np.hstack(cut)).save(HERE / "upscale.jpg", quality=88, subsampling=0)
 
 
+def beyond() -> None:
+    """Products at 384x384: at once, and laid out in nano's own size."""
+    words = ["marker rendering of an orange chair, side view", "photo of a blue chair, side view"]
+    words += [
+        "photo of purple headphones, front view",
+        "marker rendering of a green speaker, three-quarter view",
+    ]
+    films = [loads(f"video: {{size: 384x384, frames: 1}}\nprompts: {{at: '{text}'}}") for text in words]
+    paint = studio.painter(films[0])
+    (first,), *_ = frames = [timeline(film) for film in films]
+    rows = []
+    for hires in (0.0, first.painting.hires):
+        asked = [replace(frame, painting=replace(frame.painting, hires=hires)) for (frame,) in frames]
+        rows.append(np.hstack([resized(paint(frame, None), 256, 256) for frame in asked]))
+    Pictures.fromarray(np.vstack(rows)).save(HERE / "upscale-hires.jpg", quality=88)
+
+
 def smoother() -> None:
     """Two frames of a film and the three pictures between them."""
     first, second = (
@@ -49,4 +66,5 @@ def smoother() -> None:
 
 if __name__ == "__main__":
     larger()
+    beyond()
     smoother()

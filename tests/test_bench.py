@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from animator import bench, cost, load, loads, nano, shoot, timeline
-from animator.cost import Profile
+from animator.cost import Pictured, Profile
 from animator.measuring import measure
 from animator.output import profiles
 from tests import control as small
@@ -38,17 +38,17 @@ def test_a_film_costs_what_its_frames_ask_of_the_model():
     scene = loads(TEXT)
     rows = table(scene)
     assert [row["steps_run"] for row in rows] == [6, 0, 0, 3, 0, 0, 3, 0, 0, 3]
-    seconds = list(cost.film(rows, profile(scene), 128 * 128))
+    seconds = list(cost.film(rows, profile(scene), Pictured(128 * 128)))
     assert seconds[0] == 2 + 6 * 1.0 + 0.5 + 0.125  # the first one reads no picture
     assert seconds[-1] == pytest.approx(2 + 15 * 1.0 + 4 * 0.5 + 3 * 0.25 + 10 * 0.125)
 
 
 def test_without_guidance_the_model_is_asked_half_as_much_and_some_samplers_ask_twice():
     plain = table(loads(TEXT, settings=["painting.guidance_scale=1"]))
-    assert cost.seconds(plain[0], profile(loads(TEXT)), 128 * 128) == 6 * 0.5 + 0.5 + 0.125
+    assert cost.seconds(plain[0], profile(loads(TEXT)), Pictured(128 * 128)) == 6 * 0.5 + 0.5 + 0.125
     heun = table(loads(TEXT, settings=["painting.sampler=Heun"]))
     assert [cost.calls(row) for row in heun] == [11, 0, 0, 5, 0, 0, 5, 0, 0, 5]
-    four = cost.seconds(heun[1], profile(loads(TEXT)), 4 * 128 * 128)
+    four = cost.seconds(heun[1], profile(loads(TEXT)), Pictured(4 * 128 * 128))
     assert four == 4 * 0.125
 
 
@@ -59,18 +59,33 @@ def test_hints_a_detail_pass_and_a_second_pass_cost_what_they_ask_of_the_model()
         "output: {upscale: {by: second-pass, factor: 2, strength: 0.5}}\n"
     )
     rows, more = table(scene), profile(scene, hint=0.5, closer=0.25)
-    plain = [cost.seconds(row, profile(scene), 128 * 128) for row in rows]
-    guided = [cost.seconds(row, profile(scene, hint=0.5), 128 * 128) for row in rows]
+    plain = [cost.seconds(row, profile(scene), Pictured(128 * 128)) for row in rows]
+    guided = [cost.seconds(row, profile(scene, hint=0.5), Pictured(128 * 128)) for row in rows]
     assert [a - b for a, b in zip(guided, plain, strict=True)] == [3, 0, 0, 1.5, 0, 0, 0, 0, 0, 0]
-    once = [cost.seconds(row, more, 128 * 128) for row in rows]
+    once = [cost.seconds(row, more, Pictured(128 * 128)) for row in rows]
     # Six steps of the detail pass at strength 1, where nothing is read, then three; of a quarter of the pixels.
     assert [a - b for a, b in zip(once, guided, strict=True)][:7] == [6.5 / 4, 0, 0, 3.75 / 4, 0, 0, 0]
-    twice = [cost.seconds(row, more, 128 * 128, 256 * 256) for row in rows]
+    twice = [cost.seconds(row, more, Pictured(128 * 128, 256 * 256)) for row in rows]
     assert {a - b for a, b in zip(twice, once, strict=True)} == {(3 + 0.25 + 0.5) * 4}  # in every frame
     profiles.save(more)
     assert bench.expected(scene, rows)[-1] == pytest.approx(2 + sum(twice))
     assert sum(row["seconds"] for row in bench.timed(scene, rows)) == pytest.approx(sum(twice), rel=0.01)
     assert bench.known(loads(TEXT)) is None  # measured without them, it holds for films without them
+
+
+def test_what_is_laid_out_in_the_models_size_costs_that_painting_and_one_over_it():
+    large = TEXT.replace("128x128", "512x512")
+    scene = loads(
+        large + "model: {base: nano}\n",
+        settings=["painting.hires=0.5", "painting.strength={0: 0.5, 3: 0.5, 6: 0.9}"],
+    )
+    rows, known = table(scene), profile(scene, width=512, height=512)
+    assert bench.pictured(scene) == Pictured(512 * 512, layout=256 * 256)
+    took = [cost.seconds(row, known, bench.pictured(scene)) - known.frame for row in rows]
+    once = [cost.seconds(row, known, Pictured(512 * 512)) - known.frame for row in rows]
+    assert took[0] == once[0] / 4 + 3 + 0.25 + 0.5  # from nothing, then three steps over it
+    assert took[3] == once[3]  # gently
+    assert took[6] == once[6] / 4 + 3 + 0.25 + 0.5
 
 
 @pytest.mark.parametrize(
@@ -140,7 +155,7 @@ def test_what_was_measured_says_within_a_factor_of_two_what_a_render_takes(tmp_p
         for _ in shoot.shoot(shoot.start_run(scene, None, tmp_path / f"run{attempt}"), scene):
             pass
         took = time.perf_counter() - began
-        if took / 2 < (told := list(cost.film(table(scene), measured, 128 * 128))[-1]) < took * 2:
+        if took / 2 < (told := list(cost.film(table(scene), measured, Pictured(128 * 128)))[-1]) < took * 2:
             break
     assert took / 2 < told < took * 2
     assert min(measured.guided, measured.write, measured.frame, measured.load) > 0

@@ -169,12 +169,11 @@ def test_check_remarks_on_what_may_not_be_meant(run, tmp_path):
     good = "film.yaml: good: 20 frames, 20 painted, 0.833333 s at 2002x2000\n"
     assert (code, out) == (0, good + unknown("film.yaml"))
     assert err.splitlines() == [
-        "note: film.yaml:1:15: video.size: 2002x2000: org/sdxl was trained on 1024x1024, and may repeat or lose its subject",
         "note: film.yaml:1:15: video.size: 2002x2000 is painted as 2008x2000 and cut",
         "note: film.yaml:3:27: motion.zoom.90: key 90 is frame 90, outside the film's 0..19: it is never reached",
         "note: film.yaml:3:40: motion.angle.50: key 50 is frame 50, outside the film's 0..19: it is never reached",
     ]
-    assert [note["kind"] for note in json.loads(run("check", "film.yaml", "--json")[1])] == ["note"] * 4
+    assert [note["kind"] for note in json.loads(run("check", "film.yaml", "--json")[1])] == ["note"] * 3
 
 
 def test_check_reports_every_problem_and_exits_2(run, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -88,6 +89,12 @@ class Sdxl:
         # Whatever way memory is saved: how much is free may be another when a film is resumed.
         stays = device.type == "cuda" and self.inpaint is None
         self.home = str(device) if stays else ""  # see residing.Keeping
+
+    def sized(self, width: int, height: int) -> Sdxl:
+        """The same painter, whose pictures from nothing have width x height pixels."""
+        other = copy(self)
+        other.width, other.height = width, height
+        return other
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
         """Paint `frame` over `start` (height, width, 3), or from nothing. Raises ModelError for a broken picture."""

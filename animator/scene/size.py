@@ -18,11 +18,23 @@ BUCKETS = [
 ]  # fmt: skip
 
 
+BEYOND = 1.5  # of a model's pixels: in larger pictures it repeats its subject or loses it
+
+
 class Pixels(NamedTuple):
     """Width and height in pixels; both even, as h264's yuv420p needs."""
 
     width: int
     height: int
+
+    def beyond(self, native: int) -> bool:
+        """Whether it is larger than what a model whose square is `native` pixels wide paints well at once."""
+        return self.width * self.height > BEYOND * native**2
+
+    def within(self, native: int) -> Pixels:
+        """The same shape with about as many pixels as that square; multiples of 8."""
+        share = native / (self.width * self.height) ** 0.5
+        return Pixels(*(max(8, round(side * share / 8) * 8) for side in self))
 
 
 class Ratio(NamedTuple):

@@ -14,7 +14,7 @@ from animator.scene.scene import Scene
 from animator.timeline.clock import Clock
 from animator.timeline.keystring import split_keys
 
-MOST, LEAST = 2.0, 0.5  # of the pixels a model was trained on: beyond, SDXL repeats its subject or loses it
+LEAST = 0.5  # of the pixels a model was trained on: in smaller pictures SDXL loses its subject
 
 
 def notes(scene: Scene, clock: Clock) -> Iterator[Problem]:
@@ -39,10 +39,11 @@ def notes(scene: Scene, clock: Clock) -> Iterator[Problem]:
 
 def _size(scene: Scene) -> Iterator[Problem]:
     width, height = scene.size
-    native = scene.native
-    if not LEAST <= width * height / native**2 <= MOST:
-        trained = f"{scene.settings.model.base} was trained on {native}x{native}"
-        message = f"{width}x{height}: {trained}, and may repeat or lose its subject"
+    trained = f"{width}x{height}: {scene.settings.model.base} was trained on {scene.native}x{scene.native}"
+    if width * height < LEAST * scene.native**2:
+        yield scene.problem(("video", "size"), f"{trained}, and may lose its subject")
+    elif scene.size.beyond(scene.native) and scene.settings.painting.hires == 0:
+        message = f"{trained}, and may repeat or lose its subject without 'painting.hires'"
         yield scene.problem(("video", "size"), message)
     if width % 8 or height % 8:
         whole = f"{-(-width // 8) * 8}x{-(-height // 8) * 8}"

@@ -42,17 +42,18 @@ def test_what_lies_outside_the_film_is_told(text, note):
 @pytest.mark.parametrize(
     ("size", "words"),
     [
-        ("512x512", "may repeat or lose its subject"),
-        ("2048x1536", "may repeat or lose its subject"),
+        ("512x512", "may lose its subject"),
+        ("2048x1536", "may repeat or lose its subject without 'painting.hires'"),
         ("1020x1024", "is painted as 1024x1024 and cut"),
     ],
 )
 def test_sizes_that_sdxl_handles_badly_are_told(size, words):
-    notes = remarks(loads(f"video: {{frames: 2, size: {size}}}\nmodel: {{base: org/sdxl}}"))
+    text = f"video: {{frames: 2, size: {size}}}\nmodel: {{base: org/sdxl}}\npainting: {{hires: 0}}"
+    notes = remarks(loads(text))
     assert any(str(note).startswith("<text>:1:26: video.size:") and words in str(note) for note in notes)
 
 
-@pytest.mark.parametrize("size", ["1024x1024", "16:9", "768x768", "1216x832"])
+@pytest.mark.parametrize("size", ["1024x1024", "16:9", "768x768", "1216x832", "2048x1536"])
 def test_sizes_that_sdxl_handles_well_are_not(size):
     assert not remarks(loads(f"video: {{frames: 2, size: {size}}}\nmodel: {{base: org/sdxl}}"))
 
