@@ -14,7 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Leaves first. A room may import those in front of it, and itself.
 ROOMS = [
-    *("errors", "events", "frame", "affine", "pose", "samplers", "few_steps", "cost"),
+    *("errors", "events", "frame", "affine", "pose", "samplers", "few_steps", "cost", "native"),
     *("nano", "ffmpeg", "codecs"),
     *("emphasis", "lora_words", "lora_file"),
     *("audio", "scene", "timeline", "pixels", "diffusion"),

@@ -156,7 +156,7 @@ def test_open_shows_the_page_in_the_browser(run, file, tmp_path, monkeypatch):
 
 
 def test_check_says_that_a_file_is_good(run, file):
-    good = f"{file}: good: 6 frames, 4 painted, 0.5 s at 1024x1024\n{unknown(file)}"
+    good = f"{file}: good: 6 frames, 4 painted, 0.5 s at 256x256\n{unknown(file)}"
     assert run("check", file, "--set", "video.size=1:1") == (0, good, "")
 
 

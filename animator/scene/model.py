@@ -33,7 +33,8 @@ def loop_by_truth(value: Any) -> Any:
 
 class Video(Section):
     size: Size | None = Field(
-        None, description='"1024x1024", or a ratio such as "16:9"; default: 1024x1024, nano 256x256'
+        None,
+        description='"1024x1024", or a ratio such as "16:9"; default: the model\'s own, such as nano\'s 256x256',
     )
     fps: Number = Field(24.0, ge=0.1, le=240, description="frames per second")
     frames: Whole | None = Field(None, ge=1, le=MAX_FRAMES, description="length in frames")

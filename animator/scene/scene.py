@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from animator import nano
 from animator.errors import Path, Problem, SceneError, shown
+from animator.native import native
 from animator.pose import Lens
 from animator.scene.control import control_problems
 from animator.scene.declared import folder_of
@@ -38,7 +40,6 @@ DEFAULT_SECONDS = 4.0
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 MOST_PROBLEMS = 50  # reported of one kind; a file with more is no schedule file
 BESIDES = ("extends", "when", "storyboard")  # what a file may say beside its settings
-NATIVE = {"nano": 256}  # width in pixels of the square a model was trained on; every other SDXL model: 1024
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # what is worked out about a scene is kept by the scene itself
@@ -74,10 +75,11 @@ class Scene:
         size = self.settings.video.size or Ratio(1, 1)
         return size if isinstance(size, Pixels) else size.pixels(self.native)
 
-    @property
+    @cached_property
     def native(self) -> int:
         """Width in pixels of the square the model was trained on."""
-        return NATIVE.get(self.settings.model.base, 1024)
+        base = self.settings.model.base
+        return native(base, self.file(("model", "base"), base))
 
     @property
     def lens(self) -> Lens:

@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from animator.errors import Problem, SceneError
+from animator.native import native
 from animator.scene.layers import override
 from animator.scene.load import Document
 from animator.scene.load import read as read_document
 from animator.scene.refused import refusal
 from animator.scene.section import Number, Section, Whole
 
-NATIVE = {"nano": 256}  # side in pixels of the square a model was made on; every other SDXL: 1024
 Method = Literal["lora", "textual-inversion"]
 
 
@@ -158,7 +158,7 @@ class Settings(Section):
     @property
     def resolution(self) -> int:
         """Side in pixels of the square whose area the pictures get."""
-        return self.data.resolution or NATIVE.get(self.model.base, 1024)
+        return self.data.resolution or native(self.model.base, Path(self.model.base))
 
     @property
     def caption(self) -> str:

@@ -144,6 +144,21 @@ def test_the_length_is_frames_or_seconds(video, frames):
     assert loads(f"video: {video}").frames == frames
 
 
+def test_a_folder_says_itself_what_it_was_trained_on(tmp_path):
+    config = tmp_path / "mine" / "unet" / "config.json"
+    config.parent.mkdir(parents=True)
+    for text, width in (
+        ('{"sample_size": 96}', 768),
+        ("{}", 1024),
+        ("[", 1024),
+        ('{"sample_size": [4, 4]}', 1024),
+    ):
+        config.write_text(text)
+        assert loads("model: {base: mine}", tmp_path).native == width
+    config.write_text('{"sample_size": 32}')
+    assert loads("model: {base: mine}\nvideo: {size: 16:9}", tmp_path).size == (336, 192)
+
+
 @pytest.mark.parametrize(
     ("video", "base", "size"),
     [
@@ -153,6 +168,7 @@ def test_the_length_is_frames_or_seconds(video, frames):
         ("{size: 9:16}", "org/sdxl", (768, 1344)),
         ("{size: 16:9}", "nano", (336, 192)),
         ("{size: 130x98}", "nano", (130, 98)),
+        ("{}", "stabilityai/sdxl-turbo", (512, 512)),
     ],
 )
 def test_the_size_is_pixels_or_the_nearest_trained_size_of_the_model(video, base, size):
