@@ -26,7 +26,6 @@ PICTURES = HERE.parent / "schedules" / "pictures"
 # What a designer brings along: the films of the page begin with it.
 GIVEN = {
     "concept-reveal": ["view=front view"],
-    "exploded-sketch": ["sketch=mug_sketch.png"],
     "material-swap": ["photo=chair_photo.png"],
     "product-turnaround": [f"{side}=chair_{side}.png" for side in ("front", "right", "back", "left")],
 }

@@ -15,7 +15,7 @@ NAMES = sorted(presets())
 SHORT = ["video.fps=3", "video.size=64x64", "painting.steps=2", "painting.guidance_scale=1"]
 PROMPTS = {
     "concept-reveal": 4,
-    "exploded-sketch": 4,
+    "exploded-sketch": 3,
     "hero-push-in": 1,
     "material-swap": 4,
     "mood-film": 4,
