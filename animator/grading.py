@@ -91,3 +91,9 @@ def facts(scene: Scene) -> Callable[[Frame, State], dict[str, float]]:
     given = grade.color != "none" and grade.color_reference not in REFERENCES
     goal = Fixed(picture(scene, REFERENCE, grade.color_reference), "lab") if given else First("lab")
     return Facts(goal, Pull(_rgb(grade.palette)) if grade.palette else None)
+
+
+def start_picture(scene: Scene) -> Image | None:
+    """The scene's start picture, in the film's size."""
+    image = scene.settings.start.image
+    return None if image is None else picture(scene, ("start", "image"), image)

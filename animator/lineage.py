@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from animator import leading, nano
+from animator.cameras import in_space
 from animator.frame import Control, Detail, Frame, Grade, Likeness, Lock, Motion, Painting
 from animator.render.loop import strokes
 from animator.render.shards import begins, shots
@@ -27,7 +28,6 @@ from animator.scene.presets import is_file
 from animator.scene.resolved import resolved
 from animator.scene.scene import Scene
 from animator.scene.views import view_files
-from animator.studio import in_space
 from animator.timeline.compile import clock, timeline
 from animator.timeline.mask_words import Words
 from animator.timeline.mask_words import parse as combined

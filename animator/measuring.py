@@ -20,11 +20,11 @@ from animator.bench import setup
 from animator.cost import Profile
 from animator.frame import Control, Frame, Image, Mask
 from animator.output import profiles
+from animator.painters import painter
 from animator.render.loop import Paint
 from animator.scene.model import Start
 from animator.scene.scene import Scene
 from animator.shoot import shoot, start_run
-from animator.studio import painter
 from animator.timeline.compile import timeline
 
 PATIENCE = 20.0  # seconds for which a measurement is repeated

@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from animator import footage, leading, masking
+from animator.cameras import camera_of
 from animator.frame import Frame, Image, Mask, State
+from animator.grading import start_picture
 from animator.render.shards import shots
 from animator.scene.scene import Scene
-from animator.studio import camera_of, start_picture
 
 if TYPE_CHECKING:
     from animator.output.run import Run

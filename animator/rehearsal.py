@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from animator import bench, cost, footage
 from animator.errors import RunError
 from animator.frame import Frame, Grade, Image, State
+from animator.grading import start_picture
 from animator.render.shards import begins
 from animator.scene.scene import Scene
 from animator.scene.size import Pixels
 from animator.shoot import back as backwards
 from animator.shoot import heard, rows
-from animator.studio import animate, start_picture
+from animator.studio import animate
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:

@@ -18,11 +18,12 @@ from animator.frame import Frame, Image
 from animator.grading import facts
 from animator.lineage import Lineage
 from animator.output import infotext
+from animator.painters import painter
 from animator.render.loop import Paint
 from animator.render.shards import begins
 from animator.scene.resolved import resolved
 from animator.scene.scene import Scene
-from animator.studio import load, painter
+from animator.studio import load
 from animator.timeline.cadence import cut
 from animator.timeline.compile import remarks, timeline
 from animator.timeline.hearing import sound

@@ -10,39 +10,22 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from animator import (
-    controlling,
-    footage,
-    grading,
-    leading,
-    masking,
-    nano,
-    residing,
-    samplers,
-    upscaling,
-    whereabouts,
-)
+from animator import cameras, controlling, footage, grading, leading, masking, painters, residing, whereabouts
 from animator.errors import Path as Place
 from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, State
-from animator.pose import SPATIAL, spatial
 from animator.render.loop import Camera, Paint, Stage, render
 from animator.render.shards import begins, shots
-from animator.render.start import FromPicture
 from animator.scene.model import REFERENCES
 from animator.scene.presets import is_file, named
 from animator.scene.scene import Scene, read, read_text
 from animator.scene.views import view_files
 from animator.timeline import delivery
 from animator.timeline.compile import timeline
-from animator.timeline.lora_notes import unheard
-from animator.timeline.moves import orbits
-from animator.timeline.scalings import scalings
 
 if TYPE_CHECKING:
-    from animator.pixels.depth import Source
     from animator.pixels.tools import Tools
     from animator.render.footage import Footage
     from animator.render.masks import Masks
@@ -101,50 +84,6 @@ def _pictures(scene: Scene) -> Iterator[tuple[Place, Path]]:
     return ((path, file) for path, file in files if is_file(file))
 
 
-def painter(scene: Scene) -> Paint:
-    """SDXL for this scene, loaded; the log tells before of LoRAs that no prompt calls. Raises ModelError."""
-    from animator.diffusion import builds
-
-    whereabouts.check(scene)
-    builds.check()
-    from animator.diffusion.checkpoint import Checkpoint
-    from animator.diffusion.sdxl import Sdxl
-    from animator.render.hires import Hires
-
-    model, frames = scene.settings.model, timeline(scene)
-    base = str(nano.folder()) if model.base == "nano" else model.base
-    config = None if model.config is None else scene.file(("model", "config"), model.config)
-    folder = scene.file(("model", "base"), ".")
-    vae = model.vae
-    if vae is not None and scene.file(("model", "vae"), vae).exists():
-        vae = str(scene.file(("model", "vae"), vae))
-    running: dict[str, Any] = {
-        name: getattr(model, name) for name in ("prediction", "tiling", "memory", "compile")
-    }
-    calls = sum(samplers.steps_run(frame.painting) for frame in frames if frame.diffuse)
-    calls //= scalings(frames) or 1  # each of which would have to be compiled
-    running |= {"calls": calls, "pixels": max(upscaling.largest(scene), masking.closest(scene))}
-    source = Checkpoint(base, folder, config, model.device, model.dtype, vae, **running)
-    files = {name: ("model", "loras", name, "file") for name in model.loras}
-    loras = {name: scene.file(path, model.loras[name].file) for name, path in files.items()}
-    words = {word: scene.file(("model", "embeddings", word), file) for word, file in model.embeddings.items()}
-    for note in unheard(scene, frames):
-        logger.info("note: %s", note)
-    first = start_picture(scene)  # before the model: it takes no minute to find out that it cannot be read
-    nets, refiner, adapters = controlling.nets(scene), controlling.refiner(scene), controlling.adapters(scene)
-    sdxl = Sdxl(source, *scene.size, loras, words, controls=nets, refiner=refiner, adapters=adapters)
-    known = Hires(sdxl, scene.size, scene.native) if scene.size.beyond(scene.native) else sdxl
-    paint = known if first is None else FromPicture(known, first)
-    residing.tell(scene, paint)
-    return paint
-
-
-def start_picture(scene: Scene) -> Image | None:
-    """The scene's start picture, in the film's size."""
-    image = scene.settings.start.image
-    return None if image is None else grading.picture(scene, ("start", "image"), image)
-
-
 def animate(
     scene: Scene,
     frames: Sequence[Frame] | None = None,
@@ -170,9 +109,9 @@ def painted(
 ) -> Iterator[tuple[Frame, State]]:
     """The same without a wait for the GPU: pictures may still be on their way, and are arrays by `np.asarray` only."""
     frames = timeline(scene) if frames is None else frames
-    paint = painter(scene) if paint is None else paint
+    paint = painters.painter(scene) if paint is None else paint
     place = residing.place(scene, frames, paint)
-    camera, film = camera_of(scene, frames, place.tools), footage.played(scene)
+    camera, film = cameras.camera_of(scene, frames, place.tools), footage.played(scene)
     work = Work(place.painter(paint), place.known(known), place.tools)
     for shot in shots(frames):
         before = State() if state is None or begins(shot[0]) else place.state(state)
@@ -212,11 +151,11 @@ def _paint(
     views, masks = leading.views(scene), None
     paint, (before, after) = work.paint, grading.stages(scene, film, work.tools)
     finish: list[Stage] = []
-    picture = views[frames[0].shot] if frames[0].shot in views else start_picture(scene)
+    picture = views[frames[0].shot] if frames[0].shot in views else grading.start_picture(scene)
     if masking.used(frames) or controlling.follows(scene):
         masks = masking.masks(scene, frames, camera, state.first if picture is None else picture)
     plain = paint
-    paint, played = controlling.guided(scene, paint, camera, masks, start_picture(scene))
+    paint, played = controlling.guided(scene, paint, camera, masks, grading.start_picture(scene))
     if masks is not None and masking.used(frames):
         paint, before, after, finish = _masked(masks, paint, before, after)
         paint = masking.detailed(scene, paint, plain, masks)
@@ -256,44 +195,3 @@ def _masked(
     graded: list[Stage] = [Within(stage, masks) for stage in before]
     mended: list[Stage] = [Within(stage, masks) for stage in after]
     return Masked(paint, masks), graded, [*mended, Lock(masks)], [Lock(masks, whole=True)]
-
-
-def camera_of(scene: Scene, frames: Sequence[Frame], tools: Tools | None = None) -> Camera:
-    """The camera a scene's motion needs: flat, in space before a flat picture, or before one with depth.
-
-    It is the same for every part of a film, so that a film that goes on is the same film. It moves pictures with
-    `tools`: the CPU's, unless others are given.
-    """
-    from animator.pixels.camera import Camera2D, DepthCamera, PlaneCamera
-    from animator.pixels.tools import CPU
-
-    motion, warp = scene.settings.motion, (tools or CPU).warp
-    if motion.depth != "flat":
-        return DepthCamera(scene.lens, _depth(scene), motion.border)
-    if in_space(scene, frames):
-        return PlaneCamera(scene.lens, motion.border, warp)
-    return Camera2D(*scene.size, motion.border, warp)
-
-
-def in_space(scene: Scene, frames: Sequence[Frame]) -> bool:
-    """Whether the motion of a film, or of these frames of it, needs a camera in space."""
-    motion = scene.settings.motion
-    written = any(getattr(motion, name) for name in SPATIAL) or orbits(motion.moves)
-    return bool(written) or any(spatial(frame.motion) for frame in frames)
-
-
-def _depth(scene: Scene) -> Source:
-    """Where the depth of paintings comes from. Raises ModelError."""
-    from animator.pixels.depth import Estimated, Pictured, Proxy
-
-    motion = scene.settings.motion
-    if motion.depth == "proxy":
-        return Proxy(scene.lens, motion.depth_scale)
-    if motion.depth == "model":
-        return Estimated(controlling.estimator(scene), scene.lens, motion.depth_scale)
-    # One picture is of a shot's first frame: what the camera has seen of it since moves with the film.
-    film = timeline(scene) if len(scene.depth_files) == 1 else []
-    poses, cuts = [frame.motion for frame in film], {frame.shot for frame in film}
-    if scene.settings.video.loop == "closed" and film:  # after the last frame the first one comes again
-        poses, cuts = [*poses, film[0].motion], {*cuts, len(film)}
-    return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses, cuts)

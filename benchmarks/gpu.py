@@ -29,8 +29,8 @@ from PIL import Image
 
 from animator import load, nano
 from animator.events import Done
+from animator.painters import painter
 from animator.shoot import shoot, start_run
-from animator.studio import painter
 from benchmarks import fullsize
 from benchmarks.loop import textured
 

@@ -10,7 +10,7 @@ from animator import Frame, Painting, Prompt, loads, timeline
 from animator.frame import Image
 from animator.nano.drawing import draw
 from animator.nano.gallery import STARTS
-from animator.studio import painter
+from animator.painters import painter
 
 HERE = Path(__file__).parent
 PAINTING, SEED = Painting(steps=12, guidance_scale=4.0, strength=0.87), 11

@@ -7,8 +7,8 @@ from PIL import Image as Pictures
 
 from animator import loads
 from animator.output.grid import grid
+from animator.painters import painter
 from animator.stills import stills, take
-from animator.studio import painter
 from animator.variants import Axis, laid_out, varied
 
 HERE = Path(__file__).parent

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pictures
 
-from animator import animate, loads, studio, timeline
+from animator import animate, loads, painters, timeline
 from animator.frame import Upscale
 from animator.pixels.enlarge import resized
 from animator.pixels.flow import betweens
@@ -26,7 +26,7 @@ PART = slice(120, 376)
 def larger() -> None:
     """A part of a painting twice as large: by Lanczos, and by second passes of three strengths."""
     scene = loads(FILM)
-    paint = studio.painter(scene)
+    paint = painters.painter(scene)
     frame = timeline(scene)[0]
     picture = paint(frame, None)
     enlarge = enlarger(scene)
@@ -45,7 +45,7 @@ def beyond() -> None:
         "marker rendering of a green speaker, three-quarter view",
     ]
     films = [loads(f"video: {{size: 384x384, frames: 1}}\nprompts: {{at: '{text}'}}") for text in words]
-    paint = studio.painter(films[0])
+    paint = painters.painter(films[0])
     (first,), *_ = frames = [timeline(film) for film in films]
     rows = []
     for hires in (0.0, first.painting.hires):

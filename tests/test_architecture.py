@@ -29,6 +29,8 @@ ROOMS = [
         "upscaling",
         "residing",
         "whereabouts",
+        "cameras",
+        "painters",
         "studio",
     ),
     *("lineage", "continuity", "shoot", "placing", "delivering", "branching", "stills", "variants"),

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image as Pictures
 
-from animator import RunError, State, load, shoot, studio, timeline
+from animator import RunError, State, grading, load, shoot, studio, timeline
 from animator.branching import branched
 from animator.cli import main
 from animator.diffusion.flat import Flat
@@ -33,7 +33,7 @@ class Counting(Flat):
     """Flat, which remembers the frames it has painted."""
 
     def __init__(self, scene):
-        picture = studio.start_picture(scene)
+        picture = grading.start_picture(scene)
         super().__init__(np.full((80, 96, 3), 90, np.uint8) if picture is None else picture)
         self.painted = []
 

@@ -20,11 +20,11 @@ FRAMES = 240
 FLAT = """
 import sys, time
 from pathlib import Path
-from animator import shoot, studio
+from animator import grading, shoot
 from animator.diffusion.flat import Flat
 
 def painter(scene):
-    flat = Flat(studio.start_picture(scene))
+    flat = Flat(grading.start_picture(scene))
 
     def paint(frame, start):
         time.sleep(float(sys.argv[2]))  # a model takes its time

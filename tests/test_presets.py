@@ -5,10 +5,11 @@ import pytest
 from PIL import Image
 
 from animator import SceneError, load
+from animator.painters import painter
 from animator.scene.declared import variables
 from animator.scene.layers import merged
 from animator.scene.presets import extended, presets, shelf
-from animator.studio import animate, painter
+from animator.studio import animate
 from animator.timeline.compile import remarks, timeline
 
 NAMES = sorted(presets())

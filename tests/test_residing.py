@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image as Pictures
 
-from animator import ModelError, animate, load, loads, residing, shoot, studio, timeline
+from animator import ModelError, animate, load, loads, painters, residing, shoot, studio, timeline
 from animator.diffusion.flat import Flat
 from animator.diffusion.resident.picture import Picture, on
 from animator.diffusion.resident.place import Device
@@ -165,7 +165,7 @@ def test_nano_paints_the_same_film_and_resumes_it_with_the_same_bytes(tmp_path, 
         "painting: {steps: 3, strength: 0.5, guidance_scale: 1}\noutput: {interpolate: 2}\n"
     )
     scene = load(tmp_path / "film.yaml")
-    nano = studio.painter(scene)
+    nano = painters.painter(scene)
     stays = nano if nano.home else Home(nano)
     whole, part, plain = (
         shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / name) for name in ("whole", "part", "plain")

@@ -10,8 +10,8 @@ from animator import RunError, loads, shoot
 from animator.diffusion.flat import Flat
 from animator.output.grid import grid
 from animator.output.run import Run
+from animator.painters import painter
 from animator.stills import stills, take
-from animator.studio import painter
 from animator.variants import Axis, laid_out, varied
 
 FILM = """\

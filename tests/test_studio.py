@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from animator import ProgramError, RunError, SceneError, grading, load, loads, rehearsal, shoot, studio
+from animator import (
+    ProgramError,
+    RunError,
+    SceneError,
+    cameras,
+    grading,
+    load,
+    loads,
+    rehearsal,
+    shoot,
+    studio,
+)
 from animator.diffusion.flat import Flat
 from animator.render.stages import AddNoise, Fixed, MatchColor
 from animator.scene.resolved import resolved
@@ -121,9 +132,9 @@ def test_the_camera_is_the_simplest_that_the_motion_needs(tmp_path, text, kind):
     for name in ("a.png", "folder/0.png"):
         Pictures.new("L", (8, 8)).save(tmp_path / name)
     scene = loads(f"motion: {text}", tmp_path)
-    assert type(studio.camera_of(scene, studio.timeline(scene)[90:])).__name__ == kind
+    assert type(cameras.camera_of(scene, studio.timeline(scene)[90:])).__name__ == kind
     again = loads(resolved(scene))  # what a film goes on from
-    assert type(studio.camera_of(again, studio.timeline(again)[90:])).__name__ == kind
+    assert type(cameras.camera_of(again, studio.timeline(again)[90:])).__name__ == kind
 
 
 def test_depth_pictures_that_are_not_there_or_cannot_be_read_are_told(tmp_path):
@@ -148,7 +159,7 @@ def test_a_film_in_depth_that_was_stopped_ends_with_the_same_frames(tmp_path, te
     ]
 
     def flat(scene):
-        return Flat(studio.start_picture(scene))
+        return Flat(grading.start_picture(scene))
 
     list(shoot.shoot(*shoot.reopen_run(folders[0]), flat))
     film = shoot.shoot(*shoot.reopen_run(folders[1]), flat)

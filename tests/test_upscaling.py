@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from animator import load, shoot, studio
+from animator import load, painters, shoot
 from animator.delivering import deliver
 from animator.diffusion.flat import Flat
 from animator.ffmpeg import program
@@ -133,7 +133,7 @@ def test_the_second_pass_paints_over_the_larger_picture_the_more_the_stronger(tm
         (tmp_path / "film.yaml").write_text(text.replace("STRENGTH", str(strength)))
         scene = load(tmp_path / "film.yaml")
         run = run_whole(
-            shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / str(strength)), scene, studio.painter
+            shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / str(strength)), scene, painters.painter
         )
         found[strength] = Upscaled(run.folder).picture(0)
         assert run.picture(0).shape == (48, 64, 3)

@@ -12,9 +12,10 @@ import click
 
 from animator.cli.group import FilePath, ScheduleFile, heard, main, settings
 from animator.errors import RunError
+from animator.painters import painter
 from animator.scene.resolved import resolved
 from animator.scene.scene import Scene
-from animator.studio import load, painter
+from animator.studio import load
 from animator.variants import MOST, Axis, Variants, laid_out, varied
 
 if TYPE_CHECKING:

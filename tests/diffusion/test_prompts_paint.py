@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from animator import Frame, Painting, Prompt, loads, timeline
-from animator.studio import painter
+from animator.painters import painter
 
 
 @pytest.fixture(scope="module")

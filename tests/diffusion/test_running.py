@@ -19,7 +19,7 @@ from animator.diffusion.headers import numbers, tensors
 from animator.diffusion.sampling import Schedulers
 from animator.diffusion.sdxl import Sdxl
 from animator.frame import Painting
-from animator.studio import painter
+from animator.painters import painter
 
 CPU, CUDA, HALF = torch.device("cpu"), torch.device("cuda"), torch.bfloat16
 

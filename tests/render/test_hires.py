@@ -7,9 +7,9 @@ import pytest
 from animator import Frame, Painting, Prompt, loads, nano
 from animator.diffusion.checkpoint import Checkpoint
 from animator.diffusion.sdxl import Sdxl
+from animator.painters import painter
 from animator.pixels.enlarge import resized
 from animator.render.hires import Hires
-from animator.studio import painter
 from tests.films import texture
 
 SIZE = (448, 256)  # 1.75 of nano's pixels

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import RunError, State, animate, loads, timeline
+from animator.cameras import camera_of
 from animator.diffusion.flat import Flat
 from animator.pixels import mask as pixels
 from animator.pixels.camera import Camera2D
-from animator.studio import camera_of
 
 SQUARE = "[[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7]]"
 SIZE = (96, 80)
