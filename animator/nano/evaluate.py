@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from animator import animate, load
-from animator.nano import captions, folder, gallery, judge, measures
+from animator.nano import captions, folder, formats, gallery, judge, measures
 from animator.nano.drawing import draw
 from animator.nano.files import Pictures, recipes
 from animator.nano.painter import Painter, Settings
@@ -96,6 +96,7 @@ def figures(
         },
         "motion kept at 0.35": lambda: measures.motion_kept(painter),
         "silhouette IoU between seeds": lambda: measures.variety(painter, settings),
+        "other sizes": lambda: formats.followed(weights, court),
         "seconds": lambda: measures.seconds(painter),
     }
 
