@@ -71,7 +71,7 @@ def seconds(row: Mapping[str, Any], profile: Profile, picture: Pictured) -> floa
 def _laid_out(row: Mapping[str, Any], profile: Profile, hints: int, picture: Pictured) -> float:
     """What the painting of `row` takes: one, or by hires fix a smaller one and one over it."""
     hires = row["painting"]["hires"] if samplers.lays_out(row["strength_run"]) else 0.0
-    if not picture.layout or not hires:
+    if not picture.layout or not hires or row["painting"]["mask"]:  # by a mask it is painted at once
         return _painting(row, profile, hints)
     small = _painting(row, profile, hints) * picture.layout / picture.pixels
     return small + _painting(_over(row, hires), profile, hints)

@@ -92,7 +92,7 @@ class Painting:
     )
     hires: float = setting(
         0.3,
-        "hires fix, beyond the model's size: laid out in that, then painted over with this strength; 0 is off",
+        "hires fix: how strongly what was laid out in the model's size is painted over in a larger film's; 0: at once",
         0.0,
         1.0,
     )

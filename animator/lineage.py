@@ -113,6 +113,8 @@ class Lineage:
             section: {name: row[section][name] for name in _guides(frame, section)} for section in GUIDES
         }
         del row["upscale"]
+        if not self.scene.size.beyond(self.scene.native):
+            del row["painting"]["hires"]
         return {**row, "loras": loras, **guides}
 
     def _around(self, frame: Frame) -> Any:

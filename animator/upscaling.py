@@ -105,7 +105,7 @@ def largest(scene: Scene) -> int:
 
 def _second_pass(scene: Scene, frame: Frame, picture: Image, paint: Paint) -> Image:
     """`picture` painted over once more, always from the same noise: fresh noise in every frame would flicker."""
-    painting = replace(frame.painting, strength=frame.upscale.strength, mask="")
+    painting = replace(frame.painting, strength=frame.upscale.strength, mask="", hires=0.0)
     return paint(replace(frame, seed=scene.settings.painting.seed.start, painting=painting), picture)
 
 

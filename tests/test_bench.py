@@ -85,6 +85,8 @@ def test_what_is_laid_out_in_the_models_size_costs_that_painting_and_one_over_it
     once = [cost.seconds(row, known, Pictured(512 * 512)) - known.frame for row in rows]
     assert took[0] == once[0] / 4 + 3 + 0.25 + 0.5  # from nothing, then three steps over it
     assert took[3] == once[3]  # gently
+    masked = [{**row, "painting": {**row["painting"], "mask": "m"}} for row in rows]
+    assert cost.seconds(masked[6], known, bench.pictured(scene)) - known.frame == once[6]
     assert took[6] == once[6] / 4 + 3 + 0.25 + 0.5
 
 

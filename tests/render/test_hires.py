@@ -4,12 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from animator import Frame, Painting, Prompt, loads, nano
+from animator import Frame, Painting, Prompt, loads, nano, timeline
 from animator.diffusion.checkpoint import Checkpoint
 from animator.diffusion.sdxl import Sdxl
+from animator.lineage import Lineage
 from animator.painters import painter
 from animator.pixels.enlarge import resized
 from animator.render.hires import Hires
+from animator.upscaling import enlarger
 from tests.films import texture
 
 SIZE = (448, 256)  # 1.75 of nano's pixels
@@ -91,6 +93,28 @@ def test_several_in_one_go_are_those_painted_one_by_one(hires):
 def test_pictures_that_stay_on_the_device_are_the_same(hires):
     for start in (None, texture(*SIZE)):
         assert apart(np.asarray(hires.kept(frame(), start)), hires(frame(), start)) < 1
+
+
+@pytest.mark.parametrize(("size", "same"), [("256x256", True), ("384x384", False)])
+def test_films_that_it_does_not_concern_have_the_same_lineage(size, same):
+    films = [
+        loads(f"video: {{frames: 2, size: {size}}}\npainting: {{hires: {hires}}}") for hires in (0.3, 0.5)
+    ]
+    one, other = (Lineage(film, timeline(film)).keys for film in films)
+    assert (one == other) == same
+
+
+def test_a_second_pass_keeps_the_shapes_it_is_given_however_strong(hires):
+    """It is painted at once: laid out anew, the film's picture would be lost."""
+    text = "video: {{frames: 1, size: {}x{}}}\noutput: {{upscale: {{by: second-pass, factor: 1.25, strength: 0.7}}}}"
+    scene, asked = loads(text.format(*SIZE)), []
+
+    def paint(frame, start):
+        asked.append(frame.painting)
+        return hires(frame, start)
+
+    enlarger(scene)(timeline(scene)[0], texture(*SIZE), paint)
+    assert [(painting.strength, painting.hires) for painting in asked] == [(0.7, 0.0)]
 
 
 def test_a_start_picture_is_there_instead_of_nothing(tmp_path):
