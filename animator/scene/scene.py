@@ -78,8 +78,9 @@ class Scene:
     @cached_property
     def native(self) -> int:
         """Width in pixels of the square the model was trained on."""
-        base = self.settings.model.base
-        return native(base, self.file(("model", "base"), base))
+        model = self.settings.model
+        setting = "base" if model.config is None else "config"  # of a single file, which is no folder itself
+        return native(model.base, self.file(("model", setting), getattr(model, setting)))
 
     @property
     def lens(self) -> Lens:

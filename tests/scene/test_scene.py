@@ -2,8 +2,10 @@
 
 import time
 
+import numpy as np
 import pytest
 from PIL import Image as Pictures
+from safetensors.numpy import save_file
 
 from animator import SceneError, loads
 from animator.scene.resolved import resolved
@@ -157,6 +159,8 @@ def test_a_folder_says_itself_what_it_was_trained_on(tmp_path):
         assert loads("model: {base: mine}", tmp_path).native == width
     config.write_text('{"sample_size": 32}')
     assert loads("model: {base: mine}\nvideo: {size: 16:9}", tmp_path).size == (336, 192)
+    save_file({"a": np.zeros(1, np.float32)}, tmp_path / "one.safetensors")
+    assert loads("model: {base: one.safetensors, config: mine}", tmp_path).native == 256
 
 
 @pytest.mark.parametrize(
