@@ -16,7 +16,7 @@ def native(base: str, place: Path) -> int:
         return NAMED[base]
     file = place / "unet" / "config.json"
     try:
-        found = json.loads(file.read_bytes())["sample_size"] if file.is_file() else 0
-        return int(found) * GRAIN or SDXL
-    except (OSError, ValueError, TypeError, KeyError):  # of which loading tells more
+        found = json.loads(file.read_bytes())["sample_size"] if file.is_file() else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):  # of which loading tells more
         return SDXL
+    return found * GRAIN if isinstance(found, int) and found > 0 else SDXL

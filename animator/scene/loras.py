@@ -116,7 +116,7 @@ def text_width(base: str, place: FilePath) -> int | None:
         place = nano.WEIGHTS
     try:
         stamp = (place / "unet" / "config.json" if place.is_dir() else place).stat().st_mtime_ns
-    except OSError:
+    except (OSError, ValueError):  # also a name that no file can have
         return SDXL_WIDTH if re.fullmatch(r"[\w.-]+/[\w.-]+", base) else None  # a hub id
     return _width(place, stamp)
 

@@ -153,6 +153,8 @@ def test_a_folder_says_itself_what_it_was_trained_on(tmp_path):
         ('{"sample_size": 96}', 768),
         ("{}", 1024),
         ("[", 1024),
+        ('{"sample_size": -1e999}', 1024),
+        ("[" * 9999, 1024),
         ('{"sample_size": [4, 4]}', 1024),
     ):
         config.write_text(text)
