@@ -106,7 +106,7 @@ def test_a_block_that_the_model_does_not_have_is_told_with_the_last_that_it_has(
     [
         ("model: {base: nanoo}", f"model.base 'nanoo': {NONE}nano, {FILES}"),
         ("model: {base: gone.safetensors}", f"model.base 'gone.safetensors': {NONE}nano, {FILES}"),
-        ('model: {base: "\\0"}', "model.base"),  # a name that no file can have
+        ('model: {base: "\\0"}', f"model.base '\\x00': {NONE}nano, {FILES}"),  # a name that no file can have
         ("model: {base: adapter/gone}", f"model.base 'adapter/gone': {NONE}nano, {FILES}"),
         ("model: {vae: fp16-fixx}", f"model.vae 'fp16-fixx': {NONE}taesdxl, fp16-fix, {FILES}"),
         ("model: {refiner: nano}", f"model.refiner.base 'nano': {NONE}{FOLDERS}"),

@@ -61,7 +61,7 @@ def config(folder: Path) -> dict[str, Any]:
     for file in (folder / "config.json", folder / "unet" / "config.json"):
         try:
             found = json.loads(file.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         return found if isinstance(found, dict) else {}
     return {}
