@@ -42,8 +42,8 @@ $(READY): pyproject.toml constraints.txt
 # The bundled model, from scratch: four hours on two cores by the sum of its stages, never run in one go. ROOM keeps pictures, checkpoints and logs.
 ROOM ?= nano-room
 nano: $(READY)
-	for stage in draw vae settle unet distil export; do $(BIN)/python -m animator.nano.train $$stage --room $(ROOM) || exit 1; done
-	$(BIN)/python -m animator.nano.evaluate --room $(ROOM) --out $(ROOM)/report
+	for stage in draw vae settle unet distil export; do $(BIN)/python -m nanolab.train $$stage --room $(ROOM) || exit 1; done
+	$(BIN)/python -m nanolab.evaluate --room $(ROOM) --out $(ROOM)/report
 
 clean:
 	rm -rf .venv build dist renders

@@ -7,11 +7,11 @@ for frame, state in animator.animate(scene):
 
 from animator.errors import AnimatorError, CurveError, ModelError, ProgramError, RunError, SceneError
 from animator.frame import Frame, Grade, Image, Motion, Painting, Prompt, State
-from animator.rehearsal import preview
+from animator.render.pipeline import animate, load, loads
 from animator.scene.scene import Scene
-from animator.studio import animate, load, loads
 from animator.timeline.compile import timeline
-from animator.timeline.curve import sample
+from animator.timeline.curves import sample
+from animator.viewer.preview import preview
 
 __version__ = "0.1.0"
 

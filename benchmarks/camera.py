@@ -14,14 +14,14 @@ import time
 import cv2
 import numpy as np
 
-from animator.affine import matrix
 from animator.frame import Motion
-from animator.pixels.depth import Proxy, cut
-from animator.pixels.relief import Relief, project
-from animator.pixels.warp import warp
-from animator.pose import Lens
+from animator.imaging.affine import matrix
+from animator.imaging.depth import Proxy, cut
+from animator.imaging.geometry import Lens
+from animator.imaging.relief import Relief, project
+from animator.imaging.warp import warp
 from benchmarks.loop import textured
-from tests.pixels.truth import Room, errors
+from tests.imaging.truth import Room, errors
 
 ROOMS = {"plane, leaning": Room(lean=(0.4, -0.3)), "sphere, wall": Room(1.25, sphere=0.18)}
 SMALL = 24  # motions that add up before a painting

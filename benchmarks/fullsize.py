@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 import animator.diffusion  # noqa: F401  (before diffusers: it quiets the libraries about themselves)
-from animator import nano
+from animator.models import nano
 
 # The configs of stabilityai/stable-diffusion-xl-base-1.0.
 UNET = {

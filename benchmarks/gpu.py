@@ -27,10 +27,11 @@ import torch
 from diffusers import StableDiffusionXLImg2ImgPipeline
 from PIL import Image
 
-from animator import load, nano
-from animator.events import Done
-from animator.painters import painter
-from animator.shoot import shoot, start_run
+from animator import load
+from animator.models import nano
+from animator.render.painters import painter
+from animator.runs.events import Done
+from animator.runs.render import shoot, start_run
 from benchmarks import fullsize
 from benchmarks.loop import textured
 

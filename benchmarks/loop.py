@@ -18,20 +18,20 @@ import numpy as np
 import psutil
 
 from animator import loads, timeline
-from animator.output.infotext import infotext
-from animator.output.recorder import Recorder
-from animator.output.run import Run
-from animator.output.video import Format
-from animator.pixels import color
-from animator.pixels import noise as noises
-from animator.pixels.blend import crossfade
-from animator.pixels.camera import Camera2D
-from animator.pixels.difference import drift
-from animator.pixels.flow import between
-from animator.pixels.palette import Pull
-from animator.pixels.sharpen import sharpen
+from animator.imaging import color
+from animator.imaging import filters as noises
+from animator.imaging.blend import crossfade
+from animator.imaging.cameras import Camera2D
+from animator.imaging.difference import drift
+from animator.imaging.flow import between
+from animator.imaging.palette import Pull
+from animator.imaging.sharpen import sharpen
 from animator.render.loop import render
 from animator.render.stages import AddNoise, Contrast, First, MatchColor, Sharpen
+from animator.runs.metadata import infotext
+from animator.runs.recorder import Recorder
+from animator.runs.run import Run
+from animator.runs.video import Format
 
 SCENE = """
 video: {{size: {size}x{size}, frames: {frames}}}

@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 
 from animator import animate, loads
-from animator.nano.drawing import Recipe, draw
-from animator.nano.view import View
-from animator.pixels.blend import crossfade
-from animator.pixels.color import measure
-from animator.pixels.difference import drift
-from animator.pixels.flow import between
+from animator.imaging.blend import crossfade
+from animator.imaging.color import measure
+from animator.imaging.difference import drift
+from animator.imaging.flow import between
+from nanolab.recipes import Recipe, draw
+from nanolab.view import View
 
 WEIGHTS = (0.25, 0.5, 0.75)
 GRADES = {

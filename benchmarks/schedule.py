@@ -18,7 +18,7 @@ import numpy as np
 
 from animator import sample
 from animator.timeline.clock import Clock
-from animator.timeline.curve import column
+from animator.timeline.curves import column
 from animator.timeline.expression import compile_expression
 
 EXPRESSIONS = [

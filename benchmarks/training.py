@@ -20,15 +20,15 @@ from types import SimpleNamespace
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
 
-from animator import nano
-from animator.diffusion.checkpoint import device_for, dtype_for
-from animator.train import estimate, loss
-from animator.train.course import accelerator
-from animator.train.dataset import Item, Shelf
-from animator.train.learners import Lora
-from animator.train.lesson import Lesson
-from animator.train.loop import Course
-from animator.train.settings import Settings, read
+from animator.diffusion.loading import device_for, dtype_for
+from animator.models import nano
+from animator.training import estimate, loss
+from animator.training.adapters import Lora
+from animator.training.dataset import Item, Shelf
+from animator.training.lesson import Lesson
+from animator.training.settings import Settings, read
+from animator.training.train import accelerator
+from animator.training.trainer import Course
 
 # From the configuration of stable-diffusion-xl-base-1.0.
 SDXL = {

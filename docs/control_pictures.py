@@ -1,6 +1,6 @@
 """Paint the pictures of control.md: python docs/control_pictures.py [CONTROLNET [IP-ADAPTER]].
 
-control.jpg: what ControlNets are shown. Given the folders that `python -m animator.nano.train control` and `likeness`
+control.jpg: what ControlNets are shown. Given the folders that `python -m nanolab.train control` and `likeness`
 write, also what they make of it: control-scales.jpg and likeness.jpg.
 """
 

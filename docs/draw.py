@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from animator import Scene, loads, timeline
-from animator.timeline import curve
+from animator.timeline import curves as curve
 from animator.timeline.clock import Clock
 from animator.timeline.easing import EASINGS
 

@@ -8,8 +8,8 @@ from PIL import Image as Pictures
 
 from animator import animate, load, loads
 from animator.frame import Image
-from animator.nano.drawing import Recipe, draw
-from animator.nano.view import View
+from nanolab.recipes import Recipe, draw
+from nanolab.view import View
 
 HERE = Path(__file__).parent
 FILM = HERE.parent / "schedules" / "06_lock.yaml"

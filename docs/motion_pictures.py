@@ -6,12 +6,12 @@ import numpy as np
 from PIL import Image as Pictures
 
 from animator.frame import Image, Motion, State
-from animator.nano.drawing import Picture, Recipe, draw
-from animator.nano.view import View
-from animator.pixels.camera import DepthCamera, PlaneCamera
-from animator.pixels.depth import Proxy, cut
-from animator.pixels.relief import Relief
-from animator.pose import Lens
+from animator.imaging.cameras import DepthCamera, PlaneCamera
+from animator.imaging.depth import Proxy, cut
+from animator.imaging.geometry import Lens
+from animator.imaging.relief import Relief
+from nanolab.recipes import Picture, Recipe, draw
+from nanolab.view import View
 
 HERE = Path(__file__).parent
 SIZE, GAP = 256, 4

@@ -7,12 +7,12 @@ from PIL import Image as Pictures
 
 from animator import animate, loads
 from animator.frame import Frame, Image
-from animator.nano.drawing import Recipe, draw
-from animator.nano.view import View
-from animator.pixels.blend import crossfade
-from animator.pixels.flow import between
-from animator.pixels.palette import Pull
+from animator.imaging.blend import crossfade
+from animator.imaging.flow import between
+from animator.imaging.palette import Pull
 from animator.scene.lists import rgb
+from nanolab.recipes import Recipe, draw
+from nanolab.view import View
 
 HERE, SIZE = Path(__file__).parent, 224
 BRAND = ["#0a84ff", "#ff9f0a", "#ffffff"]

@@ -16,9 +16,9 @@ from PIL import Image as Pictures
 
 from animator import animate, load
 from animator.frame import Frame, Image
-from animator.nano.measures import overlap, silhouette
 from animator.scene.presets import presets, shelf
 from animator.timeline.compile import timeline
+from nanolab.metrics import overlap, silhouette
 
 HERE = Path(__file__).parent
 SHEET, FILM, STILL = 160, 192, 96  # pixels in width: of a contact sheet's picture, of the film, of the still

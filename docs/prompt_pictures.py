@@ -8,9 +8,9 @@ from PIL import Image as Pictures
 
 from animator import Frame, Painting, Prompt, loads, timeline
 from animator.frame import Image
-from animator.nano.drawing import draw
-from animator.nano.gallery import STARTS
-from animator.painters import painter
+from animator.render.painters import painter
+from nanolab.gallery import STARTS
+from nanolab.recipes import draw
 
 HERE = Path(__file__).parent
 PAINTING, SEED = Painting(steps=12, guidance_scale=4.0, strength=0.87), 11

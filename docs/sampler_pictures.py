@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from animator import nano
-from animator.diffusion.checkpoint import Checkpoint
+from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
 from animator.frame import Frame, Painting, Prompt
+from animator.models import nano
 
 HERE = Path(__file__).parent
 SIDE, SHOWN = 256, 160  # pixels painted, and in the sheet

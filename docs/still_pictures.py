@@ -6,10 +6,10 @@ from pathlib import Path
 from PIL import Image as Pictures
 
 from animator import loads
-from animator.output.grid import grid
-from animator.painters import painter
-from animator.stills import stills, take
-from animator.variants import Axis, laid_out, varied
+from animator.render.painters import painter
+from animator.runs.sheets import grid
+from animator.runs.stills import stills, take
+from animator.runs.variants import Axis, laid_out, varied
 
 HERE = Path(__file__).parent
 FILM = """

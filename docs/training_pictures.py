@@ -15,10 +15,11 @@ from PIL import Image as Pictures
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests are no part of the package
 
-from animator import animate, loads, nano
-from animator.nano.painter import Painter
-from tests.train import toy
-from tests.train.test_product import ASKED, OTHERS, figures, painted, taught
+from animator import animate, loads
+from animator.models import nano
+from nanolab.painter import Painter
+from tests.training import toy
+from tests.training.test_product import ASKED, OTHERS, figures, painted, taught
 
 HERE = Path(__file__).parent
 SIDE = 150  # pixels of a picture on the sheet

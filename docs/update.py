@@ -5,9 +5,10 @@ from pathlib import Path
 
 import draw
 
-from animator import few_steps, samplers
-from animator.scene.reference import table
-from animator.train.settings import Settings
+from animator.models import families as few_steps
+from animator.models import samplers
+from animator.scene.schema import table
+from animator.training.settings import Settings
 
 PAGE, SAMPLERS, TRAINING = (
     Path(__file__).with_name(name) for name in ("schedule.md", "samplers.md", "training.md")

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pictures
 
-from animator import animate, loads, painters, timeline
+from animator import animate, loads, timeline
 from animator.frame import Upscale
-from animator.pixels.enlarge import resized
-from animator.pixels.flow import betweens
-from animator.upscaling import enlarger
+from animator.imaging.enlarge import resized
+from animator.imaging.flow import betweens
+from animator.render import painters
+from animator.render.upscale import enlarger
 
 HERE = Path(__file__).parent
 FILM = """

@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner
 
 import animator
-import animator.diffusion  # before diffusers: it quiets the libraries about themselves
+import animator.diffusion
 from animator.cli import main
 from animator.frame import Image
 
@@ -29,7 +29,7 @@ def unmeasured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A diffusers folder: SDXL's architecture, small, untrained."""
-    from animator.nano.blank import blank
+    from nanolab.blank import blank
 
     return blank(tmp_path_factory.mktemp("checkpoint"))
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from animator.ffmpeg import program
-from animator.pixels.film import Film, pictures
+from animator.imaging.ffmpeg import program
+from animator.imaging.io import Film, pictures
 
 
 def write(file: Path, shown, fps=10.0, *options: str) -> Path:

@@ -12,13 +12,15 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image as Pictures
 
-from animator import few_steps, load, loads, samplers, timeline
+from animator import load, loads, timeline
 from animator.cli import main
-from animator.scene.reference import table
+from animator.models import families as few_steps
+from animator.models import samplers
+from animator.scene.schema import table
 from animator.timeline.easing import EASINGS
 from animator.timeline.functions import FUNCTIONS, WHERE
 from tests import films, lora_files
-from tests.audio.tracks import clicks, write
+from tests.timeline.tracks import clicks, write
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

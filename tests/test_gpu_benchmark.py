@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from animator.diffusion.checkpoint import Checkpoint
+from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
 from animator.frame import Frame, Painting, Prompt
 from benchmarks import fullsize, gpu

@@ -1,17 +1,17 @@
-"""The command line: parse, call, print. Exit status 0, 2 bad input, 3 missing model or program, 130 interrupted."""
+"""The command line: one function per command, which reads options and calls the API."""
 
 # Their commands join the group.
-from animator.cli import (  # noqa: F401  # noqa: F401
+from animator.cli import (  # noqa: F401
+    convert,
     delivering,
-    exchanging,
-    painting,
-    reading,
+    inspect,
+    library,
     rehearsing,
-    shelf,
+    render,
     stills,
     supplies,
-    training,
+    train,
 )
-from animator.cli.group import main
+from animator.cli.main import main
 
 __all__ = ["main"]

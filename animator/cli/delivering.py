@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from animator import delivering
-from animator.cli.group import FilePath, main, settings
+from animator.cli.main import FilePath, main, settings
 from animator.errors import ProgramError, quoted
-from animator.events import Encoded, Failed, Tell, Warned, silence
-from animator.scene.output import KINDS, word
+from animator.render.pipeline import load
+from animator.runs import deliverables as delivering
+from animator.runs.events import Encoded, Failed, Tell, Warned, silence
 from animator.scene.scene import Scene
-from animator.studio import load
+from animator.scene.settings_output import KINDS, word
 
 if TYPE_CHECKING:
-    from animator.output.run import Run
+    from animator.runs.run import Run
 
 SECTIONS = ("output.", "audio.")  # what may still be changed when all is painted
 
@@ -51,7 +51,7 @@ class Word(click.ParamType[Any]):
 @settings
 def encode(folder: Path, also: tuple[str, ...], options: tuple[str, ...], **given: str | None) -> None:
     """Make files of the pictures of the run in FOLDER: those named, or those that its film still lacks."""
-    from animator.output.run import Run
+    from animator.runs.run import Run
 
     for option in options:
         if not option.startswith(SECTIONS):

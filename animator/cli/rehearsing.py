@@ -8,16 +8,16 @@ from pathlib import Path
 
 import click
 
-from animator import bench as benching
-from animator import cost
-from animator import shoot as shooting
-from animator.cli.group import FilePath, ScheduleFile, main, settings
+from animator.cli.main import FilePath, ScheduleFile, main, settings
+from animator.cli.progress import show
 from animator.errors import RunError
-from animator.measuring import measure
-from animator.progress import show
-from animator.rehearsal import SIDE, record
-from animator.studio import load, loads
+from animator.render.pipeline import load, loads
+from animator.runs import bench as benching
+from animator.runs import cost
+from animator.runs import render as shooting
+from animator.runs.benchmark import measure
 from animator.timeline.compile import timeline
+from animator.viewer.preview import SIDE, record
 
 PAGES = {".html", ".htm"}
 
@@ -43,7 +43,7 @@ def preview(
 
     Over its start picture, its views or its footage; else over a test card.
     """
-    from animator.pages.write import write
+    from animator.viewer.write import write
 
     scene = load(file, options)
     target = out or Path("renders") / file.stem / ("preview.html" if opened else "preview.mp4")

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from animator.cli.group import FilePath, ScheduleFile, heard, main, settings
+from animator.cli.main import FilePath, ScheduleFile, heard, main, settings
 from animator.errors import RunError
-from animator.painters import painter
-from animator.scene.resolved import resolved
+from animator.render.painters import painter
+from animator.render.pipeline import load
+from animator.runs.variants import MOST, Axis, Variants, laid_out, varied
+from animator.scene.resolve import resolved
 from animator.scene.scene import Scene
-from animator.studio import load
-from animator.variants import MOST, Axis, Variants, laid_out, varied
 
 if TYPE_CHECKING:
-    from animator.output.run import Run
-    from animator.stills import Still
+    from animator.runs.run import Run
+    from animator.runs.stills import Still
 
 
 class Whole(click.ParamType[Any]):
@@ -76,7 +76,7 @@ behind = click.option(
 @settings
 def still(file: Path, time: str, behind: Path | None, out: Path | None, options: tuple[str, ...]) -> None:
     """Paint one frame of FILE, a schedule or a run's folder, with its recipe inside."""
-    from animator.stills import frame_of, stills, take
+    from animator.runs.stills import frame_of, stills, take
 
     scene, run = _opened(file, behind, options)
     index = frame_of(scene, time)
@@ -121,7 +121,7 @@ def variants(
     options: tuple[str, ...],
 ) -> None:
     """Paint one frame of FILE in every combination of seeds, prompts, LoRA scales and strengths, as a sheet."""
-    from animator.stills import frame_of, stills, take
+    from animator.runs.stills import frame_of, stills, take
 
     scene, run = _opened(file, behind, options)
     index = frame_of(scene, time)
@@ -144,7 +144,7 @@ def variants(
 
 def _opened(file: Path, behind: Path | None, options: Sequence[str]) -> tuple[Scene, Run | None]:
     """The scene in a schedule file or in a run's folder, and the run to go on from, if there is one."""
-    from animator.output.run import Run
+    from animator.runs.run import Run
 
     if file.is_dir():
         file, behind = file / "resolved.yaml", behind or file
@@ -169,15 +169,15 @@ def _axes(
 
 
 def _begins_with_picture(scene: Scene, index: int) -> bool:
-    from animator.leading import views
+    from animator.render.leading import views
 
     return bool(scene.settings.start.image or scene.settings.footage.file or index in views(scene))
 
 
 def _sheet(file: Path, plan: Variants, painted: dict[int, Still]) -> Path:
     """Write the sheet of all that was painted."""
-    from animator.output.files import png
-    from animator.output.grid import grid
+    from animator.runs.atomic import png
+    from animator.runs.sheets import grid
 
     wide = len(plan.columns.values)
     rows = [range(at, at + wide) for at in range(0, len(painted), wide)]
@@ -188,13 +188,13 @@ def _sheet(file: Path, plan: Variants, painted: dict[int, Still]) -> Path:
 
 
 def _write(file: Path, found: Still) -> None:
-    from animator.output.files import png
+    from animator.runs.atomic import png
 
     _save(file, png(found.image, found.texts()))
 
 
 def _save(file: Path, data: bytes) -> None:
-    from animator.output.files import write_into
+    from animator.runs.atomic import write_into
 
     try:
         write_into(file, data)

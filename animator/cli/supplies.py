@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from animator import lora_file, nano
-from animator.cli.group import FilePath, main
+from animator.cli.main import FilePath, main
+from animator.models import lora_file, nano
 from animator.scene.styles import read_styles, shelf
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from animator.diffusion.checkpoint import device_for
+from animator.diffusion.loading import device_for
 from animator.errors import ModelError
 from animator.frame import Image
 

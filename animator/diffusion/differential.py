@@ -18,7 +18,7 @@ from diffusers.utils.torch_utils import randn_tensor
 from numpy.typing import NDArray
 
 from animator.frame import Image, Mask
-from animator.pixels.mask import paste
+from animator.imaging.masks import paste
 
 Latents = torch.Tensor  # (1, 4, h / 8, w / 8)
 Hold = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]  # diffusers' callback_on_step_end

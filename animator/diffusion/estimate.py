@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from animator.diffusion.checkpoint import device_for
+from animator.diffusion.loading import device_for
 from animator.errors import ModelError
 from animator.frame import Image
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from animator.diffusion.checkpoint import device_for
+from animator.diffusion.loading import device_for
 
 
 def describe(wanted: str) -> str:

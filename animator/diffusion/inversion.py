@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from animator.diffusion.headers import ENCODERS
 from animator.errors import ModelError
+from animator.models.safetensors import ENCODERS
 
 _ALONE = {768: "SD 1.x", 1024: "SD 2.x"}
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from animator.diffusion import sizes
-from animator.diffusion.checkpoint import Checkpoint, check_place
+from animator.diffusion.loading import Checkpoint, check_place
 from animator.diffusion.sizes import Beside
 from animator.errors import ModelError
 from animator.frame import Frame

@@ -7,7 +7,7 @@ from typing import Any
 
 from diffusers import EulerDiscreteScheduler
 
-from animator.diffusion import headers
+from animator.models import safetensors as headers
 
 # By these names single files say it, though they hold nothing: trainers and ComfyUI agree on them.
 SAYS_V, SAYS_ZERO_SNR = "v_pred", "ztsnr"

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
 
-from animator.diffusion.checkpoint import check_index
-from animator.emphasis import Chunk, parse
+from animator.diffusion.loading import check_index
 from animator.errors import ModelError
 from animator.frame import Frame, Prompt
+from animator.models.prompt_syntax import Chunk, parse
 
 SCORES = {
     "aesthetic_score": 6.0,

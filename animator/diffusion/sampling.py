@@ -13,9 +13,9 @@ from diffusers.schedulers import AysSchedules
 from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 from numpy.typing import NDArray
 
-from animator import samplers
 from animator.diffusion.schedulers import scheduler_class
 from animator.frame import Painting
+from animator.models import samplers
 
 _SPACINGS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
 _ANY_LEVEL = (diffusers.EulerDiscreteScheduler, diffusers.HeunDiscreteScheduler)  # of diffusers' own

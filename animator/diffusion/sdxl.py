@@ -13,19 +13,21 @@ import torch
 import transformers
 from diffusers import StableDiffusionXLImg2ImgPipeline
 
-from animator.diffusion import differential, faster, freeu, memory, noise, pictures, sizes, tiling
+from animator.diffusion import differential, faster, freeu, memory, noise, sizes
+from animator.diffusion import images as pictures
+from animator.diffusion import painting as resident
+from animator.diffusion import unet_patches as tiling
+from animator.diffusion.adapters import Adapter, IpAdapters
 from animator.diffusion.batch import stacked
-from animator.diffusion.checkpoint import Checkpoint, device_for, dtype_for, read_pipeline
-from animator.diffusion.control import Controls, Net
+from animator.diffusion.controlnet import Controls, Net
+from animator.diffusion.gpu.image import Picture, on
 from animator.diffusion.inpaint import Inpaint, inpaints
 from animator.diffusion.inversion import Inversions
-from animator.diffusion.ip_adapter import Adapter, IpAdapters
+from animator.diffusion.loading import Checkpoint, device_for, dtype_for, read_pipeline
 from animator.diffusion.lora import Loras
 from animator.diffusion.refiner import Refiner
-from animator.diffusion.resident import painting as resident
-from animator.diffusion.resident.picture import Picture, on
 from animator.diffusion.sampling import Schedulers
-from animator.diffusion.text import Texts
+from animator.diffusion.text_encoding import Texts
 from animator.frame import Frame, Image, Mask
 
 # Loading shows in our own bar.

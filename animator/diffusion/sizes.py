@@ -8,9 +8,9 @@ from pathlib import Path
 
 from huggingface_hub import snapshot_download
 
-from animator.diffusion import headers
-from animator.diffusion.control import Net
-from animator.diffusion.ip_adapter import Adapter
+from animator.diffusion.adapters import Adapter
+from animator.diffusion.controlnet import Net
+from animator.models import safetensors as headers
 
 # Of SDXL base 1.0, for a hub id whose files are not here yet, counted from the networks' configs.
 SDXL = {"unet": 2_567_463_684, "vae": 83_653_863, "text_encoder": 123_060_480, "text_encoder_2": 694_659_840}

@@ -13,8 +13,8 @@ from diffusers import AutoencoderKL, AutoencoderTiny
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from animator.diffusion import headers
 from animator.errors import ModelError
+from animator.models import safetensors as headers
 
 # Names for those that everybody means.
 NAMES = {"taesdxl": "madebyollin/taesdxl", "fp16-fix": "madebyollin/sdxl-vae-fp16-fix"}

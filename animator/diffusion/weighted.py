@@ -12,7 +12,7 @@ from compel import Compel, ReturnedEmbeddingsType
 from compel.prompt_parser import Conjunction, FlattenedPrompt
 
 from animator.diffusion.embedding import Embedding, mean, padded
-from animator.emphasis import Chunk, Part, Words
+from animator.models.prompt_syntax import Chunk, Part, Words
 
 
 class Encoder:

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from animator.frame import Frame, Image, Mask, Prompt
-from animator.pixels.enlarge import resized
-from animator.pixels.mask import paste
-from animator.pixels.regions import Box, regions
+from animator.imaging.enlarge import resized
+from animator.imaging.masks import paste
+from animator.imaging.regions import Box, regions
 from animator.render.loop import Paint
 from animator.render.masks import Masking, Masks
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from animator.frame import Frame, State
-from animator.pixels.difference import drift
-from animator.pixels.palette import Pull
+from animator.imaging.difference import drift
+from animator.imaging.palette import Pull
 from animator.render.stages import Goal
 
 

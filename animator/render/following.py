@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from animator.frame import Frame, Image, Matrix, Motion, State
-from animator.pixels import follow
+from animator.imaging import follow
 from animator.render.footage import Footage
 from animator.render.loop import Camera
 

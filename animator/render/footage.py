@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from animator.frame import Frame, Image, State
-from animator.pixels import color, follow, mask
-from animator.pixels.blend import crossfade
+from animator.imaging import color, follow
+from animator.imaging import masks as mask
+from animator.imaging.blend import crossfade
 from animator.render.loop import Paint
 from animator.render.masks import Masks
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from animator.errors import RunError
 from animator.frame import Image, Mask
-from animator.pixels.film import Film
-from animator.pixels.mask import soften
-from animator.pixels.mask_film import decode, unpack
+from animator.imaging.io import Film
+from animator.imaging.mask_film import decode, unpack
+from animator.imaging.masks import soften
 
 
 class Still:

@@ -9,10 +9,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from animator.frame import Frame, Image, Mask, Matrix, State
-from animator.pixels import mask as pixels
+from animator.imaging import masks as pixels
 from animator.render.loop import Camera, Paint, Stage
-from animator.scene.masks import EVERYWHERE
-from animator.timeline.mask_words import Mix, Words, parse
+from animator.scene.settings_images import EVERYWHERE
+from animator.timeline.mask_expressions import Mix, Words, parse
 
 
 class Source(Protocol):

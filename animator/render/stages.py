@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from animator.frame import Frame, Image, State
-from animator.pixels.palette import Pull
-from animator.pixels.tools import CPU, Tools
+from animator.imaging.backend import CPU, Tools
+from animator.imaging.palette import Pull
 
 Goal = Callable[[Image, State], Any]  # what a picture's colours are to become; None: what they are
 

@@ -11,8 +11,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from animator.errors import Path, Problem, quoted
 from animator.frame import Control
+from animator.scene.fields import Section, curves
 from animator.scene.presets import is_file
-from animator.scene.section import Section, curves
 
 if TYPE_CHECKING:
     from animator.scene.scene import Scene

@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from animator.errors import Path, Place, Problem, nearest, quoted, shown
-from animator.scene.load import Document
+from animator.scene.parse import Document
 
 TYPES = ("text", "number", "time", "color", "file")
 _TIME = re.compile(r"\d{1,6}(\.\d{1,4})?s?")

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from animator.frame import Detail
-from animator.scene.section import Number, Section, curves
+from animator.scene.fields import Number, Section, curves
 
 
 class Detailing(Section):

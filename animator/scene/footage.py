@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from animator.errors import Path, Problem
+from animator.scene.fields import Number, Section
 from animator.scene.presets import is_file
-from animator.scene.section import Number, Section
 
 if TYPE_CHECKING:
     from animator.scene.scene import Scene

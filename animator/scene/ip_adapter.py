@@ -10,8 +10,8 @@ from pydantic import Field
 
 from animator.errors import Path, Problem, quoted
 from animator.frame import Likeness
+from animator.scene.fields import Section, curves
 from animator.scene.presets import is_file
-from animator.scene.section import Section, curves
 
 if TYPE_CHECKING:
     from animator.scene.scene import Scene

@@ -6,7 +6,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from animator.errors import Problem, SceneError, nearest, shown
-from animator.scene.load import Document, read
+from animator.scene.parse import Document, read
 
 
 def shelf(name: str) -> FilePath:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from animator.errors import shown
-from animator.scene.section import Section, TextOrNumber
+from animator.scene.fields import Section, TextOrNumber
 
 MAX_PROMPT = 4_000  # characters; SDXL reads about 300 at a time
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from animator.errors import Path, Problem
-from animator.scene.section import Number, Section
+from animator.scene.fields import Number, Section
 
 if TYPE_CHECKING:
     from animator.scene.scene import Scene

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from animator import few_steps
 from animator.errors import Path, Problem, quoted
-from animator.scene.section import Section
+from animator.models import families as few_steps
+from animator.scene.fields import Section
 
 if TYPE_CHECKING:
-    from animator.scene.model import Settings
     from animator.scene.scene import Scene
+    from animator.scene.settings import Settings
 
 SDXL_VAES = ("taesdxl", "fp16-fix")
 NANO = {

@@ -12,23 +12,23 @@ from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
-from animator import nano
 from animator.errors import Path, Problem, SceneError, shown
-from animator.native import native
-from animator.pose import Lens
+from animator.imaging.geometry import Lens
+from animator.models import nano
+from animator.models.native import native
+from animator.scene.compose import merged
 from animator.scene.control import control_problems
 from animator.scene.declared import folder_of
 from animator.scene.footage import footage_problems
 from animator.scene.ip_adapter import adapter_problems
-from animator.scene.layers import merged
-from animator.scene.load import Document, parse
-from animator.scene.loras import lora_problems
-from animator.scene.masks import mask_problems
-from animator.scene.model import DEPTHS, MAX_FRAMES, REFERENCES, Settings
+from animator.scene.parse import Document, parse
 from animator.scene.presets import extended, is_file
+from animator.scene.read import refusal
 from animator.scene.refiner import refiner_problems
-from animator.scene.refused import refusal
 from animator.scene.running import fitted, running_problems
+from animator.scene.settings import DEPTHS, MAX_FRAMES, REFERENCES, Settings
+from animator.scene.settings_images import mask_problems
+from animator.scene.settings_models import lora_problems
 from animator.scene.size import Pixels, Ratio
 from animator.scene.storyboard import boarded
 from animator.scene.styles import style_problems
@@ -51,7 +51,7 @@ class Scene:
     folder: FilePath
     film: Scene | None = None  # the film of which this scene is a copy of another size; see rehearsal.draft
 
-    # What a notebook shows of a scene: set by animator.notebook, which stands above this room.
+    # What a notebook shows of a scene: set by animator.viewer.notebook, which stands above this room.
     as_html: ClassVar[Callable[[Scene], str] | None] = None
 
     def _repr_html_(self) -> str | None:

@@ -8,8 +8,8 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from animator.errors import Path, Place, Problem, nearest, quoted, shown
-from animator.scene.layers import lay_over
-from animator.scene.load import MAX_BYTES, Document
+from animator.scene.compose import lay_over
+from animator.scene.parse import MAX_BYTES, Document
 from animator.scene.variables import fill
 
 NEEDED = ("time", "sentence")

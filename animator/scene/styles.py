@@ -9,7 +9,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from animator.errors import Place, Problem, SceneError, shown
-from animator.scene.load import Document, read
+from animator.scene.parse import Document, read
 from animator.scene.prompts import MAX_PROMPT
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from animator import lora_file
 from animator.errors import ModelError, Path, Problem
 from animator.frame import Upscale
+from animator.models import lora_file
+from animator.scene.fields import Number, Section, Whole, curves
 from animator.scene.presets import is_file
-from animator.scene.section import Number, Section, Whole, curves
 
 if TYPE_CHECKING:
     from animator.scene.scene import Scene

@@ -8,7 +8,7 @@ from typing import Any
 
 from animator.errors import Path, Problem, nearest, quoted
 from animator.scene.declared import settled
-from animator.scene.load import Document
+from animator.scene.parse import Document
 
 MAX_VARIABLE = 1_000  # characters: a few hundred in a prompt are all that SDXL reads
 MAX_FILLED = 1_000_000  # characters that variables put into a whole file

@@ -10,7 +10,7 @@ import numpy as np
 
 from animator.errors import CurveError
 from animator.frame import Footage, Motion, Painting, Upscale
-from animator.pose import spatial
+from animator.imaging.geometry import spatial
 from animator.timeline.motion import per_frame, steps, steps_in_space
 from animator.timeline.moves import SHAKES, shaken, with_moves
 from animator.timeline.reader import Reader

@@ -12,23 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import Problem, SceneError
-from animator.frame import (
-    Ahead,
-    Control,
-    Detail,
-    Frame,
-    Grade,
-    Likeness,
-    Lock,
-    Motion,
-    Painting,
-)
+from animator.frame import Ahead, Control, Detail, Frame, Grade, Likeness, Lock, Motion, Painting
 from animator.scene.scene import Scene
-from animator.timeline.ahead import Goal, led, viewed
-from animator.timeline.cadence import by_shot, closed_tweens, evenly, painted, painted_at, tweens
-from animator.timeline.clock import Clock
-from animator.timeline.columns import Columns
-from animator.timeline.limits import (
+from animator.timeline.advice import (
     can_run,
     comes_back,
     masks_follow,
@@ -36,6 +22,10 @@ from animator.timeline.limits import (
     stays_in_front,
     stays_visible,
 )
+from animator.timeline.ahead import Goal, led, viewed
+from animator.timeline.cadence import by_shot, closed_tweens, evenly, painted, painted_at, tweens
+from animator.timeline.clock import Clock
+from animator.timeline.columns import Columns
 from animator.timeline.lora_notes import unheard
 from animator.timeline.loras import scales
 from animator.timeline.moments import first_painted

@@ -11,8 +11,8 @@ import numpy as np
 from animator.errors import CurveError, nearest, quoted
 from animator.scene.styles import Style
 from animator.timeline.clock import Clock, Signals
-from animator.timeline.prompt import Texts, timed
-from animator.timeline.wording import Text, wording
+from animator.timeline.prompt_formulas import Text, wording
+from animator.timeline.prompts import Texts, timed
 
 _LEADS = re.compile(r"\s+(of|with|in|on|as)\s*$")  # before a text that is not there
 

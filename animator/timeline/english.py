@@ -7,7 +7,7 @@ from itertools import groupby
 from math import log, prod
 
 from animator.frame import Frame, Motion
-from animator.pose import SPATIAL
+from animator.imaging.geometry import SPATIAL
 
 # Less than this over a stretch is not seen: ratio, degrees, pixels.
 STILL_ZOOM, STILL_ANGLE, STILL_PLACE = 0.002, 0.05, 0.5

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from animator.errors import CurveError, quoted
 from animator.timeline.clock import Signals
+from animator.timeline.expressions import Step, Writer
 from animator.timeline.functions import ONE
-from animator.timeline.syntax import Step, Writer
 
 MAX_LENGTH = 10_000  # characters; the longest whole schedule among 97 public Deforum files has 4,198
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from animator.audio.hear import Heard, hear, silence
-from animator.audio.track import Sound
 from animator.scene.scene import Scene
+from animator.timeline.audio import Heard, hear, silence
+from animator.timeline.track import Sound
 
 
 def sound(scene: Scene) -> Sound | None:

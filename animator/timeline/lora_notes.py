@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from animator import lora_file
 from animator.errors import ModelError, Problem
 from animator.frame import Frame
+from animator.models import lora_file
 from animator.scene.scene import Scene
 
 SHOWN = 5  # trigger words in one remark

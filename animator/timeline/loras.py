@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from animator.errors import Path
-from animator.scene.loras import scale_and_blocks
+from animator.scene.settings_models import scale_and_blocks
 from animator.timeline.reader import Reader
 
 SCALE = (-10.0, 10.0)  # negative scales turn a LoRA's effect round; past these a picture is noise

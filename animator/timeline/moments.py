@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import CurveError
-from animator.timeline import curve
+from animator.timeline import curves as curve
 from animator.timeline.clock import Clock, Signals
 
 Flags = NDArray[np.bool_]

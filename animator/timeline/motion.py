@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from animator.affine import shift, turn
 from animator.errors import CurveError
 from animator.frame import Motion
-from animator.pose import SPATIAL, Lens, angles, rotation
+from animator.imaging.affine import shift, turn
+from animator.imaging.geometry import SPATIAL, Lens, angles, rotation
 
 RIGID = 1e-6  # how far a turn may be from one: a zoom between two tilts leaves more
 

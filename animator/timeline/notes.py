@@ -8,9 +8,9 @@ from typing import Any
 
 from animator.errors import CurveError, Path, Problem
 from animator.frame import Control, Grade
-from animator.scene.loras import scale_and_blocks
 from animator.scene.refiner import refiner_notes
 from animator.scene.scene import Scene
+from animator.scene.settings_models import scale_and_blocks
 from animator.timeline.clock import Clock
 from animator.timeline.keystring import split_keys
 

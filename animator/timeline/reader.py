@@ -10,18 +10,18 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from animator import samplers
-from animator.audio.hear import Heard, silence
 from animator.errors import CurveError, Path, Problem, quoted
-from animator.scene.masks import EVERYWHERE
+from animator.models import samplers
 from animator.scene.scene import Scene
-from animator.timeline import curve
+from animator.scene.settings_images import EVERYWHERE
+from animator.timeline import curves as curve
+from animator.timeline.audio import Heard, silence
 from animator.timeline.clock import RESERVED, Clock, Signals
 from animator.timeline.functions import FUNCTIONS
 from animator.timeline.hearing import listen
-from animator.timeline.mask_words import parse
+from animator.timeline.mask_expressions import parse
 from animator.timeline.moments import moments
-from animator.timeline.prompt import held, texts
+from animator.timeline.prompts import held, texts
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from animator import few_steps, samplers
 from animator.errors import Problem
 from animator.frame import Frame
+from animator.models import families as few_steps
+from animator.models import samplers
 from animator.scene.running import distilled
 from animator.scene.scene import Scene
 

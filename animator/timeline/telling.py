@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.frame import Prompt
-from animator.scene.loras import declared
+from animator.scene.settings_models import declared
 from animator.scene.styles import styles
 from animator.timeline.dress import dressed
-from animator.timeline.prompt import Texts, kept_out, prompts, spoken, tags, ways
+from animator.timeline.prompts import Texts, kept_out, prompts, spoken, tags, ways
 from animator.timeline.reader import Reader
 
 

@@ -7,7 +7,7 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 
-from animator.diffusion.checkpoint import Checkpoint
+from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
 from animator.frame import Frame, Painting, Prompt
 

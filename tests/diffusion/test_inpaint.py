@@ -9,8 +9,8 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from animator import ModelError
-from animator.diffusion.checkpoint import Checkpoint
-from animator.diffusion.control import Net
+from animator.diffusion.controlnet import Net
+from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
 
 

@@ -12,12 +12,12 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from animator import ModelError, SceneError, animate, loads, timeline
 from animator.diffusion import sizes
-from animator.diffusion.checkpoint import Checkpoint
-from animator.diffusion.control import Net
-from animator.diffusion.ip_adapter import Adapter, IpAdapters, layers
+from animator.diffusion.adapters import Adapter, IpAdapters, layers
+from animator.diffusion.controlnet import Net
+from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
 from animator.frame import Control, Likeness
-from animator.scene.resolved import resolved
+from animator.scene.resolve import resolved
 from tests import control as small
 from tests.films import texture
 

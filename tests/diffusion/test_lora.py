@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from animator import ModelError
-from animator.diffusion.checkpoint import Checkpoint
+from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
 
 

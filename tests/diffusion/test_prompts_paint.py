@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from animator import Frame, Painting, Prompt, loads, timeline
-from animator.painters import painter
+from animator.render.painters import painter
 
 
 @pytest.fixture(scope="module")

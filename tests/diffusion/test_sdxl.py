@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from animator import ModelError, State
-from animator.diffusion.checkpoint import Checkpoint
+from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
 from animator.frame import Prompt
 

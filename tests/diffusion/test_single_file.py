@@ -12,7 +12,7 @@ from diffusers import StableDiffusionXLPipeline
 from safetensors import safe_open
 
 from animator.diffusion.single_file import CONFIG, NETWORKS, embedded_config, write_single_file
-from animator.nano.blank import blank
+from nanolab.blank import blank
 
 torch.set_num_threads(1)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from animator import nano
-from animator.diffusion.checkpoint import Checkpoint
+from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
 from animator.frame import Frame, Painting, Prompt
+from animator.models import nano
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 
-from animator import nano
-from animator.diffusion.checkpoint import Checkpoint
+from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
-from animator.diffusion.tiling import wrap
+from animator.diffusion.unet_patches import wrap
 from animator.frame import Frame, Painting, Prompt
+from animator.models import nano
 
 SHIFT = {"x": (0, 16), "y": (16, 0), "both": (16, 16)}
 

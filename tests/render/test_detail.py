@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from animator import SceneError, animate, loads, rehearsal, timeline
-from animator.diffusion.flat import Flat
+from animator import SceneError, animate, loads, timeline
+from animator.render.flat import Flat
+from animator.viewer import preview as rehearsal
 from tests.films import texture
 
 EYES = "masks: {left: {polygon: [[0.1, 0.1], [0.3, 0.1], [0.3, 0.4], [0.1, 0.4]]}, right: {polygon: [[0.6, 0.5], [0.9, 0.5], [0.9, 0.9], [0.6, 0.9]]}}\n"
@@ -43,7 +44,7 @@ def test_each_part_is_painted_larger_on_its_own_and_nothing_else_changes(painted
     assert [size for size, _ in parts] == [(48, 40), (64, 64)]
     assert {painting.strength for _, painting in parts} == {0.4}
     assert len({painting.mask for _, painting in parts}) == 1
-    from animator.pixels import mask as pixels
+    from animator.imaging import masks as pixels
 
     drawn = np.maximum(
         *(pixels.polygon(scene.settings.masks[name].polygon, 96, 80) for name in ("left", "right"))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import State, animate, loads, preview, timeline
-from animator.pixels.film import Film, pictures
+from animator.imaging.io import Film, pictures
 from tests import films
 
 SIZE = (160, 128)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from animator import Frame, Motion, State
-from animator.diffusion.flat import Flat
 from animator.frame import Grade, Painting
-from animator.pixels.blend import crossfade
-from animator.pixels.camera import Camera2D
-from animator.pixels.flow import between
-from animator.pixels.palette import Pull
-from animator.pixels.warp import warp
+from animator.imaging.blend import crossfade
+from animator.imaging.cameras import Camera2D
+from animator.imaging.flow import between
+from animator.imaging.palette import Pull
+from animator.imaging.warp import warp
 from animator.render.facts import Facts
+from animator.render.flat import Flat
 from animator.render.loop import render, strokes
 from animator.render.stages import (
     AddNoise,

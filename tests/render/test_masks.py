@@ -7,10 +7,10 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import RunError, State, animate, loads, timeline
-from animator.cameras import camera_of
-from animator.diffusion.flat import Flat
-from animator.pixels import mask as pixels
-from animator.pixels.camera import Camera2D
+from animator.imaging import masks as pixels
+from animator.imaging.cameras import Camera2D
+from animator.render.camera import camera_of
+from animator.render.flat import Flat
 
 SQUARE = "[[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7]]"
 SIZE = (96, 80)
@@ -187,7 +187,7 @@ def test_colours_are_keyed_in_the_start_picture_or_else_in_the_first_painting(be
 
 
 def test_a_video_bounds_each_frame_by_its_own_picture_and_holds_or_begins_again(begin, textured):
-    from animator.output.video import Format, Video
+    from animator.runs.video import Format, Video
 
     scene = begin("")
     with Video(scene.folder / "a.mp4", Format(96, 80, 24.0, crf=1)) as sink:

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from animator import SceneError, loads, timeline
 from animator.frame import Control
-from animator.scene.resolved import resolved
+from animator.scene.resolve import resolved
 
 
 def problems(text, folder="."):

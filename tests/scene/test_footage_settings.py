@@ -4,11 +4,11 @@ import pytest
 import yaml
 
 from animator import SceneError, loads, timeline
-from animator.scene.resolved import resolved
-from animator.shoot import rows
+from animator.runs.render import rows
+from animator.scene.resolve import resolved
 from tests import films
-from tests.audio.tracks import tone
-from tests.audio.tracks import write as write_track
+from tests.timeline.tracks import tone
+from tests.timeline.tracks import write as write_track
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import SceneError, loads, timeline
-from animator.output.video import Format, Video
-from animator.scene.resolved import resolved
+from animator.runs.video import Format, Video
+from animator.scene.resolve import resolved
 
 
 def problems(text, folder="."):

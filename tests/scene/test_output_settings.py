@@ -4,9 +4,9 @@ import pytest
 
 from animator import SceneError, loads, timeline
 from animator.errors import CurveError
-from animator.scene.output import KINDS, file_name, shape, size
-from animator.scene.resolved import resolved
-from animator.timeline import delivery
+from animator.scene.resolve import resolved
+from animator.scene.settings_output import KINDS, file_name, shape, size
+from animator.timeline import deliverables as delivery
 from animator.timeline.compile import remarks
 
 MASKS = "masks: {mug: {color: '#f00'}, floor: {luminance: [0, 0.5]}}\n"

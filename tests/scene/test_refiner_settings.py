@@ -3,7 +3,7 @@
 import pytest
 
 from animator import SceneError, loads
-from animator.scene.resolved import resolved
+from animator.scene.resolve import resolved
 from animator.timeline.compile import remarks
 
 

@@ -8,7 +8,7 @@ from PIL import Image as Pictures
 from safetensors.numpy import save_file
 
 from animator import SceneError, loads
-from animator.scene.resolved import resolved
+from animator.scene.resolve import resolved
 
 
 def problems(text):

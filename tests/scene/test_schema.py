@@ -5,8 +5,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from animator.scene.load import parse, read
-from animator.scene.reference import schema
+from animator.scene.parse import parse, read
+from animator.scene.schema import schema
 
 ROOT = Path(__file__).parents[2]
 FILES = [*(ROOT / "schedules").glob("*.yaml"), *(ROOT / "presets").glob("*.yaml")]

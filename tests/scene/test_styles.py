@@ -7,7 +7,7 @@ from animator import SceneError, loads, timeline
 from animator.cli import main
 from animator.scene.styles import SLOT, shelf
 from animator.timeline.clock import Clock
-from animator.timeline.wording import wording
+from animator.timeline.prompt_formulas import wording
 
 # What Stability's and Amazon Bedrock's `style_preset` takes.
 PRESETS = [

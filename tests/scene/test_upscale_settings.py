@@ -4,8 +4,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from animator import SceneError, loads, timeline, upscaling
-from animator.scene.resolved import resolved
+from animator import SceneError, loads, timeline
+from animator.render import upscale as upscaling
+from animator.scene.resolve import resolved
 
 
 def problem(text, folder="."):

@@ -3,7 +3,7 @@
 import pytest
 
 from animator import SceneError, loads, timeline
-from animator.scene.resolved import resolved
+from animator.scene.resolve import resolved
 from animator.timeline.cadence import cut
 from animator.timeline.compile import remarks
 

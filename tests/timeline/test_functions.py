@@ -5,7 +5,7 @@ import pytest
 
 from animator import CurveError, SceneError, loads, sample, timeline
 from animator.timeline.clock import Clock
-from animator.timeline.curve import column
+from animator.timeline.curves import column
 from animator.timeline.easing import EASINGS
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from animator import SceneError, loads, timeline
-from animator.affine import matrix, shift, turn
 from animator.frame import Motion
-from animator.pose import Lens
+from animator.imaging.affine import matrix, shift, turn
+from animator.imaging.geometry import Lens
 
 HEAD = "video: {frames: 25, fps: 12, size: 96x80}\n"
 

@@ -1,1 +1,0 @@
-"""Sound: a track read, its loudness, bands, onsets and beats heard."""

@@ -1,0 +1,62 @@
+"""Commands between our files and those of other tools: import, export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from animator.cli.main import FilePath, ScheduleFile, main, settings
+from animator.errors import Problem, RunError
+from animator.render.pipeline import load
+from animator.runs import render as shooting
+from animator.timeline.compile import timeline
+
+
+@main.command("import")
+@click.argument("file", type=FilePath)
+@click.option("-o", "--out", type=FilePath, help="The schedule file.  [printed]")
+def import_(file: Path, out: Path | None) -> None:
+    """Make a schedule file of Deforum settings, a Parseq manifest, a picture's infotext, a film or a camera path."""
+    from animator.interop.convert import convert
+
+    text, notes = convert(file, (out or Path()).parent)
+    _tell(notes, text, out)
+
+
+@main.command()
+@click.argument("file", type=ScheduleFile)
+@click.option(
+    "--to", "kind", type=click.Choice(["deforum", "csv"]), required=True, help="Whose file to write."
+)
+@click.option("-o", "--out", type=FilePath, help="The file.  [printed]")
+@settings
+def export(file: Path, kind: str, out: Path | None, options: tuple[str, ...]) -> None:
+    """Write the film of FILE for others: Deforum's settings, or every value of every frame as CSV."""
+    from animator.interop.deforum_export import settings as deforum
+    from animator.runs.atomic import table
+
+    scene = load(file, options)
+    if kind == "csv":
+        _tell((), table(shooting.rows(scene, timeline(scene))), out)
+        return
+    written, notes = deforum(scene)
+    _tell(notes, json.dumps(written, indent=4, ensure_ascii=False) + "\n", out)
+
+
+def _tell(notes: Sequence[Problem], text: str, out: Path | None) -> None:
+    """Print notes, and a file's text or the path it is written to."""
+    from animator.runs.atomic import write_whole
+
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        write_whole(out, text.encode("utf8"))
+    except OSError as error:
+        raise RunError(f"{out} cannot be written: {error.strerror}") from error
+    click.echo(out)

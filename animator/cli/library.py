@@ -1,0 +1,115 @@
+"""The shelf of presets: whole films with blanks to fill."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from animator.cli.main import FilePath, main
+from animator.errors import RunError, SceneError, nearest
+from animator.scene.compose import merged
+from animator.scene.declared import Variable, variables
+from animator.scene.presets import extended, shelf
+from animator.scene.presets import presets as known
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+WIDE = 24  # columns of a still in the terminal, one pixel each; a row is two
+
+
+@main.group("presets", invoke_without_command=True)
+@click.pass_context
+def presets(context: click.Context) -> None:
+    """List the presets, each with a still; `presets show NAME`, `presets copy NAME`."""
+    if context.invoked_subcommand is not None:
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console, pictures = Console(highlight=False), Console().is_terminal
+    table = Table.grid(padding=(0, 2, 1 if pictures else 0, 0))
+    for name, file in known().items():
+        told = Text.assemble((name, "bold"), "\n" if pictures else "  ", _says(file))
+        if pictures:
+            told.append("\n" + ", ".join(found.name for found in _variables(file)), "dim")
+        table.add_row(*([_still(name)] if pictures else []), told)
+    console.print(table, soft_wrap=not pictures)
+
+
+@presets.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Print what the preset NAME takes, and its file."""
+    file = _file(name)
+    for found in _variables(file):
+        choices = f" ({' | '.join(found.one_of)})" if found.one_of else ""
+        default = f" [{found.default}]" if found.default else ""
+        click.echo(f"# {found.name}: {found.type}{choices}{default}  {found.description}")
+    click.echo()
+    click.echo(file.read_text(encoding="utf-8"), nl=False)
+
+
+@presets.command()
+@click.argument("name")
+@click.argument("target", type=FilePath, required=False)
+def copy(name: str, target: Path | None) -> None:
+    """Copy the preset NAME to TARGET, to change it: NAME.yaml here unless given. What it needs is copied along."""
+    file = _file(name)
+    target = Path(file.name) if target is None else target
+    target = target / file.name if target.is_dir() else target
+    beside = [other for other in file.parent.glob(f"{name}.*") if other != file]
+    for source, goal in [(file, target), *((other, target.parent / other.name) for other in beside)]:
+        if goal.exists():
+            raise RunError(f"{goal} exists; name another file: animator presets copy {name} FILE")
+        try:
+            shutil.copyfile(source, goal)
+        except OSError as error:
+            raise RunError(f"{goal} cannot be written: {error.strerror}") from error
+        click.echo(goal)
+
+
+def _file(name: str) -> Path:
+    files = known()
+    if name not in files:
+        raise RunError(f"no preset {name!r}; {nearest(name, files)}")
+    return files[name]
+
+
+def _says(file: Path) -> str:
+    """The first line of a preset's file, a comment."""
+    return file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
+def _variables(file: Path) -> list[Variable]:
+    try:
+        return variables(merged(extended(file)))
+    except SceneError:
+        return []
+
+
+def _still(name: str) -> Text:
+    """The preset's still in half blocks: the upper pixel is the ink, the lower one the paper."""
+    from PIL import Image
+    from rich.color import Color
+    from rich.style import Style
+    from rich.text import Text
+
+    text = Text()
+    file = shelf("presets") / "stills" / f"{name}.jpg"
+    if not file.exists():
+        return text
+    picture = Image.open(file).convert("RGB")
+    rows = round(WIDE * picture.height / picture.width / 2)
+    pixels = picture.resize((WIDE, rows * 2)).tobytes()
+    for y in range(rows):
+        for x in range(WIDE):
+            at = [3 * ((2 * y + k) * WIDE + x) for k in (0, 1)]
+            ink, paper = (Color.from_rgb(*pixels[i : i + 3]) for i in at)
+            text.append("▀", Style(color=ink, bgcolor=paper))
+        text.append("\n")
+    return text

@@ -1,0 +1,90 @@
+"""The group that every command joins: errors become one line and an exit status, 0, 2, 3 or 130."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from animator import __version__
+from animator.errors import AnimatorError
+from animator.runs.reporting import Reporter, reporting
+from animator.scene.presets import named
+
+FilePath = click.Path(path_type=Path)
+
+
+class Schedule(click.Path):
+    """A schedule file, or the name of a preset."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return named(Path(str(super().convert(value, param, ctx))))
+
+
+ScheduleFile = Schedule(path_type=Path)
+as_json = click.option(
+    "--json", "events", is_flag=True, help="Events as JSON lines on standard output, for programs."
+)
+settings = click.option(
+    "--set", "options", multiple=True, metavar="A.B=VALUE", help="Override a setting or variable; repeatable."
+)
+
+
+def told(events: bool) -> AbstractContextManager[Reporter]:
+    """Tell what happens in a command to its run's log, and as JSON `events` to whoever reads standard output."""
+    return reporting(sys.stdout if events else None)
+
+
+class Group(click.Group):
+    """Turns the errors a user can cause into one line and an exit status."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().main(*args, **{**extra, "standalone_mode": False})
+        except AnimatorError as error:
+            click.echo(str(error), err=True)
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("interrupted", err=True)
+            sys.exit(130)
+        except BrokenPipeError:  # the reader, `head` say, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="animator")
+def main() -> None:
+    """Films for product designers: a YAML schedule in, an SDXL-painted MP4 out."""
+
+
+class _Voice(logging.Handler):
+    """Says what the log says, in one line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(self.format(record), err=True)
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """Let the user hear what our own log tells: what is chosen, and what it needs."""
+    log, voice = logging.getLogger("animator"), _Voice()
+    level = log.level
+    log.addHandler(voice)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        log.removeHandler(voice)

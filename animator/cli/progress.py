@@ -1,0 +1,104 @@
+"""One bar in frames: painted and in-between, seconds per frame, time left. In a log file, a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from animator.frame import Frame
+
+if TYPE_CHECKING:
+    from animator.training.train import Report
+
+LOG_EVERY = 30.0  # seconds between the lines of a log
+
+
+def show(frames: Iterable[Frame], first: int, stop: int) -> None:
+    """Draw all of `frames`, which are part of the film first..stop-1, and show how far they are."""
+    counted = _Count(frames, first, stop)
+    if sys.stderr.isatty():
+        _bar(counted, stop - first)
+    else:
+        _log(counted)
+
+
+class _Count:
+    """Counts frames as they pass: how many were painted, and the pace."""
+
+    def __init__(self, frames: Iterable[Frame], first: int, stop: int) -> None:
+        self.frames, self.first, self.total = frames, first, stop - first
+        self.painted = self.between = self.position = 0
+        self.started = 0.0
+
+    def __iter__(self) -> Iterator[None]:
+        for frame in self.frames:
+            self.started = self.started or time.monotonic()  # loading the model is no frame's time
+            self.painted += frame.diffuse
+            self.between += not frame.diffuse
+            self.position = frame.index - self.first + 1
+            yield
+
+    @property
+    def pace(self) -> float:
+        """Seconds per frame since the first one was finished."""
+        return (time.monotonic() - self.started) / max(1, self.painted + self.between - 1)
+
+    def __str__(self) -> str:
+        return f"{self.painted} painted, {self.between} in-between, {self.pace:.2f} s/frame"
+
+
+def _bar(counted: _Count, total: int) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[words]}"),
+    ]
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+        task = progress.add_task("loading", total=total, words="")
+        for _ in counted:
+            progress.update(task, description="painting", completed=counted.position, words=str(counted))
+            if counted.position == total:
+                progress.update(task, description="finishing the video")
+        progress.update(task, description="done", completed=total)
+
+
+def _log(counted: _Count) -> None:
+    said = time.monotonic()
+    for _ in counted:
+        if time.monotonic() - said > LOG_EVERY:
+            said = time.monotonic()
+            print(f"{counted.position} of {counted.total} frames: {counted}", file=sys.stderr, flush=True)
+
+
+def learn(reports: Iterable[Report], steps: int) -> None:
+    """Take all steps of a training and show loss and time left; in a log file, a line now and then."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    shown = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[words]}"),
+    )
+    terminal, said = sys.stderr.isatty(), time.monotonic()
+    bar = Progress(*shown, TimeRemainingColumn(), console=Console(stderr=True), disable=not terminal)
+    smooth: float | None = None
+    with bar:
+        task = bar.add_task("loading", total=steps, words="")
+        for report in reports:
+            smooth = report.loss if smooth is None else 0.95 * smooth + 0.05 * report.loss
+            words = f"loss {smooth:.4f}"
+            bar.update(task, description="learning", completed=report.step, words=words)
+            told = [f"held out {report.held_out:.4f}"] if report.held_out is not None else []
+            told += [str(report.sheet)] if report.sheet is not None else []
+            if told or (not terminal and time.monotonic() - said > LOG_EVERY):
+                said = time.monotonic()
+                line = ", ".join([f"step {report.step} of {steps}", words, *told])
+                bar.console.print(line, markup=False, highlight=False, soft_wrap=True)

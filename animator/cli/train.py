@@ -1,0 +1,80 @@
+"""The command that teaches the model a product: train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from animator.cli.main import FilePath, main, settings
+from animator.cli.progress import learn
+
+if TYPE_CHECKING:
+    from animator.training.settings import Settings
+
+
+@main.command()
+@click.argument("pictures", type=FilePath)
+@click.option(
+    "-o", "--out", type=FilePath, help="The file: NAME.safetensors; NAME.training holds its checkpoints."
+)
+@click.option("--token", help="Rare word or words that will mean the product, such as 'oue scooter'.")
+@click.option("--class", "kind", help="What the product is one of, such as scooter.")
+@click.option("--config", type=FilePath, help="YAML file of settings; docs/training.md lists them.")
+@click.option("--method", type=click.Choice(["lora", "textual-inversion"]), help="What is learnt.  [lora]")
+@click.option(
+    "--format", "form", type=click.Choice(["diffusers", "kohya"]), help="Names in the file.  [diffusers]"
+)
+@click.option("--resume", is_flag=True, help="Go on where the training of this file stopped.")
+@click.option("--check", is_flag=True, help="Look at the pictures and the settings, and train nothing.")
+@settings
+def train(
+    pictures: Path,
+    out: Path | None,
+    token: str | None,
+    kind: str | None,
+    config: Path | None,
+    method: str | None,
+    form: str | None,
+    resume: bool,
+    check: bool,
+    options: tuple[str, ...],
+) -> None:
+    """Teach the model the product in the folder PICTURES, as a LoRA or a textual inversion."""
+    from animator.diffusion import builds
+    from animator.training.settings import read
+
+    builds.check()
+    given = {"token": token, "class": kind, "method": method, "file.format": form}
+    chosen = read(
+        config, [*(f"{name}={value}" for name, value in given.items() if value is not None), *options]
+    )
+    if check:
+        for line in _looked(pictures, chosen, out or Path(f"{pictures.resolve().name}.safetensors")):
+            click.echo(line)
+        return
+    if out is None:
+        raise click.UsageError("name the file to write with -o, or look first with --check")
+    _learn(pictures, chosen, out, resume)
+
+
+def _learn(pictures: Path, chosen: Settings, out: Path, resume: bool) -> None:
+    from animator.training.pictures import read as photos
+    from animator.training.train import folder_of
+    from animator.training.train import train as course
+
+    try:
+        learn(course(photos(pictures), chosen, out, resume), chosen.learning.steps)
+    except KeyboardInterrupt:
+        click.echo(f"saved in {folder_of(out)}; go on with the same command and --resume", err=True)
+        raise
+    click.echo(out)
+
+
+def _looked(pictures: Path, chosen: Settings, out: Path) -> Iterator[str]:
+    from animator.training.pictures import read as photos
+    from animator.training.preflight import check
+
+    yield from check(photos(pictures), chosen, out.with_name(f"{out.stem}.check.png"))

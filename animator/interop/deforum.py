@@ -1,0 +1,273 @@
+"""Deforum's settings, of any generation → our settings."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from animator.errors import CurveError, quoted
+from animator.interop import deforum_fields as names
+from animator.interop.choices import put_model, sampler
+from animator.interop.draft import Draft, Source
+from animator.interop.keystrings import constant, rewrite, within
+from animator.interop.prompts import put_prompts
+from animator.interop.space import SCALE, scaled, space
+from animator.scene.settings import MAX_FRAMES
+from animator.timeline.clock import Clock
+from animator.timeline.curves import keys
+from animator.timeline.keystring import split_keys
+from animator.timeline.seeds import MAX_SEED
+
+DRAWN = "floor((noise(t, s) + 1)*2147483647)"  # a seed of its own for every frame: what Deforum's -1 asks for
+
+
+def find(data: Any, depth: int = 4) -> dict[str, Any] | None:
+    """The settings in a JSON document: the document itself, or what a request holds under `input`, say."""
+    if isinstance(data, dict) and sum(name in data for name in names.TELLING) >= 3:
+        return data
+    inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    found = (find(item, depth - 1) for item in inner if depth and isinstance(item, dict | list))
+    return next((settings for settings in found if settings is not None), None)
+
+
+def read(source: Source, settings: Mapping[str, Any]) -> Draft:
+    """The schedule file that says what Deforum's `settings` say. Raises SceneError."""
+    return _Reader(source, settings).draft
+
+
+class _Reader:
+    """Reads settings one after the other, remembering which: the rest is what gets noted."""
+
+    def __init__(self, source: Source, settings: Mapping[str, Any]) -> None:
+        self.settings, self.used = settings, set[str]()
+        self.mode = str(self.get("animation_mode", default="2D"))
+        self.draft = Draft(source, f"Deforum settings, {self.mode}")
+        seed = self.whole("seed", default=0)
+        self.clock = Clock(
+            1 if self.mode == "None" else int(self.limited("max_frames", 120, 1, MAX_FRAMES)),
+            self.limited("fps", 15, 0.1, 240),
+            seed if 0 <= seed <= MAX_SEED else 0,
+        )
+        self.film()
+        self.prompts()
+        self.motion()
+        for column in names.CURVES:
+            self.curve(column)
+        self.painting()
+        self.seeds(seed)
+        self.look()
+        self.rest()
+
+    def get(self, *wanted: str, default: Any = None) -> Any:
+        """The value of the first of these names that the file has."""
+        self.used.update(name for name in wanted if name in self.settings)
+        found = (self.settings[name] for name in wanted if self.settings.get(name) not in (None, ""))
+        return next(found, default)
+
+    def decimal(self, *wanted: str, default: float) -> float:
+        value = self.get(*wanted, default=default)
+        found = constant(value)
+        if found is None:
+            raise self.draft.source.error(f"{quoted(value)} is not a number", wanted[0])
+        return found
+
+    def whole(self, *wanted: str, default: int) -> int:
+        return int(self.decimal(*wanted, default=default))
+
+    def limited(self, name: str, default: float, low: float, high: float) -> float:
+        """A number kept in low..high; one outside is noted."""
+        value = self.decimal(name, default=default)
+        if not low <= value <= high:
+            self.draft.note(name, value, f"limited to {low:g}..{high:,g}")
+        return min(max(low, value), high)
+
+    def film(self) -> None:
+        width, height = (
+            self.whole(*sides, default=512) // 8 * 8 for sides in (("W", "width"), ("H", "height"))
+        )
+        self.size = (width, height)
+        self.draft.put("video.size", f"{width}x{height}")
+        self.draft.put("video.fps", self.clock.fps)
+        self.draft.put("video.frames", self.clock.frames)
+        if self.get("use_init") not in names.OFF:
+            self.file("init_image", "start.image")
+        if self.settings.get("add_soundtrack") == "File":
+            self.used.add("add_soundtrack")
+            self.file("soundtrack_path", "audio.file")
+        key = next((name for name in ("sd_model_name", "model_checkpoint") if name in self.settings), "")
+        put_model(self.draft, key, str(self.get(key, default="")))
+
+    def file(self, name: str, target: str) -> None:
+        """A file that the film uses; one on the net is noted."""
+        path = str(self.get(name, default=""))
+        if "://" in path:
+            section, setting = target.split(".")
+            self.draft.note(name, path, f"download it, and name the file: {section}: {{{setting}: FILE}}")
+        elif path:
+            self.draft.put(target, path)
+
+    def prompts(self) -> None:
+        written = self.get("animation_prompts", default=None) or self.get("prompts", default={})
+        frames: dict[int, str] = {}
+        for key, text in _prompts(written).items():
+            try:
+                frame = keys(f"{key}: 0", self.clock)[0].frame
+            except CurveError:
+                self.draft.note(
+                    f"prompts.{key}", text, f"no frame of the film, which has 0..{self.clock.frames - 1}"
+                )
+                continue
+            frames[frame] = str(text)
+        common = str(self.get("animation_prompts_positive", "positive_prompts", default=""))
+        negative = str(self.get("animation_prompts_negative", "negative_prompts", default=""))
+        put_prompts(self.draft, frames or {0: ""}, common, negative)
+        if self.mode == "Interpolation":
+            # Every frame is painted anew, and each prompt blends into the next all the way.
+            self.draft.put("prompts.travel", self.clock.frames)
+
+    def motion(self) -> None:
+        columns = names.MOTION.get(self.mode, [])
+        for column in self.solid(columns) if self.mode == "3D" else columns:
+            self.curve(column)
+        for name, still in names.STILL.get(self.mode, {}).items():
+            value = self.get(name)
+            if value not in names.OFF and constant(value) != still:
+                self.draft.note(name, value, "has no counterpart here")
+        if self.get("border") == "wrap" and self.mode == "2D":
+            self.draft.put("motion.border", "wrap")
+        if self.mode == "Video Input":
+            self.file("video_init_path", "footage.file")
+        elif self.mode not in names.MOTION and self.mode not in ("Interpolation", "None"):
+            self.draft.note("animation_mode", self.mode, "no such film here: its motion is left out")
+
+    def solid(self, columns: list[names.Column]) -> list[names.Column]:
+        """The columns of a camera in space with their conversions; its lens and depth are put down."""
+        written = self.get("fov_schedule", "fov", default=70)
+        fov = constant(written)
+        if fov is None or not 1 <= fov <= 150:
+            self.draft.note(
+                "fov_schedule", written, "one field of view for the whole film: 70 degrees are taken"
+            )
+            fov = 70.0
+        deep = self.settings.get("use_depth_warping", True) not in names.OFF
+        self.used.add("use_depth_warping")
+        found = space(*self.size, fov, deep)
+        still = [
+            all(constant(self.settings.get(name, 0)) == 0 for name in column.names) for column in columns
+        ]
+        if not all(still):
+            self.draft.put("motion.fov", found.fov)
+            self.draft.put("motion.depth", "model" if deep else None)
+            self.draft.put("motion.depth_scale", round(SCALE, 4) if deep else None)
+        factors = found.factors
+        return [
+            column._replace(convert=scaled(factors[column.names[0]]))
+            if column.names[0] in factors
+            else column
+            for column in columns
+        ]
+
+    def curve(self, column: names.Column) -> None:
+        """Write a schedule into the draft; note what of it cannot be kept."""
+        written = self.get(*column.names, default=column.default)
+        if written is not None:
+            name = next((name for name in column.names if name in self.settings), column.names[0])
+            self.draft.put_curve(column.path, name, written, self.clock, column.convert)
+
+    def painting(self) -> None:
+        steps = names.Column("painting.steps", ("steps",), default=25)
+        if self.get("enable_steps_scheduling") not in names.OFF and "steps_schedule" in self.settings:
+            steps = steps._replace(names=("steps_schedule",))
+        self.curve(steps)
+        self.get("steps")
+        if self.mode == "Interpolation":
+            self.draft.put("painting.strength", 1)
+        default = self.get("sampler", "sampler_name", default="Euler a")
+        scheduler = str(self.get("scheduler", default=""))
+        if self.get("enable_sampler_scheduling") not in names.OFF and "sampler_schedule" in self.settings:
+            self.sampler_schedule(str(self.get("sampler_schedule")))
+        else:
+            self.draft.put("painting.sampler", sampler(self.draft, "sampler", default, scheduler))
+        cadence = self.whole("diffusion_cadence", "turbo_steps", default=1)
+        if self.mode in ("2D", "3D"):
+            self.draft.put("cadence", min(max(1, cadence), 1000))
+
+    def sampler_schedule(self, written: str) -> None:
+        try:
+            pairs = split_keys(written) or [("0", written)]
+            found = {
+                keys(f"{key}: 0", self.clock)[0].frame: sampler(self.draft, "sampler_schedule", name, "")
+                for key, name in pairs
+            }
+        except CurveError as error:
+            self.draft.note("sampler_schedule", written, f"left out: {error}")
+            return
+        self.draft.put("painting.sampler", next(iter(found.values())) if len(found) == 1 else found)
+
+    def seeds(self, seed: int) -> None:
+        behavior = str(self.get("seed_behavior", default="iter"))
+        if not 0 <= seed <= MAX_SEED:
+            self.draft.note("seed", seed, "a seed drawn anew for each run; here it is 0 every time")
+        written: dict[str, Any] = {"start": self.clock.seed}
+        if behavior not in names.BEHAVIORS:
+            self.draft.note("seed_behavior", behavior, "not known: iter is taken")
+        elif behavior != "iter":
+            written["behavior"] = behavior
+        every = max(1, self.whole("seed_iter_N", default=1))
+        if behavior == "iter" and every > 1:
+            written["every"] = every
+        if behavior == "schedule":
+            default = '0:(s), 1:(-1), "max_f-2":(-1), "max_f-1":(s)'
+            written["at"] = self.drawn("seed_schedule", default, MAX_SEED, "iter is taken")
+            if written["at"] is None:
+                del written["at"], written["behavior"]
+        if self.get("enable_subseed_scheduling") not in names.OFF:
+            subseed = self.drawn("subseed_schedule", "0: (1)", MAX_SEED, "1 is taken")
+            mixed = self.drawn("subseed_strength_schedule", "0: (0)", 1, "0 is taken")
+            found = {"subseed": subseed, "subseed_strength": mixed}
+            written |= {name: curve for name, curve in found.items() if curve is not None}
+        self.draft.put("painting.seed", written)
+
+    def drawn(self, name: str, default: str, most: float, instead: str) -> Any:
+        """The curve, from 0 to `most`, of a schedule whose -1 draws a seed; None where it cannot be read."""
+        schedule = self.get(name, default=default)
+        try:
+            curve, wrong = within(
+                rewrite(schedule, lambda text: DRAWN if text == "-1" else text), self.clock, 0, most
+            )
+        except CurveError as error:
+            curve, wrong = None, f"{error}: {instead}"
+        if wrong:
+            self.draft.note(name, schedule, wrong)
+        return curve
+
+    def look(self) -> None:
+        wanted = str(self.get("color_coherence", default="None"))
+        color = names.COLORS.get(wanted.removeprefix("Match Frame 0 ").lower())
+        if color is None:
+            self.draft.note("color_coherence", wanted, "colours are matched to the first painting only")
+        self.draft.put("grade.color", color)
+        if self.get("noise_type") == "perlin" and self.draft.data.get("grade", {}).get("noise", 0) != 0:
+            self.draft.put("grade.noise_type", "perlin")
+
+    def rest(self) -> None:
+        for name, value in self.settings.items():
+            if name not in self.used and not names.silent(name, self.settings):
+                self.draft.note(name, value, "has no counterpart here")
+
+
+def _prompts(written: Any) -> dict[Any, Any]:
+    """Prompts by key: an object, its text, `0: a cat | 50: a dog`, or the notebooks' list."""
+    if isinstance(written, str):
+        try:
+            return _prompts(json.loads(written))
+        except (ValueError, RecursionError):
+            pairs = [re.match(r"\s*(\d+)\s*:\s*(.*)", part, re.S) for part in written.split("|")]
+            if all(pairs):
+                return {pair[1]: pair[2] for pair in pairs if pair}
+            return {"0": written}
+    if isinstance(written, list):
+        return dict(enumerate(written))
+    return dict(written) if isinstance(written, dict) else {"0": written}

@@ -1,0 +1,242 @@
+"""Scene → the settings file that A1111's Deforum loads, and notes on what it cannot hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animator.errors import CurveError, Problem
+from animator.frame import Frame
+from animator.imaging.geometry import spatial
+from animator.interop.keystrings import compact, complement, decimal, same
+from animator.interop.prompts import tagged
+from animator.interop.readable import readable
+from animator.interop.space import divided, space, vertical
+from animator.models.samplers import AUTOMATIC
+from animator.scene.scene import Scene
+from animator.timeline.clock import Clock
+from animator.timeline.compile import timeline
+from animator.timeline.curves import Key, keys, unchecked
+from animator.timeline.keystring import number
+
+Floats = NDArray[np.float64]
+
+# Motion, painting and grade by Deforum's names. Each name of ours is Frame's.
+SCHEDULES: dict[str, tuple[str, str, Callable[[str], str]]] = {
+    "zoom": ("motion", "zoom", same),
+    "angle": ("motion", "angle", same),
+    "translation_x": ("motion", "translation_x", same),
+    "translation_y": ("motion", "translation_y", same),
+    "transform_center_x": ("motion", "center_x", same),
+    "transform_center_y": ("motion", "center_y", same),
+    "strength_schedule": ("painting", "strength", complement),
+    "cfg_scale_schedule": ("painting", "guidance_scale", same),
+    "steps_schedule": ("painting", "steps", same),
+    "noise_schedule": ("grade", "noise", same),
+    "contrast_schedule": ("grade", "contrast", same),
+    "amount_schedule": ("grade", "sharpen", same),
+}
+# What Deforum does unless told otherwise, and we do not.
+QUIET = {
+    "enable_perspective_flip": False, "enable_noise_multiplier_scheduling": False, "enable_subseed_scheduling": False,
+    "enable_checkpoint_scheduling": False, "optical_flow_cadence": "None", "optical_flow_redo_generation": "None",
+    "diffusion_redo": 0, "hybrid_motion": "None", "hybrid_composite": "None", "use_mask": False, "use_looper": False,
+    "legacy_colormatch": False,
+    "kernel_schedule": "0: (5)", "sigma_schedule": "0: (1)", "threshold_schedule": "0: (0)",
+    "parseq_manifest": "", "add_soundtrack": "None", "tiling": False, "restore_faces": False,
+    "strength_0_no_init": True,
+}  # fmt: skip
+
+
+def settings(scene: Scene) -> tuple[dict[str, Any], Sequence[Problem]]:
+    """The film of `scene` as Deforum's settings, and what they cannot hold. Raises SceneError."""
+    return _Writer(scene).written()
+
+
+class _Writer:
+    def __init__(self, scene: Scene) -> None:
+        self.scene, self.frames = scene, timeline(scene)
+        seed = scene.settings.painting.seed.start
+        self.clock = Clock(scene.frames, scene.settings.video.fps, seed, scene.settings.bpm)
+        self.notes: list[Problem] = []
+        self.solid = any(spatial(frame.motion) for frame in self.frames)
+
+    def note(self, path: str, why: str) -> None:
+        self.notes.append(self.scene.problem(tuple(path.split(".")), why))
+
+    def written(self) -> tuple[dict[str, Any], Sequence[Problem]]:
+        made = self.scene.settings
+        result = {
+            "W": self.scene.size.width,
+            "H": self.scene.size.height,
+            **QUIET,
+            **self.painting(),
+            **self.prompts(),
+            "animation_mode": "3D" if self.solid else "2D",
+            "max_frames": self.clock.frames,
+            "fps": int(made.video.fps) if made.video.fps.is_integer() else made.video.fps,
+            "border": self.border(),
+            **{name: self.schedule(*where) for name, where in SCHEDULES.items()},
+            **(self.camera() if self.solid else {}),
+            "color_coherence": {"none": "None"}.get(made.grade.color, made.grade.color.upper()),
+            "noise_type": "perlin" if made.grade.noise_type == "perlin" else "uniform",
+            "diffusion_cadence": made.cadence,
+        }
+        if made.audio is not None:
+            result["add_soundtrack"] = "File"
+            result["soundtrack_path"] = str(self.scene.file(("audio", "file"), made.audio.file))
+            if made.audio.start:
+                self.note("audio.start", "Deforum plays a track from its beginning")
+        if made.views:
+            self.note("views", "written without them; Deforum's guided images are another way")
+        if made.video.loop == "closed":
+            self.note("video.loop", "Deforum closes no loops")
+        if made.cuts is not None:
+            self.note("cuts", "Deforum has no cuts: the film goes on as one shot")
+        image = made.start.image
+        result["use_init"] = image is not None
+        if image is not None:
+            result["init_image"] = str(self.scene.file(("start", "image"), image))
+            result["strength"] = round(1 - self.frames[0].painting.strength, 9)
+        return result, self.notes
+
+    def border(self) -> str:
+        border = str(self.scene.settings.motion.border)
+        if border == "reflect":
+            self.note("motion.border", "reflect is not among Deforum's borders: replicate is written")
+        return "wrap" if border == "wrap" else "replicate"
+
+    def camera(self) -> dict[str, Any]:
+        """What Deforum's 3D mode has beside or instead of 2D's."""
+        motion = self.scene.settings.motion
+        deep = motion.depth != "flat"
+        fov = round(vertical(*self.scene.size, motion.fov), 6)
+        factors = space(*self.scene.size, fov, deep).factors
+        schedules = {
+            name: self.schedule("motion", name, divided(factors[name]) if name in factors else same)
+            for name in (*factors, "rotation_3d_x", "rotation_3d_y", "rotation_3d_z")
+        }
+        lost = [name for name in ("zoom", "angle", "orbit_x", "orbit_y") if self.moves(name)]
+        for name in lost:
+            self.note(f"motion.{name}", "Deforum's camera in space has none: left out")
+        return {**schedules, "fov_schedule": f"0: ({fov:g})", "use_depth_warping": deep}
+
+    def moves(self, name: str) -> bool:
+        return len({getattr(frame.motion, name) for frame in self.frames} - {float(name == "zoom")}) > 0
+
+    def schedule(self, section: str, setting: str, convert: Callable[[str], str]) -> str:
+        """A key string: as it was written where Deforum reads it as we do, the values of all frames where not."""
+        made = getattr(self.scene.settings, section)
+        given = made.written()
+        if setting in given and (section != "motion" or _plain(made)):
+            text = self.as_written(given[setting], convert)
+            if text is not None:
+                return text
+        values = np.array([getattr(getattr(frame, section), setting) for frame in self.frames], np.float64)
+        return _series(_converted(values, convert))
+
+    def as_written(self, curve: Any, convert: Callable[[str], str]) -> str | None:
+        try:
+            found = keys(curve, self.clock)
+        except CurveError:  # a key that names an event, or a beat of a song
+            return None
+        inside = all(0 <= key.frame < self.clock.frames and key.ease == "linear" for key in found)
+        if not inside or not all(readable(key) for key in found):
+            return None
+        text = ", ".join(f"{key.frame}: ({convert(_text(key))})" for key in _from_zero(found))
+        # Read back once: a formula before the first key is the one thing that would not be the same.
+        signals = self.clock.signals()
+        theirs, ours = (unchecked(written, self.clock, signals) for written in (text, curve))
+        ours = _converted(ours, convert)
+        return text if np.allclose(theirs, ours, rtol=0, atol=1e-9) else None
+
+    def painting(self) -> dict[str, Any]:
+        seed = self.scene.settings.painting.seed
+        rows = [frame.painting for frame in self.frames]
+        samplers = _changes([row.sampler for row in rows])
+        result = {
+            "seed": seed.start,
+            "seed_behavior": seed.behavior,
+            "seed_iter_N": seed.every,
+            "sampler": rows[0].sampler,
+            "enable_sampler_scheduling": len(samplers) > 1,
+            "sampler_schedule": ", ".join(f'{frame}: ("{name}")' for frame, name in samplers),
+            "steps": rows[0].steps,
+            "enable_steps_scheduling": len({row.steps for row in rows}) > 1,
+        }
+        if seed.behavior == "schedule" or (seed.behavior == "iter" and seed.every > 1):
+            # Deforum uses the first seed once, whatever seed_iter_N says.
+            result["seed_behavior"] = "schedule"
+            result["seed_schedule"] = _series([frame.seed for frame in self.frames])
+        if seed.behavior == "random":
+            self.note("painting.seed", "Deforum draws other seeds")
+        if any(frame.subseed_strength for frame in self.frames):
+            result["enable_subseed_scheduling"] = True
+            for name in ("subseed", "subseed_strength"):
+                result[f"{name}_schedule"] = _series([getattr(frame, name) for frame in self.frames])
+        if any(row.schedule != AUTOMATIC for row in rows):
+            self.note("painting.schedule", "choose the schedule type in the webui")
+        model = self.scene.settings.model.base
+        if model.endswith(".safetensors"):
+            result["sd_model_name"] = model.replace("\\", "/").rpartition("/")[2]
+        else:
+            self.note("model.base", f"{model}: choose the model in the webui")
+        return result
+
+    def prompts(self) -> dict[str, Any]:
+        if any(frame.prompt.weight > 0 for frame in self.frames):
+            self.note("prompts.travel", "Deforum cuts from prompt to prompt")
+        loras = self.scene.settings.model.loras
+        files = {name: lora.file.replace("\\", "/").rpartition("/")[2] for name, lora in loras.items()}
+        names = {name: file.removesuffix(".safetensors") for name, file in files.items()}
+        found = _changes([_whole(frame, names) for frame in self.frames])
+        if len(found) > 200:
+            first = dict(
+                _changes([f"{frame.prompt.text} --neg {frame.prompt.negative}" for frame in self.frames])
+            )
+            found = [(frame, _whole(self.frames[frame], names)) for frame in first]
+            self.note("loras", "scales that change from frame to frame are written at each prompt only")
+        prompts = {str(frame): text for frame, text in found}
+        return {"prompts": prompts, "animation_prompts_positive": "", "animation_prompts_negative": ""}
+
+
+def _series(values: Sequence[float] | Floats) -> str:
+    """The key string of a value for every frame."""
+    text = str(compact(np.asarray(values, np.float64)))
+    return text if ":" in text else f"0: ({text})"
+
+
+def _converted(values: Floats, convert: Callable[[str], str]) -> Floats:
+    """What a conversion of texts makes of numbers; all of ours are straight lines."""
+    zero, one = (float(number(convert(text)) or 0.0) for text in ("0", "1"))
+    return np.asarray(zero + (one - zero) * values, np.float64)
+
+
+def _plain(motion: Any) -> bool:
+    """Whether curves of motion are all there is to it, and rates per frame."""
+    rates = getattr(motion, "as") == "rate" and motion.per == "frame"
+    return rates and not motion.moves and motion.shake is None
+
+
+def _whole(frame: Frame, names: dict[str, str]) -> str:
+    """A frame's prompt as Deforum has it: LoRA tags behind the text, the negative prompt behind `--neg`."""
+    text = tagged(frame.prompt.text, {names[name]: scale for name, scale in frame.loras.items()})
+    return f"{text} --neg {frame.prompt.negative}" if frame.prompt.negative else text
+
+
+def _changes(values: Sequence[str]) -> list[tuple[int, str]]:
+    """The frames where a value begins, with the value."""
+    return [(at, value) for at, value in enumerate(values) if at == 0 or value != values[at - 1]]
+
+
+def _text(key: Key) -> str:
+    return decimal(Decimal(repr(key.value))) if isinstance(key.value, float) else " ".join(key.value.split())
+
+
+def _from_zero(found: list[Key]) -> list[Key]:
+    """Keys that begin at 0, which Deforum must have."""
+    return found if found[0].frame == 0 else [Key(0, found[0].value), *found]

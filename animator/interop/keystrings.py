@@ -1,0 +1,196 @@
+"""Key strings rewritten key by key as text, and values per frame written as short key strings."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animator.errors import CurveError, quoted
+from animator.timeline.clock import Clock
+from animator.timeline.curves import unchecked
+from animator.timeline.keystring import number, split_keys
+
+Floats = NDArray[np.float64]
+Convert = Callable[[str], str]  # a number or an expression → another one
+Written = float | int | str  # a number, an expression or a key string
+
+TOLERANCE = 1e-9  # by which a value may leave the straight line that replaces it, relative above 1
+DIGITS = 10  # significant ones of a value per frame: far below what moves a picture, and short
+
+
+def same(text: str) -> str:
+    """The conversion that changes nothing."""
+    return text
+
+
+def complement(text: str) -> str:
+    """1 - `text`, for a number or an expression; folded where `text` adds to a number: 0.7 + x → 0.3 - x."""
+    plain = number(text)
+    if plain is not None:
+        return decimal(1 - Decimal(repr(plain)))
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return f"1 - ({text})"
+    found = _sum(text, tree)
+    if found is None:
+        return f"1 - ({text})"
+    constant, sign, term = found
+    rest, sign = decimal(1 - constant), "+" if sign == "-" else "-"
+    if rest == "0":
+        return _plain(term) if sign == "+" else f"-{term}"
+    return f"{rest} {sign} {term}"
+
+
+def _sum(text: str, tree: ast.expr) -> tuple[Decimal, str, str] | None:
+    """The parts of `0.7 + x`, `0.7 - x`, `x + 0.7` or `x - 0.7`: the number, and the sign and text of the rest."""
+    if not (isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub)):
+        return None
+    plus = isinstance(tree.op, ast.Add)
+    left, right = (number(_source(text, side)) for side in (tree.left, tree.right))
+    if left is not None:
+        return Decimal(repr(left)), *_term(text, tree.right, plus)
+    if right is not None:
+        return Decimal(repr(right)) * (1 if plus else -1), *_term(text, tree.left, True)
+    return None
+
+
+def _term(text: str, node: ast.expr, plus: bool) -> tuple[str, str]:
+    """A summand's sign and its text, in brackets where it would fall apart behind another sign."""
+    source = _source(text, node)
+    product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.Pow)
+    if product or isinstance(node, ast.Call | ast.Name | ast.Constant):
+        if source.startswith("-"):  # - 0.1*x instead of + -0.1*x
+            return "-" if plus else "+", source[1:].lstrip()
+        return "+" if plus else "-", source
+    return "+" if plus else "-", f"({source})"
+
+
+def _source(text: str, node: ast.expr) -> str:
+    return ast.get_source_segment(text, node) or ast.unparse(node)
+
+
+def rewrite(written: Any, convert: Convert = same) -> Written:
+    """A schedule as others write it, each of its values converted: a number, an expression or a key string.
+
+    A single key at 0 needs no key. Raises CurveError for what is no schedule.
+    """
+    if isinstance(written, bool) or not isinstance(written, int | float | str):
+        raise CurveError(f"{quoted(written)} is not a number, an expression or a key string")
+    text = " ".join(str(written).split())
+    pairs = split_keys(text)
+    if pairs is None:
+        return _value(convert(_plain(text)))
+    if not pairs:
+        raise CurveError(f"{quoted(text)} has no keys")
+    if len(pairs) == 1 and number(pairs[0][0]) == 0:
+        return _value(convert(_plain(pairs[0][1])))
+    if convert is same:
+        return text
+    return ", ".join(f"{key}: ({convert(_plain(value))})" for key, value in pairs)
+
+
+def _plain(text: str) -> str:
+    """A number in its shortest form; anything else without the brackets round all of it."""
+    value = number(text)
+    if value is not None:
+        return decimal(Decimal(repr(value)))
+    pairs = split_keys(f"0: {text}")
+    return pairs[0][1] if pairs else text
+
+
+def _value(text: str) -> Written:
+    value = number(text)
+    if value is None:
+        return text
+    return int(value) if value.is_integer() else value
+
+
+def decimal(value: Decimal) -> str:
+    """Digits and a point, never an exponent: Deforum takes `1e-5` for an expression, and would not interpolate it."""
+    text = f"{value:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text
+
+
+def constant(written: Any) -> float | None:
+    """The number that a schedule is on every frame, if it is one number."""
+    try:
+        value = rewrite(written)
+    except CurveError:
+        return None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def compact(values: Floats) -> Written:
+    """Values per frame as a number or a key string: keys on straight lines between others are left out."""
+    if np.ptp(values) <= TOLERANCE * max(1.0, float(np.abs(values).max())):
+        return _value(_digits(float(values[0])))
+    return ", ".join(f"{frame}: ({_digits(float(values[frame]))})" for frame in corners(values))
+
+
+def compact_motion(values: Floats) -> Written:
+    """The same for a motion: nothing moves into frame 0, so that its value may be that of frame 1."""
+    return compact(np.concatenate([values[1:2], values[1:]]) if len(values) > 1 else values)
+
+
+def _digits(value: float) -> str:
+    return decimal(Decimal(f"{round(value, DIGITS + 2):.{DIGITS}g}"))
+
+
+def corners(values: Floats) -> list[int]:
+    """The frames between which `values` runs straight, first and last included. Time is linear in their number."""
+    found, last = [0], len(values) - 1
+    while found[-1] < last:
+        anchor = found[-1]
+        low, high, end = -np.inf, np.inf, anchor + 1
+        # Every frame passed narrows the cone of slopes that come near enough to all frames so far.
+        for frame in range(anchor + 1, last + 1):
+            way, rise = frame - anchor, values[frame] - values[anchor]
+            if not low <= rise / way <= high:
+                break
+            slack = TOLERANCE * max(1.0, abs(values[frame]))
+            low, high = max(low, (rise - slack) / way), min(high, (rise + slack) / way)
+            end = frame
+        found.append(end)
+    # What stays level after the last bend needs no key at the end.
+    if len(found) > 1 and abs(values[found[-1]] - values[found[-2]]) <= TOLERANCE:
+        found.pop()
+    return found
+
+
+def _clamped(written: Any, low: float, high: float) -> Written | None:
+    """`written` with every formula kept in low..high; None for keyframes."""
+
+    def clamp(text: str) -> str:
+        return f"clamp({text}, {low:g}, {high:g})" if number(text) is None else text
+
+    return rewrite(written, clamp) if isinstance(written, str) else None
+
+
+def within(written: Any, clock: Clock, low: float, high: float) -> tuple[Any, str]:
+    """`written` if all its values are in low..high; else its values per frame, mended, and what was wrong with them.
+
+    Values that are no number are interpolated over, as Deforum does. Raises CurveError for what cannot be read.
+    """
+    values = unchecked(written, clock, clock.signals())
+    nowhere, outside = np.isnan(values), (values < low) | (values > high)
+    if not (nowhere.any() or outside.any()):
+        return written, ""
+    if nowhere.all():
+        raise CurveError("no value is a number")
+    frames = np.arange(len(values))
+    mended = np.interp(frames, frames[~nowhere], np.clip(values[~nowhere], low, high))
+    clamped = _clamped(written, low, high)
+    if clamped is not None and np.allclose(
+        unchecked(clamped, clock, clock.signals()), mended, rtol=0, atol=1e-9
+    ):
+        return clamped, f"{outside.sum()} values are limited to {low:g}..{high:g}"
+    wrong = [f"{nowhere.sum()} values are no number and are interpolated over"] if nowhere.any() else []
+    wrong += [f"{outside.sum()} values are limited to {low:g}..{high:g}"] if outside.any() else []
+    return compact(mended), " and ".join(wrong)

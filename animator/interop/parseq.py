@@ -1,0 +1,235 @@
+"""Parseq's manifest → our settings: its values per frame as short key strings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animator.interop.choices import SDXL
+from animator.interop.draft import Draft, Source
+from animator.interop.keystrings import compact, compact_motion
+from animator.interop.prompts import put_prompts
+from animator.interop.space import SCALE, space
+from animator.scene.settings import MAX_FRAMES
+from animator.timeline.clock import Clock
+from animator.timeline.seeds import MAX_SEED
+
+Floats = NDArray[np.float64]
+MOST_PROMPTS = 2_000  # keyframes of prompts, whose weights may change on every frame
+MOST_TEXT = 200_000  # characters of them: a schedule file is read by people, too
+
+
+class Field(NamedTuple):
+    """A field of Parseq's: our setting, and whether it is a motion, which Parseq tells as a place."""
+
+    path: str
+    moves: bool = False
+    complement: bool = False
+
+
+FLAT = {"zoom", "angle", "translation_x", "translation_y"}
+SOLID = {"translation_z", "rotation_3d_x", "rotation_3d_y", "rotation_3d_z"}
+FIELDS: dict[str, dict[str, Field]] = {
+    "2D": {
+        "zoom": Field("motion.zoom", True),
+        "angle": Field("motion.angle", True),
+        "translation_x": Field("motion.translation_x", True),
+        "translation_y": Field("motion.translation_y", True),
+        "transform_center_x": Field("motion.center_x"),
+        "transform_center_y": Field("motion.center_y"),
+    },
+    "3D": {
+        name: Field(f"motion.{name}", True) for name in ("translation_x", "translation_y", *sorted(SOLID))
+    },
+}
+PAINTING = {
+    "strength": Field("painting.strength", complement=True),
+    "scale": Field("painting.guidance_scale"),
+    "steps": Field("painting.steps"),
+    "noise": Field("grade.noise"),
+    "contrast": Field("grade.contrast"),
+    "amount": Field("grade.sharpen"),
+}
+# What Parseq writes for a field that does nothing.
+IDLE = {
+    "frame": None, "seed": None, "subseed": None, "subseed_strength": 0, "deforum_prompt": None, "antiblur_amount": 0,
+    "near": 200, "far": 10_000, "fov": None, "kernel": 5, "sigma": 1, "threshold": 0, "perspective_flip_theta": 0,
+    "perspective_flip_phi": 0, "perspective_flip_gamma": 0, "perspective_flip_fv": 53, "info": None,
+    "zoom": 1, "transform_center_x": 0.5, "transform_center_y": 0.5,
+}  # fmt: skip
+
+
+def is_parseq(data: Any) -> bool:
+    """Whether a JSON document is Parseq's."""
+    return isinstance(data, dict) and (_frames(data) != [] or _frames(data, "keyframes") != [])
+
+
+def _frames(data: Mapping[str, Any], name: str = "rendered_frames") -> list[dict[str, Any]]:
+    found = data.get(name)
+    rows = found if isinstance(found, list) else []
+    frames = [(row, _number(row.get("frame"))) for row in rows if isinstance(row, dict)]
+    return [{**row, "frame": frame} for row, frame in frames if frame is not None]
+
+
+def read(source: Source, data: Mapping[str, Any], size: tuple[int, int] = (1024, 1024)) -> Draft:
+    """The schedule file that says what a manifest says, for a film of `size`. Raises SceneError."""
+    draft = Draft(source, "Parseq manifest")
+    draft.put("model.base", SDXL)
+    options = data.get("options")
+    options = options if isinstance(options, dict) else {}
+    draft.put("video.fps", min(max(0.1, _number(options.get("output_fps")) or 20.0), 240.0))
+    if _number(options.get("bpm")):
+        draft.put("bpm", _number(options["bpm"]))
+    draft.put("cadence", int(_number(options.get("cadence")) or 1))
+    rows = _frames(data)
+    if not rows:
+        from animator.interop.parseq_keyframes import put_keyframes
+
+        put_keyframes(draft, _frames(data, "keyframes"), data, size)
+        return draft
+    last = int(max(row["frame"] for row in rows))
+    if not 0 <= last < MAX_FRAMES:
+        raise source.error(f"{last} is no frame; allowed 0..{MAX_FRAMES - 1:,}", "rendered_frames")
+    _put_frames(draft, {int(row["frame"]): row for row in rows}, last + 1, data, size)
+    return draft
+
+
+def mode(names: set[str], managed: Any) -> str:
+    """2D or 3D, which a manifest does not say: by the fields its author chose to manage, else by those it has."""
+    chosen = {name for name in FLAT | SOLID if isinstance(managed, list) and name in managed}
+    chosen = chosen or names & (FLAT | SOLID)
+    return "3D" if chosen & SOLID and not chosen & {"zoom", "angle"} else "2D"
+
+
+def put_lens(draft: Draft, kind: str, fov: Floats | None, size: tuple[int, int]) -> dict[str, float]:
+    """Put down the camera of a film in 3D; how much its translations are in our pixels, by field."""
+    if kind != "3D":
+        return {}
+    degrees = 40.0 if fov is None else float(np.clip(fov[0], 1, 150))
+    if fov is not None and np.ptp(fov) > 0:
+        draft.note("fov", f"{fov.min():g}..{fov.max():g}", f"one field of view for the film: {degrees:g}")
+    found = space(*size, degrees, True)
+    draft.put("motion.fov", found.fov)
+    draft.put("motion.depth", "model")
+    draft.put("motion.depth_scale", round(SCALE, 4))
+    return found.factors
+
+
+def _put_frames(
+    draft: Draft,
+    rows: dict[int, dict[str, Any]],
+    count: int,
+    data: Mapping[str, Any],
+    size: tuple[int, int],
+) -> None:
+    names = {name for row in rows.values() for name in row}
+    kind = mode(names, data.get("managedFields"))
+    draft.says += f", {kind}"
+    draft.put("video.frames", count)
+    clock = Clock(count, draft.data["video"]["fps"])
+    fields = {**FIELDS[kind], **PAINTING}
+    factors = put_lens(draft, kind, column(rows, "fov", count), size)
+    put_seeds(draft, column(rows, "seed", count))
+    put_rendered_prompts(
+        draft, {frame: str(row.get("deforum_prompt", "")) for frame, row in rows.items()}, data
+    )
+    for name, field in fields.items():
+        values = column(rows, f"{name}_delta" if field.moves else name, count)
+        if values is None and field.moves and (places := column(rows, name, count)) is not None:
+            values = deltas(name, places)
+        if values is not None:
+            values = 1 - values if field.complement else values * factors.get(name, 1.0)
+            write = compact_motion if field.moves else compact
+            draft.put_curve(field.path, name, write(values), clock)
+    for name in sorted(names - set(fields)):
+        values = column(rows, name, count)
+        if name.endswith(("_delta", "_pc")) or name.startswith("prompt_weight_") or values is None:
+            continue
+        if np.ptp(values) > 0 or (values[0] != IDLE.get(name, 0) and IDLE.get(name, 0) is not None):
+            draft.note(name, f"{values.min():g}..{values.max():g}", "has no counterpart here")
+
+
+def column(rows: Mapping[int, Mapping[str, Any]], name: str, count: int) -> Floats | None:
+    """A field's value on every frame, held where a frame lacks it; None for a field without numbers."""
+    found = {frame: value for frame, row in rows.items() if (value := _number(row.get(name))) is not None}
+    if not found:
+        return None
+    frames = np.array(sorted(found))
+    values = np.array([found[frame] for frame in frames])
+    at = np.maximum(np.searchsorted(frames, np.arange(count), side="right") - 1, 0)
+    return np.asarray(values[at], np.float64)
+
+
+def deltas(name: str, places: Floats) -> Floats:
+    """The step to every frame from the one before it: a ratio for zoom, a difference for everything else."""
+    before = np.concatenate([places[:1], places[:-1]])
+    if name == "zoom":
+        return np.asarray(np.divide(places, before, out=np.ones_like(places), where=before != 0))
+    return np.asarray(places - before)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if np.isfinite(found) else None
+
+
+def put_seeds(draft: Draft, values: Floats | None) -> None:
+    """A seed for every frame: Deforum takes the whole part of Parseq's."""
+    if values is None:
+        return
+    whole = np.floor(values)
+    if (whole < 0).any() or (whole > MAX_SEED).any():
+        draft.note("seed", f"{whole.min():g}", "a seed drawn anew for each run; here it is 0 every time")
+        whole = np.clip(whole, 0, MAX_SEED)
+    curve = compact(whole)
+    fixed = isinstance(curve, int)
+    seed: Any = {"start": curve, "behavior": "fixed"} if fixed else {"behavior": "schedule", "at": curve}
+    draft.put("painting.seed", seed)
+
+
+def put_rendered_prompts(draft: Draft, prompts: Mapping[int, str], data: Mapping[str, Any]) -> None:
+    """Prompts from the frames; from the list they were made of where they change on every frame."""
+    changes: dict[int, str] = {}
+    before, length = None, 0
+    for frame in sorted(prompts):
+        if prompts[frame] != before:
+            before = changes[frame] = prompts[frame]
+            length += len(before)
+        if len(changes) > MOST_PROMPTS or length > MOST_TEXT:
+            draft.note("prompts", f"{prompts[frame]}", "weights that change on every frame are left out")
+            put_prompt_list(draft, data.get("prompts"))
+            return
+    if any(changes.values()):
+        put_prompts(draft, changes)
+    else:
+        put_prompt_list(draft, data.get("prompts"))
+
+
+def put_prompt_list(draft: Draft, prompts: Any) -> None:
+    """Parseq's own prompts: a list with the frames of each, or the one text of the first generation."""
+    prompts = prompts if isinstance(prompts, dict) else {}
+    listed: Sequence[Any] = (
+        prompts["promptList"] if isinstance(prompts.get("promptList"), list) else [prompts]
+    )
+    texts: dict[int, str] = {}
+    for item in listed:
+        if isinstance(item, dict) and item.get("positive"):
+            start = 0 if item.get("allFrames", True) else int(_number(item.get("from")) or 0)
+            if start in texts:
+                draft.note(
+                    "positive", item["positive"], f"begins at frame {start} with another prompt: left out"
+                )
+                continue
+            texts[start] = f"{item['positive']} --neg {item.get('negative') or ''}"
+    common = prompts.get("commonPrompt")
+    common = common if isinstance(common, dict) else {}
+    if texts:
+        put_prompts(draft, texts, str(common.get("positive") or ""), str(common.get("negative") or ""))

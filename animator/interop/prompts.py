@@ -1,0 +1,146 @@
+"""Prompts as others write them taken apart: `--neg`, LoRA tags, a text added to each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from animator.errors import CurveError
+from animator.interop.draft import Draft
+from animator.interop.keystrings import rewrite
+from animator.models.prompt_syntax import MAX_WEIGHT
+from animator.scene.prompts import MAX_PROMPT
+from animator.timeline.prompt_formulas import FORMULA, NUMBER, tails
+
+_NEGATIVE = re.compile(r"\s*--neg(?![a-z])\s*")
+_LORA = re.compile(r"<lora:([^:<>]+)((?::[^:<>]*)*)>")
+_NAMED = re.compile(r"^(te|unet|dyn)=")  # <lora:name:te=0.5:unet=0.5>
+_GONE = "\0"  # where a tag stood
+_EDITED = re.compile(r"\[[^\[\]]*(?::\s*[.\d]+\s*|\|[^\[\]]*)\]")  # [from:to:when], [a|b]
+
+
+def put_prompts(draft: Draft, prompts: Mapping[int, str], common: str = "", negative: str = "") -> None:
+    """Write frame → prompt into `draft`: `common` and `negative` are added to each, LoRA tags become LoRAs."""
+    texts, negatives, weights = {}, {}, {}
+    common, everywhere = _without_loras(draft, _clean(common))
+    negative = _clean(negative)
+    for frame in sorted(prompts):
+        positive, *rest = _NEGATIVE.split(_clean(prompts[frame]))
+        text, found = _without_loras(draft, positive)
+        texts[frame] = _cut(draft, _weighed(draft, text))
+        negatives[frame] = _cut(draft, _weighed(draft, _joined(*rest, negative)))
+        weights[frame] = {**everywhere, **found}
+    draft.put("prompts.at", _held(texts))
+    draft.put("prompts.common", _cut(draft, _weighed(draft, common)) or None)
+    draft.put("prompts.negative", _held(negatives) or None)
+    _put_loras(draft, weights)
+
+
+def _clean(text: str) -> str:
+    """`text` on one line. From JSON it may hold half of a surrogate pair, which is no character in a file."""
+    return " ".join(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").split())
+
+
+def _cut(draft: Draft, text: str) -> str:
+    if len(text) > MAX_PROMPT:
+        draft.note("prompts", text, f"cut after {MAX_PROMPT:,} characters; SDXL reads about 300")
+    return text[:MAX_PROMPT]
+
+
+def _weighed(draft: Draft, text: str) -> str:
+    """`text` with the weights that it had: theirs are numbers alone, ours may be formulas."""
+    pieces, done = [], 0
+    for start, end in tails(text):
+        tail, written = text[start:end], text[start - 1 : end]
+        if start < done or "`" in tail:
+            continue
+        if NUMBER.fullmatch(tail):
+            try:
+                weight = float(tail)
+            except ValueError:
+                continue
+            if weight > MAX_WEIGHT:
+                draft.note("prompts", written, f"a weight has at most {MAX_WEIGHT:g}, which is taken")
+                pieces += [text[done:start], f"{MAX_WEIGHT:g}"]
+                done = end
+        elif FORMULA.search(tail) or tail.rstrip().isidentifier():  # text, there
+            pieces += [text[done : start - 1], "\\:"]
+            done = start
+    text = "".join([*pieces, text[done:]])
+    for match in _EDITED.finditer(text):
+        draft.note(
+            "prompts", match[0], "changes within a painting, step by step, there; here it is read as text"
+        )
+    return text
+
+
+def _joined(*parts: str) -> str:
+    clean = [part.strip().strip(",").strip() for part in parts]
+    return ", ".join(part for part in clean if part)
+
+
+def _held(keyframes: dict[int, str]) -> Any:
+    """Keyframes without those that repeat the one before; a single one as a text."""
+    found: dict[int, str] = {}
+    for frame, text in keyframes.items():
+        if not found or text != list(found.values())[-1]:
+            found[frame] = text
+    return next(iter(found.values())) if len(found) == 1 else found
+
+
+def _without_loras(draft: Draft, text: str) -> tuple[str, dict[str, Any]]:
+    """`text` without LoRA tags, and the weight of each."""
+    weights: dict[str, Any] = {}
+
+    def take(match: re.Match[str]) -> str:
+        name = PurePath(match[1].replace("\\", "/")).name.strip()
+        first, *others = (part.strip() for part in match[2].split(":")[1:] or ("1",))
+        if any(other not in ("", first) for other in others):
+            draft.note(
+                "", match[0], "one scale serves the image model and the text encoders: the first is taken"
+            )
+        try:
+            weights[name] = rewrite(_NAMED.sub("", first).strip("`"))
+        except CurveError:
+            draft.note("", match[0], "its scale is no number or expression: 1 is taken")
+            weights[name] = 1
+        return _GONE
+
+    whole, *parts = _LORA.sub(take, text.replace(_GONE, "")).split(_GONE)
+    for part in parts:
+        # A comma stood on either side of a tag, or on none.
+        comma = whole.rstrip().endswith(",") or part.lstrip().startswith(",")
+        whole = f"{whole.rstrip(' ,')}{',' * comma} {part.lstrip(' ,')}"
+    return whole.strip(" ,"), weights
+
+
+def _put_loras(draft: Draft, weights: Mapping[int, Mapping[str, Any]]) -> None:
+    """The scale of every LoRA over time: it holds from prompt to prompt, and is 0 where a prompt has no tag."""
+    for name in dict.fromkeys(name for found in weights.values() for name in found):
+        scales: dict[int, Any] = {}
+        for frame, found in weights.items():
+            scale = found.get(name, 0)
+            before = list(scales.values())[-1] if scales else None
+            if scale != before:
+                scales[frame] = scale
+        draft.data.setdefault("model", {}).setdefault("loras", {})[name] = {"file": f"{name}.safetensors"}
+        curve = next(iter(scales.values())) if len(scales) == 1 else _steps(scales)
+        draft.data.setdefault("loras", {})[name] = curve
+
+
+def _steps(scales: dict[int, Any]) -> dict[int, Any]:
+    """Keyframes that jump. Behind a formula, which holds by itself, there is no way for an ease to shape."""
+    result: dict[int, Any] = {}
+    before: Any = ""
+    for frame, scale in scales.items():
+        result[frame] = scale if isinstance(before, str) else {"value": scale, "ease": "step"}
+        before = scale
+    return result
+
+
+def tagged(text: str, scales: Mapping[str, float]) -> str:
+    """`text` with a LoRA tag for each scale that is not 0."""
+    tags = [f"<lora:{name}:{round(scale, 4):g}>" for name, scale in scales.items() if round(scale, 4)]
+    return " ".join([text, *tags]).strip()

@@ -1,0 +1,236 @@
+"""A LoRA file's own account of itself, from its header alone: no torch, no weights, nothing run.
+
+A .safetensors file begins with eight bytes, the length of a JSON text that names every tensor with its shape; the
+trainers write what they did into the same text (`ss_…` by kohya's scripts, `modelspec.…` by Stability's standard,
+`lora_adapter_metadata` by diffusers).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from animator.errors import ModelError
+from animator.models.lora_words import Words, words
+
+MAX_HEADER = 100_000_000  # bytes; the safetensors format itself allows no more
+MAX_NUMBERS = 5_000  # alphas that are read: SDXL has some 2,400 layers that a LoRA can change
+
+# How many numbers for each token of text a model's cross attention reads.
+BASES = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL", 1280: "SDXL's refiner", 160: "nano"}
+_DOWN = re.compile(r"(?:\.lora_down|\.lora_A(?:\.[^.]+)?|\.lora\.down|_lora\.down)\.weight$")
+_OTHERS = {".hada_w1_a": "LoHa", ".lokr_w1": "LoKr", ".lokr_w1_a": "LoKr", ".oft_blocks": "OFT"}
+_CROSS = re.compile(r"attn2[._](?:processor[._])?to_[kv]")
+# Models whose layers have other names than SD's and SDXL's UNet.
+_FOREIGN = re.compile(
+    r"^(?:base_model\.model\.)?(?:transformer\.|lora_transformer_|lora_unet_(?:double|single|joint)_blocks)"
+)
+_TRANSFORMER = "a transformer such as Flux or SD 3"
+_PARTS = (
+    ("second text encoder", re.compile(r"lora_te2_|text_encoder_2\.")),
+    ("text encoder", re.compile(r"lora_te1?_|text_encoder\.")),
+    ("UNet", re.compile(r"")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoraFacts:
+    """What a LoRA file tells about itself. Empty where it does not tell."""
+
+    keys: str  # whose names its tensors have: kohya, diffusers, peft
+    kind: str  # LoRA, DoRA, LoHa, LoKr, OFT
+    base: str  # the kind of model it was made for: SDXL, SD 1.x, …
+    width: int | None  # numbers per token of text that its cross attention reads
+    ranks: tuple[int, ...]  # from the most frequent on
+    alphas: tuple[float, ...]  # the same; a layer's effect is multiplied by alpha / rank
+    layers: Mapping[str, int]  # UNet, text encoder, second text encoder → how many layers it changes
+    numbers: int  # parameters
+    words: Words  # what it listens to
+    training: Mapping[str, str]  # what its trainer noted, in words
+
+
+def read(file: Path) -> LoraFacts:
+    """The facts in `file`. Raises ModelError for a file that is no LoRA, or no .safetensors file at all."""
+    if file.suffix != ".safetensors":
+        raise ModelError(f"{file}: only .safetensors files are read; others can run code")
+    try:
+        stat = file.stat()
+    except OSError as error:
+        raise ModelError(f"{file}: {error.strerror or error}") from error
+    return _read(file, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=64)
+def _read(file: Path, _time: int, size: int) -> LoraFacts:
+    try:
+        with file.open("rb") as stream:
+            start, header = _header(stream, size)
+            alphas = _alphas(stream, start, size, header)
+    except (OSError, ValueError, RecursionError, struct.error) as error:
+        raise ModelError(f"{file}: no .safetensors file: {error}") from error
+    facts = _facts(header, alphas)
+    if not facts.layers:
+        raise ModelError(f"{file}: no LoRA: none of its {len(header):,} tensors is a change to a layer")
+    return facts
+
+
+def shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor in a .safetensors file, by name. Raises ModelError."""
+    try:
+        with file.open("rb") as stream:
+            header = _header(stream, file.stat().st_size)[1]
+    except (OSError, ValueError, RecursionError, struct.error) as error:
+        raise ModelError(f"{file}: no .safetensors file: {error}") from error
+    return {name: _shape(entry) for name, entry in header.items() if name != "__metadata__"}
+
+
+def _header(stream: BinaryIO, size: int) -> tuple[int, dict[str, Any]]:
+    """Where the tensors begin, and what the file says of them."""
+    if size < 8:
+        raise ValueError("it is too short for a header")
+    (length,) = struct.unpack("<Q", stream.read(8))
+    if length > min(MAX_HEADER, size):
+        raise ValueError(f"its header would be {length:,} bytes long")
+    header = json.loads(stream.read(length))
+    if not isinstance(header, dict):
+        raise ValueError("its header is no list of tensors")
+    return 8 + length, header
+
+
+def _shape(entry: Any) -> tuple[int, ...]:
+    shape = entry.get("shape") if isinstance(entry, dict) else None
+    return tuple(side for side in shape if isinstance(side, int)) if isinstance(shape, list) else ()
+
+
+def _alphas(stream: BinaryIO, start: int, size: int, header: Mapping[str, Any]) -> Counter[float]:
+    """The single numbers that kohya's files hold beside each layer."""
+    found: Counter[float] = Counter()
+    entries = [entry for name, entry in header.items() if name.endswith(".alpha") and isinstance(entry, dict)]
+    for entry in entries[:MAX_NUMBERS]:
+        offsets, dtype = entry.get("data_offsets"), str(entry.get("dtype"))
+        length = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8}.get(dtype, 0)
+        at = offsets[0] if isinstance(offsets, list) and offsets else None
+        if not length or not isinstance(at, int) or not 0 <= at <= size - start - length:
+            continue
+        stream.seek(start + at)
+        data = stream.read(length)
+        if dtype == "BF16":  # the upper half of a float32
+            data, dtype = b"\0\0" + data, "F32"
+        found[float(struct.unpack({"F32": "<f", "F16": "<e", "F64": "<d"}[dtype], data)[0])] += 1
+    return found
+
+
+def _facts(header: Mapping[str, Any], alphas: Counter[float]) -> LoraFacts:
+    written = header.get("__metadata__")
+    notes = {str(k): str(v) for k, v in written.items()} if isinstance(written, dict) else {}
+    tensors = {name: _shape(entry) for name, entry in header.items() if name != "__metadata__"}
+    down = {name: shape for name, shape in tensors.items() if _DOWN.search(name) and shape}
+    other = {name: end for name in tensors for end in _OTHERS if name.endswith(end)}
+    layers = Counter(_part(name) for name in down or other)
+    widths = {shape[1] for name, shape in down.items() if _CROSS.search(name) and len(shape) > 1}
+    width = max(widths, default=None)
+    kind = next((_OTHERS[end] for end in other.values()), "LoRA")
+    if any("dora_scale" in name or "lora_magnitude_vector" in name for name in tensors):
+        kind = "DoRA"
+    return LoraFacts(
+        _keys(tensors),
+        kind,
+        _base(tensors, width, notes),
+        width,
+        tuple(rank for rank, _ in Counter(shape[0] for shape in down.values()).most_common()),
+        tuple(alpha for alpha, _ in (alphas or _noted_alphas(notes)).most_common()),
+        {part: layers[part] for part, _ in reversed(_PARTS) if part in layers},
+        sum(_product(shape) for shape in tensors.values()),
+        words(notes),
+        _training(notes),
+    )
+
+
+def _part(name: str) -> str:
+    return next(part for part, pattern in _PARTS if pattern.search(name))
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    result = 1
+    for side in shape:
+        result *= side
+    return result
+
+
+def _keys(tensors: Mapping[str, Any]) -> str:
+    if any(name.startswith("lora_") for name in tensors):
+        return "kohya"
+    return "peft" if any(name.startswith("base_model.model.") for name in tensors) else "diffusers"
+
+
+def _base(tensors: Mapping[str, Any], width: int | None, notes: Mapping[str, str]) -> str:
+    """The kind of model: by what its layers measure, else by their names, else by what was noted."""
+    if any(_FOREIGN.match(name) for name in tensors):
+        return _TRANSFORMER
+    if width is not None:
+        return BASES.get(width, f"a model that reads {width} numbers per token")
+    names = ("ss_base_model_version", "modelspec.architecture")
+    noted = " ".join(notes.get(name, "") for name in names).lower()
+    marks = {"xl": "SDXL", "flux": _TRANSFORMER, "v2": "SD 2.x", "v1": "SD 1.x"}
+    if found := next((base for mark, base in marks.items() if mark in noted), ""):
+        return found
+    return "SDXL" if any("lora_te2_" in name or "text_encoder_2." in name for name in tensors) else ""
+
+
+def _noted_alphas(notes: Mapping[str, str]) -> Counter[float]:
+    """What the trainer wrote, where the file has no tensors of it."""
+    found: list[Any] = [notes.get("ss_network_alpha")]
+    try:
+        kept = json.loads(notes.get("lora_adapter_metadata", "{}"))
+        found += [value for name, value in kept.items() if name.endswith("lora_alpha")]
+    except (ValueError, AttributeError, RecursionError):
+        pass
+    return Counter(float(item) for item in found if re.fullmatch(r"\d{1,6}(\.\d{1,9})?", str(item)))
+
+
+_TOLD = {
+    "modelspec.title": "title",
+    "modelspec.author": "author",
+    "ss_output_name": "name",
+    "ss_sd_model_name": "trained on",
+    "ss_base_model_version": "version",
+    "modelspec.architecture": "architecture",
+    "modelspec.resolution": "resolution",
+    "ss_resolution": "resolution",
+    "ss_steps": "steps",
+    "ss_max_train_steps": "steps",
+    "ss_num_epochs": "epochs",
+    "ss_num_train_images": "pictures",
+    "ss_total_batch_size": "batch",
+    "ss_batch_size_per_device": "batch",
+    "ss_learning_rate": "learning rate",
+    "ss_unet_lr": "UNet's rate",
+    "ss_optimizer": "optimizer",
+    "ss_lr_scheduler": "rate goes",
+    "ss_network_module": "network",
+    "ss_network_dropout": "dropout",
+    "ss_seed": "seed",
+    "ss_prior_loss_weight": "prior weight",
+    "ss_min_snr_gamma": "min SNR gamma",
+    "ss_mixed_precision": "precision",
+    "ss_training_comment": "comment",
+    "modelspec.date": "date",
+    "modelspec.license": "license",
+    "modelspec.description": "description",
+}
+
+
+def _training(notes: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, says in _TOLD.items():
+        value = " ".join(notes.get(name, "").split())
+        if value and value != "None":
+            found.setdefault(says, value if len(value) <= 200 else f"{value[:197]}...")
+    return found

@@ -1,0 +1,124 @@
+"""A run that branches off another: every frame that stays the same is taken over, and the rest is to be painted."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from animator.errors import CurveError, RunError
+from animator.frame import Frame
+from animator.render.pipeline import load
+from animator.render.shards import begins
+from animator.runs.fingerprint import Lineage
+from animator.runs.render import part, start_run
+from animator.scene.scene import Scene
+from animator.timeline.compile import clock
+
+if TYPE_CHECKING:
+    from animator.runs.run import Run
+
+
+def branched(
+    folder: Path, file: Path | None, settings: Sequence[str], at: str | None = None, out: Path | None = None
+) -> tuple[Run, Scene, str]:
+    """A new run with all that the one in `folder` has of its film, the film, and in words what is kept.
+
+    The film is the run's own, or that of the schedule `file`, with `settings` laid over it. `at`: a time before
+    which every frame is kept, whatever the settings say. Raises RunError, SceneError.
+    """
+    from animator.runs.run import GIVEN, Run
+
+    old = Run.open(folder)
+    scene = load(file or folder / "resolved.yaml", settings)
+    span = None if (old.first, old.stop) == (0, old.head.get("frames", old.stop)) else (old.first, old.stop)
+    frames = part(scene, span)
+    _comparable(old, scene)
+    asked = old.given.stop if at is None else _frame(old, scene, at)
+    given = range(old.first, _end(old, frames, asked))
+    now = Lineage(scene, frames, {index: old.key(index) or "" for index in given}).keys
+    there = [frame.index for frame in frames if frame.index in old.saved]
+    kept = [index for index in there if index in given or old.key(index) == now[index]]
+    more = {GIVEN: given.stop} if given else {}
+    run = start_run(scene, file or folder / "settings.yaml", out or _beside(folder), span, more)
+    with run.held():
+        run.adopt(old, kept)
+    return run, scene, _words(frames, set(kept), range(given.stop, asked))
+
+
+def _comparable(old: Run, scene: Scene) -> None:
+    """Raises RunError where no frame could be kept."""
+    was = (old.head["size"], old.head["fps"]) if {"size", "fps"} <= old.head.keys() else None
+    now = ([scene.size.width, scene.size.height], scene.settings.video.fps)
+    if was is not None and was != now:
+        told = [f"{size[0]}x{size[1]} at {fps:g} frames per second" for size, fps in (was, now)]
+        raise RunError(
+            f"{old.folder} is {told[0]}, the branch would be {told[1]}: render it as a film of its own"
+        )
+
+
+def _frame(old: Run, scene: Scene, at: str) -> int:
+    """The frame that `at` names, before which `old` has all frames. Raises RunError."""
+    try:
+        stop = clock(scene).frame(at)
+    except CurveError as error:
+        raise RunError(f"--from {error}") from error
+    if not old.first <= stop <= old.stop:
+        raise RunError(f"--from {at} is frame {stop}: the run's frames are {old.first}..{old.stop - 1}")
+    missing = next((index for index in range(old.first, stop) if index not in old.saved), None)
+    if missing is not None:
+        way_out = f"complete it with: animator resume {old.folder}"
+        raise RunError(f"--from {at}: {old.folder} lacks frame {missing}; {way_out}")
+    return stop
+
+
+def _end(old: Run, frames: Sequence[Frame], stop: int) -> int:
+    """Where, at `stop` or before, a film can go on as another: where a shot begins, or after a painting of both.
+
+    What lies between two paintings shows both of them: kept, it would lead to one that never comes.
+    """
+    painted = _painted(old)
+    by_index = {frame.index: frame for frame in frames}
+    for end in range(min(stop, frames[-1].index + 1), old.first, -1):
+        last, following = by_index[end - 1], by_index.get(end)
+        if (following and begins(following)) or (last.diffuse and last.index in painted):
+            return end
+    return old.first
+
+
+def _painted(old: Run) -> set[int]:
+    """The frames that were painted in a run, by the table that it began with. Raises RunError."""
+    file = old.folder / "frames.csv"
+    try:
+        with file.open(encoding="utf8", newline="") as stream:
+            return {int(row["index"]) for row in csv.DictReader(stream) if row["diffuse"] == "True"}
+    except (OSError, KeyError, ValueError) as error:
+        raise RunError(f"{file}: cannot be read as a run's frame table") from error
+
+
+def _beside(folder: Path) -> Path:
+    """The first folder NAME-b1, NAME-b2 … beside a run's that is not there yet."""
+    folder = folder.resolve() if not folder.name else folder
+    stem = re.sub(r"-b\d+$", "", folder.name)
+    number = 1
+    while (found := folder.with_name(f"{stem}-b{number}")).exists():
+        number += 1
+    return found
+
+
+def _words(frames: Sequence[Frame], kept: set[int], lost: range) -> str:
+    """How many frames are kept, painted and in-between; `lost`: those that could not be kept as was asked for."""
+    rest = [frame for frame in frames if frame.index not in kept]
+    painted = sum(frame.diffuse for frame in rest)
+    told = f"{len(frames) - len(rest)} of {len(frames)} frames are kept"
+    if not rest:
+        return f"{told}: nothing is painted"
+    between = f", {len(rest) - painted} made between them" if len(rest) > painted else ""
+    told = f"{told}, {painted} are painted, the first change is in frame {rest[0].index}{between}"
+    if not set(lost) - kept:
+        return told
+    return (
+        f"{told}\nframes {lost[0]}..{lost[-1]} lie between paintings of which one changes: they are made anew"
+    )

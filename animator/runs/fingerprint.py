@@ -1,0 +1,229 @@
+"""What each frame's picture comes of, as a key: where two films have the same keys, they have the same pictures.
+
+A painting comes of its row of the frame table, of the painting before it in its shot, of how the camera moved in
+between, and of what of the scene is no row: the model, the files, how colours are matched. What a frame does not use
+(a mask it does not name, a LoRA at scale 0, the sound) is not in its key, and neither is where a file lies, nor on
+which device it is painted. Settings that this module does not know count for every painting.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from animator.frame import Control, Detail, Frame, Grade, Likeness, Lock, Motion, Painting
+from animator.models import nano
+from animator.render import leading
+from animator.render.camera import in_space
+from animator.render.loop import strokes
+from animator.render.shards import begins, shots
+from animator.scene.parse import parse
+from animator.scene.presets import is_file
+from animator.scene.resolve import resolved
+from animator.scene.scene import Scene
+from animator.scene.settings_images import EVERYWHERE
+from animator.scene.views import view_files
+from animator.timeline.compile import clock, timeline
+from animator.timeline.mask_expressions import Words
+from animator.timeline.mask_expressions import parse as combined
+
+WHOLE = 256 << 20  # bytes of a file that are all read; of a larger one, pieces from its beginning to its end
+PIECES, PIECE = 64, 1 << 20
+
+
+def _named(section: type, *more: str) -> set[str]:
+    return {field.name for field in fields(section)} | {*more}
+
+
+# What is in the frame table already, or in no picture at all; and what only some frames use, by section.
+_ELSEWHERE: Mapping[str, set[str] | None] = {
+    **dict.fromkeys(("vars", "events", "bpm", "audio", "loras", "cadence", "paint", "cuts", "output")),
+    **dict.fromkeys(("views", "views_strength", "views_lead", "masks", "start", "footage", "tween")),
+    **dict.fromkeys(("control", "ip_adapter")),
+    "detail": _named(Detail),
+    "video": {"fps", "frames", "loop"},
+    "model": {"device", "loras", "memory", "compile"},
+    "prompts": {"at", "common", "negative", "travel", "style", "styles_file", "blend"},
+    "motion": _named(Motion, "as", "per", "moves", "shake"),
+    "painting": _named(Painting, "seed"),
+    "grade": _named(Grade, "color_renew", "palette", "noise_type")
+    | {"color", "color_by", "color_reference", "color_memory"},
+    "lock": _named(Lock),
+}
+
+# Guides of single frames, by section: what of them is in the frame table.
+GUIDES = {"control": _named(Control), "ip_adapter": _named(Likeness)}
+
+
+class Lineage:
+    """The `keys` of frames by index, and the `files` they read, by path, with a digest of each.
+
+    `given`: the keys of frames that are there already, whatever the scene says: what follows comes of them.
+    """
+
+    def __init__(self, scene: Scene, frames: Sequence[Frame], given: Mapping[int, str] | None = None) -> None:
+        self.scene, self._given = scene, given or {}
+        self.files: dict[str, str] = {}
+        self._data: dict[str, Any] = parse(resolved(scene), "resolved.yaml").data
+        # A single depth picture is of the film's first frame, whichever frame these ones begin with.
+        before = timeline(scene)[: frames[0].index] if scene.depth_files else []
+        rest = {name: self._rest(name, value) for name, value in self._data.items()}
+        self._always = [rest, in_space(scene, frames), [asdict(frame.motion) for frame in before]]
+        self.keys = {index: key for shot in shots(frames) for index, key in self._shot(shot)}
+
+    def _rest(self, name: str, value: Any) -> Any:
+        """What every painting uses of a section."""
+        known = _ELSEWHERE.get(name, set())
+        if known is None:
+            return None
+        if not isinstance(value, dict):
+            return self._content(value)
+        if name == "model" and value.get("base") == "nano":
+            value = {**value, "base": str(nano.folder())}
+        return self._content({key: item for key, item in value.items() if key not in known})
+
+    def _shot(self, shot: Sequence[Frame]) -> Iterator[tuple[int, str]]:
+        """The keys of one shot's frames, each of which needs all before it."""
+        again = leading.again(self.scene, shot)
+        link = "a shot begins"
+        for *between, last in strokes([*shot, again] if again else shot):
+            way = [[asdict(frame.motion), asdict(frame.footage)] for frame in (*between, last)]
+            link = _key(link, way, self._painted(last) if last.diffuse else None)
+            if last.diffuse:
+                link = self._given.get(last.index, link)
+                if last is not again:
+                    yield last.index, link
+            for frame in between if last.diffuse else (last,):
+                own = _key(link, self._row(frame), self._data["tween"], self._around(frame))
+                yield frame.index, self._given.get(frame.index, own)
+
+    def _painted(self, frame: Frame) -> Any:
+        """What a painting uses, besides the one before it."""
+        return [self._row(frame), self._around(frame), self._always, self._colors(frame), self._goal(frame)]
+
+    def _row(self, frame: Frame) -> Any:
+        """The frame's row without what paints nothing: a LoRA at scale 0, what is made of finished pictures."""
+        row, loras = asdict(frame), {name: scale for name, scale in frame.loras.items() if scale}
+        guides = {
+            section: {name: row[section][name] for name in _guides(frame, section)} for section in GUIDES
+        }
+        del row["upscale"]
+        if not self.scene.size.beyond(self.scene.native):
+            del row["painting"]["hires"]
+        return {**row, "loras": loras, **guides}
+
+    def _around(self, frame: Frame) -> Any:
+        """The files and settings that its row names: LoRAs, ControlNets, masks, footage, what a shot begins with."""
+        loras = {name: self._data["model"]["loras"][name] for name, scale in frame.loras.items() if scale}
+        sections = [section for section in asdict(frame).values() if isinstance(section, dict)]
+        texts = {text for section in sections if isinstance(text := section.get("mask"), str) and text}
+        known = [*self.scene.settings.masks, EVERYWHERE]
+        named = {name for text in texts for name in _names(combined(text, known))}
+        masks = {name: self._data["masks"].get(name) for name in sorted(named)}
+        start = self._data.get("start") if begins(frame) and frame.index not in self._views else None
+        footage = self._data["footage"] if self._filmed(frame) else None
+        return self._content([loras, masks, start, footage, self._guiding(frame)])
+
+    def _guiding(self, frame: Frame) -> Any:
+        """What ControlNets and IP-Adapters are made of and shown, as far as the frame is guided by them."""
+        return {
+            section: {
+                name: {key: item for key, item in self._data[section][name].items() if key not in curves}
+                for name in _guides(frame, section)
+            }
+            for section, curves in GUIDES.items()
+        }
+
+    def _filmed(self, frame: Frame) -> bool:
+        """Whether the frame uses the footage."""
+        settings = self.scene.settings
+        follows = settings.footage.motion != "none" or settings.grade.color_reference == "footage"
+        return settings.footage.file is not None and bool(frame.footage.alpha or follows)
+
+    def _colors(self, frame: Frame) -> Any:
+        """What the frame's painting uses of `grade`."""
+        grade = self._data["grade"]
+        matched = grade["color"] != "none" and frame.grade.color_amount
+        names = ("color", "color_by", "color_reference", "color_memory")
+        return [
+            self._content({name: grade[name] for name in names}) if matched else None,
+            grade["palette"] if frame.grade.palette_amount else None,
+            grade["noise_type"] if frame.grade.noise else None,
+        ]
+
+    def _goal(self, frame: Frame) -> Any:
+        """The view that the frame begins with or is led to, and the way there."""
+        stands = self._views.get(frame.index) if begins(frame) else None
+        if not frame.ahead.weight:
+            return self._content([stands])
+        film = timeline(self.scene)
+        way = [
+            asdict(film[at % len(film)].motion) for at in range(frame.index + 1, frame.ahead.frame + 1)
+        ]  # behind the end of a loop lies its beginning
+        return self._content([stands, self._views.get(frame.ahead.frame), way])
+
+    @cached_property
+    def _views(self) -> dict[int, str]:
+        """The views' files, by frame."""
+        if not self.scene.settings.views:
+            return {}
+        times = clock(self.scene)
+        return {
+            times.frame(path[1]): str(self.scene.file(path, name)) for path, name in view_files(self.scene)
+        }
+
+    def _content(self, value: Any) -> Any:
+        """`value` with what is in its files in place of their paths."""
+        if isinstance(value, dict):
+            return {name: self._content(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self._content(item) for item in value]
+        if not isinstance(value, str) or not os.path.isabs(value):  # noqa: PTH117 (any text may stand here)
+            return value
+        if value not in self.files:
+            self.files[value] = digest(Path(value))
+        return self.files[value]
+
+
+def _guides(frame: Frame, section: str) -> list[str]:
+    """The ControlNets or IP-Adapters that do anything in the frame."""
+    guides: Mapping[str, Control | Likeness] = getattr(frame, section)
+    return [name for name, guide in guides.items() if guide.scale]
+
+
+def _names(words: Words) -> Iterator[str]:
+    """The masks that are combined."""
+    if isinstance(words, str):
+        yield words
+    else:
+        for part in words.parts:
+            yield from _names(part)
+
+
+def digest(path: Path) -> str:
+    """A hash of a file, or of all files in a folder with their names; of large files by pieces."""
+    if path.is_dir():
+        inside = sorted(file for file in path.rglob("*") if file.is_file() and file.name[0] != ".")
+        return _key([[file.relative_to(path).as_posix(), digest(file)] for file in inside])
+    if not is_file(path):
+        return "gone"
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        if size <= WHOLE:
+            return hashlib.file_digest(stream, "sha256").hexdigest()[:32]
+        pieces = hashlib.sha256(str(size).encode())
+        for number in range(PIECES):
+            stream.seek(number * (size - PIECE) // (PIECES - 1))
+            pieces.update(stream.read(PIECE))
+        return pieces.hexdigest()[:32]
+
+
+def _key(*parts: Any) -> str:
+    written = json.dumps(parts, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(written.encode("utf8", "surrogatepass")).hexdigest()[:32]

@@ -1,0 +1,214 @@
+"""A run from its first frame to its video: paint what is missing, record it as it comes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from animator.errors import RunError
+from animator.frame import Frame, Image
+from animator.render import upscale as upscaling
+from animator.render.grading import facts
+from animator.render.loop import Paint
+from animator.render.painters import painter
+from animator.render.pipeline import load
+from animator.render.shards import begins
+from animator.runs import metadata as infotext
+from animator.runs.continuity import stretches, unchanged
+from animator.runs.events import Done, Encoded, Loaded, Loading, Started, Tell, Warned, silence
+from animator.runs.fingerprint import Lineage
+from animator.scene.resolve import resolved
+from animator.scene.scene import Scene
+from animator.timeline.cadence import cut
+from animator.timeline.compile import remarks, timeline
+from animator.timeline.hearing import sound
+from animator.timeline.track import Sound
+
+if TYPE_CHECKING:
+    from animator.runs.run import Run
+    from animator.runs.video import Format
+
+
+def rows(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
+    """The frame table: everything decided about each frame, and the steps that really run."""
+    given = scene.settings.start.image is not None
+    # A shot that begins with a view is led to it with all its weight.
+    return [
+        infotext.row(
+            frame, not given and begins(frame) and frame.ahead.weight < 1 and not frame.footage.alpha
+        )
+        for frame in frames
+    ]
+
+
+def part(scene: Scene, span: tuple[int, int] | None) -> list[Frame]:
+    """The scene's timeline, or its frames first..stop-1 as a film of their own. Raises SceneError, RunError."""
+    frames = timeline(scene)
+    if span is None:
+        return frames
+    if not 0 <= span[0] < span[1] <= len(frames):
+        raise RunError(f"--frames {span[0]}:{span[1]}: the film's frames are 0:{len(frames)}")
+    return cut(frames, *span)
+
+
+def start_run(
+    scene: Scene,
+    file: Path | None,
+    folder: Path,
+    span: tuple[int, int] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Run:
+    """A new run's folder for the schedule file `file`, or for a scene that has none. Raises RunError.
+
+    `more` goes into its journal's header.
+    """
+    from animator.runs.atomic import sha, table
+    from animator.runs.run import Run
+
+    frames, film = part(scene, span), resolved(scene)
+    files: dict[str, str | bytes] = {
+        "settings.yaml": film if file is None else file.read_bytes(),
+        "resolved.yaml": film,
+        "frames.csv": table(rows(scene, frames)),
+    }
+    read = Lineage(scene, frames).files
+    head = {
+        **{"frames": scene.frames, "size": [*scene.size], "fps": scene.settings.video.fps},
+        **{"film": sha(film.encode("utf8")), "files": read, **(more or {})},
+    }
+    return Run.create(folder, frames[0].index, frames[-1].index + 1, files, head)
+
+
+def reopen_run(folder: Path) -> tuple[Run, Scene]:
+    """The run in `folder` and the scene it renders. Raises RunError, SceneError."""
+    from animator.runs.run import Run
+
+    return Run.open(folder), load(folder / "resolved.yaml")
+
+
+def shoot(
+    run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter, tell: Tell = silence
+) -> Iterator[Frame]:
+    """Paint and record what `run` still lacks, and make its video; yield each frame once it is on its way to disk.
+
+    The model is loaded only if a painting is missing, and a film that is complete is left alone. Close the
+    generator to stop early; nothing painted is lost. `tell` hears what happens. Raises AnimatorError, RunError
+    among them where another process works on the run, or what its frames were painted from has changed.
+    """
+    with run.held():
+        frames = part(scene, (run.first, run.stop))
+        missing = [frame for frame in frames if frame.index not in run.saved]
+        run.keys = unchanged(run, scene, frames).keys
+        paintings = sum(frame.diffuse for frame in missing)
+        tell(_started(run, scene, paintings))
+        for note in remarks(scene):
+            tell(Warned(str(note)))
+        if missing or not run.video.exists():
+            yield from _shoot(run, scene, frames, paint, paintings, tell)
+            tell(Encoded(str(run.video.resolve()), run.video.stat().st_size))
+
+
+def _shoot(
+    run: Run,
+    scene: Scene,
+    frames: Sequence[Frame],
+    paint: Callable[[Scene], Paint],
+    paintings: int,
+    tell: Tell,
+) -> Iterator[Frame]:
+    """Paint and record what is missing of `frames`, of which so many are `paintings`."""
+    from animator.runs.recorder import Recorder
+    from animator.runs.video import rehearse
+
+    video = _format(scene, frames)
+    rehearse(video, run.folder)
+    larger = upscaling.Larger(scene, run)
+    work: Paint = _idle
+    if paintings or (upscaling.paints(scene) and larger.lacking(frames)):
+        tell(Loading(scene.settings.model.base))
+        work = paint(scene)
+        tell(Loaded())
+    measure = facts(scene)
+    again = [frame.index for frame in back(scene, frames)]
+    between, kept = upscaling.between(scene, frames), larger.kept
+    told, texts = partial(_tell_of, run, tell), _Texts(scene, frames)
+    with Recorder(run, video, resolved(scene), texts, again, told, between, kept) as recorder:
+        for stretch in stretches(run, scene, frames, work):
+            if isinstance(stretch, list):
+                larger.complete(run, stretch, work)
+                recorder.reuse([frame.index for frame in stretch])
+                continue
+            for frame, after in stretch:
+                assert after.shown is not None
+                large = larger(frame, after.shown, work)
+                recorder.save(frame, after.shown, after.span, partial(measure, frame, after), large)
+                yield frame
+
+
+def _format(scene: Scene, frames: Sequence[Frame]) -> Format:
+    """What the video of `frames` is."""
+    from animator.runs.video import Format
+
+    fps = scene.settings.video.fps * scene.settings.output.interpolate
+    return Format(*upscaling.size(scene), fps, sound=heard(scene, frames), **quality(scene))
+
+
+def _idle(frame: Frame, start: Image | None) -> Image:  # noqa: ARG001 (a painter's shape)
+    raise AssertionError(f"frame {frame.index} was to be taken from the disk")
+
+
+def _started(run: Run, scene: Scene, paintings: int) -> Started:
+    from animator import __version__
+    from animator.runs.log import NAME
+
+    kept = sum(run.first <= index < run.stop for index in run.saved)
+    model, fps = scene.settings.model.base, scene.settings.video.fps
+    folder = run.folder.resolve()
+    size = (scene.size.width, scene.size.height)
+    return Started(
+        __version__, str(folder), str(folder / NAME), run.first, run.stop, kept, paintings, size, fps, model
+    )
+
+
+def _tell_of(run: Run, tell: Tell, frame: Frame) -> None:
+    """Tell that a frame is safe on disk."""
+    facts = {name: run.fact(frame.index, name) for name in ("drift", "palette")}
+    tell(Done(frame.index, frame.diffuse, str(run.picture_file(frame.index).resolve()), **facts))
+
+
+def quality(scene: Scene) -> dict[str, Any]:
+    """Codec, quality and its number of the film's own video."""
+    output = scene.settings.output
+    return {"codec": output.codec, "quality": output.quality, "crf": output.crf}
+
+
+def heard(scene: Scene, frames: Sequence[Frame]) -> Sound | None:
+    """The sound of these frames of the film."""
+    track, fps = sound(scene), scene.settings.video.fps
+    if track is None:
+        return None
+    shown = len(frames) + len(back(scene, frames))
+    return replace(track, start=track.start + frames[0].index / fps, seconds=shown / fps)
+
+
+def back(scene: Scene, frames: Sequence[Frame]) -> Sequence[Frame]:
+    """The frames by which a boomerang goes back, to where its first frame comes next; else none."""
+    return frames[-2:0:-1] if scene.settings.video.loop == "boomerang" else ()
+
+
+class _Texts:
+    """What is stored in each frame's PNG."""
+
+    def __init__(self, scene: Scene, frames: Sequence[Frame]) -> None:
+        self.scene, self.first, self.rows = scene, frames[0].index, rows(scene, frames)
+        self.film = resolved(scene)
+
+    def __call__(self, frame: Frame) -> dict[str, str]:
+        model = Path(self.scene.settings.model.base).name
+        row = json.dumps(self.rows[frame.index - self.first], ensure_ascii=False)
+        text = infotext.infotext(frame, *self.scene.size, model)
+        return {"parameters": text, infotext.RECIPE: row, infotext.FILM: self.film}

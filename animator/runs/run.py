@@ -1,0 +1,249 @@
+"""A run's folder: frames, journal, resume point.
+
+frames/000000000.png   the pictures, each with its recipe inside
+upscaled/              the same as large as the video's, where those are larger: see upscaled.py
+journal.jsonl          a header, then one line per frame that is safe on disk, with facts about its picture
+run.log                what happened, line by line
+settings.yaml          the schedule file as it was given
+resolved.yaml          the same with presets, options and defaults filled in: renders the same film
+frames.csv             the frame table
+video.mp4              when it is complete
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pictures
+
+from animator.errors import RunError
+from animator.frame import Frame, Image, Span, State
+from animator.runs import store as journal
+from animator.runs.atomic import png, sha, write_whole
+
+GIVEN = "given"  # in the header: the frames before this one are another film's
+
+
+class Run:
+    """One film's folder. `saved` holds the index and the file's SHA-256 of every frame that is safe on disk."""
+
+    def __init__(
+        self,
+        folder: Path,
+        first: int,
+        stop: int,
+        saved: Mapping[int, str],
+        head: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`head`: what else the journal's header says."""
+        self.folder, self.first, self.stop = folder, first, stop
+        self.head = {"first": first, "stop": stop, **(head or {})}
+        self.saved = dict(saved)
+        self.keys: Mapping[int, str] = {}  # what each frame's picture comes of: entered with it
+        self._entries: dict[int, journal.Entry] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        first: int,
+        stop: int,
+        files: Mapping[str, str | bytes],
+        more: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Start a run of the frames first..stop-1 with `files` (name → content). Raises RunError.
+
+        `more` goes into the journal's header.
+        """
+        head = {"first": first, "stop": stop, **(more or {})}
+        try:
+            (folder / "frames").mkdir(parents=True, exist_ok=True)
+            with journal.held(folder):
+                if journal.begun(folder):
+                    raise RunError(
+                        f"{folder} already holds a run; continue it with: animator resume {folder}"
+                    )
+                for name, content in files.items():
+                    data = content.encode("utf8") if isinstance(content, str) else content
+                    write_whole(folder / name, data)
+                write_whole(folder / journal.NAME, journal.line(head))
+        except OSError as error:
+            raise RunError(f"{folder}: cannot be written: {error.strerror}") from error
+        return cls(folder, first, stop, {}, head)
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """The run in `folder`. A frame counts as saved when the journal names it and its file is unchanged."""
+        head = journal.read(folder)[0]
+        run = cls(folder, head["first"], head["stop"], {}, head)
+        run.refresh()
+        return run
+
+    def refresh(self) -> None:
+        """Take in what the journal says now. Raises RunError where another run has taken the folder."""
+        head, entries = journal.read(self.folder)
+        if head != self.head:
+            raise RunError(f"{self.folder}: another render has begun here; choose another folder with --out")
+        before, self._entries = self.saved, entries
+        self.saved = {
+            index: entry["sha256"]
+            for index, entry in entries.items()
+            if before.get(index) == entry["sha256"] or self._digest(index) == entry["sha256"]
+        }
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from writing into this run. Raises RunError if one does."""
+        with journal.held(self.folder):
+            (self.folder / "frames").mkdir(exist_ok=True)
+            journal.mend(self.folder)
+            self.refresh()
+            yield
+
+    @property
+    def video(self) -> Path:
+        return self.folder / "video.mp4"
+
+    def picture_file(self, index: int) -> Path:
+        return self.folder / "frames" / f"{index:09d}.png"
+
+    def picture(self, index: int) -> Image:
+        """The picture of frame `index`, RGB uint8 (height, width, 3)."""
+        with Pictures.open(self.picture_file(index)) as picture:
+            return np.asarray(picture.convert("RGB"))
+
+    def texts(self, index: int) -> dict[str, str]:
+        """What is stored in the picture of frame `index`."""
+        with Pictures.open(self.picture_file(index)) as picture:
+            return {str(key): text for key, text in picture.info.items() if isinstance(text, str)}
+
+    def save(
+        self,
+        frame: Frame,
+        image: Image,
+        texts: Mapping[str, str],
+        span: Span | None = None,
+        facts: Mapping[str, float] | None = None,
+    ) -> None:
+        """Write a frame's picture with its `texts`, then its journal line with `facts` about the picture.
+
+        May be called from several threads.
+        """
+        data = png(image, texts)
+        digest = sha(data)
+        told = {"key": self.keys[frame.index]} if frame.index in self.keys else {}
+        entry = {"frame": frame.index, "sha256": digest, **told, **({"span": span} if span else {})}
+        try:
+            write_whole(self.picture_file(frame.index), data)
+            with self._lock:
+                self._enter([entry | dict(facts or {})])
+        except OSError as error:
+            raise RunError(
+                f"{self.folder}: frame {frame.index} cannot be written: {error.strerror}"
+            ) from error
+
+    def adopt(self, other: Run, frames: Sequence[int]) -> None:
+        """Take over these frames of another run as they are: the same bytes, linked where the disk can."""
+        try:
+            for index in frames:
+                file = self.picture_file(index)
+                file.unlink(missing_ok=True)
+                try:
+                    file.hardlink_to(other.picture_file(index))
+                except OSError:  # on another disk, or on one without links
+                    write_whole(file, other.picture_file(index).read_bytes())
+            self._enter([other._entries[index] for index in frames])
+        except OSError as error:
+            raise RunError(f"{self.folder}: cannot be written: {error.strerror}") from error
+
+    def _enter(self, entries: Sequence[journal.Entry]) -> None:
+        journal.append(self.folder, entries)
+        self._entries |= {entry["frame"]: entry for entry in entries}
+        self.saved |= {entry["frame"]: entry["sha256"] for entry in entries}
+
+    def key(self, index: int) -> str | None:
+        """What the journal says that a saved frame's picture comes of."""
+        return self._entries[index].get("key") if index in self.saved else None
+
+    @property
+    def given(self) -> range:
+        """The frames that were taken over from another film, whatever the scene says."""
+        return range(self.first, max(self.first, int(self.head.get(GIVEN, self.first))))
+
+    def edited(self) -> bool:
+        """Whether the run's `resolved.yaml` is not the one that it began with."""
+        file = self.folder / "resolved.yaml"
+        return "film" in self.head and (not file.exists() or sha(file.read_bytes()) != self.head["film"])
+
+    def fact(self, index: int, name: str) -> float | None:
+        """What the journal says about a saved frame under `name`: "drift", "palette"."""
+        value = self._entries[index].get(name)
+        return float(value) if isinstance(value, int | float) else None
+
+    def facts(self, name: str) -> dict[int, float]:
+        """The same of all frames of which it says something."""
+        told = {index: self.fact(index, name) for index in self._entries if index in self.saved}
+        return {index: fact for index, fact in told.items() if fact is not None}
+
+    def resume(self, frames: Sequence[Frame]) -> tuple[int, State]:
+        """Where in `frames` (this run's part of the timeline) the loop goes on, and with what state.
+
+        It goes on after the last painting before the first missing frame: in-betweens lie between two
+        paintings. The state is of that painting's shot; one that begins now needs none.
+        """
+        missing = next((at for at, frame in enumerate(frames) if frame.index not in self.saved), len(frames))
+        if missing in (0, len(frames)):
+            return missing, State()
+        last = max(at for at in range(missing) if frames[at].diffuse)
+        return last + 1, self.state(frames, last)
+
+    def state(self, frames: Sequence[Frame], last: int) -> State:
+        """The state after the painting `frames[last]`, which is saved, and so is its shot before it."""
+        begun = next(at for at in range(last + 1) if frames[at].shot == frames[last].shot)
+        anchor = max((at for at in range(begun, last + 1) if frames[at].anchor), default=begun)
+        painting, reference, first = (self.picture(frames[at].index) for at in (last, anchor, begun))
+        index = frames[last].index
+        span = self._entries.get(index, {}).get("span")
+        return State(painting, painting, None, reference, index, span and tuple(span), first)
+
+    def seam(self) -> float:
+        """The step from the last frame to the first over the median of two dozen others: about 1 if it closes."""
+        firsts = np.unique(np.linspace(self.first, self.stop - 2, 24).astype(int))
+        steps = [self._step(int(index), int(index) + 1) for index in firsts]
+        return self._step(self.stop - 1, self.first) / max(float(np.median(steps)), 1e-3)
+
+    def _step(self, one: int, other: int) -> float:
+        return float(np.abs(self.picture(one).astype(np.int16) - self.picture(other)).mean())
+
+    def _digest(self, index: int) -> str | None:
+        try:
+            return sha(self.picture_file(index).read_bytes())
+        except OSError:
+            return None
+
+
+class Saved(Mapping[int, Image]):
+    """The pictures of a run that are safe on disk now, by frame; each is read when it is asked for."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self._frames = run, dict.fromkeys(sorted(run.saved))
+
+    def __getitem__(self, index: int) -> Image:
+        if index not in self:
+            raise KeyError(index)
+        return self.run.picture(index)
+
+    def __contains__(self, index: object) -> bool:
+        return index in self._frames
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)

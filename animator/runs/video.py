@@ -1,0 +1,155 @@
+"""The ffmpeg command (data) and the video that it makes."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animator.imaging.codecs import CODECS, encoder
+from animator.imaging.ffmpeg import program
+from animator.imaging.pipe import Pipe
+from animator.timeline.track import Sound, stretch
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What the video is: size in pixels (even), frames per second, its sound, one of CODECS, a quality.
+
+    `crf` is that codec's number, 0 best; None for the one that `quality` means.
+    """
+
+    width: int
+    height: int
+    fps: float
+    crf: int | None = None
+    sound: Sound | None = None
+    codec: str = "h264"
+    quality: str = "good"
+
+
+def command(program: str, video: Format, metadata: Path, target: Path) -> list[str]:
+    """The ffmpeg command that reads raw RGB or RGBA frames from its standard input and writes the video.
+
+    Raises ProgramError where this ffmpeg cannot write such a video.
+    """
+    codec = CODECS[video.codec]
+    return [
+        program, "-hide_banner", "-loglevel", "error", "-nostdin", "-y",
+        "-f", "rawvideo", "-pix_fmt", "rgba" if codec.alpha else "rgb24",
+        "-s", f"{video.width}x{video.height}", "-r", rate(video.fps),
+        "-i", "pipe:0",
+        "-i", str(metadata),
+        *_input(video.sound),
+        "-map_metadata", "1", "-map", "0:v",
+        *_heard(video.sound, *codec.sound),
+        # The matrix is named: left out, RGB is converted by the rules of standard-definition television.
+        "-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int"
+        f",format={codec.pixels}"
+        # Said to the filter, since what its pictures carry wins over the options of the encoder.
+        ",setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv",
+        *_encoder(video),
+        # A recipe is longer than the comments that QuickTime has room for by itself.
+        *({"mp4": ["-movflags", "+faststart"], "mov": ["-movflags", "use_metadata_tags"]}.get(codec.container, [])),
+        "-f", codec.container, str(target),
+    ]  # fmt: skip
+
+
+def _encoder(video: Format) -> list[str]:
+    """The encoder and its quality."""
+    codec, name = CODECS[video.codec], encoder(video.codec)
+    crf = codec.crf.get(video.quality) if video.crf is None else min(video.crf, codec.worst)
+    number = ["-crf", str(crf)] if codec.crf else []
+    tag = ["-tag:v", codec.tag] if codec.tag else []
+    return ["-c:v", name, *codec.encoders[name][video.quality], *number, *tag]
+
+
+def _input(sound: Sound | None) -> list[str]:
+    """The track as a further input; it may not fetch anything from elsewhere."""
+    return [] if sound is None else ["-protocol_whitelist", "file", "-i", f"file:{sound.file}"]
+
+
+def _heard(sound: Sound | None, *encoder: str) -> list[str]:
+    """The track as a stream of the video."""
+    if sound is None:
+        return []
+    # As long as the pictures to the sample: cut where the track is longer, silent where it is shorter.
+    steps = [stretch(sound), f"apad=whole_dur={sound.seconds:.6f}"]
+    if sound.fade_in:
+        steps.append(f"afade=t=in:d={sound.fade_in:.6f}")
+    if sound.fade_out:
+        begins = max(0.0, sound.seconds - sound.fade_out)
+        steps.append(f"afade=t=out:st={begins:.6f}:d={min(sound.fade_out, sound.seconds):.6f}")
+    return ["-map", "2:a:0", "-af", ",".join(steps), "-c:a", *encoder]
+
+
+def rate(fps: float) -> str:
+    """Frames per second as ffmpeg's exact fraction: 23.976 means 24000/1001, not 23976/1000."""
+    whole = round(fps * 1.001)  # broadcast's rates, and their multiples: 23.976, 29.97, 59.94, 47.952 …
+    if whole % 6 == 0 and abs(fps - whole * 1000 / 1001) < 0.001:
+        return f"{whole * 1000}/1001"
+    fraction = Fraction(fps).limit_denominator(1001)
+    return f"{fraction.numerator}/{fraction.denominator}"
+
+
+def metadata(comment: str) -> str:
+    """An ffmetadata file that carries `comment`; its special characters are escaped."""
+    escaped = "".join(f"\\{char}" if char in "=;#\\\n" else char for char in comment)
+    return f";FFMETADATA1\ncomment={escaped}\n"
+
+
+class Video:
+    """A video being written: `write` each picture, then leave the `with` block.
+
+    The file appears under its name when it is complete; until then it has a draft name beside it. After an
+    error the draft is removed. Raises ProgramError with ffmpeg's own words when it fails.
+    """
+
+    def __init__(self, target: Path, video: Format, comment: str = "") -> None:
+        self.target, self.video = target, video
+        self.draft = target.with_name(f".{target.name}.draft")
+        self._open = ExitStack()
+        notes = self._open.enter_context(tempfile.TemporaryDirectory(prefix="animator-"))
+        tags = Path(notes, "metadata.txt")
+        tags.write_text(metadata(comment), encoding="utf8")
+        try:
+            self._pipe = Pipe(command(program(), video, tags, self.draft))
+        except BaseException:
+            self._open.close()
+            raise
+
+    def write(self, image: NDArray[np.uint8]) -> None:
+        """Append one picture of the video's size: RGB, or RGBA for a codec with transparency."""
+        self._pipe.write(image)
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._pipe.__exit__(kind, error, trace)
+            if kind is None:
+                self.draft.replace(self.target)
+        finally:
+            self._open.close()
+            self.draft.unlink(missing_ok=True)
+
+
+def rehearse(video: Format, folder: Path) -> None:
+    """Encode two pictures as `video` will be, and throw them away. Raises ProgramError.
+
+    What is wrong with ffmpeg shows before a night's work, not after it.
+    """
+    with tempfile.TemporaryDirectory(prefix=".ffmpeg-", dir=folder) as trial:
+        picture = np.zeros((video.height, video.width, 4 if CODECS[video.codec].alpha else 3), np.uint8)
+        with Video(Path(trial, "trial.mp4"), replace(video, quality="draft")) as sink:
+            sink.write(picture)
+            sink.write(picture)

@@ -1,0 +1,165 @@
+"""Whether the models of a scene are there, and SDXL's: by names, configs and headers, before any is loaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from animator.errors import ModelError, Problem, quoted
+from animator.errors import Path as Place
+from animator.models import lora_file
+from animator.scene.presets import is_file
+from animator.scene.refiner import BASE as REFINER
+from animator.scene.running import SDXL_VAES
+from animator.scene.scene import Scene
+from animator.scene.settings_models import scale_and_blocks, text_width
+
+PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+OTHERS = {768, 1024, 1280}  # numbers per token of text that SD 1.x, SD 2.x and SDXL's refiner read
+BASE: Place = ("model", "base")
+VAE: Place = ("model", "vae")
+# Channels on each level of their UNets. A hub id that is not here is SDXL's: nothing else is painted with.
+NANO_LEVELS, SDXL_LEVELS = (64, 96, 160), (320, 640, 1280)
+_BY_NAME: Mapping[Place, tuple[str, ...]] = {BASE: ("nano",), VAE: SDXL_VAES}
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def problems(scene: Scene) -> Iterator[Problem]:
+    """What is there and cannot be used: the checkpoint, ControlNets, IP-Adapters' folders, embeddings, blocks."""
+    if scene.settings.model.base != "nano":
+        yield from _base(scene)
+    yield from _adapters(scene)
+    yield from _embeddings(scene)
+    channels = _channels(scene)
+    if channels:
+        yield from _nets(scene, channels)
+        yield from _blocks(scene, len(channels))
+
+
+def check(scene: Scene) -> None:
+    """Raise ModelError for models that are not there. Only painting needs them: a film is previewed without."""
+    settings = scene.settings
+    refiner = settings.model.refiner
+    named: dict[Place, str] = {
+        BASE: settings.model.base,
+        **({} if settings.model.vae is None else {VAE: settings.model.vae}),
+        **({} if refiner is None else {REFINER: refiner.base}),
+        **{("control", name, "model"): control.model for name, control in settings.control.items()},
+        **{("ip_adapter", name, "model"): adapter.model for name, adapter in settings.ip_adapter.items()},
+    }
+    told = [
+        f"{'.'.join(path)} {quoted(model)}: no such folder or file; allowed: {', '.join(_allowed(path))}"
+        for path, model in named.items()
+        if model not in _BY_NAME.get(path, ()) and _absent(scene.file(path, model), model)
+    ]
+    if told:
+        raise ModelError("\n".join(told))
+
+
+def _allowed(path: Place) -> tuple[str, ...]:
+    """What may stand at `path`; refiners and IP-Adapters are several files."""
+    files = () if path == REFINER or path[0] == "ip_adapter" else ("a .safetensors file",)
+    return (*_BY_NAME.get(path, ()), "a hub id", "a folder", *files)
+
+
+def _base(scene: Scene) -> Iterator[Problem]:
+    base = scene.settings.model.base
+    place = scene.file(BASE, base)
+    if place.suffix in PICKLES:
+        yield scene.problem(BASE, f"{quoted(base)}: only .safetensors files are loaded; others can run code")
+        return
+    if place.suffix == ".safetensors" and is_file(place):
+        try:
+            lora_file.shapes(place)
+        except ModelError as error:
+            yield scene.problem(BASE, str(error))
+    width = text_width(base, place)
+    if width in OTHERS:
+        yield scene.problem(
+            BASE, f"{base} is {lora_file.BASES[width]}; only SDXL checkpoints are painted with"
+        )
+
+
+def _absent(place: Path, model: str) -> bool:
+    """Whether `model` is neither at `place` nor may be an id on the hub: models/sdxl is none, if models/ is here."""
+    try:
+        hub = _HUB_ID.fullmatch(model) and place.suffix != ".safetensors" and not place.parent.is_dir()
+        return not place.exists() and not hub
+    except (OSError, ValueError):  # no file can have such a name
+        return True
+
+
+def _channels(scene: Scene) -> tuple[int, ...]:
+    """How wide the levels of the checkpoint's UNet are; () where only loading it would tell."""
+    base = scene.settings.model.base
+    if base == "nano":
+        return NANO_LEVELS
+    place = scene.file(BASE, base)
+    if _HUB_ID.fullmatch(base) and _absent(place, "") and place.suffix != ".safetensors":
+        return SDXL_LEVELS
+    return _levels(place)
+
+
+def _levels(folder: Path) -> tuple[int, ...]:
+    """How wide the levels of the network in a folder are, by its config; () where there is none."""
+    from animator.models import safetensors as headers
+
+    try:
+        return headers.levels(headers.config(folder)) if folder.is_dir() else ()
+    except OSError:  # no folder can have such a name
+        return ()
+
+
+def _nets(scene: Scene, channels: tuple[int, ...]) -> Iterator[Problem]:
+    """ControlNets in folders whose config is that of a UNet of another size, though it reads the same text."""
+    from animator.models import safetensors as headers
+
+    wanted = text_width(scene.settings.model.base, scene.file(BASE, scene.settings.model.base))
+    for name, control in scene.settings.control.items():
+        path: Place = ("control", name, "model")
+        folder = scene.file(path, control.model)
+        found = _levels(folder)
+        if found and found != channels and headers.text_width(folder) in (None, wanted):
+            yield scene.problem(path, "made for a UNet of another size; take one for this checkpoint")
+
+
+def _blocks(scene: Scene, levels: int) -> Iterator[Problem]:
+    """Blocks of LoRAs that the UNet does not have."""
+    for name, written in scene.settings.loras.items():
+        for block in scale_and_blocks(written)[1]:
+            way, _, number = str(block).partition("_")
+            if number and int(number) >= levels:
+                message = f"this model has no such block; its last is {way}_{levels - 1}"
+                yield scene.problem(("loras", name, "blocks", str(block)), message)
+
+
+def _adapters(scene: Scene) -> Iterator[Problem]:
+    """IP-Adapters in folders that lack their weights or their image encoder."""
+    for name, adapter in scene.settings.ip_adapter.items():
+        path: Place = ("ip_adapter", name)
+        folder = scene.file((*path, "model"), adapter.model)
+        if _absent(folder, adapter.model) or not folder.is_dir():
+            continue
+        if adapter.weights.endswith(".safetensors") and not is_file(folder / adapter.weights):
+            yield scene.problem((*path, "weights"), f"no such file: {folder / adapter.weights}")
+        if not is_file(folder / adapter.encoder / "config.json"):
+            message = f"no image encoder in {folder / adapter.encoder}: it has no config.json"
+            yield scene.problem((*path, "encoder"), message)
+
+
+def _embeddings(scene: Scene) -> Iterator[Problem]:
+    """Textual inversions without vectors for both of SDXL's encoders."""
+    from animator.models import safetensors as headers
+
+    for word, name in scene.settings.model.embeddings.items():
+        path = ("model", "embeddings", word)
+        file: Path = scene.file(path, name)
+        if file.suffix != ".safetensors" or not is_file(file):
+            continue
+        try:
+            why = headers.unheard(file)
+        except (OSError, ValueError) as error:
+            why = str(error)
+        if why is not None:
+            yield scene.problem(path, why)

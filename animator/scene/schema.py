@@ -1,0 +1,94 @@
+"""The table of settings for the documentation, and the schema for editors, from their only definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from animator.scene.fields import Curve, optional
+from animator.scene.prompts import Texts
+from animator.scene.settings import Settings
+
+
+def table(settings: type[BaseModel] = Settings) -> str:
+    """Every setting of a schedule file, or of another kind, as a Markdown table: name, default, what it means."""
+    rows = [f"| `{name}` | {default} | {says} |" for name, default, says in _rows(settings, "")]
+    return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows])
+
+
+def _rows(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in section.model_fields.items():
+        inner, path = _section(field), f"{prefix}{field.alias or name}"
+        if inner is not None:
+            yield from _rows(inner, f"{path}.NAME." if _named(field) else f"{path}.")
+        else:
+            yield f"{path}.NAME" if _named(field) else path, _default(field), _meaning(field)
+
+
+def _named(field: FieldInfo) -> bool:
+    """Whether a field holds something for each of any number of names."""
+    return get_origin(field.annotation) is dict
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    """The section a field holds, or a dictionary of sections holds."""
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(default, BaseModel):
+        return type(default)
+    inner = get_args(field.annotation)[-1] if _named(field) else optional(field.annotation)
+    return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+
+
+def _default(field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True, validated_data={})
+    return "" if default in (None, "", {}) or field.is_required() else f"`{default}`"
+
+
+def _meaning(field: FieldInfo) -> str:
+    says = field.description or ""
+    choices: tuple[Any, ...] = get_args(field.annotation) if get_origin(field.annotation) is not None else ()
+    if choices and all(isinstance(choice, str) for choice in choices):
+        says += f": {', '.join(f'`{choice}`' for choice in choices)}"
+    # A dictionary's values carry their marks in the annotation.
+    inner = get_args(field.annotation)[-1] if _named(field) else None
+    marks = {id(mark) for mark in (*field.metadata, *getattr(inner, "__metadata__", ()))}
+    if marks & {id(mark) for mark in Curve.__metadata__}:
+        return f"*curve* · {says}"
+    return f"*keyframes* · {says}" if marks & {id(mark) for mark in Texts.__metadata__} else says
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a schedule file, with defaults and meanings: editors complete and check by it."""
+    found = Settings.model_json_schema()
+    extends = {"type": "string", "description": "a preset's name, or a path beside this file"}
+    says = (
+        "settings that count where a variable is given, or for `nano` or `sdxl` alone: {nano: {painting: …}}"
+    )
+    board = {
+        "type": "string",
+        "description": "CSV table of shots: time, sentence, motion, material, transition",
+    }
+    when = {"type": "object", "description": says, "additionalProperties": {"type": "object"}}
+    loop = found["$defs"]["Video"]["properties"]["loop"]
+    running = found["$defs"]["Model"]["properties"]
+    for switch in (loop, running["tiling"], running["compile"]):
+        switch["enum"] = [*switch["enum"], True, False]
+    names = ("Seed", "LockCurves", "UpscaleCurves", "DetailCurves", "Refiner")
+    seed, lock, upscale, detail, refiner = (found["$defs"][name] for name in names)
+    short = {
+        "Seed": {"anyOf": [{"type": "integer"}, seed]},
+        "LockCurves": {"anyOf": [{"type": ["string", "boolean"]}, lock]},
+        "DetailCurves": {"anyOf": [{"type": "string"}, detail]},
+        "Refiner": {"anyOf": [{"type": "string"}, refiner]},
+        "UpscaleCurves": {"anyOf": [{"type": ["string", "number"]}, upscale]},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **found,
+        "title": "animator schedule file",
+        "properties": {"extends": extends, **found["properties"], "when": when, "storyboard": board},
+        "$defs": {**found["$defs"], **short},
+    }

@@ -1,0 +1,155 @@
+r"""A prompt as it was written → a text whose numbers change from frame to frame, and the LoRAs its tags name.
+
+Formulas stand between backticks, "(red:`0.5 + t/100`) mug", or, as a weight, without: "(red:0.5+t/100) mug".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from animator.errors import CurveError, quoted
+from animator.models.prompt_syntax import BLEND, MAX_PARTS, MAX_WEIGHT, numbers, parse
+from animator.timeline.clock import Signals
+from animator.timeline.expression import compile_expression, evaluate
+
+TAG = re.compile(r"\s*<lora:([^:<>`]+)(?::((?:`[^`]*`|[^<>`])*))?>")
+NUMBER = re.compile(r"\s*[-+]?[.\d]+\s*")
+# What can only be meant as a formula: a digit or bracket beside an operator, or a function.
+FORMULA = re.compile(r"[\w)]\s*[-+*/%<>]\s*[\d(]|[\d)]\s*[-+*/%<>]|\w\(")
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A text in which numbers may change from frame to frame, and the scales of the LoRAs it names."""
+
+    plain: str
+    changing: tuple[tuple[Any, str], ...] = ()  # one number per frame, and the text behind it
+    loras: dict[str, Any] = field(default_factory=dict)  # name → one scale per frame
+
+    def at(self, frame: int) -> str:
+        """The text on a frame; a number has at most three decimals."""
+        return self.plain + "".join(_short(values[frame]) + after for values, after in self.changing)
+
+    def __add__(self, other: Text) -> Text:
+        """Both, one behind the other."""
+        loras = {**self.loras, **other.loras}
+        if not self.changing:
+            return Text(self.plain + other.plain, other.changing, loras)
+        *most, (values, last) = self.changing
+        return Text(self.plain, (*most, (values, last + other.plain), *other.changing), loras)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it says nothing on any frame."""
+        return not self.changing and not self.plain.strip(" ,")
+
+
+def wording(written: str, signals: Signals, frames: int) -> Text:
+    """`written` understood. Raises CurveError where a formula or a weight of it cannot be computed."""
+    text, loras = _without_tags(written, signals, frames)
+    plain, *rest = _marked(text, signals).split("`")
+    if len(rest) % 2:
+        raise CurveError(f"a ` without its partner in {quoted(written)}; formulas stand between two")
+    changing = tuple(
+        (_numbers(formula, signals, frames), after)
+        for formula, after in zip(rest[::2], rest[1::2], strict=True)
+    )
+    found = Text(plain, changing, loras)
+    _check(found.at(0))
+    return found
+
+
+def _without_tags(written: str, signals: Signals, frames: int) -> tuple[str, dict[str, Any]]:
+    """`written` without its LoRA tags, and the scale of each on every frame."""
+    loras: dict[str, Any] = {}
+
+    def take(match: re.Match[str]) -> str:
+        name, scale = match[1].strip(), (match[2] or "1").strip("` ")
+        try:
+            loras[name] = _numbers(scale or "1", signals, frames)
+        except CurveError as error:
+            raise CurveError(f"{quoted(match[0].strip())}: {error}") from error
+        return "\0"
+
+    text = TAG.sub(take, written.replace("\0", ""))
+    # A comma stood on either side of a tag: one of them is enough.
+    return re.sub(r",?\s*\0+(?=\s*(,|$))|\0+", "", text), loras
+
+
+def _marked(text: str, signals: Signals) -> str:
+    """`text` with backticks round the weights that are formulas."""
+    known, result, done = frozenset(signals), [], 0
+    for start, end in tails(text):
+        tail = text[start:end]
+        # (size: s) is text, (red:bass) is not: a name alone stands close to its colon.
+        said = tail[:1].isspace() and tail.strip().isidentifier()
+        if "`" in tail or NUMBER.fullmatch(tail) or not tail.strip() or said:
+            continue
+        try:
+            compile_expression(tail, known)
+        except CurveError as error:
+            if FORMULA.search(tail):
+                raise CurveError(rf"{error}; \: is a colon that begins no weight") from error
+            continue  # (a cup: white) is text
+        result += [text[done:start], "`", tail.strip(), "`"]
+        done = end
+    return "".join([*result, text[done:]])
+
+
+def tails(text: str) -> Iterator[tuple[int, int]]:
+    """Where the weights of round brackets stand: from behind the last colon of each to its end, from left to right."""
+    found: list[tuple[int, int]] = []
+    stack: list[int | None] = []  # for each bracket that is open, where its last colon is
+    skip = quote = False
+    for at, char in enumerate(text):
+        if skip or quote:
+            quote, skip = quote != (char == "`" and not skip), False
+        elif char == "\\":
+            skip = True
+        elif char == "`":
+            quote = True
+        elif char == "(":
+            stack.append(None)
+        elif char == ":" and stack:
+            stack[-1] = at
+        elif char == ")" and stack and (colon := stack.pop()) is not None:
+            # What stands inside a weight is its formula's own.
+            found = [(start, end) for start, end in found if start < colon]
+            found.append((colon + 1, at))
+    return iter(sorted(found))
+
+
+def _numbers(formula: str, signals: Signals, frames: int) -> Any:
+    values = evaluate(formula, signals, frames)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise CurveError(f"{values[bad[0]]} at frame {bad[0]} in `{formula}`; every value must be finite")
+    return values
+
+
+def _short(value: float) -> str:
+    return f"{round(value, 3) + 0.0:.12g}"  # and no minus before nought
+
+
+def _check(text: str) -> None:
+    """Weights as they are on the first frame. Raises CurveError."""
+    for start, end in tails(text):
+        tail = text[start:end]
+        if NUMBER.fullmatch(tail) and tail.strip(" .+-") and tail.count(".") < 2:  # noqa: SIM102
+            if float(tail) > MAX_WEIGHT:
+                says = f"a weight of {float(tail):g} in {quoted(text)}; allowed 0..{MAX_WEIGHT:g}"
+                raise CurveError(rf"{says}, and \: is a colon that begins no weight")
+    if (count := parse(text).parts) > MAX_PARTS:
+        raise CurveError(f"{count} stretches of different weights; at most {MAX_PARTS}")
+    for match in BLEND.finditer(text):
+        count = len(re.findall(r'"(?:[^"\\]|\\.)*"', match[1]))
+        if numbers(match[2], count) is None:
+            example = ", ".join(["1"] * count)
+            raise CurveError(
+                f"{quoted(match[0])} blends {count} texts; write a weight for each: .blend({example})"
+            )

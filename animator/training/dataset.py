@@ -1,0 +1,119 @@
+"""Pictures as the model learns them: latents, what they show, where it counts; batches by number."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own short name)
+from numpy.typing import NDArray
+from torch import Tensor
+
+from animator.training.buckets import View
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One picture, encoded."""
+
+    mean: Tensor  # (4, h, w) the VAE's latent, scaled as the UNet reads it
+    spread: Tensor  # (4, h, w) its standard deviation
+    places: Tensor | None  # (1, h, w) how much each place counts
+    sizes: tuple[int, ...]  # six numbers, see buckets.View
+    caption: str
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some items of one size."""
+
+    items: Sequence[Item]
+
+    def clean(self, random: torch.Generator) -> Tensor:
+        """Latents (n, 4, h, w), drawn from what the VAE says of each picture."""
+        mean, spread = (
+            torch.stack([getattr(item, name) for item in self.items]) for name in ("mean", "spread")
+        )
+        return mean + spread * torch.randn(mean.shape, generator=random)
+
+    @property
+    def places(self) -> Tensor | None:
+        """(n, 1, h, w), or None where all places count alike."""
+        if all(item.places is None for item in self.items):
+            return None
+        whole = torch.ones(1, *self.items[0].mean.shape[1:])
+        return torch.stack([whole if item.places is None else item.places for item in self.items])
+
+    @property
+    def sizes(self) -> Tensor:
+        """(n, 6) as SDXL is told them."""
+        return torch.tensor([item.sizes for item in self.items], dtype=torch.float32)
+
+    @property
+    def captions(self) -> list[str]:
+        """What the pictures show."""
+        return [item.caption for item in self.items]
+
+
+class Shelf:
+    """Items in an order by lot that depends on a seed and the number of the batch alone."""
+
+    def __init__(self, items: Sequence[Item], size: int, seed: int) -> None:
+        self.items, self.size, self.seed = items, size, seed
+        self._batches = lru_cache(maxsize=2)(self._drawn)
+
+    def _drawn(self, epoch: int) -> list[list[int]]:
+        """One round through all items in batches of one size each; the last of a size is filled up from its first."""
+        random = np.random.default_rng([self.seed, epoch])
+        shelves: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for index in random.permutation(len(self.items)):
+            shelves[tuple(self.items[index].mean.shape)].append(int(index))
+        batches = []
+        for shelf in shelves.values():
+            for first in range(0, len(shelf), self.size):
+                chosen = shelf[first : first + self.size]
+                batches.append(chosen + [shelf[i % len(shelf)] for i in range(self.size - len(chosen))])
+        return [batches[i] for i in random.permutation(len(batches))]
+
+    def batch(self, number: int) -> Batch:
+        """Batch `number`, from 0 on, without end."""
+        # The rounds are of one length: sizes fill the same number of batches in any order.
+        epoch, place = divmod(number, len(self._batches(0)))
+        return Batch([self.items[index] for index in self._batches(epoch)[place]])
+
+
+@torch.no_grad()
+def encode(pipe: Any, views: Iterable[tuple[View, str]], outside: float, flip: bool = False) -> list[Item]:
+    """The views with their captions as items; with `flip` their mirror images too. The VAE computes in float32.
+
+    `outside` is the weight of what a mask leaves out.
+    """
+    vae, items = pipe.vae, []
+    dtype = vae.dtype
+    vae.to(torch.float32)
+    for view, caption in views:
+        for turned in (False, True) if flip else (False,):
+            image = np.ascontiguousarray(view.image[:, ::-1] if turned else view.image)
+            pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 127.5 - 1
+            latent = vae.encode(pixels.to(vae.device)).latent_dist
+            mean, spread = ((part * vae.config.scaling_factor)[0].cpu() for part in (latent.mean, latent.std))
+            mask = (
+                None
+                if view.mask is None
+                else np.ascontiguousarray(view.mask[:, ::-1] if turned else view.mask)
+            )
+            items.append(Item(mean, spread, _places(mask, mean.shape, outside), view.sizes, caption))
+    vae.to(dtype)
+    return items
+
+
+def _places(mask: NDArray[np.float32] | None, shape: Sequence[int], outside: float) -> Tensor | None:
+    if mask is None:
+        return None
+    small = F.interpolate(torch.from_numpy(mask)[None, None], size=tuple(shape[1:]), mode="area")[0]
+    return outside + (1 - outside) * small

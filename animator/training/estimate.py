@@ -1,0 +1,138 @@
+"""How much memory and time a training takes, counted on the model's shapes without its weights or a single number."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention import BasicTransformerBlock
+from diffusers.models.resnet import ResnetBlock2D
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from animator.training.adapters import Lora
+from animator.training.settings import Settings
+
+LEARNING = 16  # bytes for each number that learns: itself, its gradient and Adam's two moments, float32
+LEARNING_8BIT = 10  # with Adam's moments in 8 bits
+BACKWARD = 2.0  # forward passes a step costs: one, and one back through the frozen model for what learns
+AGAIN = 1.0  # one more where the forward pass is repeated to save memory
+REACHED = 0.4  # share of a device's matrix speed that a UNet reaches
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a training needs."""
+
+    memory: float  # bytes on the device, at the most
+    seconds: float  # of one step
+    learning: int  # numbers that learn
+
+
+def need(config: Path, settings: Settings, device: torch.device, dtype: torch.dtype) -> Need:
+    """What `settings` need with the UNet whose configuration is in the folder `config`, on a device.
+
+    Memory: weights, what is kept for the way back, what learns. Time: operations, by this device's speed in
+    multiplying matrices, measured now. Both are expectations; kernels and allocators differ.
+    """
+    unet = _shape(config, settings)
+    learning = sum(p.numel() for p in unet.parameters() if p.requires_grad)
+    frozen = sum(p.numel() for p in unet.parameters() if not p.requires_grad)
+    checkpointing = settings.learning.checkpointing and device.type != "cpu"
+    side = settings.resolution // 8
+    kept, flops = _counted(unet, side, checkpointing)
+    batch = settings.learning.batch
+    size = torch.finfo(dtype).bits / 8
+    each = LEARNING_8BIT if settings.learning.optimizer == "adamw8bit" else LEARNING
+    memory = frozen * size + learning * each + kept * batch * size / 4
+    passes = BACKWARD + (AGAIN if checkpointing else 0.0)
+    rounds = settings.learning.accumulate * batch * (2 if settings.prior.pictures else 1)
+    return Need(memory, flops * passes * rounds / (_speed(device, dtype) * REACHED), learning)
+
+
+def _shape(config: Path, settings: Settings) -> nn.Module:
+    """The UNet with its LoRA, without memory for a single weight."""
+    with torch.device("meta"):
+        unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(str(config)))
+        if settings.method == "lora":
+            Lora.on_unet(unet, settings)
+        else:
+            unet.requires_grad_(False)
+    shape: nn.Module = unet
+    return shape
+
+
+def _counted(unet: Any, side: int, checkpointing: bool) -> tuple[float, float]:
+    """Bytes in float32 that one picture leaves for the way back, and operations of its way forward."""
+    config = unet.config
+    text = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
+    with torch.device("meta"):
+        latents = torch.empty(1, config.in_channels, side, side, requires_grad=True)
+        tokens = torch.empty(1, 77, config.cross_attention_dim, requires_grad=True)
+        added = {"text_embeds": torch.empty(1, text), "time_ids": torch.empty(1, 6)}
+        level = torch.empty(1, dtype=torch.long)
+    meter = _Meter(unet)
+    with FlopCounterMode(display=False) as flops, meter.reading():
+        unet(latents, level, encoder_hidden_states=tokens, added_cond_kwargs=added)
+    return (meter.entering + meter.largest if checkpointing else meter.kept), float(flops.get_total_flops())
+
+
+class _Meter:
+    """Adds up what autograd keeps, in all and in each of the blocks whose forward pass can be repeated."""
+
+    def __init__(self, unet: nn.Module) -> None:
+        self.weights = {id(parameter) for parameter in unet.parameters()}
+        self.blocks = [m for m in unet.modules() if isinstance(m, ResnetBlock2D | BasicTransformerBlock)]
+        self.kept = self.entering = self.largest = 0.0
+        self._seen: dict[int, Tensor] = {}  # kept alive, so that no number comes twice
+        self._before: dict[nn.Module, float] = {}
+
+    def _pack(self, tensor: Tensor) -> Tensor:
+        if id(tensor) not in self.weights and id(tensor) not in self._seen:
+            self._seen[id(tensor)] = tensor
+            self.kept += tensor.numel() * 4.0
+        return tensor
+
+    def _enter(self, block: nn.Module, inputs: tuple[Any, ...]) -> None:
+        self._before[block] = self.kept
+        self.entering += sum(value.numel() * 4.0 for value in inputs if isinstance(value, Tensor))
+
+    def _leave(self, block: nn.Module, inputs: Any, made: Any) -> None:  # noqa: ARG002 (a hook's shape)
+        self.largest = max(self.largest, self.kept - self._before[block])
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        hooks = [block.register_forward_pre_hook(self._enter) for block in self.blocks]
+        hooks += [block.register_forward_hook(self._leave) for block in self.blocks]
+        try:
+            with torch.autograd.graph.saved_tensors_hooks(self._pack, lambda tensor: tensor):
+                yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+def _speed(device: torch.device, dtype: torch.dtype) -> float:
+    """Operations per second of multiplying matrices, measured."""
+    side = 512 if device.type == "cpu" else 4096
+    a = torch.ones(side, side, device=device, dtype=dtype)
+    done, began = 0, 0.0
+    for turn in range(12):
+        if turn == 2:  # the first ones load kernels
+            _wait(device)
+            began = time.perf_counter()
+        a @ a
+        done += turn >= 2
+    _wait(device)
+    return 2.0 * side**3 * done / (time.perf_counter() - began)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()

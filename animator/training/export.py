@@ -1,0 +1,123 @@
+"""What a file says about itself: kohya's ss_* names, the modelspec, and our own settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from animator import __version__
+from animator.training.settings import Settings
+
+ARCHITECTURE = "stable-diffusion-xl-v1-base"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about a training besides its settings."""
+
+    captions: Sequence[str]
+    sizes: Sequence[tuple[int, ...]]  # height and width of each picture as learnt
+    prediction: str  # epsilon or v_prediction
+    base_hash: str  # see `base_hash`
+    steps: int  # that were taken
+
+
+def header(settings: Settings, facts: Facts, name: str) -> dict[str, str]:
+    """The header of a file that is called `name`: texts only, as safetensors wants them.
+
+    kohya's names are those of sd-scripts' train_network.py, the others those of modelspec 1.0.0
+    (github.com/Stability-AI/ModelSpec).
+    """
+    learning, data = settings.learning, settings.data
+    folder = f"1_{settings.token}"
+    known: Mapping[str, object] = {
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": settings.network.rank,
+        # The alpha that was set is counted into the weights: what readers are to apply is a factor of 1.
+        "ss_network_alpha": float(settings.network.rank),
+        "ss_network_dropout": settings.network.dropout or None,
+        "ss_network_args": {"conv_dim": settings.network.rank} if settings.network.layers == "all" else None,
+    }
+    if settings.method != "lora":
+        known = {}
+    known = {
+        **known,
+        "ss_base_model_version": "sdxl_base_v1-0",
+        "ss_sd_model_name": Path(settings.model.base).name,
+        "ss_new_sd_model_hash": facts.base_hash or None,
+        "ss_v2": False,
+        "ss_output_name": name,
+        "ss_learning_rate": learning.rate,
+        "ss_unet_lr": learning.rate,
+        "ss_text_encoder_lr": learning.text_rate if settings.network.text_encoders else None,
+        "ss_steps": facts.steps,
+        "ss_max_train_steps": learning.steps,
+        "ss_lr_warmup_steps": learning.warmup,
+        "ss_lr_scheduler": learning.schedule,
+        "ss_optimizer": learning.optimizer,
+        "ss_seed": learning.seed,
+        "ss_batch_size_per_device": learning.batch,
+        "ss_gradient_accumulation_steps": learning.accumulate,
+        "ss_gradient_checkpointing": learning.checkpointing,
+        "ss_mixed_precision": {"bfloat16": "bf16", "float32": "no"}.get(settings.model.dtype),
+        "ss_max_grad_norm": learning.max_norm,
+        "ss_min_snr_gamma": learning.min_snr or None,
+        "ss_noise_offset": learning.noise_offset or None,
+        "ss_prior_loss_weight": settings.prior.weight,
+        "ss_num_train_images": len(facts.captions),
+        "ss_num_reg_images": settings.prior.pictures,
+        "ss_resolution": f"({settings.resolution}, {settings.resolution})",
+        "ss_enable_bucket": data.buckets,
+        "ss_bucket_info": _bucket_info(facts.sizes),
+        "ss_dataset_dirs": {folder: {"n_repeats": 1, "img_count": len(facts.captions)}},
+        "ss_tag_frequency": {folder: _tags(facts.captions)},
+        "ss_flip_aug": data.flip,
+    }
+    kind = "lora" if settings.method == "lora" else "textual-inversion"
+    spec = {
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": f"{ARCHITECTURE}/{kind}",
+        "modelspec.implementation": "https://github.com/huggingface/diffusers",
+        "modelspec.title": settings.file.title or name,
+        "modelspec.author": settings.file.author or None,
+        "modelspec.license": settings.file.license or None,
+        "modelspec.date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "modelspec.resolution": f"{settings.resolution}x{settings.resolution}",
+        "modelspec.trigger_phrase": settings.token,
+        "modelspec.prediction_type": {"v_prediction": "v"}.get(facts.prediction, facts.prediction),
+        "animator.version": __version__,
+        "animator.settings": settings.plain(),
+        "format": "pt",
+    }
+    return {key: _text(value) for key, value in {**known, **spec}.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+
+
+def _bucket_info(sizes: Iterable[tuple[int, ...]]) -> dict[str, object]:
+    counted = Counter(sizes).most_common()
+    rooms = {str(i): {"resolution": [w, h], "count": n} for i, ((h, w), n) in enumerate(counted)}
+    return {"buckets": rooms}
+
+
+def _tags(captions: Iterable[str]) -> dict[str, int]:
+    """How often each part of a caption between commas occurs."""
+    return dict(Counter(tag.strip() for caption in captions for tag in caption.split(",") if tag.strip()))
+
+
+def base_hash(base: Path) -> str:
+    """SHA-256 of a checkpoint: of the file, or of a diffusers folder's UNet weights; empty where neither is here."""
+    files = [base] if base.is_file() else sorted((base / "unet").glob("*.safetensors"))
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 22):
+                digest.update(block)
+    return digest.hexdigest() if files else ""

@@ -1,0 +1,66 @@
+"""The file a training leaves: diffusers' or kohya's names, and a header that tells what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from animator.diffusion import layout
+from animator.errors import RunError
+from animator.runs.atomic import write_whole
+
+DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
+ENCODERS = {"text_encoder": "lora_te1", "text_encoder_2": "lora_te2"}
+
+
+def write(
+    file: Path,
+    weights: Mapping[str, Tensor],
+    header: Mapping[str, str],
+    dtype: str = "float16",
+    layers: int = 0,
+) -> Path:
+    """Write `weights` to `file`, whole or not at all, mode 644. Raises RunError where the disk refuses.
+
+    With `layers`, the UNet's `layers_per_block`, a LoRA gets kohya's names; without, the weights keep theirs.
+    """
+    named = kohya(weights, layers) if layers else weights
+    numbers = {name: value.to(DTYPES[dtype]).contiguous() for name, value in named.items()}
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, save(numbers, dict(header)))
+        file.chmod(0o644)
+    except OSError as error:
+        raise RunError(f"{file} cannot be written: {error.strerror}") from error
+    return file
+
+
+def kohya(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """A LoRA under the names of sd-scripts: blocks of the first SDXL release, an alpha for every layer.
+
+    `layers` is the UNet's `layers_per_block`. ValueError for a layer the release has no place for.
+    """
+    found: dict[str, Tensor] = {}
+    for name, value in weights.items():
+        part, _, rest = name.partition(".")
+        module, _, side = rest.removesuffix(".weight").rpartition(".")
+        key = (
+            f"lora_unet_{_released(module, value, layers)}"
+            if part == "unet"
+            else f"{ENCODERS[part]}_{module}"
+        )
+        key = key.replace(".", "_")
+        found[f"{key}.{'lora_down' if side == 'lora_A' else 'lora_up'}.weight"] = value
+        if side == "lora_A":
+            found[f"{key}.alpha"] = torch.tensor(float(value.shape[0]))
+    return found
+
+
+def _released(module: str, value: Tensor, layers: int) -> str:
+    """The name of a UNet's module in the layout of the first release."""
+    [name] = layout.unet({f"{module}.weight": value}, layers)
+    return name.removeprefix(layout.UNET).removesuffix(".weight")

@@ -1,0 +1,73 @@
+"""`--check`: everything that can be said before training, in lines, and a sheet of what will be learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import LocalEntryNotFoundError
+from PIL import Image as Pictures
+from transformers import CLIPTokenizer
+
+from animator.diffusion.loading import device_for
+from animator.diffusion.single_file import embedded_config
+from animator.training import tokens
+from animator.training.photos import sheet, survey
+from animator.training.pictures import Photo
+from animator.training.preparation import base_of, numbers_of
+from animator.training.settings import Settings
+
+
+def check(photos: Sequence[Photo], settings: Settings, file: Path) -> Iterator[str]:
+    """What there is, what to look at, what it will take; writes the sheet to `file`."""
+    found = survey(photos, settings)
+    yield from found.lines
+    with TemporaryDirectory(prefix="animator-") as room:
+        config = _config(settings, Path(room))
+        if config is None or not (config / "tokenizer").is_dir():
+            yield f"{settings.model.base} is not here yet: neither the token nor memory and time are looked into"
+        else:
+            tokenizer = CLIPTokenizer.from_pretrained(config / "tokenizer")
+            yield from (f"note: {line}" for line in tokens.remarks(settings.token, settings.kind, tokenizer))
+            yield _needed(config, settings)
+    yield from (f"note: {note}" for note in found.notes)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Pictures.fromarray(sheet(found.views)).save(file)
+    yield f"what will be learnt: {file}"
+
+
+def _config(settings: Settings, room: Path) -> Path | None:
+    """The folder with the base model's configurations, if it is on this machine."""
+    model: Any = settings.model
+    path = Path(base_of(settings))
+    if model.config is not None:
+        return Path(model.config)
+    if path.is_dir():
+        return path
+    if path.is_file():
+        return embedded_config(path, room / "config")
+    try:
+        return Path(snapshot_download(model.base, local_files_only=True))
+    except (LocalEntryNotFoundError, OSError, ValueError):
+        return None
+
+
+def _needed(config: Path, settings: Settings) -> str:
+    from animator.training.estimate import need
+
+    device = device_for(settings.model.device)
+    found = need(config / "unet", settings, device, numbers_of(settings, device))
+    seconds = found.seconds * settings.learning.steps
+    return (
+        f"{settings.learning.steps} steps on {device.type}: about {_long(seconds)} and {found.memory / 1e9:.1f} GB;"
+        f" {found.learning:,} numbers learn"
+    )
+
+
+def _long(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

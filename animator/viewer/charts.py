@@ -1,0 +1,111 @@
+"""A schedule drawn: prompts as bands, every curve that varies, beats and events as ticks. PNG, SVG or PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from animator.errors import ProgramError, RunError
+from animator.frame import Frame
+from animator.runs.metadata import flat
+from animator.scene.scene import Scene
+from animator.timeline.compile import beats
+from animator.viewer.stretches import BANDS, stretches
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LINE, PAINTED, TICK = "#20507c", "#c2410c", "#8a8f98"
+ROW, WIDTH = 1.1, 11.0  # inches: the height of a curve, the width of the whole
+SECTIONS = ("motion", "painting", "loras", "grade", "footage")
+FORMATS = (".png", ".svg", ".pdf")
+
+
+def plot(scene: Scene, frames: Sequence[Frame], target: Path) -> None:
+    """Draw `frames`, the timeline of `scene`, into the file `target`. Raises RunError, ProgramError."""
+    if target.suffix.lower() not in FORMATS:
+        raise RunError(f"{target}: a plot is one of {', '.join(FORMATS)}")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ProgramError("plotting needs matplotlib: pip install 'animator[plot]'") from error
+
+    curves = varying(frames)
+    rows = len(curves) + 1
+    figure = Figure(figsize=(WIDTH, 0.9 + ROW * rows), layout="constrained")
+    axes = figure.subplots(rows, 1, sharex=True, squeeze=False, gridspec_kw={"hspace": 0.02})[:, 0]
+    _prompts(axes[0], frames)
+    for axis, (name, values) in zip(axes[1:], curves.items(), strict=True):
+        _curve(axis, name, values, frames)
+    for axis in axes:
+        _moments(axis, scene)
+    axes[-1].set_xlim(frames[0].index, max(frames[-1].index, frames[0].index + 1))
+    axes[-1].set_xlabel("frame")
+    fps = scene.settings.video.fps
+    seconds = axes[0].secondary_xaxis("top", functions=(lambda f: f / fps, lambda s: s * fps))
+    seconds.set_xlabel(f"seconds at {fps:g} frames per second")
+    try:
+        figure.savefig(target, dpi=110)
+    except OSError as error:
+        raise RunError(f"{target}: cannot be written: {error.strerror}") from error
+
+
+def varying(frames: Sequence[Frame]) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    """The numbers of motion, painting, LoRAs and grade that change in the course of the film, by name."""
+    tables = [flat({name: whole[name] for name in SECTIONS}) for whole in map(asdict, frames)]
+    columns = {name: [table[name] for table in tables] for name in tables[0]}
+    return {
+        name: np.array(values, dtype=np.float64)
+        for name, values in columns.items()
+        if not isinstance(values[0], str) and len(set(values)) > 1
+    }
+
+
+def _prompts(axis: Axes, frames: Sequence[Frame]) -> None:
+    """A band for each prompt as long as it lasts, hatched where it blends into the next."""
+    axis.set_yticks([])
+    axis.set_ylabel("prompt", rotation=0, ha="right", va="center")
+    begun = frames[0].index
+    for stretch in stretches([(frame.prompt.text, frame.prompt.weight) for frame in frames]):
+        first, stop, text = begun + stretch.first, begun + stretch.stop, stretch.text
+        axis.axvspan(first, stop, color=stretch.color, lw=0)
+        if stretch.blends < stretch.stop:
+            blends = begun + stretch.blends
+            axis.axvspan(blends, stop, facecolor="none", edgecolor="white", hatch="////", lw=0)
+        room = max(8, round(120 * (stop - first) / max(1, len(frames))))
+        words = text if len(text) <= room else f"{text[: room - 1]}…"
+        axis.text(
+            first,
+            0.5,
+            f" {words}",
+            transform=axis.get_xaxis_transform(),
+            va="center",
+            fontsize=8,
+            clip_on=True,
+        )
+
+
+def _curve(axis: Axes, name: str, values: Any, frames: Sequence[Frame]) -> None:
+    index = [frame.index for frame in frames]
+    axis.plot(index, values, color=LINE, lw=1.2)
+    if name.startswith("loras."):
+        axis.fill_between(index, values, color=BANDS[0], lw=0)  # a band as wide as it is strong
+    painted = [i for i, frame in enumerate(frames) if frame.diffuse]
+    if len(painted) < len(frames) <= 600:  # beyond that the dots would be a bar
+        axis.plot([index[i] for i in painted], values[painted], ".", color=PAINTED, ms=3.5)
+    axis.set_ylabel(name.replace(".", "\n", 1), rotation=0, ha="right", va="center", fontsize=8)
+    axis.tick_params(labelsize=7)
+    axis.margins(y=0.15)
+    axis.grid(visible=True, color="#e7e9ec", lw=0.6)
+    axis.ticklabel_format(axis="y", useOffset=False)
+
+
+def _moments(axis: Axes, scene: Scene) -> None:
+    """Beats as fine ticks along the lower edge, while they can be told apart."""
+    ticks = beats(scene)
+    if len(ticks) <= 400:
+        axis.vlines(ticks, 0, 0.12, color=TICK, lw=0.8, transform=axis.get_xaxis_transform())

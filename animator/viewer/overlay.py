@@ -1,0 +1,127 @@
+"""What a frame is to become, written over its picture: its time, its words, its numbers, its place in the film."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from animator.frame import Image
+from animator.viewer import label
+from animator.viewer.stretches import stretches
+
+WHITE, GREY, ORANGE, DARK = (255, 255, 255), (205, 209, 214), (255, 150, 60), (24, 26, 30)
+SHADE = 0.72  # of the bars behind the words: enough for white letters on a white picture
+TINT = 0.28  # of a prompt's colour over a test card
+Row = Mapping[str, Any]  # of the frame table
+
+
+class Overlay:
+    """Draws over the pictures of a film with the frame table `rows`, of width x height pixels.
+
+    `tinted`: each picture takes on the colour of its prompt, which says of a test card where words change.
+    """
+
+    def __init__(
+        self, rows: Sequence[Row], spent: Sequence[str], fps: float, width: int, height: int, tinted: bool
+    ) -> None:
+        """`spent`: what each frame has come to of the film's cost, in words."""
+        self.spent = spent
+        self.count, self.fps, self.tinted, self.first = len(rows), fps, tinted, rows[0]["index"]
+        self.width, self.height = width, height
+        self.letter = max(9, round(min(width, 1.4 * height) / 30))
+        self.line, self.edge = round(1.4 * self.letter), max(3, self.letter // 2)
+        self.stretches = stretches([(row["prompt"]["text"], row["prompt"]["weight"]) for row in rows])
+        self.bar = self._bar(rows)
+
+    def __call__(self, image: Image, row: Row) -> Image:
+        """A copy of `image`, the picture of the frame `row`, with the words over it."""
+        drawn = self.colored(image, row)
+        at = row["index"] - self.first
+        self._head(drawn, row)
+        self._foot(drawn, row, at)
+        return drawn
+
+    def colored(self, image: Image, row: Row) -> Image:
+        """A copy of `image` in the colour of its prompt, where that says something."""
+        if not self.tinted:
+            return image.copy()
+        tint = np.full_like(image, self._color(row["index"] - self.first))
+        return np.asarray(cv2.addWeighted(image, 1 - TINT, tint, TINT, 0), np.uint8)
+
+    def _color(self, at: int) -> label.Color:
+        """The colour of the prompt at that position, dimmed so that each can be told from the others."""
+        found = next(stretch for stretch in self.stretches if at < stretch.stop)
+        # The bands are pale: what sets them apart from grey is made four times as strong.
+        pale = np.array(label.color(found.color), np.float64)
+        red, green, blue = np.clip(pale.mean() + 4 * (pale - pale.mean()), 0, 255).astype(int).tolist()
+        return red, green, blue
+
+    def _head(self, image: Image, row: Row) -> None:
+        """When it is, and whether the model paints this frame: a dot if so, a ring if not."""
+        base = self.edge + self.letter
+        _shade(image[: base + self.edge])
+        when = f"frame {row['index']} / {self.first + self.count} · {row['index'] / self.fps:.2f} s"
+        end = label.put(image, when, (self.edge, base), self.letter, WHITE)
+        kind = "painted" if row["steps_run"] else "in-between" if row["tween"] else "moves only"
+        size = self.letter
+        left = self.width - self.edge - label.width(kind, size)
+        if left - 2 * size > end:
+            color, radius = (ORANGE if row["steps_run"] else GREY), max(2, size // 3)
+            label.put(image, kind, (left, base), size, color)
+            middle = (left - size + radius // 2, base - radius)
+            cv2.circle(image, middle, radius, color, -1 if row["steps_run"] else 1, cv2.LINE_AA)
+
+    def _foot(self, image: Image, row: Row, at: int) -> None:
+        """The words, the numbers, and the film's bar."""
+        prompt, room = row["prompt"], self.width - 2 * self.edge
+        lines = [(line, WHITE) for line in label.wrapped(prompt["text"], self.letter, room, 2)]
+        if prompt["weight"] and prompt["next"] != prompt["text"]:
+            coming = f"→ {prompt['weight']:.0%} {prompt['next']}"
+            lines += [(line, ORANGE) for line in label.wrapped(coming, self.letter, room, 1)]
+        told = f"{numbers(row)} · {self.spent[at]}"
+        lines += [(line, GREY) for line in label.wrapped(told, self.letter, room, 2)]
+        top = self.height - len(self.bar) - self.edge - len(lines) * self.line
+        _shade(image[max(0, top - self.edge) :])
+        for number, (line, color) in enumerate(lines):
+            base = top + number * self.line + self.letter
+            label.put(image, line, (self.edge, base), self.letter, color)
+        image[self.height - len(self.bar) :] = self.bar
+        x = round((at + 0.5) * self.width / self.count)
+        cv2.line(image, (x, self.height - len(self.bar) - self.edge // 2), (x, self.height), ORANGE, 2)
+
+    def _bar(self, rows: Sequence[Row]) -> Image:
+        """The whole film in a strip: prompts as bands, strength as a line, a tick for every painting."""
+        height = max(8, self.line)
+        bar = np.full((height, self.width, 3), 60, np.uint8)
+        for stretch in self.stretches:
+            first, stop = self._across(stretch.first), self._across(stretch.stop)
+            bar[:, first:stop] = label.color(stretch.color)
+            bar[:, max(first, stop - 1) : stop] = DARK
+        strength = [height - 2 - row["painting"]["strength"] * (height - 4) for row in rows]
+        line = [(self._across(at + 0.5), round(y)) for at, y in enumerate(strength)]
+        cv2.polylines(bar, [np.array(line, np.int32)], False, DARK, 1, cv2.LINE_AA)
+        for at, row in enumerate(rows):
+            if row["steps_run"]:
+                bar[-max(2, height // 5) :, self._across(at + 0.5)] = (180, 70, 10)
+        return bar
+
+    def _across(self, at: float) -> int:
+        return min(self.width - 1, int(at * self.width / self.count)) if at < self.count else self.width
+
+
+def numbers(row: Row) -> str:
+    """What a painting is made with; nothing where the model paints nothing."""
+    painting, loras = row["painting"], row["loras"]
+    told = [f"strength {painting['strength']:.2f}"]
+    if row["steps_run"]:
+        told.append(f"{row['steps_run']} of {painting['steps']} steps")
+    told += [f"guidance {painting['guidance_scale']:g}", f"seed {row['seed']}"]
+    return " · ".join([*told, *(f"{name} {scale:.2f}" for name, scale in loras.items())])
+
+
+def _shade(part: Image) -> None:
+    """Darken a part of a picture in place."""
+    part[:] = cv2.addWeighted(part, 1 - SHADE, np.full_like(part, DARK), SHADE, 0)

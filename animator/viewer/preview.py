@@ -1,0 +1,185 @@
+"""A film before it is painted: its motion, its words and its numbers, without a model and in a size of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animator.errors import RunError
+from animator.frame import Frame, Grade, Image, State
+from animator.render import parts_footage as footage
+from animator.render.grading import start_picture
+from animator.render.pipeline import animate
+from animator.render.shards import begins
+from animator.runs import bench, cost
+from animator.runs.render import back as backwards
+from animator.runs.render import heard, rows
+from animator.scene.scene import Scene
+from animator.scene.size import Pixels
+from animator.timeline.compile import timeline
+
+if TYPE_CHECKING:
+    from animator.viewer.overlay import Overlay
+
+SIDE = 512  # pixels on the longer side: every word can be read, and a film of ten seconds takes a few
+
+
+def draft(scene: Scene, side: int | None = SIDE) -> Scene:
+    """`scene` with `side` pixels on its longer side, moving as it does; None: in its own size.
+
+    Nothing in it needs a model: an estimated depth becomes that of the product's outline.
+    """
+    settings, size = scene.settings, scene.size
+    share = 1.0 if side is None else side / max(size)
+    small = Pixels(*(max(16, 2 * round(length * share / 2)) for length in size))
+    depth = "proxy" if settings.motion.depth == "model" else settings.motion.depth
+    # Feathers in pixels are written as the part of the width that they are.
+    masks = {
+        name: mask.model_copy(
+            update={"feather": mask.feather / size.width if mask.feather >= 1 else mask.feather}
+        )
+        for name, mask in settings.masks.items()
+    }
+    changed = {
+        "video": settings.video.model_copy(update={"size": small}),
+        "motion": settings.motion.model_copy(update={"depth": depth}),
+        "masks": masks,
+    }
+    return replace(scene, settings=settings.model_copy(update=changed), film=scene.film or scene)
+
+
+def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tuple[Frame, State]]:
+    """The film without a model: its first picture, or a test card, moved by the same camera as a render's.
+
+    Pictures that are known beforehand come where the film has them: views, and those of footage. Yields each frame
+    of the film with its state, whose `shown` is the picture. Raises AnimatorError.
+    """
+    from animator.render.flat import Flat, test_card
+
+    frames = timeline(scene) if frames is None else frames
+    picture = _given(scene, frames[0])
+    shown = animate(
+        scene, _unpainted(scene, frames), Flat(test_card(*scene.size) if picture is None else picture)
+    )
+    for frame, (_, state) in zip(frames, shown, strict=True):
+        yield frame, state
+
+
+def captioned(scene: Scene, words: bool = True) -> Iterator[tuple[Frame, Image]]:
+    """The preview's pictures with what each frame is to become written over them.
+
+    Without `words`, test cards alone say where prompts change, by their colour.
+    """
+    table = rows(scene, timeline(scene))
+    overlay = _overlay(scene, table)
+    draw = overlay if words else overlay.colored
+    for (frame, state), row in zip(preview(scene), table, strict=True):
+        assert state.shown is not None
+        yield frame, draw(state.shown, row)
+
+
+def plain(scene: Scene) -> Iterator[tuple[Frame, Image]]:
+    """The preview's pictures alone."""
+    for frame, state in preview(scene):
+        assert state.shown is not None
+        yield frame, state.shown
+
+
+def record(
+    scene: Scene, target: Path, side: int | None = SIDE, overlay: bool = True, crf: int = 23
+) -> Iterator[Frame]:
+    """Write the preview of `scene` to the video `target`; yield each frame once it is written.
+
+    `side` is the longer one's length in pixels, None the film's own; `overlay` whether words are over the pictures;
+    `crf` x264's quality. Raises AnimatorError.
+    """
+    from animator.runs.video import Format, Video
+
+    small = draft(scene, side)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{target.parent} cannot be made: {error.strerror}") from error
+    if target.is_dir():
+        raise RunError(f"{target} is a folder; name a file, e.g. {target / 'preview.mp4'}")
+    frames = timeline(small)
+    again, back = _Kept(), {frame.index for frame in backwards(small, frames)}
+    video = Format(*small.size, scene.settings.video.fps, crf, heard(small, frames), quality="draft")
+    with Video(target, video) as sink:
+        for frame, image in captioned(small) if overlay else plain(small):
+            sink.write(image)
+            if frame.index in back:
+                again.keep(image)
+            yield frame
+        for image in again.backwards():
+            sink.write(image)
+
+
+class _Kept:
+    """Pictures that a boomerang shows again, small: a hundred at 512x512 take 6 MB."""
+
+    def __init__(self) -> None:
+        self._pictures: list[NDArray[np.uint8]] = []
+
+    def keep(self, image: Image) -> None:
+        import cv2
+
+        self._pictures.append(
+            np.asarray(cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
+        )
+
+    def backwards(self) -> Iterator[Image]:
+        import cv2
+
+        for data in reversed(self._pictures):
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+            assert image is not None
+            yield np.asarray(image, np.uint8)
+
+
+def _overlay(scene: Scene, rows: Sequence[dict[str, Any]]) -> Overlay:
+    from animator.viewer.overlay import Overlay
+
+    tinted = _given(scene, timeline(scene)[0]) is None and not scene.settings.views
+    spent = cost.spent(rows, bench.expected(scene.film or scene, rows))
+    return Overlay(rows, spent, scene.settings.video.fps, *scene.size, tinted)
+
+
+def _given(scene: Scene, first: Frame) -> Image | None:
+    """The picture that the film begins with, if there is one before it is painted."""
+    picture = start_picture(scene)
+    return footage.first(scene, first) if picture is None else picture
+
+
+def _unpainted(scene: Scene, frames: Sequence[Frame]) -> list[Frame]:
+    """`frames` with those paintings alone of which something is known without a model, and nothing done to them.
+
+    All others would only resample the picture once more, and blur it.
+    """
+    kept = [
+        frame is frames[0]
+        or begins(frame)
+        or bool(frame.diffuse and (frame.ahead.weight or frame.footage.alpha))
+        for frame in frames
+    ]
+    # An in-between keeps its weight where the painting that it leads to is there.
+    coming, tweens = scene.settings.video.loop == "closed", []
+    for frame, shown in zip(reversed(frames), reversed(kept), strict=True):
+        tweens.append(1.0 if shown else frame.tween if coming and not frame.diffuse else 0.0)
+        coming = shown if frame.diffuse else coming
+    plain = Grade(color_amount=0.0, palette_amount=0.0)
+    return [
+        replace(
+            frame,
+            diffuse=shown,
+            tween=tween,
+            painting=replace(frame.painting, strength=0.0, mask=""),
+            grade=plain,
+        )
+        for frame, shown, tween in zip(frames, kept, reversed(tweens), strict=True)
+    ]

@@ -1,0 +1,146 @@
+"""An untrained SDXL checkpoint of any width and depth: a few megabytes, to test with or to train."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from torch import nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from nanolab.letters import write_letters
+
+Net = TypeVar("Net", bound=nn.Module)
+
+GROUP = 32  # channels: every level is a multiple, so that group norm divides it and a head has 32 channels
+TEXT, TEXT_2, POOLED = 32, 64, 48  # widths; the first two must differ, see `diffusion/single_file.py`
+TIME = 8  # channels per number of SDXL's six size conditions
+CONTRAST = 0.5  # standard deviation of a decoded picture, on the scale -1 … 1
+
+
+def blank(
+    folder: Path,
+    *,
+    levels: tuple[int, ...] = (32, 64),
+    layers: int = 1,
+    depths: tuple[int, ...] = (0, 1),
+    vae_attention: bool = False,
+    seed: int = 0,
+) -> Path:
+    """Write an untrained SDXL checkpoint to `folder`, in diffusers' layout, and return `folder`.
+
+    `levels` are the UNet's channels from fine to coarse, multiples of 32; `layers` its residual blocks per
+    level; `depths` its transformer blocks per level, 0 for a level without attention. The autoencoder is of
+    SDXL's kind: 8 pixels to a latent, 4 channels.
+    The same arguments give the same weights, and no two tensors are alike, so that a mix-up of names shows.
+    Raises ValueError where `levels` and `depths` do not fit.
+    """
+    if len(levels) != len(depths) or any(level % GROUP for level in levels):
+        raise ValueError(f"levels {levels} must be multiples of {GROUP}, each with one of depths {depths}")
+    for name in ("tokenizer", "tokenizer_2"):
+        write_letters(folder / name)
+    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    with _seeded(seed):
+        pipe = StableDiffusionXLPipeline(
+            vae=_vae(vae_attention),
+            text_encoder=_shaken(CLIPTextModel(_text(TEXT, 2, tokenizer))),
+            text_encoder_2=_shaken(CLIPTextModelWithProjection(_text(TEXT_2, 3, tokenizer))),
+            tokenizer=tokenizer,
+            tokenizer_2=tokenizer,
+            unet=_unet(levels, layers, depths),
+            scheduler=_scheduler(),
+            add_watermarker=False,
+        )
+    pipe.save_pretrained(folder)
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(0o644)  # safetensors leaves 600
+    return folder
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Torch's own random numbers, from `seed`, and as they were afterwards."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        yield
+
+
+def _shaken(net: Net) -> Net:
+    """Fresh norms are all ones and biases all zeros: a little noise tells them apart."""
+    for values in net.parameters():
+        values.add_(0.02 * torch.randn_like(values))
+    return net.eval()
+
+
+def _unet(levels: tuple[int, ...], layers: int, depths: tuple[int, ...]) -> UNet2DConditionModel:
+    down = tuple("CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in depths)
+    unet = _shaken(
+        UNet2DConditionModel(
+            sample_size=32,
+            block_out_channels=levels,
+            layers_per_block=layers,
+            down_block_types=down,
+            up_block_types=tuple(kind.replace("Down", "Up") for kind in reversed(down)),
+            transformer_layers_per_block=tuple(max(depth, 1) for depth in depths),
+            attention_head_dim=tuple(level // GROUP for level in levels),  # counts heads
+            cross_attention_dim=TEXT + TEXT_2,
+            use_linear_projection=True,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=TIME,
+            projection_class_embeddings_input_dim=6 * TIME + POOLED,
+        )
+    )
+    conditions = {"text_embeds": torch.randn(1, POOLED), "time_ids": torch.full((1, 6), 64.0)}
+    latents, prompt = torch.randn(1, 4, 32, 32), torch.randn(1, 77, TEXT + TEXT_2)
+    noise = unet(latents, 500, prompt, added_cond_kwargs=conditions).sample
+    _scale(unet.conv_out, 1 / noise.std())  # what it predicts is noise, so of standard deviation 1
+    return unet
+
+
+def _vae(attention: bool) -> AutoencoderKL:
+    vae = _shaken(
+        AutoencoderKL(
+            block_out_channels=(32, 32, 32, 64),
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            latent_channels=4,
+            sample_size=64,
+            scaling_factor=0.13025,
+            mid_block_add_attention=attention,
+        )
+    )
+    # Fresh weights paint near grey, which hides differences from every test.
+    _scale(vae.decoder.conv_out, CONTRAST / vae.decode(torch.randn(1, 4, 8, 8)).sample.std())
+    return vae
+
+
+def _scale(layer: nn.Conv2d, factor: torch.Tensor) -> None:
+    for values in layer.parameters():
+        values.mul_(factor)
+
+
+def _text(width: int, layers: int, tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        projection_dim=POOLED,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,  # the pooled text is read at its first place
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def _scheduler() -> EulerDiscreteScheduler:
+    """SDXL's own, from the configuration of stable-diffusion-xl-base-1.0."""
+    return EulerDiscreteScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        timestep_spacing="leading",
+        steps_offset=1,
+    )

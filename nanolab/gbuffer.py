@@ -1,0 +1,229 @@
+"""Sphere tracing of shape rows into a G-buffer; compiled by numba, one thread, no randomness."""
+# mypy: disable-error-code="untyped-decorator,no-untyped-def"
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+from numba import njit
+
+from nanolab.shapes import FLOOR, NOTHING
+
+FAST = {"fastmath": True, "cache": True, "nogil": True}
+BLOCK = 12  # pixels: rays of one block share a first, coarse march
+FAR = 1e9
+
+
+@njit(inline="always", **FAST)
+def _clamp(value, low, high):
+    return low if value < low else (high if value > high else value)
+
+
+@njit(**FAST)
+def _solid(row, x, y, z):
+    """Signed distance from the point (x, y, z) to one shape."""
+    x, y, z = x - row[1], y - row[2], z - row[3]
+    px = row[4] * x + row[5] * y + row[6] * z
+    py = row[7] * x + row[8] * y + row[9] * z
+    pz = row[10] * x + row[11] * y + row[12] * z
+    px -= _clamp(px, -row[13], row[13])
+    py -= _clamp(py, -row[14], row[14])
+    pz -= _clamp(pz, -row[15], row[15])
+    kind = int(row[0])
+    if kind == 0:
+        return _box(px, py, pz, row)
+    if kind == 1:
+        return _frustum(sqrt(px * px + pz * pz), py, row[16], row[17], row[18]) - row[19]
+    if kind == 2:
+        py -= _clamp(py, -row[16], row[16])
+        return sqrt(px * px + py * py + pz * pz) - row[17]
+    if kind == 3:
+        return _ring(abs(px), py, pz, row)
+    return _ellipsoid(px, py, pz, row)
+
+
+@njit(inline="always", **FAST)
+def _box(x, y, z, row):
+    x, y, z = abs(x) - row[16], abs(y) - row[17], abs(z) - row[18]
+    ox, oy, oz = max(x, 0.0), max(y, 0.0), max(z, 0.0)
+    return sqrt(ox * ox + oy * oy + oz * oz) + min(max(x, max(y, z)), 0.0) - row[19]
+
+
+@njit(inline="always", **FAST)
+def _frustum(q, y, low, high, half):
+    ax = q - min(q, low if y < 0.0 else high)
+    ay = abs(y) - half
+    kx, ky = high - low, 2.0 * half
+    along = _clamp(((high - q) * kx + (half - y) * ky) / (kx * kx + ky * ky), 0.0, 1.0)
+    bx, by = q - high + kx * along, y - half + ky * along
+    sign = -1.0 if (bx < 0.0 and ay < 0.0) else 1.0
+    return sign * sqrt(min(ax * ax + ay * ay, bx * bx + by * by))
+
+
+@njit(inline="always", **FAST)
+def _ring(x, y, z, row):
+    reach = x * row[18] + y * row[19] if row[19] * x > row[18] * y else sqrt(x * x + y * y)
+    return sqrt(max(x * x + y * y + z * z + row[16] * row[16] - 2.0 * row[16] * reach, 0.0)) - row[17]
+
+
+@njit(inline="always", **FAST)
+def _ellipsoid(x, y, z, row):
+    ax, ay, az = x / row[16], y / row[17], z / row[18]
+    k0 = sqrt(ax * ax + ay * ay + az * az)
+    bx, by, bz = ax / row[16], ay / row[17], az / row[18]
+    k1 = sqrt(bx * bx + by * by + bz * bz)
+    return k0 * (k0 - 1.0) / max(k1, 1e-9)
+
+
+@njit(**FAST)
+def distance(rows, x, y, z):
+    """Distance from a point to the product, and the material slot of the nearest shape."""
+    best, material = FAR, 7.0
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        dx, dy, dz = x - row[1], y - row[2], z - row[3]
+        reach = best + row[21] + row[23]
+        cut = row[24] == 1.0
+        if cut:
+            reach = row[21]  # outside its ball a cut changes nothing outside the product
+        if reach < 1e4 and dx * dx + dy * dy + dz * dz > reach * reach:
+            continue
+        d = _solid(row, x, y, z)
+        if cut:
+            if -d > best:
+                best, material = -d, row[22]
+        elif row[23] > 0.0 and best < FAR:
+            h = max(row[23] - abs(best - d), 0.0) / row[23]
+            if d < best:
+                material = row[22]
+            best = min(best, d) - h * h * row[23] * 0.25
+        elif d < best:
+            best, material = d, row[22]
+    return best, material
+
+
+@njit(**FAST)
+def _march(rows, o, dx, dy, dz, start, stop, slope, steps):
+    """Walk along a ray until the surface is nearer than slope·t; return t, or -1 if it is never met."""
+    t = start
+    for _ in range(steps):
+        d, _m = distance(rows, o[0] + dx * t, o[1] + dy * t, o[2] + dz * t)
+        if d < slope * t:
+            return t
+        t += d
+        if t > stop:
+            return -1.0
+    return -1.0 if slope < 0.001 and d > 0.004 * t else t
+
+
+@njit(**FAST)
+def _shadow(rows, x, y, z, light, soft, ball):
+    """Light that reaches a point, 0..1; `soft` is larger for harder shadows; `ball` bounds the product."""
+    cx, cy, cz = ball[0] - x, ball[1] - y, ball[2] - z
+    near = cx * light[0] + cy * light[1] + cz * light[2]
+    off = sqrt(max(cx * cx + cy * cy + cz * cz - near * near, 0.0))
+    if near < -ball[3] or off - ball[3] > max(near, 0.0) / soft + 0.02:
+        return 1.0
+    lit, t, stop = 1.0, 0.02, near + ball[3]
+    for _ in range(28):
+        d, _m = distance(rows, x + light[0] * t, y + light[1] * t, z + light[2] * t)
+        lit = min(lit, soft * d / t)
+        if lit < -1.0 or t > stop:
+            break
+        t += _clamp(d, 0.015, 0.25)
+    lit = _clamp(lit, -1.0, 1.0)
+    return 0.25 * (1.0 + lit) * (1.0 + lit) * (2.0 - lit)
+
+
+@njit(**FAST)
+def _occlusion(rows, x, y, z, nx, ny, nz, scale):
+    """Openness of a point, 0..1, from five probes along its normal; the floor counts."""
+    dark, weight = 0.0, 1.0
+    for i in range(5):
+        h = scale * (0.02 + 0.07 * i)
+        d, _m = distance(rows, x + nx * h, y + ny * h, z + nz * h)
+        d = min(d, y + ny * h)
+        dark += max(h - d, 0.0) * weight
+        weight *= 0.72
+    return _clamp(1.0 - 1.7 * dark / scale, 0.0, 1.0)
+
+
+@njit(**FAST)
+def _starts(rows, eye, axes, focal, cx, cy, height, width, near, stop):
+    """First useful ray length per block of pixels, or -1 where no ray of the block can meet the product."""
+    tall, wide = (height + BLOCK - 1) // BLOCK, (width + BLOCK - 1) // BLOCK
+    starts = np.empty((tall, wide), np.float32)
+    slope = 0.75 * BLOCK / focal
+    for j in range(tall):
+        for i in range(wide):
+            u = ((i + 0.5) * BLOCK - cx) / focal
+            v = (cy - (j + 0.5) * BLOCK) / focal
+            d = _ray(axes, u, v)
+            starts[j, i] = _march(rows, eye, d[0], d[1], d[2], near, stop, slope, 40)
+    return starts
+
+
+@njit(inline="always", **FAST)
+def _ray(axes, u, v):
+    x = axes[2, 0] + u * axes[0, 0] + v * axes[1, 0]
+    y = axes[2, 1] + u * axes[0, 1] + v * axes[1, 1]
+    z = axes[2, 2] + u * axes[0, 2] + v * axes[1, 2]
+    n = 1.0 / sqrt(x * x + y * y + z * z)
+    return x * n, y * n, z * n
+
+
+@njit(**FAST)
+def _normal(rows, x, y, z):
+    e = 0.0012
+    a, _m = distance(rows, x + e, y - e, z - e)
+    b, _m = distance(rows, x - e, y - e, z + e)
+    c, _m = distance(rows, x - e, y + e, z - e)
+    d, _m = distance(rows, x + e, y + e, z + e)
+    nx, ny, nz = a - b - c + d, -a - b + c + d, -a + b - c + d
+    n = 1.0 / max(sqrt(nx * nx + ny * ny + nz * nz), 1e-12)
+    return nx * n, ny * n, nz * n
+
+
+@njit(**FAST)
+def _hit(rows, eye, dx, dy, dz, start, stop, gap):
+    """Where a ray ends: length (-1: nowhere), material slot and normal of the product or the floor."""
+    t = start
+    if t > 0.0:
+        t = _march(rows, eye, dx, dy, dz, t, stop, 0.0004, 64)
+    if t > 0.0:
+        x, y, z = eye[0] + dx * t, eye[1] + dy * t, eye[2] + dz * t
+        nx, ny, nz = _normal(rows, x, y, z)
+        return t, int(distance(rows, x, y, z)[1]), nx, ny, nz
+    if dy < -1e-4 and -eye[1] / dy < 4.0 * gap:
+        return -eye[1] / dy, FLOOR, 0.0, 1.0, 0.0
+    return -1.0, NOTHING, 0.0, 0.0, 0.0
+
+
+@njit(**FAST)
+def trace(rows, eye, axes, focal, cx, cy, light, ball, height, width):
+    """Draw the G-buffer: material (uint8), normal (h, w, 3), ray length, lit and open (each 0..1)."""
+    material = np.full((height, width), NOTHING, np.uint8)
+    normal = np.zeros((height, width, 3), np.float32)
+    depth = np.full((height, width), np.inf, np.float32)
+    lit = np.ones((height, width), np.float32)
+    openness = np.ones((height, width), np.float32)
+    gap = sqrt((ball[0] - eye[0]) ** 2 + (ball[1] - eye[1]) ** 2 + (ball[2] - eye[2]) ** 2)
+    near, stop = max(gap - 1.3 * ball[3], 0.05), gap + 1.3 * ball[3]
+    starts = _starts(rows, eye, axes, focal, cx, cy, height, width, near, stop)
+    for j in range(height):
+        for i in range(width):
+            dx, dy, dz = _ray(axes, (i + 0.5 - cx) / focal, (cy - j - 0.5) / focal)
+            t, slot, nx, ny, nz = _hit(rows, eye, dx, dy, dz, starts[j // BLOCK, i // BLOCK], stop, gap)
+            if t < 0.0:
+                continue
+            material[j, i], depth[j, i] = slot, t
+            normal[j, i, 0], normal[j, i, 1], normal[j, i, 2] = nx, ny, nz
+            # A little off the surface, or it would shade itself.
+            x, y, z = eye[0] + dx * t + nx * 0.01, eye[1] + dy * t + ny * 0.01, eye[2] + dz * t + nz * 0.01
+            facing = nx * light[0] + ny * light[1] + nz * light[2]
+            lit[j, i] = _shadow(rows, x, y, z, light, 7.0, ball) if facing > 0.0 else 0.0
+            apart = (x - ball[0]) ** 2 + (z - ball[2]) ** 2
+            if slot != FLOOR or apart < 1.7 * ball[3] * ball[3]:
+                openness[j, i] = _occlusion(rows, x, y, z, nx, ny, nz, ball[3])
+    return material, normal, depth, lit, openness

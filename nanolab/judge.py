@@ -1,0 +1,189 @@
+"""A small classifier trained on renders alone; it shares nothing with the model it judges."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nanolab.backdrops import BACKDROPS
+from nanolab.colors import COLORS
+from nanolab.dataset import Pictures, recipes
+from nanolab.products import PRODUCTS
+from nanolab.recipes import PAINTED, STYLES, Recipe
+from nanolab.trainer import Plan, Progress, averaged, train
+
+Rgb = NDArray[np.uint8]
+
+QUESTIONS: dict[str, list[str]] = {
+    "product": list(PRODUCTS),
+    "style": list(STYLES),
+    "backdrop": list(BACKDROPS),
+    "view": ["front", "three-quarter", "side", "back"],
+    "color": list(COLORS),
+}
+SIDE = 96  # pixels; what the judge sees
+ROUND = ("bottle", "mug")  # from front, side and back they look alike, but for a label or a handle
+FACELESS = ("headphones",)  # the same from front and back
+
+
+def _view(recipe: Recipe) -> int:
+    word = recipe.view.word()
+    if recipe.product in ROUND or (recipe.product in FACELESS and word in ("front", "back")):
+        return -1
+    return QUESTIONS["view"].index(word)
+
+
+def truth(recipe: Recipe) -> dict[str, int]:
+    """The right answers (indices); -1 where the picture cannot show it."""
+    shown = recipe.style in PAINTED
+    return {
+        "product": QUESTIONS["product"].index(recipe.product),
+        "style": QUESTIONS["style"].index(recipe.style),
+        "backdrop": QUESTIONS["backdrop"].index(recipe.backdrop) if shown else -1,
+        "view": _view(recipe),
+        "color": QUESTIONS["color"].index(recipe.color) if shown else -1,
+    }
+
+
+class Judge(nn.Module):
+    """Five convolutions and one answer per question."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (3, 32, 64, 96, 128, 160)
+        layers: list[nn.Module] = []
+        for before, after in itertools.pairwise(widths):
+            layers += [nn.Conv2d(before, after, 3, 2, 1), nn.GroupNorm(8, after), nn.SiLU()]
+        self.body = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3))
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(160 * 9, len(words)) for name, words in QUESTIONS.items()}
+        )
+
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Scores per question, each (n, answers), of pictures (n, 3, 96, 96) in -1..1."""
+        seen = self.body(pixels)
+        return {name: head(seen) for name, head in self.heads.items()}
+
+
+def shrink(image: Rgb) -> Rgb:
+    """The picture as the judge sees it, (96, 96, 3)."""
+    return np.asarray(cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _spoil(image: Rgb, random: np.random.Generator) -> Rgb:
+    """Moved, mirrored, blurred and noisy, as painted pictures may be, so that the judge looks at larger things."""
+    image = image[:, ::-1] if random.random() < 0.5 else image
+    turn = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), random.normal(0, 5), random.uniform(0.85, 1.1))
+    turn[:, 2] = turn[:, 2] + random.normal(0, 4, 2)
+    image = np.asarray(cv2.warpAffine(image, turn, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    soft = cv2.GaussianBlur(image, (0, 0), random.uniform(0.3, 1.6)) if random.random() < 0.6 else image
+    rough = soft + random.normal(0, random.uniform(0, 9), soft.shape) * random.uniform(0.9, 1.05)
+    return np.asarray(np.clip(rough, 0, 255), np.uint8)
+
+
+def _pixels(images: list[Rgb]) -> Tensor:
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+
+
+@dataclass(frozen=True)
+class Exam:
+    """Small pictures and their right answers."""
+
+    images: list[Rgb]
+    answers: list[dict[str, int]]
+
+
+def exam(folder: Path, shards: slice) -> Exam:
+    """The pictures of some shards of a folder, shrunk."""
+    pictures, known = Pictures(folder), recipes(folder)
+    ends = [0, *pictures.ends.tolist()]
+    chosen = [i for first, last in list(itertools.pairwise(ends))[shards] for i in range(first, last)]
+    return Exam([shrink(pictures[i]) for i in chosen], [truth(known[i]) for i in chosen])
+
+
+class JudgeLesson:
+    """Answer all questions about spoilt renders."""
+
+    def __init__(self, exam: Exam, batch: int = 48) -> None:
+        self.model = Judge()
+        self.exam, self.batch = exam, batch
+        self.optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(self.model.parameters(), 1.5e-3, weight_decay=0.05, fused=True)
+        ]
+
+    def loss(self, step: int) -> Tensor:
+        """The sum of the questions' cross entropies."""
+        random = np.random.default_rng([8, step])
+        chosen = random.integers(len(self.exam.images), size=self.batch)
+        images = [_spoil(self.exam.images[int(i)], random) for i in chosen]
+        scores = self.model(_pixels(images))
+        losses = []
+        for name, score in scores.items():
+            right = torch.tensor([self.exam.answers[int(i)][name] for i in chosen])
+            losses.append(functional.cross_entropy(score, right, ignore_index=-1))
+        return torch.stack(losses).sum()
+
+
+def learn(room: Path, steps: int = 5000) -> Iterator[Progress]:
+    """Train the judge on all shards but the last two."""
+    torch.manual_seed(3)
+    lesson = JudgeLesson(exam(room / "pictures", slice(0, -2)))
+    yield from train(lesson, Plan(steps), room / "judge.pt")
+
+
+def load(room: Path) -> Judge:
+    """The trained judge."""
+    judge = Judge()
+    judge.load_state_dict(averaged(room / "judge.pt")[0])
+    return judge.eval()
+
+
+@torch.inference_mode()
+def ask(judge: Judge, images: list[Rgb]) -> list[dict[str, int]]:
+    """The judge's answers (indices) about pictures of any size."""
+    found = {
+        name: score.argmax(-1).tolist() for name, score in judge(_pixels([shrink(i) for i in images])).items()
+    }
+    return [{name: found[name][i] for name in found} for i in range(len(images))]
+
+
+def share(answers: list[dict[str, int]], right: list[dict[str, int]]) -> dict[str, float]:
+    """Share of right answers per question, where there is one."""
+    result = {}
+    for name in QUESTIONS:
+        hits = [a[name] == r[name] for a, r in zip(answers, right, strict=True) if r[name] >= 0]
+        result[name] = float(np.mean(hits)) if hits else float("nan")
+    return result
+
+
+def hue_color(image: Rgb) -> str:
+    """The product's colour by a rule: the commonest hue of its saturated pixels, or white or black.
+
+    Fit for plain backdrops only, which have no hue of their own.
+    """
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
+    strength = np.hypot(lab[..., 1] - 128, lab[..., 2] - 128)
+    vivid = strength > 26
+    if vivid.mean() < 0.02:
+        dark = (lab[..., 0] < 70).mean()
+        return "black" if dark > 0.08 else "white"
+    seen = np.median(lab[vivid], axis=0)
+    names = [name for name in COLORS if name not in ("white", "black")]
+    table = np.array([[COLORS[name] for name in names]], np.uint8)
+    known = cv2.cvtColor(table, cv2.COLOR_RGB2LAB).astype(np.float32)[0]
+    apart = np.abs(_hue(known) - _hue(seen[None]))
+    apart = np.minimum(apart, 2 * np.pi - apart) + 0.004 * np.abs(known[:, 0] - seen[0])
+    return names[int(apart.argmin())]
+
+
+def _hue(lab: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.arctan2(lab[:, 2] - 128, lab[:, 1] - 128), np.float32)

@@ -1,0 +1,198 @@
+"""What is measured of a checkpoint: words followed, round trips survived, silhouettes and motion kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from numpy.typing import NDArray
+
+from nanolab import judge
+from nanolab import text as captions
+from nanolab.colors import COLORS
+from nanolab.gallery import STARTS
+from nanolab.judge import Judge
+from nanolab.painter import Painter, Settings
+from nanolab.products import PRODUCTS
+from nanolab.recipes import HELD_OUT, Recipe, draw, random_look
+from nanolab.vae import image, round_trip, tensor
+from nanolab.view import View
+
+Rgb = NDArray[np.uint8]
+AZIMUTHS = {"front": 0.0, "three-quarter": 42.0, "side": 90.0, "back": 165.0}
+
+
+def requests(count: int, seed: int = 0) -> list[Recipe]:
+    """Recipes to ask for, every product in turn; held-out pairs are left out."""
+    random = np.random.default_rng([seed, 99])
+    found = []
+    for i in range(count):
+        azimuth = list(AZIMUTHS.values())[random.integers(4)]
+        base = Recipe(list(PRODUCTS)[i % len(PRODUCTS)], view=View(azimuth=azimuth))
+        style = ("photo", "photo", "marker", "pencil", "clay")[random.integers(5)]
+        found.append(random_look(base, style, random))
+    return found
+
+
+def withheld() -> list[Recipe]:
+    """The product and colour pairs that training never saw, as photographs and marker renderings."""
+    pairs = sorted(HELD_OUT)
+    return [Recipe(p, style=style, color=c) for p, c in pairs for style in ("photo", "marker")]
+
+
+def followed(
+    painter: Painter, court: Judge, asked: Sequence[Recipe], settings: Settings, first: int = 0
+) -> dict[str, float]:
+    """Share of requests followed, per question, and by the hue rule on plain photographs."""
+    prompts = [captions.plain(recipe) for recipe in asked]
+    images = painter.paint(prompts, range(first, first + len(asked)), settings)
+    shares = judge.share(judge.ask(court, images), [judge.truth(recipe) for recipe in asked])
+    shares["hue rule"] = hue_share(images, asked)
+    return {name: round(value, 4) for name, value in shares.items()}
+
+
+def hue_share(images: Sequence[Rgb], asked: Sequence[Recipe]) -> float:
+    """Share of plain-backdrop photographs whose colour the hue rule confirms."""
+    plain = [i for i, r in enumerate(asked) if r.style == "photo" and r.backdrop in ("white", "grey")]
+    hits = [judge.hue_color(images[i]) == asked[i].color for i in plain]
+    return float(np.mean(hits)) if hits else float("nan")
+
+
+def psnr(a: Rgb, b: Rgb) -> float:
+    """Peak signal to noise ratio, dB."""
+    error = float(np.mean((a.astype(np.float32) - b.astype(np.float32)) ** 2))
+    return float(10 * np.log10(255.0**2 / max(error, 1e-6)))
+
+
+def round_trips(
+    vae: AutoencoderKL, images: Sequence[Rgb], times: Sequence[int] = (1, 2, 4, 8, 16)
+) -> dict[str, float]:
+    """Mean PSNR (dB) against the originals after so many encode-decode round trips."""
+    result, done, pixels = {}, 0, tensor(np.stack(images))
+    for count in times:
+        pixels, done = round_trip(vae, pixels, count - done), count
+        made = image(pixels)
+        result[str(count)] = round(float(np.mean([psnr(a, b) for a, b in zip(images, made, strict=True)])), 2)
+    return result
+
+
+def silhouette(picture: Rgb) -> NDArray[np.bool_]:
+    """Where a coloured product is on a white ground: saturated or dark pixels, small gaps closed."""
+    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).astype(np.float32)
+    seen = (np.hypot(lab[..., 1] - 128, lab[..., 2] - 128) > 22) | (lab[..., 0] < 95)
+    closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    return np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0)
+
+
+def overlap(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    """Intersection over union."""
+    return float((a & b).sum() / max((a | b).sum(), 1))
+
+
+def subjects() -> list[Recipe]:
+    """One coloured product of each kind in a photograph on white, as img2img starts."""
+    colors = [name for name in COLORS if name not in ("white", "black")]
+    return [
+        Recipe(name, color=colors[i % 8], view=View(azimuth=35, scale=0.75), shape=100 + i, seed=i)
+        for i, name in enumerate(PRODUCTS)
+        if (name, colors[i % 8]) not in HELD_OUT
+    ]
+
+
+def kept(painter: Painter, strength: float, settings: Settings) -> float:
+    """Mean silhouette IoU between start pictures and their repaintings at a strength."""
+    found = []
+    for i, recipe in enumerate(subjects()):
+        start = draw(recipe).image
+        made = painter.repaint(start, captions.plain(recipe), strength, i, settings)
+        found.append(overlap(silhouette(start), silhouette(made)))
+    return float(np.mean(found))
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A turn (degrees, clockwise) and a zoom (ratio) of the whole picture."""
+
+    turn: float = 1.0
+    zoom: float = 1.01
+
+    def move(self, picture: Rgb) -> Rgb:
+        """The picture (h, w, 3) moved about its middle; edges repeat."""
+        height, width = picture.shape[:2]
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -self.turn, self.zoom)
+        moved = cv2.warpAffine(
+            picture, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+        return np.asarray(moved, np.uint8)
+
+
+def film(painter: Painter, start: Rgb, prompts: Sequence[str], strength: float, motion: Motion) -> list[Rgb]:
+    """The feedback loop: move, repaint, once per prompt; the start picture comes first."""
+    settings = Settings(steps=max(round(4 / strength), 4))
+    shown = [start]
+    for i, prompt in enumerate(prompts):
+        shown.append(painter.repaint(motion.move(shown[-1]), prompt, strength, i, settings))
+    return shown
+
+
+def survived(start: Rgb, end: Rgb, motion: Motion, frames: int) -> tuple[float, float]:
+    """Shares of the turn and of the zoom that are found again in the last picture."""
+    last = silhouette(end)
+    best, found = -1.0, (0.0, 0.0)
+    turn, zoom = motion.turn * frames, motion.zoom**frames
+    for a in np.linspace(-0.2, 1.3, 16):
+        for b in np.linspace(-0.2, 1.3, 16):
+            fit = overlap(silhouette(Motion(turn * a, zoom**b).move(start)), last)
+            if fit > best:
+                best, found = fit, (float(a), float(b))
+    return found
+
+
+def motion_kept(
+    painter: Painter, frames: int = 24, strength: float = 0.35, count: int = 8
+) -> dict[str, float]:
+    """Mean shares of turn and zoom that survive painting."""
+    motion, found = Motion(), []
+    for recipe in subjects()[:count]:
+        start = draw(replace(recipe, view=replace(recipe.view, scale=0.62))).image
+        shown = film(painter, start, [captions.plain(recipe)] * frames, strength, motion)
+        found.append(survived(start, shown[-1], motion, frames))
+    turn, zoom = np.mean(found, axis=0)
+    return {"turn": round(float(turn), 3), "zoom": round(float(zoom), 3)}
+
+
+def variety(painter: Painter, settings: Settings, seeds: int = 6) -> float:
+    """Mean IoU of silhouettes between seeds of one prompt: 1 would be always the same picture."""
+    found = []
+    for prompt in (
+        "studio photo of a red bottle, white background",
+        "studio photo of a blue chair, white background",
+    ):
+        shapes = [silhouette(p) for p in painter.paint([prompt] * seeds, range(seeds), settings)]
+        found += [overlap(a, b) for i, a in enumerate(shapes) for b in shapes[i + 1 :]]
+    return round(float(np.mean(found)), 3)
+
+
+def seconds(painter: Painter) -> dict[str, float]:
+    """Seconds per picture and per repainted frame at 256×256 with four UNet calls, after one warm-up."""
+    start, prompt = draw(STARTS["mug_photo"]).image, "studio photo of a red mug"
+    tasks: dict[str, Callable[[], object]] = {
+        "picture, 8 steps, guidance 4": lambda: painter.paint([prompt], [0], Settings(8, 4.0)),
+        "frame, 4 calls, guidance 4": lambda: painter.repaint(start, prompt, 0.5, 0, Settings(8, 4.0)),
+        "frame, 4 calls, no guidance": lambda: painter.repaint(start, prompt, 0.5, 0, Settings(8, 1.0)),
+    }
+    result = {"threads": float(torch.get_num_threads())}
+    for name, task in tasks.items():
+        task()
+        times = []
+        for _ in range(5):
+            began = time.perf_counter()
+            task()
+            times.append(time.perf_counter() - began)
+        result[name] = round(float(np.median(times)), 4)
+    return result

@@ -1,0 +1,162 @@
+"""One product picture with its truth: what is to be drawn (a recipe), and drawing it in any style."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nanolab.backdrops import BACKDROPS
+from nanolab.colors import COLORS, vary
+from nanolab.photo import FINISHES, clay, photo
+from nanolab.products import PRODUCTS, make
+from nanolab.sketch import marker, pencil
+from nanolab.view import USUAL, Buffer, View, look
+
+Rgb = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+STYLES = ("photo", "marker", "pencil", "clay")
+PAINTED = ("photo", "marker")  # styles that show colour, finish and every backdrop
+SHARPER = 1.5  # pictures are traced this much larger, then averaged down
+
+# Pairs kept out of training, to judge whether words compose.
+HELD_OUT = frozenset(
+    [
+        ("mug", "teal"),
+        ("electric scooter", "pink"),
+        ("speaker", "yellow"),
+        ("chair", "purple"),
+        ("bottle", "orange"),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a picture."""
+
+    product: str = "bottle"
+    style: str = "photo"
+    color: str = "red"
+    finish: str = "glossy"
+    backdrop: str = "white"
+    view: View = field(default_factory=View)
+    shape: int = 0  # seed of the proportions
+    spread: float = 1.0  # how far they stray from the usual ones, 0..1
+    seed: int = 0  # seed of paint, strokes and backdrop
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn picture and the truth about it."""
+
+    image: Rgb  # (h, w, 3) RGB
+    mask: Rgb  # (h, w), 255 where the product is
+    depth: Floats  # (h, w) distance along the ray, scene units; inf where nothing is
+    normal: Floats  # (h, w, 3) unit vectors, y up; zero where nothing is
+    recipe: Recipe
+
+
+def _larger(size: tuple[int, int]) -> tuple[int, int]:
+    return int(size[0] * SHARPER), int(size[1] * SHARPER)
+
+
+def see(recipe: Recipe, size: tuple[int, int] = (256, 256)) -> Buffer:
+    """The traced buffer for a picture of (height, width); shared by all styles and colours of the view."""
+    return look(make(recipe.product, recipe.shape, recipe.spread), recipe.view, _larger(size))
+
+
+def paint(buffer: Buffer, recipe: Recipe, size: tuple[int, int] = (256, 256)) -> Rgb:
+    """The picture (h, w, 3) of a buffer in the recipe's style, colour, finish and backdrop."""
+    body = vary(COLORS[recipe.color], np.random.default_rng([recipe.seed, 7]))
+    if recipe.style == "photo":
+        large = photo(buffer, body, recipe.finish, recipe.backdrop, recipe.seed)
+    elif recipe.style == "marker":
+        large = marker(buffer, body, recipe.finish, recipe.backdrop, recipe.seed)
+    elif recipe.style == "clay":
+        large = clay(buffer, recipe.backdrop, recipe.seed)
+    else:
+        large = pencil(buffer, recipe.seed)
+    return np.asarray(cv2.resize(large, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def draw(recipe: Recipe, size: tuple[int, int] = (256, 256)) -> Picture:
+    """The picture and its truth, (height, width) pixels; the same recipe gives the same bytes."""
+    buffer = see(recipe, size)
+    wide = size[::-1]
+    mask = cv2.resize(buffer.mask.astype(np.uint8) * 255, wide, interpolation=cv2.INTER_AREA)
+    depth = cv2.resize(buffer.depth, wide, interpolation=cv2.INTER_NEAREST)
+    normal = cv2.resize(buffer.normal, wide, interpolation=cv2.INTER_NEAREST)
+    planes = (np.asarray(depth, np.float32), np.asarray(normal, np.float32))
+    return Picture(paint(buffer, recipe, size), np.asarray(mask, np.uint8), *planes, recipe)
+
+
+# -- at random ----------------------------------------------------------------------------------------------
+
+USUAL_SETS = 0.8  # share of the sets that show the product as a catalogue does
+USUAL_SPREAD = 0.4  # of their proportions
+LOOKS = ("photo", "photo", "photo", "marker", "pencil", "clay")  # styles of one set
+
+
+def usual_view(random: np.random.Generator) -> View:
+    """A camera as a catalogue has it: one of four views, upright, in the middle, lit from the left."""
+    return View(
+        azimuth=float(list(USUAL.values())[random.integers(4)] + random.uniform(-4, 4)),
+        elevation=float(random.uniform(14, 18)),
+        scale=float(random.uniform(0.83, 0.9)),
+        x=float(random.uniform(-0.01, 0.01)),
+        y=float(random.uniform(-0.01, 0.01)),
+        light=float(random.uniform(-48, -32)),
+        height=float(random.uniform(47, 53)),
+    )
+
+
+def random_view(random: np.random.Generator) -> View:
+    """A camera as films have it: every side, some roll, larger and smaller, off centre."""
+    middle, spread = ((0, 20), (42, 20), (90, 20), (152, 28))[random.choice(4, p=[0.22, 0.38, 0.22, 0.18])]
+    azimuth = (middle + random.uniform(-spread, spread)) * random.choice([-1, 1])
+    tilted = random.random() < 0.6
+    scale = random.uniform(0.74, 1.08)
+    far = (0.26 - 0.2 * scale) * (1.0 if random.random() < 0.6 else 0.3)  # larger products stay nearer
+    return View(
+        azimuth=float(azimuth % 360),
+        elevation=float(random.uniform(8, 32)),
+        roll=float(random.normal(0, 14) if tilted else 0.0),
+        scale=float(scale),
+        x=float(random.normal(0, far)),
+        y=float(random.normal(0, far * 0.7)),
+        light=float(random.choice([-1, 1]) * random.uniform(25, 60)),
+        height=float(random.uniform(38, 62)),
+    )
+
+
+def random_look(recipe: Recipe, style: str, random: np.random.Generator) -> Recipe:
+    """The same view in this style, colour, finish and backdrop at random; never a held-out pair."""
+    names = [name for name in COLORS if (recipe.product, name) not in HELD_OUT]
+    backdrops = list(BACKDROPS)
+    backdrop = backdrops[random.choice(4, p=[0.34, 0.22, 0.22, 0.22])]
+    if style == "pencil":
+        backdrop = "white"
+    if style == "clay":
+        backdrop = backdrops[random.choice(2)]
+    return replace(
+        recipe,
+        style=style,
+        color=names[random.integers(len(names))],
+        finish=list(FINISHES)[random.integers(len(FINISHES))],
+        backdrop=backdrop,
+        seed=int(random.integers(1 << 31)),
+    )
+
+
+def random_set(seed: int) -> list[Recipe]:
+    """Six recipes of one product in one view: three photographs, a marker rendering, a sketch, a clay model."""
+    random = np.random.default_rng([seed, 43])
+    name = list(PRODUCTS)[random.integers(len(PRODUCTS))]
+    usual = random.random() < USUAL_SETS
+    view, spread = (usual_view(random), USUAL_SPREAD) if usual else (random_view(random), 1.0)
+    base = Recipe(name, view=view, shape=int(random.integers(1 << 31)), spread=spread)
+    return [random_look(base, style, random) for style in LOOKS]

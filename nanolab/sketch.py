@@ -1,0 +1,128 @@
+"""Pencil sketch and colour marker rendering, drawn over a G-buffer."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nanolab.backdrops import LAMPS, lamps, sigmoid, strokes
+from nanolab.colors import palette
+from nanolab.ink import contours, hatch, line, paper, wobble
+from nanolab.shapes import DARK, GLOW
+from nanolab.view import Buffer
+
+Floats = NDArray[np.float32]
+Rgb = NDArray[np.uint8]
+
+
+def _tone(buffer: Buffer) -> Floats:
+    """Brightness of an unpainted product under the key light (h, w), 0..1."""
+    diffuse = np.clip((buffer.normal * buffer.light).sum(-1), 0, 1) * buffer.lit
+    return np.asarray((0.3 + 0.7 * diffuse) * (0.45 + 0.55 * buffer.open), np.float32)
+
+
+def _soft(plane: NDArray[np.generic], sigma: float) -> Floats:
+    return np.asarray(cv2.GaussianBlur(plane.astype(np.float32), (0, 0), sigma), np.float32)
+
+
+def pencil(buffer: Buffer, seed: int) -> Rgb:
+    """A graphite sketch on white paper (h, w, 3): searching outlines, cross hatching in the shade."""
+    random = np.random.default_rng(seed)
+    size, unit = buffer.material.shape, buffer.material.shape[0] / 256
+    outline, inner = contours(buffer)
+    tone = np.where(buffer.mask, _tone(buffer), 1.0)
+    tone = np.where(buffer.mask & (buffer.material == DARK), tone * 0.45, tone)
+    fallen = _soft(np.where(buffer.mask, 0.0, 1 - buffer.lit * buffer.open), 2.0 * unit)
+    shade = _soft(np.where(buffer.mask, np.clip(1.25 * (0.85 - tone), 0, 1), 0.0), 1.2 * unit)
+    angle = random.uniform(-58, -38)
+    marks = 0.5 * hatch(shade, angle, 8.0 * unit, random) + 0.2 * shade
+    marks += 0.3 * hatch(np.clip(shade - 0.5, 0, 1) * 1.8, angle + 40, 9.5 * unit, random)
+    marks += 0.34 * hatch(fallen * 0.9, random.uniform(-14, 8), 8.0 * unit, random) + 0.1 * fallen
+    drawn = 0.85 * line(outline, 3.0 * unit) + 0.6 * line(inner, 2.6 * unit)
+    again = 0.3 * line(wobble(outline, random, 5.0 * unit), 2.4 * unit)
+    dark = np.clip(wobble(marks, random, 2.0 * unit) + wobble(drawn, random, 1.2 * unit) + again, 0, 0.93)
+    bright = paper((size[0], size[1]), random) * (1 - dark)
+    tint = (
+        np.array([253, 252, 249], np.float32) * bright[..., None] + np.array([44, 44, 50]) * dark[..., None]
+    )
+    return np.asarray(np.clip(tint, 0, 255), np.uint8)
+
+
+def marker(buffer: Buffer, body: tuple[int, int, int], finish: str, backdrop: str, seed: int) -> Rgb:
+    """A colour marker rendering (h, w, 3): three flat tones with strokes, white highlights, ink outline."""
+    random = np.random.default_rng(seed)
+    unit = buffer.material.shape[0] / 256
+    size = (buffer.material.shape[0], buffer.material.shape[1])
+    scene = _behind(buffer, backdrop, random, unit)
+    fallen = _soft(np.where(buffer.mask, 0.0, 1 - buffer.lit * (0.4 + 0.6 * buffer.open)), 1.0 * unit)
+    shadow = np.clip((fallen - 0.35) * 5, 0, 1)[..., None] * np.where(buffer.mask, 0.0, 1.0)[..., None]
+    scene = scene * (1 - 0.36 * shadow)
+    color = palette(body)[buffer.material].astype(np.float32)
+    window = buffer.bounds()
+    part, streaks = buffer.part(window), strokes(size, random.uniform(-66, -48), 11.0 * unit, random)
+    fill = _fill(part, color[window], finish, streaks[window], unit)
+    scene[window] = np.where(part.mask[..., None], fill, scene[window])
+    outline, inner = contours(buffer)
+    inked = np.maximum(line(outline, 3.6 * unit), 0.75 * line(inner, 2.6 * unit))
+    dark = np.clip(wobble(inked, random, 0.8 * unit), 0, 0.96)[..., None]
+    return np.asarray(np.clip(scene * (1 - dark) + np.array([24, 22, 30]) * dark, 0, 255), np.uint8)
+
+
+def _fill(buffer: Buffer, color: Floats, finish: str, stroke: Floats, unit: float) -> Floats:
+    """The product's flat marker tones (h, w, 3), 0..255, before the ink."""
+    tone = _soft(_tone(buffer), 0.8 * unit)
+    rough = tone + 0.025 * stroke
+    level = 0.5 + 0.26 * sigmoid((rough - 0.4) * 60) + 0.24 * sigmoid((rough - 0.68) * 60)
+    lift = np.clip(level, 0, 1)[..., None]
+    base = np.maximum(color, 34.0)  # black markers are dark grey: forms stay readable
+    fill = base * lift + (1 - lift) * base * np.array([0.32, 0.3, 0.42])
+    fill = fill * (1 - 0.075 * stroke[..., None])
+    half = buffer.light + buffer.eye
+    half = half / (np.linalg.norm(half, axis=-1, keepdims=True) + 1e-6)
+    facing = np.clip((buffer.normal * half).sum(-1), 0, 1)
+    reach = {"matte": 0.992, "glossy": 0.975, "metal": 0.962}[finish]
+    gleam = _soft((facing > reach) & (buffer.lit > 0.5), 1.0 * unit)[..., None]
+    strong = {"matte": 0.45, "glossy": 0.95, "metal": 0.85}[finish]
+    fill = fill + (255 - fill) * gleam * strong
+    glow = (buffer.material == GLOW)[..., None]
+    return np.asarray(np.where(glow, color, fill), np.float32)
+
+
+def _behind(buffer: Buffer, backdrop: str, random: np.random.Generator, unit: float) -> Floats:
+    """The backdrop in marker strokes (h, w, 3), 0..255."""
+    size = (buffer.material.shape[0], buffer.material.shape[1])
+    x, y = buffer.upright[..., 0], buffer.upright[..., 1]
+    roll = buffer.view.roll
+    if backdrop == "white":
+        return np.asarray(252.0 * paper(size, random)[..., None] * np.ones(3), np.float32)
+    if backdrop == "grey":
+        stroke = strokes(size, 90 + roll + random.uniform(-8, 8), 20.0 * unit, random)
+        level = np.interp(y, [-1, 1], [132, 196])[..., None] * np.array([0.99, 1.0, 1.02])
+        return np.asarray(level * (1 - 0.05 * stroke[..., None]), np.float32)
+    stroke = strokes(size, roll + random.uniform(-4, 4), 16.0 * unit, random)
+    if backdrop == "sunset":
+        return _dusk(y + 0.045 * stroke, stroke, random)
+    return _city(x, y, stroke, random)
+
+
+def _dusk(y: Floats, stroke: Floats, random: np.random.Generator) -> Floats:
+    bands = np.array(
+        [[104, 70, 146], [186, 88, 140], [242, 122, 96], [255, 178, 98], [152, 98, 88], [122, 78, 82]]
+    )
+    edges = np.array([-0.75, -0.42, -0.16, 0.1, 0.55]) + random.uniform(-0.06, 0.06)
+    scene = np.broadcast_to(bands[0].astype(float), (*y.shape, 3))
+    for color, at in zip(bands[1:], edges, strict=True):
+        share = sigmoid((y - at) * 70)[..., None]
+        scene = scene * (1 - share) + color * share
+    return np.asarray(scene * (1 - 0.05 * stroke[..., None]), np.float32)
+
+
+def _city(x: Floats, y: Floats, stroke: Floats, random: np.random.Generator) -> Floats:
+    level = np.interp(y, [-1, 0.15, 1], [0.85, 1.15, 0.7])[..., None]
+    scene = np.array([40, 38, 92]) * level * (1 - 0.1 * stroke[..., None])
+    for lamp in lamps(random):
+        inside = sigmoid((0.7 * lamp[2] - np.hypot(x - lamp[0], y - lamp[1])) * 70)[..., None]
+        color = np.array(LAMPS[int(lamp[3] * 97) % len(LAMPS)])
+        scene = scene * (1 - 0.9 * inside) + color * 0.9 * inside
+    return np.asarray(scene, np.float32)

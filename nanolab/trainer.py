@@ -1,0 +1,187 @@
+"""One training loop for every stage: a plan, a moving average, checkpoints.
+
+Randomness belongs to the step's number, so a run that was killed takes the same steps as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from nanolab.dataset import write_whole
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast to learn."""
+
+    steps: int
+    warm: int = 50  # steps from zero to the full rate
+    flat: float = 0.35  # share of the steps at the full rate, then down along a line
+    floor: float = 0.03  # share of the full rate at the end
+    average: float = 0.998  # decay of the moving average of the weights, per step
+    save_every: float = 150.0  # seconds between checkpoints
+    log_every: int = 5  # steps
+
+    def rate(self, step: int) -> float:
+        """Share of the full learning rate at a step."""
+        if step < self.warm:
+            return (step + 1) / self.warm
+        down = max(step / self.steps - self.flat, 0.0) / (1.0 - self.flat)
+        return 1.0 - (1.0 - self.floor) * min(down, 1.0)
+
+
+class Lesson(Protocol):
+    """What a stage brings to the loop."""
+
+    @property
+    def model(self) -> nn.Module:
+        """What learns."""
+
+    optimizers: list[torch.optim.Optimizer]
+
+    def loss(self, step: int) -> Tensor:
+        """The loss of one step; its randomness depends on `step` alone."""
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose update is made orthogonal, for convolution kernels."""
+
+    def __init__(self, params: list[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002 (torch's shape)
+        """Take one step."""
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param.grad is None:
+                    continue
+                state = self.state[param]
+                speed = state.setdefault("speed", torch.zeros_like(param))
+                speed.lerp_(param.grad, 1 - group["momentum"])
+                update = orthogonal(param.grad.lerp(speed, group["momentum"]).flatten(1))
+                scale = max(1.0, update.shape[0] / update.shape[1]) ** 0.5
+                param.add_(update.view_as(param), alpha=-group["lr"] * scale)
+
+
+def orthogonal(matrix: Tensor) -> Tensor:
+    """The nearest matrix (m, n) whose singular values are about one; five Newton-Schulz steps."""
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix
+    x = x / (x.norm() + 1e-7)
+    for _ in range(5):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    made: Tensor = x.mT if tall else x
+    return made
+
+
+class Average:
+    """A moving average of a model's weights."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, decay: float) -> None:
+        """Move towards the model's weights."""
+        for name, value in model.state_dict().items():
+            if value.dtype.is_floating_point:
+                self.weights[name].lerp_(value, 1 - decay)
+            else:
+                self.weights[name].copy_(value)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands after a step."""
+
+    step: int
+    loss: float
+    seconds: float  # since this sitting began
+
+
+def place(model: nn.Module) -> torch.device:
+    """Where a model's weights are."""
+    return next(model.parameters()).device
+
+
+def _save(path: Path, lesson: Lesson, average: Average, step: int) -> None:
+    state = {
+        "step": step,
+        "model": lesson.model.state_dict(),
+        "average": average.weights,
+        "optimizers": [optimizer.state_dict() for optimizer in lesson.optimizers],
+    }
+    write_whole(path, lambda file: torch.save(state, file))
+
+
+def resume(path: Path, lesson: Lesson, average: Average) -> int:
+    """Load a checkpoint, if there is one; return the next step."""
+    if not path.exists():
+        return 0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    lesson.model.load_state_dict(state["model"])
+    average.weights = {name: value.to(place(lesson.model)) for name, value in state["average"].items()}
+    rates = [[group["base"] for group in optimizer.param_groups] for optimizer in lesson.optimizers]
+    for optimizer, saved, base in zip(lesson.optimizers, state["optimizers"], rates, strict=True):
+        optimizer.load_state_dict(saved)
+        for group, rate in zip(optimizer.param_groups, base, strict=True):
+            group["base"] = rate
+    return int(state["step"])
+
+
+def _step(lesson: Lesson, average: Average, plan: Plan, step: int) -> float:
+    for optimizer in lesson.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group["base"] * plan.rate(step)
+    torch.manual_seed(step)
+    loss = lesson.loss(step)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(lesson.model.parameters(), 1.0)
+    for optimizer in lesson.optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    average.update(lesson.model, min(plan.average, (step + 1) / (step + 10)))
+    return float(loss.detach())
+
+
+def train(lesson: Lesson, plan: Plan, checkpoint: Path) -> Iterator[Progress]:
+    """Take the steps that are left, saving now and then and at the end; yields progress now and then."""
+    for optimizer in lesson.optimizers:
+        for group in optimizer.param_groups:
+            group.setdefault("base", group["lr"])
+    average = Average(lesson.model)
+    first = resume(checkpoint, lesson, average)
+    began = saved = time.monotonic()
+    smooth = None
+    for step in range(first, plan.steps):
+        loss = _step(lesson, average, plan, step)
+        smooth = loss if smooth is None else 0.95 * smooth + 0.05 * loss
+        now = time.monotonic()
+        if now - saved > plan.save_every or step + 1 == plan.steps:
+            _save(checkpoint, lesson, average, step + 1)
+            saved = now
+        if (step + 1) % plan.log_every == 0 or step + 1 == plan.steps:
+            yield Progress(step + 1, smooth, now - began)
+
+
+def averaged(path: Path) -> tuple[dict[str, Tensor], int]:
+    """The averaged weights of a checkpoint and its step."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return state["average"], int(state["step"])
+
+
+def log(path: Path, progress: Progress) -> None:
+    """Append one line of JSON to a stage's log."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps(vars(progress)) + "\n")

@@ -1,0 +1,167 @@
+"""The autoencoder: its shape, and a lesson that makes it bear its own output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nanolab.dataset import Pictures
+from nanolab.textures import recolor, texture
+from nanolab.trainer import Muon, place
+
+CHANNELS = (16, 32, 64, 96)
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """The pictures of one step: `batch` crops of `size` pixels, until `until` (share of all steps)."""
+
+    until: float
+    size: int
+    batch: int
+
+
+TRIPS, ODDS = (1, 2, 4, 8), (0.4, 0.3, 0.2, 0.1)  # how often a picture went round before
+LOOPS_FROM = 0.35  # share of the steps after which such pictures come in
+SITTINGS = (Sitting(0.62, 64, 24), Sitting(0.9, 128, 6), Sitting(1.0, 256, 2))
+
+
+def build(channels: tuple[int, ...] = CHANNELS) -> AutoencoderKL:
+    """A fresh f8 autoencoder with four latent channels; every residual branch starts silent."""
+    kinds = len(channels)
+    vae = AutoencoderKL(
+        block_out_channels=channels,
+        down_block_types=("DownEncoderBlock2D",) * kinds,
+        up_block_types=("UpDecoderBlock2D",) * kinds,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=4,
+        mid_block_add_attention=False,
+        scaling_factor=1.0,
+        force_upcast=False,
+        sample_size=256,
+    )
+    for name, module in vae.named_modules():
+        if not isinstance(module, nn.Conv2d):
+            continue
+        if name.endswith("conv2"):
+            nn.init.zeros_(module.weight)
+        elif any(part in name for part in ("downsamplers", "upsamplers", "conv_in", "shortcut")):
+            nn.init.orthogonal_(module.weight)
+    return vae
+
+
+def tensor(images: NDArray[np.uint8]) -> Tensor:
+    """uint8 (n, h, w, 3) to float32 (n, 3, h, w) in -1..1."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+
+
+def image(pixels: Tensor) -> NDArray[np.uint8]:
+    """Float (n, 3, h, w) in -1..1 to uint8 (n, h, w, 3)."""
+    whole = ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return np.asarray(whole.permute(0, 2, 3, 1).contiguous().numpy(), np.uint8)
+
+
+def encode(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
+    """The latents' mean (n, 4, h/8, w/8)."""
+    moments: Tensor = vae.quant_conv(vae.encoder(pixels))
+    return moments[:, :4]
+
+
+def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
+    """The picture (n, 3, h, w) of latents."""
+    pixels: Tensor = vae.decoder(vae.post_quant_conv(latents))
+    return pixels
+
+
+def round_trip(vae: AutoencoderKL, pixels: Tensor, times: int) -> Tensor:
+    """Encode and decode, rounded to 8 bits in between, as a feedback loop does."""
+    with torch.no_grad():
+        for _ in range(times):
+            pixels = ((decode(vae, encode(vae, pixels)).clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    return pixels
+
+
+def difference(made: Tensor, wanted: Tensor) -> Tensor:
+    """How wrong a reconstruction is: pixels, edges, and large errors once more."""
+    error = made - wanted
+    edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+    return error.abs().mean() + 0.5 * edges + 2.0 * error.square().mean()
+
+
+class VaeLesson:
+    """Reconstruct crops of products in every colour, textures, and the autoencoder's own output."""
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        pictures: Pictures,
+        steps: int,
+        rate: float = 3e-3,
+        sittings: tuple[Sitting, ...] = SITTINGS,
+    ) -> None:
+        self.model = vae.to(memory_format=torch.channels_last)
+        self.pictures, self.steps, self.sittings = pictures, steps, sittings
+        kernels = [p for p in vae.parameters() if p.ndim == 4 and p.shape[-1] == 3 and p.shape[0] > 4]
+        known = {id(p) for p in kernels}
+        rest = [p for p in vae.parameters() if id(p) not in known]
+        self.optimizers = [
+            Muon(kernels, rate),
+            torch.optim.AdamW(rest, rate, (0.9, 0.98), weight_decay=0.0, fused=True),
+        ]
+
+    def _crop(self, size: int, random: np.random.Generator) -> NDArray[np.uint8]:
+        if random.random() < 0.25:
+            return texture(size, random)
+        whole = self.pictures[int(random.integers(len(self.pictures)))]
+        room = whole.shape[0] - size
+        y, x = (int(np.clip(random.normal(0.5, 0.3), 0, 1) * room) for _ in range(2))
+        part = whole[y : y + size, x : x + size]
+        return recolor(part, random) if random.random() < 0.5 else part
+
+    def batch(self, step: int) -> Tensor:
+        """Pictures (n, 3, size, size) of a step."""
+        random = np.random.default_rng([3, step])
+        sitting = next(s for s in self.sittings if step <= s.until * self.steps)
+        side = min(sitting.size, *self.pictures[0].shape[:2])
+        return tensor(np.stack([self._crop(side, random) for _ in range(sitting.batch)]))
+
+    def loss(self, step: int) -> Tensor:
+        """Half the later steps start from pictures that already went round a few times."""
+        device = place(self.model)
+        wanted = self.batch(step).to(device).contiguous(memory_format=torch.channels_last)
+        random = np.random.default_rng([4, step])
+        with torch.autocast(device.type, torch.bfloat16):
+            given = wanted
+            if step >= LOOPS_FROM * self.steps and random.random() < 0.6:
+                given = round_trip(self.model, wanted, int(random.choice(TRIPS, p=ODDS))).float()
+            latents = encode(self.model, given)
+            noise = 0.04 * torch.rand(len(latents), 1, 1, 1) * torch.randn(latents.shape)
+            made = decode(self.model, latents + noise.to(device))
+            again = encode(self.model, made)  # the same latents again: what a loop rests on
+        seen, drift = latents.float(), (again - latents).float()
+        # Measured against the spread, or the latents would simply shrink.
+        moved = (drift.square().mean((0, 2, 3)) / seen.var((0, 2, 3))).mean()
+        size = (seen.square().mean((0, 2, 3)) - 1.0).square().mean()
+        return difference(made.float(), wanted) + 2e-3 * size + 2.0 * moved
+
+
+def fold(vae: AutoencoderKL, latents: Tensor) -> None:
+    """Put the latents' mean and spread (from (n, 4, h, w)) into the 1×1 layers: then they are unit normal.
+
+    The variance half is set to almost nothing, so that encoding is the same every time.
+    """
+    mean, spread = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+    with torch.no_grad():
+        inner, outer = vae.quant_conv, vae.post_quant_conv
+        outer.bias += (outer.weight[:, :, 0, 0] * mean).sum(1)
+        outer.weight *= spread[None, :, None, None]
+        inner.weight[:4] /= spread[:, None, None, None]
+        inner.bias[:4] = (inner.bias[:4] - mean) / spread
+        inner.weight[4:] = 0.0
+        inner.bias[4:] = -20.0

@@ -1,0 +1,190 @@
+"""The tools for pictures on a device do what numpy's and cv2's do, but for rounding: on a GPU, or on torch's CPU device."""
+
+import inspect
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from animator.diffusion.gpu import color, figures, filters
+from animator.diffusion.gpu.backend import Device
+from animator.diffusion.gpu.image import Picture, on
+from animator.diffusion.gpu.noise import Ahead
+from animator.diffusion.gpu.warp import warp
+from animator.frame import Frame, Grade, Motion
+from animator.imaging import color as color_here
+from animator.imaging import warp as warp_here
+from animator.imaging.backend import CPU, Tools
+from animator.imaging.blend import crossfade
+from animator.imaging.cameras import PlaneCamera
+from animator.imaging.filters import add_noise
+from animator.imaging.geometry import Lens
+from animator.imaging.palette import Pull
+from animator.imaging.sharpen import sharpen
+
+HERE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+BORDERS = sorted(warp_here.BORDERS)
+SPACES = sorted(color_here.RANGE)
+WAYS = ["statistics", "histogram"]
+
+
+def apart(picture, image):
+    """The largest difference, in grey levels, and the mean one."""
+    difference = np.abs(np.asarray(picture).astype(int) - image)
+    return difference.max(), difference.mean()
+
+
+def photo(seed, height=80, width=96):
+    """Soft shapes in colours of its own, with a little grain: without edges that a 64th of a pixel shows on."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(0, 256, (6, 7, 3), dtype=np.uint8)
+    soft = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(float)
+    tinted = soft * random.uniform(0.5, 1, 3) + random.normal(0, 1, soft.shape)
+    return np.clip(tinted, 0, 255).astype(np.uint8)
+
+
+def matrices():
+    """Twists of every kind, those of a camera in space among them: one that sees the edge of a picture, too."""
+    random, camera = np.random.default_rng(5), PlaneCamera(Lens(96, 80))
+    flat = [np.eye(3) + np.vstack([random.normal(0, 0.2, (2, 3)), np.zeros(3)]) for _ in range(6)]
+    shifts = [(7, -3), (0.5, 0.25), (-40.3, 20), (-700, 1000.5)]
+    moved = [np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]]) for x, y in shifts]
+    motions = [Motion(rotation_3d_x=20, rotation_3d_y=-35, translation_z=10), Motion(rotation_3d_y=88)]
+    return [*flat, *moved, *(camera.lens.homography(camera.matrix(motion)) for motion in motions)]
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_a_warp_is_cv2s_but_for_rounding(textured, border):
+    for matrix in matrices():
+        most, _ = apart(warp(on(textured, HERE), matrix, border), warp_here.warp(textured, matrix, border))
+        assert most <= 1
+
+
+def test_a_still_camera_gives_the_identical_picture(textured):
+    picture = on(textured, HERE)
+    assert warp(picture, np.eye(3)) is picture
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_colours_measure_the_same(space):
+    image = photo(2)
+    found, known = figures.measure(on(image, HERE), space), color_here.measure(image, space)
+    scale = np.array([high - low for low, high in color_here.RANGE[space]])
+    for name in ("mean", "deviation"):
+        assert (np.abs(getattr(found, name).cpu().numpy() - getattr(known, name)) < 0.003 * scale).all()
+    assert (np.abs(found.quantiles.cpu().numpy() - known.quantiles) < 0.006 * scale[:, None]).all()
+    assert float(found.hue) == pytest.approx(known.hue, abs=1e-4, nan_ok=True)
+
+
+@pytest.mark.parametrize("amount", [1.0, 0.4])
+@pytest.mark.parametrize("by", WAYS)
+@pytest.mark.parametrize("space", SPACES)
+def test_colours_are_matched_the_same(space, by, amount):
+    image, other = photo(2), photo(3)
+    goal, there = color_here.measure(other, space), figures.measure(on(other, HERE), space)
+    matched = color_here.match(image, goal, space, by, amount)
+    most, mean = apart(color.match(on(image, HERE), there, space, by, amount), matched)
+    assert most <= 2
+    assert mean < 0.2
+
+
+@pytest.mark.parametrize("by", WAYS)
+@pytest.mark.parametrize("space", SPACES)
+def test_a_flat_picture_and_colours_that_agree_already_are_matched_the_same(space, by):
+    grey, image = np.full((80, 96, 3), 90, np.uint8), photo(2)
+    for one, other in [(grey, image), (image, grey), (grey, grey), (image, image)]:
+        matched = color_here.match(one, color_here.measure(other, space), space, by)
+        goal = figures.measure(on(other, HERE), space)
+        assert apart(color.match(on(one, HERE), goal, space, by), matched)[0] <= 1
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_colours_are_mixed_the_same(space):
+    one, other = photo(2), photo(3)
+    known = color_here.mix(color_here.measure(one, space), color_here.measure(other, space), 0.3)
+    found = figures.mix(*(figures.measure(on(image, HERE), space) for image in (one, other)), 0.3)
+    assert float(found.hue) == pytest.approx(known.hue, abs=1e-3, nan_ok=True)
+    assert found.mean.cpu().numpy() == pytest.approx(known.mean, abs=0.3)
+
+
+def test_a_palette_pulls_the_same():
+    image, colors = photo(4), np.array([(10, 132, 255), (250, 90, 20)], np.uint8)
+    pulled = color.Pull(colors, HERE)(on(image, HERE), 0.7)
+    assert apart(pulled, Pull(colors)(image, 0.7))[0] <= 1
+
+
+@pytest.mark.parametrize("ratio", [0.5, 0.97, 1.03, 4.0])
+def test_contrast_is_the_same_to_the_byte(textured, ratio):
+    assert (
+        np.asarray(filters.contrast(on(textured, HERE), ratio)) == color_here.contrast(textured, ratio)
+    ).all()
+
+
+def test_the_blur_of_sharpening_is_cv2s_to_the_byte(textured):
+    values = torch.from_numpy(textured.astype(np.float32)).permute(2, 0, 1).to(HERE)
+    found = filters.blurred(values, 1.0).permute(1, 2, 0).cpu().numpy()
+    assert (found == cv2.GaussianBlur(textured, (0, 0), 1.0)).all()
+
+
+@pytest.mark.parametrize("amount", [0.1, 0.5, 3.0])
+def test_sharpening_is_the_same_but_for_rounding(textured, amount):
+    assert apart(filters.sharpen(on(textured, HERE), amount), sharpen(textured, amount))[0] <= 1
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 0.5, 1.0])
+def test_a_crossfade_is_the_same_but_for_rounding(textured, weight):
+    other = photo(4)
+    faded = filters.crossfade(on(textured, HERE), on(other, HERE), weight)
+    assert apart(faded, crossfade(textured, other, weight))[0] <= 1
+
+
+@pytest.mark.parametrize("clouds", [False, True])
+def test_noise_is_the_same_to_the_byte_in_the_frames_order_or_another(textured, clouds):
+    frames = [Frame(index, seed, grade=Grade(noise=0.1)) for index, seed in enumerate([3, 2**32 - 1, 3, 8])]
+    ahead, picture = Ahead(frames, HERE), on(textured, HERE)
+    for frame in [*frames, frames[0], frames[2], Frame(9, 77, grade=Grade(noise=0.02))]:
+        noisy = ahead(picture, frame.grade.noise, frame.seed, clouds)
+        assert (np.asarray(noisy) == add_noise(textured, frame.grade.noise, frame.seed, clouds)).all()
+
+
+def test_every_tool_takes_the_same_arguments():
+    there = Device("cpu", []).tools
+    assert Tools._fields == there._fields
+    for name in set(Tools._fields) - {"picture", "pull", "add_noise"}:
+        here = [each.default for each in inspect.signature(getattr(CPU, name)).parameters.values()]
+        assert here == [
+            each.default for each in inspect.signature(getattr(there, name)).parameters.values()
+        ], name
+
+
+def test_no_tool_changes_the_picture_it_is_given(textured):
+    picture = on(textured, HERE)
+    tools = Device("cpu", []).tools
+    tools.match(picture, tools.measure(picture, "lab"), "lab")
+    tools.contrast(picture, 1.5), tools.sharpen(picture, 1.0), tools.crossfade(picture, picture, 0.5)
+    tools.add_noise(picture, 0.2, 5), tools.pull(np.zeros((1, 3), np.uint8))(picture, 1.0)
+    assert (np.asarray(picture) == textured).all()
+    assert isinstance(picture, Picture)
+
+
+@pytest.mark.parametrize("by", WAYS)
+@pytest.mark.parametrize("space", SPACES)
+def test_no_tool_waits_for_a_number_from_the_device(space, by):
+    # torch's meta device has shapes alone: whoever asks it for a value gets an error.
+    frames = [Frame(index, index, grade=Grade(noise=0.1)) for index in range(3)]
+    tools = Device("meta", frames).tools
+    picture, other = (tools.picture(photo(seed)) for seed in (1, 2))
+    with pytest.raises(NotImplementedError, match="no data"):
+        np.asarray(picture)
+    for matrix in matrices():
+        for border in BORDERS:
+            picture = tools.warp(picture, matrix, border)
+    goal = tools.mix(tools.measure(other, space), tools.measure(picture, space), 0.5)
+    picture = tools.match(picture, goal, space, by, 0.5)
+    picture = tools.sharpen(tools.contrast(picture, 1.1), 0.3)
+    for frame in frames:
+        picture = tools.add_noise(picture, frame.grade.noise, frame.seed)
+    picture = tools.pull(np.zeros((2, 3), np.uint8))(tools.crossfade(picture, other, 0.3), 0.5)
+    assert picture.shape == (80, 96, 3)
+    assert picture.device.type == "meta"

@@ -1,0 +1,90 @@
+"""Pictures on a device: how they come to the host, and what painting makes of them."""
+
+import numpy as np
+import pytest
+import torch
+
+from animator import ModelError
+from animator.diffusion.gpu import filters
+from animator.diffusion.gpu.image import Picture, on
+from animator.diffusion.gpu.transfer import fetch, sent
+from animator.diffusion.loading import Checkpoint
+from animator.diffusion.painting import finished
+from animator.diffusion.sdxl import Sdxl
+from animator.frame import Prompt
+
+HERE = torch.device("cpu")
+
+
+def test_a_picture_is_an_array_when_it_is_asked_to_be_and_the_same_one_each_time(textured):
+    picture = on(textured, HERE)
+    picture.leave()
+    assert np.asarray(picture) is np.asarray(picture)
+    assert (np.asarray(picture) == textured).all()
+    assert np.asarray(picture, float).dtype == float
+    assert np.array(picture) is not np.asarray(picture)
+    assert picture.shape == textured.shape
+    assert on(picture, HERE) is picture
+
+
+def test_a_painting_of_nan_is_told_by_its_frame_wherever_it_has_come():
+    sound, broken = torch.full((1, 3, 8, 8), 0.5), torch.full((1, 3, 8, 8), torch.nan)
+    first = finished(sound, 4, (8, 8))
+    second = finished(broken, 5, (8, 8), first)
+    third = finished(sound, 6, (8, 8), filters.contrast(second, 1.2))
+    later = finished(broken, 7, (8, 8), third)
+    assert np.asarray(first).tolist() == np.full((8, 8, 3), 128).tolist()
+    for picture in (second, third, filters.sharpen(third, 0.5), later):
+        with pytest.raises(ModelError, match="frame 5: the model painted no picture but NaN"):
+            np.asarray(picture)
+
+
+def test_what_is_kept_is_what_is_painted_otherwise_to_the_byte(sdxl, frame):
+    start = sdxl(frame(seed=3), None)
+    assert (np.asarray(sdxl.kept(frame(seed=3), None)) == start).all()
+    kept = on(start, sdxl.device)
+    for sampler in ("Euler", "DPM++ 2M Karras", "Euler a", "UniPC"):
+        asked = frame(sampler=sampler, strength=0.6)
+        assert (np.asarray(sdxl.kept(asked, kept)) == sdxl(asked, start)).all(), sampler
+    wordy = frame(prompt=Prompt("chair", "blurry", "snow", 0.3), strength=0.4)
+    assert (np.asarray(sdxl.kept(wordy, kept)) == sdxl(wordy, start)).all()
+    assert (np.asarray(sdxl.kept(wordy, start)) == sdxl(wordy, start)).all()
+    assert sdxl.kept(frame(strength=0.0), kept) is kept
+
+
+@pytest.mark.parametrize("memory", ["balanced", "low"])
+def test_it_is_so_however_memory_is_saved(checkpoint, frame, memory):
+    sdxl = Sdxl(Checkpoint(str(checkpoint), memory=memory), 64, 64, {})
+    start = sdxl(frame(), None)
+    kept = sdxl.kept(frame(seed=8), on(start, sdxl.device))
+    assert (np.asarray(kept) == sdxl(frame(seed=8), start)).all()
+
+
+@pytest.mark.parametrize("size", [(98, 66), (64, 90)])
+def test_any_size_is_kept(checkpoint, frame, size):
+    sdxl = Sdxl(Checkpoint(str(checkpoint)), *size, {})
+    fresh = sdxl(frame(), None)
+    assert (np.asarray(sdxl.kept(frame(), None)) == fresh).all()
+    assert (np.asarray(sdxl.kept(frame(seed=8), on(fresh, sdxl.device))) == sdxl(frame(seed=8), fresh)).all()
+
+
+def test_a_painter_without_a_gpu_has_no_home(sdxl):
+    assert sdxl.home == ("cuda" if torch.cuda.is_available() else "")
+
+
+@pytest.mark.gpu
+def test_pictures_come_and_go_beside_what_a_gpu_computes(textured):
+    there = torch.device("cuda")
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        with torch.inference_mode():
+            picture = Picture(sent(textured, there), torch.full((1,), -1, dtype=torch.int32, device=there))
+        for _ in range(20):
+            picture = filters.contrast(picture, 1.0)
+            picture.leave()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert (np.asarray(picture) == textured).all()
+    arrival = fetch(picture.pixels)
+    assert all(tensor.is_pinned() for tensor in arrival.tensors)
+    assert (arrival.wait()[0].numpy() == textured).all()

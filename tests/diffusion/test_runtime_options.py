@@ -1,0 +1,265 @@
+"""Which VAE, how much memory, what a checkpoint predicts, compiled or not: told and refused before loading."""
+
+import json
+import logging
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL, AutoencoderTiny
+from safetensors.torch import load_file, save_file
+
+from animator import ModelError
+from animator.diffusion import memory, sizes
+from animator.diffusion.controlnet import Net
+from animator.diffusion.faster import WORTH, compiles
+from animator.diffusion.loading import Checkpoint, read_pipeline
+from animator.diffusion.sampling import Schedulers
+from animator.diffusion.sdxl import Sdxl
+from animator.frame import Painting
+from animator.models import nano
+from animator.models.safetensors import numbers, tensors
+from animator.render.painters import painter
+
+CPU, CUDA, HALF = torch.device("cpu"), torch.device("cuda"), torch.bfloat16
+
+
+def distance(a, b):
+    return float(np.abs(a.astype(float) - b).mean())
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A small autoencoder as TAESDXL is one."""
+    folder = tmp_path_factory.mktemp("tiny")
+    torch.manual_seed(1)
+    vae = AutoencoderTiny(
+        encoder_block_out_channels=(8, 8, 8, 8),
+        decoder_block_out_channels=(8, 8, 8, 8),
+        num_encoder_blocks=(1, 1, 1, 1),
+        num_decoder_blocks=(1, 1, 1, 1),
+    )
+    vae.save_pretrained(folder)
+    return folder
+
+
+def painted(checkpoint, frame, **settings):
+    return Sdxl(Checkpoint(str(checkpoint), **settings), 64, 64, {})(frame(strength=0.6), None)
+
+
+def test_a_small_autoencoder_paints_in_the_vaes_place(checkpoint, tiny, frame):
+    paint = Sdxl(Checkpoint(str(checkpoint), vae=str(tiny)), 64, 64, {})
+    assert isinstance(paint.img2img.vae, AutoencoderTiny)
+    fresh = paint(frame(), None)
+    assert fresh.shape == (64, 64, 3)
+    assert paint(frame(strength=0.5), fresh).shape == (64, 64, 3)
+
+
+def test_the_checkpoints_own_vae_from_elsewhere_paints_the_same_bytes(checkpoint, frame, tmp_path):
+    file = tmp_path / "vae.safetensors"
+    shutil.copy(checkpoint / "vae" / "diffusion_pytorch_model.safetensors", file)
+    plain = painted(checkpoint, frame)
+    assert (painted(checkpoint, frame, vae=str(checkpoint)) == plain).all()  # the VAE of a whole checkpoint
+    assert (painted(checkpoint, frame, vae="vae.safetensors", folder=tmp_path) == plain).all()
+
+
+def refused(checkpoint, vae):
+    with pytest.raises(ModelError) as error:
+        read_pipeline(Checkpoint(str(checkpoint), vae=str(vae)), torch.float32)
+    return str(error.value)
+
+
+def test_a_vae_of_another_model_is_refused(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    vae = AutoencoderKL.from_pretrained(checkpoint / "vae", local_files_only=True)
+    vae.register_to_config(scaling_factor=0.18215)
+    vae.save_pretrained(tmp_path / "sd15")
+    assert "its latents are scaled by 0.18215" in refused(checkpoint, tmp_path / "sd15")
+    wide = tmp_path / "wide.safetensors"
+    save_file({"decoder.conv_in.weight": torch.zeros(8, 16, 3, 3)}, wide)
+    assert "has 16 latent channels; SDXL's VAE has 4" in refused(checkpoint, wide)
+    assert "holds a UNet2DConditionModel, no VAE" in refused(checkpoint, checkpoint / "unet")
+    assert "holds no VAE" in refused(checkpoint, checkpoint / "unet" / "diffusion_pytorch_model.safetensors")
+    assert "no such file" in refused(checkpoint, tmp_path / "none.safetensors")
+    assert "hf download madebyollin/taesdxl" in refused(checkpoint, "taesdxl")
+
+
+def test_a_single_file_says_what_it_predicts(checkpoint, single_file, tmp_path):
+    plain = read_pipeline(Checkpoint(str(single_file), config=checkpoint), torch.float32).scheduler
+    assert plain.config.prediction_type == "epsilon"
+    file = tmp_path / "v.safetensors"
+    save_file({**load_file(single_file), "v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}, file)
+    told = read_pipeline(Checkpoint(str(file), config=checkpoint), torch.float32).scheduler
+    assert told.config.prediction_type == "v_prediction"
+    schedulers = Schedulers(dict(told.config))
+    scheduler, arguments = schedulers.over(Painting(1.0, steps=4, sampler="DPM++ 2M"))
+    assert scheduler.config.prediction_type == "v_prediction"
+    scheduler.set_timesteps(timesteps=arguments["timesteps"])
+    assert scheduler.sigmas[0] > 4000  # nothing but noise
+
+
+def test_the_schedule_files_word_on_the_prediction_counts(checkpoint, frame):
+    assert (painted(checkpoint, frame, prediction="epsilon") == painted(checkpoint, frame)).all()
+    assert distance(painted(checkpoint, frame, prediction="v_prediction"), painted(checkpoint, frame)) > 1
+
+
+def test_weights_are_counted_from_headers(checkpoint, single_file):
+    pipe = read_pipeline(Checkpoint(str(checkpoint)), torch.float32)
+    for name in sizes.SDXL:
+        assert numbers(checkpoint / name) == pytest.approx(getattr(pipe, name).num_parameters(), rel=0.01)
+    whole = memory.planned(Checkpoint(str(checkpoint)), CPU, HALF, 64 * 64)
+    one = memory.planned(Checkpoint(str(single_file)), CPU, HALF, 64 * 64)
+    assert one.needs["fast"] == pytest.approx(whole.needs["fast"], rel=0.02)
+
+
+def test_what_is_no_safetensors_file_is_refused(tmp_path):
+    (tmp_path / "no.safetensors").write_bytes(b"PK\x03\x04" * 9)
+    with pytest.raises(ValueError, match="is no .safetensors file"):
+        list(tensors(tmp_path / "no.safetensors"))
+
+
+def plan(free, monkeypatch, wanted="auto", pixels=1024**2, beside=sizes.Beside()):
+    """SDXL itself in bfloat16 on a GPU with `free` gigabytes."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free * 1e9, 80e9))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    source = Checkpoint("stabilityai/stable-diffusion-xl-base-1.0", memory=wanted)
+    return memory.planned(source, CUDA, HALF, pixels, beside)
+
+
+def test_auto_takes_the_fastest_way_that_fits(monkeypatch):
+    assert [plan(free, monkeypatch).way for free in (80, 24, 12, 10, 9, 6, 3)] == [
+        *("fast", "fast", "fast", "balanced", "balanced", "low", "low")
+    ]
+    assert plan(80, monkeypatch, "low").way == "low"
+    assert plan(12, monkeypatch, pixels=2048**2).way == "balanced"  # the pictures count
+
+
+def test_what_is_loaded_beside_the_checkpoint_counts_and_stays_on_the_gpu(monkeypatch):
+    alone = plan(10.5, monkeypatch)
+    net = sizes.Beside(stays=1_250_000_000)  # a ControlNet for SDXL: 2.5 GB
+    guided = plan(10.5, monkeypatch, beside=net)
+    assert (alone.way, guided.way) == ("fast", "low")
+    assert [guided.needs[way] - alone.needs[way] for way in memory.WAYS] == pytest.approx([2.5e9] * 3)
+    like = plan(10.5, monkeypatch, beside=sizes.Beside(unet=40_000_000, image_encoder=632_000_000))
+    more = [like.needs[way] - alone.needs[way] for way in memory.WAYS]
+    assert more == pytest.approx(
+        [1.344e9, 0.08e9, 0.002e9]
+    )  # the encoder comes and goes, as text encoders do
+
+
+def test_loras_count_and_what_is_not_here_is_left_out_and_told_as_about(monkeypatch, lora, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    weights = sum(values.numel() for values in load_file(lora).values())
+    assert sizes.beside([], None, [], [lora]) == sizes.Beside(unet=weights)
+    assert sizes.beside([Net("nobody/no-such-net")], None, [], [lora]) == sizes.Beside(
+        unet=weights, known=False
+    )
+    assert not sizes.beside([], str(tmp_path), [], []).known
+    assert " needs about " in str(plan(24, monkeypatch, beside=sizes.Beside(known=False)))
+
+
+@pytest.mark.parametrize(
+    "larger",
+    [
+        "output: {upscale: {by: second-pass, factor: 8}}",
+        "masks: {all: {polygon: [[0, 0], [1, 0], [1, 1]]}}\ndetail: {mask: all, scale: 8}",
+    ],
+)
+def test_the_largest_picture_that_a_film_paints_counts(film, caplog, larger):
+    with caplog.at_level(logging.INFO):
+        painter(film("video: {frames: 2}"))
+        assert not caplog.messages
+        painter(film(f"video: {{frames: 2}}\n{larger}"))
+    assert caplog.messages[0].startswith("memory: fast needs 1.1 GB of the ")  # 512x512 in float32
+
+
+def test_what_a_film_on_the_cpu_looks_like_does_not_hang_on_what_else_runs_there(checkpoint):
+    assert memory.planned(Checkpoint(str(checkpoint)), CPU, HALF, 10**13).way == "fast"
+
+
+def test_sdxls_own_size_is_known_without_its_files(monkeypatch):
+    found = plan(24, monkeypatch)
+    assert 6.9e9 < found.needs["fast"] - 2 * 1024 * 1024**2 < 7.0e9  # 6.94 GB of weights
+    assert str(found) == "memory: fast needs about 9.1 GB of the 24.0 GB free on cuda"
+    assert "may not fit; a smaller video.size or model.vae: taesdxl" in str(plan(1, monkeypatch))
+
+
+def test_what_is_chosen_is_told_before_loading(checkpoint, frame, caplog):
+    with caplog.at_level(logging.INFO):
+        painted(checkpoint, frame)
+        assert not caplog.messages  # next to nothing is needed
+        painted(checkpoint, frame, memory="balanced")
+    assert caplog.messages[0].startswith("memory: balanced needs 0.0 GB of the ")
+
+
+@pytest.mark.parametrize("way", ["fast", "balanced"])
+def test_every_way_paints_the_same(checkpoint, frame, way):
+    assert (painted(checkpoint, frame, memory=way) == painted(checkpoint, frame)).all()
+
+
+def test_8_bit_layers_paint_nearly_the_same_also_with_a_lora(frame):
+    plain, low = (
+        Sdxl(Checkpoint(str(nano.folder()), memory=way), 64, 64, dict(nano.LORAS)) for way in ("fast", "low")
+    )
+    stored = {value.dtype for value in low.txt2img.unet.parameters()}
+    assert torch.float8_e4m3fn in stored
+    given = frame(steps=4, guidance_scale=1.0, loras={"nano-few-steps": 1.0})
+    one, other = plain(given, None), low(given, None)
+    assert 0 < distance(one, other) < 12
+
+
+def test_large_pictures_are_decoded_in_tiles_where_memory_is_low(checkpoint, frame):
+    paint = Sdxl(Checkpoint(str(checkpoint), memory="low"), 64, 64, {})
+    assert paint.txt2img.vae.use_tiling and paint.txt2img.vae.tile_sample_min_size == 512
+    whole = Sdxl(Checkpoint(str(checkpoint), memory="low", tiling="both"), 64, 64, {})
+    assert not whole.txt2img.vae.use_tiling  # tiles would undo edges that meet
+
+
+def test_layers_come_to_their_device_when_they_paint(checkpoint, frame):
+    """As memory: low does on a GPU; here from the CPU to the CPU."""
+    plain = painted(checkpoint, frame)
+    paint = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
+    paint.txt2img.enable_group_offload(CPU, offload_type="leaf_level", exclude_modules=["vae"])
+    fresh = paint(frame(strength=0.6), None)
+    assert (fresh == plain).all()
+    mask = np.full((64, 64), 255, np.uint8)
+    assert paint.within(frame(strength=0.6), fresh, mask).shape == fresh.shape
+
+
+def test_compiling_is_for_long_films_on_cuda():
+    assert not compiles("off", CUDA, WORTH, "fast")
+    assert not compiles("auto", CPU, WORTH, "fast")
+    assert not compiles("auto", CUDA, WORTH - 1, "fast")
+    assert not compiles("auto", CUDA, WORTH, "balanced")
+    assert compiles("on", CPU, 1, "fast")
+    with pytest.raises(ModelError, match="does not go with model.memory: low"):
+        compiles("on", CPU, 1, "low")
+
+
+@pytest.mark.slow
+def test_a_compiled_unet_paints_nearly_the_same(checkpoint, frame):
+    compiled = painted(checkpoint, frame, compile="on")
+    assert distance(compiled, painted(checkpoint, frame)) < 0.5
+
+
+def test_a_vae_for_sdxl_is_none_for_nano():
+    from animator import SceneError, loads
+
+    with pytest.raises(SceneError, match="model.vae: taesdxl is SDXL's; nano's latents are its own"):
+        loads("video: {frames: 2}\nmodel: {vae: taesdxl}\n")
+    assert json.loads((nano.folder() / "vae" / "config.json").read_text())["scaling_factor"] == 1.0
+
+
+def test_render_tells_the_memory_before_it_paints(checkpoint, tmp_path):
+    from click.testing import CliRunner
+
+    from animator.cli import main
+
+    (tmp_path / "film.yaml").write_text(
+        f"model: {{base: {checkpoint}, memory: low}}\nvideo: {{size: 64x64, frames: 1}}\npainting: {{steps: 1}}\n"
+    )
+    result = CliRunner().invoke(main, ["render", str(tmp_path / "film.yaml"), "-o", str(tmp_path / "run")])
+    assert result.exit_code == 0
+    assert result.stderr.startswith("memory: low needs 0.0 GB of the ")
+    assert result.stdout.strip().endswith("video.mp4")

@@ -1,0 +1,121 @@
+"""Every kind of video, checked by decoding what was made of known pictures."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+from animator import ProgramError, SceneError, loads
+from animator.imaging.codecs import CODECS, QUALITIES, encoder
+from animator.imaging.ffmpeg import program
+from animator.runs.video import Format, Video
+from tests.runs.test_video import probe
+
+COLORS = [(200, 40, 40), (40, 180, 60), (30, 60, 200), (240, 240, 240), (16, 16, 16), (128, 128, 128)]
+NAMES = {
+    "h264": "h264",
+    "h265": "hevc",
+    "av1": "av1",
+    "vp9": "vp9",
+    "vp9-alpha": "vp9",
+    "prores": "prores (4444)",
+}
+
+
+def decode(path, width, height):
+    """All pictures of a video as RGBA; ffmpeg's own decoder of VP9 knows nothing of transparency."""
+    known = ["-c:v", "libvpx-vp9"] if path.suffix == ".webm" else []
+    command = [program(), "-loglevel", "error", *known, "-i", path, "-f", "rawvideo", "-pix_fmt", "rgba", "-"]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 4)
+
+
+def pictures(alpha, width=96, height=64):
+    """One colour each, the left edge transparent: 8 pixels of the first, 16 of the second …, a stripe half."""
+    for number, color in enumerate(COLORS):
+        picture = np.full((height, width, 4), (*color, 255), np.uint8)
+        picture[:, : 8 * number + 8, 3] = 0
+        picture[48:, 64:, 3] = 128
+        yield picture if alpha else np.ascontiguousarray(picture[..., :3])
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_a_video_has_its_pictures_its_rate_and_its_colours_and_what_can_be_seen_through(tmp_path, name):
+    codec = CODECS[name]
+    file = tmp_path / f"film.{codec.container}"
+    with Video(file, Format(96, 64, 23.976, codec=name), "a: film") as video:
+        for picture in pictures(codec.alpha):
+            video.write(picture)
+    found = decode(file, 96, 64)
+    assert len(found) == 6
+    for number, (picture, color) in enumerate(zip(found, COLORS, strict=True)):
+        assert np.abs(picture[8:40, 64:88, :3].astype(int) - color).max() <= 3
+        clear = picture[4:44, : 8 * number + 6, 3] if codec.alpha else ~picture[..., 3]
+        assert clear.max() <= 3
+        assert abs(int(picture[56, 80, 3]) - (128 if codec.alpha else 255)) <= 3
+    words = probe(file)
+    assert f"Video: {NAMES[name.removesuffix('-alpha') if name.startswith('pro') else name]}" in words
+    assert "23.98 fps" in words and "Duration: 00:00:00.25" in words
+    assert "bt709" in words
+
+
+def test_a_better_quality_is_a_larger_file_and_nearer_to_the_pictures(tmp_path, textured):
+    grey = np.repeat(textured[..., :1], 3, axis=-1)  # colours are coarse in each of them
+    sizes, errors = [], []
+    for quality in QUALITIES:
+        file = tmp_path / f"{quality}.mp4"
+        with Video(file, Format(96, 80, 24, quality=quality)) as video:
+            for shift in range(6):
+                video.write(np.roll(grey, 3 * shift, 1))
+        sizes.append(file.stat().st_size)
+        errors.append(np.abs(decode(file, 96, 80)[0, ..., :3].astype(int) - grey).mean())
+    assert sizes == sorted(sizes)
+    assert errors == sorted(errors, reverse=True)
+
+
+def less(folder, *gone):
+    """The real ffmpeg, built without some encoders."""
+    words = " | ".join(f"grep -v {name}" for name in gone)
+    file = folder / "ffmpeg"
+    file.write_text(
+        f'#!/bin/sh\ncase "$*" in *-encoders*) {program()} "$@" | {words};; *) exec {program()} "$@";; esac\n'
+    )
+    file.chmod(0o755)
+    return str(file)
+
+
+def test_an_encoder_that_is_missing_is_told_before_anything_is_painted_with_what_there_is(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", less(tmp_path, "libsvtav1", "libaom-av1"))
+    with pytest.raises(SceneError) as caught:
+        loads("video: {size: 64x64}\noutput:\n  codec: av1\n  also: [gif, webm]\n")
+    assert str(caught.value) == (
+        "<text>:3:10: output.codec: this ffmpeg cannot write AV1: it has no libsvtav1 or libaom-av1; "
+        "it can write h264, h265, vp9, vp9-alpha, prores, prores-alpha"
+    )
+    with pytest.raises(SceneError, match=r"<text>:1:21: output.also.1: this ffmpeg cannot write AV1"):
+        loads("output: {also: [gif,av1]}")
+    assert loads("output: {codec: h265}")
+
+
+def test_of_two_encoders_the_one_that_is_there_writes(tmp_path, monkeypatch):
+    assert encoder("av1") == "libsvtav1"
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", less(tmp_path, "libsvtav1"))
+    assert encoder("av1") == "libaom-av1"
+    with Video(tmp_path / "film.mp4", Format(64, 48, 10, codec="av1", quality="draft")) as video:
+        video.write(np.full((48, 64, 3), 90, np.uint8))
+    assert np.abs(decode(tmp_path / "film.mp4", 64, 48)[0, 24, 32, :3].astype(int) - 90).max() <= 3
+
+
+def test_an_ffmpeg_that_says_nothing_is_believed_until_it_fails(tmp_path, monkeypatch):
+    broken = tmp_path / "ffmpeg"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(broken))
+    assert encoder("h265") == "libx265"
+    with (
+        pytest.raises(ProgramError, match="status 1"),
+        Video(tmp_path / "a.mp4", Format(64, 48, 10)) as video,
+    ):
+        video.write(np.zeros((48, 64, 3), np.uint8))

@@ -1,0 +1,26 @@
+"""Hints that need no model."""
+
+import numpy as np
+
+from animator.imaging.hints import canny, nearness
+
+
+def test_canny_draws_the_edges_white_on_black_and_less_of_them_above_higher_thresholds():
+    picture = np.full((40, 40, 3), 100, np.uint8)
+    picture[:, 20:] = 220
+    picture[20:, :20] = 112
+    strong, all_edges = canny(picture, 100, 200), canny(picture, 20, 40)
+    assert strong.shape == picture.shape
+    assert set(np.unique(strong)) == {0, 255}
+    assert strong[:, 18:22].any(axis=1).mean() > 0.9
+    assert not strong[:, :17].any()
+    assert all_edges[18:22, :17].any()
+
+
+def test_nearness_is_white_where_it_is_nearest_whatever_the_units():
+    slope = np.tile(np.linspace(-3, 5, 9, dtype=np.float32), (4, 1))
+    found = nearness(slope)
+    assert found.shape == (4, 9, 3)
+    assert found[0, :, 0].tolist() == [0, 32, 64, 96, 128, 159, 191, 223, 255]
+    assert (nearness(slope * 100 - 7) == found).all()
+    assert not nearness(np.ones((4, 4), np.float32)).any()

@@ -1,0 +1,173 @@
+"""Masks: sources, edges and pasting, with exact ends."""
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from animator.imaging import masks as mask
+from animator.imaging.io import Film, length
+from animator.imaging.mask_film import decode, unpack
+
+SIZES = [(96, 80), (98, 66), (130, 34)]  # not multiples of 64, which Deforum's masks had to be
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_picture_is_read_in_the_films_size_white_being_all_and_transparent_nothing(tmp_path, size):
+    pixels = np.zeros((50, 70, 4), np.uint8)
+    pixels[:, :35] = (255, 255, 255, 255)
+    pixels[:, 35:] = (255, 255, 255, 0)
+    Pictures.fromarray(pixels).save(tmp_path / "a.png")
+    found = mask.read(tmp_path / "a.png", *size)
+    assert found.shape == size[::-1]
+    assert found.dtype == np.uint8
+    assert (found[:, : size[0] // 2 - 4] == 255).all()
+    assert not found[:, size[0] // 2 + 4 :].any()
+    assert (mask.read_alpha(tmp_path / "a.png", *size) == found).all()
+
+
+def test_a_picture_of_the_films_size_is_its_grey_to_the_level(tmp_path, textured):
+    Pictures.fromarray(textured).convert("L").save(tmp_path / "a.png")
+    found = mask.read(tmp_path / "a.png", 96, 80)
+    assert (found == np.asarray(Pictures.open(tmp_path / "a.png"))).all()
+
+
+def test_a_picture_without_transparency_has_no_alpha(tmp_path, textured):
+    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    mask.check(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="no transparency"):
+        mask.check(tmp_path / "a.png", alpha=True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_polygon_covers_its_area_to_a_pixel_of_its_edge(size):
+    width, height = size
+    found = mask.polygon([(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)], width, height)
+    assert found[height // 2, width // 2] == 255
+    assert not found[: height // 4 - 1].any() and not found[:, : width // 4 - 1].any()
+    assert found.sum() / 255 == pytest.approx(width * height / 4, rel=0.03)
+
+
+def test_a_slanted_edge_has_steps_of_grey():
+    found = mask.polygon([(0, 0), (1, 0), (1, 0.3)], 64, 64)
+    assert len(np.unique(found)) > 4
+    assert found.sum() / 255 == pytest.approx(64 * 64 * 0.15, rel=0.04)
+
+
+def test_a_polygon_may_reach_out_of_the_picture():
+    assert (mask.polygon([(-1, -1), (2, -1), (2, 2), (-1, 2)], 40, 30) == 255).all()
+
+
+def test_a_colour_key_takes_what_lies_within_its_distance():
+    picture = np.zeros((2, 3, 3), np.uint8)
+    picture[:, 0], picture[:, 1], picture[:, 2] = (0, 255, 0), (0, 240, 20), (255, 0, 0)
+    assert mask.keyed(picture, "#00ff00", 20).tolist() == [[255, 255, 0]] * 2
+    assert mask.keyed(picture, "#0f0", 1).tolist() == [[255, 0, 0]] * 2
+    assert (mask.keyed(picture, "#0f0", 200) == 255).all()
+
+
+def test_a_distance_is_that_of_cie_lab():
+    white, grey = np.full((1, 1, 3), 255, np.uint8), np.full((1, 1, 3), 119, np.uint8)  # L* 100 and 50
+    assert mask.keyed(white, "#777777", 49.5).item() == 0
+    assert mask.keyed(white, "#777777", 50.5).item() == 255
+    assert mask.keyed(grey, "#777777", 0).item() == 255
+
+
+def test_luminance_takes_the_greys_of_its_range():
+    picture = np.repeat(np.array([[0, 64, 128, 255]], np.uint8)[..., None], 3, axis=-1)
+    assert mask.luminance(picture, 0.2, 0.6).tolist() == [[0, 255, 255, 0]]
+    assert mask.luminance(picture, 0, 1).tolist() == [[255] * 4]
+
+
+def test_a_feather_below_1_is_a_part_of_the_width():
+    assert mask.pixels(0.25, 400) == 100
+    assert mask.pixels(8, 400) == 8
+    assert mask.pixels(0, 400) == 0
+
+
+@pytest.mark.parametrize("reach", [1, 5, 12.4])
+def test_a_soft_edge_reaches_so_far_and_no_farther(reach):
+    hard = np.zeros((64, 96), np.uint8)
+    hard[:, 48:] = 255
+    row = mask.soften(hard, reach)[32]
+    assert (row[: 48 - round(reach)] == 0).all() and (row[48 + round(reach) :] == 255).all()
+    assert (np.diff(row.astype(int)) >= 0).all()
+    assert 0 < row[47] < 128 < row[48] < 255
+
+
+def test_all_and_nothing_stay_exact_when_softened():
+    for level in (0, 255):
+        assert (mask.soften(np.full((40, 50), level, np.uint8), 9) == level).all()
+
+
+def test_what_is_grown_keeps_its_inside_and_fades_out_around_it():
+    hard = mask.polygon([(0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6)], 100, 100)
+    image = np.random.default_rng(2).integers(0, 256, (100, 100, 3), dtype=np.uint8)
+    carried, grown = mask.grow(image, hard, 6)
+    assert (carried[hard == 255] == image[hard == 255]).all()
+    assert (grown >= hard).all() and (grown[hard == 255] == 255).all()
+    row = grown[50, 60:70].astype(int)
+    assert (np.diff(row) <= 0).all() and 0 < row[3] < 255 and not row[7:].any()
+    assert (mask.grow(image, hard, 0)[1] == hard).all()
+
+
+def test_a_product_cut_out_on_white_takes_no_white_along():
+    drawn = mask.polygon([(0.31, 0.33), (0.62, 0.36), (0.57, 0.67)], 100, 100)
+    red, white, night = (np.full((100, 100, 3), color, np.uint8) for color in ((200, 0, 0), 255, (0, 0, 40)))
+    cut_out = mask.paste(white, red, drawn)
+    pasted = mask.paste(night, *mask.grow(cut_out, drawn, 3))
+    assert pasted[..., 1].max() == 0, "neither product nor night has any green"
+    assert mask.paste(night, cut_out, drawn)[..., 1].max() > 50
+
+
+def test_pasting_gives_the_very_pixels_at_both_ends(textured):
+    top = 255 - textured
+    ramp = np.tile(np.linspace(0, 255, 96).astype(np.uint8), (80, 1))
+    pasted = mask.paste(textured, top, ramp)
+    assert (pasted[ramp == 0] == textured[ramp == 0]).all()
+    assert (pasted[ramp == 255] == top[ramp == 255]).all()
+    between = textured * (1 - ramp[..., None] / 255.0) + top * (ramp[..., None] / 255.0)
+    assert np.abs(pasted - between).max() <= 0.51
+    assert mask.paste(textured, top, np.zeros((80, 96), np.uint8)) is textured
+    assert mask.paste(textured, top, np.full((80, 96), 255, np.uint8)) is top
+
+
+def test_a_mask_times_a_half_is_half(textured):
+    full = np.full((4, 4), 255, np.uint8)
+    assert mask.scale(full, 1) is full
+    assert (mask.scale(full, 0.5) == 128).all()
+
+
+@pytest.fixture
+def video(tmp_path):
+    """Ten pictures, 10 per second, 64x48: a white column wanders right; the last one is black."""
+    from animator.runs.video import Format, Video
+
+    with Video(tmp_path / "mask.mp4", Format(64, 48, 10.0, crf=1)) as sink:
+        for i in range(10):
+            picture = np.zeros((48, 64, 3), np.uint8)
+            picture[:, 6 * i : 6 * i + 6] = 255 if i < 9 else 0
+            sink.write(picture)
+    return tmp_path / "mask.mp4"
+
+
+def test_a_video_gives_a_mask_for_each_frame_of_the_film(video):
+    assert length(video) == pytest.approx(1.0, abs=0.05)
+    masks = [unpack(packed) for packed in decode(Film(video, 64, 48, 10.0), 100)]
+    assert len(masks) == 10
+    for i, found in enumerate(masks[:9]):
+        assert found[24].argmax() // 6 == i
+        assert found.max() >= 250, "white is all, whatever range of greys the video uses"
+    assert masks[9].max() <= 3, "a black picture is a mask of nothing, and no crash"
+
+
+def test_a_video_is_read_at_the_films_rate_and_size(video):
+    masks = decode(Film(video, 98, 34, 20.0), 100)
+    assert abs(len(masks) - 20) <= 1
+    assert unpack(masks[0]).shape == (34, 98)
+    assert len(decode(Film(video, 64, 48, 10.0), 4)) == 4
+
+
+def test_what_is_no_video_is_refused(tmp_path):
+    (tmp_path / "a.mp4").write_text("no video")
+    with pytest.raises(ValueError, match=r"\w"):
+        length(tmp_path / "a.mp4")

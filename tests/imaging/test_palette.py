@@ -1,0 +1,67 @@
+"""A palette pulls softly: exactly on its own colours, smoothly between them, and never at the form."""
+
+import cv2
+import numpy as np
+import pytest
+
+from animator.imaging.lab import lab_of
+from animator.imaging.palette import Pull
+
+BRAND = np.array([(10, 132, 255), (255, 159, 10), (255, 255, 255)], np.uint8)
+
+
+def hues(size=128):
+    """Every hue from full to no saturation."""
+    hsv = np.full((size, size, 3), 255, np.uint8)
+    hsv[..., 0] = np.linspace(0, 179, size)
+    hsv[..., 1] = np.linspace(255, 0, size)[:, None]
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
+
+
+def test_the_colours_of_the_palette_stay_and_so_do_white_and_black():
+    image = np.concatenate([BRAND, [(0, 0, 0), (255, 255, 255)]]).astype(np.uint8)[None]
+    assert np.linalg.norm(lab_of(Pull(BRAND)(image, 1.0)) - lab_of(image), axis=-1).max() < 2.5
+
+
+def test_an_amount_of_0_changes_nothing():
+    assert (Pull(BRAND)(hues(), 0.0) == hues()).all()
+
+
+def test_the_more_it_pulls_the_nearer_every_colour_comes():
+    pull, image = Pull(BRAND), hues()
+    away = [pull.distance(pull(image, amount)) for amount in (0, 0.25, 0.5, 0.75, 1)]
+    assert (np.diff(away) < 0).all()
+    assert away[-1] < 0.35 * away[0]
+
+
+def test_lightness_which_models_the_form_stays():
+    image = np.asarray(
+        cv2.GaussianBlur(np.random.default_rng(0).integers(60, 190, (64, 64, 3), dtype=np.uint8), (0, 0), 3)
+    )
+    before, after = (lab_of(picture)[..., 0] for picture in (image, Pull(BRAND)(image, 1.0)))
+    assert np.abs(after - before).max() < 1.5
+
+
+def test_a_near_colour_goes_to_the_brands_own():
+    purple_blue = np.full((8, 8, 3), (60, 110, 235), np.uint8)
+    lab = lab_of(Pull(BRAND)(purple_blue, 1.0))[0, 0]
+    brand = lab_of(BRAND[None])[0, 0]
+    assert np.degrees(np.arctan2(lab[2], lab[1]) - np.arctan2(brand[2], brand[1])) == pytest.approx(0, abs=4)
+
+
+@pytest.mark.parametrize("amount", [0.3, 1.0])
+def test_a_gradient_gets_no_bands(amount):
+    ramp = np.linspace((60, 90, 250), (250, 170, 30), 512).round().astype(np.uint8)[None].repeat(4, axis=0)
+    steps = [
+        np.linalg.norm(np.diff(lab_of(picture)[0], axis=0), axis=-1).max()
+        for picture in (ramp, Pull(BRAND)(ramp, amount))
+    ]
+    assert steps[1] < 4 * steps[0]
+
+
+def test_a_palette_of_one_colour_keeps_greys_from_black_to_white():
+    pull = Pull(BRAND[:1])
+    ramp = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
+    lightness = lab_of(pull(ramp, 1.0))[0, :, 0]
+    assert (np.diff(lightness) > -0.5).all()
+    assert pull(ramp, 1.0)[0, [0, 255]].tolist() == [[0, 0, 0], [255, 255, 255]]

@@ -1,0 +1,58 @@
+"""Larger pictures: their size, and that tiles leave no seam."""
+
+import cv2
+import numpy as np
+import pytest
+
+from animator.imaging.enlarge import OVERLAP, resized, tiled
+from tests.films import texture
+
+
+def doubled(image):
+    """Enlarges by what lies within 12 pixels of a pixel, as a small network does."""
+    soft = cv2.GaussianBlur(image, (25, 25), 3.0, borderType=cv2.BORDER_REPLICATE)
+    return np.repeat(np.repeat(soft, 2, axis=0), 2, axis=1)
+
+
+@pytest.mark.parametrize("size", [(300, 200), (128, 128), (129, 257), (500, 90)])
+def test_tiles_are_the_whole_bit_for_bit_where_a_pixel_depends_on_a_quarter_of_the_overlap(size):
+    picture = texture(*size)
+    asked = []
+
+    def watched(part):
+        asked.append(part.shape[:2])
+        return doubled(part)
+
+    found = tiled(picture, watched, 2, 128)
+    assert (found == doubled(picture)).all()
+    assert max(max(shape) for shape in asked) <= 128
+    assert len(asked) > 1 or size == (128, 128)
+
+
+def test_a_tile_that_goes_wrong_at_its_edges_leaves_no_seam():
+    """Networks pad with zeros: darker at the edges. Only the picture's own edges may show that."""
+
+    def dark_edges(image):
+        return cv2.copyMakeBorder(doubled(image)[8:-8, 8:-8], 8, 8, 8, 8, cv2.BORDER_CONSTANT)
+
+    picture = np.full((300, 300, 3), 200, np.uint8)
+    found = tiled(picture, dark_edges, 2, 160)
+    assert (found[8:-8, 8:-8] == 200).all()
+    assert OVERLAP * 2 / 4 > 8
+
+
+def test_a_tile_of_another_brightness_fades_into_its_neighbour():
+    levels = iter(range(100, 200, 20))
+    found = tiled(np.zeros((160, 96, 3), np.uint8), lambda image: np.full_like(image, next(levels)), 1, 128)
+    steps = np.abs(np.diff(found[:, 48, 0].astype(int)))
+    assert 1 <= steps.max() <= 2
+    assert (found[0, 0, 0], found[-1, 0, 0]) == (100, 120)
+
+
+def test_pictures_are_resized_by_lanczos_and_one_of_that_size_is_itself():
+    picture = texture(60, 40)
+    assert resized(picture, 60, 40) is picture
+    assert (
+        resized(picture, 120, 80) == cv2.resize(picture, (120, 80), interpolation=cv2.INTER_LANCZOS4)
+    ).all()
+    assert resized(picture, 30, 20).shape == (20, 30, 3)

@@ -1,0 +1,66 @@
+"""What moves between two pictures of a video is found, and what does not is left alone."""
+
+import cv2
+import numpy as np
+import pytest
+
+from animator.imaging import follow
+from animator.imaging.warp import warp
+from tests import films
+
+TURN = cv2.getRotationMatrix2D((160, 120), 2.0, 1.03)
+AFFINE = np.vstack([TURN + np.array([[0, 0.01, 2.5], [0, 0, -1.5]]), (0, 0, 1)])
+TILTED = np.array([[1.02, 0.01, -2], [0.005, 1.01, 1], [6e-5, -4e-5, 1]])
+
+
+def corners(matrix, width=320, height=240):
+    moved = matrix @ np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1.0]]).T
+    return (moved[:2] / moved[2]).T
+
+
+@pytest.mark.parametrize(
+    ("step", "truth"), [(follow.affine, AFFINE), (follow.perspective, AFFINE), (follow.perspective, TILTED)]
+)
+@pytest.mark.parametrize("times", [1, 3])  # in the second, motion is looked for in a smaller picture
+def test_the_motion_of_the_whole_picture_is_found_to_a_part_of_a_pixel(step, truth, times):
+    large = cv2.resize(films.texture(320, 240), None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
+    size = np.diag([times, times, 1.0])
+    truth = size @ truth @ np.linalg.inv(size)
+    found = step(follow.small(large), follow.small(warp(large, truth)))
+    whole = follow.enlarged(found, 320 * times, 240 * times)
+    at = 320 * times, 240 * times
+    assert np.abs(corners(whole, *at) - corners(truth, *at)).max() < 0.5 * times
+
+
+def walker(at):
+    """A patch of another texture in front of a still one."""
+    picture = films.texture(320, 240).copy()
+    picture[80:160, at : at + 80] = films.texture(80, 80, seed=8)
+    return picture
+
+
+def test_something_small_that_walks_moves_no_matrix_and_is_all_that_a_flow_moves():
+    old, new = follow.small(walker(100)), follow.small(walker(106))
+    for step in (follow.affine, follow.perspective):
+        assert np.abs(corners(step(old, new)) - corners(np.eye(3))).max() < 0.3
+    way = follow.flow(old, new)
+    assert np.median(way[90:150, 116:176], axis=(0, 1)) == pytest.approx((-6, 0), abs=0.3)
+    assert np.abs(way[:, 230:]).max() < 0.5
+    moved = follow.along(walker(100), way)
+    error = np.abs(moved.astype(int) - walker(106))
+    assert error[84:156, 112:182].mean() < 4, "the one who walks has come along"
+    assert np.abs(walker(100).astype(int) - walker(106))[84:156, 112:182].mean() > 20
+
+
+@pytest.mark.parametrize("other", [np.full((240, 320, 3), 90, np.uint8), films.texture(320, 240, seed=77)])
+def test_where_nothing_is_recognised_nothing_moves(other):
+    old, new = follow.small(films.texture(320, 240)), follow.small(other)
+    for one, two in ((old, new), (new, old), (new, new)):
+        assert np.abs(follow.affine(one, two) - np.eye(3)).max() < 1e-3
+        assert np.abs(follow.perspective(one, two) - np.eye(3)).max() < 1e-3
+        assert not np.abs(follow.flow(one, two)).max() > 0.1
+
+
+def test_a_picture_that_does_not_move_is_the_identical_array():
+    picture = films.texture(96, 80)
+    assert follow.along(picture, np.zeros((80, 96, 2), np.float32)) is picture

@@ -1,0 +1,68 @@
+"""Videos as streams: the right picture at each time, whether they are read from the beginning or not."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from animator.imaging.io import Film, length, pictures
+from tests import films
+
+LOSSY = {
+    "mp4": ("-c:v", "libx264", "-crf", "4", "-g", "50", "-bf", "3", "-pix_fmt", "yuv444p"),
+    "mkv": ("-c:v", "libx264", "-crf", "4", "-g", "30", "-bf", "3", "-pix_fmt", "yuv444p"),
+    "mov": ("-c:v", "mjpeg", "-q:v", "1", "-pix_fmt", "yuvj444p"),
+    "ts": ("-c:v", "libx264", "-crf", "4", "-g", "20", "-pix_fmt", "yuv420p"),
+}
+
+
+def seen(film, skip=0, count=10_000, hold=False):
+    return [int(np.median(picture)) for picture in islice(pictures(film, skip, hold), count)]
+
+
+def test_a_film_has_a_picture_of_the_video_for_each_of_its_frames(tmp_path):
+    file = films.write(tmp_path / "a.mp4", films.greys(20), 10)
+    assert length(file) == pytest.approx(2.0)
+    assert seen(Film(file, 64, 48, 10)) == [10 + 2 * i for i in range(20)]
+    doubled = seen(Film(file, 64, 48, 20))
+    assert abs(len(doubled) - 40) <= 1
+    assert max(abs(value - (10 + i)) for i, value in enumerate(doubled)) <= 2
+
+
+def test_a_film_begins_some_seconds_into_the_video(tmp_path):
+    file = films.write(tmp_path / "a.mp4", films.greys(60), 10)
+    assert seen(Film(file, 64, 48, 10, 1.5)) == [10 + 2 * i for i in range(15, 60)]
+
+
+def test_a_picture_covers_the_films_size_and_is_cropped_in_the_middle(tmp_path):
+    picture = np.zeros((40, 120, 3), np.uint8)
+    picture[:, 40:80] = 255
+    file = films.write(tmp_path / "a.mp4", [picture] * 3)
+    [first, *_] = pictures(Film(file, 80, 80, 10))
+    assert first.shape == (80, 80, 3)
+    assert first[:, 2:-2].min() >= 250
+
+
+@pytest.mark.parametrize(
+    ("kind", "shot", "fps"), [("mp4", 24, 12), ("mkv", 30, 24), ("mov", 2, 10), ("ts", 10, 24)]
+)
+def test_what_is_left_out_changes_nothing_in_what_follows(tmp_path, kind, shot, fps):
+    file = films.write(tmp_path / f"a.{kind}", films.greys(100), shot, *LOSSY[kind])
+    film = Film(file, 64, 48, fps, 0.3)
+    whole = list(islice(pictures(film, hold=True), int(fps * 100 / shot) + 20))
+    for skip in (1, len(whole) // 2 + 1, len(whole) - 25, len(whole) - 3):
+        rest = islice(pictures(film, skip, hold=True), 3)
+        for i, picture in enumerate(rest):
+            assert (picture == whole[skip + i]).all(), (skip, i)
+
+
+def test_the_last_picture_stays_as_long_as_it_is_wanted(tmp_path):
+    file = films.write(tmp_path / "a.mp4", films.greys(20), 10)
+    assert seen(Film(file, 64, 48, 10), 0, 50, hold=True)[19:] == [48] * 31
+    assert seen(Film(file, 64, 48, 10), 500, 3, hold=True) == [48] * 3
+
+
+def test_what_holds_no_picture_is_refused(tmp_path):
+    (tmp_path / "a.mp4").write_text("no video")
+    with pytest.raises(ValueError, match="no picture"):
+        list(pictures(Film(tmp_path / "a.mp4", 64, 48, 10)))

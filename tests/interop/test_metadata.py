@@ -1,0 +1,85 @@
+"""Comments in the files of films and pictures: ours come back to the letter, damaged ones are refused in a line."""
+
+import io
+import random
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from animator import SceneError
+from animator.imaging.codecs import CODECS
+from animator.interop.convert import convert
+from animator.interop.metadata import of_film, of_picture, of_webm
+from animator.interop.recognise import read
+from animator.runs.animations import exif, gif, webp
+from animator.runs.reel import Reel
+from animator.runs.still import sheet
+from animator.runs.video import Format, Video
+
+RECIPE = "prompts: {at: 'a mug = über; 日本 # \\ '}\nmotion: {zoom: 1.01}\n"
+
+
+def look(index):
+    return np.full((48, 64, 3), 40 * index, np.uint8)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A small file of each kind with the recipe inside."""
+    folder = tmp_path_factory.mktemp("carried")
+    for name in ("h264", "vp9", "prores"):
+        with Video(
+            folder / f"film.{CODECS[name].container}", Format(64, 48, 10, codec=name), RECIPE
+        ) as video:
+            video.write(look(1))
+    reel = Reel(range(3), look, 64, 48, 10, 0.3)
+    (folder / "film.gif").write_bytes(gif(reel, RECIPE, True, "draft"))
+    (folder / "film.webp").write_bytes(webp(reel, RECIPE, True, "draft"))
+    (folder / "film.jpg").write_bytes(sheet(reel, RECIPE, str))
+    return sorted(folder.iterdir())
+
+
+def test_every_kind_of_file_gives_its_recipe_back_to_the_letter(files):
+    readers = {".mp4": of_film, ".mov": of_film, ".webm": of_webm}
+    assert len(files) == 6
+    for file in files:
+        assert readers.get(file.suffix, of_picture)(file) == RECIPE
+        assert read(file).data["motion"] == {"zoom": 1.01}
+
+
+def test_a_damaged_file_is_read_or_refused_in_a_line(files, tmp_path):
+    chance = random.Random(5)
+    for file in files:
+        for _ in range(40):
+            data = bytearray(file.read_bytes())
+            for _ in range(chance.randint(1, 6)):
+                data[chance.randrange(12, len(data))] = chance.choice(
+                    (0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256))
+                )
+            cut = chance.choice((len(data), chance.randrange(12, len(data))))
+            (tmp_path / file.name).write_bytes(data[:cut])
+            try:
+                read(tmp_path / file.name)
+            except SceneError as error:
+                assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_the_webuis_pictures_of_other_kinds_are_read_too(kind, tmp_path):
+    text = "a red mug\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 512x512"
+    picture, data = Pictures.new("RGB", (16, 16)), io.BytesIO()
+    picture.save(data, kind, exif=b"Exif\0\0" + exif(text))
+    (tmp_path / "picture").write_bytes(data.getvalue())
+    found, _ = convert(tmp_path / "picture", tmp_path)
+    assert "a red mug" in found and "guidance_scale: 7" in found
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "GIF"])
+def test_a_picture_that_says_nothing_is_refused(kind, tmp_path):
+    Pictures.new("RGB", (16, 16)).save(tmp_path / "picture", kind)
+    with pytest.raises(SceneError, match="neither a film of animator's nor an infotext"):
+        convert(tmp_path / "picture", tmp_path)
+    (tmp_path / "film.webm").write_bytes(b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\x80")
+    with pytest.raises(SceneError, match="holds no comment"):
+        convert(tmp_path / "film.webm", tmp_path)

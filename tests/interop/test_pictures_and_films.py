@@ -1,0 +1,116 @@
+"""What pictures and films carry in them comes back: A1111's infotext, and our own recipes."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image as Pictures
+from PIL.PngImagePlugin import PngInfo
+
+from animator import SceneError, load, timeline
+from animator.interop.convert import convert
+from animator.render import flat
+from animator.runs import render as shoot
+from animator.runs.atomic import table
+
+INFOTEXT = """\
+product photo of a mug, (ceramic:1.2), <lora:oue_scooter:0.7>
+on a table
+Negative prompt: blurry, text
+Steps: 28, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 5.5, Seed: 3871, Size: 1152x896, Model hash: 31e35c80fc, \
+Model: sd_xl_base_1.0, Lora hashes: "oue_scooter: 1f2e", Clip skip: 1, Version: v1.9.4"""
+
+
+def png(text, key="parameters"):
+    info, data = PngInfo(), io.BytesIO()
+    info.add_itxt(key, text)
+    Pictures.new("RGB", (8, 8)).save(data, "PNG", pnginfo=info)
+    return data.getvalue()
+
+
+def test_a_pictures_infotext_gives_the_film_its_look(imported):
+    found = imported(png(INFOTEXT), "mug.png")
+    assert (
+        found.text
+        == """\
+# mug.png: a picture's infotext
+video: {size: 1152x896}
+model:
+  base: stabilityai/stable-diffusion-xl-base-1.0
+  loras: {oue_scooter: {file: oue_scooter.safetensors}}
+prompts:
+  at: product photo of a mug, (ceramic:1.2), on a table
+  negative: blurry, text
+painting: {seed: 3871, guidance_scale: 5.5, steps: 28, sampler: DPM++ 2M Karras}
+loras: {oue_scooter: 0.7}
+"""
+    )
+    assert found.notes == ["mug.png: Clip skip: '1': has no counterpart here"]
+
+
+def test_a_pictures_second_seed_and_schedule_come_along(imported):
+    text = INFOTEXT.replace("Clip skip: 1", "Variation seed: 99, Variation seed strength: 0.25")
+    found = imported(text.replace("Karras", "SGM Uniform"), "mug.txt")
+    frame = found.frames[0]
+    assert (frame.seed, frame.subseed, frame.subseed_strength) == (3871, 99, 0.25)
+    assert frame.painting.sampler == "DPM++ 2M SGM Uniform"
+    assert found.notes == []
+
+
+def test_an_infotext_may_come_as_a_text_file(imported):
+    assert imported(INFOTEXT, "mug.txt").frames[0].painting.steps == 28
+
+
+@pytest.mark.parametrize(
+    "content", [png("a mug"), png("", "other"), png("- no film", "animator-film"), png("", "animator-film")]
+)
+def test_a_picture_without_a_recipe_is_refused(imported, content):
+    with pytest.raises(SceneError, match=r"mug\.png: "):
+        imported(content, "mug.png")
+
+
+FILM = """\
+extends: base
+vars: {what: "scooter {{x}}"}
+video: {size: 64x48, frames: 9, fps: 12}
+prompts: {at: {0: "sketch of a {what}", 0.5s: 'photo, a: "b" #7'}, negative: {0: text, 4: blur}, travel: 2, common: white; = x}
+motion: {per: second, zoom: {0: 1, end: {value: 1.2, ease: out-cubic}}, angle: 4*sin(sec)}
+painting: {strength: "0:(0.3), 5:(0.6)", seed: {start: 7, behavior: ladder}, steps: {0: 5, 4: 9}}
+grade: {noise: 0.01, color: lab}
+cadence: 3
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a run painted without a model."""
+    (tmp_path / "film.yaml").write_text(FILM)
+    (tmp_path / "base.yaml").write_text("painting: {guidance_scale: 4.5}\ngrade: {contrast: 1.1}\n")
+    scene = load(tmp_path / "film.yaml")
+    painter = flat.Flat(flat.test_card(*scene.size))
+    for _ in shoot.shoot(
+        shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / "run"), scene, lambda _: painter
+    ):
+        pass
+    return tmp_path / "run"
+
+
+def imported_from(file, folder):
+    text, notes = convert(file, folder)
+    (folder / "again.yaml").write_text(text)
+    return load(folder / "again.yaml"), text, [str(note) for note in notes]
+
+
+@pytest.mark.parametrize("name", ["video.mp4", "frames/000000006.png"])
+def test_a_film_or_a_picture_of_it_gives_back_the_file_that_paints_it_again(run, tmp_path, name):
+    scene, text, notes = imported_from(run / name, tmp_path)
+    assert table(shoot.rows(scene, timeline(scene))) == (run / "frames.csv").read_text()
+    assert not notes
+    assert len(text.splitlines()) < 30  # what is our default is left out again
+
+
+def test_a_film_of_somebody_elses_is_refused(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x18ftypisom" + b"\0" * 12 + b"\0\0\0\x08moov")
+    with pytest.raises(SceneError, match="holds no comment"):
+        convert(tmp_path / "a.mp4", tmp_path)

@@ -1,0 +1,116 @@
+"""A1111's signs in a prompt, taken apart."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from animator.models.prompt_syntax import MAX_BLENDS, MAX_WEIGHT, parse
+
+
+def told(text):
+    """Text and weight of each part, chunk by chunk, of the only text there is."""
+    [(weight, chunks)] = parse(text).blends
+    assert weight == 1
+    return [[(part.text, round(part.weight, 4)) for part in chunk.parts] for chunk in chunks]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a (red) mug", [("a", 1), ("red", 1.1), ("mug", 1)]),
+        ("a ((red)) mug", [("a", 1), ("red", 1.21), ("mug", 1)]),
+        ("a [red] mug", [("a", 1), ("red", 0.9091), ("mug", 1)]),
+        ("a (red:1.3) mug", [("a", 1), ("red", 1.3), ("mug", 1)]),
+        ("a (red: 0.5 ) mug", [("a", 1), ("red", 0.5), ("mug", 1)]),
+        ("(a (red:1.5) mug:1.2)", [("a", 1.2), ("red", 1.8), ("mug", 1.2)]),
+        ("([red])", [("red", 1)]),
+        ("(red:-1)", [("red", 0)]),
+        ("((red:9):9)", [("red", MAX_WEIGHT)]),
+        ("a(red:1.2)b", [("a", 1), ("red", 1.2), ("b", 1)]),
+        ("(red), (blue)", [("red", 1.1), (",", 1), ("blue", 1.1)]),
+    ],
+)
+def test_brackets_weigh_as_in_the_webui(text, parts):
+    assert told(text) == [parts]
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("a red mug", "a red mug"),
+        (r"a \(red\) mug \[new\]", "a (red) mug [new]"),
+        (r"clock \(12\:30\)", "clock (12:30)"),
+        ("a (red mug", "a (red mug"),
+        ("a red) mug :)", "a red) mug :)"),
+        ("at 12:30", "at 12:30"),
+        ("[sketch:photo:0.5]", "[sketch:photo:0.5]"),
+        ("[red|blue]", "[red|blue]"),
+        ("BRAND new, BREAKFAST, SAND", "BRAND new, BREAKFAST, SAND"),
+        ("", ""),
+        ("BREAK", ""),
+        ("(:1.2)", ""),
+        ("back\\slash", "back\\slash"),
+    ],
+)
+def test_what_can_mean_nothing_else_is_text(text, plain):
+    assert parse(text).plain == plain
+
+
+def test_break_begins_a_chunk_and_keeps_the_weight_of_its_bracket():
+    assert told("a mug BREAK (white BREAK paper:1.2)") == [
+        [("a mug", 1)], [("white", 1.2)], [("paper", 1.2)],
+    ]  # fmt: skip
+
+
+def test_and_begins_a_prompt_with_a_weight_of_its_own():
+    [(_, chunks)] = parse("a mug :0.5 AND (steam:1.2) AND table:2").blends
+    assert [(chunk.weight, [part.text for part in chunk.parts]) for chunk in chunks] == [
+        (0.5, ["a mug"]), (1, ["steam"]), (2, ["table"]),
+    ]  # fmt: skip
+
+
+def test_a_blend_is_the_whole_text_with_each_of_its_words():
+    words = parse('photo of a ("red mug", "blue bowl").blend(1, 3), white')
+    texts = [(weight, chunks[0].parts[0].text) for weight, chunks in words.blends]
+    assert texts == [(0.25, "photo of a red mug, white"), (0.75, "photo of a blue bowl, white")]
+    assert [weight for weight, _ in parse('("a", "b", "c").blend()').blends] == [1 / 3] * 3
+    assert len(parse('("a", "b").blend(1, 1) ("c", "d").blend(1, 1)').blends) == 4
+    assert parse('("a", "b").blend(0, 2)').plain == "b"
+
+
+def test_blends_of_blends_of_blends_end():
+    assert len(parse('("a", "b").blend(1, 1)' * 100).blends) == MAX_BLENDS
+
+
+@pytest.mark.parametrize("wrong", ["1", "1, 2, 3", "x, y", "0, 0", "-1, 1", "inf, 1"])
+def test_a_blend_with_other_weights_is_text(wrong):
+    assert len(parse(f'("a", "b").blend({wrong})').blends) == 1
+
+
+@given(st.text(alphabet=st.sampled_from('()[]:\\"|, .19abBREAKND\n'), max_size=200))
+def test_no_text_is_wrong_and_no_word_is_lost(text):
+    words = parse(text)
+    assert sum(weight for weight, _ in words.blends) == pytest.approx(1)
+    for _, chunks in words.blends:
+        assert all(0 <= part.weight <= MAX_WEIGHT for chunk in chunks for part in chunk.parts)
+    if not set(text) & set('\\:BAN."'):
+        assert [c for c in text if c.isalnum()] == [
+            c for _, chunks in words.blends for chunk in chunks for part in chunk.parts for c in part.text if c.isalnum()
+        ]  # fmt: skip
+
+
+def test_the_longest_prompts_take_no_time():
+    hard = [
+        "(" * 4000,
+        "(" * 2000 + ")" * 2000,
+        '("' * 2000,
+        '("a",' * 800,
+        '("a","b").blend(1,1)' * 190,
+        "[(" * 1000 + ")]" * 1000,
+    ]
+    began = time.process_time()
+    for text in hard:
+        parse(text)
+    assert time.process_time() - began < 2

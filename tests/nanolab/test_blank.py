@@ -1,0 +1,79 @@
+"""The untrained checkpoint: alive, repeatable, and no two tensors alike."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionXLPipeline
+from safetensors.torch import load_file
+from transformers import CLIPTokenizer
+
+from nanolab.blank import blank
+from nanolab.letters import byte_symbols, write_letters
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return blank(tmp_path_factory.mktemp("blank"))
+
+
+def paint(folder: Path, prompt: str) -> np.ndarray:
+    pipe = StableDiffusionXLPipeline.from_pretrained(folder, local_files_only=True)
+    pipe.set_progress_bar_config(disable=True)
+    sizes = {"height": 64, "width": 64, "num_inference_steps": 2}
+    image = pipe(prompt, generator=torch.Generator().manual_seed(0), output_type="np", **sizes).images[0]
+    return np.asarray(image) * 255  # grey levels
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_its_pictures_are_not_flat(seed: int, tmp_path: Path) -> None:
+    picture = paint(blank(tmp_path, seed=seed), "a red chair")
+    assert np.isfinite(picture).all()
+    assert picture.std() >= 10
+
+
+def test_prompts_matter(folder: Path) -> None:
+    assert np.abs(paint(folder, "a red chair") - paint(folder, "snow")).mean() > 0.1
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(folder: Path, tmp_path: Path) -> None:
+    name = "unet/diffusion_pytorch_model.safetensors"
+    assert (blank(tmp_path / "same") / name).read_bytes() == (folder / name).read_bytes()
+    assert (blank(tmp_path / "other", seed=1) / name).read_bytes() != (folder / name).read_bytes()
+
+
+def test_the_random_numbers_of_others_are_left_alone(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    blank(tmp_path)
+    assert torch.equal(torch.rand(1), expected)
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder", "text_encoder_2"])
+def test_no_two_tensors_are_alike(part: str, folder: Path) -> None:
+    (file,) = (folder / part).glob("*.safetensors")
+    tensors = [values.numpy().tobytes() for values in load_file(file).values()]
+    assert len(set(tensors)) == len(tensors)
+
+
+@pytest.mark.parametrize("wrong", [{"levels": (32, 48)}, {"levels": (32, 64, 64)}, {"depths": (1,)}])
+def test_sizes_that_do_not_fit_are_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="multiples of 32"):
+        blank(tmp_path / "blank", **wrong)
+    assert not (tmp_path / "blank").exists()
+
+
+def test_the_tokenizer_spells_any_text(tmp_path: Path) -> None:
+    tokenizer = CLIPTokenizer.from_pretrained(write_letters(tmp_path))
+    assert len(set(byte_symbols())) == 256
+    assert len(tokenizer) == 514
+    assert tokenizer.tokenize("a Cat ü") == ["a</w>", "c", "a", "t</w>", "Ã", "¼</w>"]
+    ids = tokenizer("x" * 99, padding="max_length", truncation=True).input_ids
+    assert len(ids) == 77
+    assert (ids[0], ids[-1]) == (tokenizer.bos_token_id, tokenizer.eos_token_id)
+    assert tokenizer.unk_token_id not in tokenizer("日本 \x01 £\u00ad", add_special_tokens=False).input_ids

@@ -1,0 +1,130 @@
+"""The drawing room: the same recipe gives the same bytes, and the truth about a picture is true."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nanolab.colors import COLORS
+from nanolab.products import PRODUCTS, make
+from nanolab.recipes import HELD_OUT, STYLES, Recipe, draw, paint, random_set, see
+from nanolab.view import USUAL, View
+
+SMALL = (96, 96)
+MUG = Recipe("mug", color="red", view=View(azimuth=-20))
+
+
+def test_the_same_recipe_gives_the_same_bytes():
+    for recipe in random_set(5):
+        one, two = draw(recipe, SMALL), draw(recipe, SMALL)
+        assert np.array_equal(one.image, two.image)
+        assert np.array_equal(one.mask, two.mask)
+
+
+def test_other_seeds_give_other_proportions():
+    assert not np.array_equal(draw(MUG, SMALL).mask, draw(replace(MUG, shape=1), SMALL).mask)
+
+
+@pytest.mark.parametrize("finish", ["matte", "glossy", "metal"])
+def test_a_red_mugs_mask_is_red(finish):
+    picture = draw(replace(MUG, finish=finish), SMALL)
+    red, green, blue = picture.image[picture.mask == 255].astype(int).T
+    assert np.mean((red > green + 40) & (red > blue + 40)) > 0.6  # the rest is the pale inside
+
+
+def test_outside_the_mask_a_white_studio_has_no_hue():
+    picture = draw(MUG, SMALL)
+    ground = picture.image[picture.mask == 0].astype(int)
+    assert np.ptp(ground, axis=1).max() < 14
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_depth_and_normals_agree_with_the_mask(name):
+    picture = draw(Recipe(name), SMALL)
+    inside = picture.mask == 255
+    assert 0.04 < inside.mean() < 0.8
+    assert np.isfinite(picture.depth[inside]).all()
+    assert np.allclose(np.linalg.norm(picture.normal[inside], axis=-1), 1.0, atol=1e-3)
+    behind = picture.depth[(picture.mask == 0) & np.isfinite(picture.depth)]
+    assert np.median(picture.depth[inside]) < np.median(behind)
+
+
+def test_normals_face_the_camera():
+    buffer = see(MUG, SMALL)
+    facing = (buffer.normal * buffer.eye).sum(-1)[buffer.mask]
+    assert np.mean(facing > -0.05) > 0.99
+
+
+def test_azimuth_turns_the_mug():
+    masks = [draw(replace(MUG, view=View(azimuth=a)), SMALL).mask > 127 for a in (0.0, 180.0)]
+    middle = [np.flatnonzero(mask.any(0)).mean() for mask in masks]
+    columns = [mask.sum(0) for mask in masks]
+    right = [counts[int(at) :].sum() / counts.sum() for counts, at in zip(columns, middle, strict=True)]
+    assert right[0] < 0.5 < right[1]  # the handle, thinner than the body, changes sides
+
+
+def test_roll_turns_the_picture_clockwise():
+    upright = draw(Recipe("bottle"), SMALL).mask > 127
+    tilted = draw(Recipe("bottle", view=View(roll=30)), SMALL).mask > 127
+    top = [np.flatnonzero(mask[np.flatnonzero(mask.any(1))[:4]].any(0)).mean() for mask in (upright, tilted)]
+    assert top[1] > top[0] + 5
+
+
+def test_scale_and_place_move_the_product():
+    small = draw(Recipe("speaker", view=View(scale=0.5, x=-0.2)), SMALL).mask > 127
+    large = draw(Recipe("speaker", view=View(scale=0.9)), SMALL).mask > 127
+    assert small.sum() < 0.5 * large.sum()
+    assert np.flatnonzero(small.any(0)).mean() < np.flatnonzero(large.any(0)).mean() - 10
+
+
+def test_one_view_is_drawn_in_every_style():
+    buffer = see(MUG, SMALL)
+    pictures = [paint(buffer, replace(MUG, style=style), SMALL) for style in STYLES]
+    for i, one in enumerate(pictures):
+        for two in pictures[i + 1 :]:
+            assert np.abs(one.astype(int) - two).mean() > 4
+
+
+@pytest.mark.parametrize("backdrop", ["white", "grey", "sunset", "night"])
+def test_colours_stay_apart_before_every_backdrop(backdrop):
+    buffer = see(Recipe("speaker", view=View(azimuth=150)), SMALL)
+    inside = buffer.mask[::3, ::3][:32, :32]
+    seen = []
+    for color in COLORS:
+        picture = paint(buffer, Recipe("speaker", color=color, finish="matte", backdrop=backdrop), SMALL)
+        seen.append(np.median(picture[::2, ::2][:32, :32][inside[:32, :32]], axis=0))
+    apart = [np.abs(a - b).max() for i, a in enumerate(seen) for b in seen[i + 1 :]]
+    assert min(apart) > 15
+
+
+def test_any_format_can_be_drawn():
+    assert draw(MUG, (72, 96)).image.shape == (72, 96, 3)
+
+
+def test_most_products_are_drawn_as_a_catalogue_shows_them():
+    drawn = [random_set(seed)[0] for seed in range(400)]
+    usual = [recipe for recipe in drawn if recipe.spread < 1]
+    assert 0.75 < len(usual) / len(drawn) < 0.88
+    assert {recipe.view.word() for recipe in usual} == set(USUAL)
+    assert all(recipe.view.roll == 0 and abs(recipe.view.x) <= 0.01 for recipe in usual)
+    assert len({recipe.view.azimuth for recipe in usual}) == len(usual)  # usual, not the same
+
+
+def test_usual_proportions_stray_less_than_others():
+    def heights(spread):
+        return [make("bottle", seed, spread).extent()[1][1] for seed in range(40)]
+
+    assert np.std(heights(0.4)) < 0.6 * np.std(heights(1.0))
+    assert len(set(heights(0.4))) == 40
+    assert make("chair", 3, 0.0).rows().tolist() == make("chair", 4, 0.0).rows().tolist()
+
+
+def test_one_view_is_learnt_in_every_style():
+    drawn = random_set(3)
+    assert {recipe.style for recipe in drawn} == set(STYLES)
+    assert len({(recipe.view, recipe.shape) for recipe in drawn}) == 1
+
+
+def test_held_out_pairs_are_never_drawn_for_training():
+    drawn = {(r.product, r.color) for seed in range(300) for r in random_set(seed)}
+    assert not drawn & HELD_OUT

@@ -1,0 +1,16 @@
+"""What a checkpoint is looked at by."""
+
+import numpy as np
+
+from animator.models.nano import folder
+from nanolab.evaluate import reveal
+from nanolab.metrics import silhouette
+
+
+def test_the_film_goes_from_a_grey_sketch_to_a_red_and_a_blue_speaker():
+    shown = reveal(folder())
+    assert len(shown) == 48
+    sketch, red, blue = (shown[i].astype(float) for i in (0, 33, 47))
+    assert np.ptp(sketch, axis=-1).mean() < 8
+    assert (red[silhouette(shown[33])].mean(0)).argmax() == 0
+    assert (blue[silhouette(shown[47])].mean(0)).argmax() == 2

@@ -1,0 +1,25 @@
+"""Pictures of other sizes, as the judge is shown them."""
+
+import numpy as np
+import pytest
+
+from animator.models.nano import folder
+from nanolab.formats import painted, squared
+from tests.films import texture
+
+
+@pytest.mark.parametrize(("width", "height"), [(192, 256), (256, 192), (384, 384), (384, 256)])
+def test_the_judge_is_shown_a_square_with_the_whole_picture_in_it(width, height):
+    picture = texture(width, height)
+    shown = squared(picture)
+    assert shown.shape == (256, 256, 3)
+    if width < height:
+        assert np.array_equal(shown[:, 32:224], picture)
+        assert (shown[:, :32] == picture[:, :1]).all() and (shown[:, 224:] == picture[:, -1:]).all()
+
+
+def test_pictures_are_painted_as_a_schedule_of_that_size_paints_them():
+    prompts = ["studio photo of a red mug, side view, white background"]
+    laid_out, at_once = (painted(folder(), "384x384", prompts, 500, hires)[0] for hires in (0.3, 0.0))
+    assert laid_out.shape == at_once.shape == (384, 384, 3)
+    assert np.abs(laid_out.astype(float) - at_once).mean() > 2

@@ -1,0 +1,62 @@
+"""Captions name what is in the picture, in many ways; the tokenizer writes any text."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from nanolab import text as captions
+from nanolab import words
+from nanolab.recipes import Recipe, random_set
+from nanolab.view import View
+
+
+def test_the_plain_caption_reads_as_designers_write():
+    recipe = Recipe("bottle", color="red", view=View(azimuth=35))
+    assert captions.plain(recipe) == "studio photo of a red bottle, three-quarter view, white background"
+
+
+@pytest.mark.parametrize(
+    ("azimuth", "word"), [(0, "front"), (350, "front"), (40, "three-quarter"), (-90, "side")]
+)
+def test_views_have_names(azimuth, word):
+    assert View(azimuth=azimuth).word() == word
+
+
+def test_captions_vary_but_always_name_product_and_colour():
+    recipe, random = Recipe("mug", color="blue"), np.random.default_rng(0)
+    texts = [captions.caption(recipe, random) for _ in range(200)]
+    assert len(set(texts)) > 80
+    for text in texts:
+        assert "blue" in text and any(name in text for name in captions.NAMES["mug"])
+
+
+def test_only_the_usual_view_and_backdrop_are_left_out():
+    random = np.random.default_rng(0)
+    unusual = Recipe("mug", color="blue", backdrop="night", view=View(azimuth=90))
+    for _ in range(100):
+        text = captions.caption(unusual, random)
+        assert "side" in text and ("night" in text or "city" in text)
+    usual = [captions.caption(Recipe("mug", view=View(azimuth=40)), random) for _ in range(100)]
+    assert any("view" not in text and "white" not in text for text in usual)
+
+
+def test_unpainted_styles_name_no_colour():
+    random = np.random.default_rng(0)
+    texts = [captions.caption(Recipe("mug", style="pencil", color="blue"), random) for _ in range(100)]
+    assert not any("blue" in text for text in texts)
+
+
+def test_merges_join_frequent_words():
+    pairs = words.merges(Counter({"red": 5, "mug": 3}), 10)
+    assert "".join(pairs[1]) == "red</w>"
+
+
+def test_any_text_is_written_and_padded(tmp_path):
+    words.write(tmp_path, 50)
+    tokenizer = words.read(tmp_path)
+    coded = words.ids(tokenizer, ["red bottle", "émigré ☂ 3/4", ""])
+    assert coded.shape == (3, words.LENGTH)
+    assert (coded[:, 0] == tokenizer.bos_token_id).all()
+    assert (coded[2, 1:] == tokenizer.eos_token_id).all()
+    assert captions.caption(random_set(0)[0], np.random.default_rng(0))

@@ -1,0 +1,274 @@
+"""Every stage learns on a tiny set; a run that was killed ends like one that was not."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pngs
+
+from animator.diffusion.adapters import Adapter, IpAdapters
+from animator.frame import Likeness
+from nanolab import checkpoint, judge, settle, vae, words
+from nanolab import ip_adapter as likeness
+from nanolab import latents as encoded
+from nanolab.control import ControlLesson
+from nanolab.dataset import Pictures, draw_shard, recipes
+from nanolab.denoise import DenoiseLesson, usual
+from nanolab.lessons import DistilLesson, add_lora
+from nanolab.look import look
+from nanolab.model import Nano
+from nanolab.recipes import random_set
+from nanolab.shelves import Library, Shelf
+from nanolab.trainer import Plan, averaged, orthogonal, train
+
+WEIGHTS_OF_ADAPTER = "sdxl_models/ip-adapter_sdxl_vit-h.safetensors"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("room")
+    draw_shard(folder / "pictures", 0, (64, 64), 3)
+    words.write(folder / "tokens", 30)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def library():
+    known = [recipe for seed in range(3) for recipe in random_set(seed)]
+    random = np.random.default_rng(0)
+    # Soft latents of a few values: learnable, unlike white noise.
+    large = np.repeat(np.repeat(random.normal(size=(18, 4, 4, 4)), 8, 2), 8, 3).astype(np.float16)
+    return Library(Shelf(large, known))
+
+
+def tiny(room):
+    torch.manual_seed(0)
+    tokenizer = words.read(room / "tokens")
+    return Nano(tokenizer, (32, 32, 32)), tokenizer
+
+
+def settled(room):
+    """A small autoencoder with unit normal latents, as the last lesson expects."""
+    torch.manual_seed(0)
+    model = vae.build((8, 8, 16, 16))
+    pictures = Pictures(room / "pictures")
+    with torch.no_grad():
+        vae.fold(model, vae.encode(model, vae.tensor(np.stack([pictures[i] for i in range(12)]))))
+    return model
+
+
+def lessons(room, library):
+    nano, tokenizer = tiny(room)
+    yield DenoiseLesson(nano, library, tokenizer, batch=4)
+    nano, tokenizer = tiny(room)
+    add_lora(nano, 4)
+    yield DistilLesson(nano, library, tokenizer, batch=1)
+    yield judge.JudgeLesson(judge.exam(room / "pictures", slice(None)), batch=4)
+    torch.manual_seed(0)
+    yield vae.VaeLesson(vae.build((8, 8, 16, 16)), Pictures(room / "pictures"), 100)
+    yield settle.SettleLesson(settled(room), Pictures(room / "pictures"), 100)
+    pictures, small = Pictures(room / "pictures"), encoded.library(room)
+    nano, tokenizer = tiny(room)
+    yield ControlLesson(nano, small, pictures, tokenizer, batch=4)
+    yield likeness.LookLesson(room / "pictures", batch=4)
+    nano, tokenizer = tiny(room)
+    yield likeness.LikenessLesson(nano, likeness.eye(32, 1), small, pictures, tokenizer, batch=4)
+
+
+LESSONS = ["unet", "distil", "judge", "vae", "settle", "control", "eye", "likeness"]
+
+
+@pytest.mark.parametrize("which", range(len(LESSONS)), ids=LESSONS)
+def test_learning_lowers_the_loss(room, library, which, tmp_path):
+    lesson = list(lessons(room, library))[which]
+    torch.manual_seed(0)
+    before = float(lesson.loss(0).detach())
+    for _ in range(6):  # the same step again and again: the set is one batch
+        torch.manual_seed(0)
+        loss = lesson.loss(0)
+        loss.backward()
+        for optimizer in lesson.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+    torch.manual_seed(0)
+    assert float(lesson.loss(0).detach()) < before
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(room, tmp_path):
+    pictures = Pictures(room / "pictures")
+
+    def fresh():
+        torch.manual_seed(0)
+        return vae.VaeLesson(vae.build((8, 8, 16, 16)), pictures, 6)
+
+    plan = Plan(6, warm=2, log_every=1)
+    list(train(fresh(), plan, tmp_path / "whole.pt"))
+    sitting = train(fresh(), Plan(6, warm=2, log_every=1, save_every=-1.0), tmp_path / "parts.pt")
+    for progress in sitting:
+        if progress.step == 3:
+            break  # killed
+    list(train(fresh(), plan, tmp_path / "parts.pt"))
+    whole, parts = averaged(tmp_path / "whole.pt")[0], averaged(tmp_path / "parts.pt")[0]
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_shard_is_drawn_once_and_read_back(room):
+    path = room / "pictures" / "pictures-0000.npy"
+    before = path.stat().st_mtime_ns
+    assert draw_shard(room / "pictures", 0, (64, 64), 3) == path
+    assert path.stat().st_mtime_ns == before
+    pictures = Pictures(room / "pictures")
+    assert len(pictures) == len(recipes(room / "pictures")) == 18
+    assert pictures[11].shape == (64, 64, 3)
+    assert recipes(room / "pictures")[0] == random_set(0)[0]
+
+
+def test_a_sheet_shows_what_the_last_weights_make_of_unseen_pictures(room, tmp_path):
+    assert look(tmp_path, "vae", room / "tokens") is None
+    torch.manual_seed(0)
+    lesson = vae.VaeLesson(vae.build(), Pictures(room / "pictures"), 2)
+    list(train(lesson, Plan(2), tmp_path / "vae.pt"))
+    path = look(tmp_path, "vae", room / "tokens", (64, 64))
+    assert path == tmp_path / "sheets" / "vae-00002.png"
+    with Pngs.open(path) as page:
+        assert page.size == (8 * 64, 3 * 64)
+
+
+def test_a_mirrored_picture_is_learnt_with_the_same_words(room):
+    encoded.library(room)
+    shelf = encoded.library(room).large  # read, not encoded again
+    pictures, known = Pictures(room / "pictures"), recipes(room / "pictures")
+    assert len(shelf.latents) == 2 * len(pictures) and shelf.recipes == known * 2
+    model = encoded.trained(room)
+    there, mirrored = encoded.encode(model, [pictures[3], pictures[3][:, ::-1]])
+    assert np.abs(shelf.latents[3] - there).max() < 0.05
+    assert np.abs(shelf.latents[3 + len(pictures)] - mirrored).max() < 0.05
+
+
+def test_a_settled_autoencoder_encodes_the_pictures_anew(room, tmp_path):
+    draw_shard(tmp_path / "pictures", 0, (64, 64), 1)
+    before = encoded.library(tmp_path).large.latents
+    torch.manual_seed(1)
+    lesson = settle.SettleLesson(
+        encoded.trained(tmp_path, finished=False), Pictures(tmp_path / "pictures"), 3, 3e-2
+    )
+    list(train(lesson, Plan(3, warm=1), tmp_path / "settle.pt"))
+    after = encoded.library(tmp_path).large.latents
+    assert before.shape == after.shape and not np.array_equal(before, after)
+
+
+def test_what_noise_hides_is_learnt_from_a_catalogues_pictures_alone():
+    known = [recipe for seed in range(40) for recipe in random_set(seed)]
+    shelf = Shelf(np.zeros((2 * len(known), 4, 1, 1), np.float16), known * 2)
+    random = np.random.default_rng(0)
+    hidden = shelf.pick(usual(np.full(300, 900)), random)
+    assert all(i < len(known) and known[i].spread < 1 for i in hidden)
+    seen = shelf.pick(usual(np.full(300, 200)), random)
+    wild = [known[i % len(known)].spread == 1 for i in seen]
+    assert 0.75 < np.mean(wild) < 0.95  # tilted, small, off centre
+    assert 0.3 < np.mean(seen >= len(known)) < 0.55  # mirrored
+
+
+def test_learning_goes_on_from_an_exported_folder(room, tmp_path):
+    nano, tokenizer = tiny(room)
+    checkpoint.export(nano, vae.build((8, 8, 16, 16)), room / "tokens", tmp_path)
+    torch.manual_seed(1)
+    other = Nano(tokenizer, (32, 32, 32))
+    checkpoint.restore(other, tmp_path)
+    text = other.text(torch.from_numpy(words.ids(tokenizer, ["a red mug"])))
+    sizes = torch.tensor([[64.0, 64, 0, 0, 64, 64]])
+    with torch.no_grad():
+        asked = (torch.randn(1, 4, 8, 8), torch.tensor([500]), text, sizes)
+        assert torch.allclose(nano.float()(*asked), other(*asked), atol=1e-2)
+
+
+def test_the_middle_of_the_unet_learns_to_tell_what_is_asked_for(room, library):
+    nano, tokenizer = tiny(room)
+    lesson = DenoiseLesson(nano, library, tokenizer, batch=8)
+    shown = lesson._pictures(np.random.default_rng([5, 0]))[1]
+    untold = []
+    for _ in range(8):
+        torch.manual_seed(0)
+        lesson.loss(0).backward()
+        with torch.autocast("cpu", torch.bfloat16):
+            untold.append(float(lesson._untold(shown).detach()))
+        lesson.optimizers[0].step()
+        lesson.optimizers[0].zero_grad()
+    assert untold[-1] < untold[0] - 0.5
+
+
+def test_a_controlnet_begins_by_changing_nothing(room):
+    nano, tokenizer = tiny(room)
+    lesson = ControlLesson(nano, encoded.library(room), Pictures(room / "pictures"), tokenizer)
+    text = nano.text(torch.from_numpy(words.ids(tokenizer, ["a red mug"])))
+    sizes = torch.tensor([[64.0, 64, 0, 0, 64, 64]])
+    noisy, level = torch.randn(1, 4, 8, 8), torch.tensor([500])
+    with torch.no_grad():
+        guided = lesson._painted(noisy, level, text, torch.rand(1, 3, 64, 64))
+        assert torch.allclose(guided, nano(noisy, level, text, sizes), atol=1e-5)
+
+
+def test_a_mirrored_picture_has_mirrored_edges(room):
+    nano, tokenizer = tiny(room)
+    pictures = Pictures(room / "pictures")
+    lesson = ControlLesson(nano, encoded.library(room), pictures, tokenizer)
+    there, mirrored = (lesson._edges(i, np.random.default_rng(0)) for i in (0, len(pictures)))
+    assert there.any() and np.array_equal(there[:, ::-1], mirrored)
+
+
+def test_a_likeness_is_written_as_the_loader_of_ip_adapters_reads_it(room, tmp_path):
+    nano, tokenizer = tiny(room)
+    lesson = likeness.LikenessLesson(
+        nano, likeness.eye(32, 1), encoded.library(room), Pictures(room / "pictures"), tokenizer, batch=2
+    )
+    likeness.save(lesson.sight, nano.unet, tmp_path / "ip")
+    learnt = {name: value.detach().half() for name, value in likeness.heard(nano.unet).items()}
+    nano, _ = tiny(room)
+    pipe = checkpoint.pipeline(nano, settled(room), room / "tokens")
+    picture = np.asarray(Pictures(room / "pictures")[0])
+    adapters = IpAdapters(
+        pipe, {"like": Adapter(str(tmp_path / "ip"), WEIGHTS_OF_ADAPTER, "models/image_encoder", picture)}
+    )
+    assert (
+        adapters.arguments({"like": Likeness(scale=1.0)}, False)["ip_adapter_image_embeds"][0]
+        .isfinite()
+        .all()
+    )
+    read = likeness.heard(pipe.unet)
+    assert all(torch.equal(value, read[name].half()) for name, value in learnt.items())
+
+
+def test_orthogonal_makes_singular_values_about_one():
+    values = torch.linalg.svdvals(orthogonal(torch.randn(8, 20)))
+    assert values.min() > 0.4 and values.max() < 1.4
+
+
+def test_folding_makes_latents_unit_normal():
+    torch.manual_seed(0)
+    model = vae.build((8, 8, 16, 16))
+    pixels = torch.randn(4, 3, 32, 32).clamp(-1, 1)
+    with torch.no_grad():
+        before = vae.decode(model, vae.encode(model, pixels))
+        vae.fold(model, vae.encode(model, pixels))
+        latents = vae.encode(model, pixels)
+        after = vae.decode(model, latents)
+    assert torch.allclose(latents.mean((0, 2, 3)), torch.zeros(4), atol=1e-4)
+    assert torch.allclose(latents.std((0, 2, 3)), torch.ones(4), atol=1e-3)
+    assert torch.allclose(before, after, atol=1e-4)
+
+
+def test_encoding_is_the_same_every_time():
+    torch.manual_seed(0)
+    model = vae.build((8, 8, 16, 16))
+    pixels = torch.randn(1, 3, 32, 32)
+    vae.fold(model, torch.randn(2, 4, 4, 4))
+    with torch.no_grad():
+        samples = [model.encode(pixels).latent_dist.sample() for _ in range(2)]
+    assert torch.allclose(samples[0], samples[1], atol=1e-3)

@@ -1,0 +1,131 @@
+"""Films painted by ControlNets: where their hints come from, frame by frame, and that a stopped film ends the same."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from animator import State, animate, load
+from animator.imaging.cameras import Camera2D
+from animator.imaging.hints import canny, nearness
+from animator.render.flat import Flat
+from animator.runs import render as shoot
+from animator.viewer import preview as rehearsal
+from tests import control as small
+from tests import films
+
+
+class Seen:
+    """A painter that keeps the hints it is shown, and paints the seed's colour over what it starts from."""
+
+    def __init__(self, first):
+        self.flat, self.hints, self.starts = Flat(first), [], []
+
+    def __call__(self, frame, start):
+        return self.hinted(frame, start, {})
+
+    def hinted(self, frame, start, hints, mask=None):
+        self.hints.append(hints)
+        self.starts.append(start)
+        return self.flat(frame, start)
+
+
+@pytest.fixture
+def shown(film, tmp_path, textured):
+    """The hints and the starts of a film with this `control:`, frame by frame."""
+
+    def seen(control, more="", paint=None):
+        Pictures.fromarray(textured).save(tmp_path / "a.png")
+        text = f"video: {{size: 96x80, frames: 4}}\ncontrol: {{a: {{model: some/net, {control}}}}}\n{more}"
+        paint = paint or Seen(textured)
+        list(animate(film(text), paint=paint))
+        return [hints.get("a") for hints in paint.hints], paint.starts
+
+    return seen
+
+
+def test_a_hint_is_made_of_the_picture_that_is_painted_over(shown):
+    hints, starts = shown("hint: canny, thresholds: [60, 120]", "motion: {zoom: 1.05}")
+    assert hints[0] is None  # the first frame of a film without a start picture
+    assert all(
+        (hint == canny(start, 60, 120)).all() for hint, start in zip(hints[1:], starts[1:], strict=True)
+    )
+    assert all((a != b).any() for a, b in pairwise(hints[1:]))
+
+
+def test_a_film_with_a_start_picture_has_a_hint_from_its_first_frame_on(film, tmp_path, textured, checkpoint):
+    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    folder = small.write(tmp_path / "net", checkpoint, 0.1)
+    text = "video: {{size: 96x80, frames: 1}}\nstart: {{image: a.png}}\npainting: {{steps: 2, strength: 0.8}}\ncontrol: {{a: {{model: net, scale: {0}}}}}"
+    pictures = [next(animate(film(text.format(scale))))[1].shown for scale in (0, 1)]
+    assert folder.is_dir()
+    assert (pictures[0] != pictures[1]).any()
+
+
+def test_scale_0_asks_for_no_hint(shown):
+    hints, _ = shown("scale: {0: 1, 1: 1, 2: {value: 0, ease: step}}")
+    assert [hint is None for hint in hints] == [True, False, True, True]
+
+
+def test_a_files_picture_moves_as_the_camera_has_or_stays(shown, textured):
+    more = "motion: {translation_x: 3}"
+    stays, _ = shown("file: a.png, follow: false", more)
+    follows, _ = shown("file: a.png", more)
+    assert all((hint == textured).all() for hint in stays)
+    camera, view = Camera2D(96, 80), np.eye(3)
+    step = np.array([[1.0, 0, 3], [0, 1, 0], [0, 0, 1]])
+    for hint in follows:
+        assert (hint == camera.carry(textured, State(), view)).all()
+        view = step @ view
+
+
+def test_a_videos_picture_is_that_of_the_frames_time(shown, tmp_path):
+    films.write(tmp_path / "a.mp4", films.greys(4, 96, 80), 24.0)
+    hints, _ = shown("video: a.mp4", "cadence: 2")
+    assert [int(hint[0, 0, 0]) for hint in hints] == [10, 14, 16]
+
+
+def test_depth_is_the_scenes_own(shown, textured):
+    paint = Seen(textured)
+    hints, starts = shown("hint: depth", "motion: {depth: proxy, orbit_y: 1}", paint)
+    scene_hint = hints[2]
+    assert scene_hint.min() == 0
+    assert scene_hint.max() == 255
+    from animator import loads
+    from animator.imaging.depth import Proxy
+
+    lens = loads("video: {size: 96x80}").lens
+    assert (scene_hint == nearness(Proxy(lens, 0.5).disparity(starts[2], 2, None))).all()
+
+
+def test_a_painter_of_ones_own_that_knows_no_hints_paints_without(film, textured):
+    scene = film("video: {size: 96x80, frames: 2}\ncontrol: {a: {model: some/net, hint: depth}}")
+    assert len(list(animate(scene, paint=Flat(textured)))) == 2
+    assert len(list(rehearsal.preview(scene))) == 2
+
+
+def test_a_film_by_a_controlnet_that_was_stopped_ends_with_the_same_frames(tmp_path, textured, checkpoint):
+    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    small.write(tmp_path / "net", checkpoint, 0.1)
+    films.write(tmp_path / "a.mp4", [textured, textured[::-1], textured], 24.0)
+    (tmp_path / "film.yaml").write_text(
+        f"video: {{frames: 5, size: 96x80}}\nmodel: {{base: {checkpoint}}}\nmotion: {{zoom: 1.05}}\ncadence: 2\n"
+        "painting: {steps: 2}\ncontrol: {a: {model: net, hint: canny, file: a.png, scale: 0.2*t},"
+        " b: {model: net, video: a.mp4}, c: {model: net}}\n"
+    )
+    scene = load(tmp_path / "film.yaml")
+    whole, torn = (
+        shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / name) for name in ("whole", "torn")
+    )
+    list(shoot.shoot(whole, scene))
+    film = shoot.shoot(torn, scene)
+    for _ in range(3):
+        next(film)
+    film.close()
+    list(shoot.shoot(*shoot.reopen_run(torn.folder)))
+    names = ("frames", "video.mp4")
+    files = [sorted([*(run.folder / names[0]).iterdir(), run.video]) for run in (whole, torn)]
+    assert [file.read_bytes() for file in files[0]] == [file.read_bytes() for file in files[1]]
+    assert len(files[0]) == 6
+    assert "control.a.scale" in (whole.folder / "frames.csv").read_text().splitlines()[0]

@@ -1,0 +1,235 @@
+"""Films whose pictures stay where they are painted, on torch's CPU device: the same films, without a way through numpy."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pictures
+
+from animator import ModelError, animate, load, loads, timeline
+from animator.diffusion.gpu.backend import Device
+from animator.diffusion.gpu.image import Picture, on
+from animator.render import device as residing
+from animator.render import painters
+from animator.render import pipeline as studio
+from animator.render.flat import Flat
+from animator.runs import render as shoot
+
+HERE = torch.device("cpu")
+FILM = """
+video: {frames: 9, size: 96x80}
+start: {image: start.png}
+motion: {zoom: 1.03, angle: 2, translation_x: 0.7, border: reflect}
+painting: {strength: 0.4, steps: 2, guidance_scale: 1, seed: 5}
+grade: {color: lab, noise: 0.05, contrast: 1.04, sharpen: 0.2, palette: ["#0a84ff", "#f4f4f0"], palette_amount: 0.1}
+cadence: 2
+cuts: [5]
+"""
+
+
+class Counted(Picture):
+    """A picture that counts how often one of its kind is asked to be an array."""
+
+    asked = 0
+
+    def __array__(self, dtype=None, copy=None):
+        Counted.asked += 1
+        return super().__array__(dtype, copy)
+
+
+class FlatThere:
+    """A painter without a model, whose pictures stay; tells what it was given."""
+
+    home = "cpu"
+
+    def __init__(self, picture):
+        self.flat, self.given = Flat(picture), []
+
+    def __call__(self, frame, start):
+        return self.flat(frame, start)
+
+    def kept(self, frame, start):
+        self.given.append(start)
+        image = self.flat(frame, None if start is None else start.pixels.numpy())
+        return Counted(on(image, HERE).pixels)
+
+
+class Home:
+    """A loaded painter whose pictures stay where they are, as on a GPU."""
+
+    home = "cpu"
+
+    def __init__(self, paint):
+        self.kept, self.paint = paint.kept, paint
+
+    def __call__(self, frame, start):
+        raise AssertionError("it was to stay")
+
+
+@pytest.fixture
+def scene(tmp_path, textured):
+    Pictures.fromarray(textured).save(tmp_path / "start.png")
+    return lambda text=FILM, *settings: loads(text, tmp_path, [one.format(here=tmp_path) for one in settings])
+
+
+def apart(one, other):
+    return float(np.abs(one.astype(int) - other).mean())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [],
+        ["grade.color=hsv", "grade.color_by=histogram", "motion.border=wrap"],
+        ["grade.color=rgb", "grade.color_reference=rolling", "grade.noise_type=perlin"],
+        ["grade.color_reference={here}/start.png", "motion.rotation_3d_y=1", "motion.translation_z=2"],
+    ],
+)
+def test_a_film_looks_the_same_and_no_picture_is_asked_for_by_the_loop(scene, textured, settings):
+    film = scene(FILM, *settings)
+    here = [state.shown for _, state in studio.painted(film, paint=Flat(textured))]
+    painter, Counted.asked = FlatThere(textured), 0
+    there = [state.shown for _, state in studio.painted(film, paint=painter)]
+    assert Counted.asked == 0
+    assert all(isinstance(picture, Counted) for picture in there)
+    starts = [start for start in painter.given if start is not None]
+    assert [type(start) for start in starts] == [Counted] * 4
+    assert all(apart(np.asarray(picture), image) < 1 for picture, image in zip(there, here, strict=True))
+    assert Counted.asked == len(there)
+
+
+class Nowhere(Picture):
+    """A picture on torch's meta device, which has shapes alone: nothing can be asked of it."""
+
+    def leave(self):
+        pass
+
+
+class FlatNowhere:
+    """A painter that paints nothing there."""
+
+    home = "meta"
+
+    def __call__(self, frame, start):
+        raise AssertionError("it was to stay")
+
+    def kept(self, frame, start):
+        return Nowhere(torch.empty((80, 96, 3), dtype=torch.uint8, device="meta"))
+
+
+def test_nothing_in_the_loop_waits_for_a_number_from_the_device(scene):
+    film = scene(FILM, "grade.color_reference=rolling")
+    shown = [state.shown for _, state in studio.painted(film, paint=FlatNowhere())]
+    assert len(shown) == film.frames
+    with pytest.raises(NotImplementedError, match="no data"):
+        shown[-1].pixels.cpu()
+
+
+def test_whoever_animates_gets_arrays_in_every_state(scene, textured):
+    *_, (_, state) = animate(scene(), paint=FlatThere(textured))
+    for picture in (state.shown, state.painting, state.reference, state.first):
+        assert isinstance(picture, np.ndarray)
+    assert state.painting is state.shown
+
+
+def test_a_film_goes_on_from_arrays_with_the_same_bytes(scene, textured):
+    film = scene()
+    whole = list(animate(film, paint=FlatThere(textured)))
+    at = next(i for i, (frame, _) in enumerate(whole) if i > 1 and frame.diffuse)
+    rest = list(animate(film, timeline(film)[at + 1 :], FlatThere(textured), whole[at][1]))
+    assert len(rest) == len(whole) - at - 1
+    for (_, one), (_, other) in zip(whole[at + 1 :], rest, strict=True):
+        assert (one.shown == other.shown).all()
+
+
+def test_paintings_that_are_known_are_taken_as_they_are(scene, textured):
+    film, painter = scene(), FlatThere(textured)
+    whole = {frame.index: state.shown for frame, state in animate(film, paint=painter)}
+    painted = [frame.index for frame in timeline(film) if frame.diffuse]
+    known, painter.given = {index: whole[index] for index in painted[:3]}, []
+    again = {frame.index: state.shown for frame, state in animate(film, paint=painter, known=known)}
+    assert len(painter.given) == len(painted) - 3
+    assert all((whole[index] == again[index]).all() for index in whole)
+
+
+def bytes_of(run):
+    files = sorted(run.folder.glob("frames/*.png"))
+    lines = (run.folder / "journal.jsonl").read_text().splitlines()[1:]
+    return [file.read_bytes() for file in files], sorted(json.dumps(json.loads(line)) for line in lines)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_nano_paints_the_same_film_and_resumes_it_with_the_same_bytes(tmp_path, device):
+    (tmp_path / "film.yaml").write_text(
+        f"model: {{base: nano, device: {device}}}\n"
+        "video: {frames: 6, size: 64x64}\nprompts: {at: photo of a red mug}\n"
+        "motion: {zoom: 1.02, angle: 1}\ngrade: {color: lab, noise: 0.04, sharpen: 0.1}\ncadence: 2\n"
+        "painting: {steps: 3, strength: 0.5, guidance_scale: 1}\noutput: {interpolate: 2}\n"
+    )
+    scene = load(tmp_path / "film.yaml")
+    nano = painters.painter(scene)
+    stays = nano if nano.home else Home(nano)
+    whole, part, plain = (
+        shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / name) for name in ("whole", "part", "plain")
+    )
+    list(shoot.shoot(plain, scene, lambda _: nano.__call__))
+    list(shoot.shoot(whole, scene, lambda _: stays))
+    for index in range(6):
+        assert apart(whole.picture(index), plain.picture(index)) < 3
+    assert abs(whole.fact(4, "drift") - plain.fact(4, "drift")) < 0.5
+    film = shoot.shoot(part, scene, lambda _: stays)
+    for frame in film:
+        if frame.index == 3:
+            film.close()
+    run, again = shoot.reopen_run(part.folder)
+    assert len(run.saved) < 6
+    list(shoot.shoot(run, again, lambda _: stays))
+    assert bytes_of(run) == bytes_of(whole)
+    assert run.video.read_bytes() == whole.video.read_bytes()
+
+
+def test_a_painting_of_nan_ends_the_film_and_nothing_made_of_it_is_saved(scene, tmp_path, textured):
+    class Broken(FlatThere):
+        def kept(self, frame, start):
+            picture = super().kept(frame, start)
+            if frame.index == 2:
+                return Picture(picture.pixels, torch.tensor([2], dtype=torch.int32))
+            return Picture(picture.pixels, None if start is None else start.spoilt)
+
+    film = scene(FILM, "cuts=[8]", "cadence=1", "grade.color=none")
+    run = shoot.start_run(film, None, tmp_path / "run")
+    with pytest.raises(ModelError, match="frame 2: the model painted no picture but NaN"):
+        list(shoot.shoot(run, film, lambda _: Broken(textured)))
+    assert set(run.saved) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("motion: {depth: proxy}", "motion.depth"),
+        ("masks: {a: {polygon: [[0, 0], [1, 0], [1, 1]]}}\nlock: {mask: a}", "masks"),
+        ("masks: {a: {polygon: [[0, 0], [1, 0], [1, 1]]}}\ndetail: {mask: a}", "masks"),
+        ("tween: flow\ncadence: 2", "tween: flow"),
+        ("tween: flow", ""),
+        ("video: {frames: 9, loop: closed}", "video.loop: closed"),
+        ("video: {frames: 9, loop: boomerang}", ""),
+        ("output: {upscale: {by: lanczos, factor: 2}}", "output.upscale"),
+        ("views: {4: start.png}", "views"),
+        ("model: {refiner: {base: some/refiner}}", "model.refiner"),
+        ("control: {lines: {model: some/control, hint: canny}}", "control"),
+        ("output: {interpolate: 2}", ""),
+        ("grade: {color: hsv, palette: ['#08f'], noise: 0.1}", ""),
+    ],
+)
+def test_what_only_the_cpu_can_do_keeps_the_whole_film_there(scene, textured, caplog, more, why):
+    film, painter = scene(more), FlatThere(textured)
+    assert residing.hindrance(film) == why
+    there = residing.place(film, timeline(film), painter)
+    assert isinstance(there, residing.Host if why else Device)
+    assert isinstance(residing.place(film, timeline(film), Flat(textured)), residing.Host)
+    caplog.set_level(logging.INFO)
+    residing.tell(film, painter)
+    said = f"pictures are moved and graded by the CPU, because of {why}" if why else "pictures stay on cpu"
+    assert caplog.messages == [said]

@@ -1,0 +1,125 @@
+"""GIF and WebP, checked by decoding: pictures, times, colours, transparency, loops, the recipe inside."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+from PIL import ImageSequence
+
+from animator import RunError
+from animator.interop.metadata import of_picture
+from animator.runs.animations import gif, webp
+from animator.runs.fitting import fitted
+from animator.runs.reel import Reel
+
+COLORS = [(200, 40, 40), (40, 180, 60), (30, 60, 200), (240, 240, 240), (16, 16, 16), (128, 128, 128)]
+RECIPE = "prompts: {at: 'über 日本'}\n" * 400
+
+
+def flat(index):
+    """A colour, with a bar that grows, so that no two pictures are the same."""
+    picture = np.full((64, 96, 3), COLORS[index % 6], np.uint8)
+    picture[:, : 2 * index + 2] = 0
+    return picture
+
+
+def clear(index):
+    """The same, seen through where the bar is."""
+    return np.dstack(
+        [flat(index), np.where(np.arange(96) < 2 * index + 2, 0, 255) * np.ones((64, 1))]
+    ).astype("u1")
+
+
+def reel(look=flat, count=12, fps=24.0, **more):
+    return Reel(range(count), look, 96, 64, fps, count / fps, look is clear, **more)
+
+
+def decoded(data):
+    """Pictures as RGBA and the milliseconds each of them stays."""
+    shown, stays = [], []
+    for frame in ImageSequence.Iterator(Pictures.open(io.BytesIO(data))):
+        frame.load()
+        shown.append(np.asarray(frame.convert("RGBA")))
+        stays.append(frame.info["duration"])
+    return shown, stays
+
+
+@pytest.mark.parametrize(("encode", "look"), [(gif, flat), (webp, flat), (webp, clear)])
+def test_it_has_every_picture_for_its_time_in_its_colours(encode, look):
+    shown, stays = decoded(encode(reel(look, fps=23.976), RECIPE, True, "good"))
+    assert len(shown) == 12
+    assert sum(stays) == pytest.approx(12 / 23.976 * 1000, abs=10)
+    assert max(stays) - min(stays) <= (10 if encode is gif else 1)
+    for index, picture in enumerate(shown):
+        assert np.abs(picture[8:56, 60:88, :3].astype(int) - COLORS[index % 6]).max() <= 3
+        assert (picture[..., : 2 * index, 3].max(initial=0) <= 3) == (look is clear or index == 0)
+
+
+@pytest.mark.parametrize("encode", [gif, webp])
+def test_it_repeats_for_ever_or_plays_once(encode):
+    assert Pictures.open(io.BytesIO(encode(reel(count=3), "", True, "draft"))).info["loop"] == 0
+    once = Pictures.open(io.BytesIO(encode(reel(count=3), "", False, "draft"))).info
+    assert once.get("loop") == {gif: None, webp: 1}[encode]
+
+
+@pytest.mark.parametrize("encode", [gif, webp])
+def test_its_comment_is_the_recipe_to_the_letter(encode, tmp_path):
+    (tmp_path / "film").write_bytes(encode(reel(count=3), RECIPE, True, "draft"))
+    assert of_picture(tmp_path / "film") == RECIPE
+
+
+@pytest.mark.parametrize("encode", [gif, webp])
+def test_one_picture_is_a_film_too(encode):
+    data = encode(reel(count=1), RECIPE, True, "good")
+    with Pictures.open(io.BytesIO(data)) as picture:
+        assert np.abs(np.asarray(picture.convert("RGB"))[:, 60:88].astype(int) - COLORS[0]).max() <= 3
+
+
+def test_a_palette_is_of_the_whole_film_and_mixes_what_it_lacks():
+    ramp = np.linspace(0, 255, 96).astype(int)
+
+    def shades(index):
+        picture = np.zeros((64, 96, 3), np.uint8)
+        picture[..., index % 3] = ramp
+        picture[..., (index + 1) % 3] = 4 * np.arange(64)[:, None]
+        return picture
+
+    shown, _ = decoded(gif(reel(shades, 6), "", True, "good"))
+    for index, picture in enumerate(shown):
+        wanted = shades(index)[:, 8:88].astype(float).reshape(8, 8, 10, 8, 3).mean((1, 3))
+        found = picture[:, 8:88, :3].astype(float).reshape(8, 8, 10, 8, 3).mean((1, 3))
+        assert np.abs(found - wanted).mean() < 3
+
+
+def noise(index):
+    grey = np.random.default_rng(index).integers(0, 255, (64, 96, 1), np.uint8)
+    return np.repeat(grey, 3, axis=-1)
+
+
+@pytest.mark.parametrize(("limit", "every", "width"), [(10**6, 1, 96), (120_000, 2, 62), (20_000, 3, 31)])
+def test_what_is_too_large_gets_slower_and_smaller_and_lasts_as_long(limit, every, width):
+    data, shown = fitted(reel(noise, 48), limit, lambda part: gif(part, "", True, "good"), 50)
+    assert len(data) <= limit
+    assert (len(shown), shown.width) == (48 // every, width)
+    _, stays = decoded(data)
+    assert sum(stays) == 2000
+
+
+def test_a_film_of_an_odd_length_still_ends_when_it_ends():
+    _, stays = decoded(gif(reel(flat, 11, 10.0).every(3), "", True, "draft"))
+    assert stays == [300, 300, 300, 200]
+
+
+def test_what_cannot_get_small_enough_is_told():
+    with pytest.raises(
+        RunError, match=r"^16 pictures of 14x10, 8 a second are still 2 kB; allow more by max_size$"
+    ):
+        fitted(reel(noise, 48), 500, lambda part: part.order and bytes(part.pixels), 50)
+    with pytest.raises(RunError, match="allow more by max_size"):
+        fitted(reel(noise, 48), 800, lambda part: gif(part, "", True, "good"), 50)
+
+
+def test_what_is_too_fast_for_a_browser_is_slowed():
+    _, shown = fitted(reel(flat, 24, 120.0), None, lambda part: b"", 50)
+    assert (len(shown), shown.fps, shown.seconds) == (8, 40.0, 0.2)

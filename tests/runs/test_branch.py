@@ -1,0 +1,328 @@
+"""A branch keeps every frame that stays the same, and is the film that a render from the beginning would be."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image as Pictures
+
+from animator import RunError, State, load, timeline
+from animator.cli import main
+from animator.render import grading
+from animator.render import pipeline as studio
+from animator.render.flat import Flat
+from animator.runs import render as shoot
+from animator.runs.branch import branched
+from animator.runs.fingerprint import Lineage
+from animator.runs.run import Run
+from tests import films
+
+FILM = """\
+video: {size: 96x80, frames: 16, fps: 8}
+start: {image: start.png}
+motion: {zoom: 1.01, angle: 0.5}
+painting: {strength: 0.4}
+grade: {color: lab, noise: 0.05}
+cadence: 4
+"""
+SLOW = pytest.mark.slow
+EARLY = "0.4 if t < 9 else 0.7"  # the painting of frame 12 is the first that changes
+
+
+class Counting(Flat):
+    """Flat, which remembers the frames it has painted."""
+
+    def __init__(self, scene):
+        picture = grading.start_picture(scene)
+        super().__init__(np.full((80, 96, 3), 90, np.uint8) if picture is None else picture)
+        self.painted = []
+
+    def __call__(self, frame, start):
+        self.painted.append(frame.index)
+        return super().__call__(frame, start)
+
+
+@pytest.fixture
+def files(tmp_path, textured):
+    for name, picture in (("start", textured), ("side", textured[::-1]), ("other", textured[:, ::-1])):
+        Pictures.fromarray(np.ascontiguousarray(picture)).save(tmp_path / f"{name}.png")
+    films.write(tmp_path / "street.mp4", films.greys(24, 96, 80), 8.0)
+    return tmp_path
+
+
+def render(folder, text, name="run"):
+    """A run of the film in `text`, by Flat."""
+    (folder / "film.yaml").write_text(text)
+    scene = load(folder / "film.yaml")
+    run = shoot.start_run(scene, folder / "film.yaml", folder / name)
+    for _ in shoot.shoot(run, scene, Counting):
+        pass
+    return run
+
+
+def branch(run, *settings, file=None, at=None):
+    """What a branch of `run` painted, its run, and the words about it; its frames are compared to a fresh render's."""
+    new, scene, words = branched(run.folder, file, settings, at)
+    kept, painter = set(new.saved), Counting(scene)
+    for _ in shoot.shoot(new, scene, lambda _: painter):
+        pass
+    assert not kept & set(painter.painted)
+    for index in kept:
+        assert new.picture_file(index).read_bytes() == run.picture_file(index).read_bytes()
+    assert sorted(Run.open(new.folder).saved) == list(range(run.first, new.stop))
+    return painter.painted, new, words
+
+
+def fresh(run):
+    """The pictures of a render from the beginning of the film that `run` is of."""
+    scene = load(run.folder / "resolved.yaml")
+    return [state.shown for _, state in studio.animate(scene, paint=Counting(scene))]
+
+
+@pytest.mark.parametrize(
+    ("more", "settings", "painted"),
+    [
+        ("", [f"painting.strength={EARLY}"], [12, 15]),
+        ("", ["prompts.at={0: '', 13: a mug}"], [15]),
+        ("", ["tween=flow"], []),
+        ("", ["output.crf=30", "model.device=cpu", "events.reveal=3", "masks.new.luminance=[0, 0.5]"], []),
+        pytest.param("", ["start.image=other.png"], [0, 4, 8, 12, 15], marks=SLOW),
+        pytest.param("", ["motion.angle={0: 0.5, 10: 0.5, 11: 2}"], [12, 15], marks=SLOW),
+        pytest.param("", ["cadence=2"], [2, 4, 6, 8, 10, 12, 14, 15], marks=SLOW),
+        ("cuts: [5, 10]\n", ["painting.strength=0.7 if 7 < t < 10 else 0.4"], [9]),
+        pytest.param("cuts: [5, 10]\n", ["start.image=other.png"], [0, 4, 5, 9, 10, 14, 15], marks=SLOW),
+        ("cuts: [5, 10]\nviews: {5: side.png}\n", ["start.image=other.png"], [0, 4, 10, 14, 15]),
+        ("views: {12: side.png}\nviews_lead: 6\n", ["views={12: other.png}"], [8, 12, 15]),
+        (
+            "masks: {low: {polygon: [[0, 0.5], [1, 0.5], [1, 1]]}}\nlock: {mask: {0: '', 9: low}}\n",
+            ["masks.low.polygon=[[0, 0.4], [1, 0.5], [1, 1]]"],
+            [12, 15],
+        ),
+        ("footage: {file: street.mp4, alpha: '0.5 if t > 8 else 0'}\n", ["footage.start=0.5"], [12, 15]),
+        pytest.param("footage: {file: street.mp4, motion: affine, alpha: 0}\n", [f"painting.strength={EARLY}"], [12, 15], marks=SLOW),
+        pytest.param("events: {}\n", ["motion.depth=proxy"], [0, 4, 8, 12, 15], marks=SLOW),
+        ("events: {}\n", ["motion.orbit_y={0: 0, 12: 0, 15: 1}"], [0, 4, 8, 12, 15]),
+    ],
+)  # fmt: skip
+def test_only_what_changes_is_painted_and_the_film_is_that_of_a_fresh_render(
+    files, monkeypatch, more, settings, painted
+):
+    monkeypatch.chdir(files)
+    run = render(files, FILM + more)
+    found, new, _ = branch(run, *settings)
+    assert found == painted
+    for index, picture in enumerate(fresh(new)):
+        assert np.array_equal(new.picture(index), picture), index
+    scene = load(new.folder / "resolved.yaml")
+    assert {i: new.key(i) for i in range(16)} == Lineage(scene, timeline(scene)).keys
+
+
+def test_a_closed_loop_is_painted_back_to_the_painting_that_is_kept(files):
+    run = render(
+        files, FILM.replace("fps: 8", "fps: 8, loop: closed").replace("angle: 0.5", "").replace("1.01", "1")
+    )
+    found, new, _ = branch(run, "painting.strength=0.4 if t < 9 else 0.7")
+    assert found == [12]
+    assert all(np.array_equal(new.picture(index), picture) for index, picture in enumerate(fresh(new)))
+
+
+def test_a_file_with_other_words_is_branched_to_as_well(files):
+    run = render(files, FILM)
+    (files / "film.yaml").write_text(FILM.replace("strength: 0.4", f"strength: {EARLY}"))
+    found, new, words = branch(run, file=files / "film.yaml")
+    assert found == [12, 15]
+    assert (
+        words == "9 of 16 frames are kept, 2 are painted, the first change is in frame 9, 5 made between them"
+    )
+    assert (new.folder / "settings.yaml").read_text() == (files / "film.yaml").read_text()
+
+
+def test_before_from_every_frame_is_kept_whatever_the_settings_say(files):
+    run = render(files, FILM)
+    found, new, words = branch(run, "painting.strength=0.9", at="8")
+    assert found == [8, 12, 15]
+    assert (
+        words
+        == "5 of 16 frames are kept, 3 are painted, the first change is in frame 5, 8 made between them\n"
+        + ("frames 5..7 lie between paintings of which one changes: they are made anew")
+    )
+    found, new, _ = branch(run, "painting.strength=0.9", at="9")
+    assert found == [12, 15]
+    start, end = new.picture(8), new.picture(12)  # what lies between them fades from one to the other
+    steps = [
+        np.abs(a.astype(float) - b).mean()
+        for a, b in ((new.picture(i), new.picture(i + 1)) for i in range(8, 12))
+    ]
+    assert max(steps) < 2 * np.mean(steps) and not np.array_equal(start, end)
+    # What follows comes of the frames as they are kept.
+    scene, last, first = load(new.folder / "resolved.yaml"), new.picture(8), new.picture(0)
+    state = State(last, last, None, first, 8, None, first)
+    for frame, after in studio.animate(scene, timeline(scene)[9:], Counting(scene), state):
+        assert np.array_equal(after.shown, new.picture(frame.index))
+
+
+def test_a_branch_of_a_branch_keeps_what_the_first_one_was_given(files):
+    run = render(files, FILM)
+    _, first, _ = branch(run, "painting.strength=0.9", at="9")
+    found, second, _ = branch(first, "painting.strength=0.9 if t < 13 else 0.2")
+    assert found == [15]
+    assert [run.folder.name for run in (first, second)] == ["run-b1", "run-b2"]
+    first.picture_file(3).unlink()
+    with pytest.raises(
+        RunError, match="000000003.png was taken over from another run, and is gone; branch anew"
+    ):
+        list(shoot.shoot(*shoot.reopen_run(first.folder), Counting))
+
+
+def test_a_cadence_that_changes_is_kept_to_the_last_painting_of_both(files):
+    run = render(files, FILM)
+    found, new, _ = branch(run, "cadence=3", at="11")
+    assert found[0] == 3 and new.given.stop == 1  # 0 and 12 are the paintings that both have
+    found, new, _ = branch(run, "cadence=2", at="11")
+    assert found == [10, 12, 14, 15] and new.given.stop == 9
+
+
+def test_a_part_of_a_film_and_a_run_that_was_stopped_can_be_branched(files):
+    (files / "film.yaml").write_text(FILM)
+    scene = load(files / "film.yaml")
+    run = shoot.start_run(scene, files / "film.yaml", files / "part", (4, 14))
+    film = shoot.shoot(run, scene, Counting)
+    for _ in range(6):
+        next(film)
+    film.close()
+    with pytest.raises(
+        RunError, match=r"--from 13: .*part lacks frame \d+; complete it with: animator resume"
+    ):
+        branch(run, at="13")
+    found, new, _ = branch(run, f"painting.strength={EARLY}")
+    assert (new.first, new.stop) == (4, 14)
+    assert found == [12, 13]
+
+
+@pytest.mark.parametrize(
+    ("settings", "at", "words"),
+    [
+        (["video.size=64x64"], None, "is 96x80 at 8 frames per second, the branch would be 64x64 at 8 frames per"),
+        (["video.fps=24"], None, "the branch would be 96x80 at 24 frames per second: render it as a film of its own"),
+        ([], "40", "--from 40 is frame 40: the run's frames are 0..15"),
+        ([], "soon", "--from 'soon' is not a time"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_branched_is_one_line(files, settings, at, words):
+    run = render(files, FILM)
+    with pytest.raises(RunError) as told:
+        branch(run, *settings, at=at)
+    assert words in str(told.value) and "\n" not in str(told.value)
+    assert not (files / "run-b1").exists()
+
+
+def test_resume_says_what_has_changed_and_points_to_branch(files):
+    run = render(files, FILM)
+    for index in (12, 13, 14, 15):
+        run.picture_file(index).unlink()
+    Pictures.open(files / "other.png").save(files / "start.png")
+    with pytest.raises(
+        RunError, match=r"start.png has changed since frame 0 was painted; .* animator branch .*run$"
+    ):
+        list(shoot.shoot(*shoot.reopen_run(run.folder), Counting))
+    file = run.folder / "resolved.yaml"
+    file.write_text(file.read_text().replace("strength: 0.4", f"strength: {EARLY}"))
+    with pytest.raises(
+        RunError, match=r"resolved.yaml has been edited since the run began; .* animator branch"
+    ):
+        list(shoot.shoot(*shoot.reopen_run(run.folder), Counting))
+
+
+def test_an_edited_film_goes_on_as_a_branch(files):
+    run = render(files, FILM)
+    file = run.folder / "resolved.yaml"
+    file.write_text(file.read_text().replace("strength: 0.4", f"strength: {EARLY}"))
+    assert branch(run)[0] == [12, 15]
+
+
+def test_only_the_paintings_that_are_gone_are_painted_again(files):
+    run = render(files, FILM)
+    before = {index: run.picture_file(index).read_bytes() for index in range(16)}
+    for index in (2, 8):
+        run.picture_file(index).unlink()
+    painter = Counting(load(run.folder / "resolved.yaml"))
+    list(shoot.shoot(*shoot.reopen_run(run.folder), lambda _: painter))
+    assert painter.painted == [8]
+    assert {index: run.picture_file(index).read_bytes() for index in range(16)} == before
+
+
+def test_the_command_branches_a_film_painted_by_sdxl_whose_camera_stands_still(
+    tmp_path, checkpoint, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "film.yaml").write_text(
+        f"model: {{base: {checkpoint}}}\nvideo: {{size: 64x48, frames: 7, fps: 8}}\ncadence: 2\n"
+        "prompts: {at: a mug}\npainting: {steps: 3, strength: 0.5, guidance_scale: 2}\n"
+    )
+    run = lambda *args: CliRunner().invoke(main, args, catch_exceptions=False)  # noqa: E731
+    assert run("render", "film.yaml", "-o", "out").exit_code == 0
+    done = run("branch", "out", "--set", "prompts.at={0: a mug, 4: a chair}", "--json")
+    assert done.exit_code == 0
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["index"] for event in told if event["event"] == "frame" and event["painted"]] == [4, 6]
+    assert (told[0]["kept"], told[-1]["painted"]) == (3, 2)
+    assert done.stderr.startswith(
+        "3 of 7 frames are kept, 2 are painted, the first change is in frame 3, 2 made"
+    )
+    assert run("render", "out-b1/resolved.yaml", "-o", "fresh").exit_code == 0
+    new, fresh = Run.open(tmp_path / "out-b1"), Run.open(tmp_path / "fresh")
+    assert all(np.array_equal(new.picture(index), fresh.picture(index)) for index in range(7))
+    for index in range(3, 7):  # those that are kept have the recipe of the film they were painted for
+        assert new.picture_file(index).read_bytes() == fresh.picture_file(index).read_bytes()
+    assert (tmp_path / "out-b1/video.mp4").read_bytes() == (tmp_path / "fresh/video.mp4").read_bytes()
+    refused = run("branch", "out", "--set", "video.fps=25")
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+
+
+def changed(folder, text, *settings):
+    """The frames whose keys are others with these settings."""
+    (folder / "film.yaml").write_text(text)
+    scenes = [load(folder / "film.yaml", given) for given in ((), settings)]
+    before, after = (Lineage(scene, timeline(scene)).keys for scene in scenes)
+    return sorted(index for index in before if before[index] != after[index])
+
+
+LATE = list(range(9, 16))  # the painting of frame 12, what leads to it and what follows
+CONTROL = "control: {mask: {model: some/net, hint: picture, file: side.png, scale: '1 if t > 8 else 0'}}\n"
+ADAPTER = "ip_adapter: {a: {model: some/adapter, file: side.png, scale: '1 if t > 8 else 0'}}\n"
+DETAIL = "masks: {m: {polygon: [[0, 0], [1, 0], [1, 1]]}}\ndetail: {mask: {0: '', 9: m}}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "setting", "frames"),
+    [
+        (CONTROL, "control.mask.file=other.png", LATE),
+        (CONTROL, "control.mask.model=other/net", LATE),
+        (CONTROL, "control.mask.scale=0.5 if t > 8 else 0", LATE),
+        (ADAPTER, "ip_adapter.a.file=other.png", LATE),
+        (ADAPTER, "ip_adapter.a.takes=style", LATE),
+        (DETAIL, "masks.m.polygon=[[0, 0], [1, 0], [0, 1]]", LATE),
+        (DETAIL, "detail.prompt=closer", list(range(16))),
+        ("events: {}\n", "model.refiner=some/refiner", list(range(16))),
+        ("output: {upscale: {by: second-pass, strength: 0.2}}\n", "output.upscale.strength=0.4", []),
+        ("output: {upscale: 2}\n", "output.interpolate=2", []),
+    ],
+)
+def test_what_guides_a_painting_is_in_its_key_where_it_does_and_what_comes_after_is_in_none(
+    files, monkeypatch, more, setting, frames
+):
+    monkeypatch.chdir(files)
+    assert changed(files, FILM + more, setting) == frames
+
+
+def test_a_guides_picture_counts_by_what_is_in_it(files, monkeypatch):
+    monkeypatch.chdir(files)
+    (files / "film.yaml").write_text(FILM + CONTROL)
+    scene = load("film.yaml")
+    before = Lineage(scene, timeline(scene)).keys
+    (files / "side.png").write_bytes((files / "other.png").read_bytes())
+    after = Lineage(scene, timeline(scene)).keys
+    assert sorted(index for index in before if before[index] != after[index]) == LATE

@@ -1,0 +1,225 @@
+"""A run's folder: what is written, when it counts as saved, and where a run goes on."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from animator import Frame, RunError
+from animator.frame import Painting, Prompt
+from animator.runs.atomic import table, write_whole
+from animator.runs.metadata import flat, infotext, row
+from animator.runs.run import Run
+from animator.timeline.cadence import cut
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run.create(tmp_path / "run", 0, 6, {"settings.yaml": b"# mine\r\n", "frames.csv": "index\n"})
+
+
+def film(count=6, diffuse=(0, 3, 5)):
+    frames = [Frame(i, i, diffuse=i in diffuse, tween=1.0 if i in diffuse else 0.5) for i in range(count)]
+    return [*frames]
+
+
+def test_a_new_run_holds_its_files_as_given(run):
+    assert (run.folder / "settings.yaml").read_bytes() == b"# mine\r\n"
+    assert json.loads((run.folder / "journal.jsonl").read_text()) == {"first": 0, "stop": 6}
+
+
+def test_a_saved_frame_is_its_picture_with_its_texts_and_a_journal_line(run, textured):
+    run.save(Frame(3, 1), textured, {"parameters": "a chair\nSteps: 4", "animator": '{"ü": 1}'})
+    file = run.folder / "frames" / "000000003.png"
+    assert (run.picture(3) == textured).all()
+    with Pictures.open(file) as picture:
+        assert picture.text == {"parameters": "a chair\nSteps: 4", "animator": '{"ü": 1}'}
+    last = json.loads((run.folder / "journal.jsonl").read_text().splitlines()[-1])
+    assert last == {"frame": 3, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    assert Run.open(run.folder).saved == run.saved == {3: last["sha256"]}
+
+
+def test_the_same_picture_is_the_same_bytes(run, textured):
+    for index in (1, 2):
+        run.save(Frame(index, 1), textured, {"parameters": "x"})
+    assert run.picture_file(1).read_bytes() == run.picture_file(2).read_bytes()
+
+
+def test_a_frame_that_is_gone_cut_short_or_changed_does_not_count(run, textured):
+    for index in range(4):
+        run.save(Frame(index, 1), textured, {})
+    run.picture_file(0).unlink()
+    run.picture_file(1).write_bytes(run.picture_file(1).read_bytes()[:-10])
+    Pictures.fromarray(textured[::-1].copy()).save(run.picture_file(2))
+    (run.folder / "frames" / "000000009.png").write_bytes(b"foreign")
+    assert list(Run.open(run.folder).saved) == [3]
+
+
+def test_a_journal_line_cut_short_by_a_crash_does_not_count_and_spoils_nothing(run, textured):
+    run.save(Frame(0, 1), textured, {})
+    with (run.folder / "journal.jsonl").open("ab") as journal:
+        journal.write(b'{"frame": 1, "sha')
+    again = Run.open(run.folder)
+    assert list(again.saved) == [0]
+    with again.held():
+        again.save(Frame(1, 1), textured, {})
+    assert sorted(Run.open(run.folder).saved) == [0, 1]
+
+
+def test_looking_at_a_run_writes_nothing_into_it(run, textured):
+    run.save(Frame(0, 1), textured, {})
+    with (run.folder / "journal.jsonl").open("ab") as journal:
+        journal.write(b'{"frame": 1, "sha')  # another process is just writing
+    before = (run.folder / "journal.jsonl").read_bytes()
+    Run.open(run.folder)
+    assert (run.folder / "journal.jsonl").read_bytes() == before
+
+
+def test_a_run_is_held_by_one_alone_who_knows_all_that_was_written(run, textured):
+    other = Run.open(run.folder)
+    with run.held():
+        run.save(Frame(0, 1), textured, {})
+        with pytest.raises(RunError, match="is being rendered by another process; wait for it, or stop it"):
+            other.held().__enter__()
+    with other.held():
+        assert list(other.saved) == [0]
+
+
+def test_a_run_whose_folder_another_one_has_taken_is_told(run):
+    Run.create(run.folder, 0, 9, {})
+    with pytest.raises(RunError, match="another render has begun here"), run.held():
+        pass
+
+
+def test_frames_are_taken_over_from_another_run_with_all_that_is_known_of_them(run, textured, tmp_path):
+    run.keys = {2: "abc"}
+    run.save(Frame(2, 1), textured, {"parameters": "x"}, (0.5, 0.25), {"drift": 1.5})
+    new = Run.create(tmp_path / "new", 0, 6, {})
+    new.adopt(run, [2])
+    again = Run.open(new.folder)
+    assert (again.saved, again.key(2), again.facts("drift")) == (run.saved, "abc", {2: 1.5})
+    run.save(Frame(2, 1), textured[::-1], {})  # what becomes of the one is nothing to the other
+    assert list(Run.open(new.folder).saved) == [2]
+
+
+@pytest.mark.parametrize(
+    "line", ["5", '{"hello": 1}', '{"frame": "x", "sha256": "y"}', "[1]", "null", "\xff"]
+)
+def test_a_foreign_line_in_the_journal_counts_for_nothing(run, textured, line):
+    run.save(Frame(0, 1), textured, {})
+    with (run.folder / "journal.jsonl").open("a", encoding="latin-1") as journal:
+        journal.write(line + "\n")
+    run.save(Frame(1, 1), textured, {})
+    assert sorted(Run.open(run.folder).saved) == [0, 1]
+
+
+def test_a_run_whose_frames_are_gone_is_painted_anew(run, textured):
+    run.save(Frame(0, 1), textured, {})
+    shutil.rmtree(run.folder / "frames")
+    again = Run.open(run.folder)
+    assert again.saved == {}
+    with again.held():
+        again.save(Frame(0, 1), textured, {})
+    assert list(Run.open(run.folder).saved) == [0]
+
+
+def test_a_folder_with_frames_is_not_begun_anew(run, textured):
+    Run.create(run.folder, 0, 6, {})  # nothing is lost yet
+    run.save(Frame(0, 1), textured, {})
+    with pytest.raises(RunError, match="already holds a run; continue it with: animator resume"):
+        Run.create(run.folder, 0, 6, {})
+
+
+def test_a_folder_without_a_run_is_told(tmp_path):
+    with pytest.raises(RunError, match="holds no run"):
+        Run.open(tmp_path)
+    (tmp_path / "journal.jsonl").write_text("")
+    with pytest.raises(RunError, match="no header"):
+        Run.open(tmp_path)
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot be written"):
+        Run.create(tmp_path / "file" / "run", 0, 1, {})
+
+
+@pytest.mark.parametrize(
+    ("saved", "position", "painting"),
+    [
+        ([], 0, None),
+        ([0], 1, 0),
+        ([0, 1], 1, 0),
+        ([0, 1, 2, 3], 4, 3),
+        ([0, 1, 3, 4, 5], 1, 0),
+        (range(6), 6, None),
+    ],
+)
+def test_a_run_goes_on_after_the_last_painting_before_the_first_gap(run, textured, saved, position, painting):
+    for index in saved:
+        run.save(Frame(index, 1), np.roll(textured, index, 0), {})
+    found, state = run.resume(film())
+    assert found == position
+    if painting is not None:
+        assert (state.painting == np.roll(textured, painting, 0)).all()
+        assert (state.reference == textured).all()
+        assert state.view is None
+
+
+def test_the_span_of_a_paintings_depth_survives_a_crash(run, textured):
+    spans = {index: (0.1 + index / 3, 1 / 7) for index in range(4)}
+    for index, span in spans.items():
+        run.save(Frame(index, 1), textured, {}, span)
+    position, state = Run.open(run.folder).resume(film())
+    assert state.index == film()[position - 1].index
+    assert state.span == spans[state.index]
+
+
+def test_a_whole_file_replaces_another_and_leaves_no_draft(tmp_path):
+    write_whole(tmp_path / "a", b"1")
+    write_whole(tmp_path / "a", b"2")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"2")]
+
+
+def test_the_frame_table_is_csv_with_a_column_per_value():
+    lines = table([row(frame, False) for frame in cut(film(), 0, 2)]).splitlines()
+    assert lines[0].startswith(
+        "index,seed,prompt.text,prompt.negative,prompt.next,prompt.weight,prompt.blend,diffuse,tween,motion.zoom"
+    )
+    assert len(lines) == 3
+    assert flat({"a": {"b": {"c": 1}}, "d": {}}) == {"a.b.c": 1}
+
+
+def test_infotext_is_what_a1111_writes():
+    frame = Frame(4, 77, Prompt("a chair, red", "blurry"), painting=Painting(0.45, 6, 20, "DPM++ 2M Karras"))
+    assert infotext(frame, 98, 66, "my, model") == (
+        "a chair, red\nNegative prompt: blurry\n"
+        "Steps: 20, Sampler: DPM++ 2M Karras, CFG scale: 6, Seed: 77, Size: 98x66, "
+        'Model: "my, model", Denoising strength: 0.45, Version: animator 0.1'
+    )
+
+
+def test_facts_about_a_picture_are_kept_in_its_journal_line(run, textured):
+    run.save(Frame(0, 1), textured, {}, facts={"drift": 0.0})
+    run.save(Frame(1, 1), textured, {})
+    run.save(Frame(2, 1), textured, {}, facts={"drift": 1.25, "palette": 7})
+    again = Run.open(run.folder)
+    assert again.facts("drift") == {0: 0.0, 2: 1.25}
+    assert again.facts("palette") == {2: 7.0}
+
+
+def test_a_run_goes_on_with_the_colours_of_the_last_anchor(run, textured):
+    for index in range(5):
+        run.save(Frame(index, 1), np.roll(textured, index, 0), {})
+    frames = [replace(frame, anchor=frame.index in (3, 5)) for frame in film()]
+    assert (run.resume(frames)[1].reference == np.roll(textured, 3, 0)).all()
+
+
+def test_the_seam_is_the_last_step_over_a_usual_one(run):
+    for index, grey in enumerate((10, 12, 14, 16, 18, 20)):  # steps of 2, and 10 back to the first
+        run.save(Frame(index, 1), np.full((8, 8, 3), grey, np.uint8), {})
+    assert run.seam() == pytest.approx(5)

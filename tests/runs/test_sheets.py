@@ -1,0 +1,76 @@
+"""Posters, sheets, subtitles and archives."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from animator.interop.metadata import of_picture
+from animator.runs.archive import archive
+from animator.runs.reel import Reel
+from animator.runs.still import sheet, telling
+from animator.runs.words import plain, subtitles
+
+
+def shade(index, width=96, height=64):
+    return np.full((height, width, 3), 10 + 4 * index, np.uint8)
+
+
+def test_a_poster_shows_the_picture_in_which_there_is_most_to_see(textured):
+    pictures = [shade(0), textured // 4, textured, shade(9), textured // 2]
+    assert telling(range(5), pictures.__getitem__) == 2
+    assert telling([0, 3], pictures.__getitem__) in (0, 3)
+
+
+def test_a_sheet_shows_the_film_from_its_first_picture_to_its_last_with_labels(tmp_path):
+    data = sheet(Reel(range(60), shade, 96, 64, 24, 2.5), "a: film", "{0}  {0} s".format)
+    (tmp_path / "sheet.jpg").write_bytes(data)
+    picture = np.asarray(Pictures.open(io.BytesIO(data))).astype(int)
+    cells = [(row, column) for row in range(4) for column in range(6)]
+    assert picture.shape == (8 + 4 * 90, 8 + 6 * 104, 3)
+    greys = [picture[8 + row * 90 + 32, 8 + column * 104 + 48, 0] for row, column in cells]
+    wanted = [10 + 4 * int(index) for index in np.linspace(0, 59, 24)]
+    assert np.abs(np.array(greys) - wanted).max() <= 3
+    for row, column in cells:
+        line = picture[8 + row * 90 + 64 : 8 + row * 90 + 82, 8 + column * 104 : 8 + column * 104 + 96]
+        assert line.max() > 150 and np.median(line) < 40
+    assert of_picture(tmp_path / "sheet.jpg") == "a: film"
+
+
+def test_a_large_picture_is_small_on_the_sheet_and_a_recipe_without_room_is_left_out():
+    data = sheet(Reel(range(4), lambda index: shade(index, 800, 400), 800, 400, 24, 1), "x" * 40_000, str)
+    with Pictures.open(io.BytesIO(data)) as picture:
+        assert picture.size == (2 * 264 + 8, 2 * 154 + 8)
+        assert not picture.getexif()
+
+
+def test_subtitles_are_the_prompts_for_as_long_as_they_are_shown():
+    prompts = (
+        ["a (red:1.2) mug"] * 30 + ["a ((blue:1.1) mug:0.9)"] * 18 + [""] * 12 + ["a mug,\nat night"] * 3
+    )
+    assert subtitles(prompts, 24) == (
+        "1\n00:00:00,000 --> 00:00:01,250\na red mug\n\n"
+        "2\n00:00:01,250 --> 00:00:02,000\na blue mug\n\n"
+        "3\n00:00:02,500 --> 00:00:02,625\na mug, at night\n"
+    )
+    assert subtitles([""] * 3, 24) == ""
+
+
+def test_a_weight_that_changes_makes_no_new_subtitle():
+    assert subtitles([f"(red:{i / 10}) mug" for i in range(24)], 24).count("-->") == 1
+    assert plain("a mug (matte), 3:2") == "a mug (matte), 3:2"
+    assert subtitles(["x"] * 3, 0.5) == "1\n00:00:00,000 --> 00:00:06,000\nx\n"
+
+
+def test_the_same_pictures_are_the_same_archive_and_an_error_leaves_none(tmp_path):
+    for name in ("a.zip", "b.zip"):
+        archive(tmp_path / name, [("0.png", b"12"), ("1.png", b"34")], {"film.yaml": "a: b"})
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as file:
+        assert file.namelist() == ["0.png", "1.png", "film.yaml"]
+        assert file.read("1.png") == b"34"
+    with pytest.raises(ZeroDivisionError):
+        archive(tmp_path / "c.zip", ((str(1 // i), b"") for i in (1, 0)), {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "b.zip"]

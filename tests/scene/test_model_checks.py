@@ -1,0 +1,138 @@
+"""Models that are not there, or not SDXL's, are told before any is loaded."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image as Pictures
+from safetensors.torch import save_file
+
+from animator import ModelError, SceneError, loads
+from animator.models import nano
+from animator.models import safetensors as headers
+from animator.scene import model_checks as whereabouts
+
+READS = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
+NONE = "no such folder or file; allowed: "
+FOLDERS = "a hub id, a folder"
+FILES = f"{FOLDERS}, a .safetensors file"
+
+
+@pytest.fixture
+def room(tmp_path):
+    """A folder of models that are not what they should be."""
+    for name, width in (("old", 768), ("refiner", 1280), ("good", 2048)):
+        save_file({READS: torch.zeros(8, width)}, tmp_path / f"{name}.safetensors")
+    save_file({"emb_params": torch.zeros(2, 768)}, tmp_path / "word.safetensors")
+    save_file({"clip_l": torch.zeros(1, 768), "clip_g": torch.zeros(1, 1280)}, tmp_path / "both.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"no")
+    (tmp_path / "adapter").mkdir()
+    Pictures.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "{base: sd15.ckpt}",
+            "model.base: 'sd15.ckpt': only .safetensors files are loaded; others can run code",
+        ),
+        (
+            "{base: old.safetensors}",
+            "model.base: old.safetensors is SD 1.x; only SDXL checkpoints are painted with",
+        ),
+        (
+            "{base: refiner.safetensors}",
+            "model.base: refiner.safetensors is SDXL's refiner; only SDXL checkpoints",
+        ),
+        (
+            "{base: broken.safetensors}",
+            "broken.safetensors: no .safetensors file: it is too short for a header",
+        ),
+        (
+            "{embeddings: {w: word.safetensors}}",
+            "model.embeddings.w: no vectors for both of SDXL's encoders, 'clip_l' and 'clip_g': it is made for SD 1.5",
+        ),
+    ],
+)
+def test_what_is_no_part_of_sdxl_is_a_problem_of_the_file(room, text, message):
+    with pytest.raises(SceneError) as caught:
+        loads(f"model: {text}", room)
+    assert message in str(caught.value)
+    assert str(caught.value).count("\n") == 0
+
+
+def test_an_adapters_folder_without_its_weights_and_its_encoder_is_two(room):
+    with pytest.raises(SceneError) as caught:
+        loads("ip_adapter: {a: {file: a.png, model: adapter, weights: x.safetensors}}", room)
+    assert f"ip_adapter.a.weights: no such file: {room / 'adapter' / 'x.safetensors'}" in str(caught.value)
+    assert "ip_adapter.a.encoder: no image encoder in" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("base", "channels", "good"),
+    [("nano", [64, 96, 160], True), ("nano", [320, 640, 1280], False), ("some/sdxl", [320, 640, 1280], True),
+     ("some/sdxl", [320, 640, 1280, 1280], False), ("good.safetensors", [320, 640], True)],
+)  # fmt: skip
+def test_a_controlnet_of_another_size_is_told_by_its_config_alone(room, base, channels, good):
+    """Of a single file's UNet nothing is known before it is loaded."""
+    (room / "net").mkdir()
+    (room / "net" / "config.json").write_text(json.dumps({"block_out_channels": channels}))
+    text = f"model: {{base: {base}}}\ncontrol: {{a: {{model: net}}}}"
+    if good:
+        assert loads(text, room)
+    else:
+        with pytest.raises(
+            SceneError, match="control.a.model: made for a UNet of another size; take one for this"
+        ):
+            loads(text, room)
+
+
+def test_the_bundled_models_levels_are_those_of_its_config():
+    assert headers.levels(headers.config(nano.WEIGHTS / "unet")) == whereabouts.NANO_LEVELS
+
+
+def test_a_block_that_the_model_does_not_have_is_told_with_the_last_that_it_has(room):
+    text = "model: {loras: {f: {file: nano-few-steps}}}\nloras: {f: {blocks: {up_2: 0, down: 1, down_3: 1}}}"
+    with pytest.raises(SceneError) as caught:
+        loads(text, room)
+    assert str(caught.value).endswith(
+        "loras.f.blocks.down_3: this model has no such block; its last is down_2"
+    )
+    assert "up_2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model: {base: nanoo}", f"model.base 'nanoo': {NONE}nano, {FILES}"),
+        ("model: {base: gone.safetensors}", f"model.base 'gone.safetensors': {NONE}nano, {FILES}"),
+        ('model: {base: "\\0"}', f"model.base '\\x00': {NONE}nano, {FILES}"),  # a name that no file can have
+        ("model: {base: adapter/gone}", f"model.base 'adapter/gone': {NONE}nano, {FILES}"),
+        ("model: {vae: fp16-fixx}", f"model.vae 'fp16-fixx': {NONE}taesdxl, fp16-fix, {FILES}"),
+        ("model: {refiner: nano}", f"model.refiner.base 'nano': {NONE}{FOLDERS}"),
+        ("control: {a: {model: canny}}", f"control.a.model 'canny': {NONE}{FILES}"),
+        ("ip_adapter: {a: {file: a.png, model: look}}", f"ip_adapter.a.model 'look': {NONE}{FOLDERS}"),
+        (f"model: {{base: {'a' * 5000}}}", f"{NONE}nano, {FILES}"),
+    ],
+)
+def test_what_is_not_there_is_told_before_painting_and_keeps_no_one_from_looking_at_the_film(
+    room, text, message
+):
+    scene = loads(text, room)
+    with pytest.raises(ModelError) as caught:
+        whereabouts.check(scene)
+    assert str(caught.value).endswith(message)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model: {base: some/model, vae: taesdxl, refiner: some/refiner}\ncontrol: {a: {model: some/net}}",
+        "model: {base: good.safetensors, vae: fp16-fix, embeddings: {w: both.safetensors}}",
+        "ip_adapter: {a: {file: a.png}}",
+    ],
+)
+def test_what_is_here_or_may_be_on_the_hub_is_good(room, text):
+    whereabouts.check(loads(text, room))

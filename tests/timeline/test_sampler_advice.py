@@ -1,0 +1,129 @@
+"""What few-step models need: taken where the file says nothing, told where it says something else."""
+
+import pytest
+
+from animator import SceneError, loads, timeline
+from animator.models import families as few_steps
+from animator.models.families import recognised
+from animator.scene.resolve import resolved
+from animator.timeline.compile import remarks
+
+NANO = "video: {frames: 3}\nmodel: {loras: {fast: {file: nano-few-steps}}}\n"
+
+
+def told(text):
+    return [str(problem).split(":", 3)[3].strip() for problem in remarks(loads(text))]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "steps"),
+    [
+        ("stabilityai/sdxl-turbo", "turbo", None),
+        ("ByteDance/SDXL-Lightning", "lightning", None),
+        ("loras/sdxl_lightning_4step_lora.safetensors", "lightning", 4),
+        ("dreamshaperXL_lightningDPMSDE.safetensors", "lightning", None),
+        ("C:\\models\\Hyper-SDXL-8steps-lora.safetensors", "hyper", 8),
+        ("latent-consistency/lcm-lora-sdxl", "lcm", None),
+        ("dmd2_sdxl_4step_lora.safetensors", "dmd2", 4),
+        ("nano-few-steps", "nano", None),
+    ],
+)
+def test_few_step_models_are_known_by_their_names(name, kind, steps):
+    assert recognised(name) == (few_steps.KINDS[kind], steps)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["stabilityai/stable-diffusion-xl-base-1.0", "hyperrealistic.safetensors", "turbo/sdxl.safetensors"],
+)
+def test_other_models_are_not(name):
+    assert recognised(name) is None
+
+
+def test_what_a_few_step_model_needs_is_set():
+    painting = timeline(loads(NANO))[0].painting
+    assert (painting.steps, painting.guidance_scale, painting.sampler) == (4, 1.0, "Euler")
+    hyper = "video: {frames: 3}\nmodel: {base: ByteDance/Hyper-SDXL-8steps}\n"
+    painting = timeline(loads(hyper))[0].painting
+    assert (painting.sampler, painting.schedule, painting.steps) == ("DDIM", "sgm_uniform", 8)
+
+
+def test_the_bundled_model_is_painted_as_suits_it_and_others_as_suits_sdxl():
+    nano = timeline(loads("prompts: {at: a mug}"))[0].painting
+    sdxl = timeline(loads("model: {base: some/model}"))[0].painting
+    assert (nano.steps, nano.guidance_scale) == (12, 3.0)
+    assert (sdxl.steps, sdxl.guidance_scale) == (20, 6.0)
+    said = timeline(loads("painting: {guidance_scale: 5}"))[0].painting
+    assert (said.steps, said.guidance_scale) == (12, 5.0)
+
+
+def test_what_the_file_says_stays():
+    painting = timeline(loads(NANO + "painting: {steps: 6, sampler: DPM++ 2M Karras}\n"))[0].painting
+    assert (painting.steps, painting.guidance_scale, painting.sampler) == (6, 1.0, "DPM++ 2M Karras")
+
+
+def test_it_can_be_switched_off_and_named():
+    off = NANO.replace("model: {", "model: {few_steps: none, ")
+    assert timeline(loads(off))[0].painting.steps == 12
+    named = "video: {frames: 3}\nmodel: {base: some/model, few_steps: lcm}\n"
+    assert timeline(loads(named))[0].painting.sampler == "LCM"
+
+
+def test_a_lora_that_is_off_sets_nothing():
+    assert timeline(loads(NANO + "loras: {fast: 0}\n"))[0].painting.guidance_scale == 3.0
+
+
+def test_a_film_that_goes_on_has_the_same_settings():
+    again = loads(resolved(loads(NANO)))
+    assert timeline(again) == timeline(loads(NANO))
+
+
+def test_contradictions_are_told_with_what_to_write():
+    assert told(NANO) == []
+    assert told(NANO + "painting: {guidance_scale: 6, steps: 30, sampler: Heun}\n") == [
+        "painting.guidance_scale: 6: nano-few-steps paints in few steps, without guidance; write 1",
+        "painting.steps: 30: nano-few-steps paints in few steps; more than 4 or so make it worse",
+        "painting.sampler: Heun: nano-few-steps paints in few steps; write Euler or DDIM or DPM++ 2M",
+    ]
+
+
+def test_a_schedule_that_does_not_begin_in_noise_is_told():
+    text = "video: {frames: 3}\nmodel: {base: ByteDance/SDXL-Lightning}\npainting: {schedule: karras}\n"
+    assert told(text) == [
+        "painting.schedule: karras: ByteDance/SDXL-Lightning paints in few steps; write sgm_uniform"
+    ]
+
+
+def test_eta_is_told_where_it_means_nothing():
+    assert told("video: {frames: 3}\npainting: {eta: 0.5}\n") == [
+        "painting.eta: means nothing to Euler; it is a setting of DDIM, TCD"
+    ]
+    assert told("video: {frames: 3}\npainting: {eta: 0.5, sampler: DDIM}\n") == []
+
+
+def test_edges_that_meet_move_with_a_border_that_wraps():
+    text = "video: {frames: 3}\nmodel: {tiling: true}\nmotion: {translation_x: 2"
+    assert told(text + "}\n") == ["model.tiling: edges that meet stay so only with 'border: wrap'"]
+    assert told(text + ", border: wrap}\n") == []
+
+
+def test_two_spacings_of_one_painting_are_refused():
+    with pytest.raises(
+        SceneError, match="Euler Karras is spaced by karras, the schedule says beta at frame 0"
+    ):
+        loads("video: {frames: 3}\npainting: {sampler: Euler Karras, schedule: beta}\n")
+
+
+def test_sampler_and_schedule_may_change_with_time():
+    text = "video: {frames: 3}\npainting: {schedule: {0: karras, 2: SGM Uniform}, sampler: dpmpp_2m}\n"
+    painted = [frame.painting for frame in timeline(loads(text))]
+    assert [row.schedule for row in painted] == ["karras", "karras", "sgm_uniform"]
+    assert painted[0].sampler == "DPM++ 2M"
+
+
+def test_what_a_controlnets_paintings_do_without_is_told():
+    text = "video: {frames: 3}\ncontrol: {a: {model: some/net, hint: canny, scale: SCALE}}\npainting: {guidance_rescale: 0.7}\n"
+    assert told(text.replace("SCALE", "1")) == [
+        "painting.guidance_rescale: means nothing to paintings that a ControlNet guides"
+    ]
+    assert told(text.replace("SCALE", "0")) == []

@@ -1,0 +1,123 @@
+"""A folder of photographs: what is handled, what is refused, always by name."""
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from animator import SceneError
+from animator.training.pictures import read
+from tests import films
+from tests.training.conftest import picture
+
+
+def only(folder):
+    [photo] = read(folder)
+    return photo
+
+
+def save(path, image, **options):
+    path.parent.mkdir(exist_ok=True)
+    Pictures.fromarray(image).save(path, **options)
+    return path
+
+
+def test_captions_and_masks_stand_beside_their_pictures(folder):
+    mask = np.zeros((96, 96), np.uint8)
+    mask[20:60, 30:70] = 255
+    save(folder / "1.mask.png", mask)
+    photos = read(folder)
+    assert [photo.file.name for photo in photos] == [f"{number}.png" for number in range(5)]
+    assert [photo.caption for photo in photos] == ["sketch of {token}, white paper", None, None, None, None]
+    assert (photos[1].mask == mask).all() and photos[0].mask is None
+    assert (photos[2].image == picture(2)).all()
+
+
+def test_cmyk_is_turned_into_rgb_and_noted(tmp_path):
+    Pictures.fromarray(picture(1)).convert("CMYK").save(tmp_path / "print.jpg", quality=95)
+    photo = only(tmp_path)
+    assert np.abs(photo.image.astype(int) - picture(1)).mean() < 12
+    assert "CMYK" in photo.notes[0]
+
+
+def test_16_bits_keep_their_brightness(tmp_path):
+    levels = np.linspace(0, 65535, 96 * 96).reshape(96, 96).astype(np.uint16)
+    save(tmp_path / "deep.png", levels)
+    photo = only(tmp_path)
+    assert np.abs(photo.image[..., 0] - levels / 257.0).max() <= 1
+    assert "16 bits" in photo.notes[0]
+
+
+def test_transparency_lies_on_white_and_is_the_mask(tmp_path):
+    alpha = np.zeros((96, 96, 1), np.uint8)
+    alpha[30:60, 30:60] = 255
+    save(tmp_path / "cut.png", np.concatenate([picture(1), alpha], -1))
+    photo = only(tmp_path)
+    assert (photo.image[:30] == 255).all() and (photo.image[30:60, 30:60] == picture(1)[30:60, 30:60]).all()
+    assert (photo.mask == alpha[..., 0]).all() and "transparent" in photo.notes[0]
+
+
+def test_a_picture_is_turned_as_its_exif_says(tmp_path):
+    exif = Pictures.Exif()
+    exif[0x0112] = 6  # the camera was held upright
+    save(tmp_path / "phone.png", picture(1, 160), exif=exif)
+    photo = only(tmp_path)
+    assert photo.size == (160, 96)
+    assert (photo.image == np.rot90(picture(1, 160), -1)).all()
+    assert "EXIF" in photo.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("broken.png", b"\x89PNG\r\n\x1a\nrubbish", "broken"),
+        ("empty.jpg", b"", "broken"),
+        ("raw.heic", b"x", "save it as PNG"),
+        ("clip.gif", b"GIF89a", "save it as PNG"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_name(folder, name, data, told):
+    (folder / name).write_bytes(data)
+    with pytest.raises(SceneError, match=told) as caught:
+        read(folder)
+    [line] = str(caught.value).splitlines()
+    assert f"{name}: " in line
+
+
+def test_a_cut_off_file_is_refused_by_name(folder):
+    whole = (folder / "3.png").read_bytes()
+    (folder / "3.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SceneError, match=r"3\.png: .*truncated"):
+        read(folder)
+
+
+def test_a_video_is_refused_with_the_way_out(folder):
+    films.write(folder / "turn.mp4", films.greys(3))
+    with pytest.raises(SceneError, match=r"turn\.mp4: a video; .*ffmpeg -i turn\.mp4"):
+        read(folder)
+
+
+def test_every_bad_file_is_told_at_once(folder):
+    save(folder / "1.mask.png", np.zeros((8, 8), np.uint8))
+    save(folder / "icon.png", picture(1)[:20, :20])
+    (folder / "2.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SceneError) as caught:
+        read(folder)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert "1.png: its mask 1.mask.png has 8x8 pixels, the picture 96x96" in lines[0]
+    assert "2.txt is not UTF-8" in lines[1]
+    assert "20x20 pixels; at least 64" in lines[2]
+
+
+def test_a_folder_without_pictures_and_no_folder_are_one_line(tmp_path):
+    with pytest.raises(SceneError, match="holds no pictures"):
+        read(tmp_path)
+    with pytest.raises(SceneError, match="no such folder"):
+        read(tmp_path / "none")
+
+
+def test_other_files_are_passed_over(folder):
+    (folder / "notes.md").write_text("x")
+    (folder / ".DS_Store").write_bytes(b"x")
+    (folder / "more").mkdir()
+    assert len(read(folder)) == 5

@@ -1,0 +1,179 @@
+"""Pages: what they carry, how large they become, and that what strangers wrote stays text."""
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from animator import loads, timeline
+from animator.runs import render as shoot
+from animator.viewer import cards, curves, live, strips
+from animator.viewer import html as pictures
+from animator.viewer.fill import data, fragment, whole
+from animator.viewer.html import evenly, jpeg, small
+from animator.viewer.write import write
+from tests.runs.test_video import decode
+
+FILM = """
+video: {size: 64x48, frames: 12, fps: 12}
+prompts: {at: {0: pencil sketch, 6: photo}, travel: 3}
+motion: {zoom: 1 + 0.01*sin(t)}
+painting: {strength: 0.4, steps: 10, seed: 7}
+cadence: 3
+"""
+EVIL = '</script><img src=x onerror=alert(1)> & "quoted" $id'
+
+
+class Tags(HTMLParser):
+    """The tags of a page, and whether all of them are closed."""
+
+    VOID = ("meta", "img", "input", "br")
+
+    def __init__(self, text):
+        super().__init__()
+        self.names, self.open, self.sources = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.names.append(tag)
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.names.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def jpegs(text):
+    """Every picture that a page carries."""
+    found = re.findall(r"data:image/jpeg;base64,([\w+/=]+)", text)
+    return [
+        cv2.imdecode(np.frombuffer(base64.b64decode(one), np.uint8), cv2.IMREAD_COLOR_RGB) for one in found
+    ]
+
+
+def noise(index):
+    return np.random.default_rng(index).integers(0, 256, (480, 640, 3), np.uint8)
+
+
+NOISE = [noise(index % 4) for index in range(40)]
+
+
+def test_a_page_carries_the_video_and_what_each_frame_is(tmp_path):
+    scene = loads(FILM)
+    frames = list(write(scene, "film", tmp_path / "a" / "film.html", 128))
+    assert [frame.index for frame in frames] == list(range(12))
+    page = (tmp_path / "a" / "film.html").read_text(encoding="utf8")
+    tags = Tags(page)
+    assert all(source.startswith("data:") for source in tags.sources)
+    (video,) = re.findall(r"data:video/mp4;base64,([\w+/=]+)", page)
+    (tmp_path / "out.mp4").write_bytes(base64.b64decode(video))
+    assert len(decode(tmp_path / "out.mp4", 128, 96)) == 12
+    film = json.loads(re.search(r"const film = (\{.*?\}), root", page)[1])
+    assert (film["fps"], film["count"], film["texts"]) == (12.0, 12, ["pencil sketch", "photo"])
+    assert [row["steps"] for row in film["rows"]] == [
+        row["steps_run"] for row in shoot.rows(scene, timeline(scene))
+    ]
+    assert film["rows"][3]["numbers"].endswith(" · seed 8 · 14 of 26 calls")
+    assert film["curves"]["motion.zoom"] == pytest.approx(
+        [frame.motion.zoom for frame in timeline(scene)], rel=1e-5
+    )
+    assert "12 frames, 5 painted, 1 s at 12 frames per second, 64x48, nano" in page
+    assert "default-src 'none'" in page
+
+
+def test_what_a_film_says_stays_text(tmp_path):
+    scene = loads(FILM.replace("photo", json.dumps(EVIL)))
+    list(write(scene, EVIL, tmp_path / "a.html", 64))
+    page = (tmp_path / "a.html").read_text(encoding="utf8")
+    assert Tags(page).names.count("img") == 0
+    assert EVIL in json.loads(re.search(r"const film = (\{.*?\}), root", page)[1])["texts"]
+    assert EVIL not in page
+    assert Tags(fragment(strips.scrub([pictures.Small(0, b"x")], {0: EVIL}))).names.count("img") == 1
+    assert json.loads(data({"a": EVIL})) == {"a": EVIL}
+    assert "<" not in data(EVIL)
+    assert Tags(whole(EVIL, "")).names.count("img") == 0
+
+
+def test_a_curve_is_drawn_where_its_values_are():
+    text = curves.curves(timeline(loads(FILM)))
+    Tags(text)
+    (points,) = re.findall(r'points="([^"]+)"', text)
+    found = np.array([pair.split(",") for pair in points.split()], float)
+    zoom = np.array([frame.motion.zoom for frame in timeline(loads(FILM))])
+    assert found[:, 0] == pytest.approx((np.arange(12) + 0.5) * 1000 / 12, abs=0.05)
+    assert np.corrcoef(found[:, 1], zoom)[0, 1] == pytest.approx(-1, abs=1e-3)  # up is more
+    assert text.count('class="tick"') == 5
+    assert [float(width) for width in re.findall(r"width:([\d.]+)%", text)] == [50, 50]
+
+
+def test_a_long_film_becomes_no_long_page():
+    text = curves.curves(timeline(loads(FILM, settings=["video.frames=5000"])))
+    assert len(text) < 60_000
+
+
+def test_small_pictures_are_within_their_bytes_whatever_they_show():
+    for most in (300_000, 9_000):
+        found = small(range(40), NOISE.__getitem__, most=most)
+        assert 0 < sum(len(one.address) for one in found) <= most
+        assert found[0].index == 0 and [one.index for one in found] == sorted({one.index for one in found})
+    plain = small(range(200), lambda index: np.full((480, 640, 3), index, np.uint8))
+    assert len(plain) == pictures.COUNT and (plain[0].index, plain[-1].index) == (0, 199)
+    shown = jpegs(plain[-1].address)[0]
+    assert shown.shape == (240, 320, 3) and np.abs(shown.astype(int) - 199).max() <= 2
+
+
+def test_a_small_picture_is_not_enlarged_and_keeps_its_colours():
+    image = np.zeros((20, 30, 3), np.uint8)
+    image[:] = (200, 60, 30)
+    shown = jpegs(pictures.Small(0, jpeg(image, 320)).address)[0]
+    assert shown.shape == (20, 30, 3) and np.abs(shown.astype(int) - image).max() <= 6
+
+
+def test_the_first_and_the_last_are_among_those_chosen_evenly():
+    assert evenly(range(10), 4) == [0, 3, 6, 9]
+    assert evenly(range(3), 9) == [0, 1, 2]
+    assert evenly([5], 3) == [5]
+
+
+def test_a_scene_shows_where_its_prompts_begin(tmp_path, textured):
+    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    scene = loads(f"{FILM}start: {{image: a.png}}", tmp_path)
+    text = cards.card(scene)
+    Tags(text)
+    assert re.findall(r"<figcaption>(\d+)", text) == ["0", "2", "4", "6", "8", "10", "11"]
+    first, *_ = jpegs(text)
+    assert np.abs(first.astype(int).mean((0, 1)) - textured.mean((0, 1))).max() < 8
+    assert len(text) < 200_000
+    assert "<img" not in cards.card(loads(FILM, settings=["video.frames=3000"]))
+
+
+def test_what_two_films_show_is_compared_frame_by_frame():
+    one, other = (
+        [pictures.Small(i, jpeg(np.full((32, 32, 3), i + up, np.uint8), 32)) for i in (0, 4)]
+        for up in (10, 90)
+    )
+    text = strips.compare(one, other, ("a", "b"))
+    Tags(text)
+    pairs = json.loads(re.search(r"const shown = (\[.*?\]), root", text)[1])
+    assert [pair["frame"] for pair in pairs] == [0, 4]
+    greys = [[jpegs(pair[side])[0].mean() for side in ("above", "below")] for pair in pairs]
+    assert np.array(greys) == pytest.approx(np.array([[10, 90], [14, 94]]), abs=1.5)
+
+
+def test_progress_is_told_with_the_latest_picture():
+    assert "loading" in live.live(0, 10, 0, 0.0, None)
+    text = live.live(4, 10, 2, 1.5, jpeg(noise(1), 64))
+    Tags(text)
+    assert "4 of 10 frames · 2 painted, 2 in-between · 1.50 s a frame · about 9 seconds left" in text
+    assert "width:40.0%" in text and len(jpegs(text)) == 1
+    assert "left" not in live.live(10, 10, 5, 1.0, b"") and "of" not in live.live(3, 0, 1, 1.0, b"")[:80]

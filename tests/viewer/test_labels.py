@@ -1,0 +1,39 @@
+"""Words in pictures."""
+
+import numpy as np
+import pytest
+
+from animator.viewer import label
+
+
+def drawn(text):
+    image = np.zeros((40, 400, 3), np.uint8)
+    return image, label.put(image, text, (4, 28), 20, (255, 200, 100))
+
+
+def test_a_line_is_drawn_in_its_colour_as_wide_as_it_is_said_to_be():
+    image, end = drawn("strength 0.45")
+    across = np.flatnonzero(image.any((0, 2)))
+    assert image.max((0, 1)).tolist() == [255, 200, 100]
+    assert across[0] >= 4 and end - 4 <= across[-1] < end
+    assert label.width("strength 0.45", 20) == end - 4
+
+
+@pytest.mark.parametrize("text", ["Grün", "café", "→ 40 %", "мир", "a · b"])
+def test_every_letter_has_a_shape_of_its_own(text):
+    unknown, _ = drawn(text.replace(max(text), "?"))
+    assert (drawn(text)[0] != unknown).any()
+
+
+def test_text_is_broken_between_words_and_what_does_not_fit_is_told_by_dots():
+    lines = label.wrapped("a pencil sketch of a red mug on white paper", 16, 150, 2)
+    assert len(lines) == 2 and lines[1].endswith("…")
+    assert all(label.width(line, 16) <= 150 for line in lines)
+    assert label.wrapped("a red mug", 16, 150, 2) == ["a red mug"]
+    assert label.wrapped("", 16, 150, 2) == []
+    (word,) = label.wrapped("m" * 60, 16, 150, 2)
+    assert word.endswith("…") and label.width(word, 16) <= 150
+
+
+def test_a_written_colour_is_three_numbers():
+    assert label.color("#0a84ff") == (10, 132, 255)

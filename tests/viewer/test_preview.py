@@ -1,0 +1,145 @@
+"""A film before it is painted: what a preview shows, in which size, and how fast."""
+
+import time
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from animator import load, loads, preview, timeline
+from animator.runs import render as shoot
+from animator.viewer import preview as rehearsal
+from animator.viewer.preview import captioned, draft, record
+from tests import films
+from tests.runs.test_video import decode
+
+FILM = """
+video: {size: 256x192, frames: 12, fps: 12}
+prompts: {at: {0: pencil sketch, 6: photo}, travel: 3}
+motion: {translation_x: 8, zoom: 1.01}
+painting: {strength: 0.4, steps: 10, seed: 7}
+cadence: 3
+"""
+
+
+def shown(scene):
+    return [state.shown for _, state in preview(scene)]
+
+
+def test_a_draft_moves_as_the_film_does_in_fewer_pixels(tmp_path, textured):
+    Pictures.fromarray(textured).resize((512, 384), Pictures.Resampling.BICUBIC).save(tmp_path / "a.png")
+    text = FILM.replace("256x192", "512x384").replace(
+        "translation_x: 8", "translation_x: 8, translation_y: -4"
+    )
+    whole = loads(f"{text}start: {{image: a.png}}", tmp_path)
+    small = draft(whole, 256)
+    assert small.size == (256, 192)
+    for large, little in zip(shown(whole), shown(small), strict=True):
+        goal = np.asarray(Pictures.fromarray(large).resize((256, 192), Pictures.Resampling.BOX), int)
+        assert np.abs(goal - little).mean() < 4
+
+
+@pytest.mark.parametrize(
+    "motion", ["{translation_z: 6, orbit_y: 1}", "{translation_z: 6, orbit_y: 1, depth: proxy}"]
+)
+def test_a_draft_moves_as_the_film_does_in_space(motion, tmp_path, textured):
+    Pictures.fromarray(np.kron(textured[:64, :64], np.ones((4, 4, 1), np.uint8))).save(tmp_path / "a.png")
+    scene = loads(f"video: {{size: 256x256, frames: 8}}\nstart: {{image: a.png}}\nmotion: {motion}", tmp_path)
+    for large, little in zip(shown(scene), shown(draft(scene, 128)), strict=True):
+        goal = np.asarray(Pictures.fromarray(large).resize((128, 128), Pictures.Resampling.BOX), int)
+        assert np.abs(goal - little).mean() < 12
+
+
+def test_a_draft_keeps_every_decision_of_the_film(tmp_path):
+    scene = loads(FILM)
+    for frame, small in zip(timeline(scene), timeline(draft(scene, 64)), strict=True):
+        assert (small.seed, small.prompt, small.painting, small.diffuse) == (
+            frame.seed, frame.prompt, frame.painting, frame.diffuse,
+        )  # fmt: skip
+        assert small.motion.translation_x == pytest.approx(frame.motion.translation_x / 4)
+        assert small.motion.zoom == frame.motion.zoom
+
+
+def test_a_feather_in_pixels_stays_as_wide_a_part_of_the_picture(tmp_path):
+    Pictures.new("L", (256, 192), 255).save(tmp_path / "m.png")
+    scene = loads(
+        f"{FILM}masks: {{product: {{file: m.png, feather: 16}}}}\nlock: {{mask: product, feather: 8}}",
+        tmp_path,
+    )
+    small = draft(scene, 64)
+    assert small.settings.masks["product"].feather == 16 / 256
+    assert timeline(small)[3].lock.feather == 8 / 256
+
+
+def test_a_preview_asks_for_no_depth_model():
+    small = draft(
+        loads("motion: {depth: model, depth_model: nobody/nothing, orbit_y: 1}\nvideo: {frames: 3}"), 64
+    )
+    assert len(shown(small)) == 3
+
+
+def test_a_preview_passes_through_the_views_of_the_film(tmp_path, textured):
+    for name, picture in (("a", textured), ("b", 255 - textured)):
+        Pictures.fromarray(picture).save(tmp_path / f"{name}.png")
+    scene = loads(
+        "video: {size: 96x80, frames: 9, fps: 4}\nviews: {0: a.png, 8: b.png}\nmotion: {zoom: 1.01}\ncadence: 2",
+        tmp_path,
+    )
+    pictures = shown(scene)
+    assert (pictures[0] == textured).all() and (pictures[8] == 255 - textured).all()
+    distance = [np.abs(picture.astype(int) - pictures[8]).mean() for picture in pictures]
+    assert distance[3] > distance[5] > distance[7] > distance[8]  # led there over the last second
+
+
+def test_a_preview_shows_the_footage_that_is_painted_over(tmp_path):
+    films.write(tmp_path / "a.mp4", films.greys(8), 10)
+    text = "video: {size: 64x48, frames: 8, fps: 10}\nfootage: {file: a.mp4, alpha: 1}\ncadence: 2"
+    greys = [picture.mean() for picture in shown(loads(text, tmp_path))]
+    assert greys == pytest.approx([10 + 2 * i for i in range(8)], abs=2.5)
+
+
+def test_the_words_cover_the_edges_and_leave_the_middle_alone(tmp_path, textured):
+    Pictures.fromarray(textured).resize((512, 384)).save(tmp_path / "a.png")
+    scene = draft(loads(f"{FILM}start: {{image: a.png}}", tmp_path))
+    for (_, drawn), (_, bare) in zip(captioned(scene), rehearsal.plain(scene), strict=True):
+        assert (drawn[40:240] == bare[40:240]).all()
+        assert (drawn[:20] != bare[:20]).any() and (drawn[-60:] != bare[-60:]).any()
+
+
+def test_a_test_card_takes_on_a_colour_for_every_prompt():
+    scene = draft(loads(FILM), 128)
+    middle = [image[64:66, 20:100].mean((0, 1)) for _, image in captioned(scene, words=False)]
+    assert np.abs(middle[7] - middle[5]).max() > 8
+    assert np.abs(middle[4] - middle[3]).max() < 8
+
+
+@pytest.mark.parametrize("size", ["64x64", "96x16", "16x96", "720x1280"])
+def test_words_fit_into_any_size(size):
+    scene = loads(f"video: {{size: {size}, frames: 2}}\nprompts: {{at: {'very ' * 80}long}}")
+    assert [image.shape[:2] for _, image in captioned(scene)] == [scene.size[::-1]] * 2
+
+
+def test_a_preview_of_a_boomerang_goes_back(tmp_path):
+    scene = loads("video: {size: 64x64, frames: 6, loop: boomerang}\nmotion: {translation_x: 4}")
+    frames = list(record(scene, tmp_path / "a.mp4", None, overlay=False, crf=4))
+    assert [frame.index for frame in frames] == list(range(6))
+    found = decode(tmp_path / "a.mp4", 64, 64).astype(int)
+    assert len(found) == 10
+    assert np.abs(found[6:] - found[[4, 3, 2, 1]]).mean() < 4
+
+
+def test_the_frames_of_a_preview_are_those_of_the_film():
+    scene = loads(FILM)
+    assert [frame for frame, _ in preview(scene)] == timeline(scene)
+    assert [row["steps_run"] > 0 for row in shoot.rows(scene, timeline(scene))].count(True) == 5
+
+
+def test_240_frames_of_1024_pixels_are_seen_in_seconds(tmp_path):
+    (tmp_path / "film.yaml").write_text(
+        "video: {size: 1024x1024, frames: 240}\nprompts: {at: {0: a, 3s: b}, travel: 12}\n"
+        "motion: {zoom: 1.004, angle: 0.3*sin(t/20)}\ncadence: 2\n"
+    )
+    began = time.process_time()
+    for _ in captioned(draft(load(tmp_path / "film.yaml"))):
+        pass
+    assert time.process_time() - began < 5  # 1.1 s of one core; the video takes as much again
