@@ -1,9 +1,9 @@
-"""What can go wrong, and how it is told: one line, with the place, what is wrong and what is allowed.
+"""Exceptions with exit codes. Messages are one line each: the place, what is wrong, and what is allowed.
 
-AnimatorError           exit status 2 unless said otherwise
-├── CurveError          a value over time that cannot be read or leaves its range
-├── SceneError          a schedule file with problems, all of them
-├── RunError            a run's folder that cannot be used
+AnimatorError           base class; exit status 2 unless noted below
+├── CurveError          a curve that cannot be read or leaves its range
+├── SceneError          a schedule file with problems; lists all of them
+├── RunError            a run folder that cannot be used
 ├── ModelError    (3)   a model, LoRA or device that is missing or does not fit
 └── ProgramError  (3)   ffmpeg is missing or failed
 """
@@ -14,18 +14,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-MOST_LINES = 50  # of a file's problems that are printed
-Path = tuple[str, ...]  # ("motion", "zoom", "30"): the way to a value in a schedule file
+MOST_LINES = 50  # problems of a file that are printed
+Path = tuple[str, ...]  # keys that lead to a value of a schedule file: ("motion", "zoom", "30")
 
 
 class AnimatorError(Exception):
-    """Everything a user can cause. `str(error)` is fit to print; `exit_code` is the process's status."""
+    """Base of every error that a user can cause. `str(error)` is the message; `exit_code` is the exit status."""
 
     exit_code = 2
 
 
 class CurveError(AnimatorError):
-    """A value over time that cannot be read, or leaves its range. `key` names the keyframe, if one is at fault."""
+    """A curve that cannot be read, or leaves its range. `key` names the keyframe, if one is at fault."""
 
     def __init__(self, message: str, key: str | None = None) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class CurveError(AnimatorError):
 
 
 class RunError(AnimatorError):
-    """A run's folder that cannot be used."""
+    """A run folder that cannot be used."""
 
 
 class ModelError(AnimatorError):
@@ -43,14 +43,14 @@ class ModelError(AnimatorError):
 
 
 class ProgramError(AnimatorError):
-    """A program we call (ffmpeg) that is missing or failed."""
+    """An external program (ffmpeg) that is missing or failed."""
 
     exit_code = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something was written. `line` and `column` count from 1; 0 when it did not come from a file."""
+    """Position in a file. `line` and `column` count from 1; both are 0 for text from elsewhere, such as `--set`."""
 
     file: str
     line: int = 0
@@ -62,7 +62,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a schedule file."""
+    """One mistake in a schedule file: its position, the setting's path, and a message for the user."""
 
     place: Place
     path: Path
@@ -74,7 +74,7 @@ class Problem:
 
 
 class SceneError(AnimatorError):
-    """A schedule file with problems: one line each, in the order of the file."""
+    """A schedule file with problems: one line for each, sorted by file and position, the first MOST_LINES of them."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         unique = dict.fromkeys(problems)
@@ -88,12 +88,12 @@ class SceneError(AnimatorError):
 
 
 def quoted(text: object) -> str:
-    """What a user wrote, in quotes, cut where it would fill the screen."""
+    """Return a user's text in quotes for a message, cut to 60 characters."""
     return repr(_cut(str(text)))
 
 
 def shown(value: object) -> str:
-    """A value of any kind as Python writes it, cut in the same way."""
+    """Return the repr of a value for a message, cut to 60 characters."""
     return _cut(repr(value))
 
 
@@ -102,7 +102,7 @@ def _cut(text: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown `name`: the nearest known one, or the whole list."""
+    """Return the end of a message about an unknown `name`: "did you mean …?" or the list of known names."""
     known = list(known)
     folded = {item.lower(): item for item in known}
     match = get_close_matches(name.lower(), folded, n=1, cutoff=0.6)

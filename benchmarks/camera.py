@@ -1,7 +1,7 @@
-"""The camera in space: how true it is to a ray-cast room, how sharp it stays, and what a frame costs.
+"""Benchmark of the depth camera: accuracy against a ray-cast room, sharpness retained, and time per frame.
 
-Beside it, in the same run, the obvious way: every target pixel looks back by the way its own pixel went forward.
-Run from the repository's root: python -m benchmarks.camera
+The same run measures a naive method for comparison: every target pixel is sampled at the negative of the forward
+offset of its own depth. Run it from the repository's root: python -m benchmarks.camera
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.loop import textured
 from tests.imaging.truth import Room, errors
 
 ROOMS = {"plane, leaning": Room(lean=(0.4, -0.3)), "sphere, wall": Room(1.25, sphere=0.18)}
-SMALL = 24  # motions that add up before a painting
+SMALL = 24  # small motions in a row, as between two painted frames
 
 
 def motions(size: int) -> dict[str, Motion]:
@@ -38,14 +38,14 @@ def motions(size: int) -> dict[str, Motion]:
 
 
 def obvious(disparity: np.ndarray, pose: np.ndarray, lens: Lens) -> tuple[np.ndarray, np.ndarray]:
-    """The backward map that takes the forward offset of the target pixel's own depth: no surface hides another."""
+    """Return the naive backward map x, y (h, w): the negated forward offset at the target pixel's own depth."""
     x, y, _ = project(disparity, pose, lens)
     v, u = np.mgrid[: lens.height, : lens.width].astype(np.float32)
     return 2 * u - x, 2 * v - y
 
 
 def truth(size: int) -> dict[str, list[float]]:
-    """Pixels between where a target pixel was taken from and where it should have been, where that is visible."""
+    """Return the error of sampling positions in pixels, where visible: mean and 95 % of ours and of the naive map."""
     lens, table = Lens(size, size), {}
     for room_name, room in ROOMS.items():
         first = room.look(lens, np.eye(4))
@@ -69,7 +69,7 @@ def sharpness(image: np.ndarray) -> float:
 
 
 def kept(size: int) -> dict[str, float]:
-    """Sharpness after many small motions, as a part of what one direct cubic warp by their product keeps."""
+    """Return the sharpness after many small motions, relative to one direct cubic warp by their product."""
     lens, image = Lens(size, size), textured(size, 1)
     step = lens.pose(Motion(translation_x=0.3, translation_z=0.5, rotation_3d_y=0.02))
     whole = np.linalg.matrix_power(step, SMALL)
@@ -87,7 +87,7 @@ def kept(size: int) -> dict[str, float]:
 
 
 def speed(size: int, runs: int) -> dict[str, float]:
-    """Milliseconds of processor time per frame, median; the ways take turns."""
+    """Return the median milliseconds of CPU time per frame by method; the methods alternate."""
     lens, room = Lens(size, size), ROOMS["sphere, wall"]
     first, image = room.look(lens, np.eye(4)), textured(size, 1)
     disparity = cut(first.disparity.astype(np.float32), lens.focal)
@@ -97,7 +97,7 @@ def speed(size: int, runs: int) -> dict[str, float]:
         "2D: one affine warp": lambda: warp(image, flat),
         "3D, flat: one homography": lambda: warp(image, turned),
         "3D, depth": lambda: relief.seen(pose),
-        "the obvious way": lambda: cv2.remap(image, *obvious(disparity, pose, lens), cv2.INTER_CUBIC),
+        "naive method": lambda: cv2.remap(image, *obvious(disparity, pose, lens), cv2.INTER_CUBIC),
         "depth by proxy, per painting": lambda: Proxy(lens, 0.5).disparity(first.image, 0, None),
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
@@ -111,8 +111,8 @@ def speed(size: int, runs: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=1024)
-    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--size", type=int, default=1024, help="width and height in pixels")
+    parser.add_argument("--runs", type=int, default=15, help="timed runs of each method")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     report = {
@@ -120,10 +120,10 @@ def main() -> None:
         "sharpness": kept(options.size),
         "ms": speed(options.size, options.runs),
     }
-    print(f"{options.size}x{options.size}, pixels of error      mean    95 %   obvious: mean    95 %")
+    print(f"{options.size}x{options.size}, pixels of error      mean    95 %     naive: mean    95 %")
     for name, (mean, most, other, worst) in report["pixels"].items():
         print(f"  {name:36} {mean:7.3f} {most:7.3f}        {other:7.2f} {worst:7.2f}")
-    print(f"sharpness after {SMALL} small motions, as a part of one direct cubic warp's")
+    print(f"sharpness after {SMALL} small motions, relative to one direct cubic warp")
     for name, part in report["sharpness"].items():
         print(f"  {name:36} {part:7.2f}")
     print(f"milliseconds per frame, one thread, median of {options.runs}")

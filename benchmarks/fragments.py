@@ -1,8 +1,8 @@
-"""Pieces of schedule files, good and bad, for `benchmarks/written.py` to put together."""
+"""Fragments of schedule files, valid and invalid, which `benchmarks/written.py` combines."""
 
 from animator.timeline.easing import EASINGS, SMOOTH
 
-# In the manner of public Deforum settings: powers of cosines, seeds, expression keys, texts over two lines.
+# Typical of public Deforum settings: powers of cosines, seeds, expressions as keys, strings over two lines.
 KEY_STRINGS = [
     "0:(1.0)", "0: (1.02), 30: (1.04)", "0:(0), 24:(2), 48:(0)", "0: (0.65), 10: (0.6), 20:(0.7)",
     "0: 1.5, 10: 3",

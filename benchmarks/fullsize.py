@@ -1,4 +1,4 @@
-"""SDXL in its full size from its configs, with random weights; what it computes; what a machine can compute."""
+"""Full-size SDXL with random weights, its operation count, and the peak throughput of a device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from diffusers import (
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-import animator.diffusion  # noqa: F401  (before diffusers: it quiets the libraries about themselves)
+import animator.diffusion  # noqa: F401  (before diffusers: it silences the libraries' log messages)
 from animator.models import nano
 
 # The configs of stabilityai/stable-diffusion-xl-base-1.0.
@@ -51,7 +51,7 @@ CONFIGS = {"unet": UNET, "vae": VAE, "text_encoder": TEXT, "text_encoder_2": TEX
 
 
 def write(folder: Path, device: torch.device, configs: dict = CONFIGS) -> Path:
-    """Write the checkpoint in bfloat16: 7 GB. Its text encoders read nano's tokens, which are fewer."""
+    """Write the checkpoint in bfloat16 (7 GB), with nano's (smaller) tokenizer, and return its folder."""
     torch.manual_seed(0)
     tokenizer = CLIPTokenizer.from_pretrained(nano.folder() / "tokenizer")
     words = {"vocab_size": len(tokenizer), "max_position_embeddings": tokenizer.model_max_length}
@@ -81,7 +81,7 @@ def _text(config: dict, words: dict) -> CLIPTextConfig:
 
 @torch.no_grad()
 def calibrate(unet: UNet2DConditionModel, vae: AutoencoderKL) -> None:
-    """Let random weights predict noise of strength 1 and paint pictures that are neither black nor white."""
+    """Scale random weights so that the UNet predicts noise of deviation 1 and images are neither black nor white."""
     device = unet.device
     predicted = unet(torch.randn(1, 4, 32, 32, device=device), 500, **conditions(unet, 1, device)).sample
     unet.conv_out.weight /= predicted.std()
@@ -92,18 +92,20 @@ def calibrate(unet: UNet2DConditionModel, vae: AutoencoderKL) -> None:
 
 @torch.no_grad()
 def small_vae(device: torch.device, dtype: torch.dtype) -> AutoencoderTiny:
-    """An autoencoder of TAESDXL's size; by default one with random weights paints black."""
+    """Return a random autoencoder of TAESDXL's size, scaled: without scaling, random weights decode to black."""
     torch.manual_seed(0)
     vae = AutoencoderTiny().to(device)
     last = vae.decoder.layers[-1]
-    decoded = (vae.decode(torch.randn(1, 4, 32, 32, device=device)).sample + 1) / 2  # before it is spread
+    decoded = (
+        vae.decode(torch.randn(1, 4, 32, 32, device=device)).sample + 1
+    ) / 2  # its output before decode() maps it to -1..1
     last.weight *= 0.25 / decoded.std()
     last.bias.copy_(0.5 - (decoded.mean() - last.bias.mean()) * 0.25 / decoded.std())
     return vae.to(dtype)
 
 
 def conditions(unet: UNet2DConditionModel, batch: int, device: torch.device) -> dict:
-    """What the UNet is told besides the latents: text and sizes, at random."""
+    """Return the UNet's other inputs, random text embeddings and sizes, as keyword arguments."""
     config, dtype = unet.config, unet.dtype
     pooled = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
     return {
@@ -118,7 +120,7 @@ def conditions(unet: UNet2DConditionModel, batch: int, device: torch.device) -> 
 
 
 def work(unet_config: dict, vae_config: dict, size: int) -> tuple[float, float, float]:
-    """FLOP of one UNet call and of the VAE's way there and back, and the UNet's numbers; counted without computing."""
+    """Count the FLOP of one UNet call and of encoding plus decoding, and the UNet's parameters, on the meta device."""
     meta = torch.device("meta")
     with meta:
         unet, vae = UNet2DConditionModel(**unet_config), AutoencoderKL(**vae_config)
@@ -139,9 +141,9 @@ def work(unet_config: dict, vae_config: dict, size: int) -> tuple[float, float, 
 
 
 def peak(device: torch.device, dtype: torch.dtype, side: int) -> tuple[float, float]:
-    """FLOP and bytes a second that this machine reaches: a product of full matrices, a copy. Random numbers.
+    """Measure the device's FLOP per second (a matrix product) and bytes per second (a copy).
 
-    Zeros would be faster: a GPU that saves power computes more.
+    The numbers are random: zeros would be faster, because they take less power and GPUs clock higher.
     """
     a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     copied = torch.randn(side * side * 4, device=device)

@@ -1,9 +1,10 @@
-"""Generated schedule files by the hundred thousand: each is sampled, or refused with its place, and does no harm.
+"""Fuzz test of schedule files: each one is sampled or rejected with its position, and has no side effects.
 
     python -m benchmarks.fuzz --count 100000
 
-A worker process reads them in turn, with 200 MB to spare and an eye on every file opened and all code run; one that
-hangs or dies is noted and replaced. The same seed gives the same files. Prints what became of them and the slowest.
+A worker process reads the files one by one, with 200 MB of spare memory, and records every file it opens and all
+code it runs. A worker that hangs or dies is recorded and replaced. A seed always gives the same files. Prints the
+number of files by outcome, and the slowest ones.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ import numpy as np
 from animator import SceneError, loads, timeline
 from benchmarks.written import schedule
 
-SPARE = 200 * 2**20  # bytes a file may take
-PATIENCE = 120.0  # seconds until a worker counts as hanging, also on a busy machine
-SLOW = 1.0  # CPU seconds
+SPARE = 200 * 2**20  # bytes of memory that reading a file may take
+PATIENCE = 120.0  # seconds until a worker counts as hanging; generous, for busy machines
+SLOW = 1.0  # CPU seconds from which a file counts as slow
 GOOD = ("sampled", "refused with position")
 CLEAN = "motion: {zoom: 1 + noise(t)*0.1, angle: '0:(0), 9:(t%3)'}\nprompts: {at: {0: a, 9: b}}"
 
@@ -35,12 +36,12 @@ class Outcome:
     number: int
     kind: str
     seconds: float  # of CPU
-    grown: int  # bytes by which the process has grown at its largest
+    grown: int  # bytes by which the process has grown at most
     told: str = ""
 
 
 def try_one(text: str) -> tuple[str, str]:
-    """What becomes of one file, and what is told."""
+    """Compile one file; return its outcome and, unless it is a good one, the message."""
     try:
         frames = timeline(loads(text))
     except SceneError as error:
@@ -48,7 +49,7 @@ def try_one(text: str) -> tuple[str, str]:
         if lost or not error.problems:
             return "refused without position", str(error)[:200]
         if max(len(str(problem)) for problem in error.problems) > 2_000:
-            return "told at length", str(error)[:200]
+            return "message too long", str(error)[:200]
         return "refused with position", ""
     except BaseException as error:
         return f"crash: {type(error).__name__}", str(error)[:200]
@@ -63,11 +64,13 @@ def try_one(text: str) -> tuple[str, str]:
 
 
 def watch(seen: list[str] | deque[str]) -> None:
-    """Note every file that is opened, and all code that runs but numexpr's own texts."""
+    """Append every opened file and all executed code to `seen`, except for numexpr's own expressions."""
 
     def hook(event: str, args: tuple[object, ...]) -> None:
         if event == "exec":
-            if getattr(args[0], "co_filename", "") != "<expr>":  # what syntax.py wrote, for numexpr to read
+            if (
+                getattr(args[0], "co_filename", "") != "<expr>"
+            ):  # the checked expression that numexpr compiles
                 seen.append(f"exec {args[0]}")
         elif event.partition(".")[0] in ("open", "os", "subprocess", "socket", "shutil", "ctypes", "import"):
             seen.append(f"{event} {args[:1]}")
@@ -76,18 +79,18 @@ def watch(seen: list[str] | deque[str]) -> None:
 
 
 def work(seed: int, first: int, stop: int, pipe: multiprocessing.connection.Connection) -> None:
-    """Try the files first..stop-1, and send what became of each."""
-    import unicodedata  # noqa: F401 (Python's own parser imports it for names like π)
+    """Try the files first..stop-1 and send an Outcome for each through `pipe`."""
+    import unicodedata  # noqa: F401 (Python's parser imports it for names like π)
 
     import numexpr
 
     numexpr.set_num_threads(1)
-    try_one(CLEAN)  # every module is loaded before limits are set
+    try_one(CLEAN)  # load every module before the memory limit is set
     for warm in range(200):
         try_one(schedule(Random(f"warm:{warm}")))
     seen: list[str] = []
     watch(seen)
-    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 (pathlib's would be seen as ours)
+    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 (pathlib's own calls would be recorded)
         size = int(statm.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + SPARE, size + SPARE))
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -105,7 +108,7 @@ def work(seed: int, first: int, stop: int, pipe: multiprocessing.connection.Conn
 
 
 def outcomes(seed: int, count: int):
-    """What became of each file, in turn, whatever becomes of the workers."""
+    """Yield the Outcome of each file in order; workers that hang or die are replaced."""
     context, number = multiprocessing.get_context("spawn"), 0
     while number < count:
         ours, theirs = context.Pipe(duplex=False)
@@ -132,8 +135,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=100_000, help="number of files")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the files")
     options = parser.parse_args()
     counts, times, bad, grown = Counter(), [], [], 0
     for outcome in outcomes(options.seed, options.count):
@@ -151,7 +154,7 @@ def main() -> None:
     for kind, count in counts.most_common():
         print(f"  {count:8,}  {kind}")
     print(f"  {slow:8,}  slower than {SLOW:g} s of CPU; median {np.median(seconds) * 1e3:.2f} ms")
-    print(f"  {grown / 2**20:8.0f}  MB grown at most (200 MB allowed)")
+    print(f"  {grown / 2**20:8.0f}  MB of memory growth at most (200 MB allowed)")
     for spent, number in sorted(times, reverse=True)[:5]:
         print(f"  {spent:8.3f}  s: {schedule(Random(f'{options.seed}:{number}'))[:90]!r}")
     print(json.dumps({"seed": options.seed, **counts, "slow": slow, "slowest": max(seconds), "grown": grown}))

@@ -1,11 +1,11 @@
-"""Full-size SDXL on a GPU: a naive loop over diffusers' pipeline, ours, ours compiled, and the computed floor.
+"""Benchmark of full-size SDXL on a GPU: a naive loop over diffusers' pipeline, ours, ours compiled, computed floor.
 
     python -m benchmarks.gpu [--sizes 512 768 1024] [--calls 1 4 10] [--graded] [--out gpu.json]
-    python -m benchmarks.gpu --tiny        # the same code with nano, on any machine: no figures to speak of
+    python -m benchmarks.gpu --tiny        # runs the code with nano on any machine; its figures mean nothing
 
-All ways use one set of random weights and take turns in one process. Each is timed from the first frame that is
-safe on disk to the last: warp, painting, PNG and video. Nothing waits for a single frame in ours, so that only a
-whole turn tells. Random weights change no number of operations; pictures are checked to be pictures.
+All methods use one set of random weights and alternate in one process. Each is timed from the first saved frame to the
+last: warp, painting, PNG and video. Ours is pipelined, so that only whole rounds are meaningful, not single frames.
+Random weights do not change the number of operations. The frames are checked: flat or saturated ones void the figures.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from animator.runs.render import shoot, start_run
 from benchmarks import fullsize
 from benchmarks.loop import textured
 
-NO_GPU = "no CUDA device here: this measures full-size SDXL on a GPU; --tiny runs the same code with nano on the CPU"
+NO_GPU = "no CUDA device found: this benchmark measures full-size SDXL on a GPU; --tiny runs it with nano on the CPU"
 WORDS = "studio photo of an electric scooter, white background"
 FILM = """
 video: {{size: {size}x{size}, frames: {frames}, fps: 24}}
@@ -48,11 +48,11 @@ painting: {{steps: {steps}, strength: 0.5, guidance_scale: 1, seed: 3}}
 """
 GRADE = "grade: {color: lab, noise: 0.02, contrast: 1.01, sharpen: 0.1}"
 
-Moments = list[float]  # when each frame was safe on disk, seconds
+Moments = list[float]  # times at which each frame had been saved, seconds
 
 
 class Bench:
-    """One size: the networks in every way to run them."""
+    """The networks at one image size, and all methods of running them."""
 
     def __init__(
         self, base: Path, size: int, frames: int, device: str, folder: Path, compiled: bool, grade: str = ""
@@ -61,7 +61,7 @@ class Bench:
         self.device, self.dtype = torch.device(device), "bfloat16" if device == "cuda" else "float32"
         Image.fromarray(textured(size, 1)).save(folder / "start.png")
         self.ours = painter(load(self._film(2, compiled)))
-        self.sdxl = self.ours.paint  # under the start picture
+        self.sdxl = self.ours.paint  # the painter inside the wrapper for the start image
         self.naive = StableDiffusionXLImg2ImgPipeline(**self.sdxl.txt2img.components, add_watermarker=False)
         self.naive.set_progress_bar_config(disable=True)
         self.plain = self.sdxl.txt2img.scheduler
@@ -77,7 +77,7 @@ class Bench:
         return file
 
     def naive_frames(self, calls: int) -> Moments:
-        """What a first script does: PIL in, PIL out, a PNG each, the VAE as diffusers runs it."""
+        """Run a naive loop: PIL in and out, a PNG per frame, the VAE as diffusers runs it by default."""
         self.vae.register_to_config(force_upcast=True)
         torch.backends.cudnn.deterministic = False
         self.naive.scheduler = self.plain
@@ -106,7 +106,7 @@ class Bench:
         return moments
 
     def our_frames(self, calls: int, paint: Callable | None = None) -> Moments:
-        """A run as `animator render` makes it, with its PNGs and its video; pictures stay where they are painted."""
+        """Render a run like `animator render`, with PNGs and video; images stay on the device between passes."""
         torch.backends.cudnn.deterministic = True
         scene, moments = load(self._film(calls)), []
 
@@ -126,11 +126,11 @@ class Bench:
             return self.our_frames(calls)
 
     def by_the_cpu(self, calls: int) -> Moments:
-        """Compiled, with pictures that come to the CPU between paintings: a painter that cannot keep them."""
+        """Render with the compiled UNet, but with images copied to the CPU between painting passes."""
         return self.our_frames(calls, self.ours.__call__)
 
     def small(self, calls: int) -> Moments:
-        """With an autoencoder of TAESDXL's size."""
+        """Render with the compiled UNet and an autoencoder of TAESDXL's size."""
         pipes = (self.sdxl.txt2img, self.sdxl.img2img)
         for pipe in pipes:
             pipe.register_modules(vae=fullsize.small_vae(self.device, self.vae.dtype))
@@ -141,21 +141,21 @@ class Bench:
 
 
 def _check(pictures: Sequence[np.ndarray]) -> None:
-    """All of them must be pictures."""
+    """Exit with an error if an image is flat or saturated."""
     for picture in pictures:
         if not 5 < picture.std() < 125:
             raise SystemExit(
-                f"a frame of standard deviation {picture.std():.1f} is no picture: the figures are void"
+                f"a frame is flat or saturated (standard deviation {picture.std():.1f}): the figures are void"
             )
 
 
 def milliseconds(moments: Moments) -> float:
-    """From each frame to the next, in the mean of a turn."""
+    """Return the mean milliseconds from one frame to the next."""
     return 1000 * (moments[-1] - moments[0]) / (len(moments) - 1)
 
 
 def stalls(bench: Bench, calls: int) -> tuple[int, list[str]]:
-    """How often a frame makes the host wait for the GPU, and the lines of code that do so most."""
+    """Return the number of host-GPU synchronisations per frame, and the code lines that cause most of them."""
     torch.cuda.set_sync_debug_mode("warn")
     try:
         with warnings.catch_warnings(record=True) as told:
@@ -169,8 +169,8 @@ def stalls(bench: Bench, calls: int) -> tuple[int, list[str]]:
 
 
 def measure(bench: Bench, calls: int, ways: dict[str, Callable], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds a frame of every way, one figure for each of its turns."""
-    for way in ways.values():  # compiling, tuning and clocks that settle belong to no frame
+    """Return the milliseconds per frame of every method, one figure per round."""
+    for way in ways.values():  # warm-up: compiling, autotuning and clock changes are not timed
         way(calls)
     found: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
@@ -180,7 +180,7 @@ def measure(bench: Bench, calls: int, ways: dict[str, Callable], rounds: int) ->
 
 
 def report(size: int, calls: int, found: dict[str, list[float]], floor: float) -> dict:
-    """A table, and the same as data."""
+    """Print a table of the methods and return it as data."""
     naive = statistics.median(found["naive"])
     row = {"size": size, "calls": calls, "floor_ms": floor, "ways": {}}
     for name, times in found.items():
@@ -203,18 +203,16 @@ def report(size: int, calls: int, found: dict[str, list[float]], floor: float) -
 
 def main() -> None:
     given = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    given.add_argument("--sizes", type=int, nargs="+")
-    given.add_argument("--calls", type=int, nargs="+")
-    given.add_argument("--frames", type=int, default=12, help="of each turn")
-    given.add_argument("--rounds", type=int, default=5)
+    given.add_argument("--sizes", type=int, nargs="+", help="image sizes in pixels")
+    given.add_argument("--calls", type=int, nargs="+", help="UNet calls per frame")
+    given.add_argument("--frames", type=int, default=12, help="frames per method and round")
+    given.add_argument("--rounds", type=int, default=5, help="timed rounds")
     given.add_argument(
-        "--graded", action="store_true", help="with colours matched, noise, contrast and sharpness"
+        "--graded", action="store_true", help="with colour matching, noise, contrast and sharpening"
     )
-    given.add_argument("--tiny", action="store_true", help="nano on the CPU: exercises the code")
-    given.add_argument(
-        "--base", type=Path, help="folder of the full-size checkpoint, written there if it is not"
-    )
-    given.add_argument("--out", type=Path, help="file for the figures as JSON")
+    given.add_argument("--tiny", action="store_true", help="run the code with nano on the CPU")
+    given.add_argument("--base", type=Path, help="folder of the full-size checkpoint; written if missing")
+    given.add_argument("--out", type=Path, help="JSON file to write the figures to")
     options = given.parse_args()
     if not options.tiny and not torch.cuda.is_available():
         print(NO_GPU, file=sys.stderr)
@@ -262,7 +260,7 @@ def _rows(options: argparse.Namespace, room: Path) -> Iterator[dict]:
             row = report(size, calls, found, 1000 * (calls * once + vae / flops))
             if not options.tiny:
                 row["stalls"], row["places"] = stalls(bench, calls)
-                print(f"{'':16} the host waits {row['stalls']} times a frame")
+                print(f"{'':16} the host waits for the GPU {row['stalls']} times per frame")
                 print(*(f"{'':18} {place}" for place in row["places"]), sep="\n")
             yield row
         del bench

@@ -1,6 +1,6 @@
-"""What a frame costs outside the painter, by stage, and whether memory stays flat over 10,000 frames.
+"""Benchmark of a frame outside the painter, by stage, and of memory over 10,000 frames.
 
-The painter is a stub that hands out textured pictures: flat ones would make PNG and x264 look fast.
+The painter is a stub that returns textured images: flat ones would make PNG and x264 look fast.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ video: {{size: {size}x{size}, frames: {frames}}}
 motion: {{zoom: 1.01, angle: 0.5}}
 grade: {{color: lab, noise: 0.03, sharpen: 0.1, contrast: 1.02}}
 """
-PATTERNS = 8  # different pictures that the stub hands out in turn
+PATTERNS = 8  # different images that the stub painter returns in turn
 
 
 def textured(size: int, seed: int) -> np.ndarray:
-    """Detail at every scale, as a photograph has it, and a little grain."""
+    """Return an image (size, size, 3) with detail at every scale, like a photograph, and a little grain."""
     random = np.random.default_rng(seed)
     total = np.zeros((size, size, 3), np.float32)
     for cells in (4, 16, 64):
@@ -51,7 +51,7 @@ def textured(size: int, seed: int) -> np.ndarray:
 
 
 class Clock:
-    """Adds up the seconds spent in functions it has wrapped, by name."""
+    """Records the seconds spent in each call of wrapped functions, by name."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = defaultdict(list)
@@ -73,7 +73,7 @@ class TimedCamera(Camera2D):
 
 
 def film(size: int, frames: int, clock: Clock):
-    """The frame loop with every stage of a scene, timed, around a stub painter."""
+    """Run the frame loop with all stages timed, around a stub painter; yields its frames and states."""
     scene = loads(SCENE.format(size=size, frames=frames))
     pictures = [textured(size, seed) for seed in range(PATTERNS)]
     match = MatchColor(First("lab"), "lab", "statistics")
@@ -89,7 +89,7 @@ def film(size: int, frames: int, clock: Clock):
 
 
 def stages(size: int, frames: int) -> dict[str, float]:
-    """Milliseconds per frame, median, by stage; "hand over" is what recording costs the loop."""
+    """Return the median milliseconds per frame by stage; "hand over" is the loop's own cost of recording."""
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(Path(folder, "run"), 0, frames, {})
@@ -99,17 +99,17 @@ def stages(size: int, frames: int) -> dict[str, float]:
             save = clock.timed("hand over", recorder.save)
             for frame, state in film(size, frames, clock):
                 save(frame, state.shown)
-                time.sleep(PAINTING * (size / 1024) ** 2)  # where a model would paint, in other processors
+                time.sleep(PAINTING * (size / 1024) ** 2)  # the time in which a model would paint on a GPU
         elapsed = (time.perf_counter() - whole) / frames
     result = {name: 1000 * statistics.median(values) for name, values in clock.seconds.items()}
     return {**result, "all frames, painting and encoding included": 1000 * elapsed}
 
 
-PAINTING = 0.35  # seconds a painter takes at 1024x1024: a slow GPU, so that the queues are never full
+PAINTING = 0.35  # seconds per frame of a painter at 1024x1024: slow, so that the queues are never full
 
 
 def memory(frames: int, size: int) -> dict[str, float]:
-    """Resident memory of this process over a long film recorded to disk: spread and slope after 500 frames."""
+    """Return the spread and slope of this process's resident memory after 500 frames of a long recorded film."""
     process, samples = psutil.Process(), []
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(Path(folder, "run"), 0, frames, {})
@@ -128,7 +128,7 @@ def memory(frames: int, size: int) -> dict[str, float]:
 
 
 def obvious_color(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Colours matched as one would write it down: every pixel to L*a*b*, moved to the statistics, and back."""
+    """Match colours the naive way: convert every pixel to L*a*b*, shift to the statistics, convert back."""
     pixels, goal = (
         cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) for picture in (image, reference)
     )
@@ -141,7 +141,7 @@ def obvious_color(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def obvious_noise(image: np.ndarray, amount: float, seed: int, clouds: bool) -> np.ndarray:
-    """Noise as one would write it down: numpy's, and Perlin's octaves at every pixel."""
+    """Add noise the naive way: numpy's normal noise, and Perlin octaves at every pixel."""
     random = np.random.default_rng(seed)
     noise = random.standard_normal(image.shape, np.float32) * np.float32(127.5 * amount)
     if clouds:
@@ -150,7 +150,7 @@ def obvious_noise(image: np.ndarray, amount: float, seed: int, clouds: bool) -> 
 
 
 def side_by_side(size: int, rounds: int) -> dict[str, dict[str, float]]:
-    """CPU milliseconds, median of `rounds`: each step as it is, and in turn with it as one would write it down."""
+    """Return the median CPU milliseconds of each image operation, ours and the naive one in turn."""
     image, reference = textured(size, 0), textured(size, 1)
     goals = {space: color.measure(reference, space) for space in ("lab", "hsv", "rgb")}
     pull = Pull(np.array([(10, 132, 255), (255, 255, 255)], np.uint8))
@@ -173,7 +173,7 @@ def side_by_side(size: int, rounds: int) -> dict[str, dict[str, float]]:
         "palette": (lambda: pull(image, 0.2), None),
         "contrast": (lambda: color.contrast(image, 1.1), None),
         "sharpen": (lambda: sharpen(image, 0.3), None),
-        "drift told": (lambda: drift(image, goals["lab"]), None),
+        "drift measured": (lambda: drift(image, goals["lab"]), None),
         "in-between, crossfade": (lambda: crossfade(image, reference, 0.4), None),
         "in-between, flow": (lambda: between(image, reference, 0.4), None),
     }
@@ -183,7 +183,7 @@ def side_by_side(size: int, rounds: int) -> dict[str, dict[str, float]]:
 def _medians(ours, other, rounds: int) -> dict[str, float]:
     times: dict[str, list[float]] = defaultdict(list)
     for _ in range(rounds):
-        for name, work in (("ours", ours), ("obvious", other)):
+        for name, work in (("ours", ours), ("naive", other)):
             if work is not None:
                 started = time.process_time()
                 work()
@@ -194,19 +194,15 @@ def _medians(ours, other, rounds: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=60, help="frames per size for the stages")
-    parser.add_argument("--rounds", type=int, default=15, help="of the steps side by side")
-    parser.add_argument("--long", type=int, default=10_000, help="frames of the memory run; 0 skips it")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds of the image operations")
+    parser.add_argument("--long", type=int, default=10_000, help="frames of the memory test; 0 skips it")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     report: dict[str, object] = {}
     report["side by side"] = pairs = side_by_side(1024, options.rounds)
-    print(
-        f"1024x1024, CPU milliseconds, one thread, median of {options.rounds}: ours, the obvious way, ratio"
-    )
+    print(f"1024x1024, CPU milliseconds, one thread, median of {options.rounds}: ours, naive, ratio")
     for name, found in pairs.items():
-        other = (
-            f"{found['obvious']:8.1f} {found['obvious'] / found['ours']:6.1f}" if "obvious" in found else ""
-        )
+        other = f"{found['naive']:8.1f} {found['naive'] / found['ours']:6.1f}" if "naive" in found else ""
         print(f"  {name:28} {found['ours']:8.1f} {other}")
     for size in (1024, 256):
         report[str(size)] = found = stages(size, options.frames)

@@ -1,8 +1,8 @@
-"""How good pictures are: in-betweens against drawings of the moment between, and colours that drift, in ΔE.
+"""Benchmark of image quality: in-betweens against the true image (PSNR), and colour drift of a film (ΔE).
 
-In-betweens: a textured disc that moves and turns over a backdrop, and the bundled model's own drawings with the
-product turned, both with a known answer; PSNR in decibels. Drift: a film at rest, painted by a painter that pushes
-colours as a VAE does, and by the bundled model; mean CIE76 ΔE between the colours of a painting and of the first.
+In-betweens: a textured disc that moves and turns over a backdrop, and drawn products that turn, both with a known
+answer; PSNR in dB. Drift: a film without motion, painted by a painter that shifts colours as a VAE does, and by the
+bundled model; mean CIE76 ΔE between the colours of a painted frame and of the first one.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def texture(size: int, seed: int) -> np.ndarray:
 
 
 def disc(t: float, size: int = 512) -> np.ndarray:
-    """A textured disc, `t` of its way to the right, a little up, and turned."""
+    """Return a textured disc (size, size, 3) at `t` (0..1) of its way to the right and up, turning."""
     part = size // 3
     matrix = cv2.getRotationMatrix2D((part / 2, part / 2), 12 * t, 1)
     matrix[:, 2] += (size * (0.2 + 0.07 * t), size * (0.3 - 0.02 * t))
@@ -64,7 +64,7 @@ def turned(product: str, degrees: float, t: float) -> np.ndarray:
 
 
 def in_betweens() -> dict[str, dict[str, float]]:
-    """Mean PSNR at a quarter, the middle and three quarters of the way."""
+    """Return the mean PSNR (dB) of in-betweens at 1/4, 1/2 and 3/4 of the way, by case and method."""
     cases = {"disc": disc}
     for product, degrees in (
         ("mug", 8),
@@ -85,7 +85,7 @@ def in_betweens() -> dict[str, dict[str, float]]:
 
 
 def pushing(frame, start):
-    """Paints a drawing, and from then on each time what is there: warmer, darker in the middle, a little flatter."""
+    """Paint a drawn mug first, then the previous image: warmer, with darker midtones and less contrast."""
     if start is None:
         return draw(Recipe("mug", color="blue"), (256, 256)).image
     values = 255 * (start / 255.0) ** 1.004 * (1.01, 1.0, 0.99)
@@ -93,7 +93,7 @@ def pushing(frame, start):
 
 
 def drifts(frames: int, film: str, paint=None) -> dict[str, dict[str, float]]:
-    """The drift at the end of a film at rest, and the most on the way, for each way to match colours."""
+    """Return the drift at the end of a film without motion, and its maximum, for each kind of colour matching."""
     found = {}
     for name, grade in GRADES.items():
         reference, values = None, []
@@ -106,7 +106,7 @@ def drifts(frames: int, film: str, paint=None) -> dict[str, dict[str, float]]:
 
 
 def seam(film: str, paint=None) -> dict[str, float]:
-    """The step from the last frame to the first, over the median step between neighbours: closed, and as it ends."""
+    """Return the difference of last and first frame over the median between neighbours, with and without `loop`."""
     found = {}
     for loop in ("none", "closed"):
         scene = loads(film, settings=[f"video.loop={loop}"])
@@ -125,18 +125,20 @@ painting: {steps: 8, strength: 0.4, seed: 3}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--frames", type=int, default=500, help="of the film that a pushing painter paints")
     parser.add_argument(
-        "--nano", type=int, default=500, help="of the film that the bundled model paints; 0 skips it"
+        "--frames", type=int, default=500, help="frames of the film with the colour-shifting painter"
+    )
+    parser.add_argument(
+        "--nano", type=int, default=500, help="frames of the film with the bundled model; 0 skips it"
     )
     parser.add_argument("--loop", type=int, default=48, help="frames of a loop by nano; 0 skips it")
     options = parser.parse_args()
     report = {
         "in-betweens, dB": in_betweens(),
-        f"drift over {options.frames} pushes, ΔE": drifts(options.frames, "", pushing),
+        f"drift over {options.frames} colour shifts, ΔE": drifts(options.frames, "", pushing),
     }
     if options.nano:
-        report[f"drift over {options.nano} paintings by nano, ΔE"] = drifts(options.nano, NANO)
+        report[f"drift over {options.nano} frames painted by nano, ΔE"] = drifts(options.nano, NANO)
     if options.loop:
         size = f"size: 128x128, frames: {options.loop}"
         film = NANO.replace("size: 128x128", size) + "motion: {zoom: 1.005}\n"

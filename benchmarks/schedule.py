@@ -1,7 +1,7 @@
-"""20 expressions x 10,000 frames: ours, all frames at once, against numexpr called once per frame.
+"""Benchmark of 20 expressions x 10,000 frames: ours, all frames at once, against numexpr called once per frame.
 
-Both run in turn in one process; equal values are asserted. Prints the medians and their ratio. Then what ten times as
-many keys or characters take: ten times as long where time is linear, a hundred times where it is quadratic.
+Both alternate in one process; equal values are asserted. Prints the medians and their ratio, then the growth of time
+with ten times as many keys or characters: a factor of ten where time is linear, of a hundred where it is quadratic.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ EXPRESSIONS = [
 
 
 def per_frame(frames: int) -> list[np.ndarray]:
-    """The habit of the field: one numexpr call for every frame of every expression."""
+    """Evaluate the usual way: one numexpr call per frame and expression."""
     columns = []
     for text in EXPRESSIONS:
         values = np.empty(frames)
@@ -59,7 +59,7 @@ def per_frame(frames: int) -> list[np.ndarray]:
 
 
 def ours(frames: int) -> list[np.ndarray]:
-    """As a scene's curves are sampled, nothing remembered from the last time."""
+    """Sample the expressions as a scene's curves, with an empty cache."""
     compile_expression.cache_clear()
     clock = Clock(frames, seed=1)
     signals = clock.signals()
@@ -67,7 +67,7 @@ def ours(frames: int) -> list[np.ndarray]:
 
 
 def seconds(curve: Any, frames: int, rounds: int = 3) -> float:
-    """CPU seconds to sample a curve, the least of some rounds, nothing remembered from the last."""
+    """Return the CPU seconds to sample a curve with an empty cache, the minimum of some rounds."""
     spent = []
     for _ in range(rounds):
         compile_expression.cache_clear()
@@ -77,7 +77,7 @@ def seconds(curve: Any, frames: int, rounds: int = 3) -> float:
     return min(spent)
 
 
-GROWING = {  # what is written → a curve of n keys
+GROWING = {  # kind → function that returns a curve of n keys
     "numbers": lambda n: ", ".join(f"{i}:({i % 7})" for i in range(n)),
     "one formula": lambda n: ", ".join(f"{i}:(sin(t/7))" for i in range(n)),
     "n formulas": lambda n: ", ".join(f"{i}:(sin({i}+t))" for i in range(n)),
@@ -87,7 +87,7 @@ GROWING = {  # what is written → a curve of n keys
 
 
 def growth() -> dict[str, float]:
-    """The time for 10,000 keys over that for 1,000, and for 40,000 characters of a key string over 4,000."""
+    """Return the time ratios of 10,000 to 1,000 keys, and of about 45,000 to 4,200 characters of a key string."""
     ratios = {}
     for name, make in GROWING.items():
         few, many = seconds(make(1_000), 10_000), seconds(make(10_000), 10_000)
@@ -104,8 +104,8 @@ def growth() -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=10_000, help="frames to sample")
+    parser.add_argument("--rounds", type=int, default=5, help="timed rounds")
     options = parser.parse_args()
     numexpr.set_num_threads(1)
     times: dict[str, list[float]] = {"per frame": [], "ours": []}

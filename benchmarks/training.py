@@ -1,9 +1,9 @@
-"""A training step: seconds, the most memory on a GPU, and what `animator train --check` would have expected.
+"""Benchmark of a training step: seconds and peak GPU memory, beside the estimates of `animator train --check`.
 
     python -m benchmarks.training --model sdxl     # random weights of SDXL's size; a GPU with 16 GB
     python -m benchmarks.training --model nano     # on any machine
 
-`--like-example` takes the settings of diffusers' own train_dreambooth_lora_sdxl.py (rank 4, batch 1, 1024 pixels, no
+`--like-example` uses the settings of diffusers' train_dreambooth_lora_sdxl.py (rank 4, batch 1, 1024 pixels, no
 checkpointing) instead of ours.
 """
 
@@ -51,15 +51,15 @@ EXAMPLE = ["network.rank=4", "learning.batch=1", "data.resolution=1024", "learni
 
 @dataclass(frozen=True)
 class Measured:
-    """One kind of step."""
+    """Measurements of one kind of step."""
 
-    seconds: float  # a step, mean of those after the first two
-    peak: float  # bytes at the most on a GPU; 0 elsewhere
+    seconds: float  # per step, mean of those after the first two
+    peak: float  # peak bytes on a GPU; 0 elsewhere
     expected: estimate.Need
 
 
 class Texts:
-    """Stands in for the text encoders, whose words are encoded once and cost a step nothing."""
+    """Stand-in for the text encoders: captions are encoded only once and cost no time per step."""
 
     def __init__(self, unet: UNet2DConditionModel) -> None:
         config = unet.config
@@ -72,7 +72,7 @@ class Texts:
 
 
 def measure(config: dict, settings: Settings, steps: int = 8) -> Measured:
-    """Take `steps` steps with a UNet of random weights."""
+    """Measure `steps` training steps with a UNet of random weights."""
     device = device_for(settings.model.device)
     dtype = dtype_for(settings.model.dtype, device)
     with tempfile.TemporaryDirectory() as room:
@@ -106,10 +106,12 @@ def measure(config: dict, settings: Settings, steps: int = 8) -> Measured:
 
 
 def main() -> None:
-    """Print a line per kind of step."""
+    """Print one line per kind of step."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", choices=["sdxl", "nano"], default="nano")
-    parser.add_argument("--like-example", action="store_true", help="diffusers' script's settings")
+    parser.add_argument("--model", choices=["sdxl", "nano"], default="nano", help="size of the UNet")
+    parser.add_argument(
+        "--like-example", action="store_true", help="use the settings of diffusers' example script"
+    )
     chosen = parser.parse_args()
     base = "nano" if chosen.model == "nano" else "stabilityai/stable-diffusion-xl-base-1.0"
     config = UNet2DConditionModel.load_config(nano.folder() / "unet") if chosen.model == "nano" else SDXL
@@ -119,7 +121,7 @@ def main() -> None:
         found = measure(config, read(None, [*common, *kind]))
         need = found.expected
         print(
-            f"{' '.join(kind) or 'as the example'}: {found.seconds:.3f} s a step (expected {need.seconds:.3f}),"
+            f"{' '.join(kind) or 'as the example'}: {found.seconds:.3f} s per step (expected {need.seconds:.3f}),"
             f" {found.peak / 1e9:.1f} GB (expected {need.memory / 1e9:.1f})"
         )
 

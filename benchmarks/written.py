@@ -1,7 +1,7 @@
-"""What people, programs and enemies write into schedule files: generated from a `random.Random`.
+"""Random schedule files as people, programs and attackers write them, generated from a `random.Random`.
 
-A third is valid, a third is valid text with a few slips of the hand, a third is noise. The same source of chance
-gives the same text, so that a seed and a number name an input.
+A third is valid, a third is valid text with a few typing errors, a third is noise. Equal random states give equal
+text, so that a seed and a number identify an input.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benchmarks.fragments import (
 
 
 def expression(random: Random, depth: int = 3, sound: bool = True) -> str:
-    """An expression: sound, or with strangers among its names and numbers."""
+    """Return a random expression, valid if `sound`, else with some unknown names, odd numbers or code."""
     if depth == 0 or random.random() < 0.25:
         strange = [0, 0, 0] if sound else [8, 5, 2]
         return random.choice(random.choices([SOUND, NAMES, NUMBERS, STRANGERS, CODE], [40, 50, *strange])[0])
@@ -66,7 +66,7 @@ def key_string(random: Random) -> str:
 
 
 def keyframes(random: Random, make: Any) -> dict[str, Any]:
-    """Keyframes of whatever `make` makes, some with an ease."""
+    """Return random keyframes, with values by `make` or plain numbers, some with an ease."""
     keys = random.choices(KEYS[:20] if random.random() < 0.7 else KEYS, k=random.choice([0, 1, 2, 3, 6, 30]))
     found = {}
     for key in keys:
@@ -78,7 +78,7 @@ def keyframes(random: Random, make: Any) -> dict[str, Any]:
 
 
 def slip(random: Random, text: str) -> str:
-    """`text` after a few slips: a character lost, doubled, replaced; a piece cut, moved, repeated."""
+    """Return `text` with a few random errors: characters lost, inserted or replaced, pieces cut or repeated."""
     for _ in range(random.choice([1, 1, 2, 4])):
         a, b = sorted(random.randrange(len(text) + 1) for _ in range(2))
         match random.randrange(6):
@@ -98,7 +98,7 @@ def slip(random: Random, text: str) -> str:
 
 
 def noise(random: Random) -> str:
-    """Anything at all: signs, code, characters of the whole of Unicode, heaps of the same."""
+    """Return random noise: signs, code, any Unicode characters, long repetitions, deep nesting."""
     match random.randrange(6):
         case 0:
             return "".join(random.choices([*ODD, *SIGNS, *NAMES, *NUMBERS[:20]], k=random.randrange(30)))
@@ -122,7 +122,7 @@ def noise(random: Random) -> str:
 
 
 def text(random: Random) -> str:
-    """A text for any place: a curve, a prompt, a key."""
+    """Return a random text for any setting: a curve, a prompt, a key."""
     kind = random.randrange(6)
     if kind < 2:
         return expression(random, sound=random.random() < 0.8)
@@ -134,7 +134,7 @@ def text(random: Random) -> str:
 
 
 def value(random: Random, depth: int = 3) -> Any:
-    """Anything that YAML can hold, for any place."""
+    """Return any value that YAML can hold: text, number, keyframes, list or nested mapping."""
     kind = random.randrange(12)
     if kind < 5 or depth == 0:
         return text(random)
@@ -151,7 +151,7 @@ def value(random: Random, depth: int = 3) -> Any:
 
 
 def schedule(random: Random) -> str:
-    """A whole schedule file: one odd value in a sound file, or a file that is odd throughout."""
+    """Return a whole schedule file: one odd value in a valid file, or a file of odd values only."""
     kind = random.randrange(10)
     if kind == 0:
         return noise(random)
@@ -163,7 +163,7 @@ def schedule(random: Random) -> str:
         return slip(random, json.dumps(whole)) if random.random() < 0.5 else json.dumps(whole)
     section = random.choice(["painting", "grade", "prompts", *SECTIONS])
     name = random.choice(SECTIONS[section])
-    if random.random() < 0.75:  # where any number is allowed
+    if random.random() < 0.75:  # settings that allow any number
         section, name = "motion", random.choice(["angle", "translation_x", "translation_y"])
     sound = {
         "video": "video: {frames: 48}\n",
@@ -172,7 +172,7 @@ def schedule(random: Random) -> str:
     }
     head = "bpm: 120\n" + "".join(line for other, line in sound.items() if other != section)
     if kind < 5:
-        return f"{head}{section}:\n  {name}: {text(random)}\n"  # as a hand writes it, without quotes
+        return f"{head}{section}:\n  {name}: {text(random)}\n"  # without quotes, as people write it
     if kind < 7:
         return f"{head}{section}: {{{name}: {json.dumps(text(random))}}}\n"
     if kind < 9:

@@ -1,4 +1,4 @@
-"""What is behind the product: white studio, grey gradient, sunset, night city."""
+"""Backdrops behind the product (white studio, grey gradient, sunset, night city) and their lighting."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Lighting:
-    """The light that comes with a backdrop; linear RGB."""
+    """Light colours (linear RGB) that belong to one backdrop."""
 
     key: tuple[float, float, float]
     sky: tuple[float, float, float]
     ground: tuple[float, float, float]
     rim: tuple[float, float, float]
-    shade: float  # how dark the shadow on the floor gets, 0..1
+    shade: float  # darkness of the shadow on the floor, 0..1
 
 
 LIGHTS: dict[str, Lighting] = {
@@ -35,20 +35,20 @@ LIGHTS: dict[str, Lighting] = {
 
 
 def _ramp(place: Floats, stops: list[tuple[float, tuple[int, int, int]]]) -> Floats:
-    """Linear light along `place` (h, w) between sRGB stops."""
+    """Return linear light (h, w, 3): `place` (h, w) interpolated between (position, sRGB colour) stops."""
     where = [stop[0] for stop in stops]
     colors = linear(np.array([stop[1] for stop in stops]))
     return np.stack([np.interp(place, where, colors[:, c]) for c in range(3)], -1).astype(np.float32)
 
 
 def white(upright: Floats, random: Random) -> Floats:  # noqa: ARG001 (a backdrop's shape)
-    """A seamless white studio, a breath darker towards the edges."""
+    """Render a seamless white studio, slightly darker towards the edges: linear light (h, w, 3)."""
     apart = np.hypot(upright[..., 0], upright[..., 1] - 0.2)
     return _ramp(apart, [(0.0, (255, 255, 255)), (1.0, (250, 250, 251)), (1.6, (240, 241, 244))])
 
 
 def grey(upright: Floats, random: Random) -> Floats:
-    """A grey paper sweep: dark above, a pool of light below."""
+    """Render a grey paper sweep, dark above with a pool of light below: linear light (h, w, 3)."""
     deep = int(random.integers(58, 92))
     stops = [
         (-1.2, (deep, deep, deep + 4)),
@@ -61,7 +61,7 @@ def grey(upright: Floats, random: Random) -> Floats:
 
 
 def sunset(upright: Floats, random: Random) -> Floats:
-    """A low sun over a dark plain."""
+    """Render a low sun over a dark plain: linear light (h, w, 3)."""
     horizon, across = random.uniform(-0.05, 0.12), random.uniform(-0.8, 0.8)
     y = upright[..., 1] - horizon
     sky = _ramp(
@@ -81,7 +81,7 @@ LAMPS = [(255, 190, 90), (255, 120, 160), (110, 190, 255), (255, 232, 190), (190
 
 
 def lamps(random: Random) -> Floats:
-    """City lamps: rows of x, y (upright places), radius, brightness, linear RGB; (n, 7)."""
+    """Return random city lamps (n, 7): x, y (upright coordinates), radius, brightness, linear RGB."""
     count = int(random.integers(22, 34))
     rows = np.empty((count, 7), np.float32)
     rows[:, 0] = random.uniform(-1.7, 1.7, count)
@@ -93,7 +93,7 @@ def lamps(random: Random) -> Floats:
 
 
 def night(upright: Floats, random: Random) -> Floats:
-    """A city at night, far out of focus: round lamps over a wet, dark street."""
+    """Render a city at night, far out of focus, its lamps mirrored in a wet street: linear light (h, w, 3)."""
     y = upright[..., 1]
     base = _ramp(y, [(-1.4, (14, 16, 44)), (0.0, (34, 32, 82)), (0.2, (30, 26, 62)), (1.3, (16, 14, 36))])
     for x, high, radius, bright, *color in lamps(random):
@@ -114,7 +114,11 @@ BACKDROPS: dict[str, Callable[[Floats, Random], Floats]] = {
 
 
 def behind(name: str, upright: Floats, seed: int) -> Floats:
-    """A backdrop in linear light (h, w, 3), painted at half size because it is out of focus anyway."""
+    """Render the named backdrop in linear light (h, w, 3).
+
+    `upright` (h, w, 2) holds pixel coordinates without the camera's roll. The backdrop is drawn at half size,
+    because it is out of focus.
+    """
     half = np.ascontiguousarray(upright[::2, ::2])
     small = BACKDROPS[name](half, np.random.default_rng(seed))
     size = (upright.shape[1], upright.shape[0])
@@ -122,12 +126,15 @@ def behind(name: str, upright: Floats, seed: int) -> Floats:
 
 
 def sigmoid(value: NDArray[np.floating]) -> Floats:
-    """1 / (1 + exp(-value)) without overflow, float32."""
+    """Return 1 / (1 + exp(-value)) as float32, without overflow."""
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * value), np.float32)
 
 
 def strokes(size: tuple[int, int], angle: float, width: float, random: Random) -> Floats:
-    """Marker stroke darkness (h, w), about -1..1: broad bands at an angle (degrees) whose overlaps show."""
+    """Return the darkness of marker strokes (h, w), about -1..1: bands `width` pixels broad whose overlaps show.
+
+    `size` is (height, width), `angle` in degrees.
+    """
     y, x = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
     a = np.radians(angle)
     across = -x * np.sin(a) + y * np.cos(a)

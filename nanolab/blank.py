@@ -1,4 +1,4 @@
-"""An untrained SDXL checkpoint of any width and depth: a few megabytes, to test with or to train."""
+"""Untrained SDXL checkpoints of any width and depth: a few megabytes, for tests or as a start for training."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +14,11 @@ from nanolab.letters import write_letters
 
 Net = TypeVar("Net", bound=nn.Module)
 
-GROUP = 32  # channels: every level is a multiple, so that group norm divides it and a head has 32 channels
-TEXT, TEXT_2, POOLED = 32, 64, 48  # widths; the first two must differ, see `diffusion/single_file.py`
+GROUP = 32  # channels: every level is a multiple of it, for group norm and for heads of 32 channels
+# Widths; the first two must differ: by them diffusers tells the text encoders of a single file apart.
+TEXT, TEXT_2, POOLED = 32, 64, 48
 TIME = 8  # channels per number of SDXL's six size conditions
-CONTRAST = 0.5  # standard deviation of a decoded picture, on the scale -1 … 1
+CONTRAST = 0.5  # standard deviation of a decoded image, on the scale -1..1
 
 
 def blank(
@@ -32,10 +33,10 @@ def blank(
     """Write an untrained SDXL checkpoint to `folder`, in diffusers' layout, and return `folder`.
 
     `levels` are the UNet's channels from fine to coarse, multiples of 32; `layers` its residual blocks per
-    level; `depths` its transformer blocks per level, 0 for a level without attention. The autoencoder is of
-    SDXL's kind: 8 pixels to a latent, 4 channels.
-    The same arguments give the same weights, and no two tensors are alike, so that a mix-up of names shows.
-    Raises ValueError where `levels` and `depths` do not fit.
+    level; `depths` its transformer blocks per level, 0 for a level without attention. The autoencoder has
+    SDXL's geometry: 8 pixels to a latent, 4 channels.
+    Equal arguments give equal weights. No two tensors are equal, so that a test detects swapped names.
+    Raises ValueError if `levels` and `depths` do not match.
     """
     if len(levels) != len(depths) or any(level % GROUP for level in levels):
         raise ValueError(f"levels {levels} must be multiples of {GROUP}, each with one of depths {depths}")
@@ -61,14 +62,14 @@ def blank(
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Torch's own random numbers, from `seed`, and as they were afterwards."""
+    """Seed torch's global random numbers inside the block, without gradients; restore their state afterwards."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         yield
 
 
 def _shaken(net: Net) -> Net:
-    """Fresh norms are all ones and biases all zeros: a little noise tells them apart."""
+    """Add a little noise to all weights: fresh norms are all ones and fresh biases all zeros, hence equal."""
     for values in net.parameters():
         values.add_(0.02 * torch.randn_like(values))
     return net.eval()
@@ -95,7 +96,7 @@ def _unet(levels: tuple[int, ...], layers: int, depths: tuple[int, ...]) -> UNet
     conditions = {"text_embeds": torch.randn(1, POOLED), "time_ids": torch.full((1, 6), 64.0)}
     latents, prompt = torch.randn(1, 4, 32, 32), torch.randn(1, 77, TEXT + TEXT_2)
     noise = unet(latents, 500, prompt, added_cond_kwargs=conditions).sample
-    _scale(unet.conv_out, 1 / noise.std())  # what it predicts is noise, so of standard deviation 1
+    _scale(unet.conv_out, 1 / noise.std())  # predicted noise has standard deviation 1
     return unet
 
 
@@ -111,7 +112,7 @@ def _vae(attention: bool) -> AutoencoderKL:
             mid_block_add_attention=attention,
         )
     )
-    # Fresh weights paint near grey, which hides differences from every test.
+    # Fresh weights decode to almost flat grey, in which no test would see a difference.
     _scale(vae.decoder.conv_out, CONTRAST / vae.decode(torch.randn(1, 4, 8, 8)).sample.std())
     return vae
 
@@ -130,13 +131,13 @@ def _text(width: int, layers: int, tokenizer: CLIPTokenizer) -> CLIPTextConfig:
         num_attention_heads=2,
         projection_dim=POOLED,
         bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,  # the pooled text is read at its first place
+        eos_token_id=tokenizer.eos_token_id,  # the pooled embedding is read at its first position
         pad_token_id=tokenizer.pad_token_id,
     )
 
 
 def _scheduler() -> EulerDiscreteScheduler:
-    """SDXL's own, from the configuration of stable-diffusion-xl-base-1.0."""
+    """Return SDXL's scheduler, with the configuration of stable-diffusion-xl-base-1.0."""
     return EulerDiscreteScheduler(
         beta_start=0.00085,
         beta_end=0.012,

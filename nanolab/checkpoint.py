@@ -1,4 +1,4 @@
-"""The trained parts as a diffusers folder that stock SDXL pipelines load, or as one file."""
+"""Export of the trained model as a diffusers folder that stock SDXL pipelines load."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from nanolab import words
 from nanolab.dataset import readable
 from nanolab.model import Nano, scheduler
 
-# EulerDiscrete does not save these; DDIM, DDPM and PNDM read them from its file and would clip without.
+# EulerDiscrete does not save these settings; without them, DDIM, DDPM and PNDM would clip when they load its file.
 SCHEDULER_EXTRAS = {"clip_sample": False, "set_alpha_to_one": False, "skip_prk_steps": True}
 
 
 def pipeline(nano: Nano, vae: AutoencoderKL, tokens: Path) -> StableDiffusionXLPipeline:
-    """The parts as a pipeline; `tokens` is the folder of vocab.json and merges.txt."""
+    """Return an SDXL pipeline of the trained parts; `tokens` is the folder of vocab.json and merges.txt."""
     nano.unet.set_attn_processor(AttnProcessor2_0())
     return StableDiffusionXLPipeline(
         vae=vae,
@@ -35,11 +35,11 @@ def pipeline(nano: Nano, vae: AutoencoderKL, tokens: Path) -> StableDiffusionXLP
 
 
 def export(nano: Nano, vae: AutoencoderKL, tokens: Path, folder: Path) -> None:
-    """Write the folder in half precision."""
+    """Write the diffusers folder in half precision."""
     parts = pipeline(nano, vae, tokens).to(dtype=torch.float16)
     parts.save_pretrained(folder)
     for name in ("tokenizer", "tokenizer_2"):
-        # The raw files too: older tokenizers read only these.
+        # Older tokenizers read only these raw files.
         for file in ("vocab.json", "merges.txt"):
             (folder / name / file).write_text((tokens / file).read_text())
         _edit(folder / name / "tokenizer_config.json", drop=("is_local", "local_files_only"))
@@ -48,7 +48,7 @@ def export(nano: Nano, vae: AutoencoderKL, tokens: Path, folder: Path) -> None:
 
 
 def restore(nano: Nano, folder: Path) -> None:
-    """Load what `export` wrote into `nano`, to go on learning from it. Raises RuntimeError for another shape."""
+    """Load the weights of a folder that `export` wrote into `nano`. Raises RuntimeError if the shapes differ."""
     unet = UNet2DConditionModel.from_pretrained(folder / "unet").float()
     first = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
     second = CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2", dtype=torch.float32)
@@ -62,5 +62,5 @@ def _edit(path: Path, extra: dict[str, bool] | None = None, drop: tuple[str, ...
 
 
 def size(folder: Path) -> int:
-    """Bytes of all files in the folder."""
+    """Return the total size of all files in the folder, in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""A ControlNet for nano, to be trained at home: it paints along edges. It is too large to come along."""
+"""Training of an edge (canny) ControlNet for nano; it is too large to be bundled."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from nanolab.noising import noised, sizes, spoken, spread
 from nanolab.shelves import CATALOGUE, Library
 from nanolab.trainer import place
 
-HINTS = (16, 32, 64, 96)  # channels of the hint on its way to the latents' size
-# From and to: of the gradient that goes on, of the one that begins an edge.
+HINTS = (16, 32, 64, 96)  # channels of the layers that shrink the hint to the latents' size
+# Ranges of canny's lower threshold (the gradient that continues an edge) and upper one (that begins an edge).
 THRESHOLDS = ((40, 90), (100, 200))
-LEAN = 0.6  # towards strong noise, in which edges say the most
+LEAN = 0.6  # below 1: more strong noise, where the edges help most
 
 
 def beside(nano: Nano) -> ControlNetModel:
-    """A ControlNet that begins as a copy of the UNet's first half and says nothing yet."""
+    """Return a ControlNet initialised from the UNet's encoder half; at first it changes nothing."""
     return ControlNetModel.from_unet(
         nano.unet, conditioning_channels=3, conditioning_embedding_out_channels=HINTS
     )
 
 
 class ControlLesson:
-    """Predict v with the edges of the very picture as a hint; the UNet itself does not learn."""
+    """Predict v with the edges of the same image as a hint; the UNet itself is frozen."""
 
     def __init__(
         self, nano: Nano, library: Library, pictures: Pictures, tokenizer: CLIPTokenizer, batch: int = 12
     ) -> None:
-        """The shelf holds the latents of `pictures`, and of their mirror images after them."""
+        """`library.large` holds the latents of `pictures`, followed by those of their mirror images."""
         self.nano, self.library, self.pictures, self.tokenizer = nano, library, pictures, tokenizer
         self.batch = batch
         nano.requires_grad_(False)
@@ -48,14 +48,14 @@ class ControlLesson:
         ]
 
     def _edges(self, index: int, random: np.random.Generator) -> NDArray[np.uint8]:
-        """The edges (h, w, 3) of the picture behind a latent."""
+        """Return the edges (h, w, 3) of the image that latent `index` encodes."""
         picture = self.pictures[index % len(self.pictures)]
         low, high = (int(random.integers(*ends)) for ends in THRESHOLDS)
         edges = canny(np.ascontiguousarray(picture), low, high)
         return edges if index < len(self.pictures) else edges[:, ::-1]
 
     def loss(self, step: int) -> Tensor:
-        """Mean square error of v; a third of the pictures come without words, so that edges alone must do."""
+        """Return the mean square error of v; a third of the images have no caption, so that the edges must suffice."""
         random = np.random.default_rng([10, step])
         shelf, device = self.library.large, place(self.model)
         picked = shelf.pick(np.full(self.batch, CATALOGUE), random)

@@ -1,4 +1,4 @@
-"""The training room's files: shards of pictures with their recipes, whole or absent."""
+"""Training images on disk: shards of drawn images with their recipes, written atomically."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from nanolab.recipes import Recipe, paint, random_set, see
 from nanolab.view import View
 
 Size = tuple[int, int]
-SETS_PER_SHARD = 125  # six pictures each
+SETS_PER_SHARD = 125  # six images each
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Write under a draft name, then rename: a killed run leaves no half file."""
+    """Write a file under a temporary name, then rename it: an interrupted run leaves no partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".part")
     with draft.open("wb") as file:
@@ -31,7 +31,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
 
 
 def readable(folder: Path) -> None:
-    """Let everyone read the weights in a folder: safetensors' own writer lets their owner alone."""
+    """Make the .safetensors files in a folder readable for everyone; their writer permits only the owner."""
     for path in folder.rglob("*.safetensors"):
         path.chmod(0o644)
 
@@ -41,7 +41,7 @@ def _recipe(data: dict[str, Any]) -> Recipe:
 
 
 def draw_shard(folder: Path, index: int, size: Size = (256, 256), sets: int = SETS_PER_SHARD) -> Path:
-    """Draw shard `index` of random pictures, uint8 (6·sets, height, width, 3), unless it is there."""
+    """Draw shard `index`, uint8 (6·sets, height, width, 3), unless it exists; return the path of its .npy file."""
     path = folder / f"pictures-{index:04d}.npy"
     if path.exists():
         return path
@@ -59,14 +59,14 @@ def draw_shard(folder: Path, index: int, size: Size = (256, 256), sets: int = SE
 
 
 def draw_all(folder: Path, indices: Sequence[int], workers: int, size: Size = (256, 256)) -> Iterator[Path]:
-    """Draw the shards that are missing, several at a time; size is (height, width)."""
+    """Draw the missing shards in parallel processes and yield their paths; size is (height, width)."""
     # Fresh processes: a fork would inherit the locks of OpenCV's and torch's threads.
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         yield from pool.map(draw_shard, [folder] * len(indices), indices, [size] * len(indices))
 
 
 def recipes(folder: Path) -> list[Recipe]:
-    """The recipes of all finished shards, in the order of `pictures`."""
+    """Return the recipes of all finished shards, in the order of the images."""
     lines: list[str] = []
     for path in sorted(folder.glob("pictures-*.npy")):
         lines += path.with_suffix(".jsonl").read_text().splitlines()
@@ -74,7 +74,7 @@ def recipes(folder: Path) -> list[Recipe]:
 
 
 class Pictures:
-    """All pictures of a folder as one sequence, uint8 (n, h, w, 3), read from disk when asked for."""
+    """All images of a folder as one sequence of uint8 (h, w, 3), read from disk on access."""
 
     def __init__(self, folder: Path) -> None:
         self.shards = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("pictures-*.npy"))]

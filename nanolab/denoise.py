@@ -1,4 +1,4 @@
-"""The UNet's lesson: predict v on latents of several formats."""
+"""Training of the UNet and text encoders: predict v on latents of several formats."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from nanolab.recipes import Recipe
 from nanolab.shelves import CATALOGUE, Library
 from nanolab.trainer import place
 
-OTHERS = 0.35  # share of steps with pictures of another format
-TELLING = 0.01  # weight of what is told, beside the error of v, which is some ten times smaller
-LEAN = 0.7  # towards the high noise levels, which decide the layout
-# Noise levels between which pictures are more and more a catalogue's. Below, the layout shows through the
-# noise, and a film needs it kept, whatever it is; above, the model decides it, and one good layout learnt well
-# makes a product where the mean of all layouts makes a blot.
+OTHERS = 0.35  # share of steps with images of another format
+TELLING = 0.01  # weight of the attribute loss; the error of v is some ten times smaller than that loss
+LEAN = 0.7  # below 1: more high noise levels, which decide the layout
+# Noise levels between which the share of catalogue images rises. Below them the layout is visible through the
+# noise, and a film needs any layout preserved. Above them the model chooses the layout: trained on one good layout
+# it paints a product, trained on all of them it paints their mean, a blot.
 SEEN, DECIDED = 500, 750
 _PRODUCTS, _VIEWS = list(PRODUCTS), list(captions.VIEW)
 
 
 def usual(levels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The odds (n,) of a catalogue's picture at each noise level (n,)."""
+    """Return the probability (n,) of choosing a catalogue image at each noise level (n,)."""
     return np.clip((levels - SEEN) / (DECIDED - SEEN), CATALOGUE, 1.0)
 
 
 class DenoiseLesson:
-    """Predict v for noisy latents, given words and sizes; tell product and view in the middle of it."""
+    """Predict v for noisy latents from captions and sizes, and product and view from the UNet's middle block."""
 
     def __init__(
         self,
@@ -51,12 +51,12 @@ class DenoiseLesson:
         ]
 
     def _pictures(self, random: np.random.Generator) -> tuple[Noised, list[Recipe]]:
-        """Latents in noise, and what they show."""
+        """Return a random batch of noisy latents, and the recipes of its images."""
         shelf = self.library.large
         if self.library.others and random.random() < OTHERS:
             shelf = self.library.others[int(random.integers(len(self.library.others)))]
         cells = self.library.large.latents[0, 0].size / shelf.latents[0, 0].size
-        # Larger pictures, fewer of them: a step costs the same.
+        # Fewer images of a larger size, so that every step costs the same.
         levels = spread(max(round(self.batch * min(cells, 1.0)), 1), LEAN, random)
         picked = shelf.pick(usual(levels), random)
         recipes = [shelf.recipes[int(i)] for i in picked]
@@ -69,7 +69,7 @@ class DenoiseLesson:
         return torch.from_numpy(words.ids(self.tokenizer, texts))
 
     def _untold(self, recipes: list[Recipe]) -> Tensor:
-        """How badly the middle of the UNet told what is shown, and from where: cross entropy, natural logarithm."""
+        """Return the cross entropy (natural logarithm) of product and view, predicted from the UNet's middle block."""
         product, view = self.model.told()
         device = product.device
         products = torch.tensor([_PRODUCTS.index(recipe.product) for recipe in recipes], device=device)
@@ -78,7 +78,7 @@ class DenoiseLesson:
         return both
 
     def loss(self, step: int) -> Tensor:
-        """Mean square error of v, and a little of what was not told."""
+        """Return the mean square error of v plus a small share of the cross entropy of product and view."""
         random = np.random.default_rng([5, step])
         given, recipes = self._pictures(random)
         device = place(self.model)

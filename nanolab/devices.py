@@ -1,4 +1,4 @@
-"""Devices: speaker, headphones, electric scooter, wrist watch. Front towards +z, standing on the floor."""
+"""Shapes of speaker, headphones, electric scooter and wrist watch, standing on the floor, front towards +z."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nanolab.shapes import (
 
 
 def speaker(random: Draw) -> list[Shape]:
-    """A loudspeaker: a box with two cones on its front, a port and two terminals on its back."""
+    """Return a loudspeaker: a box with two cones on its front, a port and two terminals on its back."""
     wide, tall, deep = random.uniform(0.27, 0.36), random.uniform(0.42, 0.56), random.uniform(0.22, 0.3)
     large = wide * random.uniform(0.68, 0.8)
     small = large * random.uniform(0.42, 0.58)
@@ -51,7 +51,7 @@ def _cone(radius: float, height: float, front: float) -> list[Shape]:
 
 
 def headphones(random: Draw) -> list[Shape]:
-    """Headphones standing on their cups; the band arches over, cups look outward along x."""
+    """Return headphones standing on their cups: the band arches over them, the cups face outward along x."""
     span, tall = random.uniform(0.38, 0.44), random.uniform(0.58, 0.7)
     cup, thick = random.uniform(0.22, 0.27), random.uniform(0.075, 0.1)
     wide = random.uniform(0.03, 0.06)
@@ -78,7 +78,7 @@ def _cap(x: float, cup: float, side: float) -> Place:
 
 
 def scooter(random: Draw) -> list[Shape]:
-    """An electric scooter: deck, two wheels, leaning stem, handlebar, mudguard, headlight; it rides to +z."""
+    """Return an electric scooter: deck, two wheels, leaning stem, handlebar, mudguard, headlight; it rides to +z."""
     base, wheel = random.uniform(0.42, 0.52), random.uniform(0.125, 0.16)
     tall, lean = random.uniform(0.95, 1.15), random.uniform(0.1, 0.18)
     tyre = 0.048
@@ -107,7 +107,7 @@ def scooter(random: Draw) -> list[Shape]:
 
 
 def watch(random: Draw) -> list[Shape]:
-    """A wrist watch on edge: strap loop standing on the floor, round case, face towards the front."""
+    """Return a wrist watch on edge: the strap loop stands on the floor, the round case faces the front."""
     loop, wide = random.uniform(0.36, 0.42), random.uniform(0.11, 0.15)
     case, deep = random.uniform(0.25, 0.3), random.uniform(0.055, 0.075)
     tall = loop + 0.045

@@ -1,4 +1,4 @@
-"""Judge a checkpoint: `python -m nanolab.evaluate` writes figures (JSON) and sheets (PNG)."""
+"""Evaluation of a checkpoint: `python -m nanolab.evaluate` writes figures (JSON) and sheets (PNG)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Rgb = NDArray[np.uint8]
 
 
 def judge_error(room: Path, court: judge.Judge) -> dict[str, float]:
-    """Shares of right answers on renders that the judge did not train on."""
+    """Return the classifier's share of right answers per question, on drawn images that it was not trained on."""
     pictures, known = Pictures(room / "pictures"), recipes(room / "pictures")
     chosen = range(int(pictures.ends[-3]), len(pictures))
     images = [pictures[i] for i in chosen]
@@ -38,7 +38,7 @@ def judge_error(room: Path, court: judge.Judge) -> dict[str, float]:
 
 
 def random_sheet(painter: Painter, count: int = 64) -> Rgb:
-    """Pictures of random requests as a schedule paints them, with their prompts written on them: (h, w, 3)."""
+    """Return a sheet (h, w, 3) of random requests, painted with a schedule's defaults and labelled with prompts."""
     settings = Settings(int(NANO["steps"]), NANO["guidance_scale"])
     asked = measures.requests(count, seed=7)
     prompts = [captions.plain(recipe) for recipe in asked]
@@ -56,7 +56,7 @@ def _label(picture: Rgb, prompt: str) -> Rgb:
 
 
 def reveal(weights: Path) -> list[Rgb]:
-    """A film of the loop: sketch, marker, photograph, red to blue, under a slow zoom and turn. Pictures (h, w, 3)."""
+    """Return the frames (h, w, 3) of schedules/10_reveal.yaml, painted with this checkpoint."""
     scene = load(shelf("schedules") / "10_reveal.yaml", [f"model.base={weights}"])
     return [np.asarray(state.shown) for _, state in animate(scene)]
 
@@ -67,7 +67,7 @@ def _tiny(picture: Rgb) -> NDArray[np.float32]:
 
 
 def neighbours(painter: Painter, room: Path, settings: Settings) -> Rgb:
-    """Painted pictures above the training pictures nearest to them (by 16×16 pixels)."""
+    """Return a sheet (h, w, 3) of painted images above their nearest training images (compared at 16×16 pixels)."""
     pictures = Pictures(room / "pictures")
     known = np.stack([_tiny(pictures[i]) for i in range(len(pictures))])
     made = painter.paint([captions.plain(r) for r in measures.requests(8, 11)], range(8), settings)
@@ -76,7 +76,7 @@ def neighbours(painter: Painter, room: Path, settings: Settings) -> Rgb:
 
 
 def few_steps(weights: Path, court: judge.Judge, count: int) -> dict[str, float]:
-    """Requests followed by the few-step LoRA, a quarter as many."""
+    """Return the prompt accuracy of the few-step LoRA in 4 steps, on a quarter of `count` requests."""
     painter = Painter(weights, weights / "few-steps")
     return measures.followed(painter, court, measures.requests(count // 4), Settings(4, 1.0), 300)
 
@@ -84,7 +84,7 @@ def few_steps(weights: Path, court: judge.Judge, count: int) -> dict[str, float]
 def figures(
     painter: Painter, weights: Path, room: Path, count: int, settings: Settings
 ) -> dict[str, Callable[[], Any]]:
-    """Everything that is measured, by name."""
+    """Return all measurements as functions, by the name they have in figures.json."""
     court = judge.load(room)
     vae = painter.fresh.vae
     unseen = [draw(recipe).image for recipe in measures.requests(32, 5)]
@@ -105,16 +105,16 @@ def figures(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure, print and write."""
+    """Measure the checkpoint; print the figures and write them with the sheets."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=folder(), help="the checkpoint")
+    parser.add_argument("--folder", type=Path, default=folder(), help="diffusers folder of the checkpoint")
     parser.add_argument(
-        "--room", type=Path, default=Path("nano-room"), help="the training room: pictures and judge"
+        "--room", type=Path, default=Path("nano-room"), help="work folder: images and classifier"
     )
-    parser.add_argument("--out", type=Path, default=Path("nano-report"), help="where figures and sheets go")
-    parser.add_argument("--count", type=int, default=504, help="prompts to judge")
-    parser.add_argument("--steps", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("nano-report"), help="folder for figures and sheets")
+    parser.add_argument("--count", type=int, default=504, help="number of prompts to evaluate")
+    parser.add_argument("--steps", type=int, default=8, help="sampling steps")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
     for progress in judge.learn(chosen.room):

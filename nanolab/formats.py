@@ -1,4 +1,4 @@
-"""How well a checkpoint paints pictures of other sizes than its own, as films paint them."""
+"""Prompt accuracy of a checkpoint at sizes other than 256×256, painted as a schedule paints them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from nanolab import text as captions
 from nanolab.judge import Judge
 
 Rgb = NDArray[np.uint8]
-SIDE = 256  # pixels of the square that the judge sees
+SIDE = 256  # pixels of the square images given to the classifier
 SIZES = ("192x256", "256x192", "384x384")
 
 
 def painted(weights: Path, size: str, prompts: list[str], first: int, hires: float) -> list[Rgb]:
-    """A picture (h, w, 3) of width x height `size` for each prompt, from seed `first` on, `hires` as in a schedule."""
+    """Paint each prompt once, uint8 (h, w, 3), with seeds from `first` on.
+
+    `size` is WIDTHxHEIGHT as in a schedule, `hires` the strength of its hires fix (0: off).
+    """
     scene = loads(f"model: {{base: {weights.resolve()}}}\nvideo: {{size: {size}, frames: 1}}")
     paint = painter(scene)
     painting = Painting(steps=int(NANO["steps"]), guidance_scale=NANO["guidance_scale"], hires=hires)
@@ -34,7 +37,7 @@ def painted(weights: Path, size: str, prompts: list[str], first: int, hires: flo
 
 
 def squared(picture: Rgb) -> Rgb:
-    """The picture in the middle of the judge's square, its edges drawn out to fill it."""
+    """Fit an image into a square of 256×256 pixels, centred; its edge pixels are repeated to fill the rest."""
     height, width = (side * SIDE // max(picture.shape[:2]) for side in picture.shape[:2])
     small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     top, left = (SIDE - height) // 2, (SIDE - width) // 2
@@ -45,7 +48,7 @@ def squared(picture: Rgb) -> Rgb:
 
 
 def followed(weights: Path, court: Judge, count: int = 64) -> dict[str, dict[str, float]]:
-    """Share of requests followed at each size, and at the largest without hires fix."""
+    """Return the prompt accuracy per question at each size, and at the largest one also without hires fix."""
     asked = measures.requests(count, seed=7)
     prompts, truths = [captions.plain(recipe) for recipe in asked], [judge.truth(recipe) for recipe in asked]
     ways = [(size, size, Painting().hires) for size in SIZES] + [(f"{SIZES[-1]} at once", SIZES[-1], 0.0)]

@@ -1,4 +1,4 @@
-"""Pictures for people: contact sheets, and the start pictures that examples and tests use."""
+"""Contact sheets, and the start images that examples and tests use."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ STARTS: dict[str, Recipe] = {
 
 
 def sheet(images: Sequence[Rgb], columns: int) -> Rgb:
-    """The pictures, all (h, w, 3), side by side in rows; empty places are white."""
+    """Return the images, all (h, w, 3), side by side in rows of `columns`; empty cells are white."""
     height, width = images[0].shape[:2]
     rows = -(-len(images) // columns)
     page = np.full((rows * height, columns * width, 3), 255, np.uint8)
@@ -52,13 +52,13 @@ def sheet(images: Sequence[Rgb], columns: int) -> Rgb:
 
 
 def save(path: Path, image: Rgb) -> None:
-    """Write a picture as PNG."""
+    """Write an RGB image as PNG; missing folders are created."""
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), image[..., ::-1])
 
 
 def start_pictures(folder: Path, size: tuple[int, int] = (256, 256)) -> list[Path]:
-    """Draw every start picture as a PNG of (height, width) pixels."""
+    """Draw every start image as a PNG of (height, width) pixels; return the paths."""
     paths = []
     for name, recipe in STARTS.items():
         paths.append(folder / f"{name}.png")

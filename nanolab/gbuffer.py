@@ -1,4 +1,4 @@
-"""Sphere tracing of shape rows into a G-buffer; compiled by numba, one thread, no randomness."""
+"""Sphere tracing of shape rows into a G-buffer; compiled by numba, single-threaded, deterministic."""
 # mypy: disable-error-code="untyped-decorator,no-untyped-def"
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _clamp(value, low, high):
 
 @njit(**FAST)
 def _solid(row, x, y, z):
-    """Signed distance from the point (x, y, z) to one shape."""
+    """Return the signed distance from the point (x, y, z) to one shape."""
     x, y, z = x - row[1], y - row[2], z - row[3]
     px = row[4] * x + row[5] * y + row[6] * z
     py = row[7] * x + row[8] * y + row[9] * z
@@ -78,7 +78,7 @@ def _ellipsoid(x, y, z, row):
 
 @njit(**FAST)
 def distance(rows, x, y, z):
-    """Distance from a point to the product, and the material slot of the nearest shape."""
+    """Return the signed distance from a point to the product, and the material slot of the nearest shape."""
     best, material = FAR, 7.0
     for i in range(rows.shape[0]):
         row = rows[i]
@@ -86,7 +86,7 @@ def distance(rows, x, y, z):
         reach = best + row[21] + row[23]
         cut = row[24] == 1.0
         if cut:
-            reach = row[21]  # outside its ball a cut changes nothing outside the product
+            reach = row[21]  # beyond its bounding ball, a cut does not change the distance
         if reach < 1e4 and dx * dx + dy * dy + dz * dz > reach * reach:
             continue
         d = _solid(row, x, y, z)
@@ -105,7 +105,7 @@ def distance(rows, x, y, z):
 
 @njit(**FAST)
 def _march(rows, o, dx, dy, dz, start, stop, slope, steps):
-    """Walk along a ray until the surface is nearer than slope·t; return t, or -1 if it is never met."""
+    """March along a ray until the surface is nearer than slope·t; return t, or -1 if the ray misses."""
     t = start
     for _ in range(steps):
         d, _m = distance(rows, o[0] + dx * t, o[1] + dy * t, o[2] + dz * t)
@@ -119,7 +119,7 @@ def _march(rows, o, dx, dy, dz, start, stop, slope, steps):
 
 @njit(**FAST)
 def _shadow(rows, x, y, z, light, soft, ball):
-    """Light that reaches a point, 0..1; `soft` is larger for harder shadows; `ball` bounds the product."""
+    """Return the light that reaches a point, 0..1; a larger `soft` makes harder shadows, `ball` bounds the product."""
     cx, cy, cz = ball[0] - x, ball[1] - y, ball[2] - z
     near = cx * light[0] + cy * light[1] + cz * light[2]
     off = sqrt(max(cx * cx + cy * cy + cz * cz - near * near, 0.0))
@@ -138,7 +138,7 @@ def _shadow(rows, x, y, z, light, soft, ball):
 
 @njit(**FAST)
 def _occlusion(rows, x, y, z, nx, ny, nz, scale):
-    """Openness of a point, 0..1, from five probes along its normal; the floor counts."""
+    """Return the openness of a point, 0..1 (ambient occlusion by product and floor), by five probes on its normal."""
     dark, weight = 0.0, 1.0
     for i in range(5):
         h = scale * (0.02 + 0.07 * i)
@@ -151,7 +151,7 @@ def _occlusion(rows, x, y, z, nx, ny, nz, scale):
 
 @njit(**FAST)
 def _starts(rows, eye, axes, focal, cx, cy, height, width, near, stop):
-    """First useful ray length per block of pixels, or -1 where no ray of the block can meet the product."""
+    """Return the start length of rays per block of pixels, or -1 where no ray of the block can meet the product."""
     tall, wide = (height + BLOCK - 1) // BLOCK, (width + BLOCK - 1) // BLOCK
     starts = np.empty((tall, wide), np.float32)
     slope = 0.75 * BLOCK / focal
@@ -187,7 +187,7 @@ def _normal(rows, x, y, z):
 
 @njit(**FAST)
 def _hit(rows, eye, dx, dy, dz, start, stop, gap):
-    """Where a ray ends: length (-1: nowhere), material slot and normal of the product or the floor."""
+    """Intersect a ray with product and floor: return length (-1: no hit), material slot and normal."""
     t = start
     if t > 0.0:
         t = _march(rows, eye, dx, dy, dz, t, stop, 0.0004, 64)
@@ -202,7 +202,7 @@ def _hit(rows, eye, dx, dy, dz, start, stop, gap):
 
 @njit(**FAST)
 def trace(rows, eye, axes, focal, cx, cy, light, ball, height, width):
-    """Draw the G-buffer: material (uint8), normal (h, w, 3), ray length, lit and open (each 0..1)."""
+    """Trace the G-buffer, planes (h, w): material uint8, normal (h, w, 3), ray length, lit and openness 0..1."""
     material = np.full((height, width), NOTHING, np.uint8)
     normal = np.zeros((height, width, 3), np.float32)
     depth = np.full((height, width), np.inf, np.float32)
@@ -219,7 +219,7 @@ def trace(rows, eye, axes, focal, cx, cy, light, ball, height, width):
                 continue
             material[j, i], depth[j, i] = slot, t
             normal[j, i, 0], normal[j, i, 1], normal[j, i, 2] = nx, ny, nz
-            # A little off the surface, or it would shade itself.
+            # Start a little off the surface, or it would shadow itself.
             x, y, z = eye[0] + dx * t + nx * 0.01, eye[1] + dy * t + ny * 0.01, eye[2] + dz * t + nz * 0.01
             facing = nx * light[0] + ny * light[1] + nz * light[2]
             lit[j, i] = _shadow(rows, x, y, z, light, 7.0, ball) if facing > 0.0 else 0.0

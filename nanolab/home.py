@@ -1,4 +1,4 @@
-"""Things of the house: bottle, mug, desk lamp, chair. Front towards +z, standing on the floor."""
+"""Shapes of bottle, mug, desk lamp and chair, standing on the floor, front towards +z."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Vector = tuple[float, float, float]
 
 
 def bottle(random: Draw) -> list[Shape]:
-    """A bottle with shoulder, neck, cap and a label on its front."""
+    """Return a bottle with shoulder, neck, cap and, mostly, a label on its front."""
     wide, tall = random.uniform(0.22, 0.31), random.uniform(0.62, 0.8)
     neck, cap = random.uniform(0.095, 0.12), random.uniform(0.07, 0.1)
     shoulder = random.uniform(0.12, 0.22)
@@ -37,13 +37,14 @@ def bottle(random: Draw) -> list[Shape]:
         frustum(neck + 0.03, neck + 0.03, cap, Place((0, top + 0.06 + cap, 0), material=DARK), 0.02),
     ]
     if random.random() < 0.7:
-        where = Place((0, tall * 0.46, wide * 0.22), material=LIGHT)  # a narrower drum, pushed to the front
+        # The label is a narrower cylinder, moved to the front.
+        where = Place((0, tall * 0.46, wide * 0.22), material=LIGHT)
         shapes.append(frustum(wide * 0.84, wide * 0.84, tall * 0.21, where, 0.01))
     return shapes
 
 
 def mug(random: Draw) -> list[Shape]:
-    """A mug, hollow, with a stout handle on its right."""
+    """Return a hollow mug with a stout handle on its right."""
     wide, tall = random.uniform(0.36, 0.44), random.uniform(0.34, 0.46)
     base = wide * random.uniform(0.8, 1.0)
     handle = random.uniform(0.17, 0.21)
@@ -56,7 +57,7 @@ def mug(random: Draw) -> list[Shape]:
 
 
 def lamp(random: Draw) -> list[Shape]:
-    """A desk lamp: round foot, bent arm, joints, hollow shade with a glowing bulb, leaning to the front."""
+    """Return a desk lamp leaning to the front: round foot, bent arm, joints, hollow shade with a glowing bulb."""
     foot, knee = random.uniform(0.25, 0.31), random.uniform(-0.3, -0.14)
     low, high = random.uniform(0.42, 0.55), random.uniform(0.85, 1.0)
     head, tilt = random.uniform(0.12, 0.28), random.uniform(15, 40)
@@ -84,7 +85,7 @@ def _below(at: Vector, tilt: float, drop: float, material: int = INNER, cut: boo
 
 
 def chair(random: Draw) -> list[Shape]:
-    """A chair: four stout legs, seat, back rest."""
+    """Return a chair: four stout legs, seat, back rest."""
     wide, deep = random.uniform(0.28, 0.35), random.uniform(0.27, 0.33)
     seat, back = random.uniform(0.48, 0.56), random.uniform(0.28, 0.38)
     splay, lean = random.uniform(0.0, 0.07), random.uniform(4, 13)

@@ -1,4 +1,4 @@
-"""Lines a hand would draw: contours, hatching, paper; nothing thinner than three pixels of 256."""
+"""Hand-drawn lines: contours, hatching, paper grain; no line is thinner than three pixels of 256."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def _blur(plane: Floats, sigma: float) -> Floats:
 
 
 def _steps(plane: Floats) -> Floats:
-    """Largest difference (h, w) between a pixel and its right and lower neighbours."""
+    """Return the larger difference (h, w) between a pixel and its right and lower neighbour."""
     across = np.abs(np.diff(plane, axis=1, append=plane[:, -1:]))
     down = np.abs(np.diff(plane, axis=0, append=plane[-1:]))
     return np.asarray(np.maximum(across, down), np.float32)
 
 
 def wobble(plane: Floats, random: np.random.Generator, far: float) -> Floats:
-    """The plane with its places shifted by up to `far` pixels along slow waves, as by an unsteady hand."""
+    """Shift the pixels of a plane (h, w) by up to `far` pixels along slow waves, as by an unsteady hand."""
     height, width = plane.shape[:2]
     coarse = random.uniform(-far, far, (2, 7, 7)).astype(np.float32)
     shift = [cv2.resize(side, (width, height), interpolation=cv2.INTER_CUBIC) for side in coarse]
@@ -35,7 +35,7 @@ def wobble(plane: Floats, random: np.random.Generator, far: float) -> Floats:
 
 
 def contours(buffer: Buffer) -> tuple[Floats, Floats]:
-    """Silhouette and inner edges, each (h, w), 0 or 1, one pixel wide."""
+    """Return the silhouette's and the inner edges, each float32 (h, w), 0 or 1, one pixel wide."""
     mask = buffer.mask
     outline = _steps(mask.astype(np.float32)) > 0
     depth = np.where(mask, buffer.depth, 0.0).astype(np.float32)
@@ -48,14 +48,14 @@ def contours(buffer: Buffer) -> tuple[Floats, Floats]:
 
 
 def line(edges: Floats, width: float) -> Floats:
-    """Thick, soft-edged lines (h, w), 0..1, from one-pixel edges; width in pixels."""
+    """Draw soft lines (h, w), 0..1, of `width` pixels along one-pixel edges."""
     size = max(round(width) | 1, 1)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     return _blur(np.asarray(cv2.dilate(edges, disc), np.float32), max(width * 0.16, 0.5))
 
 
 def hatch(tone: Floats, angle: float, pitch: float, random: np.random.Generator) -> Floats:
-    """Parallel strokes (h, w), 0..1, that broaden with the tone (0 none, 1 full); pitch in pixels."""
+    """Draw parallel strokes (h, w), 0..1, which broaden with `tone` (0..1); `angle` in degrees, `pitch` in pixels."""
     y, x = np.mgrid[0 : tone.shape[0], 0 : tone.shape[1]].astype(np.float32)
     a = np.radians(angle)
     across, along = -x * np.sin(a) + y * np.cos(a), x * np.cos(a) + y * np.sin(a)
@@ -67,7 +67,7 @@ def hatch(tone: Floats, angle: float, pitch: float, random: np.random.Generator)
 
 
 def paper(size: tuple[int, int], random: np.random.Generator) -> Floats:
-    """Paper brightness (h, w) around 1: coarse, faint grain."""
+    """Return the brightness of paper (h, w) around 1: coarse, faint grain."""
     grain = cv2.resize(
         random.normal(0, 1, (24, 24)).astype(np.float32), size[::-1], interpolation=cv2.INTER_CUBIC
     )

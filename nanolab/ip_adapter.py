@@ -1,4 +1,4 @@
-"""An IP-Adapter for nano: a small eye that looks at a picture, and the UNet's ears for what it sees."""
+"""Training of an IP-Adapter for nano: an image encoder, and cross-attention weights for its output."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from nanolab.trainer import place
 Rgb = NDArray[np.uint8]
 Weights = dict[str, Tensor]
 
-SIDE, PATCH = 64, 8  # pixels: what the eye sees, cut up
-SEEN = 64  # numbers that it says of a picture
-LEAN = 0.6  # towards strong noise, in which a look says the most
-TOKENS = 4  # what they are told as, beside the prompt's
+SIDE, PATCH = 64, 8  # pixels: the image encoder's input and its patches
+SEEN = 64  # size of an image embedding
+LEAN = 0.6  # below 1: more strong noise, where the image helps most
+TOKENS = 4  # tokens made of an image embedding, beside those of the prompt
 
 
 def eye(width: int = 96, layers: int = 3) -> CLIPVisionModelWithProjection:
-    """A fresh image encoder; pipelines shrink pictures to its size themselves."""
+    """Return an untrained image encoder; pipelines resize images to its input size themselves."""
     return CLIPVisionModelWithProjection(
         CLIPVisionConfig(
             hidden_size=width,
@@ -49,7 +49,7 @@ def eye(width: int = 96, layers: int = 3) -> CLIPVisionModelWithProjection:
 
 
 def view(picture: Rgb) -> NDArray[np.float32]:
-    """A picture (h, w, 3) as the pipelines show it to the eye: (3, 64, 64), CLIP's mean and spread taken out."""
+    """Preprocess an image (h, w, 3) as pipelines do: central square, (3, 64, 64), normalised by CLIP's statistics."""
     side = min(picture.shape[:2])
     top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
     square = picture[top : top + side, left : left + side]
@@ -58,7 +58,7 @@ def view(picture: Rgb) -> NDArray[np.float32]:
 
 
 class LookLesson:
-    """Before anything else the eye learns to tell what pictures show."""
+    """Pretrain the image encoder: classify the training images by the questions of the classifier."""
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
         pictures, known = Pictures(folder), recipes(folder)
@@ -72,7 +72,7 @@ class LookLesson:
         ]
 
     def loss(self, step: int) -> Tensor:
-        """The sum of the questions' cross entropies; pictures are moved a little, half of them mirrored."""
+        """Return the sum of the cross entropies; a batch is moved a little and, half of the time, mirrored."""
         random = np.random.default_rng([11, step])
         chosen = random.integers(len(self.views), size=self.batch)
         seen = np.roll(self.views[chosen], tuple(random.integers(-4, 5, 2)), (2, 3))
@@ -86,7 +86,7 @@ class LookLesson:
 
 
 def ears(unet: UNet2DConditionModel) -> Weights:
-    """A fresh adapter in the names of its files: it hears what is seen as the UNet hears words."""
+    """Return untrained IP-Adapter weights, named as in its files; keys and values start from those of the text."""
     width = int(unet.config.cross_attention_dim)
     weights = {
         "image_proj.proj.weight": torch.randn(TOKENS * width, SEEN) * SEEN**-0.5,
@@ -102,13 +102,13 @@ def ears(unet: UNet2DConditionModel) -> Weights:
 
 
 def _places(unet: UNet2DConditionModel) -> list[tuple[int, str]]:
-    """The odd numbers that the adapter's files give to the UNet's cross-attentions, and their names."""
+    """Return the UNet's cross-attentions: their (odd) numbers in the adapter's files, and their names."""
     names = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
     return [(2 * i + 1, name) for i, name in enumerate(names)]
 
 
 def listen(unet: UNet2DConditionModel, weights: Weights) -> None:
-    """Give the UNet an adapter, by diffusers' own loader."""
+    """Load adapter weights into the UNet, with diffusers' own loader."""
     parts: dict[str, Weights] = {"image_proj": {}, "ip_adapter": {}}
     for name, value in weights.items():
         part, _, rest = name.partition(".")
@@ -117,7 +117,7 @@ def listen(unet: UNet2DConditionModel, weights: Weights) -> None:
 
 
 def heard(unet: UNet2DConditionModel) -> Weights:
-    """The adapter that a UNet has, in the names of its files."""
+    """Return the adapter weights of a UNet, named as in the adapter's files."""
     projection = unet.encoder_hid_proj.image_projection_layers[0]
     weights = {
         "image_proj.proj.weight": projection.image_embeds.weight,
@@ -133,7 +133,7 @@ def heard(unet: UNet2DConditionModel) -> Weights:
 
 
 class LikenessLesson:
-    """Predict v, shown the picture itself, small; the UNet's own weights do not learn."""
+    """Predict v with the same image as IP-Adapter input; the UNet's own weights are frozen."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class LikenessLesson:
         tokenizer: CLIPTokenizer,
         batch: int = 12,
     ) -> None:
-        """The shelf holds the latents of `pictures`, and of their mirror images after them."""
+        """`library.large` holds the latents of `pictures`, followed by those of their mirror images."""
         self.nano, self.sight, self.library, self.pictures = nano, sight, library, pictures
         self.tokenizer, self.batch = tokenizer, batch
         nano.requires_grad_(False)
@@ -159,11 +159,11 @@ class LikenessLesson:
         ]
 
     def loss(self, step: int) -> Tensor:
-        """Mean square error of v; two thirds of the pictures come without words, so that the eye must tell."""
+        """Return the mean square error of v; two thirds of the batch have no caption, so the image must suffice."""
         random = np.random.default_rng([12, step])
         shelf, device = self.library.large, place(self.nano)
         picked = shelf.pick(np.full(self.batch, CATALOGUE), random)
-        # Mirrored by chance, as a subject may be.
+        # Mirrored latents come with the image unmirrored: the reference need not face the same way.
         seen = np.stack([view(self.pictures[int(i) % len(self.pictures)]) for i in picked])
         texts = [captions.caption(shelf.recipes[int(i)], random) for i in picked]
         tokens = torch.from_numpy(words.ids(self.tokenizer, texts)).to(device)
@@ -189,7 +189,7 @@ class LikenessLesson:
 
 
 def save(sight: CLIPVisionModelWithProjection, unet: UNet2DConditionModel, folder: Path) -> None:
-    """Write eye and ears in half precision, laid out as `h94/IP-Adapter` is."""
+    """Write image encoder and adapter weights in half precision, in the layout of `h94/IP-Adapter`."""
     sight.half().save_pretrained(folder / "models" / "image_encoder")
     path = folder / "sdxl_models" / "ip-adapter_sdxl_vit-h.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)

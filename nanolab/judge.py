@@ -1,4 +1,4 @@
-"""A small classifier trained on renders alone; it shares nothing with the model it judges."""
+"""A small image classifier that evaluates the model; it is trained on drawn images and shares no weights with it."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ QUESTIONS: dict[str, list[str]] = {
     "view": ["front", "three-quarter", "side", "back"],
     "color": list(COLORS),
 }
-SIDE = 96  # pixels; what the judge sees
-ROUND = ("bottle", "mug")  # from front, side and back they look alike, but for a label or a handle
-FACELESS = ("headphones",)  # the same from front and back
+SIDE = 96  # pixels of the classifier's input
+ROUND = ("bottle", "mug")  # looks alike from front, side and back, but for a label or a handle
+FACELESS = ("headphones",)  # looks alike from front and back
 
 
 def _view(recipe: Recipe) -> int:
@@ -43,7 +43,7 @@ def _view(recipe: Recipe) -> int:
 
 
 def truth(recipe: Recipe) -> dict[str, int]:
-    """The right answers (indices); -1 where the picture cannot show it."""
+    """Return the right answer (index) to every question; -1 where the image cannot show it."""
     shown = recipe.style in PAINTED
     return {
         "product": QUESTIONS["product"].index(recipe.product),
@@ -55,7 +55,7 @@ def truth(recipe: Recipe) -> dict[str, int]:
 
 
 class Judge(nn.Module):
-    """Five convolutions and one answer per question."""
+    """Image classifier: five convolutions and one linear head per question."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,18 +69,18 @@ class Judge(nn.Module):
         )
 
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
-        """Scores per question, each (n, answers), of pictures (n, 3, 96, 96) in -1..1."""
+        """Return logits (n, answers) per question for images (n, 3, 96, 96) in -1..1."""
         seen = self.body(pixels)
         return {name: head(seen) for name, head in self.heads.items()}
 
 
 def shrink(image: Rgb) -> Rgb:
-    """The picture as the judge sees it, (96, 96, 3)."""
+    """Resize an RGB image to the classifier's input size, (96, 96, 3)."""
     return np.asarray(cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _spoil(image: Rgb, random: np.random.Generator) -> Rgb:
-    """Moved, mirrored, blurred and noisy, as painted pictures may be, so that the judge looks at larger things."""
+    """Move, mirror, blur and add noise at random, so that the classifier does not rely on fine detail."""
     image = image[:, ::-1] if random.random() < 0.5 else image
     turn = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), random.normal(0, 5), random.uniform(0.85, 1.1))
     turn[:, 2] = turn[:, 2] + random.normal(0, 4, 2)
@@ -96,14 +96,14 @@ def _pixels(images: list[Rgb]) -> Tensor:
 
 @dataclass(frozen=True)
 class Exam:
-    """Small pictures and their right answers."""
+    """Images of the classifier's input size and their right answers."""
 
     images: list[Rgb]
     answers: list[dict[str, int]]
 
 
 def exam(folder: Path, shards: slice) -> Exam:
-    """The pictures of some shards of a folder, shrunk."""
+    """Load and shrink the images of the chosen shards of a folder, with their right answers."""
     pictures, known = Pictures(folder), recipes(folder)
     ends = [0, *pictures.ends.tolist()]
     chosen = [i for first, last in list(itertools.pairwise(ends))[shards] for i in range(first, last)]
@@ -111,7 +111,7 @@ def exam(folder: Path, shards: slice) -> Exam:
 
 
 class JudgeLesson:
-    """Answer all questions about spoilt renders."""
+    """Classify augmented drawn images by all questions."""
 
     def __init__(self, exam: Exam, batch: int = 48) -> None:
         self.model = Judge()
@@ -121,7 +121,7 @@ class JudgeLesson:
         ]
 
     def loss(self, step: int) -> Tensor:
-        """The sum of the questions' cross entropies."""
+        """Return the sum of the questions' cross entropies."""
         random = np.random.default_rng([8, step])
         chosen = random.integers(len(self.exam.images), size=self.batch)
         images = [_spoil(self.exam.images[int(i)], random) for i in chosen]
@@ -134,14 +134,14 @@ class JudgeLesson:
 
 
 def learn(room: Path, steps: int = 5000) -> Iterator[Progress]:
-    """Train the judge on all shards but the last two."""
+    """Train the classifier on all shards but the last two, into `judge.pt`; yields progress."""
     torch.manual_seed(3)
     lesson = JudgeLesson(exam(room / "pictures", slice(0, -2)))
     yield from train(lesson, Plan(steps), room / "judge.pt")
 
 
 def load(room: Path) -> Judge:
-    """The trained judge."""
+    """Load the trained classifier of a work folder."""
     judge = Judge()
     judge.load_state_dict(averaged(room / "judge.pt")[0])
     return judge.eval()
@@ -149,7 +149,7 @@ def load(room: Path) -> Judge:
 
 @torch.inference_mode()
 def ask(judge: Judge, images: list[Rgb]) -> list[dict[str, int]]:
-    """The judge's answers (indices) about pictures of any size."""
+    """Return the classifier's answer (index) to every question, for each of the images (h, w, 3) of any size."""
     found = {
         name: score.argmax(-1).tolist() for name, score in judge(_pixels([shrink(i) for i in images])).items()
     }
@@ -157,7 +157,7 @@ def ask(judge: Judge, images: list[Rgb]) -> list[dict[str, int]]:
 
 
 def share(answers: list[dict[str, int]], right: list[dict[str, int]]) -> dict[str, float]:
-    """Share of right answers per question, where there is one."""
+    """Return the share of right answers per question (0..1; nan if no image has one)."""
     result = {}
     for name in QUESTIONS:
         hits = [a[name] == r[name] for a, r in zip(answers, right, strict=True) if r[name] >= 0]
@@ -166,9 +166,9 @@ def share(answers: list[dict[str, int]], right: list[dict[str, int]]) -> dict[st
 
 
 def hue_color(image: Rgb) -> str:
-    """The product's colour by a rule: the commonest hue of its saturated pixels, or white or black.
+    """Return the product's colour name by a rule: the median hue of saturated pixels, or white or black.
 
-    Fit for plain backdrops only, which have no hue of their own.
+    It is meant for plain backdrops only, which have no hue of their own.
     """
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
     strength = np.hypot(lab[..., 1] - 128, lab[..., 2] - 128)

@@ -1,4 +1,4 @@
-"""Pictures to latents: the shelves that the UNet's lesson reads."""
+"""Encoding of the training images to latents, cached in the work folder."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FORMATS = {"wide": (192, 256), "tall": (256, 192), "big": (384, 384), "small": (
 
 
 def trained(room: Path, finished: bool = True) -> AutoencoderKL:
-    """The averaged autoencoder of the room's checkpoint, folded so that latents are unit normal.
+    """Return the averaged autoencoder of the work folder, folded so that latents are unit normal.
 
-    It is folded once and kept: other pictures would give slightly other latents. `finished` takes the one of the
-    later stage, if there is one.
+    It is folded once and saved, because other images would give slightly different latents. With `finished`, the
+    result of the later stage `settle` is used if it exists. Without any checkpoint it is the bundled autoencoder.
     """
     learnt, folded, later = (room / f"{name}.pt" for name in ("vae", "vae-folded", "settle"))
     vae = autoencoder.build()
@@ -31,9 +31,9 @@ def trained(room: Path, finished: bool = True) -> AutoencoderKL:
         vae.load_state_dict(averaged(later)[0])
         return vae.eval()
     if not learnt.exists():
-        # A room without an autoencoder of its own learns on with the bundled one.
         bundled = AutoencoderKL.from_pretrained(folder() / "vae").float()
-        vae.load_state_dict(bundled.state_dict())  # not the model itself, whose config names the folder
+        # Return only its weights: the config of a loaded model names the folder.
+        vae.load_state_dict(bundled.state_dict())
         return vae.eval()
     if _newer(folded, learnt):
         vae.load_state_dict(torch.load(folded, weights_only=True))
@@ -47,12 +47,12 @@ def trained(room: Path, finished: bool = True) -> AutoencoderKL:
 
 
 def _newer(path: Path, than: Path) -> bool:
-    """Whether there is such a file, and none of the other name that was written after it."""
+    """Return True if `path` exists and no `than` was written after it."""
     return path.exists() and (not than.exists() or path.stat().st_mtime > than.stat().st_mtime)
 
 
 def encode(vae: AutoencoderKL, images: list[NDArray[np.uint8]], batch: int = 8) -> NDArray[np.float16]:
-    """Latents float16 (n, 4, h/8, w/8) of pictures of one size."""
+    """Encode images of one size, uint8 (h, w, 3), to latents float16 (n, 4, h/8, w/8)."""
     made = []
     device = place(vae)
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
@@ -65,7 +65,7 @@ def encode(vae: AutoencoderKL, images: list[NDArray[np.uint8]], batch: int = 8) 
 
 
 def _shelve(vae: AutoencoderKL, folder: Path, path: Path) -> Shelf:
-    """Encode a folder of pictures and their mirror images, shard by shard; what is encoded is only read."""
+    """Encode a folder's images and their mirror images, shard by shard; shards already encoded are only read."""
     parts = []
     known = recipes(folder)
     for shard in sorted(folder.glob("pictures-*.npy")):
@@ -75,12 +75,12 @@ def _shelve(vae: AutoencoderKL, folder: Path, path: Path) -> Shelf:
             sides = [encode(vae, images), encode(vae, [image[:, ::-1] for image in images])]
             write_whole(stored, partial(np.save, arr=np.stack(sides)))
         parts.append(np.load(stored))
-    # A mirrored product is the same product in the same words: twice the pictures for nothing.
+    # A mirrored product has the same caption: mirroring doubles the data at no cost.
     return Shelf(np.concatenate([*(part[0] for part in parts), *(part[1] for part in parts)]), known * 2)
 
 
 def library(room: Path, device: str = "cpu") -> Library:
-    """Encode all pictures that are not encoded yet; return the shelves. A new autoencoder empties them."""
+    """Encode all images not encoded yet and return the latents; a newer autoencoder discards the old latents."""
     vae = trained(room).to(device, memory_format=torch.channels_last)
     store = room / "latents"
     for old in store.rglob("*.npy"):

@@ -1,4 +1,4 @@
-"""Few steps: a LoRA that does in one step, without guidance, what the guided model does in several."""
+"""Distillation of a few-step LoRA: one unguided step replaces several guided steps of the model."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from nanolab.shelves import Library
 from nanolab.trainer import place
 
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2", "ff.net.0.proj", "ff.net.2"]
-SUBSTEPS = {2: 6, 3: 4, 4: 3}  # steps of the student's grid: the teacher's steps in each of them
+SUBSTEPS = {2: 6, 3: 4, 4: 3}  # number of student steps → teacher steps within each of them
 GUIDANCE = 3.0
 
 Text = tuple[Tensor, Tensor]
 
 
 def add_lora(nano: Nano, rank: int = 16) -> None:
-    """Give the UNet a LoRA, the only part that learns from now on."""
+    """Add a LoRA of this rank to the UNet and freeze all other weights."""
     nano.requires_grad_(False)
     nano.unet.add_adapter(
         LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGETS, init_lora_weights="gaussian")
@@ -38,7 +38,7 @@ def add_lora(nano: Nano, rank: int = 16) -> None:
 
 
 def save_lora(unet: nn.Module, folder: Path) -> None:
-    """Write the UNet's LoRA as pytorch_lora_weights.safetensors, as `load_lora_weights` reads it."""
+    """Write the UNet's LoRA as pytorch_lora_weights.safetensors in half precision, for `load_lora_weights`."""
     layers = {
         k: v.half() for k, v in convert_state_dict_to_diffusers(get_peft_model_state_dict(unet)).items()
     }
@@ -47,7 +47,7 @@ def save_lora(unet: nn.Module, folder: Path) -> None:
 
 
 class DistilLesson:
-    """Match the end of the teacher's guided steps with one unguided step."""
+    """Match the result of several guided teacher steps with one unguided step."""
 
     def __init__(self, nano: Nano, library: Library, tokenizer: CLIPTokenizer, batch: int = 8) -> None:
         self.nano, self.library, self.tokenizer, self.batch = nano, library, tokenizer, batch
@@ -57,18 +57,18 @@ class DistilLesson:
             torch.optim.AdamW(learning, 1e-3, (0.9, 0.98), fused=True)
         ]
         kept, noised = alphas()
-        # One level past the last: no noise at all.
+        # Index -1 stands for the clean image: no noise at all.
         self.kept, self.noised = torch.cat([kept, torch.ones(1)]), torch.cat([noised, torch.zeros(1)])
 
     def _step(self, x: Tensor, v: Tensor, start: int, end: int) -> Tensor:
-        """The deterministic step from one level to a lower one; level -1 is the clean picture."""
+        """Return x after a deterministic (DDIM) step from level `start` to `end`; level -1 is the clean image."""
         clean = self.kept[start] * x - self.noised[start] * v
         noise = self.noised[start] * x + self.kept[start] * v
         return self.kept[end] * clean + self.noised[end] * noise
 
     @torch.no_grad()
     def _teach(self, x: Tensor, levels: list[int], text: Text, sizes: Tensor) -> Tensor:
-        """Where the guided model leads x over the levels."""
+        """Return x after the guided teacher's steps over `levels`, with the LoRA switched off."""
         both = (
             torch.cat([torch.zeros_like(text[0]), text[0]]),
             torch.cat([torch.zeros_like(text[1]), text[1]]),
@@ -82,7 +82,7 @@ class DistilLesson:
         return x
 
     def loss(self, step: int) -> Tensor:
-        """Mean square error of the v that would end where the teacher ends."""
+        """Return the mean square error against the v whose single step ends where the teacher ends."""
         random = np.random.default_rng([6, step])
         shelf = self.library.large
         count = int(random.choice(list(SUBSTEPS)))

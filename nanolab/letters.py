@@ -1,4 +1,4 @@
-"""A CLIP tokenizer that spells: every byte is a token, so any text works with 514 of them."""
+"""A byte-level CLIP tokenizer: every byte is a token, so that 514 tokens write any text."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ LENGTH = 77  # tokens, as in CLIP
 
 
 def write_letters(folder: Path) -> Path:
-    """Write the tokenizer's files to `folder`, made where missing, and return it."""
+    """Write the tokenizer's files to `folder`, which is created if missing, and return `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     symbols = byte_symbols()
     tokens = [*symbols, *(f"{symbol}</w>" for symbol in symbols), BEGIN, END]
@@ -24,11 +24,11 @@ def write_letters(folder: Path) -> Path:
     }
     vocab = {token: number for number, token in enumerate(tokens)}
     (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
-    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")  # no merges: words stay spelt
+    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")  # no merges at all
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
     return folder
 
 
 def byte_symbols() -> list[str]:
-    """The 256 characters byte-level BPE writes bytes with, in CLIP's order."""
+    """Return the 256 characters that stand for bytes in byte-level BPE, in CLIP's order."""
     return sorted(pre_tokenizers.ByteLevel.alphabet())

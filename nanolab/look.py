@@ -1,4 +1,4 @@
-"""Sample sheets while training: what the last saved weights of a stage make of the same requests."""
+"""Sample sheets during training: fixed requests, painted with the last saved weights of a stage."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from nanolab.trainer import averaged
 from nanolab.words import read
 
 Rgb = NDArray[np.uint8]
-COUNT = 16  # pictures of a sheet
+COUNT = 16  # images of a sheet
 
 
 def look(room: Path, stage: str, tokens: Path, size: tuple[int, int] = (256, 256)) -> Path | None:
-    """Write `sheets/STAGE-STEP.png` into the room, from the stage's checkpoint; None before there is one."""
+    """Write `sheets/STAGE-STEP.png` from the stage's checkpoint and return its path; None without a checkpoint."""
     if not (room / f"{stage}.pt").exists():
         return None
     weights, step = averaged(room / f"{stage}.pt")
@@ -41,7 +41,7 @@ def look(room: Path, stage: str, tokens: Path, size: tuple[int, int] = (256, 256
 
 
 def _round_trips(weights: dict[str, torch.Tensor], size: tuple[int, int]) -> Rgb:
-    """Unseen pictures, above what is left of them after one round trip and after eight."""
+    """Return a sheet of images not trained on, above the same images after one and after eight round trips."""
     model = vae.build()
     model.load_state_dict(weights)
     images = [draw(recipe, size).image for recipe in requests(8, 5)]
@@ -54,7 +54,7 @@ def _round_trips(weights: dict[str, torch.Tensor], size: tuple[int, int]) -> Rgb
 def _painted(
     room: Path, stage: str, tokens: Path, weights: dict[str, torch.Tensor], size: tuple[int, int]
 ) -> Rgb:
-    """Random requests, as `unet` paints them in eight guided steps and `distil` in four without guidance."""
+    """Return a sheet of random requests: eight guided steps for `unet`, four without guidance for `distil`."""
     nano = Nano(read(tokens))
     lora, settings = None, Settings(height=size[0], width=size[1])
     with tempfile.TemporaryDirectory() as made:

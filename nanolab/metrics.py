@@ -1,4 +1,4 @@
-"""What is measured of a checkpoint: words followed, round trips survived, silhouettes and motion kept."""
+"""Metrics of a checkpoint: prompt accuracy, autoencoder round trips, silhouettes, motion retained in a film."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AZIMUTHS = {"front": 0.0, "three-quarter": 42.0, "side": 90.0, "back": 165.0}
 
 
 def requests(count: int, seed: int = 0) -> list[Recipe]:
-    """Recipes to ask for, every product in turn; held-out pairs are left out."""
+    """Return random recipes to paint, cycling through the products; held-out pairs are excluded."""
     random = np.random.default_rng([seed, 99])
     found = []
     for i in range(count):
@@ -40,7 +40,7 @@ def requests(count: int, seed: int = 0) -> list[Recipe]:
 
 
 def withheld() -> list[Recipe]:
-    """The product and colour pairs that training never saw, as photographs and marker renderings."""
+    """Return the product and colour pairs excluded from training, as photographs and marker renderings."""
     pairs = sorted(HELD_OUT)
     return [Recipe(p, style=style, color=c) for p, c in pairs for style in ("photo", "marker")]
 
@@ -48,7 +48,7 @@ def withheld() -> list[Recipe]:
 def followed(
     painter: Painter, court: Judge, asked: Sequence[Recipe], settings: Settings, first: int = 0
 ) -> dict[str, float]:
-    """Share of requests followed, per question, and by the hue rule on plain photographs."""
+    """Return the share of requests painted right (0..1), per question and by the hue rule on plain photographs."""
     prompts = [captions.plain(recipe) for recipe in asked]
     images = painter.paint(prompts, range(first, first + len(asked)), settings)
     shares = judge.share(judge.ask(court, images), [judge.truth(recipe) for recipe in asked])
@@ -57,14 +57,14 @@ def followed(
 
 
 def hue_share(images: Sequence[Rgb], asked: Sequence[Recipe]) -> float:
-    """Share of plain-backdrop photographs whose colour the hue rule confirms."""
+    """Return the share of photographs on white or grey whose colour the hue rule confirms; nan without any."""
     plain = [i for i, r in enumerate(asked) if r.style == "photo" and r.backdrop in ("white", "grey")]
     hits = [judge.hue_color(images[i]) == asked[i].color for i in plain]
     return float(np.mean(hits)) if hits else float("nan")
 
 
 def psnr(a: Rgb, b: Rgb) -> float:
-    """Peak signal to noise ratio, dB."""
+    """Return the peak signal-to-noise ratio of two uint8 images, in dB."""
     error = float(np.mean((a.astype(np.float32) - b.astype(np.float32)) ** 2))
     return float(10 * np.log10(255.0**2 / max(error, 1e-6)))
 
@@ -72,7 +72,7 @@ def psnr(a: Rgb, b: Rgb) -> float:
 def round_trips(
     vae: AutoencoderKL, images: Sequence[Rgb], times: Sequence[int] = (1, 2, 4, 8, 16)
 ) -> dict[str, float]:
-    """Mean PSNR (dB) against the originals after so many encode-decode round trips."""
+    """Return the mean PSNR (dB) against the originals, by the number of encode-decode round trips."""
     result, done, pixels = {}, 0, tensor(np.stack(images))
     for count in times:
         pixels, done = round_trip(vae, pixels, count - done), count
@@ -82,7 +82,7 @@ def round_trips(
 
 
 def silhouette(picture: Rgb) -> NDArray[np.bool_]:
-    """Where a coloured product is on a white ground: saturated or dark pixels, small gaps closed."""
+    """Return the mask (h, w) of a coloured product on white: saturated or dark pixels, small gaps closed."""
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).astype(np.float32)
     seen = (np.hypot(lab[..., 1] - 128, lab[..., 2] - 128) > 22) | (lab[..., 0] < 95)
     closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
@@ -90,12 +90,12 @@ def silhouette(picture: Rgb) -> NDArray[np.bool_]:
 
 
 def overlap(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    """Intersection over union."""
+    """Return the intersection over union of two masks (h, w)."""
     return float((a & b).sum() / max((a | b).sum(), 1))
 
 
 def subjects() -> list[Recipe]:
-    """One coloured product of each kind in a photograph on white, as img2img starts."""
+    """Return one coloured product of each kind as a photograph on white, to start img2img from."""
     colors = [name for name in COLORS if name not in ("white", "black")]
     return [
         Recipe(name, color=colors[i % 8], view=View(azimuth=35, scale=0.75), shape=100 + i, seed=i)
@@ -105,7 +105,7 @@ def subjects() -> list[Recipe]:
 
 
 def kept(painter: Painter, strength: float, settings: Settings) -> float:
-    """Mean silhouette IoU between start pictures and their repaintings at a strength."""
+    """Return the mean IoU of the silhouettes of start images and of their img2img results at `strength`."""
     found = []
     for i, recipe in enumerate(subjects()):
         start = draw(recipe).image
@@ -116,13 +116,13 @@ def kept(painter: Painter, strength: float, settings: Settings) -> float:
 
 @dataclass(frozen=True)
 class Motion:
-    """A turn (degrees, clockwise) and a zoom (ratio) of the whole picture."""
+    """Motion of the whole image per frame: a turn (degrees, clockwise) and a zoom (ratio)."""
 
     turn: float = 1.0
     zoom: float = 1.01
 
     def move(self, picture: Rgb) -> Rgb:
-        """The picture (h, w, 3) moved about its middle; edges repeat."""
+        """Return the image (h, w, 3) turned and zoomed about its centre; edge pixels are repeated."""
         height, width = picture.shape[:2]
         matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -self.turn, self.zoom)
         moved = cv2.warpAffine(
@@ -132,7 +132,7 @@ class Motion:
 
 
 def film(painter: Painter, start: Rgb, prompts: Sequence[str], strength: float, motion: Motion) -> list[Rgb]:
-    """The feedback loop: move, repaint, once per prompt; the start picture comes first."""
+    """Run the feedback loop (warp, img2img) once per prompt; return the frames, beginning with the start image."""
     settings = Settings(steps=max(round(4 / strength), 4))
     shown = [start]
     for i, prompt in enumerate(prompts):
@@ -141,7 +141,7 @@ def film(painter: Painter, start: Rgb, prompts: Sequence[str], strength: float, 
 
 
 def survived(start: Rgb, end: Rgb, motion: Motion, frames: int) -> tuple[float, float]:
-    """Shares of the turn and of the zoom that are found again in the last picture."""
+    """Return the shares of turn and zoom found in the last frame, by the best match of silhouettes (-0.2..1.3)."""
     last = silhouette(end)
     best, found = -1.0, (0.0, 0.0)
     turn, zoom = motion.turn * frames, motion.zoom**frames
@@ -156,7 +156,7 @@ def survived(start: Rgb, end: Rgb, motion: Motion, frames: int) -> tuple[float, 
 def motion_kept(
     painter: Painter, frames: int = 24, strength: float = 0.35, count: int = 8
 ) -> dict[str, float]:
-    """Mean shares of turn and zoom that survive painting."""
+    """Return the mean shares of turn and zoom that a painted film retains, over `count` products."""
     motion, found = Motion(), []
     for recipe in subjects()[:count]:
         start = draw(replace(recipe, view=replace(recipe.view, scale=0.62))).image
@@ -167,7 +167,7 @@ def motion_kept(
 
 
 def variety(painter: Painter, settings: Settings, seeds: int = 6) -> float:
-    """Mean IoU of silhouettes between seeds of one prompt: 1 would be always the same picture."""
+    """Return the mean silhouette IoU between seeds of one prompt; 1: all seeds give the same silhouette."""
     found = []
     for prompt in (
         "studio photo of a red bottle, white background",
@@ -179,7 +179,7 @@ def variety(painter: Painter, settings: Settings, seeds: int = 6) -> float:
 
 
 def seconds(painter: Painter) -> dict[str, float]:
-    """Seconds per picture and per repainted frame at 256×256 with four UNet calls, after one warm-up."""
+    """Measure the median seconds per new image and per img2img frame at 256×256, after one warm-up."""
     start, prompt = draw(STARTS["mug_photo"]).image, "studio photo of a red mug"
     tasks: dict[str, Callable[[], object]] = {
         "picture, 8 steps, guidance 4": lambda: painter.paint([prompt], [0], Settings(8, 4.0)),

@@ -1,4 +1,4 @@
-"""The parts of a small SDXL: two CLIP text encoders, a UNet with size conditioning, the noise schedule."""
+"""The networks of a small SDXL (two CLIP text encoders, a UNet with size conditioning) and its noise schedule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nanolab.text import VIEW
 from nanolab.words import LENGTH
 
 SMALL, LARGE = 64, 96  # widths of the two text encoders
-CHANNELS = (64, 96, 160)  # of the UNet's levels: latents of 32x32, 16x16, 8x8
+CHANNELS = (64, 96, 160)  # of the UNet's levels, which work on latents of 32x32, 16x16 and 8x8
 NOISE: dict[str, Any] = {
     "beta_start": 0.00085,
     "beta_end": 0.02,
@@ -44,14 +44,14 @@ def _text(width: int, heads: int, tokenizer: CLIPTokenizer) -> CLIPTextConfig:
 
 
 def _wake(encoder: Any) -> None:
-    # SDXL reads the layer before the last, un-normalised: CLIP's own 0.02 would be next to silence.
+    # SDXL uses the last layer but one, not normalised: with CLIP's own 0.02, its output would be almost zero.
     embeddings = encoder.text_model.embeddings if hasattr(encoder, "text_model") else encoder.embeddings
     nn.init.normal_(embeddings.token_embedding.weight, std=0.6)
     nn.init.normal_(embeddings.position_embedding.weight, std=0.15)
 
 
 def unet(channels: tuple[int, ...] = CHANNELS) -> UNet2DConditionModel:
-    """A fresh UNet: attention to the text on the two lower levels, deepest on the lowest, `text_time` conditioning."""
+    """Return an untrained UNet with `text_time` conditioning and cross-attention on its two lower levels."""
     return UNet2DConditionModel(
         sample_size=32,
         in_channels=4,
@@ -72,7 +72,7 @@ def unet(channels: tuple[int, ...] = CHANNELS) -> UNet2DConditionModel:
 
 
 class Nano(nn.Module):
-    """What is trained together: text encoders and UNet."""
+    """Text encoders and UNet, which are trained together."""
 
     def __init__(self, tokenizer: CLIPTokenizer, channels: tuple[int, ...] = CHANNELS) -> None:
         super().__init__()
@@ -90,24 +90,25 @@ class Nano(nn.Module):
         self.middle = made
 
     def told(self) -> tuple[Tensor, Tensor]:
-        """Product and view (n, kinds), logits, as the middle of the UNet told them in the last forward pass.
+        """Return logits of product and view, each (n, kinds), from the UNet's middle block in the last forward pass.
 
-        Only a lesson asks. Whoever has to tell in the middle of noise must have read the words: asked for it, the
-        UNet minds the view's words after some hundred steps; without, it did not in nine thousand.
+        Only training uses them. To predict them from noise, the UNet must use the prompt: with this auxiliary loss
+        it follows the prompt's view after some hundred steps; without it, it did not in nine thousand.
         """
         kinds: Tensor = self.tell(self.middle.mean((2, 3)))
         return kinds[:, : len(PRODUCTS)], kinds[:, len(PRODUCTS) :]
 
     def text(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings (n, 48, 160) and pooled (n, 96) of token numbers (n, 48), as in SDXL's pipelines."""
+        """Return embeddings (n, 48, 160) and pooled ones (n, 96) of token ids (n, 48), as in SDXL's pipelines."""
         one = self.first(tokens, output_hidden_states=True)
         two = self.second(tokens, output_hidden_states=True)
         return torch.cat([one.hidden_states[-2], two.hidden_states[-2]], -1), two.text_embeds
 
     def forward(self, noisy: Tensor, t: Tensor, text: tuple[Tensor, Tensor], sizes: Tensor) -> Tensor:
-        """The predicted v (n, 4, h, w).
+        """Return the predicted v (n, 4, h, w) of noisy latents at timesteps `t` (n,).
 
-        `sizes` (n, 6): original height and width, crop top and left, target height and width; pixels.
+        `text` is what `text()` returns. `sizes` (n, 6): original height and width, crop top and left, target height
+        and width, in pixels.
         """
         extra = {"text_embeds": text[1], "time_ids": sizes}
         made: Tensor = self.unet(noisy, t, encoder_hidden_states=text[0], added_cond_kwargs=extra).sample
@@ -115,12 +116,12 @@ class Nano(nn.Module):
 
 
 def scheduler() -> EulerDiscreteScheduler:
-    """The sampler that the folder names; any other can read its settings."""
+    """Return the sampler that the exported folder names (Euler); other samplers can load its settings."""
     return EulerDiscreteScheduler(**NOISE)
 
 
 @cache
 def alphas() -> tuple[Tensor, Tensor]:
-    """sqrt(ᾱ) and sqrt(1 − ᾱ) for each of the 1000 noise levels."""
+    """Return sqrt(ᾱ) and sqrt(1 − ᾱ), each (1000,), of the noise levels."""
     kept: Tensor = scheduler().alphas_cumprod
     return kept.sqrt(), (1 - kept).sqrt()

@@ -1,4 +1,4 @@
-"""The checkpoint through stock pipelines, for evaluation and sheets: prompts in, pictures out."""
+"""Painting with diffusers' stock pipelines, for evaluation and sample sheets."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Rgb = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Settings:
-    """How to paint."""
+    """Sampling settings of the pipelines."""
 
     steps: int = 8
-    guidance: float = 2.0  # more gives stronger colours and harder edges, and keeps less of a film's motion
+    guidance: float = 2.0  # more gives stronger colours and harder edges, but retains less motion in a film
     height: int = 256
     width: int = 256
     batch: int = 8
 
 
 class Painter:
-    """Both pipelines over one set of weights."""
+    """Text-to-image and img2img pipelines that share one set of weights, in float32 on the CPU."""
 
     def __init__(self, folder: Path, lora: Path | None = None) -> None:
         logging.disable_progress_bar()
@@ -43,7 +43,7 @@ class Painter:
     def paint(
         self, prompts: Sequence[str], seeds: Sequence[int], settings: Settings = Settings()
     ) -> list[Rgb]:
-        """One picture (h, w, 3) per prompt and seed."""
+        """Paint one image, uint8 (h, w, 3), per prompt and seed."""
         made: list[Rgb] = []
         for i in range(0, len(prompts), settings.batch):
             made += self._batch(
@@ -67,7 +67,7 @@ class Painter:
     def repaint(
         self, image: Rgb, prompt: str, strength: float, seed: int, settings: Settings = Settings()
     ) -> Rgb:
-        """The picture painted over; strength 0 keeps it, 1 ignores it; about steps × strength UNet calls."""
+        """Paint over an image (img2img): strength 0 keeps it, 1 ignores it; about steps × strength UNet calls."""
         result = self.again(
             prompt,
             image=image[None].astype(np.float32) / 255,

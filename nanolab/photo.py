@@ -1,4 +1,4 @@
-"""Studio photograph and clay model: shading in linear light from a G-buffer."""
+"""Studio photographs and clay models, shaded in linear light from a G-buffer."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Rgb = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Finish:
-    """How a surface answers light."""
+    """Reflection of a surface."""
 
     gloss: float  # mirror reflection at normal incidence, 0..1
     spot: float  # strength of the key light's highlight
     tight: float  # exponent of the highlight
-    metal: float  # 0 paint, 1 metal: mirror takes the body's colour and replaces most of its diffuse light
+    metal: float  # 0 paint, 1 metal: the reflection takes the body's colour and replaces most diffuse light
 
 
 FINISHES: dict[str, Finish] = {
@@ -46,7 +46,7 @@ def _smooth(value: Floats, low: float, high: float) -> Floats:
 
 
 def surroundings(direction: Floats, buffer: Buffer, lighting: Lighting) -> Floats:
-    """What a mirror sees in a direction (h, w, 3): sky, floor, a soft box above and a strip light aside."""
+    """Return the light (h, w, 3) that reflections receive from `direction`: sky, floor, soft box and strip light."""
     up = direction[..., 1]
     blend = _smooth(up, -0.25, 0.35)[..., None]
     base = np.asarray(lighting.ground) * 1.1 * (1 - blend) + np.asarray(lighting.sky) * 0.9 * blend
@@ -62,7 +62,7 @@ def surroundings(direction: Floats, buffer: Buffer, lighting: Lighting) -> Float
 
 
 def _tables(finish: Finish) -> tuple[Floats, Floats, Floats, Floats]:
-    """gloss, spot, tight, metal per material slot (8,)."""
+    """Return gloss, spot, tight and metal, each (8,), per material slot."""
     rubber, steel, paper = Finish(0.02, 0.15, 18.0, 0.0), FINISHES["metal"], Finish(0.02, 0.1, 12.0, 0.0)
     slots = [finish] * 8
     for slot, surface in ((BODY, finish), (DARK, rubber), (STEEL, steel), (LIGHT, paper), (GLOW, rubber)):
@@ -73,7 +73,7 @@ def _tables(finish: Finish) -> tuple[Floats, Floats, Floats, Floats]:
 
 
 def shade(buffer: Buffer, albedo: Floats, finish: Finish, lighting: Lighting) -> Floats:
-    """Linear light (h, w, 3) of every pixel as if it belonged to the product."""
+    """Shade every pixel as part of the product: linear light (h, w, 3) from `albedo` (h, w, 3) and the finish."""
     normal, eye, light = buffer.normal, buffer.eye, buffer.light
     gloss, spot, tight, metal = (table[buffer.material][..., None] for table in _tables(finish))
     shine = np.clip(_dot(normal, eye), 0, 1)[..., None]
@@ -101,13 +101,16 @@ def _rim(buffer: Buffer, shine: Floats) -> Floats:
 
 
 def _floor(buffer: Buffer, lighting: Lighting) -> Floats:
-    """How much light the shadow leaves on the backdrop (h, w), 0..1."""
+    """Return the share of light (h, w), 0..1, that the product's shadow leaves on the backdrop."""
     left = 1 - lighting.shade * (1 - buffer.lit)
     return np.asarray(np.where(buffer.mask, 1.0, left * (0.3 + 0.7 * buffer.open)), np.float32)
 
 
 def _stage(buffer: Buffer, albedo: Floats, finish: Finish, backdrop: str, seed: int) -> Floats:
-    """The product before a backdrop that takes its shadow: linear light (h, w, 3)."""
+    """Compose the product and a backdrop that receives its shadow: linear light (h, w, 3).
+
+    `albedo` (8, 3) is the linear colour of each material slot.
+    """
     lighting = LIGHTS[backdrop]
     scene = behind(backdrop, buffer.upright, seed) * _floor(buffer, lighting)[..., None]
     window = buffer.bounds()
@@ -118,7 +121,7 @@ def _stage(buffer: Buffer, albedo: Floats, finish: Finish, backdrop: str, seed: 
 
 
 def photo(buffer: Buffer, body: tuple[int, int, int], finish: str, backdrop: str, seed: int) -> Rgb:
-    """A studio photograph (h, w, 3) in a body colour (sRGB), a finish and before a backdrop."""
+    """Render a studio photograph, uint8 RGB (h, w, 3), in a body colour (sRGB), a finish and a backdrop."""
     scene = _stage(buffer, linear(palette(body)), FINISHES[finish], backdrop, seed)
     return display(_bloom(scene) if backdrop in ("night", "sunset") else scene)
 
@@ -130,7 +133,7 @@ def _bloom(scene: Floats) -> Floats:
 
 
 def clay(buffer: Buffer, backdrop: str, seed: int) -> Rgb:
-    """An unpainted clay model (h, w, 3): one warm, matte material, deep corners."""
+    """Render an unpainted clay model, uint8 RGB (h, w, 3): one warm, matte material with dark corners."""
     plain = replace(
         buffer, material=np.where(buffer.mask, np.uint8(BODY), buffer.material), open=buffer.open**1.6
     )

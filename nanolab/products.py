@@ -1,6 +1,6 @@
-"""The products: each a function from a random generator to shapes that stand on the floor, front towards +z.
+"""The products: functions that return random shapes, standing on the floor, front towards +z.
 
-Thin parts are drawn stouter than in life: what is under three pixels does not survive an f8 VAE.
+Thin parts are thicker than in reality: details under three pixels do not survive an f8 VAE.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from nanolab.shapes import Draw, Shape, extent
 
 @dataclass(frozen=True)
 class Product:
-    """A solid to draw: its name and its shapes."""
+    """A product to draw: its name and its solid shapes."""
 
     name: str
     shapes: tuple[Shape, ...]
 
     def rows(self) -> NDArray[np.float32]:
-        """The shapes as float32 (n, 25) for the tracer."""
+        """Return the shapes as float32 (n, 25) for the tracer."""
         return np.stack([shape.row for shape in self.shapes])
 
     def extent(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Two corners (3 each) of the box around the product."""
+        """Return the lower and upper corner (3 each) of the product's bounding box."""
         return extent(list(self.shapes))
 
 
@@ -45,7 +45,7 @@ PRODUCTS: dict[str, Callable[[Draw], list[Shape]]] = {
 
 
 class _Near:
-    """Draws that stray less from the middle of every range, and take the likelier of two ways."""
+    """Random source that stays closer to the middle of every range and takes the likelier of two variants."""
 
     def __init__(self, random: np.random.Generator, spread: float) -> None:
         self._random, self._spread = random, spread
@@ -59,6 +59,6 @@ class _Near:
 
 
 def make(name: str, seed: int, spread: float = 1.0) -> Product:
-    """The product of this name with the proportions of this seed; `spread`: how far they stray from usual, 0..1."""
+    """Return a product with the proportions of a seed; `spread` (0..1): how far they vary from the middle."""
     random = np.random.default_rng([seed, list(PRODUCTS).index(name)])
     return Product(name, tuple(PRODUCTS[name](random if spread == 1.0 else _Near(random, spread))))

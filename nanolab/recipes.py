@@ -1,4 +1,4 @@
-"""One product picture with its truth: what is to be drawn (a recipe), and drawing it in any style."""
+"""Recipes of product images, and drawing them in any style with their ground truth."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Floats = NDArray[np.float32]
 
 STYLES = ("photo", "marker", "pencil", "clay")
 PAINTED = ("photo", "marker")  # styles that show colour, finish and every backdrop
-SHARPER = 1.5  # pictures are traced this much larger, then averaged down
+SHARPER = 1.5  # images are traced this much larger, then averaged down
 
-# Pairs kept out of training, to judge whether words compose.
+# Pairs excluded from training, to measure whether the model combines known words.
 HELD_OUT = frozenset(
     [
         ("mug", "teal"),
@@ -36,7 +36,7 @@ HELD_OUT = frozenset(
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a picture."""
+    """All parameters of one drawn image; equal recipes give equal bytes."""
 
     product: str = "bottle"
     style: str = "photo"
@@ -45,18 +45,18 @@ class Recipe:
     backdrop: str = "white"
     view: View = field(default_factory=View)
     shape: int = 0  # seed of the proportions
-    spread: float = 1.0  # how far they stray from the usual ones, 0..1
-    seed: int = 0  # seed of paint, strokes and backdrop
+    spread: float = 1.0  # how far the proportions vary from the usual ones, 0..1
+    seed: int = 0  # seed of the paint's shade, strokes and backdrop
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn picture and the truth about it."""
+    """A drawn image and its ground truth."""
 
     image: Rgb  # (h, w, 3) RGB
-    mask: Rgb  # (h, w), 255 where the product is
-    depth: Floats  # (h, w) distance along the ray, scene units; inf where nothing is
-    normal: Floats  # (h, w, 3) unit vectors, y up; zero where nothing is
+    mask: Rgb  # (h, w), 255 on the product
+    depth: Floats  # (h, w) distance along the ray, scene units; inf in the background
+    normal: Floats  # (h, w, 3) unit vectors, y up; zero in the background
     recipe: Recipe
 
 
@@ -65,12 +65,12 @@ def _larger(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def see(recipe: Recipe, size: tuple[int, int] = (256, 256)) -> Buffer:
-    """The traced buffer for a picture of (height, width); shared by all styles and colours of the view."""
+    """Trace the recipe's product for an image of (height, width); all styles and colours share the buffer."""
     return look(make(recipe.product, recipe.shape, recipe.spread), recipe.view, _larger(size))
 
 
 def paint(buffer: Buffer, recipe: Recipe, size: tuple[int, int] = (256, 256)) -> Rgb:
-    """The picture (h, w, 3) of a buffer in the recipe's style, colour, finish and backdrop."""
+    """Render a buffer in the recipe's style, colour, finish and backdrop: uint8 RGB (h, w, 3)."""
     body = vary(COLORS[recipe.color], np.random.default_rng([recipe.seed, 7]))
     if recipe.style == "photo":
         large = photo(buffer, body, recipe.finish, recipe.backdrop, recipe.seed)
@@ -84,7 +84,7 @@ def paint(buffer: Buffer, recipe: Recipe, size: tuple[int, int] = (256, 256)) ->
 
 
 def draw(recipe: Recipe, size: tuple[int, int] = (256, 256)) -> Picture:
-    """The picture and its truth, (height, width) pixels; the same recipe gives the same bytes."""
+    """Draw the recipe's image and ground truth, (height, width) pixels; equal recipes give equal bytes."""
     buffer = see(recipe, size)
     wide = size[::-1]
     mask = cv2.resize(buffer.mask.astype(np.uint8) * 255, wide, interpolation=cv2.INTER_AREA)
@@ -94,15 +94,13 @@ def draw(recipe: Recipe, size: tuple[int, int] = (256, 256)) -> Picture:
     return Picture(paint(buffer, recipe, size), np.asarray(mask, np.uint8), *planes, recipe)
 
 
-# -- at random ----------------------------------------------------------------------------------------------
-
 USUAL_SETS = 0.8  # share of the sets that show the product as a catalogue does
-USUAL_SPREAD = 0.4  # of their proportions
+USUAL_SPREAD = 0.4  # `Recipe.spread` of those sets
 LOOKS = ("photo", "photo", "photo", "marker", "pencil", "clay")  # styles of one set
 
 
 def usual_view(random: np.random.Generator) -> View:
-    """A camera as a catalogue has it: one of four views, upright, in the middle, lit from the left."""
+    """Return a random catalogue view: close to one of four azimuths, upright, centred, lit from the left."""
     return View(
         azimuth=float(list(USUAL.values())[random.integers(4)] + random.uniform(-4, 4)),
         elevation=float(random.uniform(14, 18)),
@@ -115,12 +113,12 @@ def usual_view(random: np.random.Generator) -> View:
 
 
 def random_view(random: np.random.Generator) -> View:
-    """A camera as films have it: every side, some roll, larger and smaller, off centre."""
+    """Return a random view as films need: from every side, some rolled, of varying scale, off centre."""
     middle, spread = ((0, 20), (42, 20), (90, 20), (152, 28))[random.choice(4, p=[0.22, 0.38, 0.22, 0.18])]
     azimuth = (middle + random.uniform(-spread, spread)) * random.choice([-1, 1])
     tilted = random.random() < 0.6
     scale = random.uniform(0.74, 1.08)
-    far = (0.26 - 0.2 * scale) * (1.0 if random.random() < 0.6 else 0.3)  # larger products stay nearer
+    far = (0.26 - 0.2 * scale) * (1.0 if random.random() < 0.6 else 0.3)  # large products stay central
     return View(
         azimuth=float(azimuth % 360),
         elevation=float(random.uniform(8, 32)),
@@ -134,7 +132,7 @@ def random_view(random: np.random.Generator) -> View:
 
 
 def random_look(recipe: Recipe, style: str, random: np.random.Generator) -> Recipe:
-    """The same view in this style, colour, finish and backdrop at random; never a held-out pair."""
+    """Return the recipe in `style`, with random colour, finish and backdrop; never a held-out pair."""
     names = [name for name in COLORS if (recipe.product, name) not in HELD_OUT]
     backdrops = list(BACKDROPS)
     backdrop = backdrops[random.choice(4, p=[0.34, 0.22, 0.22, 0.22])]
@@ -153,7 +151,7 @@ def random_look(recipe: Recipe, style: str, random: np.random.Generator) -> Reci
 
 
 def random_set(seed: int) -> list[Recipe]:
-    """Six recipes of one product in one view: three photographs, a marker rendering, a sketch, a clay model."""
+    """Return six recipes of one product and view: three photographs, a marker rendering, a sketch, a clay model."""
     random = np.random.default_rng([seed, 43])
     name = list(PRODUCTS)[random.integers(len(PRODUCTS))]
     usual = random.random() < USUAL_SETS

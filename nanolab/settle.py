@@ -1,6 +1,6 @@
-"""The autoencoder's last lesson: what it paints encodes to what it was painted from.
+"""Training that makes the autoencoder stable under repeated encoding and decoding.
 
-A feedback loop goes through it once a frame, and a small drift each time adds up to another picture.
+A film passes through it once per painted frame, and small drifts add up to a different image.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from nanolab.trainer import place
 from nanolab.vae import Sitting, VaeLesson, decode, difference, encode, round_trip
 
 SITTINGS = (Sitting(0.75, 128, 6), Sitting(1.0, 256, 2))
-# How often a picture went round before.
+# Numbers of round trips made before a step, and their probabilities.
 TRIPS, ODDS = (0, 1, 2, 4, 8, 14), (0.4, 0.18, 0.15, 0.12, 0.09, 0.06)
-DRIFT = 20.0  # weight of the latents' drift in one round trip, beside the error of the pixels
-STAY = 2.0  # weight of how far the latents are from where they were when the UNet learnt them
-NOISE = 0.02  # the most noise on latents, their spread being 1: more would teach the decoder to smooth
+DRIFT = 20.0  # weight of the latents' drift in one round trip, relative to the pixel error
+STAY = 2.0  # weight of the latents' distance from those that the UNet was trained on
+NOISE = 0.02  # largest noise on latents of standard deviation 1: more would teach the decoder to blur
 
 
 class SettleLesson(VaeLesson):
-    """Encoder and decoder learn to agree, in full precision: the drift is finer than bfloat16."""
+    """Make encoder and decoder agree; in full precision, because the drift is below bfloat16's resolution."""
 
     def __init__(self, vae: AutoencoderKL, pictures: Pictures, steps: int, rate: float = 6e-4) -> None:
-        """The latents of `vae`, unit normal, stay where they are, so that a UNet that knows them need not relearn."""
+        """Train `vae`; its present (unit normal) latents are the reference, so that a trained UNet stays valid."""
         self.before = copy.deepcopy(vae).requires_grad_(False)
         super().__init__(vae, pictures, steps, rate, SITTINGS)
 
     def loss(self, step: int) -> Tensor:
-        """Pixels and latents after up to fourteen round trips, against those of the picture that went round."""
+        """Return the loss of pixels and latents after up to fourteen round trips, against those of the original."""
         device = place(self.model)
         wanted = self.batch(step).to(device).contiguous(memory_format=torch.channels_last)
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):

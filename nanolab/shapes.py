@@ -1,4 +1,4 @@
-"""Solid shapes as rows of numbers, so that one compiled tracer can draw every product."""
+"""Solid shapes as rows of numbers, which one compiled tracer draws."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 class Draw(Protocol):
-    """What proportions are drawn from: a numpy generator, or what is used as one."""
+    """Source of random proportions: a numpy generator, or an object with these two methods of it."""
 
     def uniform(self, low: float, high: float) -> float: ...
 
@@ -23,7 +23,7 @@ Vector = tuple[float, float, float]
 BOX, FRUSTUM, CAPSULE, RING, ELLIPSOID = range(5)
 ADD, CUT = 0, 1
 
-# Material slots. BODY takes the colour that the caption names, the others are fixed.
+# Material slots. BODY has the colour that the caption names; the others have fixed colours.
 BODY, DARK, STEEL, LIGHT, GLOW, INNER, FLOOR, NOTHING = range(8)
 
 # Columns of a row: kind 0, centre 1-3, world→local rotation 4-12, half elongation 13-15,
@@ -39,14 +39,14 @@ class Shape:
     half: Vector
 
     def extent(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lower and upper corner (3 each) of the box, parallel to the axes, around the shape."""
+        """Return the lower and upper corner (3 each) of the shape's axis-parallel bounding box."""
         reach = np.abs(self.row[4:13].reshape(3, 3).T.astype(float)) @ np.asarray(self.half)
         centre = self.row[1:4].astype(float)
         return centre - reach, centre + reach
 
 
 def turn(x: float = 0.0, y: float = 0.0, z: float = 0.0) -> NDArray[np.float64]:
-    """The rotation matrix (3, 3) that turns about x, then y, then z; degrees."""
+    """Return the matrix (3, 3) that rotates about x, then y, then z; angles in degrees."""
     a, b, c = np.radians([x, y, z])
     about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
     about_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
@@ -57,14 +57,14 @@ def turn(x: float = 0.0, y: float = 0.0, z: float = 0.0) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where and how a shape sits: centre, rotation (degrees), material slot, blending, cutting."""
+    """Placement of a shape: centre, rotation (degrees), material slot, blending, cutting."""
 
     at: Vector = (0.0, 0.0, 0.0)
     turned: Vector = (0.0, 0.0, 0.0)
     material: int = BODY
-    blend: float = 0.0  # scene units over which the shape melts into those before it
-    cut: bool = False  # take the shape away from those before it
-    stretch: Vector = (0.0, 0.0, 0.0)  # half lengths by which the shape is pulled apart along its axes
+    blend: float = 0.0  # scene units over which the shape merges smoothly into those before it
+    cut: bool = False  # subtract the shape from those before it
+    stretch: Vector = (0.0, 0.0, 0.0)  # half lengths by which the shape is elongated along its axes
     matrix: NDArray[np.float64] | None = None  # used instead of `turned` when given
 
 
@@ -85,25 +85,25 @@ def _shape(kind: int, numbers: tuple[float, ...], half: Vector, place: Place) ->
 
 
 def box(half: Vector, place: Place, corner: float = 0.02) -> Shape:
-    """A box with rounded edges; half sizes include the rounding."""
+    """Return a box with rounded edges; the half sizes include the rounding."""
     inner = tuple(max(side - corner, 1e-3) for side in half)
     return _shape(BOX, (*inner, corner), half, place)
 
 
 def frustum(low: float, high: float, height: float, place: Place, corner: float = 0.02) -> Shape:
-    """An upright cone stump: radius `low` at the bottom, `high` at the top, half height `height`."""
+    """Return an upright truncated cone: radius `low` at the bottom, `high` at the top, half height `height`."""
     wide = max(low, high)
     sizes = (max(low - corner, 1e-3), max(high - corner, 1e-3), max(height - corner, 1e-3), corner)
     return _shape(FRUSTUM, sizes, (wide, height, wide), place)
 
 
 def capsule(radius: float, length: float, place: Place) -> Shape:
-    """A rod with round ends along y; `length` is half of the straight part."""
+    """Return a rod with round ends along y; `length` is half of its straight part."""
     return _shape(CAPSULE, (length, radius), (radius, length + radius, radius), place)
 
 
 def rod(start: Vector, end: Vector, radius: float, place: Place) -> Shape:
-    """A round-ended rod from one point to another."""
+    """Return a rod with round ends from one point to another; of `place` it takes material and blend."""
     first, last = np.asarray(start, float), np.asarray(end, float)
     along = last - first
     length = float(np.linalg.norm(along))
@@ -119,19 +119,19 @@ def rod(start: Vector, end: Vector, radius: float, place: Place) -> Shape:
 
 
 def ring(radius: float, thick: float, place: Place, arc: float = 180.0) -> Shape:
-    """A ring about local z: `arc` degrees to each side of local +y; `thick` is a radius."""
+    """Return a ring about local z, `arc` degrees to each side of local +y; `thick` is the tube's radius."""
     angle = np.radians(arc)
     reach = radius + thick
     return _shape(RING, (radius, thick, np.sin(angle), np.cos(angle)), (reach, reach, thick), place)
 
 
 def ellipsoid(radii: Vector, place: Place) -> Shape:
-    """An ellipsoid with the three radii."""
+    """Return an ellipsoid with three radii."""
     return _shape(ELLIPSOID, radii, radii, place)
 
 
 def extent(shapes: list[Shape]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The box around all added shapes: two corners (3 each)."""
+    """Return the lower and upper corner (3 each) of the box around all shapes; those that cut do not count."""
     corners = [shape.extent() for shape in shapes if shape.row[24] == ADD]
     low = np.min([corner[0] for corner in corners], axis=0)
     high = np.max([corner[1] for corner in corners], axis=0)

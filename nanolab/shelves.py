@@ -1,4 +1,4 @@
-"""Encoded pictures and what they show, as the lessons take them from the shelf."""
+"""Encoded training images with their recipes, and sampling from them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from nanolab.recipes import Recipe
 
-CATALOGUE = 0.15  # share of catalogue pictures among what is picked, where nothing else is asked
+CATALOGUE = 0.15  # default share of catalogue images in a batch
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """Encoded pictures of one size and what they show."""
+    """Latents of images of one size, and their recipes."""
 
-    latents: NDArray[np.float16]  # (n, 4, h/8, w/8): the pictures, then the mirror image of each
+    latents: NDArray[np.float16]  # (n, 4, h/8, w/8): the images, then the mirror image of each
     recipes: list[Recipe]
 
     def pick(self, odds: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.int64]:
-        """Indices (n,) of pictures, with odds (n,) of being a catalogue's each; else tilted, small, off centre."""
+        """Return random indices (n,): a catalogue image with probability `odds` (n,), else one of the free views."""
         usual, free = self._sorts
         if not len(usual) or not len(free):
             return random.integers(len(self.recipes), size=len(odds))
@@ -35,7 +35,7 @@ class Shelf:
 
     @cached_property
     def _sorts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where the catalogue's pictures stand, none of them mirrored, and where all that are not of it."""
+        """Indices of the catalogue images, without their mirror images, and of all others."""
         half = len(self.recipes) // 2
         usual = np.array([recipe.spread < 1.0 for recipe in self.recipes])
         return np.flatnonzero(usual[:half]), np.flatnonzero(~usual)
@@ -43,7 +43,7 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Library:
-    """The shelves that the lesson reads."""
+    """Latents of all formats that training uses."""
 
     large: Shelf  # 256×256
     others: tuple[Shelf, ...] = ()  # further formats

@@ -1,4 +1,4 @@
-"""Pencil sketch and colour marker rendering, drawn over a G-buffer."""
+"""Pencil sketches and colour marker renderings, drawn from a G-buffer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Rgb = NDArray[np.uint8]
 
 
 def _tone(buffer: Buffer) -> Floats:
-    """Brightness of an unpainted product under the key light (h, w), 0..1."""
+    """Return the brightness (h, w), 0..1, of an unpainted product under the key light."""
     diffuse = np.clip((buffer.normal * buffer.light).sum(-1), 0, 1) * buffer.lit
     return np.asarray((0.3 + 0.7 * diffuse) * (0.45 + 0.55 * buffer.open), np.float32)
 
@@ -27,7 +27,7 @@ def _soft(plane: NDArray[np.generic], sigma: float) -> Floats:
 
 
 def pencil(buffer: Buffer, seed: int) -> Rgb:
-    """A graphite sketch on white paper (h, w, 3): searching outlines, cross hatching in the shade."""
+    """Draw a graphite sketch on white paper, uint8 RGB (h, w, 3): repeated outlines, cross hatching in the shade."""
     random = np.random.default_rng(seed)
     size, unit = buffer.material.shape, buffer.material.shape[0] / 256
     outline, inner = contours(buffer)
@@ -50,7 +50,7 @@ def pencil(buffer: Buffer, seed: int) -> Rgb:
 
 
 def marker(buffer: Buffer, body: tuple[int, int, int], finish: str, backdrop: str, seed: int) -> Rgb:
-    """A colour marker rendering (h, w, 3): three flat tones with strokes, white highlights, ink outline."""
+    """Draw a marker rendering, uint8 RGB (h, w, 3): three flat tones with strokes, white highlights, ink outline."""
     random = np.random.default_rng(seed)
     unit = buffer.material.shape[0] / 256
     size = (buffer.material.shape[0], buffer.material.shape[1])
@@ -70,12 +70,12 @@ def marker(buffer: Buffer, body: tuple[int, int, int], finish: str, backdrop: st
 
 
 def _fill(buffer: Buffer, color: Floats, finish: str, stroke: Floats, unit: float) -> Floats:
-    """The product's flat marker tones (h, w, 3), 0..255, before the ink."""
+    """Return the product's flat marker tones (h, w, 3), 0..255, without the ink outline."""
     tone = _soft(_tone(buffer), 0.8 * unit)
     rough = tone + 0.025 * stroke
     level = 0.5 + 0.26 * sigmoid((rough - 0.4) * 60) + 0.24 * sigmoid((rough - 0.68) * 60)
     lift = np.clip(level, 0, 1)[..., None]
-    base = np.maximum(color, 34.0)  # black markers are dark grey: forms stay readable
+    base = np.maximum(color, 34.0)  # black markers are dark grey, so that forms stay readable
     fill = base * lift + (1 - lift) * base * np.array([0.32, 0.3, 0.42])
     fill = fill * (1 - 0.075 * stroke[..., None])
     half = buffer.light + buffer.eye
@@ -90,7 +90,7 @@ def _fill(buffer: Buffer, color: Floats, finish: str, stroke: Floats, unit: floa
 
 
 def _behind(buffer: Buffer, backdrop: str, random: np.random.Generator, unit: float) -> Floats:
-    """The backdrop in marker strokes (h, w, 3), 0..255."""
+    """Draw the backdrop in marker strokes, float32 (h, w, 3), 0..255."""
     size = (buffer.material.shape[0], buffer.material.shape[1])
     x, y = buffer.upright[..., 0], buffer.upright[..., 1]
     roll = buffer.view.roll

@@ -1,4 +1,4 @@
-"""What each stage of `train` learns, and from what; every one goes on where it stopped."""
+"""The training stages of `python -m nanolab.train`; each continues from its checkpoint."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STEPS = {
 
 
 def tokens(room: Path) -> Path:
-    """The folder of the room's tokenizer: the bundled one, so that what was learnt stays readable."""
+    """Return the work folder's tokenizer folder; if missing, it is copied from the bundled model, or trained."""
     if not (room / "tokens" / "merges.txt").exists():
         bundled = WEIGHTS / "tokenizer"
         if bundled.is_dir():
@@ -48,14 +48,14 @@ def tokens(room: Path) -> Path:
 
 
 def _steps(name: str, lesson: Lesson, arguments: argparse.Namespace) -> Iterator[Progress]:
-    """The stage's steps that are left, each told in its log."""
+    """Train a stage to its last step; append progress to its log and yield it."""
     for progress in train(lesson, Plan(arguments.steps or STEPS[name]), arguments.room / f"{name}.pt"):
         log(arguments.room / f"{name}.jsonl", progress)
         yield progress
 
 
 def _run(name: str, lesson: Lesson, arguments: argparse.Namespace) -> None:
-    """Learn, with a sample sheet now and then."""
+    """Train a stage, with a sample sheet every 500 steps and at the end."""
     last = arguments.steps or STEPS[name]
     for progress in _steps(name, lesson, arguments):
         if progress.step % SHEET_EVERY == 0 or progress.step == last:
@@ -63,7 +63,7 @@ def _run(name: str, lesson: Lesson, arguments: argparse.Namespace) -> None:
 
 
 def _quietly(name: str, lesson: Lesson, arguments: argparse.Namespace) -> None:
-    """Learn what shows in no picture of its own."""
+    """Train a stage whose result has no sample sheet."""
     for _ in _steps(name, lesson, arguments):
         pass
 
@@ -77,7 +77,7 @@ def learn_vae(arguments: argparse.Namespace) -> None:
 
 
 def learn_settle(arguments: argparse.Namespace) -> None:
-    """Finish the autoencoder for loops; every latent stays, as good as, where it is."""
+    """Make the autoencoder stable under repeated round trips; its latents stay almost unchanged."""
     room: Path = arguments.room
     model = encoded.trained(room, finished=False).to(arguments.device)
     steps = arguments.steps or STEPS["settle"]
@@ -92,7 +92,7 @@ def learn_unet(arguments: argparse.Namespace) -> None:
     nano, rate = Nano(tokenizer), 1.2e-3
     if arguments.onward:
         restore(nano, folder())
-        rate = 8e-4  # what has been learnt is not to be shaken off
+        rate = 8e-4  # lower, so that the loaded weights are not lost
     nano.to(arguments.device)
     if arguments.compile:
         nano.unet.compile(dynamic=False)
@@ -100,7 +100,7 @@ def learn_unet(arguments: argparse.Namespace) -> None:
 
 
 def learnt(room: Path) -> Nano:
-    """The room's model, or the bundled one where the room has none."""
+    """Return the averaged model of the work folder, or the bundled one if there is no checkpoint."""
     nano = Nano(words.read(tokens(room)))
     if (room / "unet.pt").exists():
         nano.load_state_dict(averaged(room / "unet.pt")[0])
@@ -110,7 +110,7 @@ def learnt(room: Path) -> Nano:
 
 
 def learn_distil(arguments: argparse.Namespace) -> None:
-    """Train the few-step LoRA and write it into the room."""
+    """Train the few-step LoRA and write it into the work folder."""
     room: Path = arguments.room
     torch.manual_seed(2)
     nano = learnt(room).to(arguments.device)
@@ -123,7 +123,7 @@ def learn_distil(arguments: argparse.Namespace) -> None:
 
 
 def learn_control(arguments: argparse.Namespace) -> None:
-    """Train a ControlNet for edges, and write its folder into the room."""
+    """Train a ControlNet for edges and write its folder into the work folder."""
     room: Path = arguments.room
     torch.manual_seed(5)
     nano = learnt(room).to(arguments.device)
@@ -136,7 +136,7 @@ def learn_control(arguments: argparse.Namespace) -> None:
 
 
 def learn_likeness(arguments: argparse.Namespace) -> None:
-    """Train an IP-Adapter, first its eye, and write its folder into the room."""
+    """Train an IP-Adapter, its image encoder first, and write its folder into the work folder."""
     room: Path = arguments.room
     torch.manual_seed(6)
     look = LookLesson(room / "pictures")

@@ -1,4 +1,4 @@
-"""Recipes in the words designers write."""
+"""Captions of recipes, in the wording that designers use in prompts."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _pick(words: Sequence[str], random: Random) -> str:
 
 
 def plain(recipe: Recipe) -> str:
-    """The caption in its fullest and plainest form."""
+    """Return the full caption of a recipe, with the first wording of every part."""
     adjectives = f"{recipe.color} " if recipe.style in PAINTED else ""
     thing = _with_article(adjectives + recipe.product)
     return (
@@ -103,9 +103,10 @@ def _with_article(thing: str) -> str:
 
 
 def caption(recipe: Recipe, random: Random) -> str:
-    """One of many ways to say it: synonyms, order and left-out parts vary.
+    """Return a random caption of a recipe: synonyms, order and omitted parts vary.
 
-    Left out are only the usual view and backdrop, so that a prompt without them has one meaning, not several.
+    Only the usual view (three-quarter) and the usual backdrop (white) are omitted, so that a prompt without
+    them has one meaning.
     """
     name = _pick(NAMES[recipe.product], random)
     words = [name]
@@ -133,13 +134,13 @@ def caption(recipe: Recipe, random: Random) -> str:
 
 
 def complaint(random: Random) -> str:
-    """A negative prompt as people paste them; trained to mean nothing."""
+    """Return a random negative prompt of the usual phrases; the model is trained to ignore it."""
     count = int(random.integers(1, 7))
     return ", ".join(BLAME[i] for i in random.permutation(len(BLAME))[:count])
 
 
 def chatter(random: Random) -> str:
-    """Words that say nothing about the picture, half of them made up: strangers' words must do no harm."""
+    """Return a word unrelated to the image, half of the time random letters, so that unknown words do no harm."""
     if random.random() < 0.5:
         return _pick(CHATTER, random)
     letters = random.integers(97, 123, int(random.integers(3, 9)))

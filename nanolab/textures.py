@@ -1,4 +1,4 @@
-"""Pictures that are no products, and strong colour changes: they keep the autoencoder broad."""
+"""Random textures and strong colour changes, which keep the autoencoder general."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def _shapes(size: int, random: Random) -> NDArray[np.generic]:
 
 
 def texture(size: int, random: Random) -> Rgb:
-    """A random picture (size, size, 3)."""
+    """Return a random image of stripes, clouds or shapes, uint8 RGB (size, size, 3)."""
     kind = (_stripes, _clouds, _shapes, _shapes)[int(random.integers(4))]
     return np.asarray(np.clip(kind(size, random), 0, 255), np.uint8)
 
 
 def recolor(image: Rgb, random: Random) -> Rgb:
-    """The picture (h, w, 3) with its hue turned, its saturation, brightness and contrast changed."""
+    """Change hue, saturation, brightness and contrast of an image (h, w, 3) at random."""
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL).astype(np.float32)
     hsv[..., 0] = (hsv[..., 0] + random.uniform(0, 256)) % 256
     hsv[..., 1] = np.clip(hsv[..., 1] * random.uniform(0.3, 1.5), 0, 255)

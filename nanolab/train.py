@@ -1,4 +1,4 @@
-"""Training: `python -m nanolab.train STAGE`; each goes on where it stopped."""
+"""Training of nano: `python -m nanolab.train STAGE`; an interrupted stage continues from its checkpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nanolab.dataset import draw_all
 
 
 def draw(arguments: argparse.Namespace) -> None:
-    """Draw the training pictures (shards of 750), wide and tall ones among them, and the start pictures."""
+    """Draw the training images of all formats (shards of 750), and the start images."""
     room, shards = arguments.room, arguments.shards
     gallery.start_pictures(room / "starts")
     for path in draw_all(room / "pictures", range(shards), arguments.workers):
@@ -30,7 +30,7 @@ def draw(arguments: argparse.Namespace) -> None:
 
 
 def write(arguments: argparse.Namespace) -> None:
-    """Write the diffusers folder (half precision) with the few-step LoRA beside the parts."""
+    """Write the diffusers folder (half precision), with the few-step LoRA if it has been trained."""
     room, folder = arguments.room, arguments.folder
     export(stages.learnt(room), encoded.trained(room), stages.tokens(room), folder)
     if (room / "few-steps").exists():
@@ -38,7 +38,7 @@ def write(arguments: argparse.Namespace) -> None:
 
 
 def write_file(arguments: argparse.Namespace) -> None:
-    """Write the bundled checkpoint as one file, in the original SDXL layout, its configs in the header."""
+    """Write the bundled checkpoint as one .safetensors file, in the original SDXL layout; configs in its header."""
     print(write_single_file(folder(), arguments.room / "nano.safetensors"), flush=True)
 
 
@@ -56,23 +56,23 @@ STAGES: dict[str, Callable[[argparse.Namespace], None]] = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one stage."""
+    """Parse the command line and run one stage."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument(
-        "--room", type=Path, default=Path("nano-room"), help="folder of pictures, checkpoints and logs"
+        "--room", type=Path, default=Path("nano-room"), help="work folder: images, checkpoints, logs"
     )
-    parser.add_argument("--folder", type=Path, default=WEIGHTS, help="where `export` writes")
-    parser.add_argument(
-        "--steps", type=int, default=0, help="steps of the stage; 0: as many as it was made for"
-    )
-    parser.add_argument("--onward", action="store_true", help="`unet` goes on from the bundled checkpoint")
-    parser.add_argument("--shards", type=int, default=28, help="shards of 750 pictures to draw")
+    parser.add_argument("--folder", type=Path, default=WEIGHTS, help="folder that `export` writes")
+    parser.add_argument("--steps", type=int, default=0, help="steps of the stage; 0: its default")
+    parser.add_argument("--onward", action="store_true", help="`unet` starts from the bundled checkpoint")
+    parser.add_argument("--shards", type=int, default=28, help="shards of 750 images to draw")
     parser.add_argument("--workers", type=int, default=2, help="processes that draw")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("--device", default=device, help="where it learns: cpu, cuda, mps")
-    parser.add_argument("--compile", action="store_true", help="compile the UNet: minutes first, then faster")
-    parser.add_argument("--threads", type=int, default=2, help="threads that learn")
+    parser.add_argument("--device", default=device, help="device to train on: cpu, cuda, mps")
+    parser.add_argument(
+        "--compile", action="store_true", help="compile the UNet: takes minutes, then is faster"
+    )
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads for training")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
     STAGES[chosen.stage](chosen)

@@ -1,6 +1,6 @@
-"""One training loop for every stage: a plan, a moving average, checkpoints.
+"""The training loop of all stages, with a learning-rate plan, a moving average and checkpoints.
 
-Randomness belongs to the step's number, so a run that was killed takes the same steps as one that was not.
+Random numbers depend on the step alone, so that an interrupted run continues with the same steps.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from nanolab.dataset import write_whole
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how fast to learn."""
+    """Length of a training, its learning rate, and how often it saves and logs."""
 
     steps: int
     warm: int = 50  # steps from zero to the full rate
-    flat: float = 0.35  # share of the steps at the full rate, then down along a line
+    flat: float = 0.35  # share of the steps at the full rate, which then falls linearly
     floor: float = 0.03  # share of the full rate at the end
     average: float = 0.998  # decay of the moving average of the weights, per step
     save_every: float = 150.0  # seconds between checkpoints
     log_every: int = 5  # steps
 
     def rate(self, step: int) -> float:
-        """Share of the full learning rate at a step."""
+        """Return the learning rate at a step, as a share of the full rate."""
         if step < self.warm:
             return (step + 1) / self.warm
         down = max(step / self.steps - self.flat, 0.0) / (1.0 - self.flat)
@@ -39,27 +39,27 @@ class Plan:
 
 
 class Lesson(Protocol):
-    """What a stage brings to the loop."""
+    """Model, optimizers and loss that a stage gives to the training loop."""
 
     @property
     def model(self) -> nn.Module:
-        """What learns."""
+        """Model whose weights are trained, averaged and saved."""
 
     optimizers: list[torch.optim.Optimizer]
 
     def loss(self, step: int) -> Tensor:
-        """The loss of one step; its randomness depends on `step` alone."""
+        """Return the loss of one step; its random numbers depend on `step` alone."""
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose update is made orthogonal, for convolution kernels."""
+    """Muon optimizer (momentum with orthogonalised updates, Jordan 2024), here for convolution kernels."""
 
     def __init__(self, params: list[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002 (torch's shape)
-        """Take one step."""
+        """Update the parameters from their gradients."""
         for group in self.param_groups:
             for param in group["params"]:
                 if param.grad is None:
@@ -73,7 +73,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """The nearest matrix (m, n) whose singular values are about one; five Newton-Schulz steps."""
+    """Return the nearest matrix (m, n) whose singular values are about one, by five Newton-Schulz steps."""
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
@@ -85,14 +85,14 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
 
 class Average:
-    """A moving average of a model's weights."""
+    """Exponential moving average of a model's weights."""
 
     def __init__(self, model: nn.Module) -> None:
         self.weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
 
     @torch.no_grad()
     def update(self, model: nn.Module, decay: float) -> None:
-        """Move towards the model's weights."""
+        """Move the average towards the model's weights."""
         for name, value in model.state_dict().items():
             if value.dtype.is_floating_point:
                 self.weights[name].lerp_(value, 1 - decay)
@@ -102,15 +102,15 @@ class Average:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands after a step."""
+    """Progress of a training after a step."""
 
     step: int
-    loss: float
-    seconds: float  # since this sitting began
+    loss: float  # smoothed
+    seconds: float  # since this run began
 
 
 def place(model: nn.Module) -> torch.device:
-    """Where a model's weights are."""
+    """Return the device of a model's weights."""
     return next(model.parameters()).device
 
 
@@ -125,7 +125,7 @@ def _save(path: Path, lesson: Lesson, average: Average, step: int) -> None:
 
 
 def resume(path: Path, lesson: Lesson, average: Average) -> int:
-    """Load a checkpoint, if there is one; return the next step."""
+    """Load a checkpoint, if it exists, into model, optimizers and average; return the next step, 0 without one."""
     if not path.exists():
         return 0
     state = torch.load(path, map_location="cpu", weights_only=True)
@@ -155,7 +155,7 @@ def _step(lesson: Lesson, average: Average, plan: Plan, step: int) -> float:
 
 
 def train(lesson: Lesson, plan: Plan, checkpoint: Path) -> Iterator[Progress]:
-    """Take the steps that are left, saving now and then and at the end; yields progress now and then."""
+    """Train from the checkpoint to the plan's last step; save at intervals and at the end, and yield progress."""
     for optimizer in lesson.optimizers:
         for group in optimizer.param_groups:
             group.setdefault("base", group["lr"])
@@ -175,7 +175,7 @@ def train(lesson: Lesson, plan: Plan, checkpoint: Path) -> Iterator[Progress]:
 
 
 def averaged(path: Path) -> tuple[dict[str, Tensor], int]:
-    """The averaged weights of a checkpoint and its step."""
+    """Return the averaged weights of a checkpoint, and its step."""
     state = torch.load(path, map_location="cpu", weights_only=True)
     return state["average"], int(state["step"])
 

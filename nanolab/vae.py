@@ -1,4 +1,4 @@
-"""The autoencoder: its shape, and a lesson that makes it bear its own output."""
+"""The autoencoder: architecture, encoding and decoding, and training on images and on its own output."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ CHANNELS = (16, 32, 64, 96)
 
 @dataclass(frozen=True)
 class Sitting:
-    """The pictures of one step: `batch` crops of `size` pixels, until `until` (share of all steps)."""
+    """Crops of one training phase: `batch` of `size` pixels per step, until `until` (share of all steps)."""
 
     until: float
     size: int
     batch: int
 
 
-TRIPS, ODDS = (1, 2, 4, 8), (0.4, 0.3, 0.2, 0.1)  # how often a picture went round before
-LOOPS_FROM = 0.35  # share of the steps after which such pictures come in
+# Numbers of round trips made before a step, and their probabilities.
+TRIPS, ODDS = (1, 2, 4, 8), (0.4, 0.3, 0.2, 0.1)
+LOOPS_FROM = 0.35  # share of the steps after which such round trips begin
 SITTINGS = (Sitting(0.62, 64, 24), Sitting(0.9, 128, 6), Sitting(1.0, 256, 2))
 
 
 def build(channels: tuple[int, ...] = CHANNELS) -> AutoencoderKL:
-    """A fresh f8 autoencoder with four latent channels; every residual branch starts silent."""
+    """Return an untrained f8 autoencoder with four latent channels; every residual branch starts at zero."""
     kinds = len(channels)
     vae = AutoencoderKL(
         block_out_channels=channels,
@@ -57,30 +58,30 @@ def build(channels: tuple[int, ...] = CHANNELS) -> AutoencoderKL:
 
 
 def tensor(images: NDArray[np.uint8]) -> Tensor:
-    """uint8 (n, h, w, 3) to float32 (n, 3, h, w) in -1..1."""
+    """Convert images, uint8 (n, h, w, 3), to float32 (n, 3, h, w) in -1..1."""
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
 def image(pixels: Tensor) -> NDArray[np.uint8]:
-    """Float (n, 3, h, w) in -1..1 to uint8 (n, h, w, 3)."""
+    """Convert float (n, 3, h, w) in -1..1 to images, uint8 (n, h, w, 3)."""
     whole = ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return np.asarray(whole.permute(0, 2, 3, 1).contiguous().numpy(), np.uint8)
 
 
 def encode(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
-    """The latents' mean (n, 4, h/8, w/8)."""
+    """Encode pixels (n, 3, h, w) in -1..1 to the mean of their latents (n, 4, h/8, w/8)."""
     moments: Tensor = vae.quant_conv(vae.encoder(pixels))
     return moments[:, :4]
 
 
 def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
-    """The picture (n, 3, h, w) of latents."""
+    """Decode latents (n, 4, h/8, w/8) to pixels (n, 3, h, w), about -1..1."""
     pixels: Tensor = vae.decoder(vae.post_quant_conv(latents))
     return pixels
 
 
 def round_trip(vae: AutoencoderKL, pixels: Tensor, times: int) -> Tensor:
-    """Encode and decode, rounded to 8 bits in between, as a feedback loop does."""
+    """Encode and decode `times` times, rounded to 8 bits in between, as a film does; without gradients."""
     with torch.no_grad():
         for _ in range(times):
             pixels = ((decode(vae, encode(vae, pixels)).clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
@@ -88,7 +89,7 @@ def round_trip(vae: AutoencoderKL, pixels: Tensor, times: int) -> Tensor:
 
 
 def difference(made: Tensor, wanted: Tensor) -> Tensor:
-    """How wrong a reconstruction is: pixels, edges, and large errors once more."""
+    """Return the reconstruction error: L1 of pixels, half the L1 of gradients, and twice the mean square."""
     error = made - wanted
     edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
     return error.abs().mean() + 0.5 * edges + 2.0 * error.square().mean()
@@ -125,14 +126,14 @@ class VaeLesson:
         return recolor(part, random) if random.random() < 0.5 else part
 
     def batch(self, step: int) -> Tensor:
-        """Pictures (n, 3, size, size) of a step."""
+        """Return the crops (n, 3, size, size) of a step, in -1..1."""
         random = np.random.default_rng([3, step])
         sitting = next(s for s in self.sittings if step <= s.until * self.steps)
         side = min(sitting.size, *self.pictures[0].shape[:2])
         return tensor(np.stack([self._crop(side, random) for _ in range(sitting.batch)]))
 
     def loss(self, step: int) -> Tensor:
-        """Half the later steps start from pictures that already went round a few times."""
+        """Return the reconstruction loss plus the latents' drift; later steps often begin with round trips."""
         device = place(self.model)
         wanted = self.batch(step).to(device).contiguous(memory_format=torch.channels_last)
         random = np.random.default_rng([4, step])
@@ -143,18 +144,18 @@ class VaeLesson:
             latents = encode(self.model, given)
             noise = 0.04 * torch.rand(len(latents), 1, 1, 1) * torch.randn(latents.shape)
             made = decode(self.model, latents + noise.to(device))
-            again = encode(self.model, made)  # the same latents again: what a loop rests on
+            again = encode(self.model, made)  # equal latents keep a film stable
         seen, drift = latents.float(), (again - latents).float()
-        # Measured against the spread, or the latents would simply shrink.
+        # Relative to the variance; otherwise the latents would simply shrink.
         moved = (drift.square().mean((0, 2, 3)) / seen.var((0, 2, 3))).mean()
         size = (seen.square().mean((0, 2, 3)) - 1.0).square().mean()
         return difference(made.float(), wanted) + 2e-3 * size + 2.0 * moved
 
 
 def fold(vae: AutoencoderKL, latents: Tensor) -> None:
-    """Put the latents' mean and spread (from (n, 4, h, w)) into the 1×1 layers: then they are unit normal.
+    """Fold mean and deviation of `latents` (n, 4, h, w) into the 1×1 layers, so that latents are unit normal.
 
-    The variance half is set to almost nothing, so that encoding is the same every time.
+    The predicted variance is set to almost zero, so that encoding is deterministic.
     """
     mean, spread = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
     with torch.no_grad():

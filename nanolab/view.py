@@ -1,4 +1,4 @@
-"""Where the camera stands, and what it sees of a product before any colour: the G-buffer."""
+"""Camera views of a product, and their G-buffer: all pixel data that does not depend on style or colour."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from nanolab.shapes import FLOOR
 
 Floats = NDArray[np.float32]
 
-# Azimuths from which a catalogue shows a product, degrees: a little turned, so that front and side have depth.
+# Azimuths of a catalogue's views, degrees: turned a little, so that front and side show depth.
 USUAL = {"front": 11.0, "three-quarter": 40.0, "side": 77.0, "back": 146.0}
 
 
 @dataclass(frozen=True)
 class View:
-    """A camera that looks at the product, and the light that falls on it."""
+    """Camera that looks at the product, and direction of the key light."""
 
     azimuth: float = 35.0  # degrees; 0 front, 90 the product's left side turned to the camera, 180 back
     elevation: float = 18.0  # degrees above the floor
-    roll: float = 0.0  # degrees; the picture's content turns clockwise
+    roll: float = 0.0  # degrees; the image content turns clockwise
     scale: float = 0.86  # longest side of the product over the shorter side of the frame
-    x: float = 0.0  # place of the product's middle, frame widths right of the middle
-    y: float = 0.0  # frame heights below the middle
+    x: float = 0.0  # product centre, in frame widths to the right of the middle
+    y: float = 0.0  # product centre, in frame heights below the middle
     light: float = -40.0  # degrees around the product, from the camera; negative: from the left
-    height: float = 50.0  # degrees: the light above the floor
+    height: float = 50.0  # degrees of the light above the floor
 
     def word(self) -> str:
-        """Front, three-quarter, side or back."""
+        """Return the view's name: front, three-quarter, side or back."""
         turn = abs((self.azimuth + 180.0) % 360.0 - 180.0)
         if turn < 22.5:
             return "front"
@@ -42,32 +42,32 @@ class View:
 
 @dataclass(frozen=True)
 class Buffer:
-    """What is seen at each pixel (h, w): everything that does not depend on style or colour."""
+    """G-buffer: planes (h, w) of all pixel data that does not depend on style or colour."""
 
     view: View
-    material: NDArray[np.uint8]  # slot of shapes.py; FLOOR and NOTHING where the product is not
+    material: NDArray[np.uint8]  # material slot; FLOOR and NOTHING outside the product
     normal: Floats  # (h, w, 3), unit, scene axes, y up
-    depth: Floats  # along the ray, scene units; inf where nothing is
+    depth: Floats  # along the ray, scene units; inf in the background
     lit: Floats  # 0 in full shadow of the key light, 1 in full light
     open: Floats  # 1 in the open, less in corners (ambient occlusion)
     light: Floats  # (3,) unit vector towards the key light
     eye: Floats  # (h, w, 3) unit vectors from surface towards the camera
-    upright: Floats  # (h, w, 2): pixel place (-1..1 across the frame) with the camera's roll undone
+    upright: Floats  # (h, w, 2) pixel coordinates (-1..1 along the shorter side), without the camera's roll
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """True where the product is."""
+        """Mask (h, w), True on the product."""
         return self.material < FLOOR
 
     def bounds(self) -> tuple[slice, slice]:
-        """Rows and columns around the product, two pixels wider; the whole frame if it is not seen."""
+        """Return the rows and columns of the product, two pixels wider; the whole frame if it is not visible."""
         rows, columns = np.flatnonzero(self.mask.any(1)), np.flatnonzero(self.mask.any(0))
         if not len(rows):
             return slice(None), slice(None)
         return _span(rows), _span(columns)
 
     def part(self, window: tuple[slice, slice]) -> Buffer:
-        """The buffer of a window of the frame."""
+        """Crop the buffer to a window (rows, columns) of the frame."""
         planes = ("material", "normal", "depth", "lit", "open", "eye", "upright")
         return replace(self, **{name: getattr(self, name)[window] for name in planes})
 
@@ -77,7 +77,7 @@ def _span(found: NDArray[np.intp]) -> slice:
 
 
 def _axes(view: View) -> NDArray[np.float64]:
-    """Rows right, up, forward (3, 3) of the camera, without roll."""
+    """Return the camera's axes without roll: rows right, up, forward (3, 3)."""
     a, e = np.radians(view.azimuth), np.radians(view.elevation)
     forward = -np.array([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)])
     right = np.array([np.cos(a), 0.0, -np.sin(a)])
@@ -96,7 +96,7 @@ def _project(corners: NDArray[np.float64], axes: NDArray[np.float64]) -> tuple[N
 
 
 def look(product: Product, view: View, size: tuple[int, int]) -> Buffer:
-    """Trace the product into a buffer of (height, width) pixels."""
+    """Trace the product's G-buffer of (height, width) pixels."""
     height, width = size
     low, high = product.extent()
     middle, radius = (low + high) / 2, float(np.linalg.norm(high - low) / 2)

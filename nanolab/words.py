@@ -1,4 +1,4 @@
-"""CLIP tokenizers of our own: byte-pair merges learnt from captions; any text can be written with them."""
+"""CLIP tokenizers with byte-pair merges trained on captions; any text can be encoded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Pair = tuple[str, str]
 
 
 def sample(count: int) -> Counter[str]:
-    """How often each word occurs in captions of random recipes."""
+    """Count the words in captions of `count` random sets of recipes; words found three times or less are dropped."""
     random = np.random.default_rng(0)
     texts = [captions.caption(recipe, random) for seed in range(count) for recipe in random_set(seed)]
     texts += captions.BLAME * 4 + captions.CHATTER * 4 + captions.PRAISE * 4
@@ -34,7 +34,7 @@ def sample(count: int) -> Counter[str]:
 
 
 def merges(words: Counter[str], limit: int = 400) -> list[Pair]:
-    """The byte pairs to join, most frequent first, until every word is one token or the limit is met."""
+    """Return the byte pairs to join, most frequent first, until every word is one token or `limit` is reached."""
     split = {word: [*word[:-1], word[-1] + END] for word in words}
     found: list[Pair] = []
     while len(found) < limit:
@@ -61,7 +61,7 @@ def _join(parts: list[str], pair: Pair) -> list[str]:
 
 
 def write(folder: Path, count: int = 2000) -> None:
-    """Write vocab.json and merges.txt, the raw files that every CLIP tokenizer reads."""
+    """Train a tokenizer on captions of `count` sets and write its vocab.json and merges.txt."""
     pairs = merges(sample(count))
     letters = byte_symbols()
     tokens = letters + [letter + END for letter in letters] + ["".join(pair) for pair in pairs]
@@ -74,13 +74,13 @@ def write(folder: Path, count: int = 2000) -> None:
 
 
 def read(folder: Path) -> CLIPTokenizer:
-    """The tokenizer of `write`'s files."""
+    """Load the tokenizer from a folder with vocab.json and merges.txt."""
     vocab = json.loads((folder / "vocab.json").read_text())
     pairs = [tuple(line.split(" ")) for line in (folder / "merges.txt").read_text().splitlines()[1:]]
     return CLIPTokenizer(vocab=vocab, merges=pairs, model_max_length=LENGTH, pad_token="<|endoftext|>")
 
 
 def ids(tokenizer: CLIPTokenizer, texts: list[str]) -> NDArray[np.int64]:
-    """Token numbers int64 (n, 48) of the texts, padded as the pipelines pad."""
+    """Return the token ids of texts, int64 (n, 48), padded and truncated as the pipelines do."""
     coded = tokenizer(texts, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="np")
     return np.asarray(coded.input_ids, np.int64)

@@ -1,4 +1,4 @@
-"""Shared small parts: an untrained SDXL checkpoint, LoRAs for it, scenes from a few lines of YAML."""
+"""Shared fixtures: an untrained SDXL checkpoint, scenes from a few lines of YAML, a command runner."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner
 
 import animator
-import animator.diffusion
+import animator.diffusion  # before diffusers: it silences log messages of the libraries
 from animator.cli import main
 from animator.frame import Image
 
@@ -20,7 +20,7 @@ torch.set_num_threads(1)
 
 @pytest.fixture(autouse=True, scope="session")
 def unmeasured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What this machine's user has measured of it does not show in any test."""
+    """Hide the speed profiles of this machine's user from all tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANIMATOR_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -28,7 +28,7 @@ def unmeasured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A diffusers folder: SDXL's architecture, small, untrained."""
+    """Return a diffusers folder with a small, untrained SDXL."""
     from nanolab.blank import blank
 
     return blank(tmp_path_factory.mktemp("checkpoint"))
@@ -36,7 +36,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def single_file(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same checkpoint as one .safetensors file."""
+    """Return the checkpoint as a single .safetensors file."""
     from animator.diffusion.single_file import write_single_file
 
     return write_single_file(checkpoint, tmp_path_factory.mktemp("single") / "small.safetensors")
@@ -44,7 +44,7 @@ def single_file(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture
 def film(checkpoint: Path, tmp_path: Path) -> Callable[[str], animator.Scene]:
-    """A scene painted by the small checkpoint, from YAML text; relative paths start from `tmp_path`."""
+    """Return a function from YAML text to a scene with the small checkpoint; paths are relative to `tmp_path`."""
 
     def scene(text: str, *settings: str) -> animator.Scene:
         base = [f"model.base={checkpoint}", "video.size=64x64"]
@@ -56,7 +56,7 @@ def film(checkpoint: Path, tmp_path: Path) -> Callable[[str], animator.Scene]:
 
 @pytest.fixture(scope="session")
 def textured() -> Image:
-    """A picture with detail everywhere and no symmetry, 96 wide, 80 high."""
+    """Return an RGB uint8 image, 96 wide and 80 high, with detail everywhere and no symmetry."""
     random = np.random.default_rng(3)
     coarse = random.integers(0, 256, (10, 12, 3), dtype=np.uint8)
     return np.ascontiguousarray(np.kron(coarse, np.ones((8, 8, 1), np.uint8)))
@@ -64,7 +64,7 @@ def textured() -> Image:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
-    """Run a command in a folder of its own: exit status, standard output, standard error."""
+    """Return a function that runs a command in its own folder: exit status, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
 
     def command(*args: object) -> tuple[int, str, str]:

@@ -1,11 +1,11 @@
-"""Small ControlNets for tests: made of a checkpoint's own UNet, with ends that are no longer all zeros."""
+"""Small ControlNets for tests: copies of a checkpoint's UNet whose zero convolutions are not all zeros."""
 
 from pathlib import Path
 
 import torch
 from diffusers import ControlNetModel, ControlNetUnionModel, UNet2DConditionModel
 
-EYES = (8, 8, 16, 16)  # channels of the part that looks at the hint; it makes it 8 times smaller
+EYES = (8, 8, 16, 16)  # channels of the hint encoder, which reduces the hint 8 times
 
 
 def unet(checkpoint: Path) -> UNet2DConditionModel:
@@ -13,7 +13,7 @@ def unet(checkpoint: Path) -> UNet2DConditionModel:
 
 
 def write(folder: Path, checkpoint: Path, amount: float, seed=3) -> Path:
-    """A ControlNet as diffusers makes it for training, which adds nothing, `amount` away from that."""
+    """Write a ControlNet as diffusers initialises it (it adds nothing), with noise of `amount` on its outputs."""
     net = ControlNetModel.from_unet(unet(checkpoint), conditioning_embedding_out_channels=EYES)
     return _shaken(net, folder, amount, seed)
 
@@ -34,7 +34,9 @@ def _shaken(net, folder: Path, amount: float, seed: int) -> Path:
     with torch.no_grad():
         for name, values in net.named_parameters():
             if not values.any():
-                loud = 10.0 if "cond_embedding.conv_out" in name else 1.0  # the hint, against the picture
+                loud = (
+                    10.0 if "cond_embedding.conv_out" in name else 1.0
+                )  # strengthens the hint against the image
                 values.copy_(loud * amount * torch.randn(values.shape, generator=random))
     net.save_pretrained(folder)
     return folder

@@ -1,4 +1,4 @@
-"""Small real videos for tests: what a picture shows says which one it is."""
+"""Small real videos for tests, whose frames can be told apart by their content."""
 
 import subprocess
 from pathlib import Path
@@ -11,7 +11,7 @@ from animator.imaging.io import Film, pictures
 
 
 def write(file: Path, shown, fps=10.0, *options: str) -> Path:
-    """`shown`, RGB pictures of one size, as a video; without loss unless `options` say otherwise."""
+    """Write the RGB images `shown`, all of one size, as a video: lossless unless `options` change that."""
     height, width = shown[0].shape[:2]
     command = [
         program(), "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",
@@ -22,12 +22,12 @@ def write(file: Path, shown, fps=10.0, *options: str) -> Path:
 
 
 def greys(count: int, width=64, height=48):
-    """Pictures of one grey each, 2 brighter than the one before, from 10 on."""
+    """Return plain grey images, each 2 levels brighter than the one before, from 10 on."""
     return [np.full((height, width, 3), 10 + 2 * i, np.uint8) for i in range(count)]
 
 
 def texture(width: int, height: int, seed=5, margin=0):
-    """A picture with detail of some pixels everywhere, `margin` larger on each side."""
+    """Return an image with detail a few pixels wide everywhere, `margin` larger on each side."""
     random = np.random.default_rng(seed)
     noise = random.integers(0, 256, (height + 2 * margin, width + 2 * margin, 3)).astype(np.float32)
     soft = cv2.GaussianBlur(noise, (0, 0), 2.0)
@@ -35,7 +35,7 @@ def texture(width: int, height: int, seed=5, margin=0):
 
 
 def read(file: Path, width: int, height: int, fps: float, count: int, start=0.0):
-    """The first pictures of a video, as a film would see them."""
+    """Return the first `count` frames of a video, as footage of a film reads them."""
     stream = pictures(Film(file, width, height, fps, start), hold=True)
     found = [next(stream) for _ in range(count)]
     stream.close()

@@ -1,4 +1,4 @@
-"""Small LoRA files of every layout, with what trainers write into them."""
+"""Small LoRA files of every layout, with the metadata that trainers write."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def kohya(width: int = 2048, rank: int = 4, alpha: float = 2.0) -> dict[str, np.
 
 
 def anyones() -> dict[str, np.ndarray]:
-    """Nothing that reads a prompt: its header fits every model."""
+    """Return a LoRA without layers that read a prompt, so that it fits every model."""
     layer = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
     return {
         f"{layer}.lora_A.weight": np.zeros((4, 64), np.float16),
@@ -51,7 +51,7 @@ def write(
 
 
 def notes(**more: object) -> dict[str, str]:
-    """What kohya's scripts note; values that are no texts become JSON, as there."""
+    """Return metadata as kohya's scripts write it: values that are no text become JSON."""
     written = {
         "ss_base_model_version": "sdxl_base_v1-0",
         "ss_learning_rate": "0.0001",

@@ -1,4 +1,4 @@
-"""The documentation says what the code does."""
+"""The documentation agrees with the code."""
 
 import importlib.util
 import re
@@ -28,12 +28,12 @@ ALL = "\n".join(page.read_text(encoding="utf8") for page in PAGES)
 
 
 def block(name: str) -> str:
-    """What stands between the markers of that name in the schedule page."""
+    """Return the text between the markers `name` in the schedule page."""
     text = (ROOT / "docs/schedule.md").read_text(encoding="utf8")
     return re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.S)[1].strip()
 
 
-def test_the_table_of_settings_is_that_of_the_code():
+def test_the_table_of_settings_is_up_to_date():
     assert block("settings") == table()  # `make docs` writes it
 
 
@@ -41,7 +41,7 @@ def test_every_sampler_is_listed():
     assert block("samplers") == ", ".join(samplers.NAMES)
 
 
-def test_the_tables_of_samplers_are_those_of_the_code():
+def test_the_tables_of_samplers_are_up_to_date():
     page = (ROOT / "docs/samplers.md").read_text(encoding="utf8")
     for name in samplers.NAMES:  # `make docs` writes them
         assert f"\n| {name} | `{samplers.find(name).scheduler}` |" in page
@@ -50,7 +50,7 @@ def test_the_tables_of_samplers_are_those_of_the_code():
     assert all(f"`{schedule}`" in page for schedule in samplers.SCHEDULES)
 
 
-def test_every_function_easing_and_command_is_named():
+def test_every_function_easing_and_command_is_documented():
     page = (ROOT / "docs/schedule.md").read_text(encoding="utf8")
     functions = set(re.search(r"\*\*Functions\*\*: `(.*?)`", page, re.S)[1].split())
     assert functions | {name.replace("-", "_") for name in EASINGS} == {*FUNCTIONS, WHERE}
@@ -93,7 +93,7 @@ def test_the_python_example_runs():
 
 
 def commands(page):
-    """The command lines of a page: each line of its bash blocks that begins with `animator`."""
+    """Yield the arguments of each line of a page's bash blocks that begins with `animator`."""
     for text in re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf8"), re.S):
         for line in text.replace("\\\n", " ").splitlines():
             if line.startswith("animator "):
@@ -107,7 +107,7 @@ def test_every_command_line_is_one_that_the_program_understands(page):
         while isinstance(command, click.Group) and left and left[0] in command.commands:
             command = command.commands[left.pop(0)]
         assert not isinstance(command, click.Group) or not left, words
-        command.make_context(command.name, left)  # raises for an option or argument that is none
+        command.make_context(command.name, left)  # raises for an unknown option or argument
 
 
 LITTLE = ["--set", "video.fps=4", "--set", "video.size=64x64", "--set", "painting.steps=2"]
@@ -118,7 +118,7 @@ LESS = {
 }
 
 
-def test_a_newcomer_s_commands_lead_from_the_demo_to_a_film_of_their_own(tmp_path, monkeypatch):
+def test_the_first_steps_lead_from_the_demo_to_a_film(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     sketch = ROOT / "schedules" / "pictures" / "bottle_sketch.png"
     shutil.copy(sketch, tmp_path / "sketch.png")
@@ -140,7 +140,7 @@ def test_a_newcomer_s_commands_lead_from_the_demo_to_a_film_of_their_own(tmp_pat
     assert list(tmp_path.glob("renders/demo/*/sheet.jpg"))
 
 
-def test_the_readme_s_smallest_schedule_is_checked_seen_rendered_and_branched(tmp_path, monkeypatch):
+def test_the_smallest_schedule_of_the_readme_can_be_checked_rendered_and_branched(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     readme = (ROOT / "README.md").read_text(encoding="utf8")
     block = readme.partition("## The smallest schedule")[2].partition("A little longer")[0]
@@ -168,15 +168,15 @@ def test_the_readme_is_short_and_shows_the_tree():
 
 
 def drawing():
-    """The module that draws the page's curves; the folder `docs` is no package."""
+    """Import the module that draws the page's curves by its path, since `docs` is no package."""
     spec = importlib.util.spec_from_file_location("docs_draw", ROOT / "docs/draw.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look there for their own module
+    sys.modules[spec.name] = module  # dataclasses look up their module there
     spec.loader.exec_module(module)
     return module
 
 
-def test_the_picture_of_every_example_shows_its_numbers():
+def test_the_drawing_of_every_example_shows_its_values():
     draw = drawing()
     page = (ROOT / "docs/schedule.md").read_text(encoding="utf8")
     examples = draw.examples(page)
@@ -189,7 +189,7 @@ def test_the_picture_of_every_example_shows_its_numbers():
     assert set(draw.PICTURES.iterdir()) == pictures
 
 
-def test_another_curve_is_another_picture():
+def test_a_different_curve_gives_a_different_drawing():
     draw = drawing()
     text = (ROOT / "docs/schedule.md").read_text(encoding="utf8")
     example = draw.examples(text.replace("strength: 0.45}", "strength: 0.46}"))[0]

@@ -1,4 +1,4 @@
-"""The GPU's benchmark, as far as a machine without one can run it."""
+"""The GPU benchmark, as far as it runs without a GPU."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ SMALL = {
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_it_says_so_and_what_runs_here(capsys, monkeypatch):
+def test_without_a_gpu_the_benchmark_prints_what_can_run(capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["gpu"])
     with pytest.raises(SystemExit) as left:
         gpu.main()
@@ -32,7 +32,7 @@ def test_without_a_gpu_it_says_so_and_what_runs_here(capsys, monkeypatch):
     assert capsys.readouterr().err == f"{gpu.NO_GPU}\n"
 
 
-def test_its_small_form_measures_every_way_that_a_cpu_has(capsys, monkeypatch, tmp_path):
+def test_the_tiny_benchmark_measures_every_variant_that_a_cpu_supports(capsys, monkeypatch, tmp_path):
     file = tmp_path / "gpu.json"
     options = ["--tiny", "--frames", "3", "--rounds", "1", "--calls", "1", "--out", str(file)]
     monkeypatch.setattr(sys, "argv", ["gpu", *options])
@@ -46,14 +46,14 @@ def test_its_small_form_measures_every_way_that_a_cpu_has(capsys, monkeypatch, t
 
 
 @pytest.mark.slow
-def test_its_model_has_sdxls_size_and_work():
+def test_the_benchmark_model_has_the_size_and_work_of_sdxl():
     call, vae, numbers = fullsize.work(fullsize.UNET, fullsize.VAE, 1024)
-    assert numbers == 2_567_463_684  # of stabilityai/stable-diffusion-xl-base-1.0
+    assert numbers == 2_567_463_684  # parameters of the UNet of stabilityai/stable-diffusion-xl-base-1.0
     assert call == pytest.approx(6.76e12, rel=0.01)
     assert vae == pytest.approx(15.3e12, rel=0.01)
 
 
-def test_random_weights_in_its_layout_paint_pictures(tmp_path):
+def test_random_weights_in_the_sdxl_layout_paint_images(tmp_path):
     folder = fullsize.write(tmp_path, CPU, SMALL)
     paint = Sdxl(Checkpoint(str(folder)), 64, 64, {})
     words = Prompt("a red mug", next="a red mug")

@@ -1,6 +1,6 @@
 """The command line: one function per command, which reads options and calls the API."""
 
-# Their commands join the group.
+# Importing these modules adds their commands to the group.
 from animator.cli import (  # noqa: F401
     convert,
     delivering,

@@ -1,4 +1,4 @@
-"""Commands between our files and those of other tools: import, export."""
+"""The commands that convert from and to the files of other tools: import, export."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from animator.timeline.compile import timeline
 
 @main.command("import")
 @click.argument("file", type=FilePath)
-@click.option("-o", "--out", type=FilePath, help="The schedule file.  [printed]")
+@click.option("-o", "--out", type=FilePath, help="Schedule file to write.  [printed]")
 def import_(file: Path, out: Path | None) -> None:
-    """Make a schedule file of Deforum settings, a Parseq manifest, a picture's infotext, a film or a camera path."""
+    """Make a schedule file from Deforum settings, a Parseq manifest, an image's infotext, a film or a camera path."""
     from animator.interop.convert import convert
 
     text, notes = convert(file, (out or Path()).parent)
@@ -29,12 +29,12 @@ def import_(file: Path, out: Path | None) -> None:
 @main.command()
 @click.argument("file", type=ScheduleFile)
 @click.option(
-    "--to", "kind", type=click.Choice(["deforum", "csv"]), required=True, help="Whose file to write."
+    "--to", "kind", type=click.Choice(["deforum", "csv"]), required=True, help="Format of the file."
 )
-@click.option("-o", "--out", type=FilePath, help="The file.  [printed]")
+@click.option("-o", "--out", type=FilePath, help="File to write.  [printed]")
 @settings
 def export(file: Path, kind: str, out: Path | None, options: tuple[str, ...]) -> None:
-    """Write the film of FILE for others: Deforum's settings, or every value of every frame as CSV."""
+    """Export the film of FILE: as Deforum settings, or as CSV with every value of every frame."""
     from animator.interop.deforum_export import settings as deforum
     from animator.runs.atomic import table
 
@@ -47,7 +47,7 @@ def export(file: Path, kind: str, out: Path | None, options: tuple[str, ...]) ->
 
 
 def _tell(notes: Sequence[Problem], text: str, out: Path | None) -> None:
-    """Print notes, and a file's text or the path it is written to."""
+    """Print the notes, then `text`, or the path `out` that it is written to. Raises RunError."""
     from animator.runs.atomic import write_whole
 
     for note in notes:

@@ -1,4 +1,4 @@
-"""The command that makes more files of a run's pictures: encode."""
+"""The command that writes more files from a run's frames: encode."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from animator.scene.settings_output import KINDS, word
 if TYPE_CHECKING:
     from animator.runs.run import Run
 
-SECTIONS = ("output.", "audio.")  # what may still be changed when all is painted
+SECTIONS = ("output.", "audio.")  # settings that can still change when all frames are painted
 
 
 class Word(click.ParamType[Any]):
-    """A word of `output.also`."""
+    """A deliverable as in `output.also`: gif, poster@9x16."""
 
     name = "KIND[@SHAPE]"
 
@@ -41,36 +41,37 @@ class Word(click.ParamType[Any]):
     "--also",
     type=Word(),
     multiple=True,
-    help=f"Make this, again if it is there; repeatable: {', '.join(KINDS)}.",
+    help=f"File to make, replacing an existing one; repeatable: {', '.join(KINDS)}.",
 )
-@click.option("--quality", help="draft, good or best: output.quality.")
-@click.option("--codec", help="h264, h265 or av1, of an mp4: output.codec.")
-@click.option("--max-size", help="Of a GIF or WebP, e.g. 8MB: output.max_size.")
-@click.option("--mask", help="What is cut out: output.mask.")
-@click.option("--poster", help="Time of the poster: output.poster.")
+@click.option("--quality", help="draft, good or best (output.quality).")
+@click.option("--codec", help="Codec of an mp4: h264, h265 or av1 (output.codec).")
+@click.option("--max-size", help="Maximum size of a GIF or WebP, e.g. 8MB (output.max_size).")
+@click.option("--mask", help="Mask that cut-outs keep (output.mask).")
+@click.option("--poster", help="Frame or time of the poster (output.poster).")
 @settings
 def encode(folder: Path, also: tuple[str, ...], options: tuple[str, ...], **given: str | None) -> None:
-    """Make files of the pictures of the run in FOLDER: those named, or those that its film still lacks."""
+    """Make files from the frames of the run in FOLDER: those named, or all that are still missing."""
     from animator.runs.run import Run
 
     for option in options:
         if not option.startswith(SECTIONS):
             raise click.UsageError(
-                f"--set {quoted(option)}: the pictures are painted; only {' and '.join(SECTIONS)}… can change"
+                f"--set {quoted(option)}: frames are painted already; only {' and '.join(SECTIONS)}… can change"
             )
     named = [f"output.{name}={value}" for name, value in given.items() if value is not None]
     words = [f"output.also=[{', '.join(also)}]"] if also else []
     run = Run.open(folder)
     if not deliver(run, load(folder / "resolved.yaml", [*named, *options, *words]), also or None):
-        click.echo("everything that the film names is there", err=True)
+        click.echo("nothing to make: every file that the film asks for exists", err=True)
 
 
 def deliver(
     run: Run, scene: Scene, words: Sequence[str] | None = None, tell: Tell = silence, quiet: bool = False
 ) -> int:
-    """Make the files and print their paths, tell of each on the other stream; how many there are.
+    """Make the files, print their paths, and describe each on standard error; return how many there were.
 
-    `tell` hears of each; with `quiet` no path is printed.
+    `tell` receives an event for each file. With `quiet` no path is printed. Exits with status 3 if a file
+    failed.
     """
     count = failed = 0
     for made in delivering.deliver(run, scene, words):

@@ -1,4 +1,4 @@
-"""Commands that read a schedule file, and load no model: check, explain, plot, motions, schema."""
+"""The commands that read a schedule file without loading a model: check, explain, plot, motions, schema."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ from animator.timeline.moves import HOLD, MOVES, SHAKES, calm
 
 @main.command()
 @click.argument("file", type=ScheduleFile)
-@click.option("--json", "as_json", is_flag=True, help="A JSON array of errors and notes, for editors and CI.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print errors and notes as a JSON array, for editors and CI."
+)
 @settings
 def check(file: Path, as_json: bool, options: tuple[str, ...]) -> None:
-    """Read FILE and say everything that is wrong with it, without loading a model."""
+    """Check FILE and report everything that is wrong with it, without loading a model."""
     try:
         scene = load(file, options)
     except SceneError as error:
@@ -48,12 +50,14 @@ def check(file: Path, as_json: bool, options: tuple[str, ...]) -> None:
 
 @main.command()
 @click.argument("file", type=ScheduleFile)
-@click.option("--json", "as_json", is_flag=True, help="A JSON array with one object per frame and line.")
-@click.option("--english", is_flag=True, help="The motion of each stretch in a sentence.")
-@click.option("--csv", "as_csv", is_flag=True, help="Every value of every frame as CSV.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print a JSON array with one object per frame and line."
+)
+@click.option("--english", is_flag=True, help="Describe the motion of each stretch in a sentence.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print every value of every frame as CSV.")
 @settings
 def explain(file: Path, english: bool, as_json: bool, as_csv: bool, options: tuple[str, ...]) -> None:
-    """Print the frame table: every value, and the steps really run, per frame."""
+    """Print the frame table: every value of every frame, and the steps that really run."""
     scene = load(file, options)
     frames = timeline(scene)
     if english:
@@ -75,7 +79,7 @@ def explain(file: Path, english: bool, as_json: bool, as_csv: bool, options: tup
 
 @main.command()
 @click.argument("file", type=ScheduleFile)
-@click.option("-o", "--out", type=FilePath, help="The picture: .png, .svg or .pdf.  [NAME.png]")
+@click.option("-o", "--out", type=FilePath, help="Image to write: .png, .svg or .pdf.  [NAME.png]")
 @settings
 def plot(file: Path, out: Path | None, options: tuple[str, ...]) -> None:
     """Draw FILE: prompts as bands, every curve that varies, beats as ticks."""
@@ -98,7 +102,7 @@ def motions() -> None:
 
 @main.command()
 def schema() -> None:
-    """Print the JSON Schema of schedule files, by which editors complete and check them."""
+    """Print the JSON Schema of schedule files, with which editors complete and check them."""
     from animator.scene.schema import schema as written
 
     click.echo(json.dumps(written(), indent=2))

@@ -1,4 +1,4 @@
-"""The shelf of presets: whole films with blanks to fill."""
+"""The commands for presets, which are whole films with variables to fill in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from animator.scene.presets import presets as known
 if TYPE_CHECKING:
     from rich.text import Text
 
-WIDE = 24  # columns of a still in the terminal, one pixel each; a row is two
+WIDE = 24  # columns of a still in the terminal: a pixel wide, and each row two pixels high
 
 
 @main.group("presets", invoke_without_command=True)
@@ -44,7 +44,7 @@ def presets(context: click.Context) -> None:
 @presets.command()
 @click.argument("name")
 def show(name: str) -> None:
-    """Print what the preset NAME takes, and its file."""
+    """Print the variables and the file of the preset NAME."""
     file = _file(name)
     for found in _variables(file):
         choices = f" ({' | '.join(found.one_of)})" if found.one_of else ""
@@ -58,7 +58,7 @@ def show(name: str) -> None:
 @click.argument("name")
 @click.argument("target", type=FilePath, required=False)
 def copy(name: str, target: Path | None) -> None:
-    """Copy the preset NAME to TARGET, to change it: NAME.yaml here unless given. What it needs is copied along."""
+    """Copy the preset NAME and the files it needs to TARGET (NAME.yaml by default), for you to edit."""
     file = _file(name)
     target = Path(file.name) if target is None else target
     target = target / file.name if target.is_dir() else target
@@ -81,7 +81,7 @@ def _file(name: str) -> Path:
 
 
 def _says(file: Path) -> str:
-    """The first line of a preset's file, a comment."""
+    """Return the description of a preset: its file's first line, a comment."""
     return file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
@@ -93,7 +93,7 @@ def _variables(file: Path) -> list[Variable]:
 
 
 def _still(name: str) -> Text:
-    """The preset's still in half blocks: the upper pixel is the ink, the lower one the paper."""
+    """Return the preset's still in half blocks: the foreground is the upper pixel, the background the lower."""
     from PIL import Image
     from rich.color import Color
     from rich.style import Style

@@ -1,4 +1,4 @@
-"""The group that every command joins: errors become one line and an exit status, 0, 2, 3 or 130."""
+"""The group of all commands: errors become one line and an exit status, 0, 2, 3 or 130."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Schedule(click.Path):
 
 ScheduleFile = Schedule(path_type=Path)
 as_json = click.option(
-    "--json", "events", is_flag=True, help="Events as JSON lines on standard output, for programs."
+    "--json", "events", is_flag=True, help="Print events as JSON lines on standard output, for programs."
 )
 settings = click.option(
     "--set", "options", multiple=True, metavar="A.B=VALUE", help="Override a setting or variable; repeatable."
@@ -39,7 +39,7 @@ settings = click.option(
 
 
 def told(events: bool) -> AbstractContextManager[Reporter]:
-    """Tell what happens in a command to its run's log, and as JSON `events` to whoever reads standard output."""
+    """Report a command's events to its run's log, and with `events` as JSON lines on standard output."""
     return reporting(sys.stdout if events else None)
 
 
@@ -58,7 +58,7 @@ class Group(click.Group):
         except (KeyboardInterrupt, click.Abort):
             click.echo("interrupted", err=True)
             sys.exit(130)
-        except BrokenPipeError:  # the reader, `head` say, has seen enough
+        except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
 
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 class _Voice(logging.Handler):
-    """Says what the log says, in one line each."""
+    """Prints log records on standard error, one line each."""
 
     def emit(self, record: logging.LogRecord) -> None:
         click.echo(self.format(record), err=True)
@@ -78,7 +78,7 @@ class _Voice(logging.Handler):
 
 @contextmanager
 def heard() -> Iterator[None]:
-    """Let the user hear what our own log tells: what is chosen, and what it needs."""
+    """Print the package's own log on standard error: the choices made, and the memory they need."""
     log, voice = logging.getLogger("animator"), _Voice()
     level = log.level
     log.addHandler(voice)

@@ -1,4 +1,4 @@
-"""One bar in frames: painted and in-between, seconds per frame, time left. In a log file, a line now and then."""
+"""Progress bars for rendering and training; where standard error is no terminal, a line now and then."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from animator.frame import Frame
 if TYPE_CHECKING:
     from animator.training.train import Report
 
-LOG_EVERY = 30.0  # seconds between the lines of a log
+LOG_EVERY = 30.0  # seconds between lines without a terminal
 
 
 def show(frames: Iterable[Frame], first: int, stop: int) -> None:
-    """Draw all of `frames`, which are part of the film first..stop-1, and show how far they are."""
+    """Consume `frames`, a part of the film's frames first..stop-1, and show the progress."""
     counted = _Count(frames, first, stop)
     if sys.stderr.isatty():
         _bar(counted, stop - first)
@@ -25,7 +25,7 @@ def show(frames: Iterable[Frame], first: int, stop: int) -> None:
 
 
 class _Count:
-    """Counts frames as they pass: how many were painted, and the pace."""
+    """Passes frames on, and counts painted frames, in-betweens and seconds per frame."""
 
     def __init__(self, frames: Iterable[Frame], first: int, stop: int) -> None:
         self.frames, self.first, self.total = frames, first, stop - first
@@ -34,7 +34,7 @@ class _Count:
 
     def __iter__(self) -> Iterator[None]:
         for frame in self.frames:
-            self.started = self.started or time.monotonic()  # loading the model is no frame's time
+            self.started = self.started or time.monotonic()  # loading the model does not count
             self.painted += frame.diffuse
             self.between += not frame.diffuse
             self.position = frame.index - self.first + 1
@@ -42,7 +42,7 @@ class _Count:
 
     @property
     def pace(self) -> float:
-        """Seconds per frame since the first one was finished."""
+        """Seconds per frame since the first frame was done."""
         return (time.monotonic() - self.started) / max(1, self.painted + self.between - 1)
 
     def __str__(self) -> str:
@@ -77,7 +77,7 @@ def _log(counted: _Count) -> None:
 
 
 def learn(reports: Iterable[Report], steps: int) -> None:
-    """Take all steps of a training and show loss and time left; in a log file, a line now and then."""
+    """Consume the reports of a training of `steps` steps, and show loss and time left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""Commands that come before painting: preview, bench."""
+"""The commands to run before painting: preview, bench."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ PAGES = {".html", ".htm"}
 
 @main.command()
 @click.argument("file", type=ScheduleFile)
-@click.option("-o", "--out", type=FilePath, help="A video, or a page.html.  [renders/NAME/preview.mp4]")
+@click.option("-o", "--out", type=FilePath, help="Video or HTML page to write.  [renders/NAME/preview.mp4]")
 @settings
 @click.option(
     "--size", type=click.IntRange(64, 4096), default=SIDE, show_default=True, help="Longer side in pixels."
 )
-@click.option("--full", is_flag=True, help="In the film's own size.")
+@click.option("--full", is_flag=True, help="Draw in the film's own size.")
 @click.option(
-    "--overlay/--no-overlay", default=True, help="Words, seed and strength over the pictures, or not."
+    "--overlay/--no-overlay", default=True, help="Write prompt, seed and strength over the frames, or not."
 )
 @click.option(
-    "--open", "opened", is_flag=True, help="Show it: the page in the browser, or the video given by -o."
+    "--open", "opened", is_flag=True, help="Open the page in the browser, or the video given by -o."
 )
 def preview(
     file: Path, out: Path | None, options: tuple[str, ...], size: int, full: bool, overlay: bool, opened: bool
 ) -> None:
-    """Show the whole film without a model: its motion, its words, its numbers, and what it costs.
+    """Preview the whole film without a model: its motion, prompts, settings and cost.
 
-    Over its start picture, its views or its footage; else over a test card.
+    It is drawn over the start image, the views or the footage; without any of them, over a test card.
     """
     from animator.viewer.write import write
 
@@ -55,17 +55,18 @@ def preview(
     click.echo(benching.told(scene, shooting.rows(scene, timeline(scene))), err=True)
     click.echo(target)
     if opened and click.launch(str(target)) != 0:
-        raise RunError(f"{target}: nothing here opens it")
+        raise RunError(f"{target}: no program on this computer opens it")
 
 
 @main.command()
 @click.argument("file", type=ScheduleFile, required=False)
 @settings
-@click.option("--json", "as_json", is_flag=True, help="What was measured, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the measurement as JSON.")
 def bench(file: Path | None, options: tuple[str, ...], as_json: bool) -> None:
-    """Measure this machine with FILE's model at its size, so that films can say how long they take.
+    """Measure this machine with FILE's model at its size, to estimate how long films take.
 
-    Without FILE with the bundled model. What is measured is kept for this user; check, explain and preview read it.
+    Without FILE, the bundled model is measured. The result is stored for this user; check, explain and
+    preview use it.
     """
     scene = loads("{}", settings=options) if file is None else load(file, options)
     profile = measure(scene)
@@ -77,4 +78,4 @@ def bench(file: Path | None, options: tuple[str, ...], as_json: bool) -> None:
     rows = shooting.rows(scene, timeline(scene))
     if file is not None:
         click.echo(f"{file}: {benching.told(scene, rows)}")
-    click.echo(f"kept in {kept}", err=True)
+    click.echo(f"stored in {kept}", err=True)

@@ -1,4 +1,4 @@
-"""Commands that make films: render, resume, branch, demo."""
+"""The commands that paint films: render, resume, branch, demo."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Span(click.ParamType[Any]):
-    """A:B, the frames A..B-1."""
+    """A range A:B of frames: A..B-1."""
 
     name = "A:B"
 
@@ -41,9 +41,9 @@ class Span(click.ParamType[Any]):
 @click.argument("file", type=ScheduleFile)
 @click.option("-o", "--out", type=FilePath, help="Folder for this run.  [renders/NAME/DATE-TIME]")
 @settings
-@click.option("--frames", type=Span(), help="Only these frames, as a film of their own.")
-@click.option("--seed", type=int, help="The run's seed: painting.seed.start.")
-@click.option("--device", help="cuda, mps or cpu: model.device.")
+@click.option("--frames", type=Span(), help="Paint only these frames, as a film of their own.")
+@click.option("--seed", type=int, help="Seed of the run (painting.seed.start).")
+@click.option("--device", help="cuda, mps or cpu (model.device).")
 @as_json
 def render(
     file: Path,
@@ -66,7 +66,7 @@ def render(
 @click.argument("folder", type=FilePath)
 @as_json
 def resume(folder: Path, events: bool) -> None:
-    """Go on with the run in FOLDER, at the first frame it lacks."""
+    """Continue the run in FOLDER at its first missing frame."""
     with told(events) as reporter:
         _shoot(*shooting.reopen_run(folder), reporter)
 
@@ -75,7 +75,10 @@ def resume(folder: Path, events: bool) -> None:
 @click.argument("folder", type=FilePath)
 @click.argument("file", type=ScheduleFile, required=False)
 @click.option(
-    "--from", "at", metavar="TIME", help="Keep all before this frame, or time such as 2s, in any case."
+    "--from",
+    "at",
+    metavar="TIME",
+    help="Keep every frame before this frame, or time such as 2s, whatever the settings are.",
 )
 @click.option("-o", "--out", type=FilePath, help="Folder for the new run.  [FOLDER-b1]")
 @settings
@@ -83,9 +86,9 @@ def resume(folder: Path, events: bool) -> None:
 def branch(
     folder: Path, file: Path | None, at: str | None, out: Path | None, options: tuple[str, ...], events: bool
 ) -> None:
-    """Render the film of the run in FOLDER with other settings, or FILE, and keep all that stays the same.
+    """Render the film of the run in FOLDER with other settings, or FILE, and keep the frames that do not change.
 
-    Frames that are kept come into a new run's folder; the run in FOLDER is left as it is.
+    Kept frames are linked or copied into a new run's folder; the run in FOLDER is left as it is.
     """
     from animator.runs.branch import branched
 
@@ -111,7 +114,10 @@ def _folder(file: Path) -> Path:
 
 
 def _shoot(run: Run, scene: Scene, reporter: Reporter) -> None:
-    """Paint what `run` lacks, with a bar; print the video's path, unless a program reads what happens."""
+    """Paint the missing frames of `run` with a progress bar, then make its other files.
+
+    The paths are printed, unless standard output carries JSON events.
+    """
     reporter.log_to(run.folder)
     try:
         with heard():
@@ -124,7 +130,9 @@ def _shoot(run: Run, scene: Scene, reporter: Reporter) -> None:
         for line in color_lines(run.facts("drift"), run.facts("palette")):
             click.echo(line, err=True)
     if scene.settings.video.loop == "closed" and run.stop - run.first == scene.frames > 1:
-        click.echo(f"loop: from the last frame to the first it is {run.seam():.2f} of a usual step", err=True)
+        click.echo(
+            f"loop: the change from the last frame to the first is {run.seam():.2f} of a usual one", err=True
+        )
     if reporter.stream is None:
         click.echo(run.video)
     deliver(run, scene, tell=reporter, quiet=reporter.stream is not None)

@@ -1,4 +1,4 @@
-"""Commands that paint single frames: still, variants."""
+"""The commands that paint single frames: still, variants."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Whole(click.ParamType[Any]):
-    """1..4, 7: whole numbers and ranges of them."""
+    """Integers and ranges of them: 1..4,7."""
 
     name = "1..4,7"
 
@@ -41,7 +41,7 @@ class Whole(click.ParamType[Any]):
 
 
 class Scales(click.ParamType[Any]):
-    """0.3,0.5: numbers from `low` to `high`; with `named`, of a LoRA: marker=0,0.5,1."""
+    """Numbers from `low` to `high`: 0.3,0.5. With `named`, those of a LoRA: marker=0,0.5,1."""
 
     def __init__(self, low: float, high: float, named: bool = False) -> None:
         self.low, self.high, self.named = low, high, named
@@ -64,7 +64,10 @@ frame = click.option(
     "--frame", "time", default="0", show_default=True, metavar="TIME", help="A frame, or a time such as 2s."
 )
 behind = click.option(
-    "--run", "behind", type=FilePath, help="A run's folder: go on from its picture before the frame."
+    "--run",
+    "behind",
+    type=FilePath,
+    help="Folder of a run: continue from its last painted frame before this one.",
 )
 
 
@@ -72,10 +75,10 @@ behind = click.option(
 @click.argument("file", type=ScheduleFile)
 @frame
 @behind
-@click.option("-o", "--out", type=FilePath, help="The picture, a PNG.  [renders/NAME/still-FRAME.png]")
+@click.option("-o", "--out", type=FilePath, help="PNG to write.  [renders/NAME/still-FRAME.png]")
 @settings
 def still(file: Path, time: str, behind: Path | None, out: Path | None, options: tuple[str, ...]) -> None:
-    """Paint one frame of FILE, a schedule or a run's folder, with its recipe inside."""
+    """Paint one frame of FILE, a schedule or a run's folder, as a PNG with its recipe inside."""
     from animator.runs.stills import frame_of, stills, take
 
     scene, run = _opened(file, behind, options)
@@ -93,20 +96,25 @@ def still(file: Path, time: str, behind: Path | None, out: Path | None, options:
 @click.argument("file", type=ScheduleFile)
 @frame
 @behind
-@click.option("--seeds", type=Whole(), help="Seeds.")
-@click.option("--prompts", multiple=True, metavar="TEXT", help="A prompt; repeatable.")
+@click.option("--seeds", type=Whole(), help="Seeds to try, e.g. 1..4 or 1,5,9.")
+@click.option("--prompts", multiple=True, metavar="TEXT", help="Prompt to try; repeatable.")
 @click.option(
     "--lora-scale",
     "scales",
     multiple=True,
     type=Scales(-10, 10, named=True),
-    help="A LoRA's scales; repeatable.",
+    help="Scales of a LoRA to try; repeatable.",
 )
-@click.option("--strengths", type=Scales(0, 1), help="Strengths.")
+@click.option("--strengths", type=Scales(0, 1), help="Strengths to try, 0..1.")
 @click.option(
-    "--batch", default=4, show_default=True, type=click.IntRange(1, MOST), help="Pictures painted in one go."
+    "--batch", default=4, show_default=True, type=click.IntRange(1, MOST), help="Images painted in one batch."
 )
-@click.option("-o", "--out", type=FilePath, help="Folder for the sheet.  [renders/NAME/variants-DATE-TIME]")
+@click.option(
+    "-o",
+    "--out",
+    type=FilePath,
+    help="Folder for the images and their sheet.  [renders/NAME/variants-DATE-TIME]",
+)
 @settings
 def variants(
     file: Path,
@@ -129,7 +137,7 @@ def variants(
     cells = [take(varied(scene, cell), index, run) for row in plan.cells() for cell in row]
     if strengths and run is None and not _begins_with_picture(scene, index):
         raise RunError(
-            "--strengths needs a picture to paint over: give --run, or the schedule a start picture"
+            "--strengths needs an image to paint over: give --run, or set start.image in the schedule"
         )
     folder = out or Path("renders") / file.stem / f"variants-{datetime.now():%Y%m%d-%H%M%S}"
     painted: dict[int, Still] = {}
@@ -143,7 +151,7 @@ def variants(
 
 
 def _opened(file: Path, behind: Path | None, options: Sequence[str]) -> tuple[Scene, Run | None]:
-    """The scene in a schedule file or in a run's folder, and the run to go on from, if there is one."""
+    """Return the scene of a schedule file or a run's folder, and the run to continue from, if any."""
     from animator.runs.run import Run
 
     if file.is_dir():
@@ -158,7 +166,7 @@ def _axes(
     scales: tuple[tuple[str, tuple[float, ...]], ...],
     strengths: tuple[float, ...] | None,
 ) -> Iterator[Axis]:
-    """What varies, from the outside of the sheet to the inside."""
+    """Yield the axes that vary, from the outermost of the sheet to the innermost."""
     if prompts:
         yield Axis("prompt", prompts)
     yield from (Axis(name, values, lora=True) for name, values in scales)
@@ -175,7 +183,7 @@ def _begins_with_picture(scene: Scene, index: int) -> bool:
 
 
 def _sheet(file: Path, plan: Variants, painted: dict[int, Still]) -> Path:
-    """Write the sheet of all that was painted."""
+    """Write the sheet of all images as `file`, and return that path."""
     from animator.runs.atomic import png
     from animator.runs.sheets import grid
 

@@ -1,4 +1,4 @@
-"""Commands that tell what there is to paint with: lora, styles."""
+"""The commands that describe LoRA files and prompt styles: lora, styles."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from animator.scene.styles import read_styles, shelf
 
 @main.command()
 @click.argument("file", type=FilePath)
-@click.option("--json", "as_json", is_flag=True, help="The same as a JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def lora(file: Path, as_json: bool) -> None:
-    """Tell what a LoRA FILE is: model, rank, trigger words, training; its weights are not read."""
+    """Describe a LoRA FILE: model, rank, trigger words, training. Its weights are not read."""
     facts = lora_file.read(nano.LORAS.get(str(file), file))
     if as_json:
         click.echo(json.dumps(asdict(facts), indent=2, ensure_ascii=False))
@@ -25,12 +25,12 @@ def lora(file: Path, as_json: bool) -> None:
     layers = ", ".join(f"{part} ({count} layers)" for part, count in facts.layers.items())
     tags = ", ".join(f"{word} ({count})" for word, count in facts.words.tags)
     told = {
-        "made for": facts.base or "a model that it does not tell",
+        "made for": facts.base or "unknown: the file does not name its model",
         "kind": f"{facts.kind}, {facts.keys} keys, {facts.numbers:,} numbers",
         "rank": ", ".join(map(str, facts.ranks)),
-        "alpha": ", ".join(f"{alpha:g}" for alpha in facts.alphas) or "not told; its rank, then",
+        "alpha": ", ".join(f"{alpha:g}" for alpha in facts.alphas) or "not stored: the rank is used",
         "changes": layers,
-        "trigger words": ", ".join(facts.words.triggers) or "none are noted",
+        "trigger words": ", ".join(facts.words.triggers) or "none stored",
         "captions": tags,
         **facts.training,
     }
@@ -41,9 +41,9 @@ def lora(file: Path, as_json: bool) -> None:
 
 @main.command()
 @click.argument("file", type=FilePath, required=False)
-@click.option("--long", "whole", is_flag=True, help="What each writes round a prompt, and keeps out.")
+@click.option("--long", "whole", is_flag=True, help="Print each style's prompt and negative prompt too.")
 def styles(file: Path | None, whole: bool) -> None:
-    """List the styles that a schedule can name, with those of a FILE of your own."""
+    """List the styles that a schedule can name, with those of your own FILE."""
     found = {**shelf(), **(read_styles(file) if file else {})}
     for name, style in found.items():
         click.echo(f"{name:18} {style.says}".rstrip())

@@ -1,4 +1,4 @@
-"""The command that teaches the model a product: train."""
+"""The command that trains the model on photos of a product: train."""
 
 from __future__ import annotations
 
@@ -18,17 +18,22 @@ if TYPE_CHECKING:
 @main.command()
 @click.argument("pictures", type=FilePath)
 @click.option(
-    "-o", "--out", type=FilePath, help="The file: NAME.safetensors; NAME.training holds its checkpoints."
+    "-o", "--out", type=FilePath, help="File to write: NAME.safetensors; NAME.training holds its checkpoints."
 )
 @click.option("--token", help="Rare word or words that will mean the product, such as 'oue scooter'.")
-@click.option("--class", "kind", help="What the product is one of, such as scooter.")
+@click.option("--class", "kind", help="Class of the product, such as scooter.")
 @click.option("--config", type=FilePath, help="YAML file of settings; docs/training.md lists them.")
-@click.option("--method", type=click.Choice(["lora", "textual-inversion"]), help="What is learnt.  [lora]")
 @click.option(
-    "--format", "form", type=click.Choice(["diffusers", "kohya"]), help="Names in the file.  [diffusers]"
+    "--method", type=click.Choice(["lora", "textual-inversion"]), help="Kind of adapter to train.  [lora]"
 )
-@click.option("--resume", is_flag=True, help="Go on where the training of this file stopped.")
-@click.option("--check", is_flag=True, help="Look at the pictures and the settings, and train nothing.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["diffusers", "kohya"]),
+    help="Naming of the weights in the file.  [diffusers]",
+)
+@click.option("--resume", is_flag=True, help="Continue where the training of this file stopped.")
+@click.option("--check", is_flag=True, help="Check the photos and the settings without training.")
 @settings
 def train(
     pictures: Path,
@@ -42,7 +47,7 @@ def train(
     check: bool,
     options: tuple[str, ...],
 ) -> None:
-    """Teach the model the product in the folder PICTURES, as a LoRA or a textual inversion."""
+    """Train a LoRA or a textual inversion on the photos of a product in the folder PICTURES."""
     from animator.diffusion import builds
     from animator.training.settings import read
 
@@ -68,7 +73,7 @@ def _learn(pictures: Path, chosen: Settings, out: Path, resume: bool) -> None:
     try:
         learn(course(photos(pictures), chosen, out, resume), chosen.learning.steps)
     except KeyboardInterrupt:
-        click.echo(f"saved in {folder_of(out)}; go on with the same command and --resume", err=True)
+        click.echo(f"saved in {folder_of(out)}; continue with the same command and --resume", err=True)
         raise
     click.echo(out)
 

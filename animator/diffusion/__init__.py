@@ -1,7 +1,7 @@
-"""The painters. With nano/ and train/ the only room that knows torch."""
+"""Painting with SDXL: model loading, prompt encoding, sampling and frames on the GPU; imports torch and diffusers."""
 
 import os
 
-# Their notices about themselves are no news to a user; what goes wrong still comes as an exception.
+# The libraries' own notices do not help a user; errors still arrive as exceptions.
 os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

@@ -1,4 +1,4 @@
-"""IP-Adapters: pictures that a painting is to be like, by diffusers' own loader."""
+"""IP-Adapters: reference images that guide a painting pass, through diffusers' own loader."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from animator.models import safetensors as headers
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """An IP-Adapter to load: a hub id or a folder, the weights and the image encoder in it, and its picture."""
+    """An IP-Adapter to load: its repository, the weights and the image encoder in it, and its reference image."""
 
-    model: str
-    weights: str  # a .safetensors file, as a path in it
-    encoder: str  # a folder in it
+    model: str  # hub id or folder
+    weights: str  # path in `model` of a .safetensors file
+    encoder: str  # path in `model` of the image encoder's folder
     picture: Image
-    takes: str = "whole"  # or "style", "layout": see `layers`
+    takes: str = "whole"  # aspect of the image that guides: "whole", "style" or "layout"
 
 
 class IpAdapters:
-    """The IP-Adapters of one pipeline, by name, and the scales they have now. All share one image encoder."""
+    """IP-Adapters of one pipeline by name, with their current scales. All share one image encoder."""
 
     def __init__(self, pipe: Any, adapters: Mapping[str, Adapter]) -> None:
-        """Load `adapters` into `pipe`, and encode their pictures when they are wanted. Raises ModelError."""
+        """Load `adapters` into `pipe`; their images are encoded at first use. Raises ModelError."""
         self.pipe, self.adapters = pipe, adapters
         self._scales: list[float] | None = None
-        self._layers: list[frozenset[str]] = []  # of each adapter: those that listen to it
+        self._layers: list[frozenset[str]] = []  # per adapter: names of the attention layers that it guides
         self._seen: dict[bool, list[torch.Tensor]] = {}
         for name, adapter in adapters.items():
             width = headers.text_width(Path(adapter.model, adapter.weights))
@@ -43,13 +43,13 @@ class IpAdapters:
             self._layers.append(layers(pipe.unet.attn_processors, adapter.takes))
             if not self._layers[-1]:
                 raise ModelError(
-                    f"ip_adapter.{name}: this checkpoint has no layers for {adapter.takes}; take the whole"
+                    f"ip_adapter.{name}: this checkpoint has no layers for {adapter.takes}; use takes: whole"
                 )
         if not adapters:
             return
         try:
             self._load(list(adapters.values()))
-        except Exception as error:  # whatever a damaged or foreign file makes diffusers and the hub raise
+        except Exception as error:  # diffusers and the hub raise many types for damaged or foreign files
             reason = " ".join(str(error).split())[:200]
             raise ModelError(f"ip_adapter: {', '.join(adapters)} cannot be loaded: {reason}") from error
 
@@ -74,7 +74,10 @@ class IpAdapters:
         )
 
     def arguments(self, likeness: Mapping[str, Likeness], guided: bool) -> dict[str, Any]:
-        """The pipeline's arguments to paint like the pictures, after setting the scale of each."""
+        """Set the scale of each adapter (0 if not in `likeness`) and return the pipeline's arguments with the images.
+
+        `guided`: include the unconditional embeddings that classifier-free guidance needs.
+        """
         if not self.adapters:
             return {}
         scales = [likeness[name].scale if name in likeness else 0.0 for name in self.adapters]
@@ -90,9 +93,10 @@ class IpAdapters:
         return {"ip_adapter_image_embeds": self._seen[guided]}
 
     def _set_scales(self, scales: list[float]) -> None:
-        """Give each adapter its scale in the layers that listen to it, and 0 in all others.
+        """Set each adapter's scale in the layers that it guides, and 0 in all others.
 
-        diffusers' set_ip_adapter_scale takes factors by block, too, but not of UNets without attention in the middle.
+        diffusers' set_ip_adapter_scale also accepts factors by block, but fails for UNets without attention
+        in the middle block.
         """
         for name, processor in self.pipe.unet.attn_processors.items():
             if hasattr(processor, "to_k_ip"):
@@ -101,12 +105,12 @@ class IpAdapters:
 
 
 def layers(names: Iterable[str], takes: str) -> frozenset[str]:
-    """Those of a UNet's attention layers that listen to an adapter which `takes` the whole, style or layout.
+    """Return the cross-attention layers among `names` that an adapter guides: all, or those of "style" or "layout".
 
-    After InstantStyle (arXiv 2404.02733): in SDXL the style of a picture is in up_blocks.0.attentions.1, its layout in
-    down_blocks.2.attentions.1. In UNets of other blocks they are where these are: on the level of the lowest
-    resolution that reads a text, style in the middle one of its attentions on the way up, layout in the last one on
-    the way down.
+    After InstantStyle (arXiv 2404.02733): in SDXL, up_blocks.0.attentions.1 determines style and
+    down_blocks.2.attentions.1 layout. For other UNets the corresponding attentions are used, on the level of
+    lowest resolution with cross-attention: the middle one on the way up for style, the last one on the way
+    down for layout. The result is empty if there is none.
     """
     reading = [name for name in names if name.endswith("attn2.processor")]
     if takes == "whole":

@@ -1,4 +1,4 @@
-"""Networks that enlarge pictures, of any architecture spandrel knows (extra `upscale`)."""
+"""Upscaling of images by networks of any architecture that spandrel supports (extra `upscale`)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from animator.frame import Image
 
 
 class Enlarger:
-    """A network of the ESRGAN family or a later one, loaded; `scale` is how much larger its pictures are."""
+    """Loaded upscaling network (ESRGAN or any other that spandrel supports); `scale` is its factor per side."""
 
     def __init__(self, file: Path, device: str = "auto") -> None:
-        """`file`: safetensors. Raises ModelError for one that is no network from picture to larger picture."""
+        """Load `file` (.safetensors). Raises ModelError if it is not an RGB upscaling network."""
         try:
             from spandrel import ImageModelDescriptor, ModelLoader
         except ImportError as error:
@@ -28,20 +28,20 @@ class Enlarger:
         self.device = device_for(device)
         try:
             found = ModelLoader(self.device).load_from_state_dict(load_file(file))
-        except Exception as error:  # spandrel tells by exceptions of many kinds that it knows no such network
+        except Exception as error:  # spandrel raises many types for networks that it does not support
             reason = " ".join(str(error).split())[:160] or type(error).__name__
-            raise ModelError(f"output.upscale: {file} is no network that spandrel knows: {reason}") from error
+            raise ModelError(f"output.upscale: spandrel does not support {file}: {reason}") from error
         if not isinstance(found, ImageModelDescriptor) or (found.input_channels, found.output_channels) != (
             3,
             3,
         ):
-            raise ModelError(f"output.upscale: {file} does not take a picture to a picture")
+            raise ModelError(f"output.upscale: {file} is not a network from RGB images to RGB images")
         self.model, self.scale = found.eval(), int(found.scale)
         if self.device.type == "cuda" and found.supports_half:
             self.model = self.model.half()
 
     def __call__(self, image: Image) -> Image:
-        """`image` (h, w, 3) as (h * scale, w * scale, 3). Raises ModelError where the memory is too small."""
+        """Return `image` (h, w, 3) enlarged to (h * scale, w * scale, 3). Raises ModelError if out of memory."""
         pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(
             self.device, self.model.dtype
         )
@@ -52,6 +52,8 @@ class Enlarger:
             if "memory" not in str(error).lower():
                 raise
             height, width = image.shape[:2]
-            message = f"no memory left to enlarge {width}x{height} pixels at once; try a smaller output.upscale.tile"
+            message = (
+                f"out of memory while enlarging {width}x{height} pixels; use a smaller output.upscale.tile"
+            )
             raise ModelError(message) from error
         return np.asarray(np.rint(made.transpose(1, 2, 0) * 255.0), np.uint8)

@@ -1,4 +1,4 @@
-"""Many paintings in one call of a pipeline: what each of them would be asked for alone, laid one behind the other."""
+"""Batching: the arguments of several pipeline calls stacked into those of one call."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
-GENERATOR = "generator"  # one for each picture: diffusers draws every picture's noise from its own
+GENERATOR = "generator"  # a list, one per image: diffusers draws each image's noise from its own generator
 
 
 def stacked(asked: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The arguments of one call for all: tensors and arrays (1, …) behind one another, all else the same.
+    """Return the arguments of one call for all of `asked`: tensors and arrays (1, …) are concatenated, the rest kept.
 
-    None where that cannot be: arguments differ in shape or value, or a call does more than paint.
+    Returns None if the calls cannot be batched: other arguments differ, shapes differ, or a call has a
+    callback or a list of tensors.
     """
     if len({frozenset(arguments) for arguments in asked}) != 1:
         return None
@@ -36,5 +37,5 @@ def stacked(asked: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _of_one(value: Any) -> bool:
-    """Whether it is a list of tensors, such as IP-Adapters' pictures, which are of one painting."""
+    """Return True for a list of tensors, such as the image embeddings of IP-Adapters, which belong to one image."""
     return isinstance(value, list) and any(isinstance(item, torch.Tensor | np.ndarray) for item in value)

@@ -1,4 +1,4 @@
-"""Whether torch and torchvision are builds of one kind. Where they are not, diffusers cannot be imported at all."""
+"""Check that the installed torchvision matches torch; with a mismatch, diffusers cannot be imported."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ WHEELS = "https://download.pytorch.org/whl"
 
 
 def check() -> None:
-    """Before diffusers is imported: raise ModelError, with the remedy, for a torchvision that cannot be.
+    """Raise ModelError, with the command that repairs it, if torchvision is installed but cannot be imported.
 
-    torchvision is none of our libraries; the extras `upscale` and `control` bring it along. Its wheel on PyPI is made
-    for torch with CUDA, whose libraries it cannot find beside a torch for CPUs.
+    Call it before the first import of diffusers. The animator itself does not need torchvision; the extras
+    `upscale` and `control` install it. Its wheel on PyPI is built for torch with CUDA and fails beside a
+    torch for CPUs.
     """
     if find_spec("torchvision") is None:
         return
     try:
         import torchvision  # noqa: F401
-    except Exception as error:  # a compiled part that is not found shows as any kind
+    except Exception as error:  # a missing compiled part can raise any type
         import torch
 
         reason = " ".join(str(error).split())[:120]
         raise ModelError(
-            f"torchvision is no build for torch {torch.__version__} ({reason}); {remedy(torch.__version__)}"
+            f"torchvision does not match torch {torch.__version__} ({reason});"
+            f" run: {remedy(torch.__version__)}"
         ) from error
 
 
 def remedy(torch: str) -> str:
-    """The command that installs the torchvision for this version of torch: 0.28 goes with 2.13, in the same build."""
+    """Return the pip command that installs the torchvision for a torch version: 0.28 for 2.13, in the same build."""
     version = re.match(r"2\.(\d+)\.", torch)
     wanted = f"torchvision~=0.{int(version[1]) + 15}.0" if version else "torchvision"
     build = torch.partition("+")[2]

@@ -1,4 +1,4 @@
-"""ControlNets: which of them a frame is painted with, and diffusers' pipelines for it, on the same weights."""
+"""ControlNets: loading, and diffusers' ControlNet pipelines on the weights of the base pipeline."""
 
 from __future__ import annotations
 
@@ -23,19 +23,21 @@ Arguments = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Net:
-    """A ControlNet to load: a hub id, a diffusers folder or a .safetensors file, and its hint's kind for Unions."""
+    """A ControlNet to load."""
 
-    model: str
-    mode: int | None = None
+    model: str  # hub id, diffusers folder or .safetensors file
+    mode: int | None = None  # number of the hint's kind, for Union models only
 
 
 class Controls:
-    """The ControlNets of one pipeline, by name. Several of the same model share its weights."""
+    """ControlNets of one pipeline by name. Those of the same model share its weights."""
 
     def __init__(self, pipe: Any, nets: Mapping[str, Net]) -> None:
-        """Load `nets` for `pipe`, where its networks are now. Raises ModelError for one that does not fit it."""
+        """Load `nets` (name → ControlNet) on the device of the UNet of `pipe`. Raises ModelError for a misfit."""
         if nets and inpaints(pipe):
-            raise ModelError("control: no ControlNet guides a checkpoint for inpainting; take either away")
+            raise ModelError(
+                "control: ControlNets cannot be used with an inpainting checkpoint; remove one of them"
+            )
         self.pipe = pipe
         models = {net.model: _load(net.model, pipe.unet) for net in nets.values()}
         self.models = {name: models[net.model] for name, net in nets.items()}
@@ -45,7 +47,8 @@ class Controls:
         kinds = {isinstance(model, ControlNetUnionModel) for model in models.values()}
         if len(kinds) > 1:
             raise ModelError(
-                "control: a Union model and others cannot guide one film; take either kind alone"
+                "control: a Union ControlNet cannot be combined with other kinds in one film;"
+                " use one kind only"
             )
         self.union = kinds == {True}
         for name, mode in self.modes.items() if self.union else ():
@@ -54,15 +57,16 @@ class Controls:
     def added(
         self, pipe: Any, scheduler: Any, arguments: Arguments, frame: Frame, hints: Mapping[str, Image]
     ) -> tuple[Any, Any, Arguments]:
-        """`pipe`, its scheduler and arguments, or those that paint by `hints` (name → picture, as large as painted).
+        """Return the pipeline, scheduler and arguments that paint `frame` guided by `hints`.
 
-        A hint of no scale changes nothing at all, so that it costs nothing either.
+        `hints`: name → image of the painted size. Everything is returned unchanged if no ControlNet is
+        active, so that scale 0 changes no pixel and costs no time.
         """
         active = {name: frame.control[name] for name in hints if shows(frame.control[name])}
         if not active:
             return pipe, scheduler, arguments
         fresh = "image" not in arguments
-        # diffusers' pipelines for ControlNets do not know it; a note says so.
+        # diffusers' ControlNet pipelines lack this argument; the schedule's advice mentions it.
         arguments = {name: item for name, item in arguments.items() if name != "guidance_rescale"}
         pictures = [hints[name][None].astype(np.float32, order="C") / np.float32(255.0) for name in active]
         place = "image" if fresh and not self.union else "control_image"
@@ -76,7 +80,7 @@ class Controls:
         )
 
     def _guidance(self, active: Mapping[str, Control], pictures: Sequence[Any]) -> Arguments:
-        """How much, and over which part of the steps, each of the `active` ControlNets guides."""
+        """Return the arguments for the active ControlNets: hints, scales, and start and end as parts of the steps."""
         columns = {
             "picture": list(pictures),
             "controlnet_conditioning_scale": [control.scale for control in active.values()],
@@ -98,21 +102,21 @@ class Controls:
         return self._pipes[key]
 
     def _together(self, names: Sequence[str]) -> Any:
-        """The models of `names` as the one that diffusers' pipelines ask."""
+        """Return the models of `names` as the single ControlNet that diffusers' pipelines expect."""
         models = [self.models[name] for name in names]
-        if self.union:  # one takes any number of hints
+        if self.union:  # a single Union model accepts any number of hints
             same = all(model is models[0] for model in models)
             return models[0] if same else MultiControlNetUnionModel(models)
         return models[0] if len(models) == 1 else MultiControlNetModel(models)
 
 
 def shows(control: Control) -> bool:
-    """Whether it does anything in a painting."""
+    """Return True if a ControlNet with these settings affects a painting pass."""
     return control.scale > 0 and control.start < control.end
 
 
 class _Given:
-    """A scheduler that runs the levels it was given: these img2img pipelines take none as an argument."""
+    """Scheduler wrapper with fixed noise levels, because ControlNet img2img pipelines accept no list of levels."""
 
     def __init__(self, scheduler: Any, levels: Mapping[str, Any]) -> None:
         self.scheduler, self.levels = scheduler, levels
@@ -120,12 +124,12 @@ class _Given:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.scheduler, name)
 
-    def set_timesteps(self, steps: int, device: Any = None) -> None:  # noqa: ARG002 (a scheduler's shape)
+    def set_timesteps(self, steps: int, device: Any = None) -> None:  # noqa: ARG002 (diffusers' signature)
         self.scheduler.set_timesteps(device=device, **self.levels)
 
 
 def _given(scheduler: Any, arguments: Arguments) -> tuple[Any, Arguments]:
-    """The same painting without lists of levels among the arguments."""
+    """Move lists of noise levels from the arguments into the scheduler; return scheduler and arguments."""
     levels = {name: arguments[name] for name in ("timesteps", "sigmas") if arguments.get(name) is not None}
     if not levels:
         return scheduler, arguments
@@ -134,7 +138,10 @@ def _given(scheduler: Any, arguments: Arguments) -> tuple[Any, Arguments]:
 
 
 def _load(model: str, unet: Any) -> Any:
-    """The ControlNet of that name, for `unet`: its config is looked at before its weights. Raises ModelError."""
+    """Load the ControlNet `model` in the dtype and on the device of `unet`; its config is checked before its weights.
+
+    Raises ModelError.
+    """
     path = Path(model)
     options = {"dtype": unet.dtype, "use_safetensors": True}
     try:
@@ -147,26 +154,26 @@ def _load(model: str, unet: Any) -> Any:
         return kind.from_pretrained(model, **options).to(unet.device).eval()
     except ModelError:
         raise
-    except Exception as error:  # whatever a damaged or foreign model makes diffusers and the hub raise
+    except Exception as error:  # diffusers and the hub raise many types for damaged or foreign models
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"control: {model} cannot be loaded as a ControlNet: {reason}") from error
 
 
 def _check(model: str, found: Mapping[str, Any], unet: Any) -> None:
-    """Refuse a ControlNet of another size. Raises ModelError."""
+    """Raise ModelError if the config `found` is of a ControlNet for another kind or size of UNet."""
     why = headers.misfit(found.get("cross_attention_dim"), unet.config.cross_attention_dim)
     if (
         why is None
         and "block_out_channels" in found
         and headers.size_of(found) != headers.size_of(unet.config)
     ):
-        why = "made for a UNet of another size; take one for this checkpoint"
+        why = "made for a UNet of another size; use one made for this checkpoint"
     if why is not None:
         raise ModelError(f"control: {model} is {why}")
 
 
 def _from_file(file: Path, unet: Any) -> Any:
-    """A single file holds weights alone: the config is the one its UNet gives."""
+    """Load a ControlNet from a file of weights, with a config derived from `unet`."""
     with tempfile.TemporaryDirectory(prefix="animator-") as room:
         ControlNetModel.from_unet(unet, load_weights_from_unet=False).save_config(room)
         return ControlNetModel.from_single_file(
@@ -177,7 +184,9 @@ def _from_file(file: Path, unet: Any) -> Any:
 def _check_mode(name: str, mode: int | None, most: int) -> None:
     if mode is None:
         raise ModelError(
-            f"control.{name}: a Union model must know what a picture shows; add e.g. 'shows: canny'"
+            f"control.{name}: a Union ControlNet needs the kind of its hint image; add e.g. 'shows: canny'"
         )
     if mode >= most:
-        raise ModelError(f"control.{name}: this Union model knows {most} kinds of hints, and not this one")
+        raise ModelError(
+            f"control.{name}: this Union ControlNet supports {most} kinds of hints, but not this one"
+        )

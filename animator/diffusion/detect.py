@@ -1,4 +1,4 @@
-"""Hints that networks draw: lines and poses, by controlnet-aux (extra `control`)."""
+"""ControlNet hints drawn by networks: line art and poses, through controlnet-aux (extra `control`)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from animator.diffusion.loading import device_for
 from animator.errors import ModelError
 from animator.frame import Image
 
-SMALLEST = 64  # pixels, to which controlnet-aux rounds the sides of what it looks at
-ANNOTATORS = "lllyasviel/Annotators"  # where controlnet-aux's own examples take the weights from
+SMALLEST = 64  # pixels; controlnet-aux rounds the sides of its input to multiples of this
+ANNOTATORS = "lllyasviel/Annotators"  # repository of the weights, as in controlnet-aux's own examples
 _CLASSES = {"lineart": "LineartDetector", "openpose": "OpenposeDetector"}
 
 
 def detector(hint: str, device: str = "auto", weights: str = ANNOTATORS) -> Callable[[Image], Image]:
-    """Draws the `hint` of a picture, in the picture's size, by `weights`: a hub id or a folder. Raises ModelError."""
+    """Load the detector for `hint` ("lineart" or "openpose"); `weights` is a hub id or a folder.
+
+    Returns a function that draws the hint of an image in the image's size. Raises ModelError.
+    """
     draw = _loaded(hint, weights).to(device_for(device))
 
     def drawn(image: Image) -> Image:
@@ -34,10 +37,13 @@ def detector(hint: str, device: str = "auto", weights: str = ANNOTATORS) -> Call
 
 
 def _loaded(hint: str, weights: str) -> Any:
-    """The detector of controlnet-aux, on the CPU. Its .pth files are read as weights alone: torch's own default."""
+    """Load the detector of controlnet-aux on the CPU. Raises ModelError.
+
+    It reads .pth files, which cannot run code because torch loads weights only by default.
+    """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of libraries that it could use, and of its own age
+            warnings.simplefilter("ignore")  # about optional libraries and deprecated calls
             import controlnet_aux
         kind = getattr(controlnet_aux, _CLASSES[hint])
     except (ImportError, AttributeError) as error:
@@ -45,9 +51,9 @@ def _loaded(hint: str, weights: str) -> Any:
         raise ModelError(f"hint {hint} cannot be drawn: {reason}; pip install 'animator[control]'") from error
     try:
         return kind.from_pretrained(weights)
-    except Exception as error:  # whatever the hub and damaged weights raise
+    except Exception as error:  # the hub and damaged weights raise many types
         reason = " ".join(str(error).split())[:120]
         raise ModelError(
-            f"hint {hint} cannot be drawn: no weights from {weights} ({reason}); load them once where the hub is"
-            " in reach, or give the control a ready-made 'file'"
+            f"hint {hint} cannot be drawn: no weights from {weights} ({reason}); download them once with"
+            " network access, or set 'file' of the control to a ready-made image"
         ) from error

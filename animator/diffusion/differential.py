@@ -1,8 +1,8 @@
-"""A strength for every pixel: where the mask is weak, painting begins later, from the picture as it was.
+"""Masked img2img with a strength per pixel: where the mask is weak, painting begins at a later step.
 
-The idea is that of Differential Diffusion (Levin and Fried 2023): each pixel is held to the original, with the
-noise of the step, until the noise has fallen to the level that its own strength names. A pixel that is due
-between two steps is held in part, so that few steps make no staircase of a soft edge.
+The method is Differential Diffusion (Levin and Fried 2023): each pixel is held to the original, with the
+noise of the current step, until the noise has fallen to the level of the pixel's own strength. A pixel whose
+turn comes between two steps is held in part, so that a soft edge stays smooth with few steps.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from animator.imaging.masks import paste
 
 Latents = torch.Tensor  # (1, 4, h / 8, w / 8)
 Hold = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]  # diffusers' callback_on_step_end
-SEAM = 4.0  # a mask of a fourth, and more, shows the painting alone: what is painted less is also a seam
+SEAM = 4.0  # gain of the mask in the composite: from a fourth of the mask on, the painted image is opaque
 
 
 def arguments(
@@ -31,11 +31,12 @@ def arguments(
     mask: Mask,
     generator: torch.Generator,
 ) -> dict[str, Any]:
-    """The pipeline's arguments to paint `image` (1, h, w, 3), 0..1, by `mask` (h, w): the same noise as without.
+    """Return the pipeline's arguments to paint `image` (1, h, w, 3), 0..1, through `mask` (h, w), 0..255.
 
-    The picture is encoded here and given to the pipeline as latents, and `generator` with what is left of it.
+    The image is encoded here and passed to the pipeline as latents. `generator` advances as in an unmasked
+    pass, so that the noise is the same.
     """
-    device, dtype = pipe._execution_device, pipe.unet.dtype  # where networks wait elsewhere, they paint there
+    device, dtype = pipe._execution_device, pipe.unet.dtype  # the device of computation, even with offloading
     pixels = pipe.image_processor.preprocess(image)
     original = pipe.prepare_latents(pixels, None, 1, 1, dtype, device, generator, add_noise=False)
     same = torch.Generator("cpu")
@@ -47,18 +48,19 @@ def arguments(
 
 
 def holding(original: Latents, noise: Latents, amount: torch.Tensor) -> Hold:
-    """After each step: the original, with the noise that is still there, where painting has not begun.
+    """Return a callback that, after each step, restores pixels whose painting has not begun.
 
-    `amount` is each pixel's part of the painting's strength, 0..1, and so of its steps.
+    Such pixels become the `original` latents with the noise that is left after the step. `amount` is each
+    pixel's part of the strength, 0..1, and so its part of the steps.
     """
 
     def hold(pipe: Any, step: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         scheduler, levels = pipe.scheduler, pipe.scheduler.timesteps[-pipe.num_timesteps :]
         left = len(levels) - (step + 1)
         if left and not getattr(scheduler, "state_in_first_order", True):
-            return {}  # half way through a step that asks the model twice
+            return {}  # between the two model calls of one step
         joined = ((amount * len(levels) - left) / scheduler.order).clamp(0.0, 1.0)
-        # diffusers' schedulers count their own steps, and add the noise of the one to come.
+        # diffusers' schedulers have already advanced their step index: this adds the noise of the next step.
         held = scheduler.add_noise(original, noise, levels[step + 1 : step + 2]) if left else original
         latents = tensors["latents"]
         return {"latents": torch.lerp(held.to(latents.dtype), latents, joined.to(latents.dtype))}
@@ -67,5 +69,5 @@ def holding(original: Latents, noise: Latents, amount: torch.Tensor) -> Hold:
 
 
 def seamed(start: Image, painting: Image, mask: Mask) -> Image:
-    """`painting` where the mask is, the very pixels of `start` where it is not."""
+    """Return the painted image where `mask` is set, and the exact pixels of `start` where it is 0."""
     return paste(start, painting, np.minimum(mask * np.float32(SEAM), 255).astype(np.uint8))

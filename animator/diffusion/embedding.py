@@ -1,4 +1,4 @@
-"""What SDXL reads of a prompt, and how two of them are mixed."""
+"""Prompt embeddings for SDXL, and the interpolation between two of them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 import torch
 
-PARALLEL = 1e-4  # radians: closer vectors are mixed on a line, where an arc cannot be told from it
+PARALLEL = 1e-4  # radians: below this angle an arc equals a line within rounding, and a line is stable
 
 
 class Embedding(NamedTuple):
-    """What SDXL's two text encoders make of one text."""
+    """Output of SDXL's two text encoders for one text."""
 
     tokens: torch.Tensor  # (1, tokens, width of both encoders)
     pooled: torch.Tensor  # (1, width of the second encoder's projection)
 
 
 def padded(embedding: Embedding, length: int, empty: Embedding) -> Embedding:
-    """`embedding` with `length` tokens: chunks of the `empty` text behind its own."""
+    """Return `embedding` padded to `length` tokens with the tokens of the `empty` text; it is never shortened."""
     missing = length - embedding.tokens.shape[1]
     if missing <= 0:
         return embedding
@@ -27,21 +27,22 @@ def padded(embedding: Embedding, length: int, empty: Embedding) -> Embedding:
 
 
 def mean(weighted: Sequence[tuple[float, Embedding]]) -> Embedding:
-    """Embeddings of one length, mixed by weights whose sum is 1."""
+    """Return the weighted mean of embeddings with the same number of tokens; the weights must sum to 1."""
     tokens = sum(weight * embedding.tokens for weight, embedding in weighted)
     pooled = sum(weight * embedding.pooled for weight, embedding in weighted)
     return Embedding(torch.as_tensor(tokens), torch.as_tensor(pooled))
 
 
 def linear(one: Embedding, other: Embedding, weight: float) -> Embedding:
-    """`weight` of `other` and the rest of `one`, on a line."""
+    """Interpolate linearly: weight 0 returns `one`, weight 1 returns `other`."""
     return Embedding(*(torch.lerp(a, b, weight) for a, b in zip(one, other, strict=True)))
 
 
 def slerp(one: Embedding, other: Embedding, weight: float, first: int) -> Embedding:
-    """The same, each vector turned from one into the other at even speed.
+    """Interpolate spherically: each vector rotates at even speed from `one` (weight 0) to `other` (weight 1).
 
-    The tokens' first `first` numbers are the first encoder's vectors, the rest the second's.
+    The first `first` numbers of each token belong to the first text encoder, the rest to the second; the two
+    parts rotate separately. Lengths are interpolated linearly.
     """
     left = _turned(one.tokens[..., :first], other.tokens[..., :first], weight)
     right = _turned(one.tokens[..., first:], other.tokens[..., first:], weight)
@@ -49,7 +50,7 @@ def slerp(one: Embedding, other: Embedding, weight: float, first: int) -> Embedd
 
 
 def _turned(a: torch.Tensor, b: torch.Tensor, weight: float) -> torch.Tensor:
-    """Vectors along the last axis, turned; their length goes from one's to the other's."""
+    """Interpolate vectors along the last axis spherically, and their lengths linearly."""
     x, y = a.float(), b.float()
     lengths = [v.norm(dim=-1, keepdim=True).clamp_min(1e-12) for v in (x, y)]
     cosine = ((x / lengths[0]) * (y / lengths[1])).sum(-1, keepdim=True).clamp(-1.0, 1.0)
@@ -59,6 +60,6 @@ def _turned(a: torch.Tensor, b: torch.Tensor, weight: float) -> torch.Tensor:
         weight * angle
     ) / sine * (y / lengths[1])
     arc = direction * torch.lerp(lengths[0], lengths[1], weight)
-    # No arc leads from a vector to itself, and too many to its opposite.
+    # The arc is undefined between equal vectors and ambiguous between opposite ones.
     flat = (angle < PARALLEL) | (angle > torch.pi - PARALLEL)
     return torch.where(flat, torch.lerp(x, y, weight), arc).to(a.dtype)

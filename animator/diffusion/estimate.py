@@ -1,4 +1,4 @@
-"""A picture → how near each pixel is, by a depth estimator of transformers."""
+"""Depth estimation of an image by a transformers model."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Floats = NDArray[np.float32]
 
 
 class Estimator:
-    """A depth estimator, loaded: numbers that grow with nearness, in units of the model's own."""
+    """Loaded depth estimator; a call returns float32 (height, width) that grows with nearness, in the model's unit."""
 
     def __init__(self, model: str, device: str = "auto") -> None:
-        """`model`: a hub id or a folder; only safetensors are read. Raises ModelError."""
+        """Load `model`, a hub id or a folder with .safetensors weights. Raises ModelError."""
         from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
         self.device = device_for(device)
@@ -27,10 +27,10 @@ class Estimator:
             loaded = AutoModelForDepthEstimation.from_pretrained(model, use_safetensors=True)
         except (OSError, ValueError, ImportError) as error:
             reason = str(error).strip().splitlines()[0][:120]
-            advice = "give motion.depth_model a folder, or take depth: proxy"
+            advice = "set motion.depth_model to a folder, or use depth: proxy"
             raise ModelError(f"depth estimator {model} cannot be loaded; {advice} ({reason})") from error
         self.model = loaded.to(self.device).eval()
-        # Estimators of distance, not of its inverse, grow the other way.
+        # Metric models estimate distance, which falls with nearness.
         self.sign = (
             -1.0 if getattr(self.model.config, "depth_estimation_type", "relative") == "metric" else 1.0
         )

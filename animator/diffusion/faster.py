@@ -1,4 +1,4 @@
-"""Compile the UNet: minutes before the first frame, fewer milliseconds in every one after it."""
+"""Compilation of the UNet: costs minutes before the first frame and saves time in every later one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from animator.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
-WORTH = 5_000  # UNet calls of a film from which "auto" compiles: about where a minute or two come back
+WORTH = 5_000  # UNet calls from which "auto" compiles: about where a minute or two of compiling pays off
 
 
 def compiles(wanted: str, device: torch.device, calls: int, way: str) -> bool:
-    """Whether to compile for a film of `calls` UNet calls, held in memory in `way`. Raises ModelError for a vain "on".
+    """Return True if the UNet is to be compiled for a film of `calls` UNet calls.
 
-    Only what stays on its device can be compiled: networks that come and go are other ones each time.
+    `wanted` is model.compile ("auto", "on", "off"); `way` is the memory mode. Offloaded networks cannot be
+    compiled, only those that stay on their device. Raises ModelError if "on" is impossible.
     """
     if wanted == "off" or (wanted == "auto" and (device.type != "cuda" or calls < WORTH or way != "fast")):
         return False
@@ -27,16 +28,16 @@ def compiles(wanted: str, device: torch.device, calls: int, way: str) -> bool:
             return False
         raise ModelError("model.compile: on needs triton, which comes with torch for CUDA on Linux")
     if way != "fast":
-        raise ModelError(f"model.compile: on does not go with model.memory: {way}; leave one of them out")
+        raise ModelError(f"model.compile: on cannot be combined with model.memory: {way}; remove one of them")
     return True
 
 
 def compile_unet(unet: Any, device: torch.device) -> None:
-    """Compile `unet` in place for pictures of one size, at its first call.
+    """Compile `unet` in place for images of one size; the compilation runs at the first call.
 
-    On CUDA the whole of it becomes a graph that is replayed, so that Python is out of the way of the GPU.
+    On CUDA, the kernels become one CUDA graph that is replayed, which removes Python's overhead.
     """
-    logger.info("compiling the UNet: the first painting takes minutes")
+    logger.info("compiling the UNet: the first painted frame takes minutes")
     if device.type == "cuda":
         unet.compile(mode="reduce-overhead", dynamic=False)
     else:

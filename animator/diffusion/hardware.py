@@ -1,4 +1,4 @@
-"""What paints here, in words."""
+"""Description of the device that paints, for reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from animator.diffusion.loading import device_for
 
 
 def describe(wanted: str) -> str:
-    """The device of that name, as in `model.device`, and the library: "NVIDIA H200, torch 2.11". Raises ModelError."""
+    """Return a description of the device `wanted` (a value of model.device): "NVIDIA H200, torch 2.11".
+
+    Raises ModelError for a device that is not available.
+    """
     device = device_for(wanted)
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
@@ -23,7 +26,7 @@ def describe(wanted: str) -> str:
 
 
 def _processor() -> str:
-    """The processor's name; Linux tells it in a file alone."""
+    """Return the processor's name; on Linux only /proc/cpuinfo has it."""
     try:
         found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf8"))
     except OSError:

@@ -1,4 +1,4 @@
-"""Pictures on their way into a pipeline and out of it: padded to whole latents, as floats, and as bytes again."""
+"""Conversion between RGB images and a pipeline's float arrays, with padding to whole latents."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from animator.frame import Image
 
 
 def whole(side: int, grain: int) -> int:
-    """`side` rounded up to a multiple of `grain`, pixels."""
+    """Return `side`, in pixels, rounded up to a multiple of `grain`."""
     return -(-side // grain) * grain
 
 
 def padded(image: Any, grain: int) -> Any:
-    """A picture or a mask with its edge repeated up to whole multiples of `grain`."""
+    """Return an image or a mask with its sides padded to multiples of `grain` by repeating the edge pixels."""
     down, right = (whole(side, grain) - side for side in image.shape[:2])
     if not down and not right:
         return image
@@ -26,22 +26,26 @@ def padded(image: Any, grain: int) -> Any:
 
 
 def given(image: Image, grain: int) -> NDArray[np.float32]:
-    """`image` as pipelines take it: (1, height, width, 3), 0..1, padded."""
+    """Return an image as pipelines expect it: float32 (1, height, width, 3), 0..1, padded to multiples of `grain`."""
     floats: NDArray[np.float32] = padded(image, grain)[None].astype(np.float32, order="C")
     return floats / np.float32(255.0)
 
 
 def finished(painted: NDArray[np.float32], index: int) -> Image:
-    """What a pipeline painted for frame `index`, (height, width, 3), 0..1. Raises ModelError if it is NaN."""
+    """Return the pipeline's output for frame `index`, floats (height, width, 3) in 0..1, as a uint8 image.
+
+    Raises ModelError if any value is NaN or infinite.
+    """
     if not np.isfinite(painted).all():
         raise broken(index)
-    # In the order that a picture read from disk has: in another, torch adds the same numbers up differently.
+    # C order, as images read from disk: torch's sums of the same numbers depend on the memory layout.
     picture: Image = np.rint(painted * 255.0).astype(np.uint8, order="C")
     return picture
 
 
 def broken(index: int) -> ModelError:
+    """Return the error for a frame whose pixels are NaN."""
     return ModelError(
-        f"frame {index}: the model painted no picture but NaN; SDXL's own VAE does so in float16:"
+        f"frame {index}: the model produced NaN instead of an image; SDXL's own VAE does so in float16:"
         " set model.dtype to bfloat16 or float32"
     )

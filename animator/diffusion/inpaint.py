@@ -1,6 +1,7 @@
-"""Checkpoints that were trained to inpaint: their UNet also sees the mask, and the picture without what it hides.
+"""Painting with inpainting checkpoints, whose UNet also receives the mask and the masked image.
 
-They are known by the nine channels that their UNet takes. diffusers' own pipeline paints with them.
+Such a checkpoint is recognised by the nine input channels of its UNet. diffusers' own inpainting pipeline is
+used.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from numpy.typing import NDArray
 
 from animator.frame import Mask
 
-CHANNELS = 9  # latents, the mask, and the latents of the picture without what the mask hides
-HIDDEN = 128  # of a mask: these models know all or nothing
-GREY = 0.5  # of the picture where there is none
+CHANNELS = 9  # 4 of latents, 1 of the mask, 4 of the masked image's latents
+HIDDEN = 128  # mask value from which a pixel counts as masked: these models were trained on binary masks
+GREY = 0.5  # value of the image used if there is no start image
 
 
 def inpaints(pipe: Any) -> bool:
-    """Whether a checkpoint is one of these."""
+    """Return True if the pipeline's checkpoint was trained for inpainting."""
     return bool(pipe.unet.config.in_channels == CHANNELS)
 
 
 class Inpaint:
-    """diffusers' inpainting pipeline on the weights of another one."""
+    """diffusers' inpainting pipeline, sharing the weights of an img2img pipeline."""
 
     def __init__(self, img2img: Any) -> None:
         self.img2img = img2img
@@ -36,9 +37,10 @@ class Inpaint:
     def arguments(
         self, scheduler: Any, arguments: dict[str, Any], mask: Mask | None
     ) -> tuple[Any, dict[str, Any]]:
-        """The pipeline's scheduler and arguments for those of txt2img or img2img.
+        """Convert the scheduler and arguments of a txt2img or img2img call into those of the inpainting pipeline.
 
-        `mask` (h, w): where is painted; None everywhere. Over a picture it starts from the same noise as img2img does.
+        `mask` (h, w), 0..255: the pixels to paint; None paints everywhere. Over a start image, the pass
+        starts from the same noise as img2img does.
         """
         height, width = arguments.get("height"), arguments.get("width")
         if fresh := "image" not in arguments:
@@ -64,7 +66,7 @@ class Inpaint:
         return scheduler, {**arguments, **given}
 
     def _seen(self, image: NDArray[np.float32], mask: Mask, generator: torch.Generator) -> torch.Tensor:
-        """The picture without what `mask` hides, as latents; samplers go on with the generator as it was."""
+        """Return the latents of `image` with masked pixels removed; the generator's state does not advance."""
         other = torch.Generator("cpu")
         other.set_state(generator.get_state())
         pipe = self.pipe
@@ -77,7 +79,7 @@ class Inpaint:
     def _noised(
         self, scheduler: Any, levels: dict[str, Any], image: NDArray[np.float32], generator: torch.Generator
     ) -> torch.Tensor:
-        """The noised picture to start from: asked for levels, the pipeline would begin with noise alone."""
+        """Return the noised latents of `image`; given explicit levels, the pipeline would start from pure noise."""
         pipe = self.img2img
         device, dtype = pipe._execution_device, pipe.unet.dtype
         pixels = pipe.image_processor.preprocess(image)
@@ -89,7 +91,7 @@ class Inpaint:
 
 
 class _Begun:
-    """A scheduler for latents that have their noise already: the pipeline takes any it is given for plain noise."""
+    """Scheduler wrapper for latents that already contain their noise; the pipeline would scale them as pure noise."""
 
     init_noise_sigma = 1.0
 

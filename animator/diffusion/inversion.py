@@ -1,4 +1,4 @@
-"""Textual inversions: words whose meaning comes from a file, for both text encoders."""
+"""Textual inversions: words whose embeddings come from a file, for both text encoders."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ _ALONE = {768: "SD 1.x", 1024: "SD 2.x"}
 
 
 class Inversions:
-    """The words of one pipeline that files give a meaning to."""
+    """Textual inversions loaded into one pipeline, by the word that calls them."""
 
     def __init__(self, pipe: Any, files: Mapping[str, Path]) -> None:
-        """Load `files`, word → .safetensors. Raises ModelError for one that does not fit the model."""
+        """Load `files` (word → .safetensors file). Raises ModelError for a file that does not fit the model."""
         self.tokens: dict[str, str] = {}
         for number, (word, file) in enumerate(files.items()):
             vectors = _vectors(word, file)
-            # No one writes such words. One for each vector: to diffusers, `x` and `x_1` would be one of two vectors.
+            # Tokens that no prompt contains, one per vector: diffusers would take `x` and `x_1` for one
+            # inversion of two vectors.
             tokens = [f"<animator-{number}-{i}>" for i in range(vectors[0].shape[0])]
             pairs = ((pipe.tokenizer, pipe.text_encoder), (pipe.tokenizer_2, pipe.text_encoder_2))
             for vector, (tokenizer, encoder) in zip(vectors, pairs, strict=True):
@@ -36,17 +37,17 @@ class Inversions:
         self._pattern = re.compile(rf"(?<![\w-])(?:{words})(?![\w-])") if files else None
 
     def spell(self, text: str) -> str:
-        """`text` with the tokens of each word in its place."""
+        """Return `text` with each textual inversion's word replaced by its tokens; only whole words count."""
         if self._pattern is None:
             return text
         return self._pattern.sub(lambda match: self.tokens[match[0]], text)
 
 
 def _vectors(word: str, file: Path) -> list[torch.Tensor]:
-    """The vectors for each encoder, (vectors, width), as many for one as for the other."""
+    """Read the vectors for both encoders from `file`, (vectors, width) each, in equal number. Raises ModelError."""
     try:
         held = load_file(file)
-    except Exception as error:  # safetensors has a kind of its own, and says what it met
+    except Exception as error:  # safetensors raises its own exception type, which names the fault
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"embedding {word!r}: {file} cannot be read: {reason}") from error
     for names in ENCODERS:
@@ -55,13 +56,15 @@ def _vectors(word: str, file: Path) -> list[torch.Tensor]:
             if found[0].shape[0] != found[1].shape[0]:
                 counts = " and ".join(str(vectors.shape[0]) for vectors in found)
                 raise ModelError(
-                    f"embedding {word!r}: {file} has {counts} vectors for the two encoders; as many are needed"
+                    f"embedding {word!r}: {file} has {counts} vectors for the two text encoders;"
+                    " their numbers must be equal"
                 )
             return found
     made = next((_ALONE[t.shape[-1]] for t in held.values() if t.ndim and t.shape[-1] in _ALONE), "")
     told = f" It is made for {made}." if made else ""
     raise ModelError(
-        f"embedding {word!r}: {file} has no vectors for both of SDXL's encoders, 'clip_l' and 'clip_g'.{told}"
+        f"embedding {word!r}: {file} does not hold vectors for both of SDXL's text encoders,"
+        f" 'clip_l' and 'clip_g'.{told}"
     )
 
 
@@ -69,6 +72,6 @@ def _check(word: str, file: Path, vectors: torch.Tensor, encoder: Any) -> None:
     width = encoder.get_input_embeddings().weight.shape[-1]
     if vectors.shape[-1] != width:
         raise ModelError(
-            f"embedding {word!r}: {file} has vectors of {vectors.shape[-1]} numbers, the model's encoder reads"
-            f" {width}; is it made for this model?"
+            f"embedding {word!r}: {file} has vectors of {vectors.shape[-1]} numbers, but the model's text"
+            f" encoder expects {width}; use an embedding made for this model"
         )

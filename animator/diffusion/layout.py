@@ -1,7 +1,8 @@
-"""The original SDXL layout: diffusers' weights under the names of the first release.
+"""The original SDXL layout: diffusers' weights renamed to the parameter names of the first release.
 
-Knows names and shapes only, no files. The inverse of diffusers 0.42.1, `loaders/single_file_utils.py`:
-`convert_ldm_unet_checkpoint`, `convert_ldm_vae_checkpoint` and `convert_open_clip_checkpoint`.
+Maps names and shapes in memory; reads no files. The inverse of diffusers 0.42.1,
+`loaders/single_file_utils.py`: `convert_ldm_unet_checkpoint`, `convert_ldm_vae_checkpoint` and
+`convert_open_clip_checkpoint`.
 """
 
 import re
@@ -35,7 +36,7 @@ UNET_RESNET = {
     "conv_shortcut": "skip_connection",
 }
 UNET_MIDDLE = {"resnets.0": "middle_block.0", "attentions.0": "middle_block.1", "resnets.1": "middle_block.2"}
-VAE_ATTENTION = {  # the second name of each pair is from before diffusers 0.18; released VAEs still carry it
+VAE_ATTENTION = {  # the second name of each pair predates diffusers 0.18; released VAEs still use it
     "group_norm": "norm",
     "to_q": "q", "query": "q",
     "to_k": "k", "key": "k",
@@ -62,15 +63,22 @@ LAYER = re.compile(r"encoder\.layers\.(\d+)\.(.+)\.(weight|bias)")
 
 
 def unet(weights: Weights, layers: int) -> dict[str, Tensor]:
-    """The UNet; `layers` is its `layers_per_block`. ValueError for a parameter without a place."""
+    """Return the UNet's weights under their original names; `layers` is its `layers_per_block`.
+
+    Raises ValueError for a parameter that has no original name.
+    """
     attending = {name.split(".")[1] for name in weights if re.match(r"up_blocks\.\d+\.attentions\.", name)}
     return _renamed(weights, UNET, lambda name: _unet_name(name, layers, attending))
 
 
 def vae(weights: Weights, levels: int) -> dict[str, Tensor]:
-    """The autoencoder; `levels` counts its resolutions. ValueError for a parameter without a place."""
+    """Return the VAE's weights under their original names; `levels` is its number of resolutions.
+
+    Raises ValueError for a parameter that has no original name.
+    """
     renamed = _renamed(weights, VAE, lambda name: _vae_name(name, levels))
-    # The first release attended with 1x1 convolutions; diffusers, with linear layers of the same values.
+    # The first release used 1x1 convolutions for attention where diffusers uses linear layers with the same
+    # values.
     return {
         name: values[:, :, None, None] if ".attn_1." in name and values.ndim == 2 else values
         for name, values in renamed.items()
@@ -78,12 +86,15 @@ def vae(weights: Weights, levels: int) -> dict[str, Tensor]:
 
 
 def clip(weights: Weights) -> dict[str, Tensor]:
-    """The first text encoder: the same names in both layouts."""
+    """Return the first text encoder's weights under their original prefix; their names are equal in both layouts."""
     return _renamed(_plain(weights), CLIP, lambda name: name)
 
 
 def open_clip(weights: Weights) -> dict[str, Tensor]:
-    """The second text encoder. ValueError for a parameter without a place."""
+    """Return the second text encoder's weights under open_clip's names, with packed query, key and value projections.
+
+    Raises ValueError for a parameter that has no original name, and for a missing text projection.
+    """
     weights = _plain(weights)
     single = {name: values for name, values in weights.items() if not re.search(r"\.[qkv]_proj\.", name)}
     packed = _renamed(single, OPEN_CLIP, _open_clip_name)
@@ -121,11 +132,11 @@ def _unet_name(name: str, layers: int, attending: set[str]) -> str:
     if found is None:
         return f"{UNET_ENDS[stem]}.{kind}"
     side, level, part, index, rest = found.groups()
-    first = int(level) * (layers + 1)  # every level takes one place per layer and one more, see below
+    first = int(level) * (layers + 1)  # a level has one place per layer plus one, explained per side below
     if side == "down":  # place 0 is conv_in; the level's last place is its downsampler
         place = first + (layers if part == "downsamplers" else int(index)) + 1
         block = f"input_blocks.{place}"
-    else:  # up, a level has one layer more, and the upsampler shares the last one's place
+    else:  # on the way up, a level has one layer more, and the upsampler shares the place of the last layer
         block = f"output_blocks.{first + (layers if part == 'upsamplers' else int(index))}"
     if part in ("downsamplers", "upsamplers"):
         sampler = {f"conv.{kind}": f"op.{kind}" if side == "down" else f"conv.{kind}"}[rest]
@@ -155,7 +166,7 @@ def _vae_name(name: str, levels: int) -> str:
     if found is None or found[3] == "attentions":
         raise KeyError(name)
     way, level, part, index, inner = found.groups()
-    # Both halves count levels from the picture, so the decoder's run backwards.
+    # The original counts levels from the image in both halves, so the decoder's order is reversed.
     place = int(level) if way == "down" else levels - 1 - int(level)
     if part == "resnets":
         return f"{side}.{way}.{place}.block.{index}.{_shortcut(inner)}"
@@ -167,9 +178,9 @@ def _shortcut(name: str) -> str:
 
 
 def _plain(weights: Weights) -> dict[str, Tensor]:
-    """Names without `text_model.`, which transformers before 5.6 writes and later ones only partly do."""
+    """Strip the prefix `text_model.`, which transformers before 5.6 writes always and later versions only partly."""
     plain = {name.removeprefix("text_model."): values for name, values in weights.items()}
-    plain.pop("embeddings.position_ids", None)  # 0, 1, 2 …: a table older releases saved, not a weight
+    plain.pop("embeddings.position_ids", None)  # 0, 1, 2 …: a table that older releases saved, not a weight
     return plain
 
 

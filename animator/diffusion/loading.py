@@ -1,4 +1,4 @@
-"""Find a checkpoint and load it with diffusers' own loaders: a hub id, a diffusers folder or a .safetensors file."""
+"""Loading of SDXL checkpoints by diffusers' loaders, from a hub id, a diffusers folder or a .safetensors file."""
 
 from __future__ import annotations
 
@@ -21,48 +21,49 @@ from animator.diffusion.vae import put_vae
 from animator.errors import ModelError
 
 SDXL = "stabilityai/stable-diffusion-xl-base-1.0"
-_LIBRARIES = {"diffusers", "transformers", None}  # what a checkpoint's parts may be made of
+_LIBRARIES = {"diffusers", "transformers", None}  # libraries whose classes a checkpoint may name
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _ALLOWED = "allowed: nano, a hub id, a diffusers folder or a .safetensors file"
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Which SDXL, and where and in what numbers it runs."""
+    """An SDXL checkpoint to load, with its device, dtype and other ways to run it."""
 
     base: str  # hub id, diffusers folder or .safetensors file
-    folder: Path = Path()  # where relative paths start
-    config: Path | None = None  # diffusers folder with the configs of a .safetensors file
+    folder: Path = Path()  # base of relative paths
+    config: Path | None = None  # diffusers folder with the configs for a .safetensors file
     device: str = "auto"  # cuda, mps, cpu
     dtype: str = "auto"  # float32, bfloat16, float16
-    vae: str | None = None  # another VAE: see vae.py
+    vae: str | None = None  # a replacement VAE: alias, hub id, folder or .safetensors file
     prediction: str = "auto"  # epsilon, v_prediction
     tiling: str = "none"  # x, y, both
     memory: str = "auto"  # fast, balanced, low
     compile: str = "auto"  # on, off
-    calls: int = 0  # that the film will make of the UNet, or of each to be compiled: whether that pays
-    pixels: int = 0  # of the largest picture that it paints, beside those of the film's size
+    calls: int = 0  # UNet calls in the film per compiled variant, to decide if compiling pays
+    pixels: int = 0  # pixel count of the largest image to paint, if larger than the film's frames
 
     @property
     def path(self) -> Path:
-        """Where it lies, if it is a folder or a file."""
+        """The path of the checkpoint if `base` is a folder or a file."""
         return self.folder / os.path.expanduser(self.base)  # noqa: PTH111 (pathlib's raises for unknown users)
 
 
 def device_for(wanted: str) -> torch.device:
-    """The device of that name; "auto" takes cuda, else mps, else cpu. Raises ModelError for one that is not there."""
+    """Return the device of that name; "auto" takes cuda, else mps, else cpu. Raises ModelError if it is missing."""
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
         return torch.device(next(name for name, there in here.items() if there))
     if not here[wanted]:
         raise ModelError(
-            f"device {wanted!r} is not available; here: {', '.join(n for n, there in here.items() if there)}"
+            f"device {wanted!r} is not available on this computer;"
+            f" available: {', '.join(n for n, there in here.items() if there)}"
         )
     return torch.device(wanted)
 
 
 def dtype_for(wanted: str, device: torch.device) -> torch.dtype:
-    """The dtype of that name; "auto" takes bfloat16 where a GPU has it, else float16, and float32 on a CPU."""
+    """Return the dtype of that name; "auto" is float32 on a CPU, bfloat16 on a GPU that has it, else float16."""
     if wanted != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[wanted]
     if device.type == "cuda":
@@ -71,12 +72,12 @@ def dtype_for(wanted: str, device: torch.device) -> torch.dtype:
 
 
 def load_pipeline(source: Checkpoint, device: torch.device, dtype: torch.dtype) -> Any:
-    """The text-to-image pipeline of a checkpoint, all of it on `device`. Raises ModelError."""
+    """Load a checkpoint's text-to-image pipeline with all networks on `device`. Raises ModelError."""
     return read_pipeline(source, dtype).to(device)
 
 
 def read_pipeline(source: Checkpoint, dtype: torch.dtype) -> Any:
-    """The text-to-image pipeline of a checkpoint, where it was read to: on the CPU. Raises ModelError."""
+    """Load a checkpoint's text-to-image pipeline to the CPU. Raises ModelError."""
     options = {"dtype": dtype, "add_watermarker": False}
     try:
         pipe = _load(source, options)
@@ -85,13 +86,13 @@ def read_pipeline(source: Checkpoint, dtype: torch.dtype) -> Any:
             put_vae(pipe, source.vae, source.folder, dtype)
     except ModelError:
         raise
-    except Exception as error:  # whatever a damaged or foreign checkpoint makes diffusers raise
+    except Exception as error:  # diffusers raises many types for damaged or foreign checkpoints
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"model.base {source.base!r} cannot be loaded as SDXL: {reason}") from error
     pipe.set_progress_bar_config(disable=True)
     if dtype is not torch.float16:
-        # SDXL's config makes diffusers move the VAE to float32 and back for every picture. That is needed in
-        # float16, whose numbers are too small for it; in bfloat16 and float32 it only costs time.
+        # SDXL's config makes diffusers cast the VAE to float32 and back for every image. Only float16 needs
+        # that, because its range is too small; in bfloat16 and float32 it only costs time.
         pipe.vae.register_to_config(force_upcast=False)
     return pipe
 
@@ -101,7 +102,7 @@ _FILES = {
     ".ckpt",
     ".pt",
     ".bin",
-}  # single files; what is wrong with one is told as it is read
+}  # single files; formats other than .safetensors are refused when the file is read
 
 
 def _load(source: Checkpoint, options: dict[str, Any]) -> Any:
@@ -115,9 +116,9 @@ def _load(source: Checkpoint, options: dict[str, Any]) -> Any:
 
 
 def check_place(source: Checkpoint) -> None:
-    """Raise ModelError where `source` is neither a folder or file that is here nor the id of a model on the hub."""
+    """Raise ModelError if `source` is neither an existing folder, nor named like a file, nor a hub id."""
     here = source.path.is_dir() or source.path.suffix in _FILES
-    # models/sdxl is a slip, if models/ is here
+    # "models/sdxl" looks like a hub id, but is a mistyped path if the folder models/ exists.
     if not here and (not _HUB_ID.fullmatch(source.base) or source.path.parent.is_dir()):
         raise ModelError(f"model.base {source.base!r}: no such folder or file; {_ALLOWED}")
 
@@ -130,15 +131,15 @@ def _from_folder(folder: Path, options: dict[str, Any]) -> Any:
 
 
 def check_index(folder: Path) -> None:
-    """Refuse a folder that is no SDXL checkpoint, or that names code of its own. Raises ModelError."""
+    """Raise ModelError for a folder that is not an SDXL checkpoint, or whose model_index.json names foreign code."""
     index = folder / "model_index.json"
     if not index.is_file():
-        raise ModelError(f"{folder} is no diffusers folder: it has no model_index.json")
+        raise ModelError(f"{folder} is not a diffusers folder: it has no model_index.json")
     parts = json.loads(index.read_text(encoding="utf8"))
     kind = parts.get("_class_name", "")
     if not str(kind).startswith("StableDiffusionXL"):
         raise ModelError(
-            f"{folder} holds a {kind or 'model of unknown kind'}; only SDXL checkpoints are painted with"
+            f"{folder} holds a {kind or 'model of unknown kind'}; only SDXL checkpoints are supported"
         )
     for name, part in parts.items():
         if isinstance(part, list) and part[0] not in _LIBRARIES:
@@ -149,7 +150,7 @@ def check_index(folder: Path) -> None:
 
 def _from_file(file: Path, source: Checkpoint, options: dict[str, Any]) -> Any:
     if file.suffix != ".safetensors":
-        raise ModelError(f"{file}: only .safetensors files are loaded; files of other kinds can run code")
+        raise ModelError(f"{file}: only .safetensors files are loaded; other formats can run code")
     if not file.is_file():
         raise ModelError(f"model.base: no such file: {file}")
     with tempfile.TemporaryDirectory(prefix="animator-") as room:
@@ -163,14 +164,17 @@ def _from_file(file: Path, source: Checkpoint, options: dict[str, Any]) -> Any:
 
 
 def _cached_config(file: Path) -> Path:
-    """SDXL's configs and tokenizers from the hub's cache: most single files hold only weights, and need no network."""
+    """Return the folder of SDXL's configs and tokenizers in the hub's cache, for a single file of weights only.
+
+    Never uses the network. Raises ModelError, with the command that downloads them, if they are missing.
+    """
     try:
         return Path(snapshot_download(SDXL, local_files_only=True))
     except (LocalEntryNotFoundError, OSError) as error:
         command = f"hf download {SDXL} --include '*.json' '*.txt'"
         raise ModelError(
-            f"{file.name} holds weights only; fetch SDXL's configs once with: {command}"
-            " or name a diffusers folder as model.config"
+            f"{file.name} holds weights only; download SDXL's configs once with: {command}"
+            " or set model.config to a diffusers folder"
         ) from error
 
 
@@ -180,14 +184,14 @@ def _from_hub(name: str, options: dict[str, Any]) -> Any:
     try:
         try:
             return StableDiffusionXLPipeline.from_pretrained(name, variant="fp16", **wanted)
-        except ValueError:  # no half-size variant in this repository
+        except ValueError:  # no fp16 variant in this repository
             return StableDiffusionXLPipeline.from_pretrained(name, **wanted)
     except (OSError, LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError) as error:
         why = (
-            "HF_HUB_OFFLINE is set, and it is not in the cache"
+            "HF_HUB_OFFLINE is set and the model is not in the cache"
             if offline
             else " ".join(str(error).split())[:200]
         )
         raise ModelError(
-            f"model.base {name!r}: {why}; once there is a network: hf download {name}"
+            f"model.base {name!r}: {why}; with network access, run: hf download {name}"
         ) from error

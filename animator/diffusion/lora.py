@@ -1,4 +1,4 @@
-"""Attach LoRAs to a pipeline; set their scales for a frame. Nothing is fused or loaded again when a scale changes."""
+"""LoRAs attached to a pipeline, with a scale per frame; changing a scale neither fuses nor reloads weights."""
 
 from __future__ import annotations
 
@@ -14,45 +14,46 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from animator.errors import ModelError
 
 Scales = tuple[tuple[str, float], ...]
-Factors = Mapping[str, Mapping[str, float]]  # name → block → what the scale is multiplied by there
+Factors = Mapping[str, Mapping[str, float]]  # LoRA name → block → factor of the scale in that block
 
 
 class Loras:
-    """The LoRAs of one pipeline, by name, and the scales they have now."""
+    """LoRAs of one pipeline by name, with their current scales."""
 
     def __init__(self, pipe: Any, files: Mapping[str, Path]) -> None:
-        """Attach `files` (diffusers or kohya keys). Raises ModelError for one that does not fit the model."""
+        """Attach `files` (name → file with diffusers or kohya keys). Raises ModelError for one that does not fit."""
         self.pipe = pipe
-        # Adapters become attributes of modules: "type" or "my.lora" would be no name for one.
+        # Adapter names become attributes of modules, where "type" or "my.lora" would fail.
         self.adapters = {name: f"lora_{number}" for number, name in enumerate(files)}
         for name, file in files.items():
             adapter = self.adapters[name]
             try:
                 with warnings.catch_warnings():
-                    # peft names every layer whose target it had to guess from the file; the file is right.
+                    # peft warns about every layer whose target it inferred from the file; the file is
+                    # correct.
                     warnings.filterwarnings("ignore", "While injecting the PEFT adapters", RuntimeWarning)
                     pipe.load_lora_weights(
                         file.parent, weight_name=file.name, adapter_name=adapter, local_files_only=True
                     )
-            except Exception as error:  # diffusers, peft and safetensors each raise their own kinds
+            except Exception as error:  # diffusers, peft and safetensors each raise their own types
                 reason = " ".join(str(error).split())[:200]
                 raise ModelError(f"LoRA {name!r}: {file} does not fit this model: {reason}") from error
             if adapter not in _adapters(pipe.unet) | self._on_text():
                 raise ModelError(
-                    f"LoRA {name!r}: {file} holds no weights for this model; is it made for SDXL?"
+                    f"LoRA {name!r}: {file} has no weights for this model; use a LoRA made for SDXL"
                 )
         self.on_text = self._on_text()
-        self._state: object = None  # what the scales were set to
+        self._state: object = None  # the scales and factors set last
 
     def _on_text(self) -> set[str]:
-        """The adapters that have weights in the text encoders."""
+        """Return the adapters that have weights in a text encoder."""
         return _adapters(self.pipe.text_encoder) | _adapters(self.pipe.text_encoder_2)
 
     def set_scales(self, scales: Mapping[str, float], blocks: Factors | None = None) -> Scales:
-        """Give every LoRA its scale, multiplied by `blocks`' factors in single blocks.
+        """Set the scale of every LoRA (name → scale), multiplied by the factors in `blocks` (name → block → factor).
 
-        Those of the text encoders are returned, since embeddings depend on them. Raises ModelError for a block that
-        the model does not have.
+        Returns the scales that act in the text encoders, because embeddings depend on them. Raises ModelError
+        for a block that the model does not have.
         """
         factors = {self.adapters[name]: own for name, own in (blocks or {}).items() if name in self.adapters}
         wanted = tuple((self.adapters[name], scale) for name, scale in scales.items())
@@ -70,10 +71,10 @@ class Loras:
         )
 
     def _set_blocks(self, adapter: str, scale: float, factors: Mapping[str, float]) -> None:
-        """Peft's own scale of each layer, by the block it belongs to.
+        """Set peft's scale of each layer of one adapter, by the block that the layer belongs to.
 
-        diffusers' set_adapters takes factors by block, too, but leaves layers without attention, such as those of a
-        LoRA on convolutions, at 1.
+        diffusers' set_adapters also accepts factors by block, but leaves layers outside attention (a LoRA on
+        convolutions) at 1.
         """
         networks = {"": self.pipe.unet, "text": self.pipe.text_encoder, "text_": self.pipe.text_encoder_2}
         for kind, network in networks.items() if factors else ():
@@ -94,11 +95,11 @@ class Loras:
 
 
 def _block(layer: str) -> str:
-    """`down_blocks.1.attentions.0.…` → down_1; "" for layers outside of all blocks."""
+    """Return the block of a UNet layer: `down_blocks.1.attentions.0.…` → "down_1"; "" for layers outside blocks."""
     match = re.match(r"(down|up)_blocks\.(\d+)\.", layer)
     return f"{match[1]}_{match[2]}" if match else "mid" if layer.startswith("mid_block.") else ""
 
 
 def _adapters(network: torch.nn.Module) -> set[str]:
-    """The names of the LoRAs that have weights in `network`."""
+    """Return the names of the peft adapters that have weights in `network`."""
     return {name for module in network.modules() if isinstance(module, BaseTunerLayer) for name in module.r}

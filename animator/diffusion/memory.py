@@ -1,7 +1,4 @@
-"""How much memory a film's networks need to paint, told before it is loaded, and the ways to need less of it.
-
-And what is told where it did not suffice after all.
-"""
+"""Memory planning: estimate the needs of a film's networks before loading, choose a mode, translate OOM errors."""
 
 from __future__ import annotations
 
@@ -23,29 +20,30 @@ from animator.frame import Frame
 
 logger = logging.getLogger(__name__)
 
-# What the widest layers hold at once, numbers per pixel: in the VAE's decoder 256 channels of whole pixels, four
-# times over (what comes in, normed, out, and the kernel's own room); in the UNet a good half of that.
+# Activations of the widest layers, in numbers per pixel: the VAE's decoder holds 256 channels at full
+# resolution four times (input, normalised, output, kernel workspace); the UNet somewhat more than half of
+# that.
 DECODING, DENOISING = 1024, 600
-TILE = 512  # pixels along a side that the VAE decodes at once, where memory is low
-SHARE = 0.9  # of the free memory that is planned with: other programs, and the libraries, take theirs
-SAID = 1e9  # bytes: what needs less is no news
-WAYS = ("fast", "balanced", "low")  # from the one that needs most
+TILE = 512  # side in pixels of the VAE's tiles in mode "low"
+SHARE = 0.9  # usable part of the free memory; the rest is left to libraries and other programs
+SAID = 1e9  # bytes; a "fast" plan that needs less is not logged
+WAYS = ("fast", "balanced", "low")  # memory modes, in falling order of need
 ALONE = Beside()
 OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A way to hold a film's networks, what it needs, and what is there."""
+    """The chosen memory mode, the estimated needs of all modes, and the free memory."""
 
-    way: str
-    needs: Mapping[str, float]  # way → bytes, about
+    way: str  # one of WAYS
+    needs: Mapping[str, float]  # mode → estimated bytes
     free: float  # bytes on the device
     device: str
-    known: bool = True  # all counted from files; else SDXL's own size, and without what is not here
+    known: bool = True  # False if files are missing: SDXL's size is assumed, missing extras are left out
 
     def __str__(self) -> str:
-        """One line to tell before loading."""
+        """Return the plan as one line for the log."""
         there = "" if self.known else "about "
         need, free = self.needs[self.way] / 1e9, self.free / 1e9
         of = f"of the {free:.1f} GB free " if free < float("inf") else ""
@@ -58,9 +56,10 @@ class Plan:
 def planned(
     source: Checkpoint, device: torch.device, dtype: torch.dtype, pixels: int, beside: Beside = ALONE
 ) -> Plan:
-    """How to hold a checkpoint to paint pictures of `pixels` in `dtype`: as it says, or the first way that fits.
+    """Plan the memory to paint images of `pixels` pixels in `dtype`: in the mode of `source`, or the first that fits.
 
-    `beside` is what is loaded with it. Reads headers alone. Raises ModelError for a checkpoint that is nowhere.
+    `beside` counts the networks loaded in addition. On a CPU, "auto" is always "fast". Reads file headers
+    only. Raises ModelError for a missing checkpoint.
     """
     check_place(source)
     own, size = sizes.checkpoint(source.base, source.path), dtype.itemsize
@@ -75,38 +74,38 @@ def planned(
         "balanced": biggest + weights["vae"] + max(min(pixels, 1024**2) * DECODING * size, denoising),
         "low": weights["vae"] + biggest / size / 20 + max(tile, denoising),  # 8-bit layers, a few at a time
     }
-    if device.type == "cpu":  # it has nowhere else to put a network
+    if device.type == "cpu":  # networks cannot be offloaded from the CPU
         needs["balanced"] = sum(weights.values()) + max(tile, denoising)
         needs["low"] = needs["balanced"] - weights["unet"] * (1 - 1 / size)
     needs = {way: need + beside.stays * size for way, need in needs.items()}
     free = _free(device)
-    # What is free on a CPU changes by the minute, and would decide what a film looks like.
+    # Free memory on a CPU changes by the minute; a film's pixels must not depend on it.
     fitting = [way for way in WAYS if needs[way] <= free * SHARE or device.type == "cpu"]
     way = source.memory if source.memory != "auto" else (fitting or [WAYS[-1]])[0]
     return Plan(way, needs, free, device.type, known=own is not None and beside.known)
 
 
 def _free(device: torch.device) -> float:
-    """Bytes that are free on a device; on a CPU, and where the CPU's is used, those of the machine."""
+    """Return the free bytes on a CUDA device, else the machine's available memory (infinite if unknown)."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     try:
         told = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
         return float(told["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):  # other systems than Linux do not tell
+    except (OSError, KeyError, ValueError):  # only Linux has this file
         return float("inf")
 
 
 def tell(plan: Plan) -> None:
-    """Say what was chosen and what it needs, unless that is next to nothing."""
+    """Log the plan, unless its mode is "fast" and the need is small."""
     if plan.way != "fast" or plan.needs[plan.way] > SAID:
         logger.info("%s", plan)
 
 
 def place(pipe: Any, way: str, device: torch.device, whole: bool) -> None:
-    """Bring the networks of `pipe` to `device` in one of WAYS. `whole`: the VAE must see whole pictures.
+    """Move the networks of `pipe` to `device` in the memory mode `way`.
 
-    Its tiles are blended at their edges, which would undo a painting whose own edges meet.
+    `whole`: do not tile the VAE. Tiles are blended at their edges, which would break a tileable image.
     """
     if way != "fast" and not whole:
         pipe.vae.enable_slicing()
@@ -114,7 +113,7 @@ def place(pipe: Any, way: str, device: torch.device, whole: bool) -> None:
         if way == "low":
             factor = pipe.vae_scale_factor
             pipe.vae.tile_sample_min_size, pipe.vae.tile_latent_min_size = TILE, TILE // factor
-    if way == "low":  # 8-bit floats, in which weights are kept and not computed: no further library is needed
+    if way == "low":  # 8-bit floats for storage only; computing with them would need another library
         pipe.unet.enable_layerwise_casting(torch.float8_e4m3fn, compute_dtype=pipe.unet.dtype)
     if way == "fast" or device.type == "cpu":
         pipe.to(device)
@@ -129,13 +128,13 @@ def place(pipe: Any, way: str, device: torch.device, whole: bool) -> None:
 
 @contextmanager
 def enough(frames: Sequence[Frame], width: int, height: int) -> Iterator[None]:
-    """Around the painting of `frames`, of width x height pixels. Raises ModelError where memory does not suffice."""
+    """Turn out-of-memory errors inside the context into ModelError, for painting `frames` of width x height pixels."""
     try:
         yield
-    except RuntimeError as error:  # CUDA's OutOfMemoryError is one, the CPU's has no name of its own
+    except RuntimeError as error:  # the base class of CUDA's OutOfMemoryError, and the CPU allocator's type
         if not OUT_OF_MEMORY.search(str(error)):
             raise
-        what = f"frame {frames[0].index}: no memory left to paint"
+        what = f"frame {frames[0].index}: out of memory while painting"
         if len(frames) > 1:
-            raise ModelError(f"{what} {len(frames)} pictures in one go; try a smaller --batch") from error
-        raise ModelError(f"{what} {width}x{height}; try a smaller video.size") from error
+            raise ModelError(f"{what} {len(frames)} images at once; use a smaller --batch") from error
+        raise ModelError(f"{what} {width}x{height} pixels; use a smaller video.size") from error

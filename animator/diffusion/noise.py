@@ -1,6 +1,6 @@
-"""The noise a painting starts from: its seed's, mixed with another seed's, and as much of it as is asked for.
+"""Initial noise of a painting pass: the seed's noise, optionally mixed with a subseed's and scaled.
 
-All noise is drawn on the CPU, so that one seed gives one noise whatever the device.
+All noise is drawn on the CPU, so that a seed gives the same noise on every device.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ Change = Callable[[torch.Tensor], torch.Tensor]
 
 
 def slerp(a: torch.Tensor, b: torch.Tensor, amount: float) -> torch.Tensor:
-    """The way from noise `a` to noise `b`, 0..1, on the sphere that both lie on: in between it is noise as well.
+    """Interpolate spherically from noise `a` (amount 0) to noise `b` (amount 1); the shape and dtype are those of `a`.
 
-    A straight way would pass through noise that is too weak. Any shape; the dtype is that of `a`.
+    Linear interpolation would reduce the deviation in between, and the result would no longer be unit noise.
     """
     if amount == 0:
         return a
     one, two = a.float(), b.float()
     cosine = (one * two).sum() / (one.norm() * two.norm())
     angle = torch.acos(cosine.clamp(-1.0, 1.0))
-    if angle < 1e-4:  # the same noise; the quotient below would be 0/0
+    if angle < 1e-4:  # equal noise; the quotient below would be 0/0
         return torch.lerp(one, two, amount).to(a.dtype)
     mixed = torch.sin((1 - amount) * angle) * one + torch.sin(amount * angle) * two
     return (mixed / torch.sin(angle)).to(a.dtype)
 
 
 def changed(frame: Frame) -> Change | None:
-    """What becomes of the noise drawn for `frame` where it is painted over a picture; None: nothing."""
+    """Return the function that mixes and scales the noise of an img2img pass of `frame`; None for unchanged noise."""
     mixed, factor = mixed_in(frame), frame.painting.noise_multiplier
     if mixed is None and factor == 1:
         return None
@@ -40,21 +40,21 @@ def changed(frame: Frame) -> Change | None:
 
 
 def mixed_in(frame: Frame) -> Change | None:
-    """The subseed's noise mixed into noise on any device; None where there is none of it."""
+    """Return a function that mixes the subseed's noise into noise on any device; None if subseed_strength is 0."""
     if not frame.subseed_strength:
         return None
 
     def mix(noise: torch.Tensor) -> torch.Tensor:
         other = torch.Generator("cpu").manual_seed(frame.subseed)
         drawn = torch.randn(noise.shape, generator=other, dtype=torch.float32)
-        # On the CPU as well: sums on a GPU come out a little different.
+        # Mixed on the CPU, because sums on a GPU round differently.
         return slerp(noise.cpu(), drawn.to(noise.dtype), frame.subseed_strength).to(noise.device)
 
     return mix
 
 
 def give(scheduler: Any, change: Change | None) -> None:
-    """Let `scheduler` add noise as `change` makes it: every pipeline that paints over a picture asks it to."""
+    """Patch `scheduler.add_noise`, which every img2img pipeline calls, to apply `change`; None removes the patch."""
     scheduler.__dict__.pop("add_noise", None)
     if change is None:
         return
@@ -67,14 +67,14 @@ def give(scheduler: Any, change: Change | None) -> None:
 
 
 def drawn(pipe: Any, frame: Frame, width: int, height: int, generator: torch.Generator) -> dict[str, Any]:
-    """The pipeline's arguments for a painting from nothing, width x height pixels: none, where no subseed is mixed in.
+    """Return the pipeline's arguments with mixed noise for width x height pixels from nothing; {} without a subseed.
 
-    The noise of the seed is drawn from `generator` as diffusers draws it.
+    The seed's noise is drawn from `generator` as diffusers draws it.
     """
     mix = mixed_in(frame)
     if mix is None:
         return {}
-    # The VAE's channels: a UNet for inpainting takes more than these.
+    # The VAE's channel count, because an inpainting UNet has more.
     shape = (
         1,
         pipe.vae.config.latent_channels,

@@ -1,4 +1,4 @@
-"""Into a pipeline and out of it without leaving the device: as diffusion/pictures.py does with arrays, bit for bit."""
+"""Conversion between images on the device and a pipeline's tensors, bit for bit equal to that of host images."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from animator.diffusion.images import whole
 
 
 def given(picture: Picture, grain: int) -> torch.Tensor:
-    """`picture` as an autoencoder takes it: float32 (1, 3, height, width), -1..1, padded to multiples of `grain`."""
+    """Return the image as the VAE expects it: float32 (1, 3, height, width), -1..1, padded to multiples of `grain`."""
     height, width = picture.shape[:2]
     down, right = (whole(side, grain) - side for side in (height, width))
     values = planes(picture)[None]
     if down or right:
         values = functional.pad(values, (0, right, 0, down), mode="replicate")
-    # As diffusers lays out a picture given as an array: in another order sums are rounded differently.
+    # The memory layout that diffusers produces from an array: with another one, sums are rounded differently.
     return (values.to(memory_format=torch.channels_last) / 255.0) * 2.0 - 1.0
 
 
 def encoded(pipe: Any, values: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """The latents of `values`: given those, an img2img pipeline looks at no picture, for which it would wait.
+    """Encode `values`, an image as the VAE expects it, into latents.
 
-    They are drawn from `generator` as the pipeline itself does, so that the noise after them is the same, too.
+    An img2img pipeline that receives latents skips its check of the image, which would wait for the device.
+    The latents are drawn from `generator` as the pipeline draws them, so that the noise drawn afterwards is
+    equal too.
     """
     device, dtype = pipe._execution_device, pipe.unet.dtype
     latents: torch.Tensor = pipe.prepare_latents(
@@ -37,7 +39,10 @@ def encoded(pipe: Any, values: torch.Tensor, generator: torch.Generator) -> torc
 def finished(
     painted: torch.Tensor, index: int, size: tuple[int, int], start: Picture | None = None
 ) -> Picture:
-    """What a pipeline painted for frame `index` over `start`, (1, 3, h, w), 0..1; cropped to `size`."""
+    """Return the pipeline's output for frame `index`, (1, 3, h, w) in 0..1, as an image cropped to `size` (h, w).
+
+    The image records `index` if its pixels are NaN, or the first NaN frame already recorded in `start`.
+    """
     height, width = size
     values = painted[0, :, :height, :width].float()
     before = None if start is None else start.spoilt

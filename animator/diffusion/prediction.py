@@ -1,4 +1,4 @@
-"""What a checkpoint was trained to predict: noise, or v; said by its config, its own tensors or the schedule file."""
+"""Prediction type of a checkpoint (epsilon or v), from its config, marker tensors in its file, or the schedule."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from diffusers import EulerDiscreteScheduler
 
 from animator.models import safetensors as headers
 
-# By these names single files say it, though they hold nothing: trainers and ComfyUI agree on them.
+# Empty marker tensors in single files, written by trainers and read by ComfyUI.
 SAYS_V, SAYS_ZERO_SNR = "v_pred", "ztsnr"
 
 
 def set_prediction(pipe: Any, file: Path, wanted: str) -> None:
-    """Give the scheduler of `pipe`, which was read from `file` if that is one, what the checkpoint predicts.
+    """Set the prediction type in the scheduler of `pipe`; `file` is the checkpoint, searched for markers if a file.
 
-    `wanted` is "auto", "epsilon" or "v_prediction". Raises OSError, ValueError for a damaged file.
+    `wanted` is "auto" (by the markers, else the checkpoint's config), "epsilon" or "v_prediction". A zero-SNR
+    marker also sets zero terminal SNR and trailing steps. Raises OSError or ValueError for a damaged file.
     """
     change: dict[str, Any] = {} if wanted == "auto" else {"prediction_type": wanted}
     if file.is_file():
@@ -24,7 +25,7 @@ def set_prediction(pipe: Any, file: Path, wanted: str) -> None:
         if SAYS_V in said and wanted == "auto":
             change["prediction_type"] = "v_prediction"
         if SAYS_ZERO_SNR in said:
-            # Its last level is nothing but noise, which only trailing steps begin with (Lin and others 2023).
+            # The last level is pure noise, and only trailing timesteps start there (Lin et al. 2023).
             change |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
     if change:
         pipe.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config, **change)

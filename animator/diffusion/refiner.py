@@ -1,7 +1,7 @@
-"""A refiner: a second SDXL, trained for the last of the noise, that takes a painting over from the first.
+"""SDXL's refiner: a second model, trained on low noise levels, that finishes what the base model has begun.
 
-The ensemble of expert denoisers of the SDXL paper (Podell et al. 2023, section 2.5), through diffusers'
-`denoising_end` and `denoising_start`.
+Implements the ensemble of expert denoisers of the SDXL paper (Podell et al. 2023, section 2.5), through
+diffusers' `denoising_end` and `denoising_start`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from animator.models.prompt_syntax import Chunk, parse
 SCORES = {
     "aesthetic_score": 6.0,
     "negative_aesthetic_score": 2.5,
-}  # diffusers' own; the refiner was trained with them
+}  # diffusers' defaults, for the conditions that the refiner was trained with
 _EMBEDDINGS = (
     "prompt_embeds",
     "negative_prompt_embeds",
@@ -31,12 +31,13 @@ _EMBEDDINGS = (
 
 
 class Refiner:
-    """The refiner of a base pipeline: they share the VAE, and the second text encoder where it has only that."""
+    """Refiner of a base pipeline. Shares its VAE, and its second text encoder if the refiner has no first one."""
 
     def __init__(self, base: Any, model: str, at: float, every: bool) -> None:
-        """`model`: a hub id or a diffusers folder; `at`: the part of the noise after which it takes over, 0..1.
+        """Load the refiner `model`, a hub id or a diffusers folder, for the pipeline `base`.
 
-        `every`: it refines every painting, and not only those from nothing. Raises ModelError.
+        `at`: part of the noise, 0..1, after which the refiner takes over. `every`: refine every painted
+        frame, not only those painted from nothing. Raises ModelError.
         """
         self.base, self.at, self.every = base, float(at), every
         try:
@@ -45,7 +46,7 @@ class Refiner:
             raise
         except (
             Exception
-        ) as error:  # whatever a damaged or foreign checkpoint makes diffusers and the hub raise
+        ) as error:  # diffusers and the hub raise many types for damaged or foreign checkpoints
             reason = " ".join(str(error).split())[:200]
             raise ModelError(f"model.refiner {model!r} cannot be loaded: {reason}") from error
         self.pipe.set_progress_bar_config(disable=True)
@@ -57,9 +58,13 @@ class Refiner:
         self._known: tuple[Any, dict[str, torch.Tensor]] = (None, {})
 
     def painted(self, pipe: Any, arguments: dict[str, Any], frame: Frame) -> Any:
-        """What `pipe` paints with `arguments`, its last noise by the refiner; (height, width, 3), 0..1."""
+        """Paint `frame` with `pipe` and `arguments`, the last noise levels with the refiner.
+
+        Returns floats (height, width, 3), 0..1. The base paints alone if the refiner would get no noise
+        level, or does not apply to this painting pass.
+        """
         first, last = self._split(pipe, arguments)
-        nothing = not first and "image" not in arguments  # to hand over
+        nothing = not first and "image" not in arguments  # no latents to hand over
         if not last or nothing or not self._wanted(pipe, arguments):
             return pipe(**arguments).images[0]
         shared = {
@@ -76,20 +81,20 @@ class Refiner:
         }
         self.pipe.scheduler = pipe.scheduler
         words = self._words(frame.prompt, arguments["guidance_scale"] > 1)
-        if not first:  # so little noise that all of it is the refiner's
+        if not first:  # so little noise that the refiner does all steps
             rest = {name: arguments[name] for name in ("image", "strength")}
             return self.pipe(**shared, **words, **SCORES, **rest).images[0]
         latents = pipe(**{**arguments, "output_type": "latent"}, denoising_end=self.at).images
         return self.pipe(**shared, **words, **SCORES, image=latents, denoising_start=self.at).images[0]
 
     def _wanted(self, pipe: Any, arguments: dict[str, Any]) -> bool:
-        """Whether it refines this painting: those by a mask, a ControlNet or for inpainting are the base's alone."""
+        """Return True if the refiner applies: not with masks, ControlNets or inpainting checkpoints."""
         plain = isinstance(pipe, StableDiffusionXLPipeline | StableDiffusionXLImg2ImgPipeline)
         masked = "callback_on_step_end" in arguments
         return plain and not masked and (self.every or "image" not in arguments)
 
     def _split(self, pipe: Any, arguments: dict[str, Any]) -> tuple[int, int]:
-        """How many of the painting's noise levels are the base's, and how many the refiner's."""
+        """Count the noise levels that the base paints and those that the refiner paints."""
         levels = {
             name: arguments[name] for name in ("timesteps", "sigmas") if arguments.get(name) is not None
         }
@@ -107,7 +112,7 @@ class Refiner:
         return len(found) - last, last
 
     def _words(self, prompt: Prompt, guided: bool) -> dict[str, torch.Tensor]:
-        """The refiner's own embeddings of the prompt, as far as it has travelled; the last ones are remembered."""
+        """Return the refiner's embeddings of a prompt, interpolated to its next text; caches the last ones."""
         key = (prompt, guided)
         if self._known[0] != key:
             words = self._encoded(prompt.text, prompt.negative, guided)
@@ -120,7 +125,7 @@ class Refiner:
         return self._known[1]
 
     def _encoded(self, text: str, negative: str, guided: bool) -> dict[str, torch.Tensor]:
-        """The embeddings of a prompt's words, without their weights: blended texts are mixed."""
+        """Encode a prompt text without its weights; blends are mixed by their shares."""
         blends = parse(text).blends
         found = [(share, self._read(_plain(chunks), negative, guided)) for share, chunks in blends]
         return {
@@ -155,7 +160,7 @@ def _load(base: Any, model: str) -> Any:
     read = pipe.text_encoder_2.config.hidden_size
     if pipe.text_encoder is None and width != read:
         raise ModelError(
-            f"model.refiner {model!r} reads text {width} wide, and this checkpoint's second encoder writes {read};"
-            " take the refiner of this base"
+            f"model.refiner {model!r} expects text embeddings {width} wide, but this checkpoint's second"
+            f" text encoder produces {read}; use a refiner made for this checkpoint"
         )
     return pipe

@@ -1,4 +1,4 @@
-"""Sampler names → diffusers schedulers; strength → the exact noise level and the steps from there."""
+"""Samplers as diffusers schedulers, and the exact timesteps at which a strength starts."""
 
 from __future__ import annotations
 
@@ -21,20 +21,24 @@ _SPACINGS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
 _ANY_LEVEL = (diffusers.EulerDiscreteScheduler, diffusers.HeunDiscreteScheduler)  # of diffusers' own
 _ALMOST_NOISE = (
     2.0**-24
-)  # of the picture left in "nothing but noise", as diffusers' Euler has it: 0 has no logarithm
+)  # share of the image left in pure noise, diffusers' value in its Euler scheduler: log(0) is undefined
 
 
 class Schedulers:
-    """The schedulers of one checkpoint, by sampler and schedule: made from its own configuration, and kept."""
+    """Schedulers of one checkpoint by sampler and schedule, made from its own scheduler config and cached."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        # diffusers drops again what stands in this list, also what we set below: keep what was really chosen.
+        # diffusers resets every setting in this list to its default, even those set below: keep the chosen
+        # ones only.
         unset = {*config.get("_use_default_values", ()), "_use_default_values"}
         self.config = _with_zero_snr({name: value for name, value in config.items() if name not in unset})
         self._made: dict[tuple[str, str, bool], Any] = {}
 
     def find(self, name: str, schedule: str = samplers.AUTOMATIC, plain: bool = False) -> Any:
-        """The scheduler of a sampler with its spacing of noise levels; `plain`, without, to be given timesteps."""
+        """Return the scheduler of the sampler `name`, with its spacing of noise levels.
+
+        The sampler's own spacing wins over `schedule`. `plain`: without a spacing, for explicit timesteps.
+        """
         sampler = samplers.find(name)
         spacing = schedule if sampler.schedule == samplers.AUTOMATIC else sampler.schedule
         return self._make(sampler.scheduler, dict(sampler.options), "" if plain else spacing)
@@ -43,8 +47,7 @@ class Schedulers:
         key = (scheduler + str(sorted(options.items())), spacing, not spacing)
         if key not in self._made:
             more = samplers.SCHEDULES[spacing] if spacing else {}
-            # DDIM and DDPM clip what a model of pictures predicts; ours is a model of latents, which know no
-            # limits.
+            # DDIM and DDPM clip predicted images; SDXL predicts latents, which have no fixed range.
             free = {"clip_sample": False, "thresholding": False, **dict.fromkeys(_SPACINGS, False)}
             self._made[key] = scheduler_class(scheduler).from_config(
                 {**self.config, **free, **options, **more}
@@ -52,36 +55,37 @@ class Schedulers:
         return self._made[key]
 
     def fresh(self, painting: Painting) -> tuple[Any, dict[str, Any]]:
-        """The scheduler, and the pipeline's arguments, to paint from nothing."""
+        """Return the scheduler and the pipeline's arguments to paint from nothing."""
         scheduler = self._native(painting)
         if scheduler is not None:
             return scheduler, {"num_inference_steps": painting.steps}
         return self._given(painting, self.grid(painting))
 
     def over(self, painting: Painting) -> tuple[Any, dict[str, Any]]:
-        """The scheduler, and the pipeline's arguments, to paint over a picture from exactly `painting.strength`.
+        """Return the scheduler and the pipeline's arguments to paint over an image at exactly `painting.strength`.
 
-        diffusers runs int(steps * strength) steps of a fixed grid, which makes a staircase of a smooth
-        curve. We give it the noise levels themselves, with a strength of 1: "all of these".
+        diffusers runs int(steps * strength) steps of a fixed grid, which turns a smooth curve into a
+        staircase. The pipeline gets the noise levels themselves instead, with a strength of 1 so that it runs
+        all of them.
         """
         scheduler, arguments = self._given(painting, timesteps(self.grid(painting), painting))
         return scheduler, {**arguments, "strength": 1.0}
 
     def grid(self, painting: Painting) -> NDArray[np.float64]:
-        """The timesteps of a full painting, falling."""
+        """Return the falling timesteps of a painting pass from pure noise, one per step."""
         if samplers.schedule(painting) == "align_your_steps":
             return _aligned(painting.steps)
-        # Not every scheduler of diffusers knows every spacing; its Euler knows all of them.
+        # Not every diffusers scheduler supports every spacing; its Euler supports all of them.
         grid = self._native(painting)
         if grid is None:
             grid = self._make("EulerDiscreteScheduler", {}, samplers.schedule(painting))
         grid.set_timesteps(painting.steps)
-        # Samplers that ask twice a step list levels twice, or one between two.
+        # Samplers with two model calls per step list each level twice, or add one between two.
         levels = grid.timesteps.numpy().astype(np.float64)[:: grid.order]
         return np.unique(levels)[::-1]
 
     def _native(self, painting: Painting) -> Any:
-        """The sampler's own scheduler, if that knows how to space its steps as asked; else None."""
+        """Return the sampler's own scheduler if it supports the painting's spacing, else None."""
         spacing = samplers.schedule(painting)
         scheduler = self.find(painting.sampler, spacing)
         known = inspect.signature(type(scheduler).__init__).parameters
@@ -89,39 +93,43 @@ class Schedulers:
         return scheduler if knows else None
 
     def _given(self, painting: Painting, levels: NDArray[np.float64]) -> tuple[Any, dict[str, Any]]:
-        """The sampler's scheduler, to run at `levels`."""
+        """Return the sampler's scheduler and the pipeline's arguments to run it at the timesteps `levels`."""
         scheduler = self.find(painting.sampler, plain=True)
         if samplers.find(painting.sampler).whole:
-            levels = np.rint(levels)  # it looks levels up in a table of whole timesteps
+            levels = np.rint(levels)  # this scheduler looks levels up in a table of whole timesteps
         return scheduler, {"timesteps": _falling(levels).tolist()}
 
 
 def timesteps(grid: NDArray[np.float64], painting: Painting) -> NDArray[np.float64]:
-    """Falling timesteps, one per step that runs: the first is the noise level that the strength names.
+    """Return falling timesteps, one for each step that runs; the first is the noise level of `painting.strength`.
 
-    The level of strength x lies at x of the way up the sampler's own grid, between its entries by
-    interpolation, so that every strength that diffusers can paint is painted as diffusers does.
+    Strength x starts at the fraction x of the way up the sampler's own falling `grid`, interpolated between
+    its entries. A strength that hits an entry starts where diffusers starts.
     """
-    levels = np.append(grid, 0.0)  # after the last there is no noise
+    levels = np.append(grid, 0.0)  # no noise is left after the last step
     whole = len(levels) - 1
     places = np.linspace(whole * (1 - painting.strength), whole, samplers.steps_run(painting), endpoint=False)
     return np.asarray(np.interp(places, np.arange(whole + 1), levels), dtype=np.float64)
 
 
 def _falling(levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """No two levels alike, none below 0."""
+    """Return `levels` raised where needed so that they fall strictly and never below 0."""
     floor = np.arange(len(levels))[::-1]
     return np.asarray(np.maximum(levels, floor), dtype=np.float64)
 
 
 def _aligned(steps: int) -> NDArray[np.float64]:
-    """Align Your Steps for SDXL: ten published levels (Sabour and others 2024), for other numbers of steps between."""
+    """Return the Align Your Steps timesteps for SDXL: ten published levels (Sabour et al. 2024), else interpolated."""
     ten = np.array(AysSchedules["StableDiffusionXLTimesteps"], np.float64)
     return np.asarray(np.interp(np.linspace(0, len(ten) - 1, steps), np.arange(len(ten)), ten))
 
 
 def _with_zero_snr(config: dict[str, Any]) -> dict[str, Any]:
-    """`config` whose noise ends in nothing but noise, for every scheduler: only some of them know the setting."""
+    """Return `config` with its zero-terminal-SNR setting replaced by trained betas.
+
+    The betas make every scheduler start from pure noise; only some of diffusers' schedulers support the
+    setting.
+    """
     if not config.pop("rescale_betas_zero_snr", False):
         return config
     betas = diffusers.DDIMScheduler.from_config(config).betas.to(torch.float64)

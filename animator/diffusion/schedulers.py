@@ -1,7 +1,8 @@
-"""Schedulers of diffusers that take the noise levels to run at, also where diffusers' own take only their number.
+"""Diffusers schedulers extended to run at a given list of timesteps.
 
-Pipelines hand a list over as `set_timesteps(timesteps=...)`, as diffusers' Euler understands it. Here are the other
-ones of our samplers, so that a painting can start at any level and not just at the nearest entry of a grid.
+Pipelines pass the list as `set_timesteps(timesteps=...)`, which diffusers supports in its Euler scheduler.
+These subclasses support it for the other samplers, so that a painting pass can start at any noise level and
+not just at the nearest entry of a grid.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-_Mixin: Any = object  # what it is mixed into is known only below
+_Mixin: Any = object  # Any: type checkers cannot know the scheduler that a mixin is combined with
 
 
 class _Given(_Mixin):  # type: ignore[misc]
-    """Mixed into a scheduler of diffusers: its `set_timesteps` takes a list instead of a number as well."""
+    """Mixin for a diffusers scheduler whose `set_timesteps` also accepts a list of timesteps."""
 
     timesteps: torch.Tensor
     sigmas: torch.Tensor
@@ -33,36 +34,40 @@ class _Given(_Mixin):  # type: ignore[misc]
         *more: Any,
         timesteps: Sequence[float] | None = None,
     ) -> None:
-        """Lay out `num_inference_steps` steps as diffusers does, or run at `timesteps`, which fall."""
+        """Prepare `num_inference_steps` steps as diffusers does, or the falling `timesteps`."""
         if timesteps is None:
             super().set_timesteps(num_inference_steps, device, *more)
         else:
             self.lay_out(np.asarray(timesteps, np.float64), device)
 
     def lay_out(self, levels: NDArray[np.float64], device: Any) -> None:
+        """Prepare the steps at the falling timesteps `levels`."""
         raise NotImplementedError
 
     def sigmas_at(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The noise of timesteps, also of such as lie between two."""
+        """Return the sigma of each timestep in `levels`, interpolated between whole timesteps."""
         kept = self.alphas_cumprod.numpy().astype(np.float64)
         found: NDArray[np.float64] = np.interp(levels, np.arange(len(kept)), ((1 - kept) / kept) ** 0.5)
         return found
 
 
 class _BySigma(_Given):
-    """One noise level a step: laid out by diffusers for that many steps, and put in the place of its levels."""
+    """Mixin for schedulers with one noise level per step: replaces the levels that diffusers prepared."""
 
     def lay_out(self, levels: NDArray[np.float64], device: Any) -> None:
         super(_Given, self).set_timesteps(len(levels), device=device)
         told = torch.from_numpy(levels)
         if not self.timesteps.is_floating_point():
-            told = told.round()  # what the model is told; the noise is exactly that of the level
+            told = told.round()  # the model's conditioning; the sigmas stay exact
         self.timesteps = told.to(self.timesteps)
         self.sigmas = torch.cat([torch.from_numpy(self.sigmas_at(levels)).to(self.sigmas), self.sigmas[-1:]])
 
 
 class _ByHalves(_Given):
-    """Two model calls a step, at levels that diffusers works out from those it gets in place of Karras's."""
+    """Mixin for schedulers with two model calls per step: passes the levels to diffusers as Karras sigmas.
+
+    diffusers derives the intermediate levels from them.
+    """
 
     given: NDArray[np.float64] | None = None
 
@@ -83,7 +88,7 @@ class _ByHalves(_Given):
 
 
 class _ByLength(_Given):
-    """DDIM over steps of any length: diffusers' goes down by the same one each time."""
+    """Mixin for DDIM with steps of any length; diffusers' own DDIM takes steps of equal length."""
 
     lengths: Iterator[int] | None = None
 
@@ -93,14 +98,14 @@ class _ByLength(_Given):
 
     def lay_out(self, levels: NDArray[np.float64], device: Any) -> None:
         self.timesteps = torch.from_numpy(levels.round().astype(np.int64)).to(device)
-        ends = np.append(levels.round().astype(int), -1)  # below 0: the picture without noise
+        ends = np.append(levels.round().astype(int), -1)  # below 0: no noise left
         self.lengths = iter((ends[:-1] - ends[1:]).tolist())
         self.num_inference_steps = len(levels)
 
     @wraps(diffusers.DDIMScheduler.step)
     def step(self, *given: Any, **options: Any) -> Any:
         if self.lengths is not None:
-            # diffusers takes the whole part of (levels the model knows) / (steps) for the length.
+            # diffusers computes the length of a step as num_train_timesteps // num_inference_steps.
             self.num_inference_steps = Fraction(self.config.num_train_timesteps, next(self.lengths))
         return super().step(*given, **options)
 
@@ -126,5 +131,5 @@ _OURS = {name: _mixed(mixin, name) for mixin, names in _MIXED.items() for name i
 
 
 def scheduler_class(name: str) -> Any:
-    """The scheduler of that name in diffusers, or ours that takes lists and is otherwise the same."""
+    """Return diffusers' scheduler class of that name, or the subclass here that also accepts a list of timesteps."""
     return _OURS.get(name) or getattr(diffusers, name)

@@ -1,4 +1,4 @@
-"""Sdxl: load once, paint a frame (txt2img or img2img) with diffusers' own pipelines."""
+"""The SDXL painter: loads a checkpoint once and paints frames (txt2img, img2img) with diffusers' own pipelines."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from animator.diffusion.sampling import Schedulers
 from animator.diffusion.text_encoding import Texts
 from animator.frame import Frame, Image, Mask
 
-# Loading shows in our own bar.
+# The command line draws its own progress bar while models load.
 diffusers.logging.disable_progress_bar()
 transformers.logging.disable_progress_bar()
 
 
 class Sdxl:
-    """Paints frames with one SDXL checkpoint and its LoRAs; both pipelines share one set of weights."""
+    """Paints frames with one SDXL checkpoint and its LoRAs; txt2img and img2img share one set of weights."""
 
     def __init__(
         self,
@@ -52,12 +52,14 @@ class Sdxl:
     ) -> None:
         """Load a checkpoint, its LoRAs (name → .safetensors file) and embeddings (word → .safetensors file).
 
-        `controls`: ControlNets by name, for `hinted`. `refiner`: what Refiner takes besides the pipeline.
-        `adapters`: IP-Adapters by name. Pictures have width x height pixels. Raises ModelError.
+        `width` and `height`: size in pixels of the images painted from nothing. `controls`: ControlNets by
+        name. `refiner`: the refiner's hub id or folder, the part of the noise after which it takes over
+        (0..1), and True if it refines every painted frame and not only those painted from nothing.
+        `adapters`: IP-Adapters by name. Raises ModelError.
         """
         device = device_for(source.device)
         if device.type == "cuda":
-            torch.backends.cudnn.deterministic = True  # a resumed film is to have the same bytes
+            torch.backends.cudnn.deterministic = True  # a resumed film must have the same bytes
         self.width, self.height = width, height
         dtype = dtype_for(source.dtype, device)
         controls, adapters = controls or {}, adapters or {}
@@ -71,7 +73,7 @@ class Sdxl:
         self.loras = Loras(self.txt2img, loras)
         spell = Inversions(self.txt2img, embeddings or {}).spell
         self.controls = Controls(self.txt2img, controls)
-        self.adapters = IpAdapters(self.txt2img, adapters)  # after those, which take the UNet's config
+        self.adapters = IpAdapters(self.txt2img, adapters)  # after ControlNets, which copy the UNet's config
         self.refiner = None if refiner is None else Refiner(self.txt2img, *refiner)
         beside = [*self.controls.networks, *(() if self.refiner is None else self.refiner.networks)]
         for network in (self.txt2img.unet, self.txt2img.vae, *beside):
@@ -83,33 +85,44 @@ class Sdxl:
             faster.compile_unet(self.txt2img.unet, device)
         self.img2img = StableDiffusionXLImg2ImgPipeline(**self.txt2img.components, add_watermarker=False)
         self.img2img.set_progress_bar_config(disable=True)
-        self.grain = self.txt2img.vae_scale_factor  # pixels to a latent; pictures are painted in whole ones
+        self.grain = self.txt2img.vae_scale_factor  # pixels per latent; sides are padded to multiples of it
         self.schedulers = Schedulers(dict(self.txt2img.scheduler.config))
         self.texts = Texts(self.txt2img, spell)
         self.inpaint = Inpaint(self.img2img) if inpaints(self.txt2img) else None
         self.device = device
-        # Whatever way memory is saved: how much is free may be another when a film is resumed.
+        # Independent of the memory mode: the amount of free memory may differ when a film is resumed.
         stays = device.type == "cuda" and self.inpaint is None
-        self.home = str(device) if stays else ""  # see residing.Keeping
+        self.home = str(device) if stays else ""  # device where painted frames may stay; "": the host
 
     def sized(self, width: int, height: int) -> Sdxl:
-        """The same painter, whose pictures from nothing have width x height pixels."""
+        """Return a copy of this painter that paints width x height pixels from nothing and shares all weights."""
         other = copy(self)
         other.width, other.height = width, height
         return other
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
-        """Paint `frame` over `start` (height, width, 3), or from nothing. Raises ModelError for a broken picture."""
+        """Paint `frame` over `start` (height, width, 3), or from nothing if it is None.
+
+        Returns an image of the size of `start`, or `start` itself at strength 0. Raises ModelError if the
+        model produces NaN or memory does not suffice.
+        """
         return self.hinted(frame, start, {})
 
     def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
-        """The same only where `mask` (height, width) is: the more of it, the more of the strength; else `start`."""
+        """Paint `frame` over `start` within `mask` (height, width), 0..255; pixels with mask 0 keep `start`.
+
+        The mask scales the strength of each pixel: 255 paints with all of it. A mask without `start` has no
+        effect.
+        """
         return self.hinted(frame, start, {}, mask)
 
     def hinted(
         self, frame: Frame, start: Image | None, hints: Mapping[str, Image], mask: Mask | None = None
     ) -> Image:
-        """The same with ControlNets shown `hints` (height, width, 3), by name; see `Frame.control`."""
+        """Paint `frame` with ControlNets guided by `hints` (name → image of the painted size), and by `mask` if given.
+
+        `Frame.control` gives the scale and the range of steps of each ControlNet by the same names.
+        """
         if start is None:
             return self._painted(frame, None, hints=hints)
         if frame.painting.strength == 0 or (mask is not None and not mask.any()):
@@ -118,11 +131,13 @@ class Sdxl:
         return painting if mask is None else differential.seamed(start, painting, mask)
 
     def kept(self, frame: Frame, start: Picture | Image | None) -> Picture:
-        """The same picture as `__call__` paints, which stays on the device; a start from the host is brought there.
+        """Paint `frame` over `start` and leave the image on the device; a `start` on the host is copied there.
 
-        Only where there is a `home`. That a painting is NaN is told when it, or what is made of it, comes to the host.
+        The pixels are those of a call of this painter. Not available with a refiner or an inpainting
+        checkpoint. An image of NaN raises ModelError once it, or an image derived from it, is copied to the
+        host.
         """
-        assert (self.refiner, self.inpaint) == (None, None), "their pictures come to the host"
+        assert (self.refiner, self.inpaint) == (None, None), "these paint images on the host"
         over = None if start is None else on(start, self.device)
         if over is not None and frame.painting.strength == 0:
             return over
@@ -133,17 +148,18 @@ class Sdxl:
             return resident.finished(painted, frame.index, (height, width), over)
 
     def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
-        """Paint frames that differ in seed and prompt only, each over its start, or all from nothing: in one call.
+        """Paint frames that differ only in seed and prompt in one pipeline call, and return their images.
 
-        Each is what it is alone, but for the rounding of sums that a device takes in another order. Where a call
-        makes one picture alone, such as with a refiner, they are painted one by one.
+        `wanted`: frames, each with its start image, or all with None. Each image equals the one painted
+        alone, except for rounding, because a device adds up batches in another order. Frames are painted one
+        by one where a call can make only one image, for example with a refiner.
         """
         if wanted[0][1] is not None and wanted[0][0].painting.strength == 0:
             return [start for _, start in wanted if start is not None]
         single = self.inpaint is not None or self.refiner is not None
         if single or any(
             noise.changed(frame) for frame, _ in wanted
-        ):  # it is the scheduler's, which a batch shares
+        ):  # the scheduler changes the noise, and a batch shares one scheduler
             return [self(frame, start) for frame, start in wanted]
         asked = [self._asked(frame, start) for frame, start in wanted]
         pipe, arguments = asked[0][0], stacked([each for _, each in asked])
@@ -167,9 +183,10 @@ class Sdxl:
         mask: Mask | None = None,
         hints: Mapping[str, Image] = MappingProxyType({}),
     ) -> tuple[Any, dict[str, Any]]:
-        """The pipeline, made ready to paint `frame`, and the arguments to call it with.
+        """Return the pipeline, prepared to paint `frame`, and the arguments to call it with.
 
-        What belongs to a seed or a prompt is in the arguments: the rest is ready for all frames of a batch.
+        Everything that depends on a seed or a prompt is in the arguments; the prepared pipeline serves all
+        frames of a batch.
         """
         painting = frame.painting
         scales = self.loras.set_scales(frame.loras, frame.lora_blocks)
@@ -177,7 +194,7 @@ class Sdxl:
             **self.texts.arguments(frame.prompt, painting.guidance_scale > 1, scales, painting.clip_skip),
             **self.adapters.arguments(frame.ip_adapter, painting.guidance_scale > 1),
             "guidance_scale": painting.guidance_scale,
-            # On the CPU, so that one seed gives one noise whatever the device.
+            # On the CPU, so that a seed gives the same noise on every device.
             "generator": (generator := torch.Generator("cpu").manual_seed(frame.seed)),
             "output_type": "np",
             "eta": painting.eta,
@@ -211,7 +228,7 @@ class Sdxl:
     def _pictures(
         self, pipe: Any, arguments: dict[str, Any], frames: Sequence[Frame], size: tuple[int, int]
     ) -> list[Image]:
-        """What the pipeline paints, a picture of `size` (height, width) for each of `frames`."""
+        """Call the pipeline and return one image, cropped to `size` (height, width), for each of `frames`."""
         height, width = size
         with memory.enough(frames, width, height), torch.inference_mode():
             if self.refiner is not None:
@@ -224,5 +241,5 @@ class Sdxl:
         ]
 
     def _size(self, start: Picture | Image | None) -> tuple[int, int]:
-        """Height and width of what is painted over `start`."""
+        """Return the height and width in pixels of an image painted over `start`."""
         return (self.height, self.width) if start is None else (start.shape[0], start.shape[1])

@@ -1,4 +1,4 @@
-"""One checkpoint, one file: an SDXL folder in the original layout, with its configs in the header."""
+"""Single-file SDXL checkpoints: a diffusers folder written in the original layout, with its configs in the header."""
 
 import json
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -11,7 +11,7 @@ from torch import Tensor
 from animator.diffusion import layout
 
 CONFIG = "animator.config"  # header entry: JSON of {relative path: text}
-TEXTS = (".json", ".txt")  # what a config may consist of: a restored folder must hold nothing that runs
+TEXTS = (".json", ".txt")  # allowed suffixes of config files: a restored folder must hold nothing executable
 NETWORKS = {
     "unet": "diffusion_pytorch_model",
     "vae": "diffusion_pytorch_model",
@@ -25,19 +25,19 @@ def write_single_file(folder: Path, file: Path) -> Path:
 
     Weights keep their dtype and every bit; diffusers reads them back with
     `StableDiffusionXLPipeline.from_single_file(str(file), config=str(folder), local_files_only=True)`.
-    The folder's configs and tokenizers travel in the header, see `embedded_config`.
+    The header holds the folder's configs and tokenizers; `embedded_config` restores them.
     The same folder gives the same bytes. `file` appears only when complete, with mode 644.
 
-    Raises ValueError where the folder is not a complete SDXL checkpoint, or has a shape the original
+    Raises ValueError if the folder is not a complete SDXL checkpoint, or has a shape that the original
     layout cannot express; OSError from the disk.
     """
     weights = _original(folder)
-    # A single entry: safetensors writes several in an order that changes from run to run.
+    # A single entry, because safetensors writes several entries in an order that varies between runs.
     header = {CONFIG: json.dumps(_texts(folder), ensure_ascii=False, sort_keys=True)}
     draft = file.with_name(f".{file.name}.draft")
     try:
         save_file(weights, draft, metadata=header)
-        draft.chmod(0o644)  # safetensors leaves 600, which nobody else could load
+        draft.chmod(0o644)  # safetensors leaves mode 600, which other users cannot read
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
@@ -45,12 +45,12 @@ def write_single_file(folder: Path, file: Path) -> Path:
 
 
 def embedded_config(file: Path, into: Path) -> Path | None:
-    """Restore the configs in the header of `file` into the empty folder `into`; None where it carries none.
+    """Restore the configs in the header of `file` into the empty folder `into` and return it.
 
-    Reads the header alone, not the weights. `into` is made where missing.
-    Raises ValueError for a header `write_single_file` did not write (not JSON; a name that leads out of
-    `into`, or to anything but a .json or .txt) and for an `into` with something in it; nothing is written
-    then. SafetensorError where `file` is not a safetensors file at all.
+    Returns None if the header has no configs. Reads only the header, not the weights; `into` is created if
+    missing. Raises ValueError for a header that `write_single_file` did not write (not JSON; a name outside
+    `into`, or other than a .json or .txt file) and for a folder `into` that is not empty; nothing is written
+    then. Raises SafetensorError if `file` is not a safetensors file.
     """
     with safe_open(file, framework="pt") as opened:
         header: dict[str, str] = opened.metadata() or {}
@@ -68,7 +68,7 @@ def embedded_config(file: Path, into: Path) -> Path | None:
 
 
 def _original(folder: Path) -> dict[str, Tensor]:
-    """All four networks under their original names."""
+    """Return the weights of all four networks in `folder` under their original names. Raises ValueError."""
     if not (folder / "model_index.json").is_file():
         raise ValueError(f"{folder}: not a diffusers checkpoint, it has no model_index.json")
     layers = _config(folder / "unet")["layers_per_block"]
@@ -77,7 +77,8 @@ def _original(folder: Path) -> dict[str, Tensor]:
     parts = {name: _weights(folder / name, stem) for name, stem in NETWORKS.items()}
     width, width_2 = (_config(folder / name)["hidden_size"] for name in ("text_encoder", "text_encoder_2"))
     if width == width_2:
-        # All by which diffusers tells the two apart; equal, it loads the first one twice, without a word.
+        # diffusers distinguishes the two encoders by width alone; with equal widths it silently loads the
+        # first twice.
         raise ValueError(f"{folder}: both text encoders are {width} wide; give them different hidden_size")
     return {
         **layout.unet(parts["unet"], layers),
@@ -96,7 +97,7 @@ def _config(part: Path) -> dict[str, Any]:
 
 
 def _weights(part: Path, stem: str) -> dict[str, Tensor]:
-    """All tensors of one network, in one file or in the shards its index lists."""
+    """Return all tensors of one network, from one file or from the shards listed in its index. Raises ValueError."""
     index = part / f"{stem}.safetensors.index.json"
     names = {f"{stem}.safetensors"}
     if index.is_file():
@@ -110,20 +111,23 @@ def _weights(part: Path, stem: str) -> dict[str, Tensor]:
 
 
 def _texts(folder: Path) -> dict[str, str]:
-    """Every config and tokenizer file, by its path inside `folder`."""
+    """Return the text of every config and tokenizer file by its path inside `folder`."""
     files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {
         path.as_posix(): (folder / path).read_bytes().decode()
         for path in files
         if path.suffix in TEXTS
-        # Hidden folders are download caches; an index would promise shards that are not there.
+        # Hidden folders are download caches; an index would list shards that the single file replaces.
         and not path.name.endswith(".index.json")
         and not any(part.startswith(".") for part in path.parts)
     }
 
 
 def _checked(entry: str, file: Path) -> dict[str, bytes]:
-    """The texts of a header anyone may have written, as UTF-8: bytes keep line ends as they were."""
+    """Return the config texts of an untrusted header entry, by path, as UTF-8 bytes to preserve line ends.
+
+    Raises ValueError for anything but texts under safe names.
+    """
     texts = json.loads(entry)  # JSONDecodeError is a ValueError, and so is UnicodeEncodeError below
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
         raise ValueError(f"{file}: {CONFIG} in the header must map file names to texts")

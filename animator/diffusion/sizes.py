@@ -1,4 +1,4 @@
-"""How many numbers the networks of a film have, from headers alone: what they weigh before any of them is loaded."""
+"""Parameter counts of a film's networks, read from file headers before any network is loaded."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from animator.diffusion.adapters import Adapter
 from animator.diffusion.controlnet import Net
 from animator.models import safetensors as headers
 
-# Of SDXL base 1.0, for a hub id whose files are not here yet, counted from the networks' configs.
+# Parameters of SDXL base 1.0, counted from its configs, for a hub id whose files are not in the cache yet.
 SDXL = {"unet": 2_567_463_684, "vae": 83_653_863, "text_encoder": 123_060_480, "text_encoder_2": 694_659_840}
-PREFIXES = {  # of a single file's tensors
+PREFIXES = {  # tensor names in a single file → network
     "model.diffusion_model.": "unet",
     "first_stage_model.": "vae",
     "conditioner.embedders.0.": "text_encoder",
@@ -24,16 +24,19 @@ PREFIXES = {  # of a single file's tensors
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What a film's pictures are painted with beside the checkpoint, in numbers."""
+    """Parameter counts of the networks that a film loads beside the checkpoint."""
 
-    stays: int = 0  # of ControlNets and the refiner, which are on the device all the time
-    unet: int = 0  # of LoRAs and IP-Adapters, which become a part of it
+    stays: int = 0  # ControlNets and the refiner, which stay on the device all the time
+    unet: int = 0  # LoRAs and IP-Adapters, which become a part of the UNet
     image_encoder: int = 0
-    known: bool = True  # all of it; what a hub id means that is not in the cache yet is left out
+    known: bool = True  # False if some are left out, because their files are not in the cache yet
 
 
 def checkpoint(base: str, path: Path) -> dict[str, int] | None:
-    """How many numbers each network of a checkpoint has; None where its files are not here, or are none."""
+    """Count the parameters of each network of a checkpoint; None if its files are missing or not a checkpoint.
+
+    `base` is a hub id, looked up in the cache, if there is no file or folder at `path`.
+    """
     try:
         if path.is_file():
             found = dict.fromkeys(SDXL, 0)
@@ -46,7 +49,7 @@ def checkpoint(base: str, path: Path) -> dict[str, int] | None:
     except (
         OSError,
         ValueError,
-    ):  # also what is no hub id; what is wrong with files is told when they are loaded
+    ):  # also raised for invalid hub ids; errors in files are reported when they are loaded
         return None
     return found if found["unet"] else None
 
@@ -54,14 +57,17 @@ def checkpoint(base: str, path: Path) -> dict[str, int] | None:
 def beside(
     controls: Iterable[Net], refiner: str | None, adapters: Sequence[Adapter], loras: Iterable[Path]
 ) -> Beside:
-    """What is loaded beside a checkpoint; `refiner` is its hub id or folder."""
+    """Count the parameters of all networks beside the checkpoint; `refiner` is a hub id or a folder.
+
+    A model that several ControlNets share counts once.
+    """
     stays = [_network(model) for model in {net.model for net in controls}]
     if refiner is not None:
-        texts = _network(refiner, "text_encoder")  # one with a single encoder takes the checkpoint's
+        texts = _network(refiner, "text_encoder")  # without it, the checkpoint's second encoder is shared
         stays += [_network(refiner, "unet"), *([texts, _network(refiner, "text_encoder_2")] if texts else [])]
     unet = [_network(str(file)) for file in loras]
     unet += [_network(adapter.model, adapter.weights) for adapter in adapters]
-    encoder = [_network(adapter.model, adapter.encoder) for adapter in adapters[:1]]  # all share it
+    encoder = [_network(adapter.model, adapter.encoder) for adapter in adapters[:1]]  # all adapters share one
     known = None not in (*stays, *unet, *encoder)
     return Beside(_sum(stays), _sum(unet), _sum(encoder), known)
 
@@ -71,9 +77,9 @@ def _sum(found: Iterable[int | None]) -> int:
 
 
 def _network(model: str, inside: str = "") -> int | None:
-    """How many numbers a network has: a .safetensors file, or a folder or hub id or what is `inside`.
+    """Count the parameters of one network: a .safetensors file, a folder or a hub id, or the path `inside` one.
 
-    None where it is not here, or is none.
+    None if its files are missing or not weights.
     """
     try:
         place = Path(model) if Path(model).exists() else Path(snapshot_download(model, local_files_only=True))

@@ -1,4 +1,4 @@
-"""Prompts → SDXL's embeddings, computed once per distinct text."""
+"""Encoding of prompts into SDXL's embeddings, cached per distinct text."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from animator.errors import ModelError
 from animator.frame import Prompt
 from animator.models.prompt_syntax import Words, parse
 
-CACHED = 256  # texts; at 77 tokens of 2048 numbers in bf16 that is 80 MB
+CACHED = 256  # texts; 80 MB at 77 tokens of 2048 numbers in bfloat16
 
 
 class Texts:
-    """Encodes texts with a pipeline's encoders and remembers the latest ones."""
+    """Encodes prompts with a pipeline's text encoders and caches the latest embeddings."""
 
     def __init__(self, pipe: Any, spell: Callable[[str], str] = str) -> None:
-        """`spell` writes the words that embeddings were loaded for as the tokens they have become."""
+        """Wrap `pipe`; `spell` replaces the names of textual inversions in a text by their tokens."""
         self.pipe, self.spell = pipe, spell
         self._cache: OrderedDict[Hashable, Embedding] = OrderedDict()
         layers = [encoder.config.num_hidden_layers for encoder in (pipe.text_encoder, pipe.text_encoder_2)]
-        self.most_skipped = min(layers) - 1  # of the layers below the last one
+        self.most_skipped = min(layers) - 1  # the largest clip_skip: both encoders must have a layer left
 
     def arguments(
         self, prompt: Prompt, guided: bool, version: Hashable = None, clip_skip: int = 0
     ) -> dict[str, torch.Tensor]:
-        """The pipeline's arguments for `prompt`; with the negative prompt when painting is `guided`.
+        """Return the pipeline's arguments for `prompt`, including the negative prompt if painting is `guided`.
 
-        `version` stands for all else that embeddings depend on, such as the scales of LoRAs on the encoders.
-        Raises ModelError where more layers are skipped than there are.
+        `version` is a cache key for everything else that embeddings depend on, such as LoRA scales in the
+        text encoders. `clip_skip`: layers to skip at the end of both encoders, 0: none. Raises ModelError if
+        it exceeds the number of layers.
         """
         if clip_skip > self.most_skipped:
             raise ModelError(
@@ -54,7 +55,7 @@ class Texts:
             words = self._between(words, following, prompt)
         if not guided:
             return {"prompt_embeds": words.tokens, "pooled_prompt_embeds": words.pooled}
-        # SDXL was trained with zeros, not with the empty text, in place of no prompt; its config says so.
+        # SDXL was trained with zeros instead of the empty text for a missing prompt, as its config declares.
         zeros = not prompt.negative and self.pipe.config.force_zeros_for_empty_prompt
         against = Embedding(*map(torch.zeros_like, words)) if zeros else encode(prompt.negative)
         words, against = alike(words, against)
@@ -81,7 +82,7 @@ class Texts:
         return self._cache[key]
 
     def _read(self, text: str, clip_skip: int) -> Embedding:
-        """By the pipeline's own way where the text is plain and short, else by compel's."""
+        """Encode `text` with the pipeline's own method if it is plain and short, else through compel."""
         words = parse(self.spell(text))
         plain = words.plain
         if plain is None or not self._fits(plain):
@@ -99,7 +100,7 @@ class Texts:
         return Weighted(self.pipe, clip_skip)(words)
 
     def _fits(self, text: str) -> bool:
-        """Whether both encoders read all of `text` at once."""
+        """Return True if all of `text` fits into one context window of both text encoders."""
         return all(
             len(tokenizer(text, truncation=False, verbose=False).input_ids) <= tokenizer.model_max_length
             for tokenizer in (self.pipe.tokenizer, self.pipe.tokenizer_2)

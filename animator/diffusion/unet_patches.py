@@ -1,6 +1,7 @@
-"""Paintings whose edges meet: every convolution sees, past an edge, what lies at the opposite one.
+"""Tileable images: every convolution pads with the pixels of the opposite edge.
 
-Attention and normalisation look at a picture as a whole, so nothing else in SDXL knows where its edges are.
+Convolutions are the only layers that depend on the position of edges; attention and normalisation in SDXL do
+not.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ AXES = {"none": (), "x": ("x",), "y": ("y",), "both": ("x", "y")}
 
 
 def wrap(network: nn.Module, tiling: str) -> None:
-    """Let the convolutions of `network` reach round the picture along x, y or both. Once; for good.
+    """Make the convolutions of `network` wrap around along "x", "y" or "both"; "none" changes nothing.
 
-    LoRAs that stand in the network by now are wrapped with it.
+    The change is permanent: call it once per network. LoRAs already attached to the network wrap around as
+    well.
     """
     axes = AXES[tiling]
     if not axes:
         return
     for module in network.modules():
         if isinstance(module, Downsample2D) and module.padding == 0:
-            # A VAE's: it adds a row and a column of zeros itself, at the right and below.
+            # The VAE's downsampling layer pads its own row and column of zeros at the bottom and the right.
             convolution = getattr(module.conv, "base_layer", module.conv)
             convolution.register_forward_pre_hook(_Asymmetric("x" in axes, "y" in axes))
         elif isinstance(module, nn.Conv2d) and any(_padding(module)):
@@ -36,7 +38,7 @@ def wrap(network: nn.Module, tiling: str) -> None:
 
 
 def _padding(convolution: nn.Conv2d) -> tuple[int, int]:
-    """Rows and columns that a convolution adds on each side."""
+    """Return the rows and columns that a convolution pads on each side. Raises ValueError for padding by name."""
     padding = convolution.padding
     if isinstance(padding, str):
         raise ValueError(f"a convolution with padding {padding!r} cannot be wrapped")
@@ -44,14 +46,14 @@ def _padding(convolution: nn.Conv2d) -> tuple[int, int]:
 
 
 class _Around:
-    """Adds to a picture's sides what lies at the opposite ones."""
+    """Forward pre-hook that pads each side with the pixels of the opposite one."""
 
     def __init__(self, right: int, down: int) -> None:
         self.right, self.down = right, down
 
     def __call__(self, _: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
         pixels: torch.Tensor = given[0]
-        # One side at a time: circular padding must not be longer than what it copies from, 1 in a corner.
+        # One axis at a time: the corners are copied from pixels that are already padded.
         if self.right:
             pixels = functional.pad(pixels, (self.right, self.right, 0, 0), mode="circular")
         if self.down:
@@ -60,7 +62,7 @@ class _Around:
 
 
 class _Asymmetric:
-    """Replaces the column or the row of zeros at the end by the first one."""
+    """Forward pre-hook that replaces the padded last column or row of zeros by the first column or row."""
 
     def __init__(self, right: bool, down: bool) -> None:
         self.right, self.down = right, down

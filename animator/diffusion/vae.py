@@ -1,4 +1,4 @@
-"""Another VAE in a checkpoint's place: chosen by hub id, folder or file, and refused where it is another model's."""
+"""Replacement of a checkpoint's VAE, given by alias, hub id, folder or file; VAEs of other models are refused."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from animator.errors import ModelError
 from animator.models import safetensors as headers
 
-# Names for those that everybody means.
+# Aliases of the two common choices.
 NAMES = {"taesdxl": "madebyollin/taesdxl", "fp16-fix": "madebyollin/sdxl-vae-fp16-fix"}
 KINDS = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}
 CHANNELS = 4  # of SDXL's latents; SD 3 and FLUX have 16
 
 
 def put_vae(pipe: Any, name: str, folder: Path, dtype: torch.dtype) -> None:
-    """Give `pipe` the VAE `name`; relative paths start from `folder`. Raises ModelError."""
+    """Replace the VAE of `pipe` by `name`: an alias, a hub id, a folder or a .safetensors file.
+
+    Relative paths start from `folder`. Raises ModelError if it cannot be loaded or belongs to another model.
+    """
     name = NAMES.get(name, name)
     path = folder / os.path.expanduser(name)  # noqa: PTH111 (pathlib's raises for unknown users)
     try:
@@ -35,7 +38,7 @@ def put_vae(pipe: Any, name: str, folder: Path, dtype: torch.dtype) -> None:
             vae = _from_hub(name, dtype)
     except ModelError:
         raise
-    except Exception as error:  # whatever a damaged or foreign file makes diffusers raise
+    except Exception as error:  # diffusers raises many types for damaged or foreign files
         raise ModelError(
             f"model.vae {name!r} cannot be loaded: {' '.join(str(error).split())[:300]}"
         ) from error
@@ -44,7 +47,7 @@ def put_vae(pipe: Any, name: str, folder: Path, dtype: torch.dtype) -> None:
 
 
 def _from_file(file: Path, like: Any, dtype: torch.dtype) -> Any:
-    """A VAE in a file of its own, with the settings of the one it replaces."""
+    """Load a VAE from a file of weights, with the config of the VAE that it replaces (`like`). Raises ModelError."""
     if not file.is_file():
         raise ModelError(f"model.vae: no such file: {file}")
     sizes = {
@@ -52,7 +55,7 @@ def _from_file(file: Path, like: Any, dtype: torch.dtype) -> Any:
     }
     entry = sizes.get("decoder.conv_in.weight")
     if entry is None:
-        raise ModelError(f"model.vae: {file} holds no VAE")
+        raise ModelError(f"model.vae: {file} does not hold a VAE")
     if entry[1] != CHANNELS:
         raise ModelError(f"model.vae: {file} has {entry[1]} latent channels; SDXL's VAE has {CHANNELS}")
     with tempfile.TemporaryDirectory(prefix="animator-") as room:
@@ -64,12 +67,12 @@ def _from_file(file: Path, like: Any, dtype: torch.dtype) -> Any:
 
 def _from_folder(folder: Path, dtype: torch.dtype) -> Any:
     if not (folder / "config.json").is_file() and (folder / "vae").is_dir():
-        folder /= "vae"  # of a whole checkpoint
+        folder /= "vae"  # the folder is a whole checkpoint
     if not (folder / "config.json").is_file():
-        raise ModelError(f"model.vae: {folder} holds no VAE: it has no config.json")
+        raise ModelError(f"model.vae: {folder} does not hold a VAE: it has no config.json")
     kind = json.loads((folder / "config.json").read_text(encoding="utf8")).get("_class_name", "")
     if kind not in KINDS:
-        raise ModelError(f"model.vae: {folder} holds a {kind or 'model of unknown kind'}, no VAE of SDXL")
+        raise ModelError(f"model.vae: {folder} holds a {kind or 'model of unknown kind'}, not a VAE for SDXL")
     return KINDS[kind].from_pretrained(folder, use_safetensors=True, local_files_only=True, torch_dtype=dtype)
 
 
@@ -82,20 +85,21 @@ def _from_hub(name: str, dtype: torch.dtype) -> Any:
         )
     except (OSError, HFValidationError, LocalEntryNotFoundError, HfHubHTTPError) as error:
         raise ModelError(
-            f"model.vae {name!r}: no such folder or file, and not to be had from the hub;"
-            f" allowed: {', '.join(NAMES)}, a hub id, a folder, a .safetensors file."
-            f" Once there is a network: hf download {name}"
+            f"model.vae {name!r}: no such folder or file, and it cannot be downloaded from the hub;"
+            f" allowed: {', '.join(NAMES)}, a hub id, a folder, a .safetensors file;"
+            f" with network access, run: hf download {name}"
         ) from error
 
 
 def _fits(vae: Any, own: Any, name: str) -> None:
-    """Refuse a VAE of another model. Raises ModelError."""
+    """Raise ModelError for a VAE whose latents differ from those of the checkpoint's `own` VAE."""
     if vae.config.latent_channels != own.config.latent_channels:
         count = vae.config.latent_channels
         raise ModelError(f"model.vae {name!r} has {count} latent channels; this model's has {CHANNELS}")
-    # The small autoencoders take latents as the UNet has them; the others each scale theirs.
+    # Tiny autoencoders use the UNet's latents directly; only full VAEs scale them.
     scale, wanted = vae.config.scaling_factor, own.config.scaling_factor
     if isinstance(vae, AutoencoderKL) and isinstance(own, AutoencoderKL) and abs(scale - wanted) > 1e-3:
         raise ModelError(
-            f"model.vae {name!r} is another model's: its latents are scaled by {scale:g}, this model's by {wanted:g}"
+            f"model.vae {name!r} belongs to another model: its latents are scaled by {scale:g},"
+            f" this model's by {wanted:g}"
         )

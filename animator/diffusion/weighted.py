@@ -1,6 +1,7 @@
-"""Prompts with weights, chunks and blends → SDXL's embeddings, through compel.
+"""Encoding of prompts with weights, chunks and blends into SDXL's embeddings, through compel.
 
-compel's parts are handed its own tree, never its text: its grammar is another one, and no place for strangers' words.
+compel receives parsed trees and never prompt text, because its grammar differs from ours and would interpret
+signs in users' prompts.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from animator.models.prompt_syntax import Chunk, Part, Words
 
 
 class Encoder:
-    """A text encoder as compel is to see it: where it computes, and as if it ended `skip` layers earlier."""
+    """Text encoder proxy for compel: reports the device it computes on and hides its last `skip` layers."""
 
     def __init__(self, encoder: Any, device: torch.device, skip: int) -> None:
-        # Weights may wait elsewhere for their turn: the encoder's hooks bring them, and its device is where they wait.
+        # With offloading, the encoder's own device is where its weights wait; hooks move them to `device`.
         self.encoder, self.device, self.skip = encoder, device, skip
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.encoder, name)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        """The encoder's output, with fewer hidden states; what is pooled stays."""
+        """Return the encoder's output without its last `skip` hidden states; the pooled output is unchanged."""
         found = self.encoder(*args, **options)
         if self.skip and found.hidden_states is not None:
             found.hidden_states = found.hidden_states[: -self.skip]
@@ -34,7 +35,10 @@ class Encoder:
 
 
 class Weighted:
-    """Encodes with both encoders of one pipeline, as they are now: LoRAs may have changed them since the last text."""
+    """Encodes prompts with both text encoders of a pipeline in their current state.
+
+    Create one per text, because LoRA scales may change the encoders in between.
+    """
 
     def __init__(self, pipe: Any, clip_skip: int = 0) -> None:
         pairs = [(pipe.tokenizer, pipe.text_encoder), (pipe.tokenizer_2, pipe.text_encoder_2)]
@@ -52,7 +56,7 @@ class Weighted:
         ]
 
     def __call__(self, words: Words) -> Embedding:
-        """The embeddings of `words`: as many tokens as its chunks need, (1, n * tokens, width) and (1, width)."""
+        """Return the embedding of a parsed prompt of n chunks: tokens (1, n * tokens, width), pooled (1, width)."""
         found = [(weight, self._chunks(chunks)) for weight, chunks in words.blends]
         if len(found) == 1:
             return found[0][1]
@@ -65,7 +69,7 @@ class Weighted:
         length = max(part.shape[1] for part in parts)
         for i, compel in enumerate(self.compels):
             missing = length - parts[i].shape[1]
-            if missing:  # tokenizers that count differently
+            if missing:  # the two tokenizers may count differently
                 empty = compel.conditioning_provider.empty_z
                 parts[i] = torch.cat([parts[i], *[empty] * (missing // empty.shape[1])], dim=1)
         second = self.compels[1]
@@ -76,7 +80,7 @@ class Weighted:
         )
 
     def _meaning(self, compel: Compel, chunks: tuple[Chunk, ...]) -> torch.Tensor:
-        """What one encoder makes of all chunks, (1, n * tokens, width)."""
+        """Return one encoder's embedding of all n chunks, (1, n * tokens, width)."""
         tokenizer = compel.conditioning_provider.tokenizer
         said = [
             [(part.text, part.weight) for part in chunk.parts if _says(tokenizer, part.text)]
@@ -89,5 +93,5 @@ class Weighted:
 
 
 def _says(tokenizer: Any, text: str) -> bool:
-    """Whether there is any token in `text`: compel cannot weigh what is none."""
+    """Return True if `text` has any token; compel cannot weight a text without tokens."""
     return bool(tokenizer(text, add_special_tokens=False, verbose=False).input_ids)

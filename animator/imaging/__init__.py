@@ -1,1 +1,1 @@
-"""Picture → picture; numpy and cv2 only, no state, no files."""
+"""Operations on images with NumPy and OpenCV, from arrays to arrays; none of them needs torch."""

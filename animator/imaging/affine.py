@@ -1,4 +1,4 @@
-"""Motion → matrix: how the picture's pixels move."""
+"""Motion as a (3, 3) matrix of pixel coordinates."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from animator.frame import Matrix, Motion
 
 
 def turn(motion: Motion, width: int, height: int) -> Matrix:
-    """Zoom and angle about the centre, as a (3, 3) matrix of pixels.
+    """Return the zoom and rotation of `motion` about its centre as a (3, 3) matrix of pixel coordinates.
 
-    Pixel centres lie on whole numbers, so the middle of the picture is (width - 1) / 2.
+    `width` and `height` are the image's size in pixels. Pixel centres lie at whole numbers, so the middle of the
+    image is at x = (width - 1) / 2.
     """
     x, y = width * motion.center_x - 0.5, height * motion.center_y - 0.5
     a = motion.zoom * cos(radians(motion.angle))
@@ -21,14 +22,14 @@ def turn(motion: Motion, width: int, height: int) -> Matrix:
 
 
 def shift(motion: Motion) -> Matrix:
-    """The translation, as a (3, 3) matrix of pixels."""
+    """Return the translation of `motion` as a (3, 3) matrix of pixel coordinates."""
     return np.array([[1, 0, motion.translation_x], [0, 1, motion.translation_y], [0, 0, 1.0]])
 
 
 def matrix(motion: Motion, width: int, height: int) -> Matrix:
-    """The (3, 3) matrix that takes a pixel (x, y, 1) of the last frame to its place in this one.
+    """Return the (3, 3) matrix that takes a pixel (x, y, 1) of the previous frame to its position in this one.
 
-    Deforum's order: translate first, then turn and zoom about the centre.
+    The order is Deforum's: translation first, then rotation and zoom about the centre.
     """
     product: Matrix = turn(motion, width, height) @ shift(motion)
     return product

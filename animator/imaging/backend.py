@@ -1,4 +1,4 @@
-"""What a film's pictures are worked on with: tools of numpy and cv2, or of the same names for another device."""
+"""The set of image operations that stages use: here for NumPy arrays, in diffusion/resident for images on a GPU."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from animator.imaging.warp import warp
 
 
 class Tools(NamedTuple):
-    """Functions that all take and give pictures of one kind, with the arguments of those they are called after."""
+    """Image operations on one kind of image, each with the arguments of the NumPy function of its name."""
 
-    picture: Callable[[Image], Any]  # from a file, as the others take it
+    picture: Callable[[Image], Any]  # array → image of that kind
     warp: Callable[..., Any]
     crossfade: Callable[..., Any]
     measure: Callable[..., Any]
@@ -26,7 +26,7 @@ class Tools(NamedTuple):
     contrast: Callable[..., Any]
     sharpen: Callable[..., Any]
     add_noise: Callable[..., Any]
-    pull: Callable[..., Any]  # a palette's colours → what pulls a picture to them
+    pull: Callable[..., Any]  # a palette's colours → a function of image and amount
 
 
 def _same(image: Image) -> Image:

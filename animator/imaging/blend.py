@@ -1,4 +1,4 @@
-"""Two pictures → one between them."""
+"""Crossfade between two images."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from animator.frame import Image
 
 
 def crossfade(old: Image, new: Image, weight: float) -> Image:
-    """`old` at weight 0, `new` at weight 1, rounded to the nearest grey level between."""
+    """Return the weighted mean of two images: `old` at weight 0, `new` at weight 1, rounded to whole grey levels."""
     return np.asarray(cv2.addWeighted(old, 1.0 - weight, new, weight, 0.0), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""The cameras: how pictures move, and back."""
+"""Cameras that warp images: 2D, 3D before a flat image, 3D before an image with depth."""
 
 from __future__ import annotations
 
@@ -13,41 +13,45 @@ from animator.imaging.geometry import Lens
 from animator.imaging.relief import Relief
 from animator.imaging.warp import warp
 
-# A picture, where its pixels go, its border → the picture resampled once.
+# An image, the (3, 3) matrix that moves its pixels, a border mode → the image resampled once.
 Warp = Callable[[Image, Matrix, str], Image]
 
 
 class Camera2D:
-    """The flat camera: zoom, angle and translation as matrices; a picture moved by one in a single resampling."""
+    """2D camera: zoom, angle and translation as (3, 3) matrices, applied to an image in a single resampling."""
 
     def __init__(self, width: int, height: int, border: str = "replicate", warp: Warp = warp) -> None:
         self.width, self.height, self.border, self.warp = width, height, border, warp
         self.rest: Matrix = np.eye(3)
 
     def matrix(self, motion: Motion) -> Matrix:
-        """How `motion` moves pixels, as a (3, 3) matrix; matrices of several frames compose by `@`."""
+        """Return the (3, 3) matrix by which `motion` moves pixels; matrices of several frames compose by `@`."""
         return matrix(motion, self.width, self.height)
 
     def into(self, frame: Frame) -> Matrix:
+        """Return the matrix from the previous frame to `frame`."""
         return self.matrix(frame.motion)
 
     def seen(self, painting: Image, frame: Frame, state: State) -> State:
+        """Return the state after `painting`, the painted image of `frame`."""
         return state.painted(painting, frame)
 
     def move(self, state: State, view: Matrix) -> Image:
-        """The painting moved by `view`; the identical array when nothing moves."""
+        """Return the painted image of `state` warped by `view`; the same array, not a copy, if nothing moves."""
         assert state.painting is not None
         return self.carry(state.painting, state, view)
 
-    def carry(self, pixels: Image, state: State, view: Matrix) -> Image:  # noqa: ARG002 (a camera's shape)
+    def carry(self, pixels: Image, state: State, view: Matrix) -> Image:  # noqa: ARG002 (a camera's signature)
+        """Return other `pixels` warped by `view`, as the painted image of `state` is."""
         return self.warp(pixels, view, self.border)
 
     def edged(self, border: str) -> Camera2D:
+        """Return a copy of this camera with another border mode."""
         return Camera2D(self.width, self.height, border, self.warp)
 
 
 class PlaneCamera(Camera2D):
-    """A camera in space before a flat picture: every motion is a homography."""
+    """3D camera before a flat image on the reference plane: every motion is a homography."""
 
     def __init__(self, lens: Lens, border: str = "replicate", warp: Warp = warp) -> None:
         super().__init__(lens.width, lens.height, border, warp)
@@ -55,10 +59,10 @@ class PlaneCamera(Camera2D):
         self.rest = np.eye(4)
 
     def matrix(self, motion: Motion) -> Matrix:
-        """How `motion` moves points, as a (4, 4) pose; poses of several frames compose by `@`."""
+        """Return the (4, 4) pose by which `motion` moves points; poses of several frames compose by `@`."""
         return self.lens.pose(motion)
 
-    def carry(self, pixels: Image, state: State, view: Matrix) -> Image:  # noqa: ARG002 (a camera's shape)
+    def carry(self, pixels: Image, state: State, view: Matrix) -> Image:  # noqa: ARG002 (a camera's signature)
         return self.warp(pixels, self.lens.homography(view), self.border)
 
     def edged(self, border: str) -> PlaneCamera:
@@ -66,12 +70,12 @@ class PlaneCamera(Camera2D):
 
 
 class DepthCamera(PlaneCamera):
-    """A camera in space before a picture with depth: what is near moves more, and hides what is behind it."""
+    """3D camera before an image with depth: near surfaces move more, and hide those behind them."""
 
     def __init__(self, lens: Lens, source: Source, border: str = "replicate") -> None:
         super().__init__(lens, border)
         self.source = source
-        self._reliefs: list[Relief] = []  # of the last two paintings, between which in-betweens lie
+        self._reliefs: list[Relief] = []  # of the last two painted frames, between which in-betweens lie
 
     def seen(self, painting: Image, frame: Frame, state: State) -> State:
         return state.painted(painting, frame, self.source.span(painting, state.span))
@@ -83,7 +87,7 @@ class DepthCamera(PlaneCamera):
         return DepthCamera(self.lens, self.source, border)
 
     def _relief(self, state: State) -> Relief:
-        """The painting of `state` in depth: a pure function of the state, kept since it takes longer than a warp."""
+        """Return the painted image of `state` with its depth: a pure function of the state, cached as it is slow."""
         assert state.painting is not None
         for relief in self._reliefs:
             if relief.image is state.painting:

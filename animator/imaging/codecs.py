@@ -1,4 +1,4 @@
-"""The kinds of video we write: their encoders, and which quality number a word means for each."""
+"""Video codecs: container, pixel format, ffmpeg encoders, and the CRF of each quality name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from animator.errors import ProgramError
 from animator.imaging.ffmpeg import encoders
 
 QUALITIES = ("draft", "good", "best")
-FILMS = ("h264", "h265", "av1")  # what the film itself may be, in an MP4
+FILMS = ("h264", "h265", "av1")  # codecs of the film itself, which is an MP4
 _X26 = {"draft": "veryfast", "good": "medium", "best": "slow"}
 _SVT = {"draft": "10", "good": "7", "best": "4"}
 _AOM = {"draft": "8", "good": "6", "best": "4"}
@@ -18,21 +18,21 @@ _VPX = {"draft": "5", "good": "3", "best": "1"}
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How one kind of video is written.
+    """Encoding options of one codec.
 
-    `encoders`: ffmpeg's names of those that can, the best first, with what each is told for a quality word.
-    `crf`: the quality number of each word, 0 best … `worst`; none where the kind has no such number.
+    `encoders`: ffmpeg's encoder names, the best first, each with its arguments for every quality name.
+    `crf`: the CRF of each quality name, from 0 (best) to `worst`; empty for a codec without CRF.
     """
 
     says: str
-    container: str  # ffmpeg's name of it, and the file's extension
-    pixels: str  # ffmpeg's format of its pixels
+    container: str  # ffmpeg's name of the container, and the file's extension
+    pixels: str  # ffmpeg's name of the pixel format
     encoders: Mapping[str, Mapping[str, Sequence[str]]]
     sound: Sequence[str]
     crf: Mapping[str, int] = field(default_factory=dict)
     worst: int = 0
     alpha: bool = False
-    tag: str = ""  # what players know the kind by, where it is not ffmpeg's first choice
+    tag: str = ""  # the codec tag that players expect, where it is not ffmpeg's default
 
 
 def _each(name: str, words: Mapping[str, str], *more: str) -> dict[str, Sequence[str]]:
@@ -41,7 +41,7 @@ def _each(name: str, words: Mapping[str, str], *more: str) -> dict[str, Sequence
 
 _AAC = ("aac", "-b:a", "192k")
 _OPUS = ("libopus", "-b:a", "160k")
-_NUMBERS = {"draft": 28, "good": 17, "best": 12}  # x264's: 17 cannot be told from the pictures at a glance
+_NUMBERS = {"draft": 28, "good": 17, "best": 12}  # x264's CRF: 17 looks like the source at a glance
 _VP9 = {"libvpx-vp9": _each("-cpu-used", _VPX, "-b:v", "0", "-row-mt", "1", "-deadline", "good")}
 _PRORES = {"prores_ks": dict.fromkeys(QUALITIES, ("-profile:v", "4444", "-vendor", "apl0"))}
 _AV1 = {
@@ -58,7 +58,7 @@ CODECS = {
         _AAC,
         {"draft": 32, "good": 21, "best": 15},
         51,
-        tag="hvc1",  # Apple's players know no other
+        tag="hvc1",  # the only tag that Apple's players accept
     ),
     "av1": Codec("AV1", "mp4", "yuv420p", _AV1, _AAC, {"draft": 45, "good": 24, "best": 14}, 63),
     "vp9": Codec("VP9", "webm", "yuv420p", _VP9, _OPUS, {"draft": 45, "good": 22, "best": 12}, 63),
@@ -73,9 +73,9 @@ CODECS = {
 
 
 def encoder(name: str) -> str:
-    """This ffmpeg's encoder for the kind `name`. Raises ProgramError, which says what can be had instead."""
+    """Return the first encoder of codec `name` that ffmpeg has. Raises ProgramError, which lists other codecs."""
     wanted, had = CODECS[name].encoders, encoders()
-    # One that does not say what it has shows by failing.
+    # An ffmpeg that does not list its encoders is tried: a missing encoder then fails at run time.
     found = next((one for one in wanted if one in had), None if had else next(iter(wanted)))
     if found is None:
         others = [other for other in CODECS if other != name and set(CODECS[other].encoders) & had]

@@ -1,4 +1,7 @@
-"""Match a picture's colours to a reference's, by statistics or by histogram; contrast."""
+"""Match an image's colours to a reference, by mean and deviation or by histogram; change contrast.
+
+diffusion/resident/color.py holds the same mathematics for images on a GPU.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ from animator.imaging.lab import lab_of, to_lab, to_rgb
 from animator.imaging.sample import sample
 
 Floats = NDArray[np.floating]
-Way = Callable[[Floats], Floats]  # values of one channel → what becomes of them
+Way = Callable[[Floats], Floats]  # values of one channel → their new values
 
-QUANTILES = 64  # that stand for a histogram: enough to tell its shape, few enough to give no bands
+QUANTILES = 64  # that represent a histogram: enough for its shape, few enough not to cause banding
 _SPREAD = (np.arange(QUANTILES) + 0.5) / QUANTILES
 FLAT = 1e-3  # a channel with a smaller deviation has no contrast to stretch
-AGREEING = 0.2  # 0: hues all round the circle, 1: one hue; with less than this a mean hue means nothing
-STRETCH = 4.0  # the most a channel's contrast is changed in one frame, so that a flat picture does not turn to noise
-FINE = 4096  # entries of the tables for a channel of floats
+AGREEING = 0.2  # 0: hues all round the circle, 1: a single hue; below this a mean hue is meaningless
+STRETCH = 4.0  # largest change of a channel's contrast in one frame: a flat image must not turn to noise
+FINE = 4096  # entries of the lookup tables for a channel of floats
 RANGE = {
     "lab": ((0, 100.1), (-128, 128), (-128, 128)),
     "hsv": ((0, 360), (0, 1.001), (0, 1.001)),
@@ -31,7 +34,7 @@ RANGE = {
 
 
 class Colors(NamedTuple):
-    """A picture's colours as figures; `hue` in radians, NaN outside HSV and where the picture has no common hue."""
+    """Colour statistics of an image; `hue` in radians, NaN outside HSV and where the image has no common hue."""
 
     mean: NDArray[np.float64]  # (3,)
     deviation: NDArray[np.float64]  # (3,)
@@ -40,9 +43,9 @@ class Colors(NamedTuple):
 
 
 def measure(image: Image, space: str) -> Colors:
-    """The colours of `image` in "lab" (0..100, about -100..100), "hsv" (degrees, 0..1, 0..1) or "rgb" (0..255).
+    """Return the colour statistics of `image` in the colour space `space`, measured on about 65,000 of its pixels.
 
-    Measured on 65,000 of its pixels, which are enough.
+    `space` is "lab" (0..100, about -100..100), "hsv" (degrees, 0..1, 0..1) or "rgb" (0..255).
     """
     pixels = _convert(sample(image)[None], space)
     mean, deviation = (np.asarray(row, np.float64).ravel() for row in cv2.meanStdDev(pixels))
@@ -54,12 +57,12 @@ def _quantiles(pixels: NDArray[np.float32], channel: int, limits: tuple[float, f
     counts = cv2.calcHist([pixels], [channel], None, [FINE], list(limits)).ravel()
     below = np.concatenate([[0.0], np.cumsum(counts, dtype=np.float64)])
     edges = np.linspace(*limits, FINE + 1)
-    rising = below / below[-1] + np.arange(FINE + 1) * 1e-12  # also where nothing lies
+    rising = below / below[-1] + np.arange(FINE + 1) * 1e-12  # strictly, across empty bins too
     return np.interp(_SPREAD, rising, edges)
 
 
 def mix(one: Colors, other: Colors, weight: float) -> Colors:
-    """Colours between two: `one` at weight 0, `other` at weight 1."""
+    """Return colour statistics between two: `one` at weight 0, `other` at weight 1; hues go the shorter way round."""
     mean, deviation, quantiles = (
         (1 - weight) * a + weight * b for a, b in zip(one[:3], other[:3], strict=True)
     )
@@ -69,10 +72,10 @@ def mix(one: Colors, other: Colors, weight: float) -> Colors:
 
 
 def match(image: Image, goal: Colors, space: str, by: str = "statistics", amount: float = 1.0) -> Image:
-    """`image` with its colours brought to `goal`, or a part `amount` (0..1) of the way there.
+    """Return `image` with its colours matched to `goal`, or a part `amount` (0..1) of the way there.
 
-    "statistics" gives each channel the mean and deviation of the goal (Reinhard et al. 2001); "histogram" its
-    whole distribution. In HSV the hue, an angle, is turned by the difference of the mean hues either way.
+    `by` "statistics" gives each channel the mean and deviation of the goal (Reinhard et al. 2001), "histogram" its
+    whole distribution. In HSV the hue, an angle, is rotated by the difference of the mean hues in both modes.
     """
     now = measure(image, space)
     goal = mix(now, goal, amount)
@@ -81,7 +84,7 @@ def match(image: Image, goal: Colors, space: str, by: str = "statistics", amount
 
 
 def contrast(image: Image, ratio: float) -> Image:
-    """`image` with differences from middle grey multiplied by `ratio`; clipped to 0..255."""
+    """Return `image` with differences from middle grey multiplied by `ratio`; clipped to 0..255."""
     table = np.clip(np.rint((np.arange(256) - 127.5) * ratio + 127.5), 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(image, table), dtype=np.uint8)
 
@@ -96,7 +99,7 @@ def _histogram(now: Colors, goal: Colors, channel: int) -> Way:
     have, want = now.deviation[channel], goal.deviation[channel]
     narrowed = min(1.0, STRETCH * have / max(want, FLAT))
     aims = goal.mean[channel] + (goal.quantiles[channel] - goal.mean[channel]) * narrowed
-    # Where many pixels share a value, they go to the middle of what they are to become.
+    # Where many pixels share a value, they get the mean of the target values.
     found, which = np.unique(now.quantiles[channel], return_inverse=True)
     aims = np.bincount(which, aims) / np.bincount(which)
 
@@ -124,10 +127,13 @@ def _apply_lab(image: Image, ways: list[Way], _: float) -> Image:
 
 
 def _apply_hsv(image: Image, ways: list[Way], turn: float) -> Image:
-    """Not by a table of colours: the hue of greys has a step in it."""
+    """Return `image` with its hue rotated by `turn` radians, and saturation and value mapped by `ways`.
+
+    Not by a 3D lookup table, since hue is discontinuous at grey.
+    """
     steps = np.linspace(0, 1, FINE)
     saturation, value = (np.clip(way(steps), 0, 1).astype(np.float32) for way in ways[1:])
-    # cv2 takes more than one turn of the hue, but none the other way.
+    # cv2 accepts hues above 360 degrees, but not below 0.
     degrees = np.float32(np.degrees(turn) % 360 if np.isfinite(turn) else 0.0)
     result = np.empty(image.shape, np.uint8)
     for top in range(0, len(image), cube.STRIP):
@@ -139,7 +145,7 @@ def _apply_hsv(image: Image, ways: list[Way], turn: float) -> Image:
 
 
 def _steps(values: Any) -> NDArray[np.int32]:
-    """Values of 0..1 as places in a table of FINE."""
+    """Return values 0..1 as indices of a table with FINE entries."""
     return np.asarray(values * np.float32(FINE - 1) + np.float32(0.5), np.int32)
 
 
@@ -147,6 +153,7 @@ _APPLY = {"rgb": _apply_rgb, "lab": _apply_lab, "hsv": _apply_hsv}
 
 
 def _convert(pixels: NDArray[np.uint8], space: str) -> NDArray[np.float32]:
+    """Return RGB pixels (..., 3) in the colour space "lab", "rgb" or "hsv"."""
     if space == "lab":
         return lab_of(pixels)
     if space == "rgb":
@@ -156,7 +163,7 @@ def _convert(pixels: NDArray[np.uint8], space: str) -> NDArray[np.float32]:
 
 
 def _hue(pixels: Floats) -> float:
-    """A mean of angles, each with the weight of the colour it stands for: grey has no hue."""
+    """Return the mean hue in radians, weighted by saturation and value since grey has no hue; NaN if hues disagree."""
     angle, weight = np.radians(pixels[..., 0]), pixels[..., 1] * pixels[..., 2]
     east, north = float((np.cos(angle) * weight).mean()), float((np.sin(angle) * weight).mean())
     found = np.hypot(east, north) > max(FLAT, AGREEING * float(weight.mean()))

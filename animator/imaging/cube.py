@@ -1,4 +1,4 @@
-"""Any function of colour, worked out for 36,000 colours and interpolated for the million of a picture."""
+"""3D lookup tables: a function of colour is computed for 36,000 colours and interpolated for an image's million."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from animator.frame import Image
 
 Floats = NDArray[np.float32]
 
-SIDE = 33  # colours along each axis: every 8th of 256 grey levels
+SIDE = 33  # colours along each axis of the table: every 8th of 256 grey levels
 _LEVELS = np.linspace(0, 256, SIDE) / 255
 _BLUE, _GREEN, _RED = np.meshgrid(_LEVELS, _LEVELS, _LEVELS, indexing="ij")
 COLORS: Floats = np.stack([_RED, _GREEN, _BLUE], axis=-1).astype(np.float32)
-"""The colours a function is to be worked out for: (blue 33, green 33, red 33, RGB 3), sRGB, 0..256/255."""
+"""The colours to compute a function for: (blue 33, green 33, red 33, RGB 3), sRGB, 0..256/255."""
 
 
 def _between() -> Floats:
-    """Weights (256, 33) by which each grey level of blue lies between two of the table's."""
+    """Return the weights (256, 33) that interpolate each grey level of blue between two levels of the table."""
     level = np.arange(256) / 8
     below = level.astype(int)
     weights = np.zeros((256, SIDE), np.float32)
@@ -28,17 +28,18 @@ def _between() -> Floats:
 
 
 _BETWEEN = _between()
-_PLACE = (np.arange(256) / 8).astype(np.float32)  # of a grey level along an axis
-STRIP = 64  # rows at a time: what is between stays in the processor's cache
-_SLICE = (np.arange(256) * SIDE).astype(np.float32)  # where the table for a level of blue begins
+_PLACE = (np.arange(256) / 8).astype(np.float32)  # position of a grey level along an axis
+STRIP = 64  # rows at a time, so that intermediate results stay in the processor's cache
+_SLICE = (np.arange(256) * SIDE).astype(np.float32)  # first row of the sheet for a level of blue
 
 
 def apply(image: Image, found: Floats) -> Image:
-    """`image` through the function that turns `COLORS` into `found`, interpolated trilinearly.
+    """Return `image` through the function that turns `COLORS` into `found`, interpolated trilinearly.
 
-    cv2 interpolates in two dimensions. So the table is first interpolated to a sheet of red by green for every
-    one of the 256 levels of blue; each pixel is then looked up on its sheet. `found` may lie outside 0..1: only
-    the result is clipped, which keeps the edges of the gamut straight. Colours that stay are kept exactly.
+    cv2.remap interpolates in two dimensions, so the table is first interpolated to a sheet of red by green for each
+    of the 256 levels of blue; each pixel is then looked up on its sheet. `found`, float32 (33, 33, 33, 3), may lie
+    outside 0..1: only the result is clipped, which keeps the edges of the gamut straight. Colours that the function
+    does not change are kept exactly.
     """
     padded = np.zeros((*found.shape[:3], 4), np.float32)  # cv2 looks up four channels twice as fast as three
     np.multiply(found, np.float32(255), out=padded[..., :3])

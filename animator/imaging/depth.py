@@ -1,4 +1,4 @@
-"""Where a picture's depth comes from: the disparity of every pixel, 1 on the reference plane, more in front of it."""
+"""Sources of an image's depth, as the disparity of each pixel: 1 on the reference plane, more in front of it."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ from animator.imaging.relief import Relief
 from animator.imaging.volume import volume
 
 Floats = NDArray[np.float32]
-ENDS = (2.0, 98.0)  # percentiles of an estimate that count as its far and near end
-PATIENCE = 0.85  # how much of its ends an estimate keeps from painting to painting
-EDGE = 7  # pixels: how soft an edge may be to be made hard
-MIXED = 0.3  # of the way from the far side to the near one, from which a pixel belongs to the near one
-STEEP = 4.0  # pixels of depth per pixel: a surface steeper than this is an edge between two
+ENDS = (2.0, 98.0)  # percentiles of a depth estimate that count as its far and near end
+PATIENCE = 0.85  # weight of the previous ends when an estimate's ends are smoothed from one painted frame to the next
+EDGE = 7  # pixels: width of the widest soft edge that is made hard
+MIXED = 0.3  # part of the way from far to near from which an edge pixel is assigned to the near surface
+STEEP = 4.0  # pixels of depth per pixel: a steeper surface is an edge between two surfaces
 
 
 class Source(Protocol):
-    """Depth of paintings. `span` is carried from one to the next, so that depth does not pump."""
+    """Interface of a source of depth. `span` is passed from one painted frame to the next, so that depth is steady."""
 
-    def span(self, painting: Image, before: Span | None) -> Span | None: ...
+    def span(self, painting: Image, before: Span | None) -> Span | None:
+        """Return the far and near end of the estimate of `painting`, smoothed with those `before`; None if unused."""
 
     def disparity(self, painting: Image, index: int, span: Span | None) -> Floats:
-        """Of `painting`, which belongs to frame `index`, by the `span` it has come to: the same at any time."""
+        """Return the disparity (height, width) of `painting`, the image of frame `index`: a pure function."""
 
 
 class Proxy:
-    """Depth without a model: what stands out from the picture's edge is a rounded volume before a backdrop."""
+    """Depth without a model: a foreground that differs from the image's edge is a rounded volume before a backdrop."""
 
     def __init__(self, lens: Lens, scale: float) -> None:
         self.lens, self.scale = lens, scale
 
-    def span(self, painting: Image, before: Span | None) -> None:  # noqa: ARG002 (a source's shape)
+    def span(self, painting: Image, before: Span | None) -> None:  # noqa: ARG002 (a source's signature)
         return None
 
     def disparity(self, painting: Image, index: int, span: Span | None) -> Floats:  # noqa: ARG002
@@ -48,14 +49,14 @@ class Proxy:
 
 
 class Estimated:
-    """Depth from a model: `estimate` takes a picture to any numbers that grow with nearness."""
+    """Depth from a model: `estimate` maps an image to numbers (h, w) of any scale that grow with nearness."""
 
     def __init__(self, estimate: Callable[[Image], Floats], lens: Lens, scale: float) -> None:
         self.estimate, self.lens, self.scale = estimate, lens, scale
         self._last: tuple[Image, Floats] | None = None
 
     def span(self, painting: Image, before: Span | None) -> Span:
-        """The ends of this estimate, slowly following those before: each estimate has a scale of its own."""
+        """Return the far and near end of this estimate, smoothed with those before: estimates differ in scale."""
         far, near = (float(end) for end in np.percentile(self._raw(painting), ENDS))
         if before is None:
             return far, near
@@ -75,10 +76,10 @@ class Estimated:
 
 
 class Pictured:
-    """Depth from grey pictures, white is near: one for every frame, the last of which stays.
+    """Depth from depth maps, white is near: one file for each frame, the last of which stays for the rest.
 
-    A single one is of the first frame, and moves on by `motions`, those of the whole film; at each of `cuts` it is
-    as it was in the beginning.
+    A single map belongs to the first frame and is reprojected by `motions`, those of the whole film; at each frame
+    number in `cuts` it starts anew.
     """
 
     def __init__(
@@ -90,9 +91,9 @@ class Pictured:
         cuts: Container[int] = (),
     ) -> None:
         self.files, self.lens, self.scale, self.motions, self.cuts = files, lens, scale, motions, cuts
-        self._poses: list[Matrix] = [np.eye(4)]  # of the picture at each frame
+        self._poses: list[Matrix] = [np.eye(4)]  # accumulated since the shot began, for each frame
 
-    def span(self, painting: Image, before: Span | None) -> None:  # noqa: ARG002 (a source's shape)
+    def span(self, painting: Image, before: Span | None) -> None:  # noqa: ARG002 (a source's signature)
         return None
 
     def disparity(self, painting: Image, index: int, span: Span | None) -> Floats:  # noqa: ARG002
@@ -104,7 +105,7 @@ class Pictured:
         return Relief(painting, first, self.lens).places(pose)[3]
 
     def _pose(self, index: int) -> Matrix:
-        """The product of the motions from the beginning of its shot to frame `index`."""
+        """Return the accumulated pose from the beginning of its shot to frame `index`."""
         for motion in self.motions[len(self._poses) : index + 1]:
             cut = len(self._poses) in self.cuts
             self._poses.append(np.eye(4) if cut else self.lens.pose(motion) @ self._poses[-1])
@@ -112,7 +113,10 @@ class Pictured:
 
 
 def read(file: Path, width: int, height: int) -> Floats:
-    """The depth picture in `file` as nearness 0..1, cropped and scaled as start pictures are. Raises OSError."""
+    """Return the depth map in `file` as nearness 0..1, float32 (height, width). Raises OSError.
+
+    8-bit and 16-bit greys are read; the map is scaled to cover the size and cropped in the middle, as images are.
+    """
     with Pictures.open(file) as opened:
         deep = opened.mode.startswith("I")
         grey = np.asarray(opened if deep else opened.convert("L"), np.float32) / (65535.0 if deep else 255.0)
@@ -121,23 +125,26 @@ def read(file: Path, width: int, height: int) -> Floats:
 
 
 def raised(nearness: Floats, lens: Lens, scale: float) -> Floats:
-    """The disparity of surfaces of `nearness` 0..1, 0.5 on the reference plane; `scale`: what lies between 0 and 1."""
+    """Return the disparity of `nearness` 0..1, with edges made hard; 0.5 lies on the reference plane.
+
+    `scale` is the depth between nearness 0 and 1, as a multiple of the reference plane's distance.
+    """
     disparity = 1.0 / (1.0 + np.float32(scale) * (np.float32(0.5) - nearness))
     return cut(disparity.astype(np.float32), lens.focal)
 
 
 def distance(disparity: Floats, scale: float) -> Floats:
-    """How far surfaces of that `disparity` are: 0 the nearest that `raised` makes … 1 the farthest."""
+    """Return the distance of surfaces with `disparity` on a scale from 0 (nearness 1) to 1 (nearness 0)."""
     if not scale:
         return np.full(disparity.shape, 0.5, np.float32)
     return np.asarray(np.clip((1 / disparity - 1) / np.float32(scale) + np.float32(0.5), 0, 1), np.float32)
 
 
 def cut(disparity: Floats, focal: float) -> Floats:
-    """`disparity` with the soft edges that depth estimates have made hard, so that no surface is stretched.
+    """Return `disparity` with the soft edges of depth estimates made hard, so that no surface is stretched.
 
-    A pixel on a slope between two surfaces goes to the nearer one, and so does the pixel beside it, in which a
-    picture mixes the colours of both: left behind, it would draw the outline a second time.
+    A pixel on a slope between two surfaces is assigned to the nearer one, and so is the pixel beside it, in which
+    the image mixes the colours of both: left behind, it would draw the outline a second time.
     """
     kernel, step = np.ones((EDGE, EDGE), np.uint8), np.float32(STEEP * (EDGE - 1) / focal)
     near, far = cv2.dilate(disparity, kernel), cv2.erode(disparity, kernel)

@@ -1,4 +1,4 @@
-"""How far colours lie apart: CIE76 ΔE, the distance in L*a*b*; 1 is hardly seen, 2.3 is just seen."""
+"""Colour differences as CIE76 ΔE, the distance in L*a*b*: 1 is hardly visible, 2.3 just noticeable."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from animator.imaging.lab import lab_of
 
 
 def delta_e(one: Image, other: Image) -> float:
-    """Mean CIE76 ΔE between two pictures of one size, pixel by pixel: for pictures that show the same in one place."""
+    """Return the mean CIE76 ΔE between two images of one size, pixel by pixel: for images with aligned content."""
     return float(np.linalg.norm(lab_of(one) - lab_of(other), axis=-1).mean())
 
 
 def drift(image: Image, reference: Colors) -> float:
-    """How far the colours of `image` have come from `reference` (measured in "lab"), wherever they are in the picture.
+    """Return how far the colours of `image` have drifted from `reference` (measured in "lab"), as a CIE76 ΔE.
 
-    CIE76 between the two distributions: the quantiles of L*, a* and b* are compared, not pixels, so that a film
-    that moves is not a film that drifts. Colours that all change alike give their ΔE.
+    The quantiles of L*, a* and b* are compared, not pixels, so that motion does not count as drift. If all colours
+    change alike, the result is their ΔE.
     """
     return float(np.linalg.norm(measure(image, "lab").quantiles - reference.quantiles, axis=0).mean())

@@ -1,4 +1,4 @@
-"""A picture → a larger one: resampled, or by any function, tile by tile and without a seam."""
+"""Resize an image, or upscale it by any function tile by tile without seams."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ OVERLAP = 64  # pixels that neighbouring tiles share
 
 
 def resized(image: Image, width: int, height: int) -> Image:
-    """`image` in that size: by Lanczos where it grows, by the mean of the pixels where it shrinks."""
+    """Return `image` in that size: by Lanczos if it gets wider, else by the mean of the pixels (cv2.INTER_AREA).
+
+    Returns the same array, not a copy, if it has that size.
+    """
     if image.shape[1::-1] == (width, height):
         return image
     way = cv2.INTER_LANCZOS4 if width > image.shape[1] else cv2.INTER_AREA
@@ -24,10 +27,10 @@ def resized(image: Image, width: int, height: int) -> Image:
 
 
 def tiled(image: Image, enlarge: Enlarge, scale: int, tile: int, overlap: int = OVERLAP) -> Image:
-    """`enlarge(image)`, asked for tiles of at most `tile` pixels that overlap.
+    """Return `enlarge(image)`, which makes it `scale` times larger, computed on overlapping tiles of `tile` pixels.
 
-    Neighbours are blended in the middle of what they share. A quarter of the overlap from its own edge a tile counts
-    for nothing, so that where a pixel depends on none farther away than that, it is bit for bit as without tiles.
+    Neighbouring tiles are blended in the middle of their overlap. The outer quarter of the overlap has no weight, so
+    that pixels which depend on none farther away than that are bit for bit as without tiles.
     """
     height, width = image.shape[:2]
     if max(height, width) <= tile:
@@ -47,7 +50,7 @@ def tiled(image: Image, enlarge: Enlarge, scale: int, tile: int, overlap: int = 
 
 
 def _parts(length: int, tile: int, overlap: int) -> Iterator[slice]:
-    """As few stretches of at most `tile` as cover `length`, spread evenly."""
+    """Yield the fewest slices of at most `tile` pixels that cover `length`, spread evenly."""
     if length <= tile:
         yield slice(0, length)
         return
@@ -57,7 +60,7 @@ def _parts(length: int, tile: int, overlap: int) -> Iterator[slice]:
 
 
 def _trust(part: slice, length: int, scale: int, overlap: int) -> NDArray[np.float32]:
-    """How much each pixel of a tile's side counts: 1, falling to 0 at ends that are not the picture's."""
+    """Return the weight of each pixel along a tile's side: 1, falling to 0 at ends inside the image."""
     size = (part.stop - part.start) * scale
     inside = np.arange(size, dtype=np.float32) + np.float32(0.5)
     begins = inside if part.start else np.full(size, np.inf, np.float32)

@@ -1,4 +1,4 @@
-"""White noise, and white noise in clouds (modulated by Perlin noise), as Deforum names them."""
+"""White noise, and white noise in clouds (modulated by Perlin noise), the two noise types of Deforum."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from animator.frame import Image
 
 Floats = NDArray[np.float32]
 
-CELLS = 8  # Perlin cells along each side in the first octave: Deforum's default
+CELLS = 8  # Perlin cells along each side in the first octave, as Deforum's default
 OCTAVES = 4
-PERSISTENCE = 0.5  # how much less each finer octave counts
-DETAIL = 4  # places computed along the side of each cell; between them a cubic is as good
+PERSISTENCE = 0.5  # amplitude of each octave relative to the coarser one
+DETAIL = 4  # samples along the side of each cell; cubic interpolation between them is as good as more
 
 
 def add_noise(image: Image, amount: float, seed: int, clouds: bool = False) -> Image:
-    """`image` plus Gaussian noise of mean 0 and deviation 127.5 * `amount` grey levels, clipped to 0..255.
+    """Return `image` plus Gaussian noise of mean 0 and deviation 127.5 * `amount` grey levels, clipped to 0..255.
 
-    The mean is 0 so that noise, frame after frame, pulls no picture towards grey, as Deforum's blend does.
+    With `clouds` the noise is modulated by Perlin noise. Its mean is 0, so that noise in frame after frame does not
+    pull images towards grey, as Deforum's blend does.
     """
     noise: Any = drawn(image.shape, amount, seed, clouds)
     return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), dtype=np.uint8)
 
 
 def drawn(shape: tuple[int, ...], amount: float, seed: int, clouds: bool = False) -> Floats:
-    """What `add_noise` adds to a picture of `shape`: grey levels, float32 (height, width, 3)."""
+    """Return the noise that `add_noise` adds to an image of `shape`, in grey levels: float32 (height, width, 3)."""
     noise = _white(shape, 127.5 * amount, seed)
     if clouds:
         field = (perlin(shape[0], shape[1], seed) + np.float32(1)) / np.float32(2)
@@ -37,16 +38,17 @@ def drawn(shape: tuple[int, ...], amount: float, seed: int, clouds: bool = False
 
 
 def _white(shape: tuple[int, ...], deviation: float, seed: int) -> Any:
-    # cv2's generator belongs to the calling thread, is three times as fast as numpy's, and takes a signed seed.
+    """Return Gaussian noise of mean 0, float32 of `shape`."""
+    # cv2's generator is local to the thread, three times as fast as numpy's, and takes a signed seed.
     cv2.setRNGSeed(seed - 2**32 if seed >= 2**31 else seed)
     flat = np.empty((shape[0], shape[1] * 3), np.float32)  # one channel is faster than three
     return np.asarray(cv2.randn(flat, np.zeros(1), np.full(1, deviation))).reshape(shape)
 
 
 def perlin(height: int, width: int, seed: int, detail: int = DETAIL) -> Floats:
-    """Perlin's gradient noise (1985; with the fade of 2002), float32 (height, width), about -1..1.
+    """Return Perlin's gradient noise (1985; with the fade of 2002), float32 (height, width), about -1..1.
 
-    Computed on `detail` places to each cell of the finest octave, and enlarged: it is smooth between them.
+    It is computed at `detail` samples per cell of the finest octave and enlarged, since it is smooth between them.
     """
     random = np.random.Generator(np.random.PCG64(seed))
     most = CELLS * 2 ** (OCTAVES - 1) * detail
@@ -58,14 +60,14 @@ def perlin(height: int, width: int, seed: int, detail: int = DETAIL) -> Floats:
 
 
 def _octave(shape: tuple[int, ...], cells: int, random: np.random.Generator) -> Floats:
-    """Gradients at the corners of cells, each felt along its slope and fading to the next, as two matrix products."""
+    """Return one octave of gradient noise with `cells` along each side, as two matrix products."""
     angle = random.uniform(0, 2 * np.pi, (cells + 1, cells + 1)).astype(np.float32)
     (down, far_down), (right, far_right) = (_axis(size, cells) for size in shape)
     return np.asarray(down @ np.cos(angle) @ far_right.T + far_down @ np.sin(angle) @ right.T, np.float32)
 
 
 def _axis(size: int, cells: int) -> tuple[Floats, Floats]:
-    """Per pixel and corner (size, cells + 1): how much the corner counts, and that times the way from it in cells."""
+    """Return two arrays (size, cells + 1): each corner's weight at each pixel, and that times its offset in cells."""
     at = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * np.float32(cells / size)
     way = at[:, None] - np.arange(cells + 1, dtype=np.float32)
     near = 1 - np.minimum(np.abs(way), 1)

@@ -1,4 +1,4 @@
-"""Two pictures → one between them, along the motion that the camera does not explain: a product that turns."""
+"""Interpolate between two images along optical flow: motion the camera does not explain, such as a turning product."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from animator.imaging.blend import crossfade
 
 Floats = NDArray[np.float32]
 
-LARGEST = 512  # pixels of the longer side on which flow is looked for: more takes time and shows nothing more
-AGREE = 4.0  # pixels there by which the way back may miss the start and still be believed by a third
+LARGEST = 512  # pixels of the longer side at which flow is computed: more takes longer and finds no more
+AGREE = 4.0  # pixels at that size: forward-backward error at which a flow is trusted by 1/e
 
 
 def between(old: Image, new: Image, weight: float) -> Image:
-    """`old` at weight 0, `new` at weight 1; in between every part is on its way from the one to the other.
+    """Return the image between `old` (weight 0) and `new` (weight 1), with every part moved along the optical flow.
 
-    Optical flow by DIS (Kroeger et al. 2016), both ways, put together for the moment between as in Super SloMo
-    (Jiang et al. 2018), without a network. Where the way forward and the way back disagree, since something
-    appears or was painted anew, the two pictures are crossfaded where they stand.
+    The flow is DIS (Kroeger et al. 2016) in both directions, combined for the time between as in Super SloMo
+    (Jiang et al. 2018), without a network. Where forward and backward flow disagree, because something appears or
+    was repainted, the two images are crossfaded without motion.
     """
     (mixed,) = betweens(old, new, [weight])
     return mixed
 
 
 def betweens(old: Image, new: Image, weights: Sequence[float]) -> Iterator[Image]:
-    """The same for several weights: what moves where is looked for once."""
+    """Yield the image between `old` and `new` for each weight, as `between` does; the flow is computed once."""
     scale = min(1.0, LARGEST / max(old.shape[:2]))
     ways: tuple[Floats, Floats] | None = None
     for weight in weights:
@@ -42,7 +42,7 @@ def betweens(old: Image, new: Image, weights: Sequence[float]) -> Iterator[Image
 
 
 def _between(old: Image, new: Image, weight: float, ways: tuple[Floats, Floats], scale: float) -> Image:
-    """The picture between, by the ways ahead and back in pixels of both pictures made smaller by `scale`."""
+    """Return the image between, from forward and backward flow in pixels of both images shrunk by `scale`."""
     ahead, back = ways
     to_old = weight**2 * back - weight * (1 - weight) * ahead
     to_new = (1 - weight) ** 2 * ahead - weight * (1 - weight) * back
@@ -60,14 +60,14 @@ def _between(old: Image, new: Image, weight: float, ways: tuple[Floats, Floats],
 
 
 def grey(image: Image, scale: float) -> Image:
-    """The picture without its colours, made smaller by `scale`."""
+    """Return `image` as grey, uint8 (height, width), shrunk by the factor `scale` if that is below 1."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
     return np.asarray(small, np.uint8)
 
 
 def flows(old: Image, new: Image) -> tuple[Floats, Floats]:
-    """Where each pixel of `old` has gone in `new`, (h, w, 2) in pixels, and the other way round."""
+    """Return the optical flow from `old` to `new` and back, two float32 (h, w, 2) in pixels; both images are grey."""
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     ahead, back = np.zeros((*old.shape, 2), np.float32), np.zeros((*old.shape, 2), np.float32)
     search.calc(old, new, ahead)
@@ -76,13 +76,16 @@ def flows(old: Image, new: Image) -> tuple[Floats, Floats]:
 
 
 def agreement(way: Floats, back: Floats, agree: float = AGREE) -> Floats:
-    """How far the way back from where `way` leads ends where it began: 1 where it does, 0 where it is far off."""
+    """Return the forward-backward consistency of two flows: 1 where `back` returns to the start of `way`, 0 far off.
+
+    `agree` is the error in pixels at which it is 1/e.
+    """
     missed = way + pulled(back, way, cv2.INTER_LINEAR)
     return np.asarray(np.exp(-(missed**2).sum(axis=-1) / np.float32(agree**2)), np.float32)
 
 
 def pulled(image: NDArray[Any], way: Any, filter: int) -> NDArray[Any]:
-    """What lies in `image` at the end of each pixel's `way`."""
+    """Return `image` sampled at the end of each pixel's flow vector in `way`; `filter` is cv2's interpolation."""
     x, y = np.meshgrid(*(np.arange(size, dtype=np.float32) for size in way.shape[1::-1]))
     found = cv2.remap(image, x + way[..., 0], y + way[..., 1], filter, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found)

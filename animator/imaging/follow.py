@@ -1,4 +1,4 @@
-"""Two pictures of a video → how what they show has moved: a matrix, or a flow."""
+"""Estimate the motion between two images of a video, as a matrix or as optical flow."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from numpy.typing import NDArray
 from animator.frame import Image, Matrix
 from animator.imaging.flow import LARGEST, Floats, agreement, flows, grey, pulled
 
-Grey = NDArray[np.uint8]  # (height, width), small: what motion is looked for in
+Grey = NDArray[np.uint8]  # (height, width), shrunk: the image in which motion is estimated
 Step = Callable[[Grey, Grey], Matrix]
-POINTS = 600  # that are followed at most
-BACK = 0.5  # pixels by which the way back may miss the start of a point
-CLOSE = 1.5  # pixels by which a point may miss the motion of the others and still count
+POINTS = 600  # largest number of tracked points
+BACK = 0.5  # pixels: largest forward-backward error of a tracked point
+CLOSE = 1.5  # pixels: largest distance of an inlier from the common motion
 FEWEST, SHARE = (
     12,
     0.3,
-)  # points, and share of them, that must move as one: else it is a cut, or nothing to see
-FARTHEST = 0.5  # of the longer side: a corner that goes farther in a frame was not followed, but lost
-AGREE = 1.5  # pixels by which the way back may miss the start of a flow and still be believed by a third
-ALIKE = 0.5  # correlation of two pictures of one shot, at least, once the one is moved onto the other
-STILL = 0.02  # pixels: a flow smaller than this everywhere is none
+)  # number of inliers, and share of all points, below which it is a cut or there is nothing to track
+FARTHEST = 0.5  # of the longer side: a motion that moves a corner of the image farther in a frame is wrong
+AGREE = 1.5  # pixels: forward-backward error at which a flow is trusted by 1/e
+ALIKE = 0.5  # least correlation of two images of one shot after one is warped onto the other
+STILL = 0.02  # pixels: a flow smaller than this everywhere counts as no motion
 
 
 def small(picture: Image) -> Grey:
-    """The picture as motion is looked for in it."""
+    """Return `picture` as the grey image, at most 512 pixels on its longer side, in which motion is estimated."""
     return grey(picture, _scale(picture.shape[0], picture.shape[1]))
 
 
 def affine(old: Grey, new: Grey) -> Matrix:
-    """How the picture moves as a whole from `old` to `new`: turned, scaled, sheared; nothing where none is seen."""
+    """Return the affine motion (3, 3) of the whole image from `old` to `new`; the identity if none is found."""
 
     def fit(a: Floats, b: Floats) -> tuple[Any, Any]:
         rows, agree = cv2.estimateAffine2D(a, b, method=cv2.RANSAC, ransacReprojThreshold=CLOSE)
@@ -43,7 +43,10 @@ def affine(old: Grey, new: Grey) -> Matrix:
 
 
 def perspective(old: Grey, new: Grey) -> Matrix:
-    """The same as a homography: a wall or a table that the video's camera goes past."""
+    """Return the motion of the whole image from `old` to `new` as a homography (3, 3); the identity if none is found.
+
+    It fits a plane, such as a wall or a table, that the video's camera moves past.
+    """
 
     def fit(a: Floats, b: Floats) -> tuple[Any, Any]:
         return cv2.findHomography(a, b, cv2.RANSAC, CLOSE)
@@ -52,7 +55,7 @@ def perspective(old: Grey, new: Grey) -> Matrix:
 
 
 def _common(old: Grey, new: Grey, fit: Callable[[Floats, Floats], tuple[Any, Any]]) -> Matrix:
-    """The motion that most points share."""
+    """Return the motion that most tracked points share, by the estimator `fit`; the identity if too few agree."""
     before, after = _followed(old, new)
     if len(before) < FEWEST:
         return np.eye(3)
@@ -68,7 +71,7 @@ def _common(old: Grey, new: Grey, fit: Callable[[Floats, Floats], tuple[Any, Any
 
 
 def _followed(old: Grey, new: Grey) -> tuple[Floats, Floats]:
-    """Corners of `old` and where they are in `new`: those that are found again on the way back."""
+    """Return corners of `old` and their positions in `new`, (n, 2) each, of those that also track back."""
     none = np.zeros((0, 2), np.float32)
     points: Any = cv2.goodFeaturesToTrack(old, POINTS, 0.01, 7)
     if points is None:
@@ -81,24 +84,24 @@ def _followed(old: Grey, new: Grey) -> tuple[Floats, Floats]:
 
 
 def enlarged(motion: Matrix, width: int, height: int) -> Matrix:
-    """A motion that was found in the small pictures of a film of that size, in the film's own pixels."""
+    """Return a motion estimated in shrunk images as a matrix of pixels of the film, of width x height."""
     scale = _scale(height, width)
-    # Pixel centres lie on whole numbers: the corner of the first one lies half a pixel before.
+    # Pixel centres lie at whole numbers: the first pixel's corner is at -0.5.
     smaller = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2], [0, 0, 1]])
     whole = np.linalg.inv(smaller) @ motion @ smaller
     return np.asarray(whole / whole[2, 2], np.float64)
 
 
 def part(motion: Matrix, amount: float) -> Matrix:
-    """So much of a small motion: none of it at 0, all at 1."""
+    """Return a part of a small motion: the identity at `amount` 0, all of `motion` at 1."""
     return motion if amount == 1 else np.eye(3) + amount * (motion - np.eye(3))
 
 
 def flow(old: Grey, new: Grey) -> Floats:
-    """Where each pixel of `new` was in `old`, (h, w, 2) in pixels of theirs.
+    """Return the flow from each pixel of `new` back to its position in `old`, float32 (h, w, 2) in their pixels.
 
-    Where the way there and the way back disagree, as behind something that has moved on, the motion around it is
-    taken. Where the one picture does not become the other by it, as at a cut, there is none.
+    Where forward and backward flow disagree, as behind something that has moved, the motion around it is used. If
+    the flow does not warp the one image onto the other, as at a cut, it is zero.
     """
     ahead, back = flows(old, new)
     if not _alike(pulled(old, back, cv2.INTER_LINEAR), new):
@@ -111,18 +114,18 @@ def flow(old: Grey, new: Grey) -> Floats:
 
 
 def _alike(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Whether two pictures show the same, by the correlation of their greys; not where there is nothing to see."""
+    """Return True if the grey levels of two images correlate; False if either image is uniform."""
     a, b = (picture.astype(np.float32) - picture.mean() for picture in (one, other))
     return float((a * b).sum()) > ALIKE * float(np.sqrt((a * a).sum() * (b * b).sum()))
 
 
 def chained(before: Floats | None, then: Floats) -> Floats:
-    """One flow after another."""
+    """Return the flow `before` followed by the flow `then`; `then` alone if `before` is None."""
     return then if before is None else np.asarray(then + pulled(before, then, cv2.INTER_LINEAR), np.float32)
 
 
 def along(image: Image, way: Floats) -> Image:
-    """`image` moved along a flow of small pictures, resampled once; the identical array when nothing moves."""
+    """Return `image` warped by a flow of shrunk images, resampled once; the same array if nothing moves."""
     height, width = image.shape[:2]
     scale = _scale(height, width)
     if np.abs(way).max() < STILL * scale:
@@ -131,4 +134,5 @@ def along(image: Image, way: Floats) -> Image:
 
 
 def _scale(height: int, width: int) -> float:
+    """Return the factor by which images of that size are shrunk for motion estimation."""
     return min(1.0, LARGEST / max(height, width))

@@ -1,4 +1,4 @@
-"""Holes filled from the far side: what a near surface has left free belongs to what lay behind it."""
+"""Fill holes from the far side: pixels that a near surface has uncovered belong to the surface behind it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from animator.frame import Image
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
-MARGIN = 48  # pixels around the holes that have a say in their colours
-LEAST = 1e-3  # disparity: nothing is a thousand times as far as the reference plane
-COARSE = 8  # pixels: the backdrop is looked for in squares of this size
-WIDE = 0.7  # of the picture's width: what is wider is backdrop
-LEVEL = 0.02  # of a disparity: surfaces that are less apart count as one
-LITTLE = 1e-5  # weight of what is not backdrop
-DOUBT = 0.003  # weight of what coarser levels say against what a level knows itself
+MARGIN = 48  # pixels around the holes that influence their colours
+LEAST = 1e-3  # least disparity: a surface at a thousand times the reference plane's distance
+COARSE = 8  # pixels: size of the squares in which the backdrop is searched for
+WIDE = 0.7  # of the image's width: wider surfaces are backdrop
+LEVEL = 0.02  # of a disparity: surfaces with a smaller difference count as one
+LITTLE = 1e-5  # weight of pixels that are not backdrop
+DOUBT = 0.003  # weight of coarser levels against a level's own values
 
 
 def backdrop(disparity: Floats) -> Floats:
-    """1 for the far side of a picture without holes, next to nothing for what stands before it.
+    """Return the weight of each pixel as backdrop, float32 (height, width): 1 for the far side, near 0 in front of it.
 
-    The far side is what is left of each line when all that is narrower than most of it is taken away.
+    The far side of each row is its disparity after a morphological opening that removes all surfaces narrower than
+    0.7 of the row. `disparity` must have no holes.
     """
     height, width = disparity.shape
     size = (max(1, width // COARSE), max(1, height // COARSE))
@@ -34,7 +35,7 @@ def backdrop(disparity: Floats) -> Floats:
 
 
 def deepened(surface: Floats, holes: Flags, weight: Floats) -> Floats:
-    """A disparity map with its holes on the far side's level; `weight` says what belongs to that."""
+    """Return the disparity map `surface` with its holes at the level of the far side, given by `weight` 0..1."""
     if not holes.any() or holes.all():
         return np.where(holes, np.float32(1.0), surface)
     weight = np.where(holes, np.float32(0), weight)
@@ -44,7 +45,7 @@ def deepened(surface: Floats, holes: Flags, weight: Floats) -> Floats:
 
 
 def _wall(surface: Floats, weight: Floats) -> Floats:
-    """The plane through the far side: disparity is linear in x and y on it, also beyond what is known."""
+    """Return the plane through the far side: disparity is linear in x and y on it, also where it is unknown."""
     height, width = surface.shape
     step = max(1, max(height, width) // 64)
     x, y = np.arange(width, dtype=np.float32) / width, np.arange(height, dtype=np.float32) / height
@@ -56,7 +57,10 @@ def _wall(surface: Floats, weight: Floats) -> Floats:
 
 
 def filled(image: Image, holes: Flags, surface: Floats, weight: Floats) -> Image:
-    """`image` with its holes in the colours of the far side around them; `surface` is its disparity."""
+    """Return `image` with its holes in the colours of the far side around them.
+
+    `surface` is the disparity of `image`, and `weight` (0..1) the weight of each pixel as far side.
+    """
     if not holes.any() or holes.all():
         return image
     holes = _widened(holes, surface)
@@ -70,18 +74,22 @@ def filled(image: Image, holes: Flags, surface: Floats, weight: Floats) -> Image
 
 
 def _widened(holes: Flags, surface: Floats) -> Flags:
-    """Holes, and the far side's pixels beside them, in which a picture mixes in the colours of the near side."""
+    """Return the holes and the far pixels beside them, into which the image mixes colours of the near side."""
     kernel = np.ones((5, 5), np.uint8)
     near, far = cv2.dilate(surface, kernel), cv2.erode(surface, kernel)
     return np.asarray(holes | ((cv2.dilate(holes.astype(np.uint8), kernel) > 0) & (surface * 2 < near + far)))
 
 
 def _around(at: NDArray[np.intp], size: int) -> slice:
+    """Return the slice from the first to the last index of `at`, with a margin, inside `size`."""
     return slice(max(int(at[0]) - MARGIN, 0), min(int(at[-1]) + MARGIN + 1, size))
 
 
 def _spread(weighted: Floats, weight: Floats) -> Floats:
-    """Values everywhere from weighted ones: averages over larger and larger squares, the finest that know any."""
+    """Return values for all pixels from weighted ones, as averages over the smallest squares that have any weight.
+
+    `weighted` (height, width, channels) is already multiplied by `weight` (height, width).
+    """
     height, width = weight.shape
     half = ((width + 1) // 2, (height + 1) // 2)
     coarse: Floats = np.asarray(cv2.resize(weight, half, interpolation=cv2.INTER_AREA), np.float32)

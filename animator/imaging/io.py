@@ -1,4 +1,4 @@
-"""A video as a stream of pictures: one for each frame of the film, none of them kept."""
+"""Read a video as a stream of images, one for each frame of the film, without keeping any."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from animator.frame import Image
 from animator.imaging.ffmpeg import program
 
 _QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin")
-_INPUT = ("-protocol_whitelist", "file")  # a playlist may not fetch anything
-SECONDS = 120  # that reading a head may take
+_INPUT = ("-protocol_whitelist", "file")  # a playlist must not fetch anything
+SECONDS = 120  # time limit for reading a header
 INDEXED = {
     ".mp4",
     ".m4v",
     ".mov",
     ".mkv",
     ".webm",
-}  # the others can be a shot's length off where they seek to
-MARGIN = 1.0  # seconds by which a seek stays in front of the picture that is wanted
+}  # seeking in other containers can be off by the length of a shot
+MARGIN = 1.0  # seconds by which a seek stays before the wanted image
 
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """A video seen at a size and a rate, from `start` seconds on."""
+    """A video file with the size (pixels) and the frame rate to read it at, from `start` seconds on."""
 
     file: Path
     width: int
@@ -38,17 +38,17 @@ class Film:
 
 
 def pictures(film: Film, skip: int = 0, hold: bool = False) -> Iterator[Image]:
-    """The video's pictures at the film's rate, scaled to cover its size and cropped; `skip` of them left out.
+    """Yield the video's images at its frame rate, scaled to cover its size and cropped, without the first `skip`.
 
-    After the last one they end, or with `hold` it stays for ever. Those after a skip are bit for bit what they are
-    without one. Raises ValueError where there is none.
+    Each is RGB uint8 (height, width, 3). They end with the video; with `hold` the last one repeats endlessly. Images
+    after a skip are bit for bit those of a read from the beginning. Raises ValueError if there is no image.
     """
     found = False
     with subprocess.Popen(
         _command(film, skip, hold),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for us: we end ffmpeg ourselves
+        start_new_session=True,  # Ctrl-C must not reach ffmpeg: this process ends it
     ) as process:
         assert process.stdout is not None
         size = film.width * film.height * 3
@@ -59,15 +59,15 @@ def pictures(film: Film, skip: int = 0, hold: bool = False) -> Iterator[Image]:
         finally:
             process.kill()
     if not found:
-        raise ValueError("ffmpeg finds no picture in it")
+        raise ValueError("ffmpeg finds no images in it")
 
 
 def _command(film: Film, skip: int, hold: bool) -> list[str]:
-    """The command for ffmpeg: after a seek, pictures keep their times in the video, and are counted by those."""
+    """Return the ffmpeg command; after a seek images keep their timestamps, by which they are selected."""
     at = film.start + skip / film.fps - MARGIN if film.file.suffix.lower() in INDEXED else 0.0
-    # Behind the end there is no picture to seek to, but the last one is still wanted.
+    # There is no image to seek to after the end, but the last one is still wanted.
     at = min(at, length(film.file) - MARGIN) if at > 0 else 0.0
-    # From the picture before that place on which decoding can begin: what is on screen there may be long.
+    # Start at the keyframe before that time: the image visible at it may have begun long before.
     seek = ("-noaccurate_seek", "-ss", f"{at:.6f}") if at > 0 else ()
     stays = ("tpad=stop=-1:stop_mode=clone",) if hold else ()
     steps = (
@@ -85,8 +85,8 @@ def _command(film: Film, skip: int, hold: bool) -> list[str]:
 
 
 def length(file: Path) -> float:
-    """How long the video is, in seconds: its packets are counted, its pictures not decoded. Raises ValueError."""
-    # One picture is decoded, so that what cannot be is found here.
+    """Return the video's length in seconds, from its packets without decoding them. Raises ValueError."""
+    # One image is decoded, so that a file that cannot be decoded is found here.
     first = ["-map", "0:v:0", "-frames:v", "1", "-f", "null", "-"]
     packets = ["-map", "0:v:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
     command = [program(), *_QUIET, *_INPUT, "-i", f"file:{file}"]
@@ -96,17 +96,18 @@ def length(file: Path) -> float:
     # Stream, time to decode it, time to show it, duration, size, checksum.
     shown = np.array([line.split(",")[2:4] for line in text.splitlines() if line[:1] == "0"], np.float64)
     if unit is None or not len(shown):
-        raise ValueError("ffmpeg finds no picture in it")
+        raise ValueError("ffmpeg finds no images in it")
     ticks = shown.sum(axis=1).max() - shown[:, 0].min()
     return float(ticks) * int(unit[1]) / int(unit[2])
 
 
 def _run(command: list[str]) -> bytes:
+    """Return the output of `command`. Raises ValueError with ffmpeg's message if it fails."""
     try:
         done = subprocess.run(command, capture_output=True, check=False, timeout=SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ValueError(error) from error
     if done.returncode != 0:
         words = done.stderr.decode("utf8", "replace").strip().partition("\n")[0]
-        raise ValueError(re.sub(r"^\[.*?\] ", "", words)[:200] or "ffmpeg said nothing")
+        raise ValueError(re.sub(r"^\[.*?\] ", "", words)[:200] or "ffmpeg gave no message")
     return done.stdout

@@ -1,6 +1,6 @@
-"""Masks: drawn, keyed or read, softened, grown, and used to paste one picture over another.
+"""Draw, key or read masks, soften and grow them, and paste one image over another through them.
 
-A mask is uint8 (height, width): 0 nothing, 255 all.
+A mask is uint8 (height, width): 0 outside, 255 fully inside.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from PIL import ImageOps
 
 from animator.frame import Image, Mask
 
-FINE = 4  # a polygon is drawn on so many times the pixels in each direction, and averaged
+FINE = 4  # supersampling of polygons in each direction
 
 
 def read(file: Path, width: int, height: int) -> Mask:
-    """A picture's grey, on black where it is transparent, scaled to cover width x height and cropped in the middle.
+    """Return the grey of an image file, black where transparent, scaled to cover width x height and cropped.
 
     Raises OSError, ValueError.
     """
@@ -30,23 +30,30 @@ def read(file: Path, width: int, height: int) -> Mask:
 
 
 def read_alpha(file: Path, width: int, height: int) -> Mask:
-    """How opaque a picture is, scaled and cropped likewise. Raises OSError, ValueError."""
+    """Return the alpha channel of an image file, scaled to cover width x height and cropped in the middle.
+
+    Raises OSError, ValueError.
+    """
     return _fitted(_opened(file).getchannel("A"), width, height)
 
 
 def check(file: Path, alpha: bool = False) -> None:
-    """Read the head of a picture file. Raises OSError, ValueError where `read` or `read_alpha` would."""
+    """Read the header of a mask's image file. Raises OSError, ValueError if it cannot be used as a mask.
+
+    `alpha`: the file must have an alpha channel.
+    """
     try:
         with Pictures.open(file) as picture:
             if alpha and not picture.has_transparency_data:
                 raise ValueError(
-                    "it has no transparency, so everything would be in the mask; use 'file' for its grey"
+                    "it has no transparency, so everything would be in the mask; use 'file' to read its grey"
                 )
     except Pictures.DecompressionBombError as error:
         raise ValueError(error) from error
 
 
 def _opened(file: Path) -> Pictures.Image:
+    """Return an image file as RGBA, rotated as its EXIF orientation says. Raises OSError, ValueError."""
     try:
         with Pictures.open(file) as opened:
             return ImageOps.exif_transpose(opened).convert("RGBA")
@@ -55,21 +62,25 @@ def _opened(file: Path) -> Pictures.Image:
 
 
 def _fitted(picture: Pictures.Image, width: int, height: int) -> Mask:
+    """Return a grey image scaled to cover width x height and cropped in the middle."""
     if picture.size == (width, height):
         return np.asarray(picture)
-    # The filter of start pictures, so that both fit to the pixel; it rings, which the range of a byte cuts off.
+    # The filter of start images, so that both match to the pixel; its ringing is clipped to 0..255.
     return np.asarray(ImageOps.fit(picture, (width, height), Pictures.Resampling.LANCZOS))
 
 
 def polygon(points: Sequence[tuple[float, float]], width: int, height: int) -> Mask:
-    """The area within `points`, parts of width and height; a pixel on its edge counts as far as it is covered."""
+    """Return the mask of a polygon; pixels on its edge are antialiased.
+
+    `points` are (x, y) as parts of the width and height, and may lie outside the image.
+    """
     corners = np.rint(np.array(points) * (width * FINE, height * FINE) - 0.5).astype(np.int32)
     large = cv2.fillPoly(np.zeros((height * FINE, width * FINE), np.uint8), [corners], 255)
     return np.asarray(cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def keyed(image: Image, color: str, within: float) -> Mask:
-    """The pixels of `image` whose distance from `color` ("#0f0" or "#00ff00") in CIE LAB, ΔE 1976, is `within`."""
+    """Return the mask of the pixels whose CIE76 ΔE from `color` ("#0f0" or "#00ff00") is at most `within`."""
     digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
     key = np.array([[list(bytes.fromhex(digits))]], np.uint8)
     distance = np.linalg.norm(_lab(image) - _lab(key), axis=-1)
@@ -81,24 +92,24 @@ def _lab(image: Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 
 
 def luminance(image: Image, low: float, high: float) -> Mask:
-    """The pixels of `image` whose grey (Rec. 601) lies in low..high, of 0..1."""
+    """Return the mask of the pixels whose grey (Rec. 601) lies in low..high, both 0..1."""
     return np.asarray(
         cv2.inRange(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), low * 255, high * 255), dtype=np.uint8
     )
 
 
 def ranged(values: NDArray[np.float32], low: float, high: float) -> Mask:
-    """The pixels whose value (height, width) lies in low..high."""
+    """Return the mask of the pixels whose value, (height, width), lies in low..high."""
     return np.where((values >= low - 1e-4) & (values <= high + 1e-4), np.uint8(255), np.uint8(0))
 
 
 def pixels(feather: float, width: int) -> float:
-    """A feather in pixels: as it is from 1 on, below 1 a part of the width."""
+    """Return a feather in pixels: values from 1 on are pixels, values below 1 a part of the image's width."""
     return feather if feather >= 1 else feather * width
 
 
 def soften(mask: Mask, reach: float) -> Mask:
-    """`mask` with its edge spread over `reach` pixels to either side; farther away nothing changes."""
+    """Return `mask` with its edge blurred over `reach` pixels to either side; nothing changes farther away."""
     side = 2 * round(reach) + 1
     if side == 1:
         return mask
@@ -108,10 +119,10 @@ def soften(mask: Mask, reach: float) -> Mask:
 
 
 def grow(image: Image, mask: Mask, reach: float) -> tuple[Image, Mask]:
-    """`mask` with an edge that fades out over `reach` pixels around what is wholly in it, and `image` for it.
+    """Return `image` and `mask` with an edge that fades out over `reach` pixels around the fully masked pixels.
 
-    There `image` has the colours of the nearest pixel that is wholly in the mask: a product cut out on white
-    would take a fringe of white along.
+    In that edge, the image returned has the colour of the nearest fully masked pixel: otherwise a product cut out
+    on white would keep a white fringe.
     """
     inside = mask == 255
     if not inside.any() or inside.all():
@@ -129,12 +140,12 @@ def grow(image: Image, mask: Mask, reach: float) -> tuple[Image, Mask]:
 
 
 def scale(mask: Mask, amount: float) -> Mask:
-    """`mask` times `amount`, 0..1."""
+    """Return `mask` times `amount`, 0..1."""
     return mask if amount == 1 else np.asarray(np.rint(mask * np.float32(amount)), dtype=np.uint8)
 
 
 def paste(image: Image, top: Image, mask: Mask) -> Image:
-    """`top` over `image` where the mask is: the very pixels of `top` at 255 and of `image` at 0."""
+    """Return `top` over `image` through the mask: exactly the pixels of `top` at 255 and of `image` at 0."""
     if not mask.any():
         return image
     if mask.min() == 255:
@@ -144,21 +155,22 @@ def paste(image: Image, top: Image, mask: Mask) -> Image:
     return np.asarray(mixed, dtype=np.uint8)
 
 
-FAINT = (12, 36)  # greys of a mask: up to the first nothing is seen of it, from the second on all
+FAINT = (12, 36)  # values of a mask: up to the first they become 0, from the second on they are kept
 
 
 def scaled(mask: Mask, width: int, height: int) -> Mask:
-    """The same mask for pictures of width x height."""
+    """Return `mask` resized to width x height; the same array, not a copy, if it has that size."""
     if mask.shape == (height, width):
         return mask
     return np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def cut(image: Image, mask: Mask) -> NDArray[np.uint8]:
-    """What `image` shows in the mask, on transparent: RGBA (height, width, 4), its colours not weighed by the mask.
+    """Return the masked part of `image` as RGBA, uint8 (height, width, 4), with straight (unassociated) alpha.
 
-    Around what is wholly in it lie two pixels of the product's own colour, for codecs and editors that mix neighbours.
-    The faint traces that a warp in depth leaves of a mask, which no painting shows, are taken off.
+    The fully masked pixels are surrounded by two pixels of their own colours, for codecs and editors that mix
+    neighbours. Faint values, which a depth warp leaves in a mask and which are invisible in painted frames, are
+    removed.
     """
     carried, _ = grow(image, mask, 1)
     kept = np.clip((mask.astype(np.float32) - FAINT[0]) / (FAINT[1] - FAINT[0]), 0, 1)

@@ -1,4 +1,4 @@
-"""Pull a picture towards a palette: every colour towards the tints and shades of the palette's nearest colours."""
+"""Pull an image towards a palette: every colour towards tints and shades of the palette's nearest colours."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from animator.imaging.sample import sample
 
 Floats = NDArray[np.float32]
 
-LIGHTNESS = 0.1  # how much a difference in lightness counts when the nearest colour is looked for
-_NEAR = 4  # Shepard's exponent: 2 mixes far colours in, 8 changes from one to the next in a step
+LIGHTNESS = 0.1  # weight of a difference in lightness in the search for the nearest colour
+_NEAR = 4  # Shepard's exponent: 2 mixes in far colours, 8 switches between colours abruptly
 _LAB = to_lab(cube.COLORS)
 
 
 class Pull:
-    """Pulls pictures towards `colors` (n, 3), RGB 0..255, at least one."""
+    """Pulls images towards the palette `colors` (n, 3), RGB 0..255, n >= 1."""
 
     def __init__(self, colors: NDArray[np.uint8]) -> None:
         self._colors = to_lab(colors / 255)
         self.goal = _goal(_LAB, self._colors)  # what each of `cube.COLORS` is pulled to, L*a*b*
 
     def __call__(self, image: Image, amount: float) -> Image:
-        """`image` with hue and chroma a part `amount` (0..1) of the way to the palette; its lightness stays.
+        """Return `image` with hue and chroma a part `amount` (0..1) of the way to the palette.
 
-        Lightness is the modelling of the form, which a palette is not to flatten.
+        Lightness stays, since it models the form, which a palette should not flatten.
         """
         return cube.apply(image, to_rgb(_LAB + (self.goal - _LAB) * np.float32(amount)))
 
     def distance(self, image: Image) -> float:
-        """How far `image` is off the palette: mean CIE76 ΔE of its pixels to what `amount` 1 would make of them."""
+        """Return the distance of `image` from the palette: mean CIE76 ΔE to the result of a pull with `amount` 1."""
         found = lab_of(sample(image))
         return float(np.linalg.norm(_goal(found, self._colors) - found, axis=-1).mean())
 
 
 def _goal(lab: Floats, colors: Floats) -> Floats:
-    """Where each colour (..., 3) belongs: the tints and shades of `colors` (n, 3), weighted by their nearness.
+    """Return the target of each colour (..., 3): tints and shades of `colors` (n, 3), weighted by nearness, in L*a*b*.
 
-    Shepard's inverse distance weights (1968): smooth everywhere, so that there are no bands, and exact on the
-    palette itself.
+    The weights are Shepard's inverse distances (1968): smooth everywhere, so that there is no banding, and exact on
+    the palette itself.
     """
     tinted = np.stack([_tinted(lab[..., 0], color) for color in colors])
     other = LIGHTNESS * (lab[..., 0] - colors[:, 0].reshape(-1, *[1] * (lab.ndim - 1))) ** 2
@@ -51,7 +51,7 @@ def _goal(lab: Floats, colors: Floats) -> Floats:
 
 
 def _tinted(lightness: Floats, color: Floats) -> Floats:
-    """`color` in any lightness: a shade on the way to black below its own, a tint on the way to white above."""
+    """Return `color` at each `lightness`: a shade towards black below its own, a tint towards white above."""
     own = float(np.clip(color[0], 1, 99))
     part = np.minimum(lightness / own, (100 - lightness) / (100 - own))
     return np.stack([lightness, *(color[1:, None] * np.maximum(part, 0).ravel()).reshape(2, *part.shape)], -1)

@@ -1,4 +1,4 @@
-"""A picture file → an array of the size asked for."""
+"""Read image files as arrays of a given size."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from animator.frame import Image
 
 
 def read(file: Path, width: int, height: int) -> Image:
-    """The picture in `file`, turned as its EXIF says, on white, scaled to cover width x height, cropped in the middle.
+    """Return the image in `file` on white, scaled to cover width x height and cropped: RGB uint8 (height, width, 3).
 
-    RGB uint8 (height, width, 3). Raises OSError, ValueError.
+    It is rotated as its EXIF orientation says, and cropped in the middle. Raises OSError, ValueError.
     """
     try:
         with Pictures.open(file) as opened:
             picture = ImageOps.exif_transpose(opened).convert("RGBA")
     except Pictures.DecompressionBombError as error:
         raise ValueError(error) from error
-    # A cut-out product stands on white, as designers' files do; plain "RGB" would show what lies under
-    # transparency.
+    # A cut-out product is put on white, as in designers' files; convert("RGB") would show the hidden colours of
+    # transparent pixels.
     paper = Pictures.alpha_composite(Pictures.new("RGBA", picture.size, "white"), picture).convert("RGB")
     if paper.size == (width, height):
         return np.asarray(paper)
@@ -30,7 +30,7 @@ def read(file: Path, width: int, height: int) -> Image:
 
 
 def check(file: Path) -> None:
-    """Read the head of a picture file. Raises OSError, ValueError where `read` would."""
+    """Read the header of an image file. Raises OSError, ValueError if it is not a readable image."""
     try:
         Pictures.open(file).close()
     except Pictures.DecompressionBombError as error:

@@ -1,4 +1,4 @@
-"""A program that is fed pictures: nothing of it is left behind when it fails, and its own words become the error."""
+"""Pipe frames into an ffmpeg process, which is ended on failure; its own message becomes the error."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from animator.errors import ProgramError
 
 
 class Pipe:
-    """A running ffmpeg: `write` each picture, then leave the `with` block. Raises ProgramError when it fails."""
+    """A running ffmpeg: `write` each image, then leave the `with` block. Raises ProgramError if ffmpeg fails."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        # Not a pipe: nobody reads ffmpeg's words while frames are written. It lives as long as the process.
+        """Start ffmpeg with `command`, program included. Raises ProgramError."""
+        # A file, not a pipe: nothing reads ffmpeg's messages while frames are written. Closed in __exit__.
         self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             self._process = subprocess.Popen(
@@ -27,13 +28,13 @@ class Pipe:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=self._words,
-                start_new_session=True,  # Ctrl-C is for us: we end ffmpeg ourselves
+                start_new_session=True,  # Ctrl-C must not reach ffmpeg: this process ends it
             )
         except OSError as error:
             raise ProgramError(f"ffmpeg cannot be started: {error}") from error
 
     def write(self, image: NDArray[np.uint8]) -> None:
-        """Hand over one picture, as many bytes as the command says."""
+        """Write one image; its size in bytes must be the one that the command declares. Raises ProgramError."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(np.ascontiguousarray(image).data)
@@ -67,11 +68,11 @@ class Pipe:
         self._words.seek(0)
         words = " ".join(self._words.read()[-2000:].decode("utf8", "replace").split())
         return ProgramError(
-            f"ffmpeg failed with status {self._process.returncode}: {words or 'it said nothing'}"
+            f"ffmpeg failed with status {self._process.returncode}: {words or 'it gave no message'}"
         )
 
 
 def _close(pipe: IO[bytes]) -> None:
-    """Close a pipe whose reader may be gone: what was not yet written is lost either way."""
+    """Close a pipe whose reader may have exited: unwritten bytes are lost either way."""
     with suppress(OSError):
         pipe.close()

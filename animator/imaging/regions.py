@@ -1,4 +1,4 @@
-"""A mask → the rectangles that hold what it shows, each with some of its surroundings."""
+"""Find the padded bounding boxes of a mask's connected parts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 
 from animator.frame import Mask
 
-Box = tuple[slice, slice]  # rows and columns of a picture
-LEAST = 0.0002  # of the picture's area: what is smaller is a speck
+Box = tuple[slice, slice]  # rows and columns of an image
+LEAST = 0.0002  # of the image's area: smaller parts are specks and are ignored
 
 
 def regions(mask: Mask, padding: float) -> list[Box]:
-    """A box for every part of `mask` that hangs together, larger on each side by `padding` of its own length.
+    """Return a box for every connected part of `mask`, padded on each side by `padding` of its longer side.
 
-    Boxes that overlap become one. From top to bottom.
+    Overlapping boxes are merged. Boxes are sorted from top to bottom.
     """
     _, _, found, _ = cv2.connectedComponentsWithStats((mask > 0).astype(np.uint8), connectivity=8)
     boxes = [
@@ -32,7 +32,7 @@ def _padded(x: int, y: int, width: int, height: int, padding: float, shape: tupl
 
 
 def _joined(boxes: list[Box]) -> list[Box]:
-    """`boxes`, those that overlap put together, until none do."""
+    """Return `boxes` with overlapping ones merged until none overlap."""
     left, done = list(boxes), []
     while left:
         box = left.pop()

@@ -1,8 +1,8 @@
-"""A picture in depth, seen from elsewhere: one reprojection, the nearest surface wins, holes are filled.
+"""Reproject an image by its depth: the nearest surface wins, and holes are filled.
 
-Depth goes forward and colour comes back. Every pixel's disparity is carried to where the pixel is seen, and the
-largest one is kept; then every target pixel knows how far its surface is, hence where on the picture it lies,
-and takes its colour from there in one cubic resampling. Colours are never scattered, so none are blurred.
+Depth is warped forward, colour backward. Every pixel's disparity is moved to its new position, and the largest one
+is kept; then every target pixel has the depth of its surface, hence its position in the image, and takes its colour
+from there in one cubic resampling. Colours are never scattered, so that none are blurred.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from animator.imaging.warp import BORDERS, FAR, STILL
 
 Floats = NDArray[np.float32]
 
-BEHIND = 1e-3  # of the focal length: nearer to the camera nothing is shown
-APART = 3.0  # pixels: how far neighbours may move apart until their depth is caught in larger squares
+BEHIND = 1e-3  # of the focal length: points nearer to the camera are hidden
+APART = 3.0  # pixels: distance between former neighbours beyond which depth is collected in larger squares
 
 
 @dataclass(frozen=True, eq=False)
 class Relief:
-    """A picture and the disparity of its pixels: focal length over distance, 1 on the reference plane."""
+    """An image and the disparity of its pixels: focal length over distance, 1 on the reference plane."""
 
     image: Image
     disparity: Floats
@@ -36,13 +36,13 @@ class Relief:
 
     @cached_property
     def backdrop(self) -> Floats:
-        """What of the picture holes are filled from."""
+        """Weight of each pixel as a source for filling holes, 0..1: see holes.backdrop."""
         return backdrop(self.disparity)
 
     def seen(self, pose: Matrix, border: str = "replicate", pixels: Image | None = None) -> Image:
-        """The picture after points have moved by `pose`, or other `pixels` of the same depth.
+        """Return the image, or other `pixels` of the same depth, after points have moved by `pose`.
 
-        The identical array when none has.
+        Returns the same array, not a copy, if the pose is the identity.
         """
         image = self.image if pixels is None else pixels
         if np.abs(pose - np.eye(4)).max() < STILL:
@@ -52,7 +52,7 @@ class Relief:
         return filled(np.asarray(moved, np.uint8), bared, surface, self._backdrop(x, y))
 
     def places(self, pose: Matrix) -> tuple[Floats, Floats, NDArray[np.bool_], Floats]:
-        """Where on the picture each target pixel lies (x, y), whether it was hidden there, and its disparity."""
+        """Return each target pixel's source position (x and y), a flag that it was hidden, and its disparity."""
         surface = forward(self.disparity, pose, self.lens)
         holes = surface == 0
         back = np.asarray(np.linalg.inv(pose), np.float64)
@@ -63,20 +63,20 @@ class Relief:
         np.clip(x, -FAR, FAR, out=x)
         np.clip(y, -FAR, FAR, out=y)
         height, width = self.disparity.shape
-        # Beyond the picture's edge the border is the answer; within it lies something that hides the far side.
+        # Beyond the image's edge the border mode fills; a hole inside the image was hidden by a near surface.
         bared = holes & (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
         return x, y, bared, surface
 
     def _backdrop(self, x: Floats, y: Floats) -> Floats:
-        """How much of the backdrop there is at places of the picture."""
+        """Return the backdrop's weight at positions (x, y) of the image."""
         at = cv2.remap(self.backdrop, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(at, np.float32)
 
 
 def project(disparity: Floats, pose: Matrix, lens: Lens) -> tuple[Floats, Floats, Floats]:
-    """Where `pose` takes the pixels of a picture with that disparity, as x and y, and their disparity there.
+    """Return the positions x and y to which `pose` moves pixels with that disparity, and their disparity there.
 
-    Disparity 0 is what comes out for points behind the camera.
+    Points behind the camera get disparity 0.
     """
     height, width = disparity.shape
     k = lens.matrix
@@ -99,16 +99,16 @@ def project(disparity: Floats, pose: Matrix, lens: Lens) -> tuple[Floats, Floats
 
 
 def forward(disparity: Floats, pose: Matrix, lens: Lens) -> Floats:
-    """The disparity map seen after `pose`, 0 where nothing is seen: nearest surface first, cracks closed."""
+    """Return the disparity map after `pose`, 0 in holes; the nearest surface wins, and cracks are closed."""
     height, width = disparity.shape
     x, y, there = project(disparity, pose, lens)
     enlarged = _enlarged(disparity, there, x, y) * float(np.abs(np.linalg.eigvals(pose[:2, :2])).max())
-    # Pixels that drift far apart are caught in larger squares: a surface's depth is smooth.
+    # Pixels that move far apart are collected in larger squares, since a surface's depth is smooth.
     square = max(1, ceil(enlarged / APART))
     if square > 1:
         x, y = (np.asarray((place + 0.5) / square - 0.5, np.float32) for place in (x, y))
     wide, high = -(-width // square), -(-height // square)
-    # A margin of one takes what falls outside.
+    # A margin of one square takes the pixels that fall outside.
     column = np.rint(np.clip(x, -1, wide, out=x), out=x).astype(np.int32)
     line = np.rint(np.clip(y, -1, high, out=y), out=y).astype(np.int32)
     index = (line + 1) * (wide + 2) + (column + 1)
@@ -121,7 +121,7 @@ def forward(disparity: Floats, pose: Matrix, lens: Lens) -> Floats:
 
 
 def _enlarged(disparity: Floats, there: Floats, x: Floats, y: Floats) -> float:
-    """How many times what is seen grows by coming nearer, nearly at most: how wide the cracks get."""
+    """Return the 99th percentile (at least 1) of the enlargement by coming nearer: the width of the cracks."""
     height, width = disparity.shape
     few = slice(None, None, max(1, min(height, width) // 128))
     x, y, ratio = x[few, few], y[few, few], there[few, few] / disparity[few, few]
@@ -130,6 +130,6 @@ def _enlarged(disparity: Floats, there: Floats, x: Floats, y: Floats) -> float:
 
 
 def _closed(nearest: Floats, enlarged: float) -> Floats:
-    """Cracks between neighbours that have moved apart take on the nearer depth around them."""
+    """Return `nearest` with the cracks between pixels that moved apart closed by the nearer depth around them."""
     size = 2 * ceil(max(enlarged, 1.0) / 2) + 1
     return np.asarray(cv2.morphologyEx(nearest, cv2.MORPH_CLOSE, np.ones((size, size))), np.float32)

@@ -1,4 +1,4 @@
-"""A part of a picture as a picture of another shape."""
+"""Crop an image to another aspect ratio."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from animator.frame import Framing, Mask
 
 
 def largest(width: int, height: int, ratio: float) -> tuple[int, int]:
-    """The largest even size of width / height `ratio` that lies within width x height."""
+    """Return the largest size within width x height of the aspect `ratio` (width / height); both sides even."""
     wide, high = min(width, height * ratio), min(height, width / ratio)
     return max(2, int(wide / 2 + 1e-6) * 2), max(2, int(high / 2 + 1e-6) * 2)
 
 
 def framed(image: NDArray[np.uint8], framing: Framing, width: int, height: int) -> NDArray[np.uint8]:
-    """The part of an RGB or RGBA picture that `framing` shows, as one of width x height.
+    """Return the part of an RGB or RGBA image that `framing` selects, resized to width x height.
 
-    It lies wholly in the picture: where its middle is too near an edge, it ends there. Transparency is weighed in,
-    so that no colour comes out of what cannot be seen.
+    The part lies wholly inside the image: it is shifted where its middle is too near an edge. Colours are weighted
+    by alpha, so that transparent pixels add none.
     """
     high, wide = image.shape[:2]
     scale = min(wide / width, high / height) / framing.zoom
@@ -32,7 +32,7 @@ def framed(image: NDArray[np.uint8], framing: Framing, width: int, height: int) 
 
 
 def middle(mask: Mask) -> tuple[float, float]:
-    """Where the middle of a mask's weight lies, in parts of its width and height; not a number where it is nowhere."""
+    """Return the centroid (x, y) of a mask as parts of its width and height; NaN if the mask is empty."""
     weight = mask.astype(np.float64)
     height, width = mask.shape
     with np.errstate(invalid="ignore"):
@@ -42,9 +42,10 @@ def middle(mask: Mask) -> tuple[float, float]:
 
 
 def steady(places: NDArray[np.float64], reach: float, loop: bool) -> NDArray[np.float64]:
-    """Places over time, (frames,), without their trembling: weighed over about `reach` frames to either side.
+    """Return positions over time, (frames,), smoothed by a Gaussian of `reach` frames.
 
-    Those that are not a number are taken from what is around them; where all are, the middle.
+    NaN positions are interpolated from their neighbours; if all are NaN, the result is 0.5. With `loop` the last
+    frame is followed by the first.
     """
     known = np.isfinite(places)
     if not known.any():
@@ -53,13 +54,13 @@ def steady(places: NDArray[np.float64], reach: float, loop: bool) -> NDArray[np.
     whole = np.interp(at, at[known], places[known])
     side = max(1, round(2 * reach))
     weights = np.exp(-0.5 * (np.arange(-side, side + 1) / max(reach, 0.1)) ** 2)
-    # What goes steadily goes on so behind its ends.
+    # Odd reflection continues a steady motion beyond both ends.
     padded = np.pad(whole, side, "wrap") if loop else np.pad(whole, side, "reflect", reflect_type="odd")
     return np.convolve(padded, weights / weights.sum(), mode="valid")
 
 
 def scaled(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """The whole of an RGB or RGBA picture at another size."""
+    """Return the whole RGB or RGBA image resized to width x height."""
     return _resized(image, (width, height), (0, 0, image.shape[1], image.shape[0]))
 
 
@@ -71,5 +72,5 @@ def _resized(image: NDArray[np.uint8], size: tuple[int, int], box: Any) -> NDArr
         max(0.0, top),
         min(width, right),
         min(height, bottom),
-    )  # Pillow allows no rounding
+    )  # Pillow rejects a box outside the image, even by a rounding error
     return np.asarray(Pictures.fromarray(image).resize(size, Pictures.Resampling.LANCZOS, inside))

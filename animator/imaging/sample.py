@@ -1,4 +1,4 @@
-"""A few of a picture's pixels that stand for all of them."""
+"""Subsample an image's pixels for its colour statistics."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 
 from animator.frame import Image
 
-ENOUGH = 65_536  # pixels: the mean of as many lies within a third of a grey level of the whole picture's
+ENOUGH = 65_536  # pixels: their mean lies within a third of a grey level of the whole image's
 
 
 def sample(image: Image) -> Image:
-    """One pixel from each square block of `image`, (about ENOUGH, 3); all of them if there are no more.
+    """Return one pixel from each square block of `image`, (about 65,536, 3); all pixels if there are fewer.
 
-    The place inside the block is drawn once and for all: a regular grid would see only every 4th line of a
-    picture of stripes, and another draw for every frame would make colours flicker.
+    The position inside each block is random but fixed: a regular grid would see only every 4th line of a striped
+    image, and new positions for every frame would make colours flicker.
     """
     return np.asarray(image).reshape(-1, 3).take(places(*image.shape[:2]), axis=0)
 
 
 @lru_cache(maxsize=8)
 def places(height: int, width: int) -> NDArray[np.intp]:
-    """Which pixels of a picture those are, counted along its rows."""
+    """Return the indices of the sampled pixels, counted along the image's rows."""
     block = max(1, int(np.sqrt(height * width / ENOUGH)))
     random = np.random.Generator(np.random.PCG64(0))
     rows, columns = np.arange(0, height - block + 1, block), np.arange(0, width - block + 1, block)

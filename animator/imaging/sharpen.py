@@ -1,4 +1,4 @@
-"""Unsharp mask."""
+"""Sharpen an image by an unsharp mask."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from animator.frame import Image
 
 
 def sharpen(image: Image, amount: float, sigma: float = 1.0) -> Image:
-    """`image` plus `amount` times what a Gaussian blur of `sigma` pixels takes away; clipped to 0..255."""
+    """Return `image` plus `amount` times its difference from a Gaussian blur of `sigma` pixels; clipped to 0..255."""
     blurred = cv2.GaussianBlur(image, (0, 0), sigma)
     return np.asarray(cv2.addWeighted(image, 1.0 + amount, blurred, -amount, 0.0), dtype=np.uint8)

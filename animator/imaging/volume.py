@@ -1,4 +1,4 @@
-"""A picture → a guess at its depth without a model: a product in front of a backdrop, rounded."""
+"""Guess an image's depth without a model: a rounded product in front of a backdrop."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from animator.frame import Image
 Floats = NDArray[np.float32]
 Mask = NDArray[np.uint8]
 
-WORK = 256  # pixels of the longer side the guess is made on
-RIM = 0.02  # of the picture's sides: what is taken for the backdrop's colours
-APART = 14.0  # CIELAB units from the backdrop from which a pixel stands out
-SMALL, LARGE = 0.004, 0.85  # parts of the picture: what is smaller or larger is no product
-OUTLINE = 0.5  # nearness of the product's outline, in the plane that the camera goes round
+WORK = 256  # pixels of the longer side at which the guess is made
+RIM = 0.02  # of the image's sides: width of the rim whose colours count as the backdrop's
+APART = 14.0  # CIELAB units from the backdrop at which a pixel counts as foreground
+SMALL, LARGE = 0.004, 0.85  # parts of the image's area: a smaller or larger foreground is not a product
+OUTLINE = 0.5  # nearness of the product's outline, which lies in the plane of the orbit's pivot
 ROUND = 1.45  # nearness per part of the width: as thick as wide, at the default depth_scale and fov
-SHADOW = 6.0  # CIELAB units of a and b: what is darker than the backdrop and not more coloured is a shadow
-NOTCH = 0.2  # of the picture's longer side: gaps up to this, closed on three sides, belong to the product
+SHADOW = 6.0  # CIELAB units of a and b: a darker pixel that differs less from the backdrop is shadow
+NOTCH = 0.2  # of the image's longer side: gaps up to this, closed on three sides, belong to the product
 
 
 def volume(image: Image) -> Floats:
-    """Nearness 0..1: 0.5 at the product's outline, more towards its middle; the floor rises towards us."""
+    """Return the nearness of each pixel, 0..1, float32 (height, width).
+
+    It is 0.5 at the product's outline and grows towards its middle; the floor comes nearer towards the lower edge.
+    """
     height, width = image.shape[:2]
     scale = WORK / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -38,14 +41,17 @@ def volume(image: Image) -> Floats:
 
 
 def product(image: Image) -> Mask:
-    """1 where the product is: what differs from the colours along the edge, in one piece, without pinholes."""
+    """Return the product's mask, 1 inside and 0 outside: pixels that differ from the colours along the image's edge.
+
+    Shadows, specks and pinholes are removed. The mask is empty if it is too small or too large for a product.
+    """
     lab = np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     off = lab - _surroundings(lab)
     apart = np.linalg.norm(off, axis=-1) > APART
     shade = (
         apart & (np.linalg.norm(off[..., 1:], axis=-1) < SHADOW) & (off[..., 0] < 0) & _smooth(lab[..., 0])
     )
-    if shade.sum() < 0.5 * apart.sum():  # a grey product would be its own shadow
+    if shade.sum() < 0.5 * apart.sum():  # otherwise a grey product would count as its own shadow
         apart &= ~shade
     mask = apart.astype(np.uint8)
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))
@@ -55,7 +61,10 @@ def product(image: Image) -> Mask:
 
 
 def _surroundings(lab: Floats) -> Floats:
-    """The backdrop's colour at each pixel: a plane through the colours along the edge, without the odd ones."""
+    """Return the backdrop's colour at each pixel, fitted to the colours along the image's edge without outliers.
+
+    The fit is linear in x and quadratic in y.
+    """
     height, width = lab.shape[:2]
     rim = max(2, round(RIM * max(height, width)))
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -72,17 +81,17 @@ def _surroundings(lab: Floats) -> Floats:
 
 
 def _smooth(lightness: Floats) -> NDArray[np.bool_]:
-    """Where nothing has an outline: shadows are soft."""
+    """Return True for pixels without a hard edge near them, as in shadows, which are soft."""
     kernel = np.ones((5, 5), np.uint8)
     return np.asarray(cv2.dilate(lightness, kernel) - cv2.erode(lightness, kernel) < APART)
 
 
 def _unnotched(mask: Mask) -> Mask:
-    """`mask` and what it closes in on three sides: a label in the backdrop's colour is no hole."""
+    """Return `mask` plus the areas it encloses on three sides, such as a label in the backdrop's colour."""
     reach = max(3, round(NOTCH * max(mask.shape)))
     sides = []
     for kernel, flip in (((1, reach), 1), ((reach, 1), 0)):
-        # A dilation whose anchor is at an end of its kernel looks one way only.
+        # A dilation whose anchor is at an end of its kernel spreads in one direction only.
         ones = np.ones(kernel, np.uint8)
         first = cv2.dilate(mask, ones, anchor=(0, 0))
         second = np.flip(cv2.dilate(np.flip(mask, flip).copy(), ones, anchor=(0, 0)), flip)
@@ -92,7 +101,7 @@ def _unnotched(mask: Mask) -> Mask:
 
 
 def _solid(mask: Mask) -> Mask:
-    """The larger pieces, with holes filled that are small: a handle's eye stays open."""
+    """Return the larger pieces of `mask` with small holes filled; a large one, such as in a handle, stays open."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA]
     if count < 2:
@@ -107,7 +116,7 @@ def _solid(mask: Mask) -> Mask:
 
 
 def thickness(mask: Mask) -> Floats:
-    """Half the thickness in pixels: a half round over the distance to the outline, thick where the product is wide."""
+    """Return half the product's thickness in pixels: a round profile over the distance from the outline."""
     padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
     rounded = np.sqrt(distance * (2 * max(float(distance.max()), 1.0) - distance))
@@ -115,7 +124,10 @@ def thickness(mask: Mask) -> Floats:
 
 
 def backdrop(mask: Mask) -> Floats:
-    """A wall at nearness 0 and a floor that comes towards us, level with the product where that stands on it."""
+    """Return the nearness of a wall, 0, and of a floor that comes nearer towards the lower edge.
+
+    The floor reaches 0.5 at the foot of the product, whose mask is `mask`.
+    """
     height, width = mask.shape
     rows = np.flatnonzero(mask.any(1))
     foot, head = (float(rows[-1]), float(rows[0])) if len(rows) else (height * 0.8, height * 0.3)

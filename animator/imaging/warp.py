@@ -1,4 +1,4 @@
-"""One resampling of a picture by a matrix."""
+"""Warp an image by a matrix in one resampling."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import numpy as np
 from animator.frame import Image, Matrix
 
 BORDERS = {"replicate": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT, "wrap": cv2.BORDER_WRAP}
-BORDERS["black"] = cv2.BORDER_CONSTANT  # no setting: it shows where a picture ends
-STILL = 1e-7  # a matrix this close to the identity moves no pixel of a 10,000-pixel picture by a thousandth
-HORIZON = 1e-6  # of the reference plane's scale: beyond, a plane seen from its edge has no pixels any more
-FAR = 16_000.0  # pixels; cv2 counts in 16 bits
+BORDERS["black"] = cv2.BORDER_CONSTANT  # not available as a setting: used to find where an image ends
+STILL = 1e-7  # a matrix this close to the identity moves no pixel of a 10,000-pixel image by a thousandth
+HORIZON = 1e-6  # of the reference plane's scale: smaller scales lie beyond the horizon
+FAR = 16_000.0  # pixels: largest coordinate for cv2.remap, which uses 16 bits
 
 
 def warp(image: Image, matrix: Matrix, border: str = "replicate") -> Image:
-    """`image` with every pixel moved by `matrix` (3, 3), resampled once with a cubic filter.
+    """Return `image` with every pixel moved by `matrix` (3, 3), resampled once with a cubic filter.
 
-    Returns the same array, not a copy, when the matrix is the identity.
+    `border` is "replicate", "reflect", "wrap" or "black". Returns the same array, not a copy, if the matrix is the
+    identity.
     """
     if np.abs(matrix - np.eye(3)).max() < STILL:
         return image
@@ -40,13 +41,16 @@ def warp(image: Image, matrix: Matrix, border: str = "replicate") -> Image:
 
 
 def _strays(corners: Matrix, height: int, width: int) -> bool:
-    """Whether `corners`, (4, 3), come from so far outside the picture that cv2 would not go on repeating it there."""
+    """Return True if source `corners`, (4, 3), lie so far outside the image that cv2 would stop repeating it there."""
     parts = corners[:, :2] / corners[:, 2:] / (width, height)
     return bool((np.abs(parts - 0.5) > 1).any())
 
 
 def _by_places(image: Image, back: Matrix, border: str) -> Image:
-    """The same place by place; what is behind the camera is not shown, and the edge reaches to the horizon."""
+    """Return `image` warped by computing each source position, for matrices that cv2's warps do not support.
+
+    `back` is the inverse matrix. Points behind the camera are not visible; the border extends to the horizon.
+    """
     height, width = image.shape[:2]
     u, v = np.arange(width, dtype=np.float64)[None, :], np.arange(height, dtype=np.float64)[:, None]
     across, down, scale = (row[0] * u + (row[1] * v + row[2]) for row in back)
@@ -57,17 +61,17 @@ def _by_places(image: Image, back: Matrix, border: str) -> Image:
 
 
 def _reflected(place: Any, side: int) -> Any:
-    """Where a place on an axis of mirrored pictures lies in the first of them, which is `side` pixels long."""
+    """Return a coordinate on an axis of mirrored images as one inside the first, which is `side` pixels long."""
     back = (place + 0.5) % (2 * side)
     return side - 0.5 - abs(back - side)
 
 
 def kept(place: Any, _: int) -> Any:
-    """A place as it is, as far as cv2 can count."""
+    """Return a coordinate clipped to the range that cv2.remap supports."""
     return place.clip(-FAR, FAR)
 
 
-# Borders that repeat the picture without end → where a place outside it lies in it.
+# Border modes that repeat the image endlessly → the function that maps a coordinate outside it to one inside.
 FOLDED: dict[str, Callable[[Any, int], Any]] = {
     "reflect": _reflected,
     "wrap": lambda place, side: place % side,
@@ -75,7 +79,7 @@ FOLDED: dict[str, Callable[[Any, int], Any]] = {
 
 
 def backwards(matrix: Matrix) -> Matrix:
-    """The inverse of a (3, 3) homography up to a scale > 0; also of one that sees its plane from the edge."""
+    """Return the inverse of a (3, 3) homography up to a scale > 0, also of a singular one (a plane seen edge-on)."""
     a, b, c = matrix
     adjugate: Matrix = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1)
     return adjugate if np.linalg.det(matrix) >= 0 else -adjugate

@@ -1,1 +1,1 @@
-"""Other tools' files → our schedule files, and the other way round."""
+"""Import other programs' files as schedule files, and export scenes as Deforum settings."""

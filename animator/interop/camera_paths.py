@@ -1,11 +1,12 @@
-"""A camera's path as JSON, as Blender's Python writes it in a few lines → motion per frame.
+"""Import a camera path, JSON that a few lines of Python in Blender write, as motion per frame.
 
 {"format": "animator-camera", "fps": 24, "fov": 50, "distance": 4, "size": [1024, 1024],
  "frames": [{"matrix": [[…], […], […], […]], "fov": 48}, …]}
 
-A matrix leads from the camera to the world (`camera.matrix_world`): x to its right, y up, and it looks along -z.
-`fov` is the horizontal field of view in degrees, for the film or for a frame; `distance` how far the product is from
-the camera in the first frame, in the scene's units (left out, the distance of the scene's origin).
+`matrix` maps camera to world coordinates (Blender's `camera.matrix_world`): x points to the camera's right, y up,
+and the camera looks along -z. `fov` is the horizontal field of view in degrees, for the whole film or for one frame.
+`distance` is the distance of the product from the camera in the first frame, in scene units; by default, the
+distance of the scene's origin.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from animator.scene.settings import MAX_FRAMES
 Floats = NDArray[np.float64]
 
 FORMAT = "animator-camera"
-STILL = 1e-6  # degrees and units below which a camera stands still
+STILL = 1e-6  # smaller changes (degrees, pixels, ratio) count as no motion
 
 
 def read(source: Source, data: Mapping[str, Any]) -> Draft:
-    """The schedule file whose picture moves as the camera sees it. Raises SceneError."""
+    """Return a draft whose image moves as the camera's view does. Raises SceneError for an invalid path."""
     frames = data.get("frames")
     if not isinstance(frames, list) or not 0 < len(frames) <= MAX_FRAMES:
-        raise source.error(f"1..{MAX_FRAMES:,} of them are wanted, each with a matrix", "frames")
+        raise source.error(f"expected a list of 1..{MAX_FRAMES:,} frames, each with a matrix", "frames")
     poses = np.array([_matrix(source, at, frame) for at, frame in enumerate(frames)])
     fovs = np.array([_fov(source, at, frame, data.get("fov", 50.0)) for at, frame in enumerate(frames)])
-    draft = Draft(source, "a camera's path")
+    draft = Draft(source, "camera path")
     fps = data.get("fps", 24)
     if isinstance(fps, bool) or not isinstance(fps, int | float):
         raise source.error(f"{fps!r} is not a number", "fps")
@@ -44,7 +45,7 @@ def read(source: Source, data: Mapping[str, Any]) -> Draft:
     pixels = width / 2 / np.tan(np.radians(fovs[0]) / 2) / _distance(source, data, poses[0])
     tilt, pan, roll = turns(poses).T
     right, up, back = steps(poses).T * pixels
-    # The picture goes the other way: left when the camera goes right, down when it goes up.
+    # The image moves opposite to the camera: left when it goes right, down when it goes up.
     columns = {
         "translation_x": -right, "translation_y": up, "translation_z": -back,
         "rotation_3d_x": tilt, "rotation_3d_y": -pan, "rotation_3d_z": -roll,
@@ -61,14 +62,14 @@ def read(source: Source, data: Mapping[str, Any]) -> Draft:
 def _size(source: Source, data: Mapping[str, Any]) -> tuple[int, int]:
     size = data.get("size", [1024, 1024])
     if not isinstance(size, list) or len(size) != 2 or not all(isinstance(side, int) for side in size):
-        raise source.error(f"{size!r}: width and height in pixels are wanted, e.g. [1920, 1080]", "size")
+        raise source.error(f"{size!r}: expected width and height in pixels, e.g. [1920, 1080]", "size")
     return size[0], size[1]
 
 
 def _distance(source: Source, data: Mapping[str, Any], first: Floats) -> float:
     distance = data.get("distance", float(np.linalg.norm(first[:3, 3])) or 1.0)
     if isinstance(distance, bool) or not isinstance(distance, int | float) or not distance > 0:
-        raise source.error(f"{distance!r}: a distance above 0 is wanted", "distance")
+        raise source.error(f"{distance!r}: expected a distance above 0", "distance")
     return float(distance)
 
 
@@ -88,28 +89,29 @@ def _matrix(source: Source, at: int, frame: Any) -> Floats:
         np.linalg.norm(turn, axis=0) if turn.shape == (3, 3) and np.isfinite(matrix).all() else np.zeros(3)
     )
     if not sides.min() > 0 or not np.allclose((turn / sides).T @ (turn / sides), np.eye(3), atol=1e-3):
-        raise source.error(f"frame {at}: no 4x4 matrix from the camera to the world", "matrix")
-    matrix[:3, :3] = turn / sides  # a scaled camera sees the same
+        raise source.error(f"frame {at}: expected a 4x4 camera-to-world matrix", "matrix")
+    matrix[:3, :3] = turn / sides  # a camera's scale does not change its view
     return matrix
 
 
 def _fov(source: Source, at: int, frame: Any, default: Any) -> float:
     fov = frame.get("fov", default) if isinstance(frame, dict) else default
     if isinstance(fov, bool) or not isinstance(fov, int | float) or not 0 < fov < 180:
-        raise source.error(f"frame {at}: {fov!r}; a field of view lies between 0 and 180 degrees", "fov")
+        raise source.error(f"frame {at}: {fov!r}: expected a field of view between 0 and 180 degrees", "fov")
     return float(fov)
 
 
 def turns(poses: Floats) -> Floats:
-    """How the camera turns into each frame, in degrees about its own x (up), y (left) and z (counter-clockwise).
+    """Return the camera's rotation since the frame before, in degrees about its own x, y and z axes: (frames, 3).
 
-    `poses` is (frames, 4, 4); the result (frames, 3), and 0 for the first one.
+    Positive values turn the camera up, left and counter-clockwise. `poses` are camera-to-world matrices
+    (frames, 4, 4). The first row is 0.
     """
     rotations = poses[:, :3, :3]
     result = np.zeros((len(poses), 3))
     for at in range(1, len(poses)):
         step = rotations[at - 1].T @ rotations[at]
-        # The axis, times the sine of the angle, is what a rotation differs by from its transpose.
+        # Half of a rotation minus its transpose is the cross-product matrix of axis * sin(angle).
         axis = np.array([step[2, 1] - step[1, 2], step[0, 2] - step[2, 0], step[1, 0] - step[0, 1]]) / 2
         sine, cosine = float(np.linalg.norm(axis)), (np.trace(step) - 1) / 2
         if sine > 0:
@@ -118,13 +120,13 @@ def turns(poses: Floats) -> Floats:
 
 
 def steps(poses: Floats) -> Floats:
-    """How the camera moves into each frame along its own axes, in the scene's units: (frames, 3)."""
+    """Return the translation since the frame before along that frame's camera axes: (frames, 3), in scene units."""
     way = np.diff(poses[:, :3, 3], axis=0, prepend=poses[:1, :3, 3])
     before = np.concatenate([poses[:1], poses[:-1]])[:, :3, :3]
     return np.asarray(np.einsum("nij,ni->nj", before, way))
 
 
 def zooms(fovs: Floats) -> Floats:
-    """How a changing field of view enlarges the picture into each frame: (frames,)."""
+    """Return how much a changing field of view enlarges the image since the frame before: ratios (frames,)."""
     size = 1 / np.tan(np.radians(fovs) / 2)
     return np.concatenate([[1.0], size[1:] / size[:-1]])

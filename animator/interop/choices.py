@@ -1,4 +1,4 @@
-"""Models and samplers by the names others give them, and what stands in for those we lack."""
+"""Model and sampler names of other programs, and substitutes for those not available here."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from animator.errors import CurveError
 from animator.interop.draft import Draft
 from animator.models import samplers
 
-SDXL = "stabilityai/stable-diffusion-xl-base-1.0"  # painted with where a file names no model that we can load
+SDXL = "stabilityai/stable-diffusion-xl-base-1.0"  # used where a file names no model that can be loaded
 
-# Webui names of 2022 by index, and the notebooks' names.
+# Sampler names of the 2022 web UI by index; below them, the names of the notebooks.
 BY_INDEX = (
     "Euler a", "Euler", "LMS", "Heun", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM fast",
     "DPM adaptive", "LMS Karras", "DPM2 Karras", "DPM2 a Karras", "DPM++ 2S a Karras", "DPM++ 2M Karras",
@@ -24,19 +24,19 @@ SAMPLERS = {
 
 
 def put_model(draft: Draft, key: str, name: str) -> None:
-    """The model that a file names, if it is one we can load; SDXL's own otherwise."""
+    """Set the draft's model to `name` if it is a .safetensors file, else to SDXL base; note what has to be done."""
     known = re.match(r"sd_?xl_?base|stable-diffusion-xl-base", name, re.I)
     if name.endswith(".safetensors") and not known:
         draft.put("model.base", re.split(r"[\\/]", name)[-1])
-        draft.note(key, name, "the file must lie beside the schedule file, and be an SDXL model")
+        draft.note(key, name, "copy the file beside the schedule file; it must be an SDXL model")
         return
     draft.put("model.base", SDXL)
     if name and not known:
-        draft.note(key, name, f"only SDXL models in .safetensors files are painted with: {SDXL} is taken")
+        draft.note(key, name, f"only SDXL models in .safetensors files are supported; {SDXL} is used")
 
 
 def sampler(draft: Draft, key: str, written: Any, scheduler: str) -> str:
-    """Our name of the sampler; what stands in for one that we lack is noted."""
+    """Return our name of a sampler with its schedule type; note substitutes for unavailable ones."""
     name = str(written).strip()
     if name.isdecimal():
         name = BY_INDEX[int(name)] if int(name) < len(BY_INDEX) else "Euler a"
@@ -45,12 +45,12 @@ def sampler(draft: Draft, key: str, written: Any, scheduler: str) -> str:
     if found is None:
         ancestral = re.search(r" a\b|ancestral", name)
         found = samplers.LACKING.get(name.lower(), "Euler a" if ancestral else "Euler")
-        draft.note(key, written, f"no such sampler here: {found} stands in")
+        draft.note(key, written, f"sampler not available here; {found} is used")
     if scheduler.lower() in ("", samplers.AUTOMATIC, *found.lower().split()):
         return found
     spaced = _found(f"{found} {scheduler}")
     if spaced is None:
-        draft.note(key, scheduler, "no such schedule here: left out")
+        draft.note(key, scheduler, "schedule type not available here; left out")
     return spaced or found
 
 

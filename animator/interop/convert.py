@@ -1,4 +1,4 @@
-"""A file of another tool's → the text of a schedule file that is good, and notes on what it could not hold."""
+"""Convert another program's file to a schedule file that loads, with notes on what it cannot hold."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from animator.interop.write import schedule
 from animator.render.pipeline import loads
 from animator.scene.parse import MAX_BYTES
 
-ROUNDS = 20  # of leaving out what is wrong: each shows what stood behind it
+ROUNDS = 20  # of leaving out invalid settings; each round may reveal further problems
 
 
 def convert(file: FilePath, folder: FilePath) -> tuple[str, Sequence[Problem]]:
-    """`file` as a schedule file that lies in `folder`, and what of it has no counterpart. Raises SceneError.
+    """Return the text of a schedule file for `folder`, and notes on what of `file` has no counterpart.
 
-    The text can be loaded: a value that our own reader refuses is left out and noted. Only a LoRA's file may be
-    missing.
+    The text loads: a value that our own reader refuses is left out and noted. Only LoRA files may be missing.
+    Raises SceneError if `file` cannot be read or its schedule file would be too large.
     """
     draft = recognise.read(file)
     says = [f"{file.name}: {draft.says}"]
@@ -30,13 +30,13 @@ def convert(file: FilePath, folder: FilePath) -> tuple[str, Sequence[Problem]]:
         problems = _problems(text, folder)
         wrong = [problem for problem in problems if problem.path[:2] != ("model", "loras")]
         if len(text.encode("utf8")) > MAX_BYTES:
-            raise draft.source.error(f"makes a schedule file past the {MAX_BYTES:,} bytes that one may have")
+            raise draft.source.error(f"its schedule file would exceed the limit of {MAX_BYTES:,} bytes")
         if not wrong:
             missing = [_missing(draft, problem) for problem in problems]
             return text, [*draft.notes, *missing]
         for problem in wrong:
             _leave_out(draft, problem)
-    raise draft.source.error("too much of it cannot be read")
+    raise draft.source.error("too many of its settings are invalid")
 
 
 def _problems(text: str, folder: FilePath) -> Sequence[Problem]:
@@ -48,27 +48,29 @@ def _problems(text: str, folder: FilePath) -> Sequence[Problem]:
 
 
 def _missing(draft: Draft, problem: Problem) -> Problem:
-    return replace(problem, place=Place(draft.source.file), message=f"{problem.message}: put it there")
+    return replace(
+        problem, place=Place(draft.source.file), message=f"{problem.message}; copy the LoRA file there"
+    )
 
 
 def _leave_out(draft: Draft, problem: Problem) -> None:
-    """Take the value at fault out of the draft, and note it. Raises SceneError where there is none."""
+    """Remove the value at fault from the draft and note it. Raises SceneError if the draft does not contain it."""
     path = _existing(draft.data, problem.path)
     if not path:
-        raise draft.source.error(f"cannot be read: {problem.message}")
+        raise draft.source.error(f"cannot be converted: {problem.message}")
     sections: list[dict[Any, Any]] = [draft.data]
     for name in path[:-1]:
         sections.append(sections[-1][_key(sections[-1], name)])
     for inside, name in zip(reversed(sections), reversed(path), strict=True):
         inside.pop(_key(inside, name))
-        if inside:  # an empty section may lack what it must have
+        if inside:  # an emptied section goes too: it may lack a required setting
             break
     left_out = f"left out: {problem.message}"
     draft.notes.append(Problem(Place(draft.source.file), problem.path, left_out))
 
 
 def _existing(data: Any, path: Path) -> Path:
-    """The longest beginning of `path` that leads to something in `data`."""
+    """Return the longest prefix of `path` that exists in `data`."""
     found: Path = ()
     for name in path:
         key = _key(data, name) if isinstance(data, dict) else None
@@ -79,5 +81,5 @@ def _existing(data: Any, path: Path) -> Path:
 
 
 def _key(data: dict[Any, Any], name: str) -> Any:
-    """The key of `data` that is written `name`: frames are whole numbers there."""
+    """Return the key of `data` that is written `name` (frame keys are integers), or None."""
     return next((key for key in data if str(key) == name), None)

@@ -1,4 +1,4 @@
-"""Deforum's settings, of any generation → our settings."""
+"""Import Deforum settings of any generation."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from animator.timeline.curves import keys
 from animator.timeline.keystring import split_keys
 from animator.timeline.seeds import MAX_SEED
 
-DRAWN = "floor((noise(t, s) + 1)*2147483647)"  # a seed of its own for every frame: what Deforum's -1 asks for
+DRAWN = "floor((noise(t, s) + 1)*2147483647)"  # a random seed per frame, the meaning of Deforum's -1
 
 
 def find(data: Any, depth: int = 4) -> dict[str, Any] | None:
-    """The settings in a JSON document: the document itself, or what a request holds under `input`, say."""
+    """Return the Deforum settings in a JSON document, or None; they may be nested up to `depth` levels down."""
     if isinstance(data, dict) and sum(name in data for name in names.TELLING) >= 3:
         return data
     inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
@@ -33,12 +33,12 @@ def find(data: Any, depth: int = 4) -> dict[str, Any] | None:
 
 
 def read(source: Source, settings: Mapping[str, Any]) -> Draft:
-    """The schedule file that says what Deforum's `settings` say. Raises SceneError."""
+    """Return Deforum's `settings` as a draft. Raises SceneError if a number cannot be read."""
     return _Reader(source, settings).draft
 
 
 class _Reader:
-    """Reads settings one after the other, remembering which: the rest is what gets noted."""
+    """Reader of Deforum settings. It records which names it has used, so that it can note the others."""
 
     def __init__(self, source: Source, settings: Mapping[str, Any]) -> None:
         self.settings, self.used = settings, set[str]()
@@ -61,7 +61,7 @@ class _Reader:
         self.rest()
 
     def get(self, *wanted: str, default: Any = None) -> Any:
-        """The value of the first of these names that the file has."""
+        """Return the first value among the names `wanted` that is not empty, else `default`."""
         self.used.update(name for name in wanted if name in self.settings)
         found = (self.settings[name] for name in wanted if self.settings.get(name) not in (None, ""))
         return next(found, default)
@@ -77,7 +77,7 @@ class _Reader:
         return int(self.decimal(*wanted, default=default))
 
     def limited(self, name: str, default: float, low: float, high: float) -> float:
-        """A number kept in low..high; one outside is noted."""
+        """Return a number clamped to low..high; note it if it lies outside."""
         value = self.decimal(name, default=default)
         if not low <= value <= high:
             self.draft.note(name, value, f"limited to {low:g}..{high:,g}")
@@ -100,11 +100,11 @@ class _Reader:
         put_model(self.draft, key, str(self.get(key, default="")))
 
     def file(self, name: str, target: str) -> None:
-        """A file that the film uses; one on the net is noted."""
+        """Set the path of a file that the film uses; note it if it is a URL."""
         path = str(self.get(name, default=""))
         if "://" in path:
             section, setting = target.split(".")
-            self.draft.note(name, path, f"download it, and name the file: {section}: {{{setting}: FILE}}")
+            self.draft.note(name, path, f"download it, then write {section}: {{{setting}: FILE}}")
         elif path:
             self.draft.put(target, path)
 
@@ -116,7 +116,7 @@ class _Reader:
                 frame = keys(f"{key}: 0", self.clock)[0].frame
             except CurveError:
                 self.draft.note(
-                    f"prompts.{key}", text, f"no frame of the film, which has 0..{self.clock.frames - 1}"
+                    f"prompts.{key}", text, f"outside the film, whose frames are 0..{self.clock.frames - 1}"
                 )
                 continue
             frames[frame] = str(text)
@@ -124,7 +124,7 @@ class _Reader:
         negative = str(self.get("animation_prompts_negative", "negative_prompts", default=""))
         put_prompts(self.draft, frames or {0: ""}, common, negative)
         if self.mode == "Interpolation":
-            # Every frame is painted anew, and each prompt blends into the next all the way.
+            # This mode paints every frame from noise, and each prompt blends into the next all the way.
             self.draft.put("prompts.travel", self.clock.frames)
 
     def motion(self) -> None:
@@ -140,15 +140,19 @@ class _Reader:
         if self.mode == "Video Input":
             self.file("video_init_path", "footage.file")
         elif self.mode not in names.MOTION and self.mode not in ("Interpolation", "None"):
-            self.draft.note("animation_mode", self.mode, "no such film here: its motion is left out")
+            self.draft.note(
+                "animation_mode", self.mode, "animation mode not supported here; its motion is left out"
+            )
 
     def solid(self, columns: list[names.Column]) -> list[names.Column]:
-        """The columns of a camera in space with their conversions; its lens and depth are put down."""
+        """Return the columns of a 3D camera with their conversions; set its lens and depth in the draft."""
         written = self.get("fov_schedule", "fov", default=70)
         fov = constant(written)
         if fov is None or not 1 <= fov <= 150:
             self.draft.note(
-                "fov_schedule", written, "one field of view for the whole film: 70 degrees are taken"
+                "fov_schedule",
+                written,
+                "expected one field of view, 1..150 degrees, for the whole film; 70 is used",
             )
             fov = 70.0
         deep = self.settings.get("use_depth_warping", True) not in names.OFF
@@ -170,7 +174,7 @@ class _Reader:
         ]
 
     def curve(self, column: names.Column) -> None:
-        """Write a schedule into the draft; note what of it cannot be kept."""
+        """Set a curve of the draft from a schedule; note what of it cannot be kept."""
         written = self.get(*column.names, default=column.default)
         if written is not None:
             name = next((name for name in column.names if name in self.settings), column.names[0])
@@ -209,10 +213,10 @@ class _Reader:
     def seeds(self, seed: int) -> None:
         behavior = str(self.get("seed_behavior", default="iter"))
         if not 0 <= seed <= MAX_SEED:
-            self.draft.note("seed", seed, "a seed drawn anew for each run; here it is 0 every time")
+            self.draft.note("seed", seed, "a random seed for each run there; here the seed is 0")
         written: dict[str, Any] = {"start": self.clock.seed}
         if behavior not in names.BEHAVIORS:
-            self.draft.note("seed_behavior", behavior, "not known: iter is taken")
+            self.draft.note("seed_behavior", behavior, "unknown seed behavior; iter is used")
         elif behavior != "iter":
             written["behavior"] = behavior
         every = max(1, self.whole("seed_iter_N", default=1))
@@ -220,25 +224,25 @@ class _Reader:
             written["every"] = every
         if behavior == "schedule":
             default = '0:(s), 1:(-1), "max_f-2":(-1), "max_f-1":(s)'
-            written["at"] = self.drawn("seed_schedule", default, MAX_SEED, "iter is taken")
+            written["at"] = self.drawn("seed_schedule", default, MAX_SEED, "iter is used")
             if written["at"] is None:
                 del written["at"], written["behavior"]
         if self.get("enable_subseed_scheduling") not in names.OFF:
-            subseed = self.drawn("subseed_schedule", "0: (1)", MAX_SEED, "1 is taken")
-            mixed = self.drawn("subseed_strength_schedule", "0: (0)", 1, "0 is taken")
+            subseed = self.drawn("subseed_schedule", "0: (1)", MAX_SEED, "1 is used")
+            mixed = self.drawn("subseed_strength_schedule", "0: (0)", 1, "0 is used")
             found = {"subseed": subseed, "subseed_strength": mixed}
             written |= {name: curve for name, curve in found.items() if curve is not None}
         self.draft.put("painting.seed", written)
 
     def drawn(self, name: str, default: str, most: float, instead: str) -> Any:
-        """The curve, from 0 to `most`, of a schedule whose -1 draws a seed; None where it cannot be read."""
+        """Return a schedule in 0..`most` with -1 replaced by a random seed; None and a note if it cannot be read."""
         schedule = self.get(name, default=default)
         try:
             curve, wrong = within(
                 rewrite(schedule, lambda text: DRAWN if text == "-1" else text), self.clock, 0, most
             )
         except CurveError as error:
-            curve, wrong = None, f"{error}: {instead}"
+            curve, wrong = None, f"{error}; {instead}"
         if wrong:
             self.draft.note(name, schedule, wrong)
         return curve
@@ -247,7 +251,9 @@ class _Reader:
         wanted = str(self.get("color_coherence", default="None"))
         color = names.COLORS.get(wanted.removeprefix("Match Frame 0 ").lower())
         if color is None:
-            self.draft.note("color_coherence", wanted, "colours are matched to the first painting only")
+            self.draft.note(
+                "color_coherence", wanted, "colours can be matched to the first painted frame only"
+            )
         self.draft.put("grade.color", color)
         if self.get("noise_type") == "perlin" and self.draft.data.get("grade", {}).get("noise", 0) != 0:
             self.draft.put("grade.noise_type", "perlin")
@@ -259,7 +265,7 @@ class _Reader:
 
 
 def _prompts(written: Any) -> dict[Any, Any]:
-    """Prompts by key: an object, its text, `0: a cat | 50: a dog`, or the notebooks' list."""
+    """Return prompts by key, from an object, its JSON text, `0: a cat | 50: a dog`, or the notebooks' list."""
     if isinstance(written, str):
         try:
             return _prompts(json.loads(written))

@@ -1,4 +1,4 @@
-"""Scene → the settings file that A1111's Deforum loads, and notes on what it cannot hold."""
+"""Export a scene as the settings file that A1111's Deforum loads, with notes on what it cannot hold."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from animator.timeline.keystring import number
 
 Floats = NDArray[np.float64]
 
-# Motion, painting and grade by Deforum's names. Each name of ours is Frame's.
+# Deforum schedule → section and name of our curve (as in Frame), and the conversion of its values.
 SCHEDULES: dict[str, tuple[str, str, Callable[[str], str]]] = {
     "zoom": ("motion", "zoom", same),
     "angle": ("motion", "angle", same),
@@ -40,7 +40,7 @@ SCHEDULES: dict[str, tuple[str, str, Callable[[str], str]]] = {
     "contrast_schedule": ("grade", "contrast", same),
     "amount_schedule": ("grade", "sharpen", same),
 }
-# What Deforum does unless told otherwise, and we do not.
+# Switches off what Deforum does by default and this program does not.
 QUIET = {
     "enable_perspective_flip": False, "enable_noise_multiplier_scheduling": False, "enable_subseed_scheduling": False,
     "enable_checkpoint_scheduling": False, "optical_flow_cadence": "None", "optical_flow_redo_generation": "None",
@@ -53,7 +53,7 @@ QUIET = {
 
 
 def settings(scene: Scene) -> tuple[dict[str, Any], Sequence[Problem]]:
-    """The film of `scene` as Deforum's settings, and what they cannot hold. Raises SceneError."""
+    """Return the film of `scene` as Deforum settings, and notes on what they cannot hold. Raises SceneError."""
     return _Writer(scene).written()
 
 
@@ -92,11 +92,11 @@ class _Writer:
             if made.audio.start:
                 self.note("audio.start", "Deforum plays a track from its beginning")
         if made.views:
-            self.note("views", "written without them; Deforum's guided images are another way")
+            self.note("views", "left out; use guided images in Deforum instead")
         if made.video.loop == "closed":
-            self.note("video.loop", "Deforum closes no loops")
+            self.note("video.loop", "Deforum cannot close a loop; the film is written without")
         if made.cuts is not None:
-            self.note("cuts", "Deforum has no cuts: the film goes on as one shot")
+            self.note("cuts", "Deforum has no cuts; the film becomes one shot")
         image = made.start.image
         result["use_init"] = image is not None
         if image is not None:
@@ -107,11 +107,11 @@ class _Writer:
     def border(self) -> str:
         border = str(self.scene.settings.motion.border)
         if border == "reflect":
-            self.note("motion.border", "reflect is not among Deforum's borders: replicate is written")
+            self.note("motion.border", "Deforum has no border reflect; replicate is written")
         return "wrap" if border == "wrap" else "replicate"
 
     def camera(self) -> dict[str, Any]:
-        """What Deforum's 3D mode has beside or instead of 2D's."""
+        """Return the settings that Deforum's 3D mode has in addition to those of 2D, or instead of them."""
         motion = self.scene.settings.motion
         deep = motion.depth != "flat"
         fov = round(vertical(*self.scene.size, motion.fov), 6)
@@ -122,14 +122,14 @@ class _Writer:
         }
         lost = [name for name in ("zoom", "angle", "orbit_x", "orbit_y") if self.moves(name)]
         for name in lost:
-            self.note(f"motion.{name}", "Deforum's camera in space has none: left out")
+            self.note(f"motion.{name}", "Deforum's 3D mode has no such motion; left out")
         return {**schedules, "fov_schedule": f"0: ({fov:g})", "use_depth_warping": deep}
 
     def moves(self, name: str) -> bool:
         return len({getattr(frame.motion, name) for frame in self.frames} - {float(name == "zoom")}) > 0
 
     def schedule(self, section: str, setting: str, convert: Callable[[str], str]) -> str:
-        """A key string: as it was written where Deforum reads it as we do, the values of all frames where not."""
+        """Return a curve as a key string: its own text if Deforum reads it as we do, else the values of all frames."""
         made = getattr(self.scene.settings, section)
         given = made.written()
         if setting in given and (section != "motion" or _plain(made)):
@@ -142,13 +142,13 @@ class _Writer:
     def as_written(self, curve: Any, convert: Callable[[str], str]) -> str | None:
         try:
             found = keys(curve, self.clock)
-        except CurveError:  # a key that names an event, or a beat of a song
+        except CurveError:  # a key that names an event, or a beat of the track
             return None
         inside = all(0 <= key.frame < self.clock.frames and key.ease == "linear" for key in found)
         if not inside or not all(readable(key) for key in found):
             return None
         text = ", ".join(f"{key.frame}: ({convert(_text(key))})" for key in _from_zero(found))
-        # Read back once: a formula before the first key is the one thing that would not be the same.
+        # Read the text back: an expression before the first key is the one case that would differ.
         signals = self.clock.signals()
         theirs, ours = (unchecked(written, self.clock, signals) for written in (text, curve))
         ours = _converted(ours, convert)
@@ -173,7 +173,7 @@ class _Writer:
             result["seed_behavior"] = "schedule"
             result["seed_schedule"] = _series([frame.seed for frame in self.frames])
         if seed.behavior == "random":
-            self.note("painting.seed", "Deforum draws other seeds")
+            self.note("painting.seed", "Deforum draws different random seeds")
         if any(frame.subseed_strength for frame in self.frames):
             result["enable_subseed_scheduling"] = True
             for name in ("subseed", "subseed_strength"):
@@ -189,7 +189,7 @@ class _Writer:
 
     def prompts(self) -> dict[str, Any]:
         if any(frame.prompt.weight > 0 for frame in self.frames):
-            self.note("prompts.travel", "Deforum cuts from prompt to prompt")
+            self.note("prompts.travel", "Deforum does not blend prompts; each changes at once")
         loras = self.scene.settings.model.loras
         files = {name: lora.file.replace("\\", "/").rpartition("/")[2] for name, lora in loras.items()}
         names = {name: file.removesuffix(".safetensors") for name, file in files.items()}
@@ -205,31 +205,31 @@ class _Writer:
 
 
 def _series(values: Sequence[float] | Floats) -> str:
-    """The key string of a value for every frame."""
+    """Return the key string of one value per frame."""
     text = str(compact(np.asarray(values, np.float64)))
     return text if ":" in text else f"0: ({text})"
 
 
 def _converted(values: Floats, convert: Callable[[str], str]) -> Floats:
-    """What a conversion of texts makes of numbers; all of ours are straight lines."""
+    """Apply a conversion of texts to an array; every conversion here is linear in the value."""
     zero, one = (float(number(convert(text)) or 0.0) for text in ("0", "1"))
     return np.asarray(zero + (one - zero) * values, np.float64)
 
 
 def _plain(motion: Any) -> bool:
-    """Whether curves of motion are all there is to it, and rates per frame."""
+    """Return True if the motion consists of curves alone, and these are rates per frame."""
     rates = getattr(motion, "as") == "rate" and motion.per == "frame"
     return rates and not motion.moves and motion.shake is None
 
 
 def _whole(frame: Frame, names: dict[str, str]) -> str:
-    """A frame's prompt as Deforum has it: LoRA tags behind the text, the negative prompt behind `--neg`."""
+    """Return a frame's prompt in Deforum's form: LoRA tags after the text, the negative prompt after `--neg`."""
     text = tagged(frame.prompt.text, {names[name]: scale for name, scale in frame.loras.items()})
     return f"{text} --neg {frame.prompt.negative}" if frame.prompt.negative else text
 
 
 def _changes(values: Sequence[str]) -> list[tuple[int, str]]:
-    """The frames where a value begins, with the value."""
+    """Return the frames at which a value changes, with the new value; frame 0 is always among them."""
     return [(at, value) for at, value in enumerate(values) if at == 0 or value != values[at - 1]]
 
 
@@ -238,5 +238,5 @@ def _text(key: Key) -> str:
 
 
 def _from_zero(found: list[Key]) -> list[Key]:
-    """Keys that begin at 0, which Deforum must have."""
+    """Return the keys with one at frame 0 added if it is missing, as Deforum requires one."""
     return found if found[0].frame == 0 else [Key(0, found[0].value), *found]

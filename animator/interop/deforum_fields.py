@@ -1,6 +1,6 @@
-"""What Deforum's settings are called, generation by generation, and which of them do nothing. Data.
+"""Tables of Deforum's setting names in every generation, and of the settings that have no effect.
 
-Facts of A1111's extension, the notebooks before it, the forks for Forge and deforum-studio.
+Sources: A1111's extension, the notebooks before it, the forks for Forge, and deforum-studio.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from animator.interop.keystrings import complement, constant, same
 OFF = (None, False, "", 0, "0", "none", "None", "Off", "off", "False", "false")
 Settings = Mapping[str, Any]
 
-# A file with three of these is Deforum's.
+# An object with at least three of these names holds Deforum settings.
 TELLING = (
     "animation_mode", "max_frames", "diffusion_cadence", "turbo_steps", "strength_schedule", "noise_schedule",
     "contrast_schedule", "cfg_scale_schedule", "animation_prompts", "seed_behavior", "color_coherence",
@@ -23,15 +23,15 @@ TELLING = (
 
 
 class Column(NamedTuple):
-    """A schedule: its place with us, its names with them (newest first), and how a value is converted."""
+    """A schedule: its path in our settings, its names in Deforum (newest first) and the conversion of its values."""
 
     path: str
     names: tuple[str, ...]
     convert: Callable[[str], str] = same
-    default: float | str | None = None  # what Deforum takes where the file says nothing; None: no effect
+    default: float | str | None = None  # Deforum's value if the file has none; None: leave our default
 
 
-# Which columns of motion count is decided by `animation_mode`. Those of 3D are converted in space.py.
+# `animation_mode` decides which motion applies. The factors of 3D translations depend on the lens.
 MOTION: dict[str, list[Column]] = {
     "2D": [
         Column("motion.zoom", ("zoom",)),
@@ -50,7 +50,7 @@ MOTION: dict[str, list[Column]] = {
         Column("motion.rotation_3d_z", ("rotation_3d_z",)),
     ],
 }
-# What a motion without a column is when nothing moves: told only where it is anything else.
+# Neutral values of motion settings that have no column; any other value is noted.
 STILL: dict[str, dict[str, float]] = {
     "2D": {},
     "3D": {"aspect_ratio_schedule": 1},
@@ -69,7 +69,7 @@ CURVES = [
 COLORS = {"none": "none", "lab": "lab", "hsv": "hsv", "rgb": "rgb"}
 BEHAVIORS = ("iter", "fixed", "random", "ladder", "alternate", "schedule")
 
-# Names of folders, of the program's own state and of how its window looked: nothing of the film.
+# Folder names, program state and window settings: they do not affect the film.
 BOOKKEEPING = re.compile(
     r"batch_name|outdir|timestring|resume_\w+|save_\w+|display_samples|show_\w+|motion_preview_mode|override_\w+|"
     r"custom_settings_file|use_settings_file|settings_file|precision|C|f|n_batch|n_samples|make_grid|grid_rows|"
@@ -92,7 +92,7 @@ def _hybrid(settings: Settings) -> bool:
     return _on("hybrid_motion", "hybrid_composite", "hybrid_generate_inputframes")(settings)
 
 
-# Settings that count only while something else is switched on.
+# Settings that apply only while another setting is switched on.
 DEPENDENT: list[tuple[re.Pattern[str], Callable[[Settings], bool]]] = [
     (re.compile(names), active)
     for names, active in [
@@ -117,7 +117,7 @@ DEPENDENT: list[tuple[re.Pattern[str], Callable[[Settings], bool]]] = [
         (r"scheduler_schedule", _on("enable_scheduler_scheduling")),
         (r"cadence_flow_factor_schedule", _on("optical_flow_cadence")),
         (r"redo_flow_factor_schedule", _on("optical_flow_redo_generation")),
-        # Told as a camera in three dimensions, or nothing without one.
+        # Read for a 3D film, without effect in any other.
         (r"use_depth_warping|use_zoe_depth|depth_\w+|leres_\w+|midas_weight|padding_mode|sampling_mode|"
          r"aspect_ratio_\w+|fov\w*", lambda _: False),
         (r"perlin_\w+", lambda settings: settings.get("noise_type") == "perlin"),
@@ -133,13 +133,13 @@ DEPENDENT: list[tuple[re.Pattern[str], Callable[[Settings], bool]]] = [
         (r"kohya_hrfix_\w+", _on("kohya_hrfix_enabled", "kohya_hrfix_enable")),
         (r"shake_\w+", _on("shake_name")),
         (r"keyframe_\w+_schedule", _on("keyframe_distribution")),
-        (r"(zoom|angle|translation_\w|rotation_3d_\w|transform_center_\w)", lambda _: False),  # of the other mode
+        (r"(zoom|angle|translation_\w|rotation_3d_\w|transform_center_\w)", lambda _: False),  # motion in other modes
         (r"dynamic_threshold|static_threshold|steps_schedule|sampler_schedule|seed_schedule|seed_iter_N|prompts",
-         lambda _: False),  # read where they count
+         lambda _: False),  # read where they apply
     ]
 ]  # fmt: skip
 
-# The value at which a setting changes nothing.
+# Values at which a setting has no effect.
 HARMLESS: dict[str, Any] = {
     "kernel_schedule": 5, "sigma_schedule": 1, "threshold_schedule": 0, "perlin_w": 8, "perlin_h": 8,
     "perlin_octaves": 4, "perlin_persistence": 0.5, "color_coherence_video_every_N_frames": 1,
@@ -154,7 +154,7 @@ HARMLESS: dict[str, Any] = {
 
 
 def silent(name: str, settings: Settings) -> bool:
-    """Whether leaving out the setting `name` leaves out nothing of the film."""
+    """Return True if the film stays the same without the setting `name`."""
     value = settings[name]
     if BOOKKEEPING.fullmatch(name) or value in OFF or value in ([], {}):
         return True

@@ -1,4 +1,4 @@
-"""A schedule file in the making: what was understood of someone's file, and notes on what was not."""
+"""Draft of a schedule file: the settings understood of an imported file, and notes on the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from animator.frame import Grade, Motion, Painting
 from animator.interop.keystrings import Convert, rewrite, same, within
 from animator.timeline.clock import Clock
 
-# The sections of a schedule file whose settings are curves, by their dataclass.
+# Sections of a schedule file whose settings are curves, with their dataclasses.
 SECTIONS: dict[str, type[Motion | Painting | Grade]] = {
     "motion": Motion,
     "painting": Painting,
@@ -22,38 +22,38 @@ SECTIONS: dict[str, type[Motion | Painting | Grade]] = {
 
 @dataclass(frozen=True)
 class Source:
-    """A file to import: its name, and its text if it has one, by which the lines of its keys are found."""
+    """A file to import: its name, and its text (if it is a text file) to locate the lines of its keys."""
 
     file: str
     text: str = ""
 
     def place(self, key: str) -> Place:
-        """Where `"key":` stands first in the text; the file as a whole where it does not."""
+        """Return the place of the first `"key":` in the text, or of the file as a whole."""
         found = re.search(rf'"{re.escape(key)}"\s*:', self.text)
         return self.at(found.start()) if found else Place(self.file)
 
     def at(self, offset: int) -> Place:
-        """The place of a character of the text."""
+        """Return the line and column of the character at `offset`."""
         before = self.text[:offset]
         return Place(self.file, before.count("\n") + 1, offset - before.rfind("\n"))
 
     def error(self, message: str, key: str = "") -> SceneError:
-        """The error that ends an import."""
+        """Return the SceneError that ends an import, at `key` if one is given."""
         place = self.place(key) if key else Place(self.file)
         return SceneError([Problem(place, (key,) if key else (), message)])
 
 
 @dataclass
 class Draft:
-    """The settings of a schedule file, nested as in YAML, and what could not be said in it."""
+    """Settings of a schedule file, nested as in YAML, and notes on what they cannot express."""
 
     source: Source
-    says: str  # what kind of file it came from
+    says: str  # kind of file it came from, for the comment at the top
     data: dict[str, Any] = field(default_factory=dict)
     notes: list[Problem] = field(default_factory=list)
 
     def put(self, path: str, value: Any) -> None:
-        """Set `painting.strength` and the like; None is left out."""
+        """Set the setting at `path`, such as `painting.strength`; None is ignored."""
         if value is None:
             return
         if isinstance(value, float) and value.is_integer():
@@ -65,7 +65,7 @@ class Draft:
         inside[name] = value
 
     def put_curve(self, path: str, key: str, written: Any, clock: Clock, convert: Convert = same) -> None:
-        """Set `motion.zoom` and the like to the source's `written`; what of it cannot be kept is noted."""
+        """Set the curve at `path` to the source's `written`, converted; note what of it cannot be kept."""
         try:
             curve, wrong = within(rewrite(written, convert), clock, *limits(path))
         except CurveError as error:
@@ -76,8 +76,8 @@ class Draft:
         self.put(path, curve)
 
     def note(self, key: str, value: Any, why: str) -> None:
-        """Say that the source's `key` with its `value` is not, or not wholly, in this draft."""
-        # A key of someone's may hold anything; a note is one line.
+        """Note that the source's `key` with its `value` is not, or not fully, in this draft, and `why`."""
+        # Keys of a file may contain line breaks and control characters; a note is one line.
         path: Path = (
             tuple(part if part.isprintable() else quoted(part) for part in key.split(".")) if key else ()
         )
@@ -86,7 +86,7 @@ class Draft:
 
 
 def limits(path: str) -> tuple[float, float]:
-    """The least and the largest value of the curve `motion.zoom` and the like."""
+    """Return the lowest and highest value allowed for the curve at `path`, such as `motion.zoom`."""
     section, name = path.split(".")
     found = next(setting for setting in fields(SECTIONS[section]) if setting.name == name)
     return found.metadata["low"], found.metadata["high"]

@@ -1,4 +1,4 @@
-"""A picture's infotext as the webui writes it → our settings: prompt, negative prompt, `Name: value` pairs."""
+"""Import the infotext that the web UI writes into images: prompt, negative prompt, `Name: value` pairs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from animator.timeline.seeds import MAX_SEED
 
 _PAIR = re.compile(r'\s*([A-Za-z][\w \-/+]{0,60}):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
 _LAST = re.compile(r"Steps:\s*\d+,.*", re.S)
-# What says how the picture was made or named, and nothing about how the next one is to look.
+# Facts about an image's making or naming that do not affect the look of a film.
 SILENT = {
     "Model hash", "Version", "Lora hashes", "TI hashes", "Hashes", "RNG", "Schedule type", "VAE", "VAE hash", "Parser",
     "User", "Size-1", "Size-2", "Schedule max sigma", "Schedule min sigma",
@@ -24,7 +24,7 @@ SILENT = {
 
 
 def split(text: str) -> tuple[str, str, dict[str, str]] | None:
-    """Prompt, negative prompt and pairs of an infotext; None for a text that is none."""
+    """Split an infotext into prompt, negative prompt and pairs; return None for any other text."""
     lines = text.strip().splitlines()
     start = next((at for at in range(len(lines) - 1, -1, -1) if _LAST.match(lines[at])), None)
     if start is None:
@@ -43,8 +43,8 @@ def _unquoted(value: str) -> str:
 
 
 def read(source: Source, prompt: str, negative: str, pairs: Mapping[str, str]) -> Draft:
-    """The schedule file with a picture's settings: its look, to which a motion is to be written."""
-    draft = Draft(source, "a picture's infotext")
+    """Return a draft with the settings of an image: the look of a film, without any motion."""
+    draft = Draft(source, "infotext of an image")
     put_model(draft, "Model", _model(pairs.get("Model", "")))
     put_prompts(draft, {0: prompt}, negative=negative)
     if re.fullmatch(r"\d+x\d+", pairs.get("Size", "")):
@@ -52,7 +52,7 @@ def read(source: Source, prompt: str, negative: str, pairs: Mapping[str, str]) -
         draft.put("video.size", f"{width}x{height}")
     for name, path in (("Steps", "painting.steps"), ("CFG scale", "painting.guidance_scale")):
         _put(draft, path, name, pairs)
-    if "Hires upscale" not in pairs:  # with it, the strength is that of enlarging the picture
+    if "Hires upscale" not in pairs:  # with it, the strength is that of the upscaling pass
         _put(draft, "painting.strength", "Denoising strength", pairs)
     if pairs.get("Seed", "").isdecimal() and int(pairs["Seed"]) <= MAX_SEED:
         draft.put("painting.seed", {"start": int(pairs["Seed"])} | _variation(pairs))
@@ -65,7 +65,7 @@ def read(source: Source, prompt: str, negative: str, pairs: Mapping[str, str]) -
     if "Hires upscale" not in pairs:
         read_here.add("Denoising strength")
     for name, value in pairs.items():
-        if name not in read_here and not (name == "Clip skip" and value == "2"):  # SDXL skips one by itself
+        if name not in read_here and not (name == "Clip skip" and value == "2"):  # as SDXL always does
             draft.note(name, value, "has no counterpart here")
     return draft
 
@@ -74,7 +74,7 @@ VARIATION = ("Variation seed", "Variation seed strength")
 
 
 def _variation(pairs: Mapping[str, str]) -> dict[str, Any]:
-    """The second seed, and how much of its noise is mixed in; nothing where there is none."""
+    """Return the second seed and the share of its noise, or an empty dict."""
     seed, strength = (pairs.get(name, "") for name in VARIATION)
     if not seed.isdecimal() or int(seed) > MAX_SEED or not re.fullmatch(r"0?\.\d+|[01](\.0*)?", strength):
         return {}

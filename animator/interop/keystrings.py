@@ -1,4 +1,4 @@
-"""Key strings rewritten key by key as text, and values per frame written as short key strings."""
+"""Rewrite key strings key by key as text, and write values per frame as short key strings."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from animator.timeline.curves import unchecked
 from animator.timeline.keystring import number, split_keys
 
 Floats = NDArray[np.float64]
-Convert = Callable[[str], str]  # a number or an expression → another one
+Convert = Callable[[str], str]  # maps a number or an expression, as text, to another one
 Written = float | int | str  # a number, an expression or a key string
 
-TOLERANCE = 1e-9  # by which a value may leave the straight line that replaces it, relative above 1
-DIGITS = 10  # significant ones of a value per frame: far below what moves a picture, and short
+TOLERANCE = 1e-9  # of a value from the straight line that replaces it; relative above 1
+DIGITS = 10  # significant ones of a value per frame: no visible difference, and short
 
 
 def same(text: str) -> str:
-    """The conversion that changes nothing."""
+    """Return `text` unchanged (the identity conversion)."""
     return text
 
 
 def complement(text: str) -> str:
-    """1 - `text`, for a number or an expression; folded where `text` adds to a number: 0.7 + x → 0.3 - x."""
+    """Return 1 - `text` for a number or an expression; a constant summand is folded: 0.7 + x → 0.3 - x."""
     plain = number(text)
     if plain is not None:
         return decimal(1 - Decimal(repr(plain)))
@@ -48,7 +48,7 @@ def complement(text: str) -> str:
 
 
 def _sum(text: str, tree: ast.expr) -> tuple[Decimal, str, str] | None:
-    """The parts of `0.7 + x`, `0.7 - x`, `x + 0.7` or `x - 0.7`: the number, and the sign and text of the rest."""
+    """Split `0.7 + x`, `0.7 - x`, `x + 0.7` or `x - 0.7` into the number and the sign and text of the rest."""
     if not (isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub)):
         return None
     plus = isinstance(tree.op, ast.Add)
@@ -61,7 +61,7 @@ def _sum(text: str, tree: ast.expr) -> tuple[Decimal, str, str] | None:
 
 
 def _term(text: str, node: ast.expr, plus: bool) -> tuple[str, str]:
-    """A summand's sign and its text, in brackets where it would fall apart behind another sign."""
+    """Return a summand's sign and text, in brackets where another sign in front would change its meaning."""
     source = _source(text, node)
     product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.Pow)
     if product or isinstance(node, ast.Call | ast.Name | ast.Constant):
@@ -76,9 +76,9 @@ def _source(text: str, node: ast.expr) -> str:
 
 
 def rewrite(written: Any, convert: Convert = same) -> Written:
-    """A schedule as others write it, each of its values converted: a number, an expression or a key string.
+    """Return a schedule (number, expression or key string) with each of its values converted.
 
-    A single key at 0 needs no key. Raises CurveError for what is no schedule.
+    A key string whose only key is 0 becomes its value. Raises CurveError if `written` is not a schedule.
     """
     if isinstance(written, bool) or not isinstance(written, int | float | str):
         raise CurveError(f"{quoted(written)} is not a number, an expression or a key string")
@@ -96,7 +96,7 @@ def rewrite(written: Any, convert: Convert = same) -> Written:
 
 
 def _plain(text: str) -> str:
-    """A number in its shortest form; anything else without the brackets round all of it."""
+    """Return a number in its shortest form, any other text without the brackets around the whole of it."""
     value = number(text)
     if value is not None:
         return decimal(Decimal(repr(value)))
@@ -112,14 +112,14 @@ def _value(text: str) -> Written:
 
 
 def decimal(value: Decimal) -> str:
-    """Digits and a point, never an exponent: Deforum takes `1e-5` for an expression, and would not interpolate it."""
+    """Format a number without an exponent: Deforum reads `1e-5` as an expression, which it does not interpolate."""
     text = f"{value:f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in ("-0", "") else text
 
 
 def constant(written: Any) -> float | None:
-    """The number that a schedule is on every frame, if it is one number."""
+    """Return the value of a schedule that is the same number on every frame, else None."""
     try:
         value = rewrite(written)
     except CurveError:
@@ -128,14 +128,14 @@ def constant(written: Any) -> float | None:
 
 
 def compact(values: Floats) -> Written:
-    """Values per frame as a number or a key string: keys on straight lines between others are left out."""
+    """Write values per frame as a number or a key string, without keys on straight lines between others."""
     if np.ptp(values) <= TOLERANCE * max(1.0, float(np.abs(values).max())):
         return _value(_digits(float(values[0])))
     return ", ".join(f"{frame}: ({_digits(float(values[frame]))})" for frame in corners(values))
 
 
 def compact_motion(values: Floats) -> Written:
-    """The same for a motion: nothing moves into frame 0, so that its value may be that of frame 1."""
+    """Write the values per frame of a motion: frame 0, into which nothing moves, takes the value of frame 1."""
     return compact(np.concatenate([values[1:2], values[1:]]) if len(values) > 1 else values)
 
 
@@ -144,12 +144,15 @@ def _digits(value: float) -> str:
 
 
 def corners(values: Floats) -> list[int]:
-    """The frames between which `values` runs straight, first and last included. Time is linear in their number."""
+    """Return the frames between which `values` is linear, first and last included, but without a level end.
+
+    It takes linear time.
+    """
     found, last = [0], len(values) - 1
     while found[-1] < last:
         anchor = found[-1]
         low, high, end = -np.inf, np.inf, anchor + 1
-        # Every frame passed narrows the cone of slopes that come near enough to all frames so far.
+        # Every frame narrows the range of slopes that pass within tolerance of all frames so far.
         for frame in range(anchor + 1, last + 1):
             way, rise = frame - anchor, values[frame] - values[anchor]
             if not low <= rise / way <= high:
@@ -158,14 +161,14 @@ def corners(values: Floats) -> list[int]:
             low, high = max(low, (rise - slack) / way), min(high, (rise + slack) / way)
             end = frame
         found.append(end)
-    # What stays level after the last bend needs no key at the end.
+    # A level stretch after the last corner needs no key at its end.
     if len(found) > 1 and abs(values[found[-1]] - values[found[-2]]) <= TOLERANCE:
         found.pop()
     return found
 
 
 def _clamped(written: Any, low: float, high: float) -> Written | None:
-    """`written` with every formula kept in low..high; None for keyframes."""
+    """Return `written` with every expression clamped to low..high; None if it is not text."""
 
     def clamp(text: str) -> str:
         return f"clamp({text}, {low:g}, {high:g})" if number(text) is None else text
@@ -174,9 +177,10 @@ def _clamped(written: Any, low: float, high: float) -> Written | None:
 
 
 def within(written: Any, clock: Clock, low: float, high: float) -> tuple[Any, str]:
-    """`written` if all its values are in low..high; else its values per frame, mended, and what was wrong with them.
+    """Return a curve whose values are all in low..high, and a message on what was corrected ('' if nothing).
 
-    Values that are no number are interpolated over, as Deforum does. Raises CurveError for what cannot be read.
+    The curve is `written` itself, `written` with its expressions clamped, or the corrected values per frame.
+    NaN is interpolated over, as Deforum does. Raises CurveError if `written` cannot be read.
     """
     values = unchecked(written, clock, clock.signals())
     nowhere, outside = np.isnan(values), (values < low) | (values > high)
@@ -191,6 +195,6 @@ def within(written: Any, clock: Clock, low: float, high: float) -> tuple[Any, st
         unchecked(clamped, clock, clock.signals()), mended, rtol=0, atol=1e-9
     ):
         return clamped, f"{outside.sum()} values are limited to {low:g}..{high:g}"
-    wrong = [f"{nowhere.sum()} values are no number and are interpolated over"] if nowhere.any() else []
+    wrong = [f"{nowhere.sum()} values are not a number and are interpolated over"] if nowhere.any() else []
     wrong += [f"{outside.sum()} values are limited to {low:g}..{high:g}"] if outside.any() else []
     return compact(mended), " and ".join(wrong)

@@ -1,4 +1,7 @@
-"""The comment in a film's or a picture's file. No program is run on a stranger's file: what is read is the header."""
+"""Read the comment stored in a video or image file.
+
+Only the headers are parsed: no external program is run on an untrusted file.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-MOST = 64_000_000  # bytes of a video's header that are read
-ITEMS = (b"udta", b"meta")  # the boxes of a film's header in which its comment lies
+MOST = 64_000_000  # bytes; at most this much of a video's header is read
+ITEMS = (b"udta", b"meta")  # nested boxes of an MP4 header that hold the comment
 EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT, _TAGS, _TAG, _SIMPLE, _NAME, _STRING = 0x18538067, 0x1254C367, 0x7373, 0x67C8, 0x45A3, 0x4487
 PICTURES = ("GIF", "WEBP", "JPEG")
@@ -17,21 +20,21 @@ HEADS = (b"GIF8", b"RIFF", b"\xff\xd8\xff")
 
 
 def of_film(file: Path) -> str | None:
-    """The comment in the header of an MP4 or a MOV; None where there is none."""
+    """Return the comment in the header of an MP4 or MOV file, or None. Raises OSError."""
     with file.open("rb") as stream:
         size = file.stat().st_size
         body: bytes | None = next((body for kind, body in _boxes_of(stream, size) if kind == b"moov"), b"")
     for wanted in ITEMS:
         body = _box(body, wanted)
-    meta = (body or b"")[4:]  # `meta` begins with a version, which other boxes do not
+    meta = (body or b"")[4:]  # `meta` starts with a version field, other boxes do not
     item = _box(_box(meta, b"ilst"), _item(meta))
     data = _box(item, b"data")
-    # `data` begins with the kind of its content and a language.
+    # `data` starts with a content type and a language code.
     return None if data is None else data[8:].decode("utf8", "replace")
 
 
 def _item(meta: bytes) -> bytes:
-    """The name of the comment's box: in a MOV its place in a list of keys."""
+    """Return the name of the comment's box: in a MOV, its position (from 1) in the list of keys."""
     keys = _box(meta, b"keys")
     if keys is None:
         return b"\xa9cmt"
@@ -40,19 +43,19 @@ def _item(meta: bytes) -> bytes:
 
 
 def _box(data: bytes | None, wanted: bytes) -> bytes | None:
-    """The content of the first box of that kind."""
+    """Return the content of the first box of kind `wanted`, or None."""
     return next((body for kind, body in _boxes(data or b"") if kind == wanted), None)
 
 
 def _boxes_of(stream: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """The outermost boxes of a file; only a movie's header is read."""
+    """Yield kind and content of a file's outermost boxes; the content is empty for all but `moov`."""
     at = 0
     while at + 8 <= size:
         stream.seek(at)
         head = stream.read(16)
         length, kind = struct.unpack(">I4s", head[:8])
         start = 8
-        if length == 1 and len(head) == 16:  # the length of a large one stands behind its kind
+        if length == 1 and len(head) == 16:  # a large box has a 64-bit length after its kind
             (length,), start = struct.unpack(">Q", head[8:]), 16
         length = length or size - at
         if length < start:
@@ -73,7 +76,7 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def of_webm(file: Path) -> str | None:
-    """The comment among the tags of a WebM; None where there is none."""
+    """Return the comment among the tags of a WebM file, or None. Raises OSError."""
     with file.open("rb") as stream:
         size = file.stat().st_size
         segment = next((place for kind, place in _elements(stream, 0, size) if kind == _SEGMENT), (0, 0))
@@ -99,7 +102,7 @@ def _text(stream: BinaryIO, place: tuple[int, int]) -> str:
 
 
 def _elements(stream: BinaryIO, at: int, end: int) -> Iterator[tuple[int, tuple[int, int]]]:
-    """The elements between two places of a Matroska file: what they are, and where their content begins and ends."""
+    """Yield the Matroska elements between two offsets: ID, and the start and end of the content."""
     while at < end:
         kind, start = _number(stream, at, marked=True)
         size, start = _number(stream, start, marked=False)
@@ -111,7 +114,10 @@ def _elements(stream: BinaryIO, at: int, end: int) -> Iterator[tuple[int, tuple[
 
 
 def _number(stream: BinaryIO, at: int, marked: bool) -> tuple[int, int]:
-    """A number of Matroska's, and the place behind it; -1 where there is none. `marked` leaves its length in it."""
+    """Read a Matroska variable-length integer; return it (-1 if there is none) and the offset after it.
+
+    `marked` keeps the bits that encode the length, as element IDs do.
+    """
     stream.seek(at)
     first = stream.read(1)
     if not first or not first[0]:
@@ -123,7 +129,7 @@ def _number(stream: BinaryIO, at: int, marked: bool) -> tuple[int, int]:
 
 
 def of_picture(file: Path) -> str | None:
-    """The comment of a GIF, or the user's comment in the EXIF of a JPEG or a WebP. Raises OSError, ValueError."""
+    """Return the comment of a GIF, or the EXIF UserComment of a JPEG or WebP, or None. Raises OSError, ValueError."""
     from PIL import Image as Pictures
 
     with warnings.catch_warnings(action="ignore"), Pictures.open(file, formats=PICTURES) as picture:

@@ -1,4 +1,4 @@
-"""Parseq's manifest → our settings: its values per frame as short key strings."""
+"""Import a Parseq manifest: values per frame become short key strings, keyframes stay keyframes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from animator.timeline.clock import Clock
 from animator.timeline.seeds import MAX_SEED
 
 Floats = NDArray[np.float64]
-MOST_PROMPTS = 2_000  # keyframes of prompts, whose weights may change on every frame
-MOST_TEXT = 200_000  # characters of them: a schedule file is read by people, too
+MOST_PROMPTS = 2_000  # prompt keyframes; prompt weights may change on every frame
+MOST_TEXT = 200_000  # characters of prompts; people read schedule files, too
 
 
 class Field(NamedTuple):
-    """A field of Parseq's: our setting, and whether it is a motion, which Parseq tells as a place."""
+    """Target of a Parseq field: our setting, and whether it is a motion, which Parseq writes as a position."""
 
     path: str
     moves: bool = False
@@ -53,7 +53,7 @@ PAINTING = {
     "contrast": Field("grade.contrast"),
     "amount": Field("grade.sharpen"),
 }
-# What Parseq writes for a field that does nothing.
+# Parseq's values of fields that have no effect; None: any constant.
 IDLE = {
     "frame": None, "seed": None, "subseed": None, "subseed_strength": 0, "deforum_prompt": None, "antiblur_amount": 0,
     "near": 200, "far": 10_000, "fov": None, "kernel": 5, "sigma": 1, "threshold": 0, "perspective_flip_theta": 0,
@@ -63,7 +63,7 @@ IDLE = {
 
 
 def is_parseq(data: Any) -> bool:
-    """Whether a JSON document is Parseq's."""
+    """Return True if a JSON document is a Parseq manifest."""
     return isinstance(data, dict) and (_frames(data) != [] or _frames(data, "keyframes") != [])
 
 
@@ -75,7 +75,7 @@ def _frames(data: Mapping[str, Any], name: str = "rendered_frames") -> list[dict
 
 
 def read(source: Source, data: Mapping[str, Any], size: tuple[int, int] = (1024, 1024)) -> Draft:
-    """The schedule file that says what a manifest says, for a film of `size`. Raises SceneError."""
+    """Return a Parseq manifest as a draft, for a film of `size` (width, height) in pixels. Raises SceneError."""
     draft = Draft(source, "Parseq manifest")
     draft.put("model.base", SDXL)
     options = data.get("options")
@@ -92,25 +92,27 @@ def read(source: Source, data: Mapping[str, Any], size: tuple[int, int] = (1024,
         return draft
     last = int(max(row["frame"] for row in rows))
     if not 0 <= last < MAX_FRAMES:
-        raise source.error(f"{last} is no frame; allowed 0..{MAX_FRAMES - 1:,}", "rendered_frames")
+        raise source.error(f"frame {last} is out of range; allowed 0..{MAX_FRAMES - 1:,}", "rendered_frames")
     _put_frames(draft, {int(row["frame"]): row for row in rows}, last + 1, data, size)
     return draft
 
 
 def mode(names: set[str], managed: Any) -> str:
-    """2D or 3D, which a manifest does not say: by the fields its author chose to manage, else by those it has."""
+    """Return "2D" or "3D", which a manifest does not state, from its managed fields or else all its fields."""
     chosen = {name for name in FLAT | SOLID if isinstance(managed, list) and name in managed}
     chosen = chosen or names & (FLAT | SOLID)
     return "3D" if chosen & SOLID and not chosen & {"zoom", "angle"} else "2D"
 
 
 def put_lens(draft: Draft, kind: str, fov: Floats | None, size: tuple[int, int]) -> dict[str, float]:
-    """Put down the camera of a film in 3D; how much its translations are in our pixels, by field."""
+    """Set the lens and depth of a 3D film; return the factors from Parseq's translations to pixels, by field."""
     if kind != "3D":
         return {}
     degrees = 40.0 if fov is None else float(np.clip(fov[0], 1, 150))
     if fov is not None and np.ptp(fov) > 0:
-        draft.note("fov", f"{fov.min():g}..{fov.max():g}", f"one field of view for the film: {degrees:g}")
+        draft.note(
+            "fov", f"{fov.min():g}..{fov.max():g}", f"only one field of view per film; {degrees:g} is used"
+        )
     found = space(*size, degrees, True)
     draft.put("motion.fov", found.fov)
     draft.put("motion.depth", "model")
@@ -153,7 +155,7 @@ def _put_frames(
 
 
 def column(rows: Mapping[int, Mapping[str, Any]], name: str, count: int) -> Floats | None:
-    """A field's value on every frame, held where a frame lacks it; None for a field without numbers."""
+    """Return a field's value on every frame (count,), the last one where it is missing; None without any number."""
     found = {frame: value for frame, row in rows.items() if (value := _number(row.get(name))) is not None}
     if not found:
         return None
@@ -164,7 +166,7 @@ def column(rows: Mapping[int, Mapping[str, Any]], name: str, count: int) -> Floa
 
 
 def deltas(name: str, places: Floats) -> Floats:
-    """The step to every frame from the one before it: a ratio for zoom, a difference for everything else."""
+    """Return the step into every frame from the one before: a ratio for zoom, a difference for other fields."""
     before = np.concatenate([places[:1], places[:-1]])
     if name == "zoom":
         return np.asarray(np.divide(places, before, out=np.ones_like(places), where=before != 0))
@@ -182,12 +184,12 @@ def _number(value: Any) -> float | None:
 
 
 def put_seeds(draft: Draft, values: Floats | None) -> None:
-    """A seed for every frame: Deforum takes the whole part of Parseq's."""
+    """Set the seed of every frame: Parseq's value rounded down, as Deforum does."""
     if values is None:
         return
     whole = np.floor(values)
     if (whole < 0).any() or (whole > MAX_SEED).any():
-        draft.note("seed", f"{whole.min():g}", "a seed drawn anew for each run; here it is 0 every time")
+        draft.note("seed", f"{whole.min():g}", "a random seed for each run there; here the seed is 0")
         whole = np.clip(whole, 0, MAX_SEED)
     curve = compact(whole)
     fixed = isinstance(curve, int)
@@ -196,7 +198,7 @@ def put_seeds(draft: Draft, values: Floats | None) -> None:
 
 
 def put_rendered_prompts(draft: Draft, prompts: Mapping[int, str], data: Mapping[str, Any]) -> None:
-    """Prompts from the frames; from the list they were made of where they change on every frame."""
+    """Set the prompts from the rendered frames, or from Parseq's prompt list if they change too often."""
     changes: dict[int, str] = {}
     before, length = None, 0
     for frame in sorted(prompts):
@@ -214,7 +216,7 @@ def put_rendered_prompts(draft: Draft, prompts: Mapping[int, str], data: Mapping
 
 
 def put_prompt_list(draft: Draft, prompts: Any) -> None:
-    """Parseq's own prompts: a list with the frames of each, or the one text of the first generation."""
+    """Set the prompts from Parseq's own list, or from the single text of its first generation."""
     prompts = prompts if isinstance(prompts, dict) else {}
     listed: Sequence[Any] = (
         prompts["promptList"] if isinstance(prompts.get("promptList"), list) else [prompts]
@@ -225,7 +227,7 @@ def put_prompt_list(draft: Draft, prompts: Any) -> None:
             start = 0 if item.get("allFrames", True) else int(_number(item.get("from")) or 0)
             if start in texts:
                 draft.note(
-                    "positive", item["positive"], f"begins at frame {start} with another prompt: left out"
+                    "positive", item["positive"], f"left out; another prompt starts at frame {start}, too"
                 )
                 continue
             texts[start] = f"{item['positive']} --neg {item.get('negative') or ''}"

@@ -1,4 +1,4 @@
-"""Parseq's keyframes, where it has not rendered them: values with the formula that leads to the next one."""
+"""Import the keyframes of a Parseq manifest without rendered frames: values, and formulas between them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ WAYS = {"": "linear", "L": "linear", "S": "step", "C": "smooth", "P": "smooth"}
 def put_keyframes(
     draft: Draft, rows: Sequence[Mapping[str, Any]], data: Mapping[str, Any], size: tuple[int, int]
 ) -> None:
-    """Write keyframes into `draft` as keyframes; motions, which Parseq writes as places, as steps per frame."""
+    """Write Parseq's keyframes into `draft`; motions, which Parseq writes as positions, become steps per frame."""
     ordered = sorted(rows, key=lambda row: row["frame"])
     count = int(ordered[-1]["frame"]) + 1
     if not 1 <= count <= MAX_FRAMES:
-        raise draft.source.error(f"{count - 1} is no frame; allowed 0..{MAX_FRAMES - 1:,}", "keyframes")
+        raise draft.source.error(
+            f"frame {count - 1} is out of range; allowed 0..{MAX_FRAMES - 1:,}", "keyframes"
+        )
     names = {name for row in ordered for name in row}
     kind = parseq.mode(names, data.get("managedFields"))
     draft.says += f", keyframes, {kind}"
@@ -55,7 +57,7 @@ def put_keyframes(
 
 
 def _put(draft: Draft, field: parseq.Field, name: str, keys: dict[int, Any], clock: Clock) -> None:
-    """Write keyframes, within the limits of our setting."""
+    """Set a curve from keyframes, kept within the limits of our setting."""
     first = next(iter(keys.values()))
     level = not isinstance(first, dict) and all(first == _value(item) for item in keys.values())
     curve, wrong = within(first if level else keys, clock, *limits(field.path))
@@ -69,9 +71,9 @@ def _value(item: Any) -> Any:
 
 
 def keyframes(draft: Draft, rows: Sequence[Mapping[str, Any]], name: str) -> dict[int, Any]:
-    """A field's keyframes in our form: {0: 1, 30: {value: 2, ease: in-out-sine}}.
+    """Return a field's keyframes in our form: {0: 1, 30: {value: 2, ease: in-out-sine}}.
 
-    A formula leads from its keyframe to the next one with a value, and on, until another is written.
+    A formula is the easing from its keyframe to the following ones, until another formula is written.
     """
     found: dict[int, Any] = {}
     way = "linear"
@@ -88,11 +90,11 @@ def keyframes(draft: Draft, rows: Sequence[Mapping[str, Any]], name: str) -> dic
 
 
 def _way(draft: Draft, name: str, formula: str) -> str:
-    """Our ease for a formula of Parseq's; what cannot be said is noted and runs straight."""
+    """Return our easing for a Parseq formula; an unknown one is noted and becomes linear."""
     if formula in WAYS:
         if formula in ("C", "P"):
             draft.note(
-                f"{name}_i", formula, "the curve through all keys is 'smooth' here, which never overshoots"
+                f"{name}_i", formula, "becomes 'smooth', a curve through all keys that never overshoots"
             )
         return WAYS[formula]
     if match := _BEZIER.fullmatch(formula):
@@ -104,13 +106,13 @@ def _way(draft: Draft, name: str, formula: str) -> str:
     try:
         easing.find(ease)
     except CurveError:
-        draft.note(f"{name}_i", formula, "not a way from key to key that can be said here: it runs straight")
+        draft.note(f"{name}_i", formula, "no such easing here; linear is used")
         return "linear"
     return ease
 
 
 def _complement(keys: dict[int, Any]) -> dict[int, Any]:
-    """1 - each value. A way that bends keeps its shape: it is a share of the way from key to key."""
+    """Return keyframes with 1 - each value. Easings keep their shape: they are fractions between two values."""
     return {
         frame: {**item, "value": _one_minus(item["value"])} if isinstance(item, dict) else _one_minus(item)
         for frame, item in keys.items()

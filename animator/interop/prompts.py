@@ -1,4 +1,4 @@
-"""Prompts as others write them taken apart: `--neg`, LoRA tags, a text added to each."""
+"""Split prompts of other programs into prompt, negative prompt (`--neg`) and LoRA tags, and write LoRA tags."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from animator.timeline.prompt_formulas import FORMULA, NUMBER, tails
 _NEGATIVE = re.compile(r"\s*--neg(?![a-z])\s*")
 _LORA = re.compile(r"<lora:([^:<>]+)((?::[^:<>]*)*)>")
 _NAMED = re.compile(r"^(te|unet|dyn)=")  # <lora:name:te=0.5:unet=0.5>
-_GONE = "\0"  # where a tag stood
+_GONE = "\0"  # marks the position of a removed tag
 _EDITED = re.compile(r"\[[^\[\]]*(?::\s*[.\d]+\s*|\|[^\[\]]*)\]")  # [from:to:when], [a|b]
 
 
 def put_prompts(draft: Draft, prompts: Mapping[int, str], common: str = "", negative: str = "") -> None:
-    """Write frame → prompt into `draft`: `common` and `negative` are added to each, LoRA tags become LoRAs."""
+    """Write prompts by frame into `draft`: `common` and `negative` are added to each, LoRA tags become LoRAs."""
     texts, negatives, weights = {}, {}, {}
     common, everywhere = _without_loras(draft, _clean(common))
     negative = _clean(negative)
@@ -39,7 +39,7 @@ def put_prompts(draft: Draft, prompts: Mapping[int, str], common: str = "", nega
 
 
 def _clean(text: str) -> str:
-    """`text` on one line. From JSON it may hold half of a surrogate pair, which is no character in a file."""
+    """Return `text` on one line. Half of a surrogate pair, which JSON allows and no file can encode, is replaced."""
     return " ".join(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").split())
 
 
@@ -50,7 +50,7 @@ def _cut(draft: Draft, text: str) -> str:
 
 
 def _weighed(draft: Draft, text: str) -> str:
-    """`text` with the weights that it had: theirs are numbers alone, ours may be formulas."""
+    """Return `text` with the weights it had: other programs allow numbers alone, so text like a formula is escaped."""
     pieces, done = [], 0
     for start, end in tails(text):
         tail, written = text[start:end], text[start - 1 : end]
@@ -62,16 +62,16 @@ def _weighed(draft: Draft, text: str) -> str:
             except ValueError:
                 continue
             if weight > MAX_WEIGHT:
-                draft.note("prompts", written, f"a weight has at most {MAX_WEIGHT:g}, which is taken")
+                draft.note("prompts", written, f"weights are limited to {MAX_WEIGHT:g}")
                 pieces += [text[done:start], f"{MAX_WEIGHT:g}"]
                 done = end
-        elif FORMULA.search(tail) or tail.rstrip().isidentifier():  # text, there
+        elif FORMULA.search(tail) or tail.rstrip().isidentifier():  # plain text there
             pieces += [text[done : start - 1], "\\:"]
             done = start
     text = "".join([*pieces, text[done:]])
     for match in _EDITED.finditer(text):
         draft.note(
-            "prompts", match[0], "changes within a painting, step by step, there; here it is read as text"
+            "prompts", match[0], "prompt editing between sampling steps is not supported; read as plain text"
         )
     return text
 
@@ -82,7 +82,7 @@ def _joined(*parts: str) -> str:
 
 
 def _held(keyframes: dict[int, str]) -> Any:
-    """Keyframes without those that repeat the one before; a single one as a text."""
+    """Drop keyframes that repeat the one before; return a single one as its text."""
     found: dict[int, str] = {}
     for frame, text in keyframes.items():
         if not found or text != list(found.values())[-1]:
@@ -91,33 +91,31 @@ def _held(keyframes: dict[int, str]) -> Any:
 
 
 def _without_loras(draft: Draft, text: str) -> tuple[str, dict[str, Any]]:
-    """`text` without LoRA tags, and the weight of each."""
+    """Return `text` without LoRA tags, and the weight of each LoRA by name."""
     weights: dict[str, Any] = {}
 
     def take(match: re.Match[str]) -> str:
         name = PurePath(match[1].replace("\\", "/")).name.strip()
         first, *others = (part.strip() for part in match[2].split(":")[1:] or ("1",))
         if any(other not in ("", first) for other in others):
-            draft.note(
-                "", match[0], "one scale serves the image model and the text encoders: the first is taken"
-            )
+            draft.note("", match[0], "one scale applies to both UNet and text encoders; the first is used")
         try:
             weights[name] = rewrite(_NAMED.sub("", first).strip("`"))
         except CurveError:
-            draft.note("", match[0], "its scale is no number or expression: 1 is taken")
+            draft.note("", match[0], "its scale is neither a number nor an expression; 1 is used")
             weights[name] = 1
         return _GONE
 
     whole, *parts = _LORA.sub(take, text.replace(_GONE, "")).split(_GONE)
     for part in parts:
-        # A comma stood on either side of a tag, or on none.
+        # Keep one comma if there was one on either side of the tag.
         comma = whole.rstrip().endswith(",") or part.lstrip().startswith(",")
         whole = f"{whole.rstrip(' ,')}{',' * comma} {part.lstrip(' ,')}"
     return whole.strip(" ,"), weights
 
 
 def _put_loras(draft: Draft, weights: Mapping[int, Mapping[str, Any]]) -> None:
-    """The scale of every LoRA over time: it holds from prompt to prompt, and is 0 where a prompt has no tag."""
+    """Set the scale of every LoRA over time: constant from prompt to prompt, 0 where a prompt has no tag."""
     for name in dict.fromkeys(name for found in weights.values() for name in found):
         scales: dict[int, Any] = {}
         for frame, found in weights.items():
@@ -131,7 +129,7 @@ def _put_loras(draft: Draft, weights: Mapping[int, Mapping[str, Any]]) -> None:
 
 
 def _steps(scales: dict[int, Any]) -> dict[int, Any]:
-    """Keyframes that jump. Behind a formula, which holds by itself, there is no way for an ease to shape."""
+    """Return keyframes that jump. An expression is constant until the next key anyway, so none is eased after one."""
     result: dict[int, Any] = {}
     before: Any = ""
     for frame, scale in scales.items():
@@ -141,6 +139,6 @@ def _steps(scales: dict[int, Any]) -> dict[int, Any]:
 
 
 def tagged(text: str, scales: Mapping[str, float]) -> str:
-    """`text` with a LoRA tag for each scale that is not 0."""
+    """Append a LoRA tag to `text` for each scale (name → number) that is not 0."""
     tags = [f"<lora:{name}:{round(scale, 4):g}>" for name, scale in scales.items() if round(scale, 4)]
     return " ".join([text, *tags]).strip()

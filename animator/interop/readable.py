@@ -1,4 +1,4 @@
-"""Which expressions mean in Deforum what they mean here."""
+"""Check which expressions Deforum evaluates as this program does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 
 from animator.timeline.curves import Key
 
-# Functions of numexpr's with one argument: Deforum splits its schedules at every comma.
+# numexpr functions of one argument: Deforum splits its schedules at every comma, so others cannot be written.
 FUNCTIONS = {
     "abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "ceil", "cos", "cosh", "exp", "expm1",
     "floor", "log", "log10", "log1p", "sin", "sinh", "sqrt", "tan", "tanh",
@@ -20,7 +20,7 @@ REFUSED = (ast.FloorDiv, ast.MatMult, ast.LShift, ast.RShift, ast.Not, ast.In, a
 
 
 def readable(key: Key) -> bool:
-    """Whether Deforum reads a key's value as we do."""
+    """Return True if Deforum evaluates a key's value as this program does."""
     if isinstance(key.value, float):
         return True
     try:
@@ -31,7 +31,7 @@ def readable(key: Key) -> bool:
 
 
 def _same_there(node: ast.AST) -> bool:
-    """Whether a part of an expression means in Deforum what it means here."""
+    """Return True if a node of an expression means the same in Deforum."""
     match node:
         case ast.Name(id=name):
             return name in NAMES
@@ -42,13 +42,13 @@ def _same_there(node: ast.AST) -> bool:
         case ast.Compare(ops=ops):
             return len(ops) == 1 and not isinstance(ops[0], REFUSED)
         case ast.BinOp(op=ast.Pow(), left=base, right=power):
-            # Whole numbers stay whole there: past 2**63 they are wrong, and have no negative powers.
+            # Deforum keeps integers: their powers overflow past 2**63, and negative powers fail.
             return isinstance(power, ast.Constant) and (power.value in (2, 3) or _fraction(base))
     return isinstance(node, ALLOWED) and not isinstance(node, REFUSED)
 
 
 def _fraction(node: ast.expr) -> bool:
-    """Whether a number is computed with a point, whatever its parts."""
+    """Return True if a node is computed in floating point, whatever its operands."""
     parts = list(ast.walk(node))
     return any(isinstance(part, ast.Call | ast.Div) for part in parts) or any(
         isinstance(part, ast.Constant) and isinstance(part.value, float) for part in parts

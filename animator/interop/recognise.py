@@ -1,4 +1,4 @@
-"""A file of whatever kind → a draft of our schedule file."""
+"""Detect the kind of a file and read it as a draft of a schedule file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from animator.interop import metadata as carried
 from animator.interop.draft import Draft, Source
 from animator.runs.metadata import FILM
 
-MOST = 100_000_000  # bytes; a Parseq manifest of an hour has about this many
-KNOWN = "Deforum settings, a Parseq manifest, a picture with its infotext, a film of animator's, or a camera's path"
+MOST = 100_000_000  # bytes; about the size of a Parseq manifest of one hour
+KNOWN = (
+    "Deforum settings, a Parseq manifest, an image with infotext, a film made by animator, or a camera path"
+)
 
 
 def read(file: Path) -> Draft:
-    """What `file` says, as a draft. Raises SceneError."""
+    """Detect the kind of `file` from its content and return it as a draft. Raises SceneError."""
     source = Source(str(file))
     try:
         with file.open("rb") as stream:
@@ -28,19 +30,19 @@ def read(file: Path) -> Draft:
         if head[4:8] == b"ftyp" or head.startswith(carried.EBML):
             text = carried.of_film(file) if head[4:8] == b"ftyp" else carried.of_webm(file)
             if text is None:
-                raise source.error("this video holds no comment: only those that animator made have one")
+                raise source.error("this video contains no schedule file; only videos made by animator do")
             return recipe.from_film(source, text)
         if head.startswith(carried.HEADS):
             return _commented(source, file)
         if file.stat().st_size > MOST:
-            raise source.error(f"{file.stat().st_size:,} bytes; at most {MOST:,}")
+            raise source.error(f"too large: {file.stat().st_size:,} bytes, at most {MOST:,}")
         raw = file.read_bytes()
     except OSError as error:
         raise source.error(error.strerror or "cannot be read") from error
     try:
         return _text(Source(str(file), raw.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
-        raise source.error(f"neither text nor a kind of file that is known: {KNOWN}") from error
+        raise source.error(f"not text, and no known kind of file; known: {KNOWN}") from error
 
 
 def _picture(source: Source, file: Path) -> Draft:
@@ -49,7 +51,7 @@ def _picture(source: Source, file: Path) -> Draft:
     try:
         with Pictures.open(file, formats=["PNG"]) as picture:
             if "parameters" not in picture.info and FILM not in picture.info:
-                picture.load()  # some programs write their texts behind the pixels
+                picture.load()  # some programs write their text chunks after the pixels
             texts = {key: str(value) for key, value in picture.info.items() if isinstance(value, str)}
     except (OSError, ValueError, SyntaxError, Pictures.DecompressionBombError) as error:
         raise source.error(f"cannot be read as a PNG: {error}") from error
@@ -57,24 +59,26 @@ def _picture(source: Source, file: Path) -> Draft:
         return recipe.from_film(source, texts[FILM])
     found = infotext.split(texts.get("parameters", ""))
     if found is None:
-        raise source.error("this picture holds no infotext ('parameters')")
+        raise source.error("this image contains no infotext (PNG text 'parameters')")
     return infotext.read(source, *found)
 
 
 def _commented(source: Source, file: Path) -> Draft:
-    """A picture of another kind, whose comment is our film, or an infotext."""
+    """Read an image other than a PNG, whose comment is a schedule file of ours or an infotext."""
     from PIL import Image as Pictures
 
     try:
         text = carried.of_picture(file)
     except (OSError, ValueError, SyntaxError, Pictures.DecompressionBombError) as error:
-        raise source.error(f"cannot be read as a picture: {error}") from error
+        raise source.error(f"cannot be read as an image: {error}") from error
     found = infotext.split(text or "")
     try:
         return recipe.from_film(source, text or "")
     except SceneError:
         if found is None:
-            raise source.error("this picture holds neither a film of animator's nor an infotext") from None
+            raise source.error(
+                "this image contains neither a schedule file of animator nor an infotext"
+            ) from None
         return infotext.read(source, *found)
 
 
@@ -84,9 +88,7 @@ def _text(source: Source) -> Draft:
         if found is not None:
             return infotext.read(source, *found)
         if Path(source.file).suffix in (".yaml", ".yml"):
-            raise source.error(
-                "a YAML file is a schedule file already: animator check says if it is a good one"
-            )
+            raise source.error("a YAML file is already a schedule file; test it with animator check")
     data = _json(source)
     if isinstance(data, dict) and data.get("format") == camera.FORMAT:
         return camera.read(source, data)
@@ -94,7 +96,7 @@ def _text(source: Source) -> Draft:
         return parseq.read(source, data)
     settings = deforum.find(data)
     if settings is None:
-        raise source.error(f"not a kind of file that is known: {KNOWN}")
+        raise source.error(f"unknown kind of file; known: {KNOWN}")
     draft = deforum.read(source, settings)
     manifest = _manifest(settings.get("parseq_manifest"))
     if manifest is not None:
@@ -104,7 +106,7 @@ def _text(source: Source) -> Draft:
 
 
 def _manifest(written: Any) -> Any:
-    """The manifest pasted into Deforum's settings, whose values take the place of theirs."""
+    """Return the Parseq manifest pasted into Deforum's settings, or None. Its values override theirs."""
     try:
         data = json.loads(written) if isinstance(written, str) else written
     except (ValueError, RecursionError):
@@ -113,10 +115,10 @@ def _manifest(written: Any) -> Any:
 
 
 def overlay(draft: Draft, top: Draft) -> None:
-    """Lay what `top` says over `draft`, setting by setting."""
+    """Override settings in `draft` with those of `top`, one by one, and add its notes."""
     for section, value in top.data.items():
         if section == "model":
-            continue  # a manifest names none: the one it has stands for "SDXL"
+            continue  # a manifest names no model; its draft's is only the default
         old = draft.data.get(section)
         both = isinstance(value, dict) and isinstance(old, dict)
         draft.data[section] = {**old, **value} if both and old is not None else value
@@ -129,12 +131,12 @@ def _json(source: Source) -> Any:
     except json.JSONDecodeError as error:
         at = source.at(error.pos)
         raise SceneError([Problem(at, (), f"not JSON: {_mistake(source.text, error)}")]) from error
-    except (RecursionError, ValueError) as error:  # a number of 5,000 digits
+    except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
         raise source.error("not JSON: nested too deeply, or a number too long") from error
 
 
 def _mistake(text: str, error: json.JSONDecodeError) -> str:
-    """The decoder's words, or better ones for the two slips that real files have."""
+    """Return the decoder's message, or a clearer one for the two mistakes that real files contain."""
     before, char, after = (
         text[: error.pos].rstrip(),
         text[error.pos : error.pos + 1],
@@ -142,7 +144,7 @@ def _mistake(text: str, error: json.JSONDecodeError) -> str:
     )
     closed = (char in ("}", "]") and before.endswith(",")) or (char == "," and after[:1] in ("}", "]"))
     if closed:
-        return "a comma with nothing behind it; take it out"
+        return "a comma with nothing after it; remove it"
     if char.isalnum():
-        return f"{char!r} does not belong here; a name stands in double quotes, and a comma between values"
+        return f"unexpected {char!r}; put names in double quotes, and a comma between values"
     return f"{error.msg[0].lower()}{error.msg[1:]}"

@@ -1,8 +1,9 @@
-"""Deforum's camera in space and ours: how much its units are in our pixels, and which way they go.
+"""Convert between the units and signs of Deforum's 3D camera and ours.
 
-Deforum moves points of a world whose picture is 2 wide by a two-hundredth per unit, and shows them through
-f = 1/tan(fov/2) of the height. Their depth lies between 1 and 2 with a depth map, and is 1 without; our reference
-plane stands half-way. + translation_x moves its picture left, ours right; all else goes the same way.
+Deforum moves points of a world in which the image is 2 wide, by 1/200 per unit of translation, and projects them
+with the focal length f = 1/tan(fov/2) in half image heights. With a depth map their depth is 1..2, without one it
+is 1; our reference plane is half-way (1.5). A positive translation_x moves Deforum's image left and ours right; all
+other signs agree.
 """
 
 from __future__ import annotations
@@ -16,24 +17,24 @@ from typing import NamedTuple
 from animator.interop.keystrings import decimal
 from animator.timeline.keystring import number
 
-STEP = 1 / 200  # of Deforum's world, per unit of translation
+STEP = 1 / 200  # in Deforum's world, per unit of translation
 DEEP = 1.5  # distance of the middle of a depth map, 1..2
-SCALE = 2 / 3  # our depth_scale for it: from 1 / 1.5 to 2 / 1.5 times the middle
+SCALE = 2 / 3  # our depth_scale for that map: from 1 / 1.5 to 2 / 1.5 times the middle
 
 
 class Space(NamedTuple):
-    """A film's camera: our field of view, and our pixels per unit of Deforum's translations."""
+    """Camera of a Deforum film: our horizontal field of view in degrees, and pixels per unit of its translations."""
 
     fov: float
     factors: dict[str, float]
 
 
 def space(width: int, height: int, fov: float, deep: bool) -> Space:
-    """The camera of a film of Deforum's with the vertical `fov` in degrees; `deep`: it has a depth map."""
+    """Return the camera of a Deforum film of the vertical `fov` in degrees; `deep`: it uses a depth map."""
     f = 1 / tan(radians(fov) / 2)
     distance = DEEP if deep else 1.0
     side = f * height / 2 * STEP / distance
-    # Its points are not moved out by f before they are seen through f, so that it comes nearer f times as fast.
+    # Deforum does not scale depth by f before projecting with f, so its camera approaches f times as fast.
     factors = {"translation_x": -side, "translation_y": side, "translation_z": side * f / distance}
     return Space(
         round(degrees(2 * atan(width / 2 / (f * height / 2))), 4),
@@ -42,17 +43,17 @@ def space(width: int, height: int, fov: float, deep: bool) -> Space:
 
 
 def vertical(width: int, height: int, fov: float) -> float:
-    """Deforum's field of view for our horizontal one."""
+    """Return Deforum's vertical field of view for our horizontal one, both in degrees."""
     return degrees(2 * atan(tan(radians(fov) / 2) * height / width))
 
 
 def scaled(factor: float) -> Callable[[str], str]:
-    """The conversion of a number or an expression that multiplies it."""
+    """Return the conversion that multiplies a number or an expression by `factor`."""
     return partial(_times, Decimal(repr(factor)))
 
 
 def divided(factor: float) -> Callable[[str], str]:
-    """The way back."""
+    """Return the inverse of the conversion `scaled(factor)`."""
     return partial(_over, Decimal(repr(factor)))
 
 
@@ -69,5 +70,5 @@ def _over(factor: Decimal, text: str) -> str:
         return decimal(Decimal(f"{Decimal(repr(plain)) / factor:.14g}"))
     before, star, inner = text.partition("*(")
     if star and before == decimal(factor) and inner.endswith(")"):
-        return inner[:-1]  # as it was before it was multiplied
+        return inner[:-1]  # its text before the multiplication
     return f"({text})/({decimal(factor)})"

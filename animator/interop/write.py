@@ -1,4 +1,4 @@
-"""Settings as plain data → the text of a schedule file: short, in our order, and read back as it was meant."""
+"""Write settings as the text of a schedule file: short, in documented order, and read back unchanged."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from animator.scene.settings import Settings
 from animator.scene.strict import Strict
 from animator.scene.variables import escape
 
-WIDTH = 110  # of a line
-SHORT = 90  # what fits on a line of its own: {size: 512x512, fps: 15}
+WIDTH = 110  # characters of a line
+SHORT = 90  # longest mapping that is written on one line, such as {size: 512x512, fps: 15}
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text so that our loader reads it as text again."""
+    """YAML dumper whose strings our loader reads back as strings."""
 
     yaml_implicit_resolvers = Strict.yaml_implicit_resolvers
 
 
 class _Short(dict[Any, Any]):
-    """A mapping that stands on one line."""
+    """A mapping that is written on one line."""
 
 
 _Dumper.add_representer(
@@ -33,7 +33,7 @@ _Dumper.add_representer(
 
 
 def schedule(data: dict[str, Any], says: Iterable[str] = ()) -> str:
-    """`data` as YAML, without what is our default anyway, under the comments `says`."""
+    """Return `data` as YAML without default values, below the comment lines `says`."""
     ordered = _ordered(without_defaults(data, Settings()), Settings)
     text = yaml.dump(
         {name: _layout(escape(value)) for name, value in ordered.items()},
@@ -49,7 +49,7 @@ def schedule(data: dict[str, Any], says: Iterable[str] = ()) -> str:
 
 
 def without_defaults(data: dict[str, Any], section: BaseModel) -> dict[str, Any]:
-    """`data` without the values that `section`, made of defaults alone, has by itself."""
+    """Return `data` without the values that equal the defaults in `section`."""
     kept: dict[str, Any] = {}
     for name, value in data.items():
         default = getattr(section, name, None)
@@ -66,7 +66,7 @@ def without_defaults(data: dict[str, Any], section: BaseModel) -> dict[str, Any]
 
 
 def _ordered(data: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
-    """`data` in the order in which the settings are documented."""
+    """Return `data` in the order in which the settings are documented."""
     rank = {name: at for at, name in enumerate(model.model_fields)}
     result = {}
     for name in sorted(data, key=lambda name: rank.get(name, len(rank))):
@@ -78,7 +78,7 @@ def _ordered(data: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _layout(value: Any) -> Any:
-    """Mappings of short plain values on one line each, everything else in blocks."""
+    """Put mappings of short plain values on one line each, everything else in blocks."""
     if not isinstance(value, dict):
         return value
     inner = {key: _layout(item) for key, item in value.items()}
@@ -88,5 +88,5 @@ def _layout(value: Any) -> Any:
 
 
 def _word(text: Any) -> bool:
-    """A text without a sign that YAML, inside braces, would want quotes for."""
+    """Return True for short text that YAML writes without quotes inside braces."""
     return isinstance(text, str) and len(text) <= 60 and not set(text) & set(",:{}[]#&*!|>'\"%@`\n")

@@ -1,7 +1,7 @@
-"""Models and LoRAs distilled to paint in few steps: how their names show it, and what they need set. Data alone.
+"""Settings of models and LoRAs that are distilled to few steps, and the recognition of their names. Data only.
 
-What they need is what their authors' model cards say. All were distilled without guidance, which doubles the time of
-a painting and burns its colours here.
+The settings are those of the authors' model cards. All of these models were distilled without guidance, which
+would double the painting time and oversaturate the colours.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from pathlib import PurePath
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A way of distilling, and the settings a model of its kind is painted with."""
+    """A distillation method, and the painting settings for models made with it."""
 
     name: str
-    samplers: tuple[str, ...]  # that suit it; the first is taken
+    samplers: tuple[str, ...]  # suitable ones; the first is the default
     schedule: str
-    steps: int  # of a full painting
-    guidance: float = 1.0  # the most that still paints well
+    steps: int  # of a full painting from noise
+    guidance: float = 1.0  # highest guidance scale with good results
 
     def settings(self, steps: int | None = None) -> Mapping[str, object]:
-        """What `painting` is given where the file says nothing; `steps` is what the model's own name says."""
+        """Return the defaults of `painting` for this kind; `steps` is the number in the model's name, if any."""
         return {
             "sampler": self.samplers[0],
             "schedule": self.schedule,
@@ -43,13 +43,13 @@ KINDS = {
         Kind("nano", ("Euler", "DDIM", "DPM++ 2M"), "automatic", 4),
     )
 }
-MOST = 2.5  # times the steps of a kind: with more the picture gets worse, not better
+MOST = 2.5  # multiple of a kind's steps above which the image gets worse, not better
 _WORDS = {"turbo": "turbo", "lightning": "lightning", "lcm": "lcm", "hyper": "hyper", "dmd2": "dmd2"}
 _BEFORE, _AFTER = r"(?:^|[^a-z])", r"(?:[^a-z]|$|sd|lora)"
 
 
 def recognised(name: str) -> tuple[Kind, int | None] | None:
-    """The kind of few-step model a file or hub id is named after, and the steps its name gives; else None."""
+    """Return the few-step kind in the name of a file or hub id, and the steps the name gives; None for other names."""
     stem = PurePath(name.replace("\\", "/")).name
     stem = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", stem).lower()  # dreamXL_lightningV2
     if stem == "nano-few-steps":

@@ -1,8 +1,8 @@
-"""A LoRA file's own account of itself, from its header alone: no torch, no weights, nothing run.
+"""Information about a LoRA from its file's header: kind, base model, ranks, trigger words, training settings.
 
-A .safetensors file begins with eight bytes, the length of a JSON text that names every tensor with its shape; the
-trainers write what they did into the same text (`ss_…` by kohya's scripts, `modelspec.…` by Stability's standard,
-`lora_adapter_metadata` by diffusers).
+A .safetensors file begins with eight bytes, the length of a JSON text that lists every tensor with its shape.
+Trainers write their settings into the same text (`ss_…` by kohya's scripts, `modelspec.…` by Stability's
+standard, `lora_adapter_metadata` by diffusers). Reading it needs no torch, loads no weights and runs no code.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from animator.errors import ModelError
 from animator.models.lora_words import Words, words
 
 MAX_HEADER = 100_000_000  # bytes; the safetensors format itself allows no more
-MAX_NUMBERS = 5_000  # alphas that are read: SDXL has some 2,400 layers that a LoRA can change
+MAX_NUMBERS = 5_000  # alphas that are read; a LoRA can change some 2,400 layers of SDXL
 
-# How many numbers for each token of text a model's cross attention reads.
+# Width of the text embeddings that a model's cross attention reads → the model's name in messages.
 BASES = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL", 1280: "SDXL's refiner", 160: "nano"}
 _DOWN = re.compile(r"(?:\.lora_down|\.lora_A(?:\.[^.]+)?|\.lora\.down|_lora\.down)\.weight$")
 _OTHERS = {".hada_w1_a": "LoHa", ".lokr_w1": "LoKr", ".lokr_w1_a": "LoKr", ".oft_blocks": "OFT"}
 _CROSS = re.compile(r"attn2[._](?:processor[._])?to_[kv]")
-# Models whose layers have other names than SD's and SDXL's UNet.
+# Names of layers in models that have no UNet as SD and SDXL do.
 _FOREIGN = re.compile(
     r"^(?:base_model\.model\.)?(?:transformer\.|lora_transformer_|lora_unet_(?:double|single|joint)_blocks)"
 )
@@ -42,22 +42,22 @@ _PARTS = (
 
 @dataclass(frozen=True, slots=True)
 class LoraFacts:
-    """What a LoRA file tells about itself. Empty where it does not tell."""
+    """Information in a LoRA file's header. A field is empty or None if the header does not have it."""
 
-    keys: str  # whose names its tensors have: kohya, diffusers, peft
+    keys: str  # naming scheme of its tensors: kohya, diffusers, peft
     kind: str  # LoRA, DoRA, LoHa, LoKr, OFT
     base: str  # the kind of model it was made for: SDXL, SD 1.x, …
-    width: int | None  # numbers per token of text that its cross attention reads
-    ranks: tuple[int, ...]  # from the most frequent on
-    alphas: tuple[float, ...]  # the same; a layer's effect is multiplied by alpha / rank
-    layers: Mapping[str, int]  # UNet, text encoder, second text encoder → how many layers it changes
-    numbers: int  # parameters
-    words: Words  # what it listens to
-    training: Mapping[str, str]  # what its trainer noted, in words
+    width: int | None  # of the text embeddings that its cross attention reads
+    ranks: tuple[int, ...]  # the most frequent first
+    alphas: tuple[float, ...]  # the most frequent first; a layer's effect is multiplied by alpha / rank
+    layers: Mapping[str, int]  # UNet, text encoder, second text encoder → number of changed layers
+    numbers: int  # count of parameters
+    words: Words  # trigger words and tags
+    training: Mapping[str, str]  # the trainer's settings: label for display → value
 
 
 def read(file: Path) -> LoraFacts:
-    """The facts in `file`. Raises ModelError for a file that is no LoRA, or no .safetensors file at all."""
+    """Return the information in the header of `file`. Raises ModelError unless it is a LoRA in .safetensors form."""
     if file.suffix != ".safetensors":
         raise ModelError(f"{file}: only .safetensors files are read; others can run code")
     try:
@@ -74,25 +74,25 @@ def _read(file: Path, _time: int, size: int) -> LoraFacts:
             start, header = _header(stream, size)
             alphas = _alphas(stream, start, size, header)
     except (OSError, ValueError, RecursionError, struct.error) as error:
-        raise ModelError(f"{file}: no .safetensors file: {error}") from error
+        raise ModelError(f"{file}: not a .safetensors file: {error}") from error
     facts = _facts(header, alphas)
     if not facts.layers:
-        raise ModelError(f"{file}: no LoRA: none of its {len(header):,} tensors is a change to a layer")
+        raise ModelError(f"{file}: not a LoRA: none of its {len(header):,} tensors changes a layer")
     return facts
 
 
 def shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    """The shape of every tensor in a .safetensors file, by name. Raises ModelError."""
+    """Return the shape of every tensor in a .safetensors file, by name. Raises ModelError."""
     try:
         with file.open("rb") as stream:
             header = _header(stream, file.stat().st_size)[1]
     except (OSError, ValueError, RecursionError, struct.error) as error:
-        raise ModelError(f"{file}: no .safetensors file: {error}") from error
+        raise ModelError(f"{file}: not a .safetensors file: {error}") from error
     return {name: _shape(entry) for name, entry in header.items() if name != "__metadata__"}
 
 
 def _header(stream: BinaryIO, size: int) -> tuple[int, dict[str, Any]]:
-    """Where the tensors begin, and what the file says of them."""
+    """Return the offset in bytes of the tensors, and the header. Raises ValueError."""
     if size < 8:
         raise ValueError("it is too short for a header")
     (length,) = struct.unpack("<Q", stream.read(8))
@@ -100,7 +100,7 @@ def _header(stream: BinaryIO, size: int) -> tuple[int, dict[str, Any]]:
         raise ValueError(f"its header would be {length:,} bytes long")
     header = json.loads(stream.read(length))
     if not isinstance(header, dict):
-        raise ValueError("its header is no list of tensors")
+        raise ValueError("its header is not a list of tensors")
     return 8 + length, header
 
 
@@ -110,7 +110,7 @@ def _shape(entry: Any) -> tuple[int, ...]:
 
 
 def _alphas(stream: BinaryIO, start: int, size: int, header: Mapping[str, Any]) -> Counter[float]:
-    """The single numbers that kohya's files hold beside each layer."""
+    """Count the alphas that files of kohya's scripts hold, one number beside each layer."""
     found: Counter[float] = Counter()
     entries = [entry for name, entry in header.items() if name.endswith(".alpha") and isinstance(entry, dict)]
     for entry in entries[:MAX_NUMBERS]:
@@ -121,7 +121,7 @@ def _alphas(stream: BinaryIO, start: int, size: int, header: Mapping[str, Any]) 
             continue
         stream.seek(start + at)
         data = stream.read(length)
-        if dtype == "BF16":  # the upper half of a float32
+        if dtype == "BF16":  # struct cannot read it, but it is the upper half of a float32
             data, dtype = b"\0\0" + data, "F32"
         found[float(struct.unpack({"F32": "<f", "F16": "<e", "F64": "<d"}[dtype], data)[0])] += 1
     return found
@@ -171,11 +171,11 @@ def _keys(tensors: Mapping[str, Any]) -> str:
 
 
 def _base(tensors: Mapping[str, Any], width: int | None, notes: Mapping[str, str]) -> str:
-    """The kind of model: by what its layers measure, else by their names, else by what was noted."""
+    """Return the base model: from the shapes of layers, else from their names, else from the metadata."""
     if any(_FOREIGN.match(name) for name in tensors):
         return _TRANSFORMER
     if width is not None:
-        return BASES.get(width, f"a model that reads {width} numbers per token")
+        return BASES.get(width, f"a model with text embeddings of width {width}")
     names = ("ss_base_model_version", "modelspec.architecture")
     noted = " ".join(notes.get(name, "") for name in names).lower()
     marks = {"xl": "SDXL", "flux": _TRANSFORMER, "v2": "SD 2.x", "v1": "SD 1.x"}
@@ -185,7 +185,7 @@ def _base(tensors: Mapping[str, Any], width: int | None, notes: Mapping[str, str
 
 
 def _noted_alphas(notes: Mapping[str, str]) -> Counter[float]:
-    """What the trainer wrote, where the file has no tensors of it."""
+    """Count the alphas in the trainer's metadata, for files that have no alpha tensors."""
     found: list[Any] = [notes.get("ss_network_alpha")]
     try:
         kept = json.loads(notes.get("lora_adapter_metadata", "{}"))
@@ -195,7 +195,7 @@ def _noted_alphas(notes: Mapping[str, str]) -> Counter[float]:
     return Counter(float(item) for item in found if re.fullmatch(r"\d{1,6}(\.\d{1,9})?", str(item)))
 
 
-_TOLD = {
+_TOLD = {  # metadata name → label, which is also a key of the JSON output
     "modelspec.title": "title",
     "modelspec.author": "author",
     "ss_output_name": "name",

@@ -1,4 +1,4 @@
-"""The words that a LoRA was trained to listen to, out of its trainer's notes."""
+"""Trigger words of a LoRA, from the metadata that its trainer wrote."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-SURE = 0.9  # part of the pictures whose caption has a word, from which on the word is a trigger
+SURE = 0.9  # a word is a trigger if at least this fraction of the captions has it
 MOST_TAGS = 20
 MOST_WORDS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a LoRA listens to."""
+    """Trigger words of a LoRA, and the commonest tags of its captions."""
 
-    triggers: tuple[str, ...] = ()  # at least one of them belongs into the prompt
-    tags: tuple[tuple[str, int], ...] = ()  # the commonest in its captions, with the number of pictures
+    triggers: tuple[str, ...] = ()  # at least one of them belongs in the prompt
+    tags: tuple[tuple[str, int], ...] = ()  # the commonest in its captions, with the number of images
 
     def heard(self, texts: Iterable[str]) -> bool:
-        """Whether one of `texts` has a trigger word; a LoRA without any hears everything."""
+        """Return whether one of `texts` has a trigger word; True if the LoRA has no trigger words."""
         patterns = [re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.I) for word in self.triggers]
         return not patterns or any(pattern.search(text) for text in texts for pattern in patterns)
 
 
 def words(notes: Mapping[str, str]) -> Words:
-    """Trigger words as the file names them, else those that nearly all of its captions have, else its folders'."""
+    """Find trigger words: those the file names, else words of nearly all captions, else names of its folders."""
     tags, pictures = _tags(notes), _pictures(notes)
     total = Counter[str]()
     for counts in tags.values():
@@ -45,7 +45,7 @@ def words(notes: Mapping[str, str]) -> Words:
 
 
 def _tags(notes: Mapping[str, str]) -> dict[str, Counter[str]]:
-    """How often each word stands in the captions, folder by folder."""
+    """Return how often each tag occurs in the captions, by folder."""
     found = {}
     for folder, counts in _object(notes.get("ss_tag_frequency")).items():
         if isinstance(counts, dict):
@@ -55,14 +55,14 @@ def _tags(notes: Mapping[str, str]) -> dict[str, Counter[str]]:
 
 
 def _pictures(notes: Mapping[str, str]) -> dict[str, int]:
-    """How many pictures there are in each folder."""
+    """Return the number of training images, by folder."""
     folders = _object(notes.get("ss_dataset_dirs"))
     counts = {name: entry.get("img_count") for name, entry in folders.items() if isinstance(entry, dict)}
     return {name: count for name, count in counts.items() if isinstance(count, int) and count > 0}
 
 
 def _subject(folder: str) -> str:
-    """The words of a folder named as kohya's are, `10_oue scooter`: what its pictures are called without captions."""
+    """Return the caption in the name of a kohya folder, such as `10_oue scooter`, used for images without one."""
     match = re.fullmatch(r"\d+_(.+)", folder)
     return match[1].strip() if match else ""
 

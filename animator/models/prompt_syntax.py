@@ -1,9 +1,9 @@
-r"""A prompt's own signs, as A1111's users write them → plain parts with weights.
+r"""Parser of A1111's prompt syntax: text → plain parts with weights.
 
-`(word)` is 1.1 of it, `((word))` 1.21, `[word]` 1/1.1, `(word:1.3)` what it says; `\(` `\[` `\:` are the characters
-themselves. `BREAK` begins a new chunk of tokens, `AND` a new prompt; `:0.7` before it is the weight of the last one.
-`("red mug", "blue mug").blend(1, 2)` is compel's: the embeddings of both, mixed. Whatever else there may be is
-text: no prompt is wrong.
+`(word)` has the weight 1.1, `((word))` 1.21, `[word]` 1/1.1, `(word:1.3)` the number given; `\(` `\[` `\:`
+are the characters themselves. `BREAK` begins a new chunk of tokens, `AND` a new prompt; `:0.7` before `AND` is
+the weight of the prompt before it. `("red mug", "blue mug").blend(1, 2)` is compel's syntax: a weighted mean of
+both embeddings. Everything else is text, so parsing never fails.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import isfinite
 
-BRACKET = 1.1  # A1111's factor of one bracket
-MAX_WEIGHT = 10.0  # far beyond what paints: SDXL burns from 1.6 on
-MAX_DEPTH = 50  # brackets in brackets; deeper ones are text
-MAX_PARTS = 100  # of one prompt: each that is weighed down is a run of the encoders of its own
-MAX_BLENDS = 16  # texts that the blends of one prompt may lead to
+BRACKET = 1.1  # A1111's factor per bracket
+MAX_WEIGHT = 10.0  # far above useful weights: SDXL's images oversaturate from 1.6 on
+MAX_DEPTH = 50  # nested brackets; deeper ones are text
+MAX_PARTS = 100  # of one prompt: each weight below 1 costs one more run of the text encoders
+MAX_BLENDS = 16  # texts that the blends of one prompt may expand to
 
 _TOKEN = re.compile(r"\\[()\[\]:\\\"]|[()\[\]]|\bBREAK\b|\bAND\b|[^\\()\[\]AB]+|.", re.S)
 _WEIGHT = re.compile(r":\s*([-+]?[.\d]+)\s*$")
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 BLEND = re.compile(rf"\(\s*({_QUOTED}(?:\s*,\s*{_QUOTED})+)\s*\)\s*\.blend\(([^()]*)\)")
-# What A1111 does within a painting, step by step: [from:to:when], [a|b].
+# A1111's prompt editing by step, [from:to:when] and [a|b], which is not supported: it stays text.
 _EDITED = re.compile(r"[|]|:\s*[.\d]+\s*$")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of text, and how much it is meant: 1 as it stands, 0 not at all."""
+    """A piece of text and its weight: 1 is neutral, 0 is no effect."""
 
     text: str
     weight: float = 1.0
@@ -38,7 +38,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What is encoded together, and the weight of the whole."""
+    """Parts that are encoded together, and the weight of the whole chunk."""
 
     parts: tuple[Part, ...]
     weight: float = 1.0
@@ -46,18 +46,18 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A prompt understood: texts to be blended with their weights, each a row of chunks."""
+    """A parsed prompt: texts to blend, each with its weight and its chunks; the weights add up to 1."""
 
     blends: tuple[tuple[float, tuple[Chunk, ...]], ...]
 
     @property
     def parts(self) -> int:
-        """How many stretches of text there are, the most in any of the blended texts."""
+        """Number of parts, of the blended text that has the most."""
         return max(sum(len(chunk.parts) for chunk in chunks) for _, chunks in self.blends)
 
     @property
     def plain(self) -> str | None:
-        """The text, if that is all there is."""
+        """The text of a prompt without blends, chunks or weights; None for other prompts."""
         [(_, chunks), *more] = self.blends
         if more or len(chunks) > 1 or chunks[0].weight != 1 or len(chunks[0].parts) > 1:
             return None
@@ -66,14 +66,14 @@ class Words:
 
 
 def parse(text: str) -> Words:
-    """What `text` means."""
+    """Parse a prompt. Text that does not follow the syntax stays text; no error is raised."""
     texts = _blended(text)
     total = sum(weight for weight, _ in texts)
     return Words(tuple((weight / total, _chunks(text)) for weight, text in texts))
 
 
 def _blended(text: str) -> list[tuple[float, str]]:
-    """The texts that blends in `text` lead to, each with its weight."""
+    """Return the texts that the blends in `text` expand to, each with its weight."""
     texts = [(1.0, text)]
     while match := BLEND.search(texts[0][1]):
         choices = re.findall(_QUOTED, match[1])
@@ -91,7 +91,7 @@ def _blended(text: str) -> list[tuple[float, str]]:
 
 
 def numbers(written: str, count: int) -> list[float] | None:
-    """The weights of a blend of `count` texts, 1 each where none are written; None for what are none."""
+    """Return the `count` weights written in a blend, 1 each if `written` is blank; None if they are invalid."""
     values = [_float(item) for item in written.split(",")] if written.strip() else [1.0] * count
     found = [value for value in values if value is not None and 0 <= value <= 1000]
     return found if len(found) == len(values) == count and sum(found) > 0 else None
@@ -116,11 +116,11 @@ def _chunks(text: str) -> tuple[Chunk, ...]:
     return tuple(kept) or (Chunk((Part(""),)),)
 
 
-Piece = tuple[str, str, float]  # "text", "AND" or "BREAK"; what it says; its weight
+Piece = tuple[str, str, float]  # kind ("text", "AND" or "BREAK"), text, weight
 
 
 def _segments(pieces: list[Piece]) -> Iterator[tuple[list[Piece], float]]:
-    """The prompts between ANDs, each with its weight; where there is no AND, a colon is a colon."""
+    """Yield the prompts between ANDs with their weights; without any AND, `:0.7` is text."""
     groups = [list(group) for split, group in groupby(pieces, lambda piece: piece[0] == "AND") if not split]
     for group in groups:
         weight, (kind, text, own) = 1.0, group[-1]
@@ -132,7 +132,7 @@ def _segments(pieces: list[Piece]) -> Iterator[tuple[list[Piece], float]]:
 
 
 def _merged(parts: Iterator[tuple[str, float]]) -> Iterator[Part]:
-    """Neighbours of one weight put together, clean of spaces around them, without empty ones."""
+    """Yield the parts with neighbours of equal weight joined, spaces collapsed, and empty parts dropped."""
     for weight, group in groupby(parts, lambda part: round(min(max(part[1], 0.0), MAX_WEIGHT), 6)):
         text = " ".join("".join(text for text, _ in group).split())
         if text:
@@ -140,12 +140,12 @@ def _merged(parts: Iterator[tuple[str, float]]) -> Iterator[Part]:
 
 
 class _Reader:
-    """Reads one text from left to right. A bracket without its partner is text."""
+    """Reader of one text, from left to right. A bracket without its partner is text."""
 
     def __init__(self, text: str) -> None:
         self.tokens = _TOKEN.findall(text)
         self.found: list[Piece] = []
-        self.open: list[int] = []  # where in `found` a bracket stands that is not closed yet
+        self.open: list[int] = []  # indices in `found` of brackets that are not closed yet
 
     def pieces(self) -> list[Piece]:
         for token in self.tokens:
@@ -164,7 +164,7 @@ class _Reader:
         self.found.append(("text", text, 1.0))
 
     def close(self, token: str) -> None:
-        """Weigh what stands in the bracket that `token` closes."""
+        """Apply the weight of the bracket that `token` closes to the pieces inside it."""
         partner = "(" if token == ")" else "["
         at = next((at for at in reversed(self.open) if self.found[at][1] == partner), None)
         if at is None:

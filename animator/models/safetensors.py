@@ -1,4 +1,4 @@
-"""What model files and folders say of themselves before gigabytes are loaded. Knows no torch."""
+"""Facts about models from file headers and configs, read before any weights are loaded. Needs no torch."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-LONGEST = 100_000_000  # bytes of a .safetensors file's header; safetensors' own limit
-SDXL_WIDTH = 2048  # of the text that SDXL's networks read; SD 1.5's read 768, SD 2's 1024
+LONGEST = 100_000_000  # bytes of a .safetensors header; the format's own limit
+SDXL_WIDTH = 2048  # of the text embeddings that SDXL reads; SD 1.5 reads 768, SD 2 1024
 KINDS = {768: "SD 1.5", 1024: "SD 2"}
-# Whose names a textual inversion's vectors for the first and the second encoder have: kohya and ComfyUI, diffusers.
+# Tensor names of a textual inversion for both text encoders: by kohya and ComfyUI, by diffusers.
 ENCODERS = (("clip_l", "clip_g"), ("text_encoders_0", "text_encoders_1"))
-_NETWORK = re.compile(r"(diffusion_pytorch_)?model[.-]")  # how the files of a folder's own network begin
+_NETWORK = re.compile(r"(diffusion_pytorch_)?model[.-]")  # start of the names of a diffusers folder's weights
 WEIGHTS = (".ckpt", ".pt", ".pth", ".bin")  # pickles, which can run code
 
 
 class Tensor(NamedTuple):
-    """One tensor of a file."""
+    """Name and shape of one tensor in a file."""
 
     name: str
     shape: tuple[int, ...]
@@ -30,25 +30,26 @@ class Tensor(NamedTuple):
 
 
 def tensors(file: Path) -> Iterator[Tensor]:
-    """The tensors of a .safetensors file. Raises ValueError where it is none, OSError from the disk."""
+    """Yield the tensors of a .safetensors file. Raises ValueError for other files, and OSError."""
     with file.open("rb") as opened:
         length = int.from_bytes(opened.read(8), "little")
         if not 2 <= length <= LONGEST:
-            raise ValueError(f"{file} is no .safetensors file")
+            raise ValueError(f"{file} is not a .safetensors file")
         header: Any = json.loads(opened.read(length))
     try:
         entries = [(name, entry["shape"]) for name, entry in header.items() if name != "__metadata__"]
         found = [Tensor(name, tuple(shape)) for name, shape in entries]
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"{file} is no .safetensors file") from error
+        raise ValueError(f"{file} is not a .safetensors file") from error
     yield from found
 
 
 def numbers(place: Path) -> int:
-    """How many numbers the weights of one network have: a .safetensors file, or a folder as diffusers keeps them.
+    """Return the number of parameters of one network, in a .safetensors file or a diffusers folder.
 
-    0 where a folder has none. A half-size variant beside the full one is the same network; another one that lies
-    there by a name of its own, as promax beside Union, does not count. Raises ValueError, OSError as `tensors` does.
+    Return 0 if a folder has no weights. A half-size variant beside the full weights is not counted twice;
+    another network in the folder under its own name, such as promax beside Union, is not counted. Raises
+    ValueError and OSError as `tensors` does.
     """
     found = [file for file in place.glob("*.safetensors") if _NETWORK.match(file.name)]
     plain = [file for file in found if ".fp16" not in file.name]
@@ -57,7 +58,7 @@ def numbers(place: Path) -> int:
 
 
 def config(folder: Path) -> dict[str, Any]:
-    """The config in a diffusers folder: a network's own, or that of a checkpoint's UNet; {} where there is none."""
+    """Return the config of a diffusers folder: a network's own, or that of a checkpoint's UNet; {} if missing."""
     for file in (folder / "config.json", folder / "unet" / "config.json"):
         try:
             found = json.loads(file.read_bytes())
@@ -68,7 +69,7 @@ def config(folder: Path) -> dict[str, Any]:
 
 
 def text_width(source: Path) -> int | None:
-    """How wide the text is that the network in a folder or a .safetensors file reads; None where it does not say."""
+    """Return the width of the text embeddings that a network (folder or .safetensors file) reads; None if unknown."""
     if source.is_dir():
         width = config(source).get("cross_attention_dim")
         return width if isinstance(width, int) else None
@@ -83,31 +84,31 @@ def text_width(source: Path) -> int | None:
 
 
 def unheard(file: Path) -> str | None:
-    """Why a textual inversion's file does not go with SDXL; None where it does. Raises as `tensors` does."""
+    """Return the reason a textual inversion does not fit SDXL; None if it does. Raises as `tensors` does."""
     found = {tensor.name: tensor.shape for tensor in tensors(file)}
     if any(set(names) <= set(found) for names in ENCODERS):
         return None
     made = next((KINDS[shape[-1]] for shape in found.values() if shape and shape[-1] in KINDS), None)
-    says = "no vectors for both of SDXL's encoders, 'clip_l' and 'clip_g'"
-    return says if made is None else f"{says}: it is made for {made}"
+    says = "it lacks vectors for both of SDXL's text encoders, 'clip_l' and 'clip_g'"
+    return says if made is None else f"{says}; it is made for {made}"
 
 
 def misfit(width: int | None, wanted: int | None) -> str | None:
-    """Why a network that reads text of `width` does not go with a checkpoint of `wanted`; None where it does."""
+    """Return the reason a network for text embeddings of `width` does not fit a checkpoint of `wanted`, or None."""
     wanted = SDXL_WIDTH if wanted is None else wanted
     if width is None or width == wanted:
         return None
     made = f"made for {KINDS[width]}" if width in KINDS else "made for another model"
-    return f"{made}: it reads text {width} wide, this checkpoint's is {wanted}; take one for SDXL"
+    return f"{made}: it reads text embeddings {width} wide, this checkpoint's are {wanted}; use one for SDXL"
 
 
 def levels(config: Mapping[str, Any]) -> tuple[int, ...]:
-    """How many channels each level of a network has, by its config; () where it does not say."""
+    """Return the number of channels on each level of a network, from its config; () if unknown."""
     found = config.get("block_out_channels")
     whole = isinstance(found, list | tuple) and all(isinstance(channels, int) for channels in found)
     return tuple(found) if found and whole else ()
 
 
 def size_of(config: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What of a UNet's config a ControlNet must share."""
+    """Return the parts of a UNet's config that a ControlNet must share: text width, channels of each level."""
     return (config.get("cross_attention_dim"), tuple(config.get("block_out_channels", ())))

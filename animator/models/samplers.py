@@ -1,6 +1,6 @@
-"""The samplers' names, how their steps are spaced, and the steps that a strength means. Data; knows no torch.
+"""Sampler names, step schedules, and the number of steps at a given strength. Data only; needs no torch.
 
-Names follow the tables "A1111/k-diffusion → diffusers" in diffusers' scheduler overview.
+The names follow the tables "A1111/k-diffusion → diffusers" in diffusers' scheduler overview.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from animator.frame import Painting
 
 AUTOMATIC = "automatic"
 
-# How the steps are spaced between noise and picture: diffusers' settings, by A1111's "schedule type" and ComfyUI's
-# "scheduler". What "automatic" means is up to the checkpoint and the sampler.
+# Spacing of the steps between noise and image: A1111's "schedule type" or ComfyUI's "scheduler" → diffusers'
+# settings. "automatic" leaves the spacing to the checkpoint and the sampler.
 SCHEDULES: Mapping[str, Mapping[str, object]] = {
     AUTOMATIC: {},
     "uniform": {"timestep_spacing": "linspace"},
@@ -24,26 +24,26 @@ SCHEDULES: Mapping[str, Mapping[str, object]] = {
     "sgm_uniform": {"timestep_spacing": "trailing"},
     "simple": {"timestep_spacing": "trailing"},
     "ddim_uniform": {"timestep_spacing": "leading"},
-    "align_your_steps": {"timestep_spacing": "linspace"},  # its levels are a table of diffusers'
+    "align_your_steps": {"timestep_spacing": "linspace"},  # diffusers has a table of its noise levels
 }
 _ALSO = {"normal": "uniform", "trailing": "sgm_uniform", "leading": "ddim_uniform", "ays": "align_your_steps"}
 
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """A diffusers scheduler class and the settings that make it the sampler of that name."""
+    """A sampler's name, its diffusers scheduler class, and the options that the class is made with."""
 
     name: str
     scheduler: str  # class name in diffusers
     options: Mapping[str, object] = field(default_factory=dict)
-    schedule: str = AUTOMATIC  # the spacing its name holds
-    most: int = 1000  # steps it can run
-    eta: bool = False  # whether `eta` means something to it
-    whole: bool = False  # starts at whole timesteps of the 1000 only
+    schedule: str = AUTOMATIC  # the schedule that its name includes
+    most: int = 1000  # maximum number of steps
+    eta: bool = False  # True if it uses `eta`
+    whole: bool = False  # True if it can start only at integer timesteps, 0..999
 
 
 def _family(name: str, scheduler: str, **options: object) -> list[Sampler]:
-    """A sampler and its Karras variant."""
+    """Return a sampler and its Karras variant."""
     plain = Sampler(name, scheduler, options)
     return [plain, replace(plain, name=f"{name} Karras", schedule="karras")]
 
@@ -59,14 +59,14 @@ _SAMPLERS = [
     *_family("DPM++ 2M SDE Heun", "DPMSolverMultistepScheduler", **_SDE, solver_type="heun"),
     *_family("DPM++ 3M SDE", "DPMSolverMultistepScheduler", **_SDE, solver_order=3),
     *_family("DPM++ SDE", "DPMSolverSinglestepScheduler"),
-    *_family("DPM++ 2S a", "DPMSolverSinglestepScheduler"),  # diffusers' nearest to it
+    *_family("DPM++ 2S a", "DPMSolverSinglestepScheduler"),  # the nearest that diffusers has
     *_family("DPM2", "KDPM2DiscreteScheduler"),
     *_family("DPM2 a", "KDPM2AncestralDiscreteScheduler"),
     *_family("DEIS", "DEISMultistepScheduler"),
     *_family("UniPC", "UniPCMultistepScheduler"),
     Sampler("DDIM", "DDIMScheduler", eta=True, whole=True),
     Sampler("DDPM", "DDPMScheduler", whole=True),
-    Sampler("LCM", "LCMScheduler", most=50, whole=True),  # the steps it was distilled over
+    Sampler("LCM", "LCMScheduler", most=50, whole=True),  # the number of steps it was distilled over
     Sampler("TCD", "TCDScheduler", most=50, eta=True, whole=True),
 ]
 
@@ -83,7 +83,7 @@ _COMFY = {
     "dpmpp_3m_sde": "DPM++ 3M SDE",
     "uni_pc": "UniPC",
 }
-# Samplers of the webui that diffusers has no scheduler for, or none that starts at a given level; what is nearest.
+# A1111's samplers for which diffusers has no scheduler that can start at any noise level → the nearest one.
 LACKING = {
     "plms": "DDIM",
     "ddim cfg++": "DDIM",
@@ -102,9 +102,9 @@ _BY_NAME = {
 
 
 def find(name: str) -> Sampler:
-    """The sampler of that name, whatever the case: A1111's, ComfyUI's or a diffusers class. Raises CurveError.
+    """Return the sampler called `name` in A1111, ComfyUI or diffusers, in any case. Raises CurveError.
 
-    Any sampler's name may end in a schedule: "Euler a Exponential", "dpmpp_2m karras", "DPM++ 2M SGM Uniform".
+    The name may end in a schedule: "Euler a Exponential", "dpmpp_2m karras", "DPM++ 2M SGM Uniform".
     """
     words = _plain(name)
     if words in _BY_NAME:
@@ -117,12 +117,12 @@ def find(name: str) -> Sampler:
             return _spaced(found, _ALSO.get(schedule, schedule))
     if words.replace("_", " ") in LACKING:
         best = LACKING[words.replace("_", " ")]
-        raise CurveError(f"{quoted(name)} is no sampler of diffusers; the nearest is {best!r}")
+        raise CurveError(f"diffusers has no sampler {quoted(name)}; the nearest is {best!r}")
     raise CurveError(f"unknown sampler {quoted(name)}; {nearest(name, NAMES)}")
 
 
 def _plain(name: str) -> str:
-    """In lower case, without what says whose sampler it is (`k_euler`) or where noise is drawn (`dpmpp_sde_gpu`)."""
+    """Return `name` in lower case, without the prefix of `k_euler` and the suffix of `dpmpp_sde_gpu`."""
     return " ".join(name.lower().removeprefix("k_").replace("_gpu", "").split())
 
 
@@ -134,7 +134,7 @@ def _spaced(sampler: Sampler, schedule: str) -> Sampler:
 
 
 def find_schedule(name: str) -> str:
-    """The schedule of that name, whatever the case, with blanks or underscores. Raises CurveError."""
+    """Return the key of SCHEDULES for `name`, in any case, with spaces, - or _. Raises CurveError."""
     word = "_".join(name.lower().replace("-", "_").split())
     found = _ALSO.get(word, word)
     if found not in SCHEDULES:
@@ -143,21 +143,21 @@ def find_schedule(name: str) -> str:
 
 
 def schedule(painting: Painting) -> str:
-    """How the steps of a painting are spaced. Raises CurveError where sampler and schedule name two ways."""
+    """Return the schedule of a painting pass. Raises CurveError if sampler and schedule contradict each other."""
     named = find(painting.sampler).schedule
     if AUTOMATIC in (named, painting.schedule) or named == painting.schedule:
         return named if painting.schedule == AUTOMATIC else painting.schedule
-    raise CurveError(f"{painting.sampler} is spaced by {named}, the schedule says {painting.schedule}")
+    raise CurveError(f"{painting.sampler} has the schedule {named}, but 'schedule' is {painting.schedule}")
 
 
-LAYOUT = 0.6  # measured with nano at 384x384: up to 0.5 shapes stay, from 0.7 on they are found anew
+LAYOUT = 0.6  # measured with nano at 384x384: up to a strength of 0.5 shapes stay, from 0.7 on they change
 
 
 def lays_out(strength: float) -> bool:
-    """Whether a painting with that strength decides anew what is where; 1: from nothing."""
+    """Return whether a painting pass at this strength (0..1) redoes the image's layout instead of keeping it."""
     return strength >= LAYOUT
 
 
 def steps_run(painting: Painting) -> int:
-    """How many model steps an img2img painting runs: none at strength 0, else at least one."""
+    """Return the number of model steps that an img2img pass runs: 0 at strength 0, otherwise at least 1."""
     return max(1, round(painting.steps * painting.strength)) if painting.strength > 0 else 0

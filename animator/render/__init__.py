@@ -1,1 +1,1 @@
-"""The frame loop and its stages."""
+"""The frame loop, its painters and its stages."""

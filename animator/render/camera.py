@@ -1,4 +1,4 @@
-"""Which camera a scene's motion needs."""
+"""Choose the camera that a scene's motion needs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 
 def camera_of(scene: Scene, frames: Sequence[Frame], tools: Tools | None = None) -> Camera:
-    """The camera a scene's motion needs: flat, in space before a flat picture, or before one with depth.
+    """Return the camera that a scene's motion needs: 2D, 3D before a flat image, or 3D before an image with depth.
 
-    It is the same for every part of a film, so that a film that goes on is the same film. It moves pictures with
-    `tools`: the CPU's, unless others are given.
+    The choice is the same for every part of a film, so that a resumed film equals one rendered in one go. The
+    camera warps images with `tools`, by default those of the CPU. Raises ModelError if a depth model cannot be
+    loaded.
     """
     from animator.imaging.backend import CPU
     from animator.imaging.cameras import Camera2D, DepthCamera, PlaneCamera
@@ -36,14 +37,14 @@ def camera_of(scene: Scene, frames: Sequence[Frame], tools: Tools | None = None)
 
 
 def in_space(scene: Scene, frames: Sequence[Frame]) -> bool:
-    """Whether the motion of a film, or of these frames of it, needs a camera in space."""
+    """Return True if the scene's motion settings, or the motion of `frames`, need a 3D camera."""
     motion = scene.settings.motion
     written = any(getattr(motion, name) for name in SPATIAL) or orbits(motion.moves)
     return bool(written) or any(spatial(frame.motion) for frame in frames)
 
 
 def _depth(scene: Scene) -> Source:
-    """Where the depth of paintings comes from. Raises ModelError."""
+    """Return the source of the painted frames' depth. Raises ModelError."""
     from animator.imaging.depth import Estimated, Pictured, Proxy
 
     motion = scene.settings.motion
@@ -51,9 +52,9 @@ def _depth(scene: Scene) -> Source:
         return Proxy(scene.lens, motion.depth_scale)
     if motion.depth == "model":
         return Estimated(controlling.estimator(scene), scene.lens, motion.depth_scale)
-    # One picture is of a shot's first frame: what the camera has seen of it since moves with the film.
+    # A single depth map belongs to a shot's first frame and is reprojected along the motion since then.
     film = timeline(scene) if len(scene.depth_files) == 1 else []
     poses, cuts = [frame.motion for frame in film], {frame.shot for frame in film}
-    if scene.settings.video.loop == "closed" and film:  # after the last frame the first one comes again
+    if scene.settings.video.loop == "closed" and film:  # the first frame is repeated after the last one
         poses, cuts = [*poses, film[0].motion], {*cuts, len(film)}
     return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses, cuts)

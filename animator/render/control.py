@@ -1,4 +1,4 @@
-"""A scene's further models: ControlNets, where their hints come from, IP-Adapters, the refiner."""
+"""A scene's additional models: ControlNets and the sources of their hints, IP-Adapters, the refiner."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from animator.render.loop import Camera, Paint
     from animator.render.masks import Masks
 
-SQUARE = 448  # pixels: twice what CLIP's encoders see, which make it smaller with their own filter
+SQUARE = 448  # pixels: twice the input of CLIP's image encoders, which shrink it with their own filter
 
 
 def problems(scene: Scene) -> Iterator[Problem]:
-    """What is wrong with models and files that are there, as far as their heads tell."""
+    """Yield problems of existing ControlNet and IP-Adapter files, judged by their headers."""
     if scene.settings.control or scene.settings.ip_adapter:
         yield from _misfits(scene)
     for path, name in [*control_files(scene), *adapter_files(scene)]:
@@ -38,11 +38,12 @@ def problems(scene: Scene) -> Iterator[Problem]:
             if is_file(file):
                 _check(file, path[-1])
         except (OSError, ValueError) as error:
-            kind = "video" if path[-1] == "video" else "picture"
-            yield scene.problem(path, f"cannot be used as a {kind}: {error}")
+            kind = "a video" if path[-1] == "video" else "an image"
+            yield scene.problem(path, f"cannot be used as {kind}: {error}")
 
 
 def _check(file: Path, kind: str) -> None:
+    """Read the header of an image, or of a video if `kind` is "video". Raises OSError, ValueError."""
     if kind == "video":
         from animator.imaging.io import length
 
@@ -54,7 +55,10 @@ def _check(file: Path, kind: str) -> None:
 
 
 def _misfits(scene: Scene) -> Iterator[Problem]:
-    """ControlNets that are no safetensors, or do not go with the checkpoint, by their configs and headers."""
+    """Yield ControlNets and IP-Adapters that do not fit the checkpoint, by their configs and headers.
+
+    Also yields ControlNet files that are missing or are not .safetensors.
+    """
     from animator.models import safetensors as headers
 
     base = scene.settings.model.base
@@ -77,23 +81,23 @@ def _misfits(scene: Scene) -> Iterator[Problem]:
 
 
 def _kinds(scene: Scene, name: str, place: Path) -> Iterator[Problem]:
-    """What a Union model in a folder cannot be shown."""
+    """Yield the problem of a hint type that a Union ControlNet, a folder, does not support."""
     from animator.models import safetensors as headers
 
     most = headers.config(place).get("num_control_type") if place.is_dir() else None
     mode = scene.settings.control[name].mode
     if most is not None and mode is None:
         yield scene.problem(
-            ("control", name), "a Union model must know what the picture shows; add e.g. 'shows: canny'"
+            ("control", name), "a Union model needs to know what the image shows; add e.g. 'shows: canny'"
         )
     elif most is not None and mode is not None and mode >= most:
         yield scene.problem(
-            ("control", name), f"this Union model knows {most} kinds of hints, and not this one"
+            ("control", name), f"this Union model supports {most} kinds of hints, but not this one"
         )
 
 
 def nets(scene: Scene) -> dict[str, Net]:
-    """The ControlNets to load, by name."""
+    """Return the ControlNets to load, by name."""
     from animator.diffusion.controlnet import Net
 
     found = {}
@@ -104,7 +108,7 @@ def nets(scene: Scene) -> dict[str, Net]:
 
 
 def adapters(scene: Scene) -> dict[str, Adapter]:
-    """The IP-Adapters to load, by name, their pictures as square as encoders see them. Raises SceneError."""
+    """Return the IP-Adapters to load, by name, with their images cropped to squares. Raises SceneError."""
     from animator.diffusion.adapters import Adapter
     from animator.imaging.picture import read
 
@@ -114,7 +118,7 @@ def adapters(scene: Scene) -> dict[str, Adapter]:
         try:
             picture = read(scene.file(path, adapter.file), SQUARE, SQUARE)
         except (OSError, ValueError) as error:
-            raise SceneError([scene.problem(path, f"cannot be read as a picture: {error}")]) from error
+            raise SceneError([scene.problem(path, f"cannot be read as an image: {error}")]) from error
         place = scene.file(("ip_adapter", name, "model"), adapter.model)
         model = str(place) if place.is_dir() else adapter.model
         found[name] = Adapter(model, adapter.weights, adapter.encoder, picture, adapter.takes)
@@ -122,7 +126,11 @@ def adapters(scene: Scene) -> dict[str, Adapter]:
 
 
 def refiner(scene: Scene) -> tuple[str, float, bool] | None:
-    """The refiner to load: its name or folder, when it takes over, whether in every painting; None without one."""
+    """Return the refiner to load, or None: its hub id or folder, when it takes over, and an "every" flag.
+
+    The refiner takes over after that part (0..1) of the noise is removed. The flag is True if it finishes every
+    painted frame, not only those painted from noise.
+    """
     written = scene.settings.model.refiner
     if written is None:
         return None
@@ -131,16 +139,17 @@ def refiner(scene: Scene) -> tuple[str, float, bool] | None:
 
 
 def follows(scene: Scene) -> bool:
-    """Whether a hint moves with the camera."""
+    """Return True if a hint's image moves with the camera."""
     return any(control.file is not None and control.follow for control in scene.settings.control.values())
 
 
 def guided(
     scene: Scene, paint: Paint, camera: Camera, masks: Masks | None, first: Image | None
 ) -> tuple[Paint, Sequence[Footage]]:
-    """`paint` shown the scene's hints, if it can be, and the videos they are played from.
+    """Return `paint` with the scene's ControlNet hints, and the videos that hints are read from.
 
-    Raises SceneError, ModelError.
+    `first` is the image that hints are made of where there is no image to paint over. A painter that takes no hints
+    is returned as it is, without videos. Raises SceneError, ModelError.
     """
     from animator.render import hints
 
@@ -157,7 +166,7 @@ def guided(
 
 
 def _source(scene: Scene, name: str, masks: Masks | None) -> Source:
-    """Where the picture of the hint `name` comes from."""
+    """Return the source of the image that the hint `name` is made of. Raises SceneError."""
     from animator.render.footage import Footage
     from animator.render.hints import Played, Still, painted_over
 
@@ -169,7 +178,7 @@ def _source(scene: Scene, name: str, masks: Masks | None) -> Source:
 
 
 def _pictures(scene: Scene, name: str, index: int) -> Iterator[Image]:
-    """The pictures of the hint's video from frame `index` on, for ever. Raises SceneError."""
+    """Yield the images of the hint's video from frame `index` on; the last one repeats. Raises SceneError."""
     from animator.imaging.io import Film, pictures
 
     path = ("control", name, "video")
@@ -181,7 +190,7 @@ def _pictures(scene: Scene, name: str, index: int) -> Iterator[Image]:
 
 
 def _make(scene: Scene, name: str, camera: Camera) -> Make:
-    """What is made of the picture of the hint `name`. Raises ModelError."""
+    """Return the function that makes the hint `name` of its image. Raises ModelError."""
     from animator.imaging import hints
 
     control = scene.settings.control[name]
@@ -204,7 +213,7 @@ def _make(scene: Scene, name: str, camera: Camera) -> Make:
 
 
 def _depth(scene: Scene, camera: Camera) -> Make:
-    """How near things are: by the camera's own depth, or by the estimator where the camera sees a flat picture."""
+    """Return the function that makes a depth hint: from the camera's depth, or a depth model for a flat camera."""
     from animator.imaging import hints
     from animator.imaging.cameras import DepthCamera
     from animator.render.following import Following
@@ -220,7 +229,7 @@ def _depth(scene: Scene, camera: Camera) -> Make:
 
 
 def estimator(scene: Scene) -> Any:
-    """The depth estimator that the scene names. Raises ModelError."""
+    """Return the depth model that the scene names, loaded. Raises ModelError."""
     from animator.diffusion import builds
 
     builds.check()

@@ -1,4 +1,4 @@
-"""The detail pass: parts of a painting are painted once more, larger, and laid back: a painter around a painter."""
+"""The detail pass: a painter that paints parts of another's painted frames once more, larger, and pastes them back."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from animator.imaging.regions import Box, regions
 from animator.render.loop import Paint
 from animator.render.masks import Masking, Masks
 
-GRAIN = 8  # pixels to a latent: what is painted larger is made of whole ones
+GRAIN = 8  # pixels per latent: sides of an enlarged part are multiples of it
 
 
 class Detailed:
-    """Paints the parts of `paint`'s paintings that `detail.mask` shows once more, by `again`, `detail.scale` larger.
+    """Painter whose frames come from `paint`, and whose parts in `detail.mask` are then painted again by `again`.
 
-    No part is enlarged beyond `most` pixels, and none is made smaller.
+    Each part is painted `detail.scale` times larger, but not beyond `most` pixels, and never smaller than it is.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Detailed:
         return painting
 
     def _closer(self, frame: Frame) -> Frame:
-        """`frame` as its parts are painted."""
+        """Return `frame` with the prompt and the strength of the detail pass, unmasked."""
         words = frame.prompt
         if self.prompt is not None:
             words = Prompt(self.prompt, words.negative, self.prompt)
@@ -49,7 +49,7 @@ class Detailed:
         )
 
     def _laid(self, painting: Image, mask: Mask, box: Box, frame: Frame) -> Image:
-        """`painting` with the part in `box` painted larger, where the mask is."""
+        """Return `painting` with the part in `box` painted again at a larger size, where the mask is."""
         part, where = painting[box], mask[box]
         width, height = enlarged(part.shape[1], part.shape[0], frame.detail.scale, self.most)
         larger_mask = np.asarray(cv2.resize(where, (width, height)), np.uint8)
@@ -60,6 +60,7 @@ class Detailed:
         return whole
 
     def _painted(self, frame: Frame, start: Image, mask: Mask) -> Image:
+        """Return the enlarged part `start` painted over where the mask is."""
         start = np.ascontiguousarray(start)
         if isinstance(self.again, Masking):
             return self.again.within(frame, start, mask)
@@ -67,7 +68,10 @@ class Detailed:
 
 
 def enlarged(width: int, height: int, scale: float, most: int) -> tuple[int, int]:
-    """Width and height of a part made `scale` larger, but not beyond `most` pixels, and never smaller."""
+    """Return width and height of a part enlarged by `scale`, in multiples of 8 pixels.
+
+    The part is not enlarged beyond `most` pixels in all, and never made smaller.
+    """
     scale = max(1.0, min(scale, (most / (width * height)) ** 0.5))
     wide, high = (max(GRAIN, round(side * scale / GRAIN) * GRAIN) for side in (width, height))
     return wide, high

@@ -1,4 +1,4 @@
-"""Where a film's pictures are between paintings: on the host, or on the GPU that paints them."""
+"""Keep frames on the GPU between painting passes where every stage supports it."""
 
 from __future__ import annotations
 
@@ -25,35 +25,36 @@ Film = Iterator[tuple[Frame, State]]
 
 @runtime_checkable
 class Keeping(Protocol):
-    """A painter that can leave its pictures where it paints them."""
+    """Interface of a painter that can leave its images on the device that paints them."""
 
-    home: str  # torch's name of the device where they stay; "" where they had better come to the host
+    home: str  # torch's name of the device; "" if images are better copied to the host
 
     def kept(self, frame: Frame, start: Any) -> Any:
-        """Paint `frame` over `start`, a picture there or on the host; see diffusion/resident/picture.py."""
+        """Paint `frame` over `start`, an image on the device or an array; return an image on the device."""
 
 
 class Place(Protocol):
-    """Where the pictures of a film are while it is painted."""
+    """Interface of the memory that holds a film's images while it is painted: the CPU's or a GPU's."""
 
     @property
-    def tools(self) -> Tools: ...
+    def tools(self) -> Tools:
+        """Image operations for images in this memory."""
 
     def painter(self, paint: Any) -> Paint:
-        """What paints there."""
+        """Return `paint` with its images left in this memory."""
 
     def known(self, pictures: Mapping[int, Image]) -> Mapping[int, Image]:
-        """Paintings that are there already, by frame."""
+        """Return saved painted frames, by frame number, as images in this memory."""
 
     def state(self, state: State) -> State:
-        """A state with its pictures there."""
+        """Return `state` with its images in this memory."""
 
     def watch(self, film: Film) -> Film:
-        """`film`, whose finished pictures are on their way to the host, if they are not there."""
+        """Yield the items of `film`, and start copying each finished image to the host if it is not there."""
 
 
 class Host:
-    """The place for every film: pictures are arrays, and the CPU works on them."""
+    """CPU memory: images are NumPy arrays, and every film can be painted with them."""
 
     @property
     def tools(self) -> Tools:
@@ -75,7 +76,7 @@ class Host:
 
 
 def place(scene: Scene, frames: Sequence[Frame], paint: Paint) -> Place:
-    """Where the pictures of `frames`, a film or a part of one, are to be while `paint` paints them."""
+    """Return the memory that holds the images of `frames`, a film or a part of one, while `paint` paints them."""
     home = _home(scene, paint)
     if not home:
         return Host()
@@ -85,20 +86,23 @@ def place(scene: Scene, frames: Sequence[Frame], paint: Paint) -> Place:
 
 
 def _home(scene: Scene, paint: Paint) -> str:
-    """The same for every part of a film, so that a film that goes on is the same film."""
+    """Return torch's name of the device on which images stay, or "" for the CPU.
+
+    The choice is the same for every part of a film, so that a resumed film equals one rendered in one go.
+    """
     return paint.home if isinstance(paint, Keeping) and not hindrance(scene) else ""
 
 
 def tell(scene: Scene, paint: Paint) -> None:
-    """Say where pictures will be, if there is a choice."""
+    """Log whether frames stay on the GPU, if `paint` could keep them there."""
     if isinstance(paint, Keeping) and paint.home:
         why = hindrance(scene)
-        on_host = f"pictures are moved and graded by the CPU, because of {why}"
-        logger.info("%s", on_host if why else f"pictures stay on {paint.home}")
+        on_host = f"frames are warped and graded on the CPU, because of {why}"
+        logger.info("%s", on_host if why else f"frames stay on {paint.home}")
 
 
 def hindrance(scene: Scene) -> str:
-    """The first of a film's settings that is done by the CPU alone; "" where a GPU has all it needs."""
+    """Return the first setting of the scene that only the CPU supports, or "" if frames can stay on the GPU."""
     settings, film = scene.settings, timeline(scene)
     tweens = any(frame.tween and not frame.diffuse for frame in film)
     asked = {
@@ -116,7 +120,7 @@ def hindrance(scene: Scene) -> str:
 
 
 def fetched(film: Film) -> Film:
-    """`film` with every picture as an array: waits for those that are still on their way."""
+    """Yield the items of `film` with every image as a NumPy array; waits for copies that are still under way."""
     with closing(film):  # type: ignore[type-var]
         for frame, state in film:
             yield frame, state.brought(np.asarray)

@@ -1,4 +1,4 @@
-"""What can be told about a painting once it is painted: how far its colours have come."""
+"""Colour metrics of painted frames: drift from a reference, distance to the palette."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from animator.render.stages import Goal
 
 
 class Facts:
-    """Measures the colours of painted frames, in CIE76 ΔE; in-betweens have none of their own.
+    """Colour metrics of a painted frame in CIE76 ΔE, as {"drift": …, "palette": …}; empty for other frames.
 
-    `drift`: to the reference `goal`. `palette`: the mean distance to the palette's tints and shades, if there is one.
+    `drift` is the distance to the reference `goal`, `palette` the mean distance to the palette's tints and shades.
+    A metric without a reference or palette is left out.
     """
 
     def __init__(self, goal: Goal, pull: Pull | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Flat: a painter without a model, for previews, tests and machines without weights. Knows no torch."""
+"""A painter without a model, for previews, tests and computers without weights, and a test card; imports no torch."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from animator.frame import Frame, Image
 
 
 class Flat:
-    """Paints a given picture from nothing, and over a picture a flat colour drawn from the seed.
+    """Painter without a model: returns a given image from nothing, and blends a flat colour over a start image.
 
-    As with a model, strength 0 keeps the picture it starts from and strength 1 ignores it.
+    The seed determines the colour and the strength its opacity: 0 keeps the start image, 1 ignores it.
     """
 
     def __init__(self, picture: Image) -> None:
@@ -27,7 +27,7 @@ class Flat:
 
 
 def test_card(width: int, height: int) -> Image:
-    """A picture on which every motion shows: a grid, circles, a coloured gradient and an upward arrow; RGB."""
+    """Return an RGB image on which every motion is visible: a grid, circles, a colour gradient and an upward arrow."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     unit = min(width, height) / 16
     card = np.stack([70 + 110 * x / width, np.full_like(x, 105), 180 - 100 * y / height], axis=-1)

@@ -1,4 +1,4 @@
-"""A camera that goes along with a video: how the video's picture moves, the painting moves."""
+"""A camera that adds a video's motion to its own, so that painted frames move as the video does."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from animator.render.loop import Camera
 
 
 class Steps:
-    """How the footage moves into each frame, as far as the frame says: (3, 3) matrices of the film's pixels.
+    """Motion of the footage into each frame, scaled by `footage.motion_amount`: (3, 3) matrices of pixels.
 
-    Found once each, in order, as the footage is read, beginning with that of frame `first`.
+    Each is estimated once, in the order in which the footage is read, beginning with frame `first`.
     """
 
     def __init__(self, footage: Footage, first: int, step: follow.Step) -> None:
@@ -34,7 +34,10 @@ class Steps:
 
 
 class Following:
-    """Another camera's motion, and then, on the screen, the footage's. `lift` makes its matrices that camera's."""
+    """Camera that moves as `camera` does, and then, in the image plane, as the footage does.
+
+    `lift` turns the footage's (3, 3) matrices into the matrices of `camera`.
+    """
 
     def __init__(self, camera: Camera, steps: Steps, lift: Callable[[Matrix], Matrix]) -> None:
         self.camera, self.steps, self.lift = camera, steps, lift

@@ -1,4 +1,4 @@
-"""A video in the film: its pictures as they come, and what is done with them around a painting."""
+"""Footage in the film: a reader of its images, and the stages that use them around a painting pass."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from animator.render.masks import Masks
 
 
 class Footage:
-    """The video's picture for a frame of the film, in the film's order: each is decoded once, and the last is kept.
+    """Reader of a video's image for each frame of the film, which must be asked for in order.
 
-    `play` gives the pictures from a frame on; it is asked when the first one is wanted.
+    Each image is decoded once, and only the last one is kept. `play` yields the images from a frame on; it is called
+    when the first image is asked for.
     """
 
     def __init__(self, play: Callable[[int], Iterator[Image]]) -> None:
@@ -30,7 +31,7 @@ class Footage:
             self._stream, self._index = self.play(index), index - 1
         while self._index < index:
             self._picture, self._index = next(self._stream), self._index + 1
-        assert self._index == index, "the footage has gone past that frame"
+        assert self._index == index, "footage must be read in the order of the film"
         assert self._picture is not None
         return self._picture
 
@@ -39,7 +40,7 @@ class Footage:
             self._stream.close()
 
     def during(self, film: Iterable[tuple[Frame, State]]) -> Iterator[tuple[Frame, State]]:
-        """`film`, after which, or when it is stopped, the video is closed."""
+        """Yield the items of `film`, and close the video when it ends or is stopped."""
         try:
             yield from film
         finally:
@@ -47,12 +48,12 @@ class Footage:
 
 
 class Composite:
-    """A stage that lays the footage's picture over the one that has moved, as much and where the frame says."""
+    """A stage that blends the footage's image into the warped one, by `footage.alpha` and in `footage.mask`."""
 
     def __init__(self, footage: Footage, masks: Masks | None) -> None:
         self.footage, self.masks = footage, masks
 
-    def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's shape)
+    def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's signature)
         alpha, text = frame.footage.alpha, frame.footage.mask
         if not alpha:
             return image
@@ -62,7 +63,7 @@ class Composite:
 
 
 class Opening:
-    """A painter that begins with the footage where there would be nothing, or a start picture, to begin from."""
+    """A painter that starts a shot from the footage: alone, or blended over the start image `picture`."""
 
     def __init__(self, paint: Paint, composite: Composite, picture: Image | None) -> None:
         self.paint, self.composite, self.picture = paint, composite, picture
@@ -77,10 +78,10 @@ class Opening:
 
 
 class Flow:
-    """A stage that moves a picture along the footage's flow since the last painting.
+    """A stage that warps an image by the footage's optical flow since the last painted frame.
 
-    It comes before a painting, and over frames that only move. In-betweens follow the camera alone: when they are
-    made, the footage is further on.
+    It runs before a painting pass, and over frames that are only warped. In-betweens follow the camera alone: by the
+    time they are made, the footage has been read beyond them.
     """
 
     def __init__(self, footage: Footage, frames: Iterable[Frame]) -> None:
@@ -89,7 +90,7 @@ class Flow:
         self._painted, self._index = (
             -1,
             -1,
-        )  # the painting that the flow begins at, and the frame it has come to
+        )  # the painted frame at which the flow begins, and the frame at which it ends
         self._seen: Any = None
         self._way: Any = None
 
@@ -109,16 +110,16 @@ class Flow:
 
 
 class MatchFootage:
-    """Bring a picture's colours to those of the footage's picture, as far as the frame says."""
+    """A stage that matches an image's colours to the footage's image of the same frame, by `grade.color_amount`."""
 
     def __init__(self, footage: Footage, space: str, by: str) -> None:
         self.footage, self.space, self.by = footage, space, by
         self._last: tuple[int, Any] = (-1, None)
 
-    def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's shape)
+    def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's signature)
         amount = frame.grade.color_amount
         if not amount:
             return image
-        if self._last[0] != frame.index:  # before the painting and after it
+        if self._last[0] != frame.index:  # measured once for the stages before and after the painting pass
             self._last = frame.index, color.measure(self.footage(frame.index), self.space)
         return color.match(image, self._last[1], self.space, self.by, amount)

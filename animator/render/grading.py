@@ -1,4 +1,4 @@
-"""A scene's colours: what is done to pictures around a painting, and what is told about them."""
+"""Build a scene's grading: the stages around a painting pass, and the colour metrics of painted frames."""
 
 from __future__ import annotations
 
@@ -19,25 +19,29 @@ if TYPE_CHECKING:
     from animator.imaging.backend import Tools
     from animator.render.footage import Footage
 
-REFERENCE = ("grade", "color_reference")  # where a picture to match colours to is written
+REFERENCE = ("grade", "color_reference")  # the setting that names an image to match colours to
 
 
 def picture(scene: Scene, path: Path, name: str) -> Image:
-    """The picture file `name`, written at `path`, in the film's size: scaled to cover it and cropped in the middle."""
+    """Return the image file `name`, named by the setting at `path`, in the film's size. Raises SceneError.
+
+    The image is scaled to cover the size and cropped in the middle: RGB uint8 (height, width, 3).
+    """
     from animator.imaging.picture import read
 
     try:
         return read(scene.file(path, name), *scene.size)
     except (OSError, ValueError) as error:
-        raise SceneError([scene.problem(path, f"cannot be read as a picture: {error}")]) from error
+        raise SceneError([scene.problem(path, f"cannot be read as an image: {error}")]) from error
 
 
 def stages(
     scene: Scene, film: Footage | None = None, tools: Tools | None = None
 ) -> tuple[list[Stage], list[Stage]]:
-    """What is done to a picture before and after it is painted. Colour comes before noise, which it would tint.
+    """Return the grading stages that run before and after a painting pass.
 
-    `tools` are those of where the pictures are: the CPU's, unless others are given.
+    Colour matching comes before noise, which it would tint. `tools` belong to the device that holds the images: by
+    default the CPU. Raises SceneError if a reference image cannot be read.
     """
     from animator.imaging.backend import CPU
     from animator.render.stages import AddNoise, Contrast, PullToPalette, Sharpen
@@ -50,7 +54,7 @@ def stages(
 
 
 def _matched(scene: Scene, film: Footage | None, tools: Tools) -> tuple[list[Stage], list[Stage]]:
-    """How colours are matched before and after a painting."""
+    """Return the colour-matching stages before and after a painting pass."""
     from animator.render.footage import MatchFootage
     from animator.render.stages import First, Fixed, MatchColor, Rolling, UnlessAnchor
 
@@ -63,7 +67,7 @@ def _matched(scene: Scene, film: Footage | None, tools: Tools) -> tuple[list[Sta
             stage: Stage = UnlessAnchor(MatchColor(first, grade.color, grade.color_by, tools))
             return [stage], [stage]
         case "rolling":
-            # Nothing to do before: the picture that has moved is the last painting, and has its colours.
+            # Nothing to do before: the warped image is the last painted frame and has its colours.
             goal = Rolling(grade.color, grade.color_memory, tools)
             return [], [UnlessAnchor(MatchColor(goal, grade.color, grade.color_by, tools))]
         case "footage":
@@ -77,12 +81,12 @@ def _matched(scene: Scene, film: Footage | None, tools: Tools) -> tuple[list[Sta
 
 
 def _rgb(colors: Sequence[str]) -> NDArray[np.uint8]:
-    """Colours as rows of RGB."""
+    """Return colours ("#rrggbb") as rows of RGB, uint8 (n, 3)."""
     return np.array([rgb(color) for color in colors], np.uint8)
 
 
 def facts(scene: Scene) -> Callable[[Frame, State], dict[str, float]]:
-    """What a run's journal tells about the colours of each painted frame: see Facts."""
+    """Return the function that measures the colours of each painted frame for a run's journal."""
     from animator.imaging.palette import Pull
     from animator.render.facts import Facts
     from animator.render.stages import First, Fixed
@@ -94,6 +98,6 @@ def facts(scene: Scene) -> Callable[[Frame, State], dict[str, float]]:
 
 
 def start_picture(scene: Scene) -> Image | None:
-    """The scene's start picture, in the film's size."""
+    """Return the scene's start image in the film's size, or None. Raises SceneError."""
     image = scene.settings.start.image
     return None if image is None else picture(scene, ("start", "image"), image)

@@ -1,4 +1,4 @@
-"""Where the hints of ControlNets come from, and a painter that is shown them."""
+"""Hints for ControlNets: their sources, and a painter that passes them to the model."""
 
 from __future__ import annotations
 
@@ -12,48 +12,49 @@ from animator.render.masks import Shot
 
 Source = Callable[
     [Frame, Image | None], Image | None
-]  # the picture that is painted over → a picture; None: there is none
-Make = Callable[[Image, Frame], Image]  # a picture of that frame → a hint
+]  # a frame and the image that is painted over → the image a hint is made of, or None
+Make = Callable[[Image, Frame], Image]  # an image of that frame → a hint
 
 
 @runtime_checkable
 class Hinting(Protocol):
-    """A painter that can be shown hints, by the names of `Frame.control`."""
+    """Interface of a painter that takes ControlNet hints, by the names in `Frame.control`."""
 
     def hinted(
         self, frame: Frame, start: Image | None, hints: Mapping[str, Image], mask: Mask | None = None
-    ) -> Image: ...
+    ) -> Image:
+        """Paint `frame` over `start`, guided by `hints`; with a `mask`, change only the pixels in it."""
 
 
-def painted_over(frame: Frame, start: Image | None) -> Image | None:  # noqa: ARG001 (a source's shape)
-    """The picture that is painted over itself."""
+def painted_over(frame: Frame, start: Image | None) -> Image | None:  # noqa: ARG001 (a source's signature)
+    """Return `start`, the image that is painted over, as the source of a hint."""
     return start
 
 
 class Still:
-    """A picture for the whole film; with a `shot`, moved as the camera has since the film began."""
+    """Source that gives one image for the whole film; with a `shot`, warped as the camera has moved since it began."""
 
     def __init__(self, picture: Image, shot: Shot | None) -> None:
         self.picture, self.shot = picture, shot
 
-    def __call__(self, frame: Frame, start: Image | None) -> Image:  # noqa: ARG002 (a source's shape)
-        if self.shot is None or self.shot.first is None:  # the film begins
+    def __call__(self, frame: Frame, start: Image | None) -> Image:  # noqa: ARG002 (a source's signature)
+        if self.shot is None or self.shot.first is None:  # nothing is painted yet
             return self.picture
         return self.shot.carried(self.picture, frame)
 
 
 class Played:
-    """A video's picture at the time of each frame."""
+    """Source that gives a video's image at the time of each frame."""
 
     def __init__(self, footage: Footage) -> None:
         self.footage = footage
 
-    def __call__(self, frame: Frame, start: Image | None) -> Image:  # noqa: ARG002 (a source's shape)
+    def __call__(self, frame: Frame, start: Image | None) -> Image:  # noqa: ARG002 (a source's signature)
         return self.footage(frame.index)
 
 
 class Hint:
-    """A picture from `source`, and what `make` makes of it: once, while the picture is the same."""
+    """ControlNet hint that `make` makes of the image from `source`; made once while the image stays the same."""
 
     def __init__(self, source: Source, make: Make) -> None:
         self.source, self.make = source, make
@@ -69,7 +70,10 @@ class Hint:
 
 
 class Guided:
-    """A painter that is shown the hints whose scale is not 0; `first` is what it starts from where nothing else is."""
+    """A painter that passes hints with a scale above 0 to `paint`.
+
+    Hints of the image that is painted over are made of `first` where there is no such image.
+    """
 
     def __init__(self, paint: Hinting, hints: Mapping[str, Hint], first: Image | None) -> None:
         self.paint, self.hints, self.first = paint, hints, first
@@ -88,5 +92,5 @@ class Guided:
 
 
 def guided(paint: Paint, hints: Mapping[str, Hint], first: Image | None) -> Paint:
-    """`paint` shown `hints`, if it can be."""
+    """Return `paint` with `hints`; `paint` itself if it takes none or there are none."""
     return Guided(paint, hints, first) if hints and isinstance(paint, Hinting) else paint

@@ -1,4 +1,4 @@
-"""More pictures in a second: an adapter between a film's pictures and its video."""
+"""Interpolate additional frames for a video with a higher frame rate."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Betweens = Callable[[Image, Image, Sequence[float]], Iterable[Image]]  # old, ne
 
 
 class Interpolated:
-    """`times` pictures for each one of a film, `betweens` making those after it, on their way to the next.
+    """Multiplies the frame rate of a film by `times`; `betweens` makes the images between two frames.
 
-    No way leads over a cut: the picture before it stays, and so does the last one, unless the film `closes` and
-    begins again. The film keeps its length to the picture.
+    Nothing is interpolated across a cut: the image before it is repeated, and so is the last one, unless the film
+    `closes`, which interpolates from the last image to the first. A film of n frames gives n * times images.
     """
 
     def __init__(self, times: int, betweens: Betweens, closes: bool) -> None:
@@ -21,7 +21,7 @@ class Interpolated:
         self.weights = [step / times for step in range(1, times)]
 
     def __call__(self, film: Iterable[tuple[Image, bool]]) -> Iterator[Image]:
-        """`film`: pictures, and whether a shot begins with each."""
+        """Yield the images of `film` and those between; each item of it is an image and a flag for a cut before it."""
         first: Image | None = None
         last: Image | None = None
         for picture, begins in film:

@@ -1,4 +1,4 @@
-"""Paintings that are there already: they are shown as they are, and nothing is done for them or to them."""
+"""Reuse saved painted frames: return them unchanged, without painting or stages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from animator.render.loop import Paint, Stage
 
 
 class Known:
-    """A painter that takes the paintings it knows, by frame, and has the others painted."""
+    """A painter that returns saved painted frames, by frame number, and lets `paint` paint the others."""
 
     def __init__(self, paint: Paint, pictures: Mapping[int, Image]) -> None:
         self.paint, self.pictures = paint, pictures
@@ -20,7 +20,7 @@ class Known:
 
 
 class Unless:
-    """A stage that leaves out the frames whose paintings are known."""
+    """A stage that skips the frames of which a painted frame is saved."""
 
     def __init__(self, stage: Stage, pictures: Mapping[int, Image]) -> None:
         self.stage, self.pictures = stage, pictures
@@ -32,7 +32,7 @@ class Unless:
 def unless_known(
     pictures: Mapping[int, Image], paint: Paint, before: Sequence[Stage], after: Sequence[Stage]
 ) -> tuple[Paint, list[Stage], list[Stage]]:
-    """A painter and its stages that work only for paintings that are not in `pictures`."""
+    """Return the painter and the stages before and after it, wrapped so that frames in `pictures` are not painted."""
     if not pictures:
         return paint, [*before], [*after]
     return (

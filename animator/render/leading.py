@@ -1,4 +1,4 @@
-"""Where a scene's film is led: to its views, and in a closed loop to the first frame come again."""
+"""Guide painted frames towards upcoming views, and a closed loop towards its first frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def views(scene: Scene) -> dict[int, Image]:
-    """The pictures the film passes through, by frame, in the film's size. Raises SceneError."""
+    """Return the images of the scene's views by frame number, in the film's size. Raises SceneError."""
     if not scene.settings.views:
         return {}
     times = clock(scene)
@@ -28,7 +28,7 @@ def views(scene: Scene) -> dict[int, Image]:
 
 
 def again(scene: Scene, frames: Sequence[Frame]) -> Frame | None:
-    """The first frame come again after `frames`, where they end a closed loop; else none."""
+    """Return the first frame, renumbered to follow `frames`, if they end a closed loop of one shot; else None."""
     if scene.settings.video.loop != "closed" or frames[-1].index + 1 != scene.frames or frames[0].shot:
         return None
     first = timeline(scene)[0]
@@ -36,12 +36,15 @@ def again(scene: Scene, frames: Sequence[Frame]) -> Frame | None:
 
 
 def lead(scene: Scene, frames: Sequence[Frame], camera: Camera, pictures: Mapping[int, Image]) -> Lead:
-    """The stage that leads `frames`, one shot or the rest of it, to what stands ahead."""
+    """Return the stage that guides `frames`, a shot or the rest of one, towards the next view or the loop's end.
+
+    `pictures` are the images of the views by frame number.
+    """
     from animator.render.views import Lead
 
     led = [frame for frame in frames if frame.ahead.weight]
     film = timeline(scene) if led else []
-    # What comes may lie behind the end of `frames`; behind the end of a loop lies its beginning.
+    # The view may lie after the end of `frames`; after the end of a loop comes its beginning.
     motions = {len(film): frame.motion for frame in film[:1]}
     motions |= {frame.index: frame.motion for frame in [*film, *frames]}
     back: dict[int, Matrix] = {}

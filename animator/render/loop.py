@@ -1,4 +1,4 @@
-"""The frame loop: what is on screen moves with the camera, is painted over, and is handed to the next frame.
+"""The frame loop: warp the last painted frame with the camera, paint over it, hand it to the next frame.
 
 It knows nothing of files, models, prompts or settings.
 """
@@ -13,32 +13,33 @@ import numpy as np
 
 from animator.frame import Frame, Image, Matrix, Motion, State
 
-Paint = Callable[[Frame, Image | None], Image]  # no picture: paint from nothing
+Paint = Callable[[Frame, Image | None], Image]  # the image to paint over; None: paint from noise
 Stage = Callable[[Image, Frame, State], Image]
-Blend = Callable[[Image, Image, float], Image]  # old, new, weight of the new one
+Blend = Callable[[Image, Image, float], Image]  # old image, new image, weight of the new one
 
 
 class Camera(Protocol):
-    """How pictures move: motions become matrices, which compose by `@`, and a painting moves by their product."""
+    """Interface of a camera: motions become matrices, which compose by `@`; an image is warped by their product."""
 
-    rest: Matrix  # of no motion
+    rest: Matrix  # of no motion: the identity
 
-    def matrix(self, motion: Motion) -> Matrix: ...
+    def matrix(self, motion: Motion) -> Matrix:
+        """Return the matrix of one frame's motion."""
 
     def into(self, frame: Frame) -> Matrix:
-        """How pictures move from the last frame into this one: by its motion, and by what else the camera follows."""
+        """Return the matrix from the previous frame to `frame`: its motion, and that of footage the camera follows."""
 
     def seen(self, painting: Image, frame: Frame, state: State) -> State:
-        """The state after `painting`, which followed `state`."""
+        """Return the state after `painting`, the painted image of `frame`, which followed `state`."""
 
     def move(self, state: State, view: Matrix) -> Image:
-        """The painting of `state` as it looks after the motions in `view`."""
+        """Return the painted image of `state` as it looks after the motions in `view`."""
 
     def carry(self, pixels: Image, state: State, view: Matrix) -> Image:
-        """Other pixels, moved as those of the painting of `state`."""
+        """Return other `pixels` warped as `move` warps the painted image of `state`."""
 
     def edged(self, border: str) -> Camera:
-        """The same camera with that border."""
+        """Return a copy of this camera with another border mode."""
 
 
 def render(
@@ -51,10 +52,10 @@ def render(
     finish: Sequence[Stage] = (),
     state: State = State(),  # noqa: B008 (frozen)
 ) -> Iterator[tuple[Frame, State]]:
-    """Yield each frame with the state after it; `state.shown` is its finished picture.
+    """Yield each frame with the state after it; `state.shown` is its finished image.
 
-    `before` and `after` are run around each painting, `finish` over each picture shown that is none.
-    To go on where a film stopped, give the remaining `frames` and the `state` after the last painted frame.
+    The stages `before` and `after` run around each painting pass, those in `finish` over frames that are not
+    painted. To resume a film, give the remaining `frames` and the `state` after the last painted frame.
     """
     for *between, frame in strokes(frames):
         *views, view = _views(state.moved(camera.rest), [*between, frame], camera)
@@ -73,7 +74,10 @@ def render(
 
 
 def strokes(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
-    """Frames in groups that can be shown as soon as their last one is painted; a frame that only moves is its own."""
+    """Group frames into in-betweens and the painted frame they lead to; a frame that is only warped is its own group.
+
+    A group can be shown as soon as its last frame is painted.
+    """
     stroke: list[Frame] = []
     for frame in frames:
         stroke.append(frame)
@@ -83,19 +87,19 @@ def strokes(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
 
 
 def run(stages: Iterable[Stage], image: Any, frame: Frame, state: State) -> Any:
-    """`image` through each stage in turn; where there is no picture yet, none comes out."""
+    """Return `image` after each stage in turn; None stays None."""
     for stage in stages if image is not None else ():
         image = stage(image, frame, state)
     return image
 
 
 def _moved(state: State, camera: Camera, view: Matrix) -> Any:
-    """The last painting as it looks now; None before the first one, which no in-between precedes."""
+    """Return the last painted image warped by `view`; None before the first one, which no in-between precedes."""
     return None if state.painting is None else camera.move(state, view)
 
 
 def _views(view: Matrix, frames: Iterable[Frame], camera: Camera) -> Iterator[Matrix]:
-    """Where each frame's motion has taken the last painting."""
+    """Yield the accumulated matrix since the last painted frame for each of `frames`, starting from `view`."""
     for frame in frames:
         view = camera.into(frame) @ view
         yield view

@@ -1,4 +1,4 @@
-"""A scene's masks: what is wrong with their files, and the parts they are made of."""
+"""Build a scene's masks from their sources, and check their files."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from animator.render.loop import Camera, Paint
     from animator.render.masks import Masks, Source
 
-MOST_DETAIL = 4  # of the pixels a model was trained on: how large a part of a painting is painted in detail
+MOST_DETAIL = 4  # times the pixels a model was trained on: the largest size of a part in the detail pass
 
 
 def problems(scene: Scene) -> Iterator[Problem]:
-    """What is wrong with files that are there."""
+    """Yield problems of existing mask files: unreadable, without transparency, or a video that is too short."""
     for path, name in mask_files(scene):
         file, mask = scene.file(path, name), scene.settings.masks[path[1]]
         try:
             if is_file(file):
                 _check(file, mask, scene)
         except (OSError, ValueError) as error:
-            kind = "video" if mask.source == "video" else "picture"
-            yield scene.problem(path, f"cannot be used as a {kind}: {error}")
+            kind = "a video" if mask.source == "video" else "an image"
+            yield scene.problem(path, f"cannot be used as {kind}: {error}")
 
 
 def _check(file: Path, mask: Mask, scene: Scene) -> None:
-    """Read the head of a mask's file. Raises OSError, ValueError."""
+    """Read the header of a mask's file. Raises OSError, ValueError."""
     if mask.source != "video":
         from animator.imaging.masks import check
 
@@ -46,23 +46,24 @@ def _check(file: Path, mask: Mask, scene: Scene) -> None:
 
     frames = round(length(file) * scene.settings.video.fps)
     if frames < scene.frames and mask.after is None:
-        film = f"it has pictures for {frames} frames, the film has {scene.frames}"
-        raise ValueError(f"{film}; say what comes then: 'after: hold' or 'after: loop'")
+        film = f"it has {frames} frames, the film has {scene.frames}"
+        raise ValueError(f"{film}; add 'after: hold' or 'after: loop' for the rest")
     return None
 
 
 def used(frames: Sequence[Frame]) -> bool:
-    """Whether any frame is painted, graded, locked, laid over footage or painted in detail by masks."""
+    """Return True if a mask bounds the painting, grading, lock, footage or detail pass of any frame."""
     return any(_texts(frame) for frame in frames)
 
 
 def _texts(frame: Frame) -> str:
+    """Return the mask expressions of `frame`, joined; "" if it uses no mask."""
     parts = (frame.painting, frame.grade, frame.lock, frame.footage, frame.detail)
     return "".join(part.mask for part in parts)
 
 
 def detailed(scene: Scene, paint: Paint, again: Paint, masks: Masks) -> Paint:
-    """`paint`, whose paintings `again` paints once more in detail where the scene says so."""
+    """Return `paint` followed by the scene's detail pass, which `again` paints; `paint` itself without one."""
     from animator.render.detail import Detailed
 
     detail = scene.settings.detail
@@ -73,7 +74,7 @@ def detailed(scene: Scene, paint: Paint, again: Paint, masks: Masks) -> Paint:
 
 
 def closest(scene: Scene) -> int:
-    """Pixels of the largest part that may be painted in detail: the whole picture's, if a mask shows it; 0: none."""
+    """Return the most pixels that the detail pass may paint at once, for a mask that covers all; 0 without it."""
     from animator.render.detail import enlarged
 
     details = [frame.detail for frame in timeline(scene) if frame.diffuse and frame.detail.mask]
@@ -85,9 +86,9 @@ def closest(scene: Scene) -> int:
 
 
 def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | None) -> Masks:
-    """The scene's masks for `frames`, a film or the rest of one that began with the picture `first`.
+    """Return the scene's masks for `frames`, a shot or the rest of one that began with the image `first`.
 
-    Raises SceneError for files that cannot be read.
+    `first` is None where the shot begins with a painted frame. Raises SceneError for files that cannot be read.
     """
     from animator.render.masks import Masks, Named, Shot
 
@@ -103,7 +104,7 @@ def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | 
 
 
 def _source(scene: Scene, name: str, camera: Camera, frames: range) -> Source:
-    """Where the mask `name` comes from, with its soft edge, for these frames of the film."""
+    """Return the source of the mask `name`, feathered, for these frames of the film. Raises SceneError."""
     from animator.imaging import masks as pixels
     from animator.imaging.io import Film
     from animator.render.mask_sources import Keyed, Played, Still
@@ -135,9 +136,9 @@ def _source(scene: Scene, name: str, camera: Camera, frames: range) -> Source:
 
 
 def _distance(camera: Camera, index: int, scale: float, image: Image) -> NDArray[np.float32]:
-    """How far the surfaces of `image`, the picture of frame `index`, are from the camera: 0 nearest … 1 farthest."""
+    """Return the distance of each pixel of `image`, that of frame `index`: 0 nearest to 1 farthest, float32 (h, w)."""
     from animator.imaging.cameras import DepthCamera
     from animator.imaging.depth import distance
 
-    assert isinstance(camera, DepthCamera), "a film without depth has no masks by it"
+    assert isinstance(camera, DepthCamera), "depth masks need motion.depth"
     return distance(camera.source.disparity(image, index, camera.source.span(image, None)), scale)

@@ -1,4 +1,4 @@
-"""The film's masks as they lie in a frame, and what they do: bound the painting and the stages, lock the product."""
+"""Masks as they lie in a frame, the painter and stages that they bound, and the product lock."""
 
 from __future__ import annotations
 
@@ -16,54 +16,54 @@ from animator.timeline.mask_expressions import Mix, Words, parse
 
 
 class Source(Protocol):
-    """Where a mask comes from."""
+    """Interface of a mask's source."""
 
     def __call__(self, frame: int, first: Image | None) -> Mask | None:
-        """The mask for that frame of the film as it began, with `first` on the screen; None: not known yet."""
+        """Return the mask for frame number `frame`, laid on the shot's `first` image; None if it needs that image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A mask of the schedule file: its source, and whether it moves as the camera has."""
+    """A mask of the schedule: its source, and a flag that it follows the camera."""
 
     source: Source
     follow: bool
 
 
 class Shot:
-    """The picture a film began with, and how the camera has seen it since: from it, in one resampling.
+    """The first image of a shot, and the camera's motion since: warps the image and its masks in one resampling.
 
-    A mask of it lies on its surfaces, so that it moves in depth as they do.
+    A mask of the first image lies on its surfaces, and so moves in depth as they do.
     """
 
     def __init__(
         self, begun: int, since: Iterable[Frame], camera: Camera, border: str, first: Image | None
     ) -> None:
-        """The film began with frame `begun`, on which the picture `first` is; `since` are all frames after it."""
-        # Cameras of its own: one that knows depth remembers the last paintings only.
+        """`begun`: number of the shot's first frame; `since`: all frames after it; `first`: its image, if known."""
+        # Separate cameras: a depth camera caches the last painted frames only.
         self.camera, self.bare = camera.edged(border), camera.edged("black")
         self.begun, self._state = begun, State()
         self.begin(first)
-        # Found when they are wanted, since a camera may follow a video that is seen as the film goes on.
+        # Computed on demand, since a camera may follow a video that is read as the film goes on.
         self._since, self._last = iter(since), camera.rest
         self._views: dict[int, Matrix] = {begun: self._last}
 
     @property
     def first(self) -> Image | None:
-        """The picture the film began with; None while there is none."""
+        """The image the shot began with; None until it is painted."""
         return self._state.painting
 
     def begin(self, first: Image | None) -> None:
-        """Take `first` for the picture the film began with."""
+        """Set the image the shot began with; None is ignored."""
         if first is not None:
             self._state = self.camera.seen(first, Frame(self.begun, 0), State())
 
     def seen(self, frame: Frame) -> Image | None:
-        """The first picture as it looks in `frame`; None while there is none."""
+        """Return the first image as it looks in `frame`; None until there is one."""
         return None if self.first is None else self.camera.move(self._state, self._view(frame))
 
     def _view(self, frame: Frame) -> Matrix:
-        """Where the camera has taken the first picture in `frame`."""
+        """Return the accumulated camera matrix from the shot's first frame to `frame`."""
         while frame.index not in self._views:
             following = next(self._since)
             self._last = self.camera.into(following) @ self._last
@@ -71,15 +71,15 @@ class Shot:
         return self._views[frame.index]
 
     def moved(self, mask: Mask, frame: Frame) -> Mask:
-        """A mask of the first picture as it lies in `frame`; what fills the picture's edge fills the mask's."""
+        """Return a mask of the first image as it lies in `frame`; its border is filled as the image's is."""
         return self._move(mask, frame, self.camera)
 
     def carried(self, picture: Image, frame: Frame) -> Image:
-        """Another picture of the film's beginning as it lies in `frame`."""
+        """Return another image that belongs to the shot's first frame as it lies in `frame`."""
         return self.camera.carry(picture, self._state, self._view(frame))
 
     def covered(self, frame: Frame) -> Mask:
-        """Where the first picture still is in `frame`."""
+        """Return the mask of the pixels of `frame` that the first image still covers."""
         assert self.first is not None
         return self._move(np.full(self.first.shape[:2], 255, np.uint8), frame, self.bare)
 
@@ -89,7 +89,7 @@ class Shot:
 
 
 class Masks:
-    """What an expression over the film's masks is in a frame: uint8 (height, width)."""
+    """Evaluates expressions over a scene's masks for a frame: uint8 (height, width), cached for one frame."""
 
     def __init__(self, named: Mapping[str, Named], shot: Shot, width: int, height: int) -> None:
         self.named, self.shot = named, shot
@@ -99,7 +99,7 @@ class Masks:
         self._known: dict[str, Mask] = {}  # of that frame
 
     def __call__(self, text: str, frame: Frame) -> Mask:
-        """The mask that `text` means in `frame`; one that is keyed is everywhere until there is a picture."""
+        """Return the mask of the expression `text` in `frame`; a keyed mask covers all until an image is painted."""
         if frame.index != self._frame:
             self._frame, self._known = frame.index, {EVERYWHERE: self._all}
         if text not in self._parsed:
@@ -121,7 +121,7 @@ class Masks:
         return self.shot.moved(mask, frame) if moves else mask
 
     def watch(self, film: Iterable[tuple[Frame, State]]) -> Iterator[tuple[Frame, State]]:
-        """`film`, whose first painting is what masks are taken from, unless there was a start picture."""
+        """Yield the items of `film`, and take its first painted frame for the shot's first image if there is none."""
         for frame, state in film:
             if self.shot.first is None:
                 self.shot.begin(state.first)
@@ -130,7 +130,7 @@ class Masks:
 
 
 def combine(sign: str, masks: Sequence[Mask]) -> Mask:
-    """Masks combined by one of ! & | ^ -."""
+    """Return masks combined by one of ! & | ^ -: not, minimum, maximum, difference of both, and-not."""
     one, other = masks[0], masks[-1]
     match sign:
         case "!":
@@ -146,7 +146,7 @@ def combine(sign: str, masks: Sequence[Mask]) -> Mask:
 
 
 class Within:
-    """A stage that changes a picture only where the frame's `grade.mask` is, or else its `painting.mask`."""
+    """A stage that changes an image only in the frame's `grade.mask`, or in `painting.mask` if that is empty."""
 
     def __init__(self, stage: Stage, masks: Masks) -> None:
         self.stage, self.masks = stage, masks
@@ -158,21 +158,21 @@ class Within:
 
 
 class Lock:
-    """Lay the first picture, as the camera sees it now, over what is locked.
+    """The product lock: a stage that pastes the first image, warped to the current frame, over the locked mask.
 
-    After a painting it is laid with its feathered edge. Pictures between paintings have that edge in them already,
-    and twice would be too much of it: there `whole` lays only what is locked wholly, in its first sharpness.
+    After a painting pass it is pasted with a feathered edge. Frames that are not painted have that edge already, and
+    it must not be applied twice: for them, `whole` pastes only fully locked pixels, at their original sharpness.
     """
 
     def __init__(self, masks: Masks, whole: bool = False) -> None:
         self.masks, self.whole = masks, whole
 
-    def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's shape)
+    def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's signature)
         lock, shot = frame.lock, self.masks.shot
         seen = shot.seen(frame)
         if not lock.mask or not lock.strength or seen is None:
             return image
-        # What the first picture no longer shows is not locked: there is nothing but its stretched edge.
+        # Pixels that the first image no longer covers are not locked: only its stretched border is left there.
         mask = np.minimum(self.masks(lock.mask, frame), shot.covered(frame))
         seen, mask = pixels.grow(seen, mask, pixels.pixels(lock.feather, image.shape[1]))
         mask = pixels.scale(mask, lock.strength)
@@ -183,13 +183,17 @@ class Lock:
 
 @runtime_checkable
 class Masking(Protocol):
-    """A painter that knows how to change a picture by a mask."""
+    """Interface of a painter that can change only the masked pixels of an image."""
 
-    def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image: ...
+    def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
+        """Paint `frame` over `start`, changing pixels by their value in `mask` (0 not at all, 255 fully)."""
 
 
 class Masked:
-    """A painter that changes a picture only where the frame's `painting.mask` is, by how much it is there."""
+    """A painter that changes an image only in the frame's `painting.mask`, in proportion to its value.
+
+    A painter that takes no masks paints the whole image, which is then pasted in through the mask.
+    """
 
     def __init__(self, paint: Paint, masks: Masks) -> None:
         self.paint, self.masks = paint, masks

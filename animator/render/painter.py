@@ -1,4 +1,4 @@
-"""Hires fix: what a picture shows is decided in the size that the model knows, and painted over in the film's."""
+"""Hires fix: compose an image at the model's native size, then enlarge it and paint over it at the film's size."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from animator.scene.size import Pixels
 
 
 class Hires:
-    """A painter whose paintings beyond the model's size are laid out at that size, where they lay anything out.
+    """A painter that composes frames beyond the model's native size at that size first.
 
-    Then they are made larger and painted over with `painting.hires`. What is painted gently keeps its shapes, and
-    what is painted by a mask has them around it: such paintings are painted at once.
+    They are then enlarged and painted over with strength `painting.hires`. Frames painted over at a low strength
+    keep the composition of the image below, and masked ones that of their surroundings: these are painted in one
+    pass at the film's size.
     """
 
     def __init__(self, paint: Any, size: Pixels, native: int) -> None:
-        """`paint`: Sdxl for a film of that size, `native`: width in pixels of the square its model was trained on."""
+        """`paint`: SDXL for a film of that size; `native`: side in pixels of the square its model was trained on."""
         self.paint, self.size, self.native = paint, size, native
         self.small = paint.sized(*size.within(native))
         self.home: str = paint.home
@@ -51,7 +52,7 @@ class Hires:
         return self.paint.kept(_over(frame), self._large(self.small(frame, below), start))
 
     def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
-        frame, start = wanted[0]  # which differs from the others in seed and prompt only
+        frame, start = wanted[0]  # the others differ in seed and prompt only
         if self._lays_out(frame, start):
             small = self.small.batch([(frame, self._small(start)) for frame, start in wanted])
             large = [self._large(painting, start) for painting, (_, start) in zip(small, wanted, strict=True)]
@@ -60,6 +61,7 @@ class Hires:
         return painted
 
     def _lays_out(self, frame: Frame, start: Any) -> bool:
+        """Return True if painting `frame` over `start` composes a new image larger than the model's native size."""
         strength = 1.0 if start is None else frame.painting.strength
         beyond = self._size(start).beyond(self.native)
         return beyond and frame.painting.hires > 0 and samplers.lays_out(strength)
@@ -75,5 +77,5 @@ class Hires:
 
 
 def _over(frame: Frame) -> Frame:
-    """`frame` as its larger picture is painted over."""
+    """Return `frame` with the strength of the second pass, over the enlarged image."""
     return replace(frame, painting=replace(frame.painting, strength=frame.painting.hires))

@@ -1,4 +1,4 @@
-"""The painter of a scene: SDXL with all that its file names, loaded."""
+"""Load the painter of a scene: SDXL with the models that the schedule names."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ logger = logging.getLogger(__name__)
 
 
 def painter(scene: Scene) -> Paint:
-    """SDXL for this scene, loaded; the log tells before of LoRAs that no prompt calls. Raises ModelError."""
+    """Return the scene's painter: SDXL, loaded, with hires fix and the start image where the scene needs them.
+
+    Logs a note for each LoRA whose trigger words no prompt contains. Raises ModelError, SceneError.
+    """
     from animator.diffusion import builds
 
     whereabouts.check(scene)
@@ -42,7 +45,7 @@ def painter(scene: Scene) -> Paint:
     words = {word: scene.file(("model", "embeddings", word), file) for word, file in model.embeddings.items()}
     for note in unheard(scene, frames):
         logger.info("note: %s", note)
-    first = grading.start_picture(scene)  # before the model: one that cannot be read is told at once
+    first = grading.start_picture(scene)  # before the model, so that an unreadable file is reported at once
     nets, refiner, adapters = controlling.nets(scene), controlling.refiner(scene), controlling.adapters(scene)
     source = _checkpoint(scene, frames)
     sdxl = Sdxl(source, *scene.size, loras, words, controls=nets, refiner=refiner, adapters=adapters)
@@ -53,7 +56,10 @@ def painter(scene: Scene) -> Paint:
 
 
 def _checkpoint(scene: Scene, frames: Sequence[Frame]) -> Checkpoint:
-    """The checkpoint that the scene names, and what it is to paint."""
+    """Return the checkpoint that the scene names, with the size and number of its painting passes.
+
+    Both decide whether compiling the model pays, and how much memory is needed.
+    """
     from animator.diffusion.loading import Checkpoint
 
     model = scene.settings.model
@@ -67,6 +73,6 @@ def _checkpoint(scene: Scene, frames: Sequence[Frame]) -> Checkpoint:
         name: getattr(model, name) for name in ("prediction", "tiling", "memory", "compile")
     }
     calls = sum(samplers.steps_run(frame.painting) for frame in frames if frame.diffuse)
-    calls //= scalings(frames) or 1  # each of which would have to be compiled
+    calls //= scalings(frames) or 1  # each LoRA scaling would have to be compiled
     running |= {"calls": calls, "pixels": max(upscaling.largest(scene), masking.closest(scene))}
     return Checkpoint(base, folder, config, model.device, model.dtype, vae, **running)

@@ -1,4 +1,4 @@
-"""A scene's footage: what is wrong with its file, and the parts of a film that use it."""
+"""Build the parts of a film that use the scene's footage, and check its file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def problems(scene: Scene) -> Iterator[Problem]:
-    """What is wrong with a file that is there."""
+    """Yield problems of an existing footage file: not a video, or shorter than `footage.start`."""
     name, start = scene.settings.footage.file, scene.settings.footage.start
     if name is None or not is_file(scene.file(FILE, name)):
         return
@@ -36,14 +36,14 @@ def problems(scene: Scene) -> Iterator[Problem]:
 
 
 def played(scene: Scene) -> Footage:
-    """The footage as the film's frames see it; nothing is read before the first of them does."""
+    """Return the reader of the scene's footage; the file is opened when the first frame asks for an image."""
     from animator.render.footage import Footage
 
     return Footage(partial(_pictures, scene))
 
 
 def _pictures(scene: Scene, index: int) -> Iterator[Image]:
-    """The footage's pictures from frame `index` on, for ever. Raises SceneError."""
+    """Yield the footage's images from frame `index` on; the last one repeats endlessly. Raises SceneError."""
     from animator.imaging.io import Film, pictures
 
     footage = scene.settings.footage
@@ -56,14 +56,17 @@ def _pictures(scene: Scene, index: int) -> Iterator[Image]:
 
 
 def followed(scene: Scene, frames: Sequence[Frame], state: State, camera: Camera, footage: Footage) -> Camera:
-    """`camera`, going along with the footage where the scene says so, for frames that follow `state`."""
+    """Return `camera` with the footage's motion added, for `frames` that follow `state`.
+
+    Returns `camera` itself unless `footage.motion` is "affine" or "perspective".
+    """
     from animator.imaging import follow
     from animator.render.following import Following, Steps
 
     step = {"affine": follow.affine, "perspective": follow.perspective}.get(scene.settings.footage.motion)
     if scene.settings.footage.file is None or step is None:
         return camera
-    # A film that goes on needs the picture before it; masks that move along, all since it began.
+    # A resumed film needs the footage image before its first frame; masks that follow need all since the shot began.
     first = frames[0].index - (state.painting is not None)
     if masking.used(frames):
         first = frames[0].shot
@@ -83,9 +86,11 @@ def laid(
     start: Image | None,
     parts: tuple[Paint, list[Stage], list[Stage]],
 ) -> tuple[Paint, list[Stage], list[Stage]]:
-    """A film's painter and its stages before a painting and over other pictures, with the footage where it belongs.
+    """Return the painter, the stages before a painting pass and the stages over other frames, with the footage added.
 
-    What is masked, graded and locked is the picture with the footage in it.
+    `parts` are the three without footage, and are returned unchanged if the scene has none. The footage comes first,
+    so that masks, grading and the lock work on the image with the footage in it. `start` is the image that a shot
+    starts from, if any.
     """
     from animator.render.footage import Composite, Flow, Opening
 
@@ -98,7 +103,7 @@ def laid(
 
 
 def first(scene: Scene, frame: Frame) -> Image | None:
-    """The footage's picture for a film's first frame. Raises SceneError."""
+    """Return the footage's image for `frame`, or None without footage; closes the video. Raises SceneError."""
     if scene.settings.footage.file is None:
         return None
     footage = played(scene)

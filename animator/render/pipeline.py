@@ -1,7 +1,6 @@
-"""Read a scene, choose the parts: the composition root, the only core module that sees every room.
+"""Read a scene, build its parts and paint it: the composition root, which alone imports every core package.
 
-Rooms with heavy libraries are entered when their part is needed, so that checking a file loads neither torch
-nor cv2.
+Modules with heavy libraries are imported where they are used, so that checking a file loads neither torch nor cv2.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 def load(file: str | Path, settings: Sequence[str] = ()) -> Scene:
-    """Read a schedule file, or the preset of that name, all of it: settings, curves and the files it names.
+    """Read a schedule file, or the preset of that name, and check its settings, curves and the files it names.
 
     `settings` are overrides as on the command line: `"motion.zoom=1.01"`, `"product=electric scooter"`.
     Raises SceneError with every problem found.
@@ -48,12 +47,18 @@ def load(file: str | Path, settings: Sequence[str] = ()) -> Scene:
 
 
 def loads(text: str, folder: str | Path = ".", settings: Sequence[str] = ()) -> Scene:
-    """The same from text; relative paths in it start from `folder`. It may not extend anything."""
+    """Read and check a schedule given as YAML text; relative paths in it start from `folder`.
+
+    The text cannot use `extends`. `settings` are overrides as in `load`. Raises SceneError with every problem found.
+    """
     return _whole(*read_text(text, Path(folder), settings))
 
 
 def _whole(scene: Scene, problems: list[Problem]) -> Scene:
-    """`scene`, if neither reading it, nor its curves, nor its pictures show a problem."""
+    """Return `scene` if it has no problem: neither `problems`, nor in its files, models, deliverables and curves.
+
+    Raises SceneError with every problem found.
+    """
     for path, file in _pictures(scene):
         from animator.imaging.picture import check
 
@@ -61,7 +66,7 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
             check(file)
         except (OSError, ValueError) as error:
             name = "" if path != ("motion", "depth") else f"{file.name} "
-            problems.append(scene.problem(path, f"{name}cannot be read as a picture: {error}"))
+            problems.append(scene.problem(path, f"{name}cannot be read as an image: {error}"))
     problems.extend(masking.problems(scene))
     problems.extend(footage.problems(scene))
     problems.extend(controlling.problems(scene))
@@ -77,7 +82,7 @@ def _whole(scene: Scene, problems: list[Problem]) -> Scene:
 
 
 def _pictures(scene: Scene) -> Iterator[tuple[Place, Path]]:
-    """The picture files that a scene names and that are there, with where they were written."""
+    """Yield the existing image files that a scene names, each with the path of its setting."""
     reference = scene.settings.grade.color_reference
     named = {
         ("start", "image"): scene.settings.start.image,
@@ -96,11 +101,12 @@ def animate(
     state: State | None = None,
     known: Mapping[int, Image] = MappingProxyType({}),
 ) -> Iterator[tuple[Frame, State]]:
-    """Paint a film: yield each frame with the state after it; `state.shown` is its picture.
+    """Paint a film: yield each frame with the state after it; `state.shown` is its finished image.
 
-    `frames` is the scene's timeline unless given, `paint` the SDXL it names; with the `state` after a
-    painted frame and the frames behind it a film goes on where it stopped. Paintings that are `known`, by
-    frame, are not painted again. Raises AnimatorError.
+    The image is RGB uint8 (height, width, 3). `frames` defaults to the scene's timeline; `paint` defaults to the
+    SDXL that the scene names, loaded, and is called as `paint(frame, start)`, where `start` is the image to paint
+    over, or None to paint from noise. To resume a film, give the `state` after a painted frame and the frames that
+    follow it. Painted frames in `known`, by frame number, are not painted again. Raises AnimatorError.
     """
     yield from residing.fetched(painted(scene, frames, paint, state, known))
 
@@ -112,7 +118,10 @@ def painted(
     state: State | None = None,
     known: Mapping[int, Image] = MappingProxyType({}),
 ) -> Iterator[tuple[Frame, State]]:
-    """The same without a wait for the GPU: pictures may still be on their way, and are arrays by `np.asarray` only."""
+    """Paint a film as `animate` does, without waiting for the GPU: yield each frame with the state after it.
+
+    Images may still be on the GPU or under way to the host; `np.asarray` makes an array of one. Raises AnimatorError.
+    """
     frames = timeline(scene) if frames is None else frames
     paint = painters.painter(scene) if paint is None else paint
     place = residing.place(scene, frames, paint)
@@ -124,7 +133,7 @@ def painted(
 
 
 class Work(NamedTuple):
-    """Where paintings come from: the painter, and those that are there already, by frame; the tools used on them."""
+    """The painter of a film, the saved painted frames by frame number, and the image operations of their device."""
 
     paint: Paint
     known: Mapping[int, Image]
@@ -134,9 +143,9 @@ class Work(NamedTuple):
 def _animate(
     scene: Scene, frames: Sequence[Frame], work: Work, camera: Camera, film: Footage, state: State
 ) -> Iterator[tuple[Frame, State]]:
-    """Paint one shot, or the rest of it after `state`.
+    """Paint one shot, or the rest of it after `state`; yield each frame with the state after it.
 
-    A closed loop is painted as far as its first frame come again, which is not shown once more.
+    A closed loop is painted up to the repetition of its first frame, which is not yielded.
     """
     again = leading.again(scene, frames)
     for frame, after in _paint(scene, [*frames, again] if again else frames, work, camera, film, state):
@@ -147,7 +156,7 @@ def _animate(
 def _paint(
     scene: Scene, frames: Sequence[Frame], work: Work, camera: Camera, film: Footage, state: State
 ) -> Iterator[tuple[Frame, State]]:
-    """Paint `frames`, all of one shot."""
+    """Paint `frames`, all of one shot, after `state`; yield each frame with the state after it."""
     from animator.imaging.flow import between
     from animator.render.known import unless_known
 
@@ -183,7 +192,10 @@ def _led(
     before: list[Stage],
     after: list[Stage],
 ) -> tuple[Paint, list[Stage], list[Stage]]:
-    """The same parts, led to what stands ahead: whole pictures, before anything is done to them."""
+    """Return the painter and the stages before and after it, guided towards views and the end of a closed loop.
+
+    Guiding works on whole images, and so comes before every other stage.
+    """
     from animator.render.views import Again, FromView, Unpainted
 
     lead = leading.lead(scene, frames, camera, views)
@@ -194,7 +206,10 @@ def _led(
 def _masked(
     masks: Masks, paint: Paint, before: list[Stage], after: list[Stage]
 ) -> tuple[Paint, list[Stage], list[Stage], list[Stage]]:
-    """The same parts where the masks are, and what is done to pictures between paintings. The lock comes last."""
+    """Return the painter, the stages before and after it and those over other frames, bounded by masks.
+
+    The lock comes last, after a painting pass and over frames that are not painted.
+    """
     from animator.render.masks import Lock, Masked, Within
 
     graded: list[Stage] = [Within(stage, masks) for stage in before]

@@ -1,4 +1,4 @@
-"""Where a timeline may be cut: stretches of frames that need nothing of each other."""
+"""Split a timeline into shots, which can be painted independently of each other."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from animator.frame import Frame
 
 
 def shots(frames: Iterable[Frame]) -> list[list[Frame]]:
-    """`frames` in their shots: each begins from nothing, so that they may be painted apart or one after the other."""
+    """Return `frames` grouped by shot; each starts anew, so that shots can be painted separately or in sequence."""
     return [list(shot) for _, shot in groupby(frames, key=lambda frame: frame.shot)]
 
 
 def begins(frame: Frame) -> bool:
-    """Whether a shot begins with `frame`."""
+    """Return True if a shot begins with `frame`."""
     return frame.index == frame.shot

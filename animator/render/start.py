@@ -1,4 +1,4 @@
-"""A film that begins with a picture, and not with nothing."""
+"""Start a film from an image instead of noise."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from animator.frame import Frame, Image, Mask
 
 
 class FromPicture:
-    """A painter that has a picture where it would have nothing to start from."""
+    """A painter that paints over `picture` where it would otherwise start from noise."""
 
     def __init__(self, paint: Any, picture: Image) -> None:
-        """`paint`: Sdxl, or a painter that can do as much."""
+        """`paint`: the SDXL painter, or one with the same methods."""
         self.paint, self.picture = paint, picture
         self.home: str = paint.home
 

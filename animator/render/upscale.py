@@ -1,4 +1,4 @@
-"""What becomes of a scene's finished pictures on their way to the video: larger ones, and more of them."""
+"""Upscale a scene's finished frames for its video, and interpolate more frames between them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from animator.runs.recorder import Between
     from animator.runs.run import Run
 
-Enlarge = Callable[[Frame, Image, Paint], Image]  # a frame, its finished picture, the film's painter
+Enlarge = Callable[[Frame, Image, Paint], Image]  # a frame, its finished image, the film's painter
 
 
 def size(scene: Scene) -> Pixels:
-    """Width and height of the video in pixels; both even, as h264's yuv420p needs."""
+    """Return the width and height of the video in pixels; both even, as h264's yuv420p needs."""
     upscale = scene.settings.output.upscale
     if upscale is None:
         return scene.size
@@ -30,40 +30,43 @@ def size(scene: Scene) -> Pixels:
 
 
 class Larger:
-    """The pictures of a run as large as its video: each is made once, and kept in the run's folder."""
+    """Upscaled frames of a run, in the size of its video: each is made once and saved in the run's folder."""
 
     def __init__(self, scene: Scene, run: Run) -> None:
-        """Raises ModelError where the network that makes them cannot be loaded."""
+        """Load the upscaling network, if the scene names one. Raises ModelError."""
         from animator.runs.upscaled import Upscaled
 
         self.enlarge = enlarger(scene)
         self.kept = None if self.enlarge is None else Upscaled(run.folder)
 
     def lacking(self, frames: Sequence[Frame]) -> list[Frame]:
-        """Those of `frames` whose larger picture is still to be made."""
+        """Return those of `frames` that are not upscaled yet; empty if the scene does not upscale."""
         return [] if self.kept is None else [frame for frame in frames if frame.index not in self.kept]
 
     def complete(self, run: Run, frames: Sequence[Frame], paint: Paint) -> None:
-        """Make the larger pictures that `frames`, which `run` holds, still lack."""
+        """Upscale and save those of `frames`, all of them saved in `run`, that are not upscaled yet."""
         for frame in self.lacking(frames):
             assert self.kept is not None
             self.kept.save(frame.index, self.made(frame, run.picture(frame.index), paint))
 
     def __call__(self, frame: Frame, picture: Image, paint: Paint) -> Image | None:
-        """The larger picture of `frame`; None where the video shows the picture itself."""
+        """Return the upscaled image of `frame`, made from `picture` unless saved; None without upscaling."""
         if self.kept is None:
             return None
         there = frame.index in self.kept
         return self.kept.picture(frame.index) if there else self.made(frame, picture, paint)
 
     def made(self, frame: Frame, picture: Image, paint: Paint) -> Image:
-        """`picture` of `frame` made larger; `paint` is the film's painter, for a second pass."""
+        """Upscale `picture`, the finished image of `frame`; `paint` is the film's painter, for a second pass."""
         assert self.enlarge is not None
         return self.enlarge(frame, picture, paint)
 
 
 def shown(scene: Scene, run: Run) -> Callable[[int], Image]:
-    """What the video shows of a frame, by its index: its larger picture; its own, unless all larger ones are there."""
+    """Return the function that reads the video's image of a frame by its number.
+
+    It reads upscaled images if the run has all of them, and the frames themselves otherwise.
+    """
     from animator.runs.upscaled import Upscaled
 
     if scene.settings.output.upscale is None:
@@ -73,7 +76,10 @@ def shown(scene: Scene, run: Run) -> Callable[[int], Image]:
 
 
 def enlarger(scene: Scene) -> Enlarge | None:
-    """What makes a finished picture as large as the video; None where it is so. Raises ModelError."""
+    """Return the function that enlarges finished images to the video's size; None without upscaling.
+
+    Raises ModelError if the upscaling network cannot be loaded.
+    """
     from animator.imaging.enlarge import resized, tiled
 
     upscale, target = scene.settings.output.upscale, size(scene)
@@ -93,24 +99,24 @@ def enlarger(scene: Scene) -> Enlarge | None:
 
 
 def paints(scene: Scene) -> bool:
-    """Whether pictures are made larger by the film's painter."""
+    """Return True if the film's painter upscales frames, in a second pass."""
     return scene.settings.output.upscale is not None and scene.settings.output.upscale.by == "second-pass"
 
 
 def largest(scene: Scene) -> int:
-    """Pixels of the pictures that the film's painter makes larger; 0: it does not."""
+    """Return the number of pixels of an image in the painter's second pass; 0 without one."""
     width, height = size(scene)
     return width * height if paints(scene) else 0
 
 
 def _second_pass(scene: Scene, frame: Frame, picture: Image, paint: Paint) -> Image:
-    """`picture` painted over once more, always from the same noise: fresh noise in every frame would flicker."""
+    """Return the enlarged `picture` painted over again, with one seed for all frames: fresh noise would flicker."""
     painting = replace(frame.painting, strength=frame.upscale.strength, mask="", hires=0.0)
     return paint(replace(frame, seed=scene.settings.painting.seed.start, painting=painting), picture)
 
 
 def between(scene: Scene, frames: Sequence[Frame]) -> Between | None:
-    """What makes more pictures of those of `frames`, a film or a part of one; None where there are to be no more."""
+    """Return the function that interpolates between the images of `frames`, a film or a part; None if it need not."""
     from animator.imaging.flow import betweens
     from animator.render.interpolate import Interpolated
 

@@ -1,4 +1,4 @@
-"""Leading a film to pictures that stand ahead: views, and in a closed loop its own first painting."""
+"""Guide a film towards images ahead of it: views, and in a closed loop its own first painted frame."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from animator.render.loop import Camera, Paint
 
 
 class Lead:
-    """Lead the picture that is painted over to the one ahead: as it looks from here, where it is seen from here.
+    """A stage that blends the image that is painted over with the target ahead, where the target is visible.
 
-    A picture that stands where no view does is the first painting's.
+    The target is rendered as the camera sees it from the current frame. It is the view on that frame, or the first
+    painted frame if no view stands there.
     """
 
     def __init__(
         self, views: Mapping[int, Image], back: Mapping[int, Matrix], camera: Camera, border: str
     ) -> None:
-        """`back`: for every frame that is led, how the camera sees from there what stands ahead."""
-        # Cameras of its own: one that knows depth remembers the last paintings only.
+        """`back`: for every guided frame, by number, the matrix from its target's camera to its own."""
+        # Separate cameras: a depth camera caches the last painted frames only.
         self.camera, self.bare = camera.edged(border), camera.edged("black")
         self.views, self.back = views, back
         self._stands, self._state = -1, State()
@@ -42,7 +43,7 @@ class Lead:
 
 
 class FromView:
-    """A painter that begins a shot with the view on its first frame, if there is one."""
+    """A painter that starts a shot from the view on its first frame, if there is one."""
 
     def __init__(self, paint: Paint, views: Mapping[int, Image]) -> None:
         self.paint, self.views = paint, views
@@ -52,7 +53,7 @@ class FromView:
 
 
 class Unpainted:
-    """A painter that leaves one frame as it is: the first frame come again, of which there is a painting."""
+    """A painter that does not paint one frame: the repetition of the first frame that closes a loop."""
 
     def __init__(self, paint: Paint, index: int) -> None:
         self.paint, self.index = paint, index
@@ -62,7 +63,7 @@ class Unpainted:
 
 
 class Again:
-    """Show the first painting on the frame that comes after a closed loop's last one."""
+    """A stage that shows the first painted frame again on the frame after a closed loop's last one."""
 
     def __init__(self, index: int) -> None:
         self.index = index

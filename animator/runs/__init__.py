@@ -1,1 +1,1 @@
-"""The only room that writes what a run leaves behind."""
+"""Files of a run: frames, journal, video and everything made from them."""

@@ -1,4 +1,4 @@
-"""GIF and WebP: pictures that move by themselves, with the film's recipe inside."""
+"""Animated GIF and WebP files, with the film's recipe embedded."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from animator.imaging.ffmpeg import program
 from animator.imaging.pipe import Pipe
 from animator.runs.reel import Reel
 
-GIF_FASTEST = 50.0  # pictures a second: browsers take what is faster for a mistake
+GIF_FASTEST = 50.0  # images per second: browsers take a faster rate for a mistake and slow it down
 WEBP_FASTEST = 100.0
-SAMPLES = 48  # pictures that a palette is made from
+SAMPLES = 48  # images that the palette is computed from
 _QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin", "-y")
 _DITHER = {"draft": "bayer:bayer_scale=4", "good": "sierra2_4a", "best": "sierra2_4a"}
 _WEBP = {"draft": ("60", "2"), "good": ("82", "4"), "best": ("95", "6")}  # quality 0..100, effort 0..6
 
 
 def gif(reel: Reel, recipe: str, forever: bool, quality: str) -> bytes:
-    """A GIF with one palette for all pictures, and the recipe as its comment. Raises ProgramError."""
+    """Encode a GIF with one palette for all images and `recipe` as its comment. Raises ProgramError.
+
+    `forever`: repeat endlessly, else play once. `quality` (draft, good, best) selects the dithering.
+    """
     with tempfile.TemporaryDirectory(prefix="animator-") as folder:
         palette, file = Path(folder, "palette.png"), Path(folder, "film.gif")
         seen = np.unique(np.linspace(0, len(reel) - 1, SAMPLES).astype(int))
@@ -38,7 +41,7 @@ def gif(reel: Reel, recipe: str, forever: bool, quality: str) -> bytes:
 
 
 def _feed(reel: Reel, *arguments: str) -> None:
-    """Hand all pictures to ffmpeg."""
+    """Pipe all images of `reel` into ffmpeg, run with `arguments`."""
     kind = "rgba" if reel.alpha else "rgb24"
     size = ("-s", f"{reel.width}x{reel.height}")
     given = ("-f", "rawvideo", "-pix_fmt", kind, *size, "-r", f"{reel.fps:.9g}", "-i", "pipe:0")
@@ -48,7 +51,7 @@ def _feed(reel: Reel, *arguments: str) -> None:
 
 
 def _gif_with(data: bytes, comment: str, delays: list[int]) -> bytes:
-    """`data` with a comment in front of its pictures, each of which stays for its own hundredths of a second."""
+    """Insert a comment before the images of a GIF, and set the delay of each image, in hundredths of a second."""
     at = 13 + _table(data[10])
     text = comment.encode("utf8")
     blocks = b"".join(bytes([len(part)]) + part for part in _parts(text, 255))
@@ -61,13 +64,13 @@ def _gif_with(data: bytes, comment: str, delays: list[int]) -> bytes:
 
 
 def _controls(data: bytes, at: int) -> Iterator[int]:
-    """Where the graphic controls of a GIF begin, each of which says how long a picture stays."""
+    """Yield the offset of every graphic control extension of a GIF, which holds the delay of one image."""
     while data[at] != 0x3B:
         if data[at] == 0x21:
             if data[at + 1] == 0xF9:
                 yield at
             at += 2
-        else:  # a picture: its place, its own palette, the width of its codes
+        else:  # an image: its position, its local palette, its minimum LZW code size
             at += 10 + _table(data[at + 9]) + 1
         while data[at]:
             at += data[at] + 1
@@ -75,7 +78,7 @@ def _controls(data: bytes, at: int) -> Iterator[int]:
 
 
 def _table(flags: int) -> int:
-    """How many bytes a GIF's palette has."""
+    """Return the size in bytes of the palette that a GIF's `flags` announce."""
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
@@ -84,7 +87,10 @@ def _parts(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def webp(reel: Reel, recipe: str, forever: bool, quality: str) -> bytes:
-    """A WebP, with the recipe as the user's comment of its EXIF. Raises ProgramError."""
+    """Encode a WebP with `recipe` as the user comment of its EXIF. Raises ProgramError.
+
+    `forever`: repeat endlessly, else play once. `quality`: draft, good or best.
+    """
     number, effort = _WEBP[quality]
     with tempfile.TemporaryDirectory(prefix="animator-") as folder:
         file = Path(folder, "film.webp")
@@ -95,17 +101,17 @@ def webp(reel: Reel, recipe: str, forever: bool, quality: str) -> bytes:
 
 
 def _webp_with(data: bytes, note: bytes, reel: Reel) -> bytes:
-    """`data` with EXIF behind its pictures, a header that says so, and each picture's own thousandths of a second."""
+    """Append EXIF to a WebP, announce it in the header, and set the duration of each image, in milliseconds."""
     chunks = [(data[at : at + 4], data[at + 8 : at + 8 + size]) for at, size in _chunks(data)]
-    if chunks[0][0] != b"VP8X":  # one picture alone has no header that could say anything
+    if chunks[0][0] != b"VP8X":  # a single image has no extended header, which holds the flags
         sides = b"".join(struct.pack("<I", side - 1)[:3] for side in (reel.width, reel.height))
         chunks.insert(0, (b"VP8X", bytes(4) + sides))
-    # Where each picture is opaque as far as it goes, libwebp takes what is around them for white.
+    # libwebp omits the alpha flag where every partial image is opaque; the area around them would be white.
     flags = chunks[0][1][0] | 0x08 | (0x10 if reel.alpha else 0)
     chunks[0] = (b"VP8X", bytes([flags]) + chunks[0][1][1:])
     chunks = [(kind, bytes(4) + body[4:]) if kind == b"ANIM" else (kind, body) for kind, body in chunks]
     pictures = [at for at, (kind, _) in enumerate(chunks) if kind == b"ANMF"]
-    if len(pictures) == len(reel):  # otherwise pictures that are the same have become one
+    if len(pictures) == len(reel):  # otherwise the encoder has merged equal images
         for at, duration in zip(pictures, reel.durations(0.001), strict=True):
             body = chunks[at][1]
             chunks[at] = (b"ANMF", body[:12] + struct.pack("<I", duration)[:3] + body[15:])
@@ -117,7 +123,7 @@ def _webp_with(data: bytes, note: bytes, reel: Reel) -> bytes:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where the outermost chunks of a WebP begin, and how many bytes are in each."""
+    """Yield offset and content size, in bytes, of every top-level chunk of a WebP."""
     at = 12
     while at + 8 <= len(data):
         (size,) = struct.unpack("<I", data[at + 4 : at + 8])
@@ -126,7 +132,7 @@ def _chunks(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def exif(comment: str) -> bytes:
-    """EXIF with a user's comment, in the letters of any language."""
+    """Return EXIF data with `comment` as its user comment, in Unicode."""
     found = Pictures.Exif()
     found.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + comment.encode("utf-16-be")
     return found.tobytes().removeprefix(b"Exif\0\0")

@@ -1,4 +1,4 @@
-"""A film's pictures in one file, for programs that take a sequence of PNGs."""
+"""A film's frames in one ZIP file, for programs that read a sequence of PNGs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the same pictures are the same file, whenever it is made
+EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed date: equal frames give an equal file whenever it is written
 
 
 def archive(target: Path, pictures: Iterable[tuple[str, bytes]], beside: Mapping[str, str]) -> None:
-    """Write `pictures` (name, content) and the texts `beside` them as the ZIP file `target`, once it is complete."""
+    """Write `pictures` (name, content) and the texts `beside` them into the ZIP file `target`. Raises OSError.
+
+    The file appears under its name only when it is complete.
+    """
     draft = target.with_name(f".{target.name}.draft")
     try:
         with zipfile.ZipFile(draft, "w") as file:
-            for name, data in pictures:  # PNGs: there is nothing left to compress
+            for name, data in pictures:  # PNGs are compressed already
                 file.writestr(zipfile.ZipInfo(name, EPOCH), data, zipfile.ZIP_STORED)
             for name, text in beside.items():
                 file.writestr(zipfile.ZipInfo(name, EPOCH), text, zipfile.ZIP_DEFLATED)

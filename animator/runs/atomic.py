@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and what is in them: pictures with texts inside, tables."""
+"""Atomic file writes, PNGs with metadata, and CSV tables."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from PIL.PngImagePlugin import PngInfo
 
 from animator.runs.metadata import flat
 
-LONG = 1_000  # characters of a text that is stored compressed
-PNG_LEVEL = 1  # of zlib: level 6 takes four times as long for a tenth less space
+LONG = 1_000  # characters; a longer text is stored compressed
+PNG_LEVEL = 1  # zlib compression level: level 6 takes four times as long and saves a tenth
 
 
 def sha(data: bytes) -> str:
+    """Return the SHA-256 of `data` in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def write_whole(file: Path, data: bytes) -> None:
-    """Write `file` so that it never exists in part: under a draft name, to the disk, then renamed."""
+    """Write `file` atomically: under a draft name, flushed to the disk, then renamed. Raises OSError."""
     draft = file.with_name(f".{file.name}.draft")
     with draft.open("wb") as stream:
         stream.write(data)
@@ -36,13 +37,13 @@ def write_whole(file: Path, data: bytes) -> None:
 
 
 def write_into(file: Path, data: bytes) -> None:
-    """The same in a folder that is made where it is missing. Raises OSError."""
+    """Write `file` atomically, after creating its folder where that is missing. Raises OSError."""
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, data)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The frame table as CSV, one line per frame, nested sections as `section.name` columns."""
+    """Return the frame table as CSV: one line per frame, nested sections as `section.name` columns."""
     flattened = [flat(dict(row)) for row in rows]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(flattened[0]), lineterminator="\n")
@@ -52,7 +53,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def png(image: NDArray[np.uint8], texts: Mapping[str, str]) -> bytes:
-    """An RGB or RGBA picture as a PNG with `texts` inside, by keyword; the same ones are the same bytes."""
+    """Encode an RGB or RGBA uint8 image as a PNG with `texts` by keyword. Equal input gives equal bytes."""
     info = PngInfo()
     for key, text in texts.items():
         long = len(text) > LONG

@@ -1,4 +1,4 @@
-"""How long a scene's film takes on this machine, by what was measured of it."""
+"""Estimates of how long a scene's film takes, from measured profiles of this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from animator.scene.size import Pixels
 
 
 def setup(scene: Scene) -> str:
-    """What a profile holds for: the model's settings, how many networks guide it, what becomes of its paintings."""
+    """Return the key of a profile, as JSON: the settings that decide how long painting takes.
+
+    They are those of the model, the numbers of LoRAs and guides, upscaling, interpolation and the detail
+    pass.
+    """
     model = scene.settings.model
     place = scene.file(("model", "base"), model.base)
     settings = model.model_dump(mode="json", exclude={"loras"}, exclude_none=True)
@@ -33,25 +37,25 @@ def setup(scene: Scene) -> str:
 
 
 def known(scene: Scene) -> Profile | None:
-    """What was measured of this machine for such a film; None before it was."""
+    """Return this machine's profile for such a film; None before it was measured."""
     return profiles.find(setup(scene), *scene.size)
 
 
 def expected(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> list[float] | None:
-    """Seconds from the start until each frame of the film is there, on this machine; None before it was measured."""
+    """Return the seconds from the start until each frame is done on this machine; None without a profile."""
     profile = known(scene)
     return None if profile is None else list(cost.film(rows, profile, pictured(scene)))
 
 
 def pictured(scene: Scene) -> Pictured:
-    """How large the pictures of a film are."""
+    """Return the image sizes of a film, in pixels."""
     size = scene.size
     small = size.within(scene.native) if size.beyond(scene.native) else Pixels(0, 0)
     return Pictured(size.width * size.height, upscaling.largest(scene), small.width * small.height)
 
 
 def timed(scene: Scene, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The frame table with the seconds that each frame takes on this machine; as it is before that was measured."""
+    """Return the frame table with a column of the seconds that each frame takes; unchanged without a profile."""
     profile, picture = known(scene), pictured(scene)
     if profile is None:
         return list(rows)
@@ -59,16 +63,17 @@ def timed(scene: Scene, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def told(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> str:
-    """How long the film takes on this machine, in a sentence; before it was measured, how to do that."""
+    """Return one sentence: how long the film takes on this machine, or how to measure that."""
     profile, seconds = known(scene), expected(scene, rows)
     if profile is None or seconds is None:
         file = scene.document.file
-        return f"how long it takes here: animator bench{'' if file.startswith('<') else f' {file}'} measures it once"
+        command = f"animator bench{'' if file.startswith('<') else f' {file}'}"
+        return f"no time estimate yet; measure this machine once with: {command}"
     day = date.fromisoformat(profile.measured)
     other = f" at {profile.width}x{profile.height}" if scene.size != (profile.width, profile.height) else ""
     return f"{cost.about(seconds[-1])} on this machine, by the profile of {day.day} {day:%b}{other}"
 
 
 def keep(profile: Profile) -> Path:
-    """Keep what was measured, for this user; return the file it is in. Raises RunError."""
+    """Store `profile` for this user; return its file. Raises RunError."""
     return profiles.save(profile)

@@ -1,4 +1,4 @@
-"""Measure this machine with a scene's model, and with all that its film does beside calling it."""
+"""Benchmark of this machine: a scene's model, and everything else that a frame of its film takes."""
 
 from __future__ import annotations
 
@@ -27,13 +27,16 @@ from animator.scene.scene import Scene
 from animator.scene.settings import Start
 from animator.timeline.compile import timeline
 
-PATIENCE = 20.0  # seconds for which a measurement is repeated
-MOST = 5  # times
-FRAMES = 24  # of the film, for what they take beside the model
+PATIENCE = 20.0  # seconds during which measurements are repeated
+MOST = 5  # repetitions at most
+FRAMES = 24  # frames of the film that are rendered to measure the time without painting
 
 
 def measure(scene: Scene, patience: float = PATIENCE) -> Profile:
-    """Load the scene's model and paint with it, again and again for `patience` seconds. Raises AnimatorError."""
+    """Load the scene's model, paint with it for about `patience` seconds, and return the profile.
+
+    Raises AnimatorError.
+    """
     from animator.diffusion import builds
     from animator.render.flat import test_card
 
@@ -61,7 +64,11 @@ def measure(scene: Scene, patience: float = PATIENCE) -> Profile:
 
 
 def _painting(paint: Paint, frame: Frame, card: Image, patience: float) -> dict[str, float]:
-    """What of a painting is in a profile: calls of the model, hints in them, a picture's way in and out."""
+    """Measure painting: return the times of model calls, ControlNet hints, VAE encoding and decoding.
+
+    Frames are painted with different steps, guidance, start images and hints; least squares splits their
+    times.
+    """
     from animator.render.hints import Hinting
 
     def timed(steps: int, guidance: float, start: Image | None, hints: Mapping[str, Image]) -> float:
@@ -76,11 +83,11 @@ def _painting(paint: Paint, frame: Frame, card: Image, patience: float) -> dict[
             paint(shown, start)
         return time.perf_counter() - began
 
-    timed(1, 5.0, None, {})  # the first painting of all prepares what the others use
+    timed(1, 5.0, None, {})  # warm-up: the first painted frame prepares what the others use
     quick = timed(1, 5.0, None, {})
     many = 6 if quick < 2 else 4 if quick < 10 else 2
     few, more, hints = _calls(frame, 1), _calls(frame, many), dict.fromkeys(frame.control, card)
-    # Steps, guidance, what is painted over, hints; how often guided, plain, hint, read, write are in that.
+    # (steps, guidance, start image, hints), and the counts of guided, plain, hint, read, write in it.
     kinds: dict[str, tuple[Any, tuple[int, ...]]] = {
         "one": ((1, 5.0, None, {}), (few, 0, 0, 0, 1)),
         "many": ((many, 5.0, None, {}), (more, 0, 0, 0, 1)),
@@ -100,7 +107,7 @@ def _painting(paint: Paint, frame: Frame, card: Image, patience: float) -> dict[
 
 
 def _repeated(kinds: Mapping[str, Callable[[], float]], patience: float) -> dict[str, float]:
-    """The median of each measurement, in turn, so that what else the machine does meets all of them."""
+    """Return the median of each measurement, taken in turn so that other load on the machine affects all alike."""
     found: dict[str, list[float]] = {name: [] for name in kinds}
     until = time.perf_counter() + patience
     for _ in range(MOST):
@@ -116,24 +123,24 @@ def _calls(frame: Frame, steps: int) -> int:
 
 
 def _beside(scene: Scene, card: Image) -> dict[str, float]:
-    """What of a film is in a profile beside its painting: its first frames, shot by a painter that does nothing."""
+    """Measure a film without painting: render its first frames with a painter that does nothing."""
     stop, idle = min(scene.frames, FRAMES), _Idle(card)
     with tempfile.TemporaryDirectory(prefix="animator-") as room:
         run = start_run(scene, None, Path(room, "run"), (0, stop))
         began = time.perf_counter()
         for at, _ in enumerate(shoot(run, scene, lambda _: idle)):
             if at == 0 and stop > 1:
-                began = time.perf_counter()  # what comes before is no frame's
+                began = time.perf_counter()  # starting up belongs to no frame
         took = (time.perf_counter() - began) / max(1, stop - 1)
     wanted = [frame for frame in timeline(scene)[:stop] if frame.diffuse and frame.detail.strength]
     details = [frame.index for frame in wanted if frame.detail.mask]
-    last = -1 if upscaling.paints(scene) else None  # a second pass comes after all others
+    last = -1 if upscaling.paints(scene) else None  # the second pass comes last; it is not a detail
     parts = [sum(idle.asked[index][1:last]) / (card.shape[0] * card.shape[1]) for index in details]
     return {"frame": took, "closer": float(median(parts)) if parts else 0.0}
 
 
 class _Idle:
-    """A painter that does nothing, and remembers how many pixels it was to paint, call by call in each frame."""
+    """A painter that does nothing, and records the number of pixels of each call, by frame."""
 
     def __init__(self, card: Image) -> None:
         from animator.render.flat import Flat
@@ -150,7 +157,7 @@ class _Idle:
         self,
         frame: Frame,
         start: Image | None,
-        hints: Mapping[str, Image],  # noqa: ARG002 (a painter's shape, for which hints are made)
+        hints: Mapping[str, Image],  # noqa: ARG002 (the interface of a painter that takes hints)
         mask: Mask | None = None,  # noqa: ARG002
     ) -> Image:
         return self(frame, start)

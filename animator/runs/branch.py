@@ -1,4 +1,4 @@
-"""A run that branches off another: every frame that stays the same is taken over, and the rest is to be painted."""
+"""Branch a run: take over every frame that does not change, and leave the rest to be painted."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 def branched(
     folder: Path, file: Path | None, settings: Sequence[str], at: str | None = None, out: Path | None = None
 ) -> tuple[Run, Scene, str]:
-    """A new run with all that the one in `folder` has of its film, the film, and in words what is kept.
+    """Start a run with the frames of the run in `folder` that stay the same; return it, its scene, and a summary.
 
-    The film is the run's own, or that of the schedule `file`, with `settings` laid over it. `at`: a time before
-    which every frame is kept, whatever the settings say. Raises RunError, SceneError.
+    The scene is the run's own, or that of the schedule `file`, with `settings` as overrides. `at`: a time
+    before which every frame is kept, whatever the settings are. `out`: the new folder. Raises RunError,
+    SceneError.
     """
     from animator.runs.run import GIVEN, Run
 
@@ -49,7 +50,7 @@ def branched(
 
 
 def _comparable(old: Run, scene: Scene) -> None:
-    """Raises RunError where no frame could be kept."""
+    """Check that size and frame rate match, without which no frame could be kept. Raises RunError."""
     was = (old.head["size"], old.head["fps"]) if {"size", "fps"} <= old.head.keys() else None
     now = ([scene.size.width, scene.size.height], scene.settings.video.fps)
     if was is not None and was != now:
@@ -60,7 +61,7 @@ def _comparable(old: Run, scene: Scene) -> None:
 
 
 def _frame(old: Run, scene: Scene, at: str) -> int:
-    """The frame that `at` names, before which `old` has all frames. Raises RunError."""
+    """Return the frame that `at` names. Raises RunError where `old` lacks a frame before it."""
     try:
         stop = clock(scene).frame(at)
     except CurveError as error:
@@ -75,9 +76,10 @@ def _frame(old: Run, scene: Scene, at: str) -> int:
 
 
 def _end(old: Run, frames: Sequence[Frame], stop: int) -> int:
-    """Where, at `stop` or before, a film can go on as another: where a shot begins, or after a painting of both.
+    """Return the last frame up to `stop` at which another film can continue.
 
-    What lies between two paintings shows both of them: kept, it would lead to one that never comes.
+    It is one where a shot begins, or one after a frame that both films paint. An in-between shows the painted
+    frames on both sides: kept without the second one, it would fade into an image that never comes.
     """
     painted = _painted(old)
     by_index = {frame.index: frame for frame in frames}
@@ -89,7 +91,7 @@ def _end(old: Run, frames: Sequence[Frame], stop: int) -> int:
 
 
 def _painted(old: Run) -> set[int]:
-    """The frames that were painted in a run, by the table that it began with. Raises RunError."""
+    """Return the painted frames of a run, by the frame table that it began with. Raises RunError."""
     file = old.folder / "frames.csv"
     try:
         with file.open(encoding="utf8", newline="") as stream:
@@ -99,7 +101,7 @@ def _painted(old: Run) -> set[int]:
 
 
 def _beside(folder: Path) -> Path:
-    """The first folder NAME-b1, NAME-b2 … beside a run's that is not there yet."""
+    """Return the first of NAME-b1, NAME-b2 … beside a run's folder that does not exist yet."""
     folder = folder.resolve() if not folder.name else folder
     stem = re.sub(r"-b\d+$", "", folder.name)
     number = 1
@@ -109,16 +111,15 @@ def _beside(folder: Path) -> Path:
 
 
 def _words(frames: Sequence[Frame], kept: set[int], lost: range) -> str:
-    """How many frames are kept, painted and in-between; `lost`: those that could not be kept as was asked for."""
+    """Return a summary of the frames kept, painted and in-between; `lost`: those asked for that cannot be kept."""
     rest = [frame for frame in frames if frame.index not in kept]
     painted = sum(frame.diffuse for frame in rest)
     told = f"{len(frames) - len(rest)} of {len(frames)} frames are kept"
     if not rest:
         return f"{told}: nothing is painted"
-    between = f", {len(rest) - painted} made between them" if len(rest) > painted else ""
-    told = f"{told}, {painted} are painted, the first change is in frame {rest[0].index}{between}"
+    between = f", {len(rest) - painted} are in-betweens" if len(rest) > painted else ""
+    told = f"{told}, {painted} are painted{between}; the first change is in frame {rest[0].index}"
     if not set(lost) - kept:
         return told
-    return (
-        f"{told}\nframes {lost[0]}..{lost[-1]} lie between paintings of which one changes: they are made anew"
-    )
+    why = "they lie between two painted frames of which one changes"
+    return f"{told}\nframes {lost[0]}..{lost[-1]} are rendered again: {why}"

@@ -1,4 +1,4 @@
-"""Going on with a run: whether what is there of it still fits, and what is to be made between it."""
+"""Continue a run: check that its saved frames are still valid, and find the segments to render."""
 
 from __future__ import annotations
 
@@ -19,23 +19,26 @@ if TYPE_CHECKING:
 
 
 def unchanged(run: Run, scene: Scene, frames: Sequence[Frame]) -> Lineage:
-    """What `frames` come of, after a look whether those that are there come of the same. Raises RunError."""
-    way_out = f"keep what is still right of it, and paint the rest, with: animator branch {run.folder}"
+    """Return the fingerprints of `frames`; raise RunError if a saved frame no longer matches its own.
+
+    Fingerprints are not compared once every frame is saved.
+    """
+    way_out = f"keep the frames that are still valid, and paint the rest, with: animator branch {run.folder}"
     if run.saved and run.edited():
         raise RunError(f"{run.folder}/resolved.yaml has been edited since the run began; {way_out}")
     for index in run.given:
         if index not in run.saved:
             raise RunError(
-                f"{run.picture_file(index)} was taken over from another run, and is gone; branch anew"
+                f"{run.picture_file(index)} was taken over from another run and is missing; branch again"
             )
     lineage = Lineage(scene, frames, {index: run.key(index) or "" for index in run.given})
     if all(frame.index in run.saved for frame in frames):
-        return lineage  # nothing is to be painted, and nobody minds where the model has gone
+        return lineage  # nothing to paint, so it does not matter if the model is gone
     before = run.head.get("files", {})
     for index, key in lineage.keys.items():
         if index in run.saved and run.key(index) not in (None, key):
             changed = [path for path, digest in lineage.files.items() if before.get(path, digest) != digest]
-            what = changed[0] if changed else "what it is painted from"
+            what = changed[0] if changed else "a setting or an earlier frame that it depends on"
             raise RunError(f"{what} has changed since frame {index} was painted; {way_out}")
     return lineage
 
@@ -43,9 +46,9 @@ def unchanged(run: Run, scene: Scene, frames: Sequence[Frame]) -> Lineage:
 def stretches(
     run: Run, scene: Scene, frames: Sequence[Frame], paint: Paint
 ) -> Iterator[list[Frame] | Iterator[tuple[Frame, State]]]:
-    """A run's frames in the order of the film: those that are there already, and films of those to be made.
+    """Yield a run's frames in film order, in segments: lists of saved frames, and iterators that render the others.
 
-    What is there of a film to be made is shown again: its paintings are taken from the disk.
+    Painted frames that are saved are read from the disk where a segment has to be rendered again.
     """
     from animator.runs.run import Saved
 

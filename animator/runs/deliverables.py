@@ -1,4 +1,4 @@
-"""The files that are made of a run's pictures when all are there: what a scene wants, and the parts they need."""
+"""Make a run's deliverables once all its frames are saved: which files, from which images and masks."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from animator.runs.run import Run
     from animator.runs.video import Format
 
-FOLLOWED = 0.25  # seconds over which a shape that follows the product is steadied
+FOLLOWED = 0.25  # seconds over which a crop that follows the product is smoothed
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A file that was made, and what there is to say of it; `failed`: it was not, and `says` tells why."""
+    """A file that was made, and a description of it; with `failed` it was not made, and `says` is the reason."""
 
     file: Path
     says: str
@@ -40,9 +40,10 @@ class Made:
 
 
 def deliver(run: Run, scene: Scene, words: Sequence[str] | None = None) -> Iterator[Made]:
-    """Make what the scene wants and the run lacks, its film included, or all that `words` name; yield each once made.
+    """Make the files that the scene asks for and the run lacks, or all that `words` name; yield each once made.
 
-    Nothing is painted. One that fails costs no other. Raises RunError where frames are missing.
+    The video counts among them. Nothing is painted. A failure does not stop the others. Raises RunError where
+    frames are missing.
     """
     todo = ["mp4", *delivery.wanted(scene)] if words is None else words
     if words is None:
@@ -56,7 +57,7 @@ def deliver(run: Run, scene: Scene, words: Sequence[str] | None = None) -> Itera
 
 
 class _Maker:
-    """Makes the files of one run."""
+    """Makes the deliverables of one run."""
 
     def __init__(self, run: Run, scene: Scene, opened: ExitStack) -> None:
         self.run, self.scene = run, scene
@@ -66,7 +67,7 @@ class _Maker:
 
     @property
     def closed(self) -> bool:
-        """Whether the first frame follows the last one; a part of a closed loop has an end."""
+        """True if the first frame follows the last one: in a closed loop that the run has all of."""
         whole = (self.run.first, self.run.stop) == (0, self.scene.frames)
         return whole and bool(self.scene.settings.video.loop == "closed")
 
@@ -79,10 +80,10 @@ class _Maker:
         except (AnimatorError, OSError, ValueError) as error:
             says = " ".join(str(error).split())
             again = f"animator encode {self.run.folder} --also {word}"
-            return Made(file, f"{says} (the frames are saved; again with: {again})", failed=True)
+            return Made(file, f"{says} (the frames are saved; try again with: {again})", failed=True)
 
     def edition(self, word: str) -> Edition:
-        """What is to be written for a word of `also`. Raises AnimatorError."""
+        """Return the specification of a file named as in `output.also`. Raises AnimatorError."""
         from animator.runs.editions import Edition
         from animator.runs.reel import Reel
 
@@ -114,14 +115,17 @@ class _Maker:
         if codec is None:
             return None
         fps, sound = self.scene.settings.video.fps, heard(self.scene, self.frames)
-        if not cut_out(kind):  # the flow between pictures knows no transparency
+        if not cut_out(kind):  # flow interpolation has no transparency
             fps *= self.scene.settings.output.interpolate
         if kind == "mp4":
             return Format(width, height, fps, sound=sound, **quality(self.scene))
         return Format(width, height, fps, None, sound, codec, self.scene.settings.output.quality)
 
     def look(self, shape: str, alpha: bool) -> tuple[Callable[[int], Picture], int, int]:
-        """How a frame's picture is shown in a shape, and its width and height."""
+        """Return a function from a frame to its image in `shape` (cut out with `alpha`), and the width and height.
+
+        Raises RunError for an unknown shape.
+        """
         from animator.imaging import masks as mask
         from animator.imaging import resize as framing
 
@@ -145,7 +149,7 @@ class _Maker:
         return (lambda index: framing.framed(whole(index), columns[index], wide, high)), wide, high
 
     def framings(self, shape: str) -> Mapping[int, Framing]:
-        """What a shape shows of each frame: as its curves say, round the middle of the masks it follows."""
+        """Return the crop of each frame in `shape`: as its curves place it, relative to the mask it follows."""
         from animator.imaging.resize import middle, steady
 
         written = delivery.framings(self.scene, shape)

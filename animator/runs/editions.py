@@ -1,4 +1,4 @@
-"""The files that are made of a film's pictures: one function for each kind of them."""
+"""Deliverables made from a run's frames: one function for each kind of file."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from animator.runs.video import Format, Video
 
 @dataclass(frozen=True)
 class Edition:
-    """One file to be made: its pictures, and what is known of the film they are of.
+    """One file to write: its images, and the facts about the film that it needs.
 
-    `bare`: its pictures are those on the disk, to the bit. `video`: what it is as a video, if it is one, and
-    `between`: what makes more pictures of its own. `most`:
-    bytes that a GIF or a WebP may have. `painted`: frames among which a poster is found where `poster` names none.
+    `bare`: the images are the saved PNGs, unchanged to the bit. `video`: the format, for a kind that is a
+    video; `between`: interpolates images for it. `most`: maximum size of a GIF or WebP, in bytes. `painted`:
+    frames among which the poster is chosen where `poster` is None.
     """
 
     run: Run
@@ -41,12 +41,15 @@ class Edition:
 
     @property
     def frames(self) -> Sequence[int]:
-        """Each frame once, in the order of the film."""
+        """Every frame once, in film order."""
         return range(self.run.first, self.run.stop)
 
 
 def make(kind: str, edition: Edition, target: Path) -> str:
-    """Write one of KINDS as `target`, once it is complete; tell of it. Raises AnimatorError, OSError."""
+    """Write the kind of file `kind` (one of KINDS) as `target`; return a line that describes the result.
+
+    The file appears under its name only when it is complete. Raises AnimatorError, OSError.
+    """
     kind = kind.removesuffix("-alpha")
     return _MAKERS[kind](edition, target) if kind in _MAKERS else _video(edition, target)
 
@@ -60,7 +63,7 @@ def _video(edition: Edition, target: Path) -> str:
         for picture in reel if edition.between is None else edition.between(pictures):
             video.write(picture)
             count += 1
-    told = f"{count} pictures of {reel.width}x{reel.height}, {edition.video.fps:.3g} a second"
+    told = f"{count} frames of {reel.width}x{reel.height} at {edition.video.fps:.3g} fps"
     return f"{told}, {_size(target)}"
 
 
@@ -74,8 +77,8 @@ def _moving(
     write_whole(target, data)
     if len(reel) == len(edition.reel) and reel.width == edition.reel.width:
         return f"{reel}, {_size(target)}"
-    whole = f"the film has {edition.reel.width}x{edition.reel.height}, {edition.reel.fps:.3g} a second"
-    why = f"at most {fitting.told(edition.most)}" if edition.most else "the format shows no more"
+    whole = f"the film has {edition.reel.width}x{edition.reel.height} at {edition.reel.fps:.3g} fps"
+    why = f"at most {fitting.told(edition.most)}" if edition.most else "the format's maximum rate"
     return f"{reel}, {_size(target)} ({why}; {whole})"
 
 
@@ -89,7 +92,7 @@ def _poster(edition: Edition, target: Path) -> str:
 
 
 def _png(edition: Edition, index: int) -> bytes:
-    """The picture of a frame as a PNG with its texts; as it lies on the disk, where nothing is done to it."""
+    """Return a frame as a PNG with its texts; the saved file itself where the image is unchanged."""
     if edition.bare:
         return edition.run.picture_file(index).read_bytes()
     return png(edition.reel.look(index), edition.run.texts(index))
@@ -117,7 +120,7 @@ def _archive(edition: Edition, target: Path) -> str:
         ((name, _png(edition, index)) for index, name in names.items()),
         {"resolved.yaml": edition.recipe},
     )
-    return f"{len(names)} pictures of {edition.reel.width}x{edition.reel.height}, {_size(target)}"
+    return f"{len(names)} frames of {edition.reel.width}x{edition.reel.height}, {_size(target)}"
 
 
 def _size(file: Path) -> str:

@@ -1,6 +1,7 @@
-"""What happens while a film is made: each kind of event as a noun, as data for programs, and as a line to read.
+"""Events of a render: each kind as a noun, as data for programs, and as a line to read.
 
-The names and fields are an interface: programs read them from `--json`. New ones may come; none changes its meaning.
+Names and fields are an interface: programs read them from `--json`. New ones may be added; none changes its
+meaning.
 """
 
 from __future__ import annotations
@@ -9,32 +10,32 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-VERSION = 1  # of these events; it grows when one of them changes its meaning
+VERSION = 1  # version of these events; it grows when one changes its meaning
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that has happened. Paths are absolute; a field that is None has nothing to tell."""
+    """Base of all events. Paths are absolute; a field that is None is left out of `data`."""
 
     name: ClassVar[str]
 
     def data(self) -> dict[str, Any]:
-        """The event for programs, without what is None."""
+        """Return the event for programs, without the fields that are None."""
         fields = {name: value for name, value in asdict(self).items() if value is not None}
         return {"event": self.name, **fields}
 
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
-    """A run begins, or goes on."""
+    """A run begins or continues."""
 
     name = "started"
-    animator: str  # its version
+    animator: str  # version of animator
     folder: str
     log: str
-    first: int  # its frames are first..stop-1
+    first: int  # the run's frames are first..stop-1
     stop: int
-    kept: int  # frames that are there already
+    kept: int  # frames that are saved already
     paintings: int  # frames that the model has to paint
     size: tuple[int, int]  # width and height, pixels
     fps: float
@@ -49,7 +50,7 @@ class Started(Event):
 
 @dataclass(frozen=True, slots=True)
 class Loading(Event):
-    """The model is being loaded. Left out where nothing has to be painted."""
+    """The model is being loaded. Omitted where nothing has to be painted."""
 
     name = "loading"
     model: str
@@ -70,14 +71,14 @@ class Loaded(Event):
 
 @dataclass(frozen=True, slots=True)
 class Done(Event):
-    """A frame is safe on disk. Frames that are kept have no such event."""
+    """A frame is safe on disk. Frames that were saved before have no such event."""
 
     name = "frame"
     index: int
-    painted: bool  # by the model; otherwise it was moved or lies between paintings
+    painted: bool  # by the model; otherwise warped or in between
     path: str
-    drift: float | None = None  # ΔE of its colours to their reference, of a painting
-    palette: float | None = None  # mean ΔE to the palette, of a painting where there is one
+    drift: float | None = None  # ΔE of a painted frame's colours to their reference
+    palette: float | None = None  # mean ΔE of a painted frame to the palette, if the film has one
 
     def __str__(self) -> str:
         drift = "" if self.drift is None else f", ΔE {self.drift:g}"
@@ -86,7 +87,7 @@ class Done(Event):
 
 @dataclass(frozen=True, slots=True)
 class Warned(Event):
-    """Something may not be what was meant."""
+    """A setting or a condition that may not be intended."""
 
     name = "warning"
     message: str
@@ -97,7 +98,7 @@ class Warned(Event):
 
 @dataclass(frozen=True, slots=True)
 class Encoded(Event):
-    """A file to show is complete: the video, or another form of it."""
+    """A deliverable is complete: the video, or another file made from the frames."""
 
     name = "encoded"
     path: str
@@ -122,12 +123,12 @@ class Finished(Event):
 
 @dataclass(frozen=True, slots=True)
 class Failed(Event):
-    """The command ends early. What is painted is saved."""
+    """The command ends early. Painted frames are saved."""
 
     name = "error"
     message: str
     exit_code: int  # the process's status
-    problems: Sequence[dict[str, Any]] | None = None  # of a schedule file, as `check --json` tells them
+    problems: Sequence[dict[str, Any]] | None = None  # of a schedule file, as in `check --json`
 
     def __str__(self) -> str:
         return f"error (status {self.exit_code}): {self.message}"
@@ -137,4 +138,4 @@ Tell = Callable[[Event], None]  # may be called from several threads
 
 
 def silence(event: Event) -> None:
-    """Tell nobody."""
+    """Discard the event."""

@@ -1,9 +1,10 @@
-"""What each frame's picture comes of, as a key: where two films have the same keys, they have the same pictures.
+"""Fingerprints of frames: a hash of everything that a frame's image depends on.
 
-A painting comes of its row of the frame table, of the painting before it in its shot, of how the camera moved in
-between, and of what of the scene is no row: the model, the files, how colours are matched. What a frame does not use
-(a mask it does not name, a LoRA at scale 0, the sound) is not in its key, and neither is where a file lies, nor on
-which device it is painted. Settings that this module does not know count for every painting.
+Two films whose frames have equal fingerprints have equal images. A painted frame depends on its row of the
+frame table, on the painted frame before it in its shot, on the camera's motion in between, and on the
+settings that are not in the table: model, files, colour matching. Inputs that a frame does not use (a mask it
+does not name, a LoRA at scale 0, the sound) are not in its fingerprint; neither are a file's location and the
+device. Settings that this module does not know count for every painted frame.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from animator.timeline.compile import clock, timeline
 from animator.timeline.mask_expressions import Words
 from animator.timeline.mask_expressions import parse as combined
 
-WHOLE = 256 << 20  # bytes of a file that are all read; of a larger one, pieces from its beginning to its end
+WHOLE = 256 << 20  # bytes: files up to this size are hashed whole, larger ones by evenly spread pieces
 PIECES, PIECE = 64, 1 << 20
 
 
@@ -41,7 +42,7 @@ def _named(section: type, *more: str) -> set[str]:
     return {field.name for field in fields(section)} | {*more}
 
 
-# What is in the frame table already, or in no picture at all; and what only some frames use, by section.
+# By section, settings that are in the frame table, that change no image, or that only some frames use.
 _ELSEWHERE: Mapping[str, set[str] | None] = {
     **dict.fromkeys(("vars", "events", "bpm", "audio", "loras", "cadence", "paint", "cuts", "output")),
     **dict.fromkeys(("views", "views_strength", "views_lead", "masks", "start", "footage", "tween")),
@@ -57,28 +58,28 @@ _ELSEWHERE: Mapping[str, set[str] | None] = {
     "lock": _named(Lock),
 }
 
-# Guides of single frames, by section: what of them is in the frame table.
+# Sections of guides that a frame may use, and which of their settings are in the frame table.
 GUIDES = {"control": _named(Control), "ip_adapter": _named(Likeness)}
 
 
 class Lineage:
-    """The `keys` of frames by index, and the `files` they read, by path, with a digest of each.
+    """Fingerprints of frames: `keys` by frame index, and `files`, the digest of every file they read, by path.
 
-    `given`: the keys of frames that are there already, whatever the scene says: what follows comes of them.
+    `given`: fingerprints of frames taken over from another film, which are used in place of computed ones.
     """
 
     def __init__(self, scene: Scene, frames: Sequence[Frame], given: Mapping[int, str] | None = None) -> None:
         self.scene, self._given = scene, given or {}
         self.files: dict[str, str] = {}
         self._data: dict[str, Any] = parse(resolved(scene), "resolved.yaml").data
-        # A single depth picture is of the film's first frame, whichever frame these ones begin with.
+        # A single depth map belongs to the film's first frame, so all motion since then counts.
         before = timeline(scene)[: frames[0].index] if scene.depth_files else []
         rest = {name: self._rest(name, value) for name, value in self._data.items()}
         self._always = [rest, in_space(scene, frames), [asdict(frame.motion) for frame in before]]
         self.keys = {index: key for shot in shots(frames) for index, key in self._shot(shot)}
 
     def _rest(self, name: str, value: Any) -> Any:
-        """What every painting uses of a section."""
+        """Return the part of a section that every painted frame depends on."""
         known = _ELSEWHERE.get(name, set())
         if known is None:
             return None
@@ -89,7 +90,7 @@ class Lineage:
         return self._content({key: item for key, item in value.items() if key not in known})
 
     def _shot(self, shot: Sequence[Frame]) -> Iterator[tuple[int, str]]:
-        """The keys of one shot's frames, each of which needs all before it."""
+        """Yield (frame index, fingerprint) of one shot; each depends on the frames before it."""
         again = leading.again(self.scene, shot)
         link = "a shot begins"
         for *between, last in strokes([*shot, again] if again else shot):
@@ -104,11 +105,11 @@ class Lineage:
                 yield frame.index, self._given.get(frame.index, own)
 
     def _painted(self, frame: Frame) -> Any:
-        """What a painting uses, besides the one before it."""
+        """Return the inputs of a painted frame, besides the painted frame before it."""
         return [self._row(frame), self._around(frame), self._always, self._colors(frame), self._goal(frame)]
 
     def _row(self, frame: Frame) -> Any:
-        """The frame's row without what paints nothing: a LoRA at scale 0, what is made of finished pictures."""
+        """Return the frame's row without settings that change no image: LoRAs at scale 0, and upscaling afterwards."""
         row, loras = asdict(frame), {name: scale for name, scale in frame.loras.items() if scale}
         guides = {
             section: {name: row[section][name] for name in _guides(frame, section)} for section in GUIDES
@@ -119,7 +120,7 @@ class Lineage:
         return {**row, "loras": loras, **guides}
 
     def _around(self, frame: Frame) -> Any:
-        """The files and settings that its row names: LoRAs, ControlNets, masks, footage, what a shot begins with."""
+        """Return files and settings that the row names: LoRAs, ControlNets, masks, footage, a shot's start image."""
         loras = {name: self._data["model"]["loras"][name] for name, scale in frame.loras.items() if scale}
         sections = [section for section in asdict(frame).values() if isinstance(section, dict)]
         texts = {text for section in sections if isinstance(text := section.get("mask"), str) and text}
@@ -131,7 +132,7 @@ class Lineage:
         return self._content([loras, masks, start, footage, self._guiding(frame)])
 
     def _guiding(self, frame: Frame) -> Any:
-        """What ControlNets and IP-Adapters are made of and shown, as far as the frame is guided by them."""
+        """Return models and hint files of the ControlNets and IP-Adapters that guide the frame."""
         return {
             section: {
                 name: {key: item for key, item in self._data[section][name].items() if key not in curves}
@@ -141,13 +142,13 @@ class Lineage:
         }
 
     def _filmed(self, frame: Frame) -> bool:
-        """Whether the frame uses the footage."""
+        """True if the frame depends on the footage."""
         settings = self.scene.settings
         follows = settings.footage.motion != "none" or settings.grade.color_reference == "footage"
         return settings.footage.file is not None and bool(frame.footage.alpha or follows)
 
     def _colors(self, frame: Frame) -> Any:
-        """What the frame's painting uses of `grade`."""
+        """Return the settings of `grade`, besides its curves, that the painted frame depends on."""
         grade = self._data["grade"]
         matched = grade["color"] != "none" and frame.grade.color_amount
         names = ("color", "color_by", "color_reference", "color_memory")
@@ -158,19 +159,19 @@ class Lineage:
         ]
 
     def _goal(self, frame: Frame) -> Any:
-        """The view that the frame begins with or is led to, and the way there."""
+        """Return the view that the frame begins with or is guided towards, and the motion up to that view."""
         stands = self._views.get(frame.index) if begins(frame) else None
         if not frame.ahead.weight:
             return self._content([stands])
         film = timeline(self.scene)
         way = [
             asdict(film[at % len(film)].motion) for at in range(frame.index + 1, frame.ahead.frame + 1)
-        ]  # behind the end of a loop lies its beginning
+        ]  # a loop continues at its beginning
         return self._content([stands, self._views.get(frame.ahead.frame), way])
 
     @cached_property
     def _views(self) -> dict[int, str]:
-        """The views' files, by frame."""
+        """File of each view, by frame."""
         if not self.scene.settings.views:
             return {}
         times = clock(self.scene)
@@ -179,12 +180,12 @@ class Lineage:
         }
 
     def _content(self, value: Any) -> Any:
-        """`value` with what is in its files in place of their paths."""
+        """Return `value` with every file's path replaced by a digest of its content."""
         if isinstance(value, dict):
             return {name: self._content(item) for name, item in value.items()}
         if isinstance(value, list):
             return [self._content(item) for item in value]
-        if not isinstance(value, str) or not os.path.isabs(value):  # noqa: PTH117 (any text may stand here)
+        if not isinstance(value, str) or not os.path.isabs(value):  # noqa: PTH117 (`value` may be any text)
             return value
         if value not in self.files:
             self.files[value] = digest(Path(value))
@@ -192,13 +193,13 @@ class Lineage:
 
 
 def _guides(frame: Frame, section: str) -> list[str]:
-    """The ControlNets or IP-Adapters that do anything in the frame."""
+    """Return the ControlNets or IP-Adapters that have a scale in the frame."""
     guides: Mapping[str, Control | Likeness] = getattr(frame, section)
     return [name for name, guide in guides.items() if guide.scale]
 
 
 def _names(words: Words) -> Iterator[str]:
-    """The masks that are combined."""
+    """Yield the names of the masks that an expression combines."""
     if isinstance(words, str):
         yield words
     else:
@@ -207,7 +208,7 @@ def _names(words: Words) -> Iterator[str]:
 
 
 def digest(path: Path) -> str:
-    """A hash of a file, or of all files in a folder with their names; of large files by pieces."""
+    """Return a hash of a file, or of a folder's files and their names; large files are sampled; "gone" if missing."""
     if path.is_dir():
         inside = sorted(file for file in path.rglob("*") if file.is_file() and file.name[0] != ".")
         return _key([[file.relative_to(path).as_posix(), digest(file)] for file in inside])

@@ -1,4 +1,4 @@
-"""A run's log: what happened, a line each; every command that works on the run writes at its end."""
+"""A run's log: one line per event. Every command that works on the run appends to it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ NAME = "run.log"
 
 
 class Log:
-    """The log in a run's folder."""
+    """The log file in a run's folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises RunError where it cannot be written."""
+        """Open the log for appending. Raises RunError where it cannot be written."""
         try:
             self._stream = (folder / NAME).open("a", encoding="utf8", errors="backslashreplace")
         except OSError as error:
             raise RunError(f"{folder}: cannot be written: {error.strerror}") from error
 
     def write(self, text: str) -> None:
-        """Append a line, for others to see at once; a full disk is told by the frames that it does not take."""
+        """Append a line, readable at once. Errors are ignored: on a full disk, saving a frame raises."""
         try:
             self._stream.write(text.rstrip("\n") + "\n")
             self._stream.flush()

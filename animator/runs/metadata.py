@@ -1,4 +1,4 @@
-"""Frame → the texts stored in its PNG: A1111's "parameters", which viewers read, and our own JSON."""
+"""Texts stored in a frame's PNG: A1111's "parameters", which image viewers read, and our own JSON."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from animator.frame import Frame
 from animator.models import samplers
 
 VERSION = "animator 0.1"
-RECIPE = "animator"  # our JSON's keyword in a PNG; A1111's is "parameters"
-FILM = "animator-film"  # the keyword of the whole film's resolved.yaml
+RECIPE = "animator"  # PNG keyword of our JSON; A1111's keyword is "parameters"
+FILM = "animator-film"  # PNG keyword of the film's resolved.yaml
 
 
 def infotext(frame: Frame, width: int, height: int, model: str) -> str:
-    """The text in A1111's layout: prompt, negative prompt, then `Name: value` pairs in one line."""
+    """Return A1111's "parameters" text: prompt, negative prompt, then one line of `Name: value` pairs."""
     painting = frame.painting
     pairs: dict[str, Any] = {
         "Steps": painting.steps,
@@ -27,7 +27,7 @@ def infotext(frame: Frame, width: int, height: int, model: str) -> str:
         "Size": f"{width}x{height}",
         "Model": json.dumps(model)
         if set(model) & set(',:"')
-        else model,  # A1111 quotes what would split the line
+        else model,  # A1111 quotes a value that contains a separator
         "Denoising strength": f"{painting.strength:g}",
         "Version": VERSION,
     }
@@ -43,9 +43,9 @@ def _variation(frame: Frame) -> dict[str, Any]:
 
 
 def row(frame: Frame, fresh: bool) -> dict[str, Any]:
-    """Everything decided about `frame` as plain data, section by section, and the steps that really run.
+    """Return the settings of `frame` as nested plain data, with the steps and the strength that really run.
 
-    `fresh`: the frame is painted from nothing, so all its steps run.
+    `fresh`: the frame is painted from noise alone, so all its steps run.
     """
     painted = frame.diffuse and (fresh or frame.painting.strength > 0)
     steps = (frame.painting.steps if fresh else samplers.steps_run(frame.painting)) if painted else 0
@@ -54,7 +54,7 @@ def row(frame: Frame, fresh: bool) -> dict[str, Any]:
 
 
 def flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested data as columns: {"motion": {"zoom": 1}} → {"motion.zoom": 1}."""
+    """Flatten nested data into columns: {"motion": {"zoom": 1}} becomes {"motion.zoom": 1}."""
     columns: dict[str, Any] = {}
     for name, value in data.items():
         columns |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}

@@ -1,4 +1,4 @@
-"""The masks of a film whose pictures are there: where they lie in each frame, worked out without painting."""
+"""Masks of a finished film, recomputed without painting."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Placed:
-    """What an expression over masks is in any frame: it moves with the film as it did when that was painted.
+    """Mask of any finished frame, moved with the camera as it was when the film was painted.
 
-    It is worked out from the schedule and the pictures that shots began with, without a model, unless depth is
-    estimated by one.
+    Masks are recomputed from the schedule and the images that shots began with. No model is needed, unless
+    depth is estimated by one.
     """
 
     def __init__(self, run: Run, scene: Scene, frames: Sequence[Frame], opened: ExitStack) -> None:
@@ -34,7 +34,7 @@ class Placed:
         self._packed: dict[tuple[str, int], bytes] = {}
 
     def __call__(self, text: str, index: int) -> Mask:
-        """The mask that `text` means in frame `index`: uint8 (height, width). Raises AnimatorError."""
+        """Return the mask of the expression `text` in frame `index`, uint8 (height, width). Raises AnimatorError."""
         from animator.imaging.mask_film import pack, unpack
 
         if (text, index) not in self._packed:
@@ -52,7 +52,7 @@ class Placed:
         return masking.masks(self.scene, shot, camera, self._first(shot[0]))
 
     def _first(self, frame: Frame) -> Image:
-        """The picture that a shot began with, before anything was painted over it."""
+        """Return the image that a shot began with, before it was painted over."""
         views = leading.views(self.scene)
         given = views.get(frame.shot)
         if given is None:

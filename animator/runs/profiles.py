@@ -1,4 +1,4 @@
-"""Profiles of machines, kept for this user: one small file for each model and size that was measured."""
+"""Speed profiles stored for this user: one small JSON file for each model and size measured."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from animator.runs.cost import Profile
 
 
 def folder() -> Path:
-    """Where they are: in ANIMATOR_CACHE, else below XDG_CACHE_HOME or what this system has in its place."""
+    """Return the profiles' folder, below ANIMATOR_CACHE, else XDG_CACHE_HOME, else the system's cache folder."""
     if own := os.environ.get("ANIMATOR_CACHE"):
         return Path(own) / "profiles"
     if given := os.environ.get("XDG_CACHE_HOME"):
@@ -32,12 +32,12 @@ def folder() -> Path:
 
 
 def machine() -> str:
-    """The name of this computer."""
+    """Return this computer's network name."""
     return platform.node() or "this machine"
 
 
 def save(profile: Profile) -> Path:
-    """Keep `profile` in place of an older one of the same model and size; return its file. Raises RunError."""
+    """Store `profile` in place of an older one of the same model and size; return its file. Raises RunError."""
     key = f"{profile.machine}\n{profile.setup}\n{profile.width}x{profile.height}"
     file = folder() / f"{hashlib.sha256(key.encode('utf8')).hexdigest()[:16]}.json"
     try:
@@ -49,14 +49,14 @@ def save(profile: Profile) -> Path:
 
 
 def find(setup: str, width: int, height: int) -> Profile | None:
-    """This machine's profile of that setup: the one of this size, else the one of the nearest."""
+    """Return this machine's profile of `setup` at this size, else at the nearest size; None if unmeasured."""
     here = machine()
     known = [one for one in _kept() if one.machine == here and one.setup == setup]
     return min(known, key=lambda one: abs(one.width * one.height - width * height), default=None)
 
 
 def _kept() -> Iterator[Profile]:
-    """All profiles; files that are none, or another version's, are passed over."""
+    """Yield all stored profiles; skip files that are no profile of this version."""
     for file in sorted(folder().glob("*.json")):
         try:
             profile = Profile(**json.loads(file.read_text(encoding="utf8")))

@@ -1,4 +1,4 @@
-"""Work in other threads, in order or not, with bounds: a slow disk slows the loop, it does not fill the memory."""
+"""Bounded worker threads, ordered and unordered: a slow disk slows the frame loop, it does not fill the memory."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class Abandoned(Exception):  # noqa: N818 (no error: somebody else's is on its way)
-    """Raised in a consumer whose work is no longer wanted."""
+class Abandoned(Exception):  # noqa: N818 (a signal; the error itself is raised elsewhere)
+    """Raised in a consumer whose work is no longer needed."""
 
 
 class Pool:
-    """Runs tasks in a few threads; `submit` waits while too many are under way, and raises an earlier one's error."""
+    """Runs tasks in a few threads; `submit` blocks while too many are pending, and raises an earlier task's error."""
 
     def __init__(self, threads: int, bound: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="animator-frames")
@@ -35,18 +35,18 @@ class Pool:
         self._room.release()
 
     def close(self) -> None:
-        """Wait for every task; raise what one of them raised."""
+        """Wait for every task; raise the first error that one of them raised."""
         self._threads.shutdown()
         if self._error is not None:
             raise self._error
 
 
 class Line(Generic[Item]):
-    """Hands items to one consumer, in order, in a thread of its own.
+    """Passes items to one consumer, in order, in a thread of its own.
 
-    `consume` gets a function that waits for the next item, and returns None after the last one. What it
-    raises is kept for `close`; until then items are taken and dropped, so that a failed encoder stops no
-    painter.
+    `consume` is called with a function that waits for the next item and returns None after the last one. Its
+    error is stored in `error`; from then on items are taken and dropped, so that a failed encoder does not
+    stop painting.
     """
 
     def __init__(self, consume: Callable[[Callable[[], Item | None]], None], bound: int) -> None:
@@ -61,7 +61,7 @@ class Line(Generic[Item]):
         self._items.put(item)
 
     def close(self, abandon: bool = False) -> None:
-        """Say that the last item has been put, and wait for the consumer; `abandon` makes its next wait raise."""
+        """Mark the end of the items and wait for the consumer; with `abandon`, its next wait raises Abandoned."""
         self._abandoned = abandon
         self._items.put(None)
         self._thread.join()
@@ -76,7 +76,7 @@ class Line(Generic[Item]):
     def _work(self) -> None:
         try:
             self._consume(self._next)
-        except BaseException as error:  # handed to whoever closes the line
+        except BaseException as error:  # reported by the owner, after `close`
             self.error = error
         while not self._ended:
             self._ended = self._items.get() is None

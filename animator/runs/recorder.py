@@ -1,4 +1,4 @@
-"""Recorder: takes finished frames off the loop's hands: pictures in a few threads, the video in another."""
+"""Recorder: saves finished frames and encodes the video in other threads, while the frame loop goes on."""
 
 from __future__ import annotations
 
@@ -19,27 +19,26 @@ from animator.runs.video import Format, Video
 
 Between = Callable[
     [Iterable[tuple[int, Image]]], Iterable[Image]
-]  # frames and pictures → the video's pictures
+]  # (frame, image) pairs → the video's images
 
-# Threads that write PNGs: at 1024x1024 each takes 90 ms of one, longer than a GPU needs for a frame of few steps.
+# Threads that write PNGs: one at 1024x1024 takes 90 ms, longer than a GPU needs for a frame of few steps.
 WRITERS = max(2, min(6, (os.cpu_count() or 1) // 2))
-WAITING = 8  # pictures in each queue: 25 MB at 1024x1024
+WAITING = 8  # images in each queue: 25 MB at 1024x1024
 
 
 class _Shown(NamedTuple):
-    """A picture on its way to the video."""
+    """An image on its way to the video."""
 
     frame: int
     picture: Image
 
 
 class Recorder:
-    """Records a run's frames in the order of the film; `texts` gives what is stored in a frame's PNG.
+    """Records a run's frames in film order; `texts` returns the texts stored in a frame's PNG.
 
-    A frame that the run already holds goes into the video only. `tell` is called in another thread once a frame is
-    safe on disk. When the `with` block is left by an error,
-    every frame handed over is still saved, and no video is left. When ffmpeg fails, the frames are saved all
-    the same, and ProgramError is raised at the end.
+    A frame that the run already holds goes into the video only. `tell` is called in another thread once a
+    frame is safe on disk. If the `with` block ends with an error, every frame handed over is still saved, and
+    no video is left. If ffmpeg fails, all frames are saved, and ProgramError is raised at the end.
     """
 
     def __init__(
@@ -53,20 +52,21 @@ class Recorder:
         between: Between | None = None,
         upscaled: Upscaled | None = None,
     ) -> None:
-        """`again`: frames that the video shows once more at its end, in this order.
+        """Start the threads. `again`: frames that the video repeats at its end, in this order.
 
-        `between`: more pictures of them. `upscaled`: larger pictures, which the video shows in place of the run's.
+        `between`: interpolates images between frames. `upscaled`: larger images, which the video shows in
+        place of the run's.
         """
         self.run, self.texts, self.tell = run, texts, tell
         self._pictures, self._stopped = Pool(WRITERS, WAITING), False
         self._between, self._upscaled = between or _pictures, upscaled
-        # A picture, or frames that are on disk: those are no burden, however many.
+        # An image, or indices of frames on disk, which take next to no memory.
         self._video: Line[_Shown | Sequence[int]] = Line(
             partial(self._encode, video, comment, tuple(again)), WAITING
         )
 
     def reuse(self, frames: Sequence[int]) -> None:
-        """Let the next frames of the video be those on disk, their larger pictures too."""
+        """Let the next frames of the video come from the disk, their larger images too."""
         self._video.put(tuple(frames))
 
     def save(
@@ -77,10 +77,11 @@ class Recorder:
         facts: Callable[[], Mapping[str, float]] = dict,
         upscaled: Image | None = None,
     ) -> None:
-        """Hand over the next frame, and its state's `span`; waits only while too many are still being written.
+        """Hand over the next frame and its state's `span`; block only while too many are waiting to be written.
 
-        `facts` measures the picture for the journal; it is called in another thread. `upscaled` is what the video
-        shows in its place. A picture may still be on its way from a GPU: the threads that write it wait for it.
+        `facts` measures the image for the journal; it is called in another thread. `upscaled` replaces
+        `image` in the video. An image may still be on its way from a GPU: the threads that write it wait for
+        it.
         """
         index, larger = frame.index, self._upscaled
         if upscaled is not None and larger is not None and index not in larger:
@@ -109,7 +110,7 @@ class Recorder:
     def _shown(
         self, again: Sequence[int], following: Callable[[], _Shown | Sequence[int] | None]
     ) -> Iterator[tuple[int, Image]]:
-        """The film's frames and pictures in the video's order."""
+        """Yield (frame, image) pairs in the order of the video."""
         picture = self.run.picture if self._upscaled is None else self._upscaled.picture
         while (item := following()) is not None:
             if isinstance(item, _Shown):
@@ -119,7 +120,7 @@ class Recorder:
                 if self._stopped:
                     raise Abandoned
                 yield index, picture(index)
-        # The line ends after the pictures were closed: all are on disk.
+        # The items end after the writers have finished, so all images are on disk.
         yield from ((index, picture(index)) for index in again)
 
     def __enter__(self) -> Recorder:

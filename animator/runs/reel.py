@@ -1,4 +1,4 @@
-"""A film's pictures as a file shows them, read from the disk one by one."""
+"""A film's images in the order a file shows them, read from the disk one by one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ Picture = NDArray[np.uint8]  # RGB (height, width, 3) or RGBA (height, width, 4)
 
 @dataclass(frozen=True)
 class Reel:
-    """Pictures in the order they are shown in, which may come more than once.
+    """Frames in the order they are shown; a frame may come more than once.
 
-    `look` gives the picture of a frame; `seconds` is how long all of them take.
+    `look` returns the image of a frame: RGB uint8 (height, width, 3), or RGBA with `alpha`. `seconds`:
+    duration of the whole.
     """
 
     order: Sequence[int]
@@ -38,15 +39,15 @@ class Reel:
 
     @property
     def pixels(self) -> int:
-        """Of all pictures together."""
+        """Number of pixels of all images together."""
         return self.width * self.height * len(self)
 
     def every(self, number: int) -> Reel:
-        """Only every so many pictures, each of them for longer; it ends when the whole does."""
+        """Return a reel of every `number`-th image, each shown longer; the duration stays."""
         return self if number == 1 else replace(self, order=self.order[::number], fps=self.fps / number)
 
     def smaller(self, scale: float) -> Reel:
-        """The same pictures at a part of their size."""
+        """Return a reel whose images are scaled by `scale`."""
         if scale == 1:
             return self
         width, height = (max(1, round(side * scale)) for side in (self.width, self.height))
@@ -55,17 +56,17 @@ class Reel:
         )
 
     def only(self, order: Sequence[int]) -> Reel:
-        """Other frames of the same film."""
+        """Return a reel of other frames of this film."""
         return replace(self, order=order, seconds=len(order) / self.fps)
 
     def durations(self, unit: float) -> list[int]:
-        """How long each picture stays, in `unit` seconds: whole numbers that never drift from the true times."""
+        """Return the duration of each image in units of `unit` seconds: integers whose errors never add up."""
         ends = [min(number / self.fps, self.seconds) for number in range(1, len(self))]
         times = [0, *(round(end / unit) for end in ends), round(self.seconds / unit)]
         return [max(1, after - before) for before, after in pairwise(times)]
 
     def __str__(self) -> str:
-        return f"{len(self)} pictures of {self.width}x{self.height}, {self.fps:.3g} a second"
+        return f"{len(self)} frames of {self.width}x{self.height} at {self.fps:.3g} fps"
 
 
 def _scaled(index: int, look: Callable[[int], Picture], size: tuple[int, int]) -> Picture:

@@ -1,4 +1,4 @@
-"""A run from its first frame to its video: paint what is missing, record it as it comes."""
+"""Render a run from its first frame to its video: paint the missing frames and record them as they are done."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 
 def rows(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
-    """The frame table: everything decided about each frame, and the steps that really run."""
+    """Return the frame table: the settings of each frame as nested data, and the steps that really run."""
     given = scene.settings.start.image is not None
-    # A shot that begins with a view is led to it with all its weight.
+    # A shot that begins with a view (weight 1) is painted over that view, so it does not start from noise.
     return [
         infotext.row(
             frame, not given and begins(frame) and frame.ahead.weight < 1 and not frame.footage.alpha
@@ -46,7 +46,7 @@ def rows(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
 
 
 def part(scene: Scene, span: tuple[int, int] | None) -> list[Frame]:
-    """The scene's timeline, or its frames first..stop-1 as a film of their own. Raises SceneError, RunError."""
+    """Return the scene's timeline, or its frames first..stop-1 as a film of their own. Raises SceneError, RunError."""
     frames = timeline(scene)
     if span is None:
         return frames
@@ -62,9 +62,9 @@ def start_run(
     span: tuple[int, int] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> Run:
-    """A new run's folder for the schedule file `file`, or for a scene that has none. Raises RunError.
+    """Create the folder of a new run for the schedule file `file`, None for a scene without one. Raises RunError.
 
-    `more` goes into its journal's header.
+    `span`: render the frames first..stop-1 only. `more`: additional fields of the journal's header.
     """
     from animator.runs.atomic import sha, table
     from animator.runs.run import Run
@@ -84,7 +84,7 @@ def start_run(
 
 
 def reopen_run(folder: Path) -> tuple[Run, Scene]:
-    """The run in `folder` and the scene it renders. Raises RunError, SceneError."""
+    """Return the run in `folder` and the scene that it renders. Raises RunError, SceneError."""
     from animator.runs.run import Run
 
     return Run.open(folder), load(folder / "resolved.yaml")
@@ -93,11 +93,12 @@ def reopen_run(folder: Path) -> tuple[Run, Scene]:
 def shoot(
     run: Run, scene: Scene, paint: Callable[[Scene], Paint] = painter, tell: Tell = silence
 ) -> Iterator[Frame]:
-    """Paint and record what `run` still lacks, and make its video; yield each frame once it is on its way to disk.
+    """Paint and record the missing frames of `run`, and make its video; yield each frame once it is being saved.
 
-    The model is loaded only if a painting is missing, and a film that is complete is left alone. Close the
-    generator to stop early; nothing painted is lost. `tell` hears what happens. Raises AnimatorError, RunError
-    among them where another process works on the run, or what its frames were painted from has changed.
+    `paint` loads the painter, and is called only if a frame has to be painted; a complete film is left alone.
+    Close the generator to stop early; no painted frame is lost. `tell` receives the events. Raises
+    AnimatorError; among them RunError where another process works on the run, or where an input of its saved
+    frames has changed.
     """
     with run.held():
         frames = part(scene, (run.first, run.stop))
@@ -120,7 +121,7 @@ def _shoot(
     paintings: int,
     tell: Tell,
 ) -> Iterator[Frame]:
-    """Paint and record what is missing of `frames`, of which so many are `paintings`."""
+    """Paint and record the missing ones of `frames`; `paintings` is the number of them to paint."""
     from animator.runs.recorder import Recorder
     from animator.runs.video import rehearse
 
@@ -150,14 +151,14 @@ def _shoot(
 
 
 def _format(scene: Scene, frames: Sequence[Frame]) -> Format:
-    """What the video of `frames` is."""
+    """Return the format of the video of `frames`."""
     from animator.runs.video import Format
 
     fps = scene.settings.video.fps * scene.settings.output.interpolate
     return Format(*upscaling.size(scene), fps, sound=heard(scene, frames), **quality(scene))
 
 
-def _idle(frame: Frame, start: Image | None) -> Image:  # noqa: ARG001 (a painter's shape)
+def _idle(frame: Frame, start: Image | None) -> Image:  # noqa: ARG001 (the interface of a painter)
     raise AssertionError(f"frame {frame.index} was to be taken from the disk")
 
 
@@ -175,19 +176,19 @@ def _started(run: Run, scene: Scene, paintings: int) -> Started:
 
 
 def _tell_of(run: Run, tell: Tell, frame: Frame) -> None:
-    """Tell that a frame is safe on disk."""
+    """Report that a frame is safe on disk."""
     facts = {name: run.fact(frame.index, name) for name in ("drift", "palette")}
     tell(Done(frame.index, frame.diffuse, str(run.picture_file(frame.index).resolve()), **facts))
 
 
 def quality(scene: Scene) -> dict[str, Any]:
-    """Codec, quality and its number of the film's own video."""
+    """Return codec, quality and CRF of the film's own video."""
     output = scene.settings.output
     return {"codec": output.codec, "quality": output.quality, "crf": output.crf}
 
 
 def heard(scene: Scene, frames: Sequence[Frame]) -> Sound | None:
-    """The sound of these frames of the film."""
+    """Return the part of the sound track for `frames`, and for the way back of a boomerang; None without a track."""
     track, fps = sound(scene), scene.settings.video.fps
     if track is None:
         return None
@@ -196,12 +197,12 @@ def heard(scene: Scene, frames: Sequence[Frame]) -> Sound | None:
 
 
 def back(scene: Scene, frames: Sequence[Frame]) -> Sequence[Frame]:
-    """The frames by which a boomerang goes back, to where its first frame comes next; else none."""
+    """Return the frames that a boomerang plays backwards, up to where its first frame follows; else ()."""
     return frames[-2:0:-1] if scene.settings.video.loop == "boomerang" else ()
 
 
 class _Texts:
-    """What is stored in each frame's PNG."""
+    """Texts stored in each frame's PNG, by keyword."""
 
     def __init__(self, scene: Scene, frames: Sequence[Frame]) -> None:
         self.scene, self.first, self.rows = scene, frames[0].index, rows(scene, frames)

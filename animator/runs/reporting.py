@@ -1,4 +1,4 @@
-"""Tell what happens to those who listen: a run's log, and a program that reads JSON lines."""
+"""Report events to a run's log, and as JSON lines to a program."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from animator.errors import AnimatorError, SceneError
 from animator.runs.events import Done, Event, Failed, Loaded, Started, Warned
 from animator.runs.tables import as_data
 
-INTERRUPTED = 130
+INTERRUPTED = 130  # exit status after Ctrl+C: 128 + SIGINT
 
 
 class Reporter:
-    """Gives events the time they happened at, and hands them on: to a log once a run is there, and as JSON lines."""
+    """Adds the time to events, and writes them to `stream` as JSON lines, and to a run's log after `log_to`."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream, self._pace = stream, Pace()
@@ -30,11 +30,11 @@ class Reporter:
 
     @property
     def painted(self) -> int:
-        """How many frames the model has painted since the command began."""
+        """Number of frames that the model has painted since the command began."""
         return self._pace.painted
 
     def log_to(self, folder: Path) -> None:
-        """From here on, what happens is written to the log in a run's folder. Raises RunError."""
+        """Write further events to the log in a run's folder. Raises RunError."""
         from animator.runs.log import Log
 
         self._log = Log(folder)
@@ -47,11 +47,11 @@ class Reporter:
                 self._log.write(f"{now:%Y-%m-%d %H:%M:%S} {event}")
             if self.stream is not None:
                 told = {**event.data(), **pace, "time": now.isoformat(timespec="milliseconds")}
-                with suppress(BrokenPipeError):  # who listened has gone; the film is made all the same
+                with suppress(BrokenPipeError):  # the reader is gone; the film is still rendered
                     print(json.dumps(told), file=self.stream, flush=True)
 
     def failed(self, error: BaseException) -> None:
-        """Tell of the error that ends a command."""
+        """Report the error that ends a command; an unexpected one goes into the log with its traceback."""
         self(failure(error))
         if self._log is not None and failure(error).exit_code == 1:
             self._log.write("".join(traceback.format_exception(error)))
@@ -62,7 +62,7 @@ class Reporter:
 
 
 def failure(error: BaseException) -> Failed:
-    """The event of an error, with the status that the process will have."""
+    """Return the event for an error, with the exit status that it leads to."""
     if isinstance(error, KeyboardInterrupt):
         return Failed("interrupted", INTERRUPTED)
     if isinstance(error, SceneError):
@@ -73,14 +73,14 @@ def failure(error: BaseException) -> Failed:
 
 
 class Pace:
-    """How far a run has come, and how long it still takes: by what paintings took since the model was ready."""
+    """Progress of a run, and the time left: by the seconds per painted frame since the model was ready."""
 
     def __init__(self) -> None:
         self._begun = self._ready = time.monotonic()
         self.done = self.total = self.painted = self.paintings = 0
 
     def after(self, event: Event) -> dict[str, Any]:
-        """What is known with `event`: seconds since the command began, and of frames how many are left."""
+        """Count `event`; return the seconds since the command began, and for a frame the progress and time left."""
         now = time.monotonic()
         match event:
             case Started():
@@ -99,12 +99,12 @@ class Pace:
         return pace
 
     def _left(self, now: float) -> float:
-        """Seconds until the last painting."""
+        """Return the seconds until the last painted frame."""
         return round((now - self._ready) / self.painted * max(0, self.paintings - self.painted), 3)
 
 
 class _Warnings(logging.Handler):
-    """Our own warnings as events."""
+    """Turns warnings of the package's own log into events."""
 
     def __init__(self, reporter: Reporter) -> None:
         super().__init__(logging.WARNING)
@@ -116,13 +116,13 @@ class _Warnings(logging.Handler):
 
 @contextmanager
 def reporting(stream: TextIO | None = None) -> Iterator[Reporter]:
-    """A reporter for one command, told of the error that ends it; `stream` gets JSON lines."""
+    """Provide a reporter for one command, and report the error that ends it; `stream` receives JSON lines."""
     reporter = Reporter(stream)
     logger = logging.getLogger("animator")
     handlers: list[logging.Handler] = [_Warnings(reporter)]
     handlers += (
         [logging.lastResort] if logging.lastResort else []
-    )  # what is told to programs is told to people too
+    )  # a handler of ours stops logging from printing warnings to people by itself
     for handler in handlers:
         logger.addHandler(handler)
     try:

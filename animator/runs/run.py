@@ -1,13 +1,13 @@
 """A run's folder: frames, journal, resume point.
 
-frames/000000000.png   the pictures, each with its recipe inside
-upscaled/              the same as large as the video's, where those are larger: see upscaled.py
-journal.jsonl          a header, then one line per frame that is safe on disk, with facts about its picture
-run.log                what happened, line by line
-settings.yaml          the schedule file as it was given
-resolved.yaml          the same with presets, options and defaults filled in: renders the same film
+frames/000000000.png   frame images, each with its recipe inside
+upscaled/              larger images of the frames, where the video is larger than the film: see upscaled.py
+journal.jsonl          a header, then one line per frame that is safe on disk, with measurements of its image
+run.log                one line per event
+settings.yaml          the schedule file as the user gave it
+resolved.yaml          the schedule with presets, options and defaults filled in: renders the same film
 frames.csv             the frame table
-video.mp4              when it is complete
+video.mp4              the video, once it is complete
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from animator.frame import Frame, Image, Span, State
 from animator.runs import store as journal
 from animator.runs.atomic import png, sha, write_whole
 
-GIVEN = "given"  # in the header: the frames before this one are another film's
+GIVEN = "given"  # header field: the frames before this one were taken over from another film
 
 
 class Run:
-    """One film's folder. `saved` holds the index and the file's SHA-256 of every frame that is safe on disk."""
+    """A film's folder. `saved` maps every frame that is safe on disk to the SHA-256 of its file."""
 
     def __init__(
         self,
@@ -40,11 +40,11 @@ class Run:
         saved: Mapping[int, str],
         head: Mapping[str, Any] | None = None,
     ) -> None:
-        """`head`: what else the journal's header says."""
+        """Describe a run in memory. `head`: further fields of the journal's header."""
         self.folder, self.first, self.stop = folder, first, stop
         self.head = {"first": first, "stop": stop, **(head or {})}
         self.saved = dict(saved)
-        self.keys: Mapping[int, str] = {}  # what each frame's picture comes of: entered with it
+        self.keys: Mapping[int, str] = {}  # fingerprint of each frame, stored in the journal with it
         self._entries: dict[int, journal.Entry] = {}
         self._lock = threading.Lock()
 
@@ -59,7 +59,7 @@ class Run:
     ) -> Run:
         """Start a run of the frames first..stop-1 with `files` (name → content). Raises RunError.
 
-        `more` goes into the journal's header.
+        `more`: further fields of the journal's header.
         """
         head = {"first": first, "stop": stop, **(more or {})}
         try:
@@ -79,14 +79,17 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path) -> Run:
-        """The run in `folder`. A frame counts as saved when the journal names it and its file is unchanged."""
+        """Return the run in `folder`. A frame counts as saved if the journal names it and its file is unchanged.
+
+        Raises RunError.
+        """
         head = journal.read(folder)[0]
         run = cls(folder, head["first"], head["stop"], {}, head)
         run.refresh()
         return run
 
     def refresh(self) -> None:
-        """Take in what the journal says now. Raises RunError where another run has taken the folder."""
+        """Read the journal again. Raises RunError where another run has taken the folder."""
         head, entries = journal.read(self.folder)
         if head != self.head:
             raise RunError(f"{self.folder}: another render has begun here; choose another folder with --out")
@@ -99,7 +102,7 @@ class Run:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes from writing into this run. Raises RunError if one does."""
+        """Lock the folder, repair the journal and read it again. Raises RunError if another process writes here."""
         with journal.held(self.folder):
             (self.folder / "frames").mkdir(exist_ok=True)
             journal.mend(self.folder)
@@ -114,12 +117,12 @@ class Run:
         return self.folder / "frames" / f"{index:09d}.png"
 
     def picture(self, index: int) -> Image:
-        """The picture of frame `index`, RGB uint8 (height, width, 3)."""
+        """Return the image of frame `index`, RGB uint8 (height, width, 3)."""
         with Pictures.open(self.picture_file(index)) as picture:
             return np.asarray(picture.convert("RGB"))
 
     def texts(self, index: int) -> dict[str, str]:
-        """What is stored in the picture of frame `index`."""
+        """Return the texts stored in the PNG of frame `index`, by keyword."""
         with Pictures.open(self.picture_file(index)) as picture:
             return {str(key): text for key, text in picture.info.items() if isinstance(text, str)}
 
@@ -131,9 +134,9 @@ class Run:
         span: Span | None = None,
         facts: Mapping[str, float] | None = None,
     ) -> None:
-        """Write a frame's picture with its `texts`, then its journal line with `facts` about the picture.
+        """Write a frame's image with its `texts`, then its journal line with the measurements `facts`.
 
-        May be called from several threads.
+        May be called from several threads. Raises RunError.
         """
         data = png(image, texts)
         digest = sha(data)
@@ -149,14 +152,14 @@ class Run:
             ) from error
 
     def adopt(self, other: Run, frames: Sequence[int]) -> None:
-        """Take over these frames of another run as they are: the same bytes, linked where the disk can."""
+        """Take over frames of another run unchanged, as hard links where possible, else as copies. Raises RunError."""
         try:
             for index in frames:
                 file = self.picture_file(index)
                 file.unlink(missing_ok=True)
                 try:
                     file.hardlink_to(other.picture_file(index))
-                except OSError:  # on another disk, or on one without links
+                except OSError:  # another disk, or a file system without hard links
                     write_whole(file, other.picture_file(index).read_bytes())
             self._enter([other._entries[index] for index in frames])
         except OSError as error:
@@ -168,34 +171,35 @@ class Run:
         self.saved |= {entry["frame"]: entry["sha256"] for entry in entries}
 
     def key(self, index: int) -> str | None:
-        """What the journal says that a saved frame's picture comes of."""
+        """Return the fingerprint that the journal has of a saved frame; None without one."""
         return self._entries[index].get("key") if index in self.saved else None
 
     @property
     def given(self) -> range:
-        """The frames that were taken over from another film, whatever the scene says."""
+        """Frames that were taken over from another film, whatever this film's settings are."""
         return range(self.first, max(self.first, int(self.head.get(GIVEN, self.first))))
 
     def edited(self) -> bool:
-        """Whether the run's `resolved.yaml` is not the one that it began with."""
+        """True if the run's `resolved.yaml` differs from the one that it began with."""
         file = self.folder / "resolved.yaml"
         return "film" in self.head and (not file.exists() or sha(file.read_bytes()) != self.head["film"])
 
     def fact(self, index: int, name: str) -> float | None:
-        """What the journal says about a saved frame under `name`: "drift", "palette"."""
+        """Return the measurement `name` ("drift", "palette") of a saved frame; None if it was not measured."""
         value = self._entries[index].get(name)
         return float(value) if isinstance(value, int | float) else None
 
     def facts(self, name: str) -> dict[int, float]:
-        """The same of all frames of which it says something."""
+        """Return the measurement `name` of every saved frame that has it, by frame."""
         told = {index: self.fact(index, name) for index in self._entries if index in self.saved}
         return {index: fact for index, fact in told.items() if fact is not None}
 
     def resume(self, frames: Sequence[Frame]) -> tuple[int, State]:
-        """Where in `frames` (this run's part of the timeline) the loop goes on, and with what state.
+        """Return the position in `frames` (this run's part of the timeline) where the loop continues, and its state.
 
-        It goes on after the last painting before the first missing frame: in-betweens lie between two
-        paintings. The state is of that painting's shot; one that begins now needs none.
+        The loop continues after the last painted frame before the first missing frame, since in-betweens lie
+        between two painted frames. The state belongs to that painted frame's shot; a shot that begins here
+        needs none.
         """
         missing = next((at for at, frame in enumerate(frames) if frame.index not in self.saved), len(frames))
         if missing in (0, len(frames)):
@@ -204,7 +208,7 @@ class Run:
         return last + 1, self.state(frames, last)
 
     def state(self, frames: Sequence[Frame], last: int) -> State:
-        """The state after the painting `frames[last]`, which is saved, and so is its shot before it."""
+        """Return the state after the painted frame `frames[last]`; it and its shot before it must be saved."""
         begun = next(at for at in range(last + 1) if frames[at].shot == frames[last].shot)
         anchor = max((at for at in range(begun, last + 1) if frames[at].anchor), default=begun)
         painting, reference, first = (self.picture(frames[at].index) for at in (last, anchor, begun))
@@ -213,12 +217,17 @@ class Run:
         return State(painting, painting, None, reference, index, span and tuple(span), first)
 
     def seam(self) -> float:
-        """The step from the last frame to the first over the median of two dozen others: about 1 if it closes."""
+        """Return the change from the last frame to the first, over the median change between neighbours.
+
+        The median is that of two dozen pairs; a value of about 1 means that the loop closes without a visible
+        seam.
+        """
         firsts = np.unique(np.linspace(self.first, self.stop - 2, 24).astype(int))
         steps = [self._step(int(index), int(index) + 1) for index in firsts]
         return self._step(self.stop - 1, self.first) / max(float(np.median(steps)), 1e-3)
 
     def _step(self, one: int, other: int) -> float:
+        """Return the mean absolute difference of two frames, in grey levels."""
         return float(np.abs(self.picture(one).astype(np.int16) - self.picture(other)).mean())
 
     def _digest(self, index: int) -> str | None:
@@ -229,7 +238,7 @@ class Run:
 
 
 class Saved(Mapping[int, Image]):
-    """The pictures of a run that are safe on disk now, by frame; each is read when it is asked for."""
+    """Saved images of a run, by frame, as of now; each is read when it is accessed."""
 
     def __init__(self, run: Run) -> None:
         self.run, self._frames = run, dict.fromkeys(sorted(run.saved))

@@ -1,4 +1,4 @@
-"""Pictures in rows and columns, with words beside and above them."""
+"""A sheet of images in rows and columns, with labels and captions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import ImageDraw, ImageFont
 
 from animator.frame import Image
 
-LARGEST = 8192  # pixels: the side of a whole sheet
+LARGEST = 8192  # pixels: longest side of a sheet
 GAP, PAPER, INK, FAINT = 8, (250, 250, 248), (30, 32, 36), (140, 143, 150)
 
 
@@ -20,9 +20,10 @@ def grid(
     rows: Sequence[str],
     names: Sequence[Sequence[str]],
 ) -> Image:
-    """A sheet of `pictures`, all of one size, RGB uint8; `names` stand below each, labels at the edges.
+    """Return a sheet of `pictures`, which are RGB uint8 of one size; the sheet is RGB uint8 too.
 
-    Pictures are made smaller where the sheet would be larger than 8192 pixels.
+    `columns` and `rows` are labels at the edges, `names` captions below the images. Images are scaled down
+    where a side of the sheet would exceed 8192 pixels.
     """
     height, width = pictures[0][0].shape[:2]
     part = min(1.0, LARGEST / (width * (len(columns) + 1)), LARGEST / (height * (len(rows) + 1) * 1.2))
@@ -49,7 +50,7 @@ def grid(
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """`text` in lines of at most `width` pixels; a word that is longer stands alone."""
+    """Break `text` into lines of at most `width` pixels; a longer word gets a line of its own."""
     lines: list[str] = []
     for paragraph in text.split("\n"):
         lines.append("")

@@ -1,4 +1,4 @@
-"""Single pictures of a film: the poster, and a sheet with many of them."""
+"""Still images of a film: the poster and the contact sheet."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from animator.frame import Image
 from animator.runs.animations import exif
 from animator.runs.reel import Reel
 
-SHEET = 24  # pictures on a sheet
-CELL = 256  # pixels of a picture's longer side on it
-GAP, LINE = 8, 18  # pixels between pictures, and of the line below each
+SHEET = 24  # images on a contact sheet
+CELL = 256  # pixels: longer side of an image on the sheet
+GAP, LINE = 8, 18  # pixels: space between images, height of the label below each
 PAPER, INK = (24, 24, 26), (225, 225, 225)
-MOST_EXIF = 65_000  # bytes: what one segment of a JPEG holds
+MOST_EXIF = 65_000  # bytes: capacity of one segment of a JPEG
 
 
 def telling(frames: Sequence[int], picture: Callable[[int], Image]) -> int:
-    """The frame of those whose picture shows most: where greys change most from pixel to pixel."""
+    """Return the frame with the most detail: the largest mean grey difference between neighbouring pixels.
+
+    At most SHEET of the frames, evenly spread, are compared.
+    """
     return max(_spread(frames), key=lambda index: _detail(picture(index)))
 
 
 def _spread(frames: Sequence[int]) -> list[int]:
-    """At most SHEET of the frames, evenly spread."""
+    """Return at most SHEET of the frames, evenly spread."""
     return [frames[int(at)] for at in np.unique(np.linspace(0, len(frames) - 1, SHEET).astype(int))]
 
 
@@ -37,7 +40,7 @@ def _detail(image: Image) -> float:
 
 
 def sheet(reel: Reel, recipe: str, label: Callable[[int], str]) -> bytes:
-    """A JPEG with pictures from the whole film, each over its label, and the recipe in its EXIF if it has room."""
+    """Return a JPEG of images from the whole film, each above its label; EXIF holds `recipe` if it has room."""
     seen = _spread(reel.order)
     scale = min(1.0, CELL / max(reel.width, reel.height))
     small = reel.only(seen).smaller(scale)

@@ -1,4 +1,4 @@
-"""One frame painted by itself: as a shot would begin with it, or as the film of a run goes on to it."""
+"""Single painted frames: as the beginning of a shot, or as the continuation of a run."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 class Still(NamedTuple):
-    """A frame of a scene, painted."""
+    """A painted frame of a scene; `image` is RGB uint8 (height, width, 3)."""
 
     scene: Scene
     frame: Frame
     image: Image
 
     def texts(self) -> dict[str, str]:
-        """What is stored in its PNG: the same as in a film's frames."""
+        """Return the texts stored in its PNG, by keyword; they are those of a film's frame."""
         (row,) = rows(self.scene, [self.frame])
         text = infotext.infotext(self.frame, *self.scene.size, Path(self.scene.settings.model.base).name)
         recipe = json.dumps(row, ensure_ascii=False)
@@ -40,13 +40,13 @@ class Still(NamedTuple):
 
 @runtime_checkable
 class Batching(Protocol):
-    """A painter that paints, in one go, frames which differ in their seeds and prompts only."""
+    """A painter that can paint several frames in one batch, if they differ in seeds and prompts only."""
 
     def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]: ...
 
 
 def frame_of(scene: Scene, time: str) -> int:
-    """The frame that a time such as 12, 2s or an event names. Raises RunError."""
+    """Return the frame that `time` names: 12, 2s or an event. Raises RunError."""
     try:
         index = clock(scene).frame(time)
     except CurveError as error:
@@ -57,9 +57,9 @@ def frame_of(scene: Scene, time: str) -> int:
 
 
 def stills(takes: Sequence[Take], paint: Paint, at_once: int = 1) -> Iterator[tuple[int, Still]]:
-    """Each take's number and its still, as they are painted: up to `at_once` in one go. Raises AnimatorError.
+    """Paint the takes, up to `at_once` in one batch; yield each one's number and still. Raises AnimatorError.
 
-    The takes are of one frame, and their scenes differ in no size and no file.
+    All takes must be of one frame, and their scenes must agree in sizes and files.
     """
     groups: dict[str, list[tuple[int, tuple[Frame, Image | None]]]] = {}
     for number, one in enumerate(takes):
@@ -82,17 +82,17 @@ def _answering(picture: Image) -> Paint:
 
 
 def take(scene: Scene, index: int, run: Run | None = None) -> Take:
-    """What is needed to paint frame `index`.
+    """Return the frames and the state that are needed to paint frame `index`.
 
-    Without a `run` the frame is painted as one that a shot begins with: from its view, its footage, the start
-    picture, or from nothing. With one, from that run's last painting before it, moved as the film moves it.
-    Raises RunError where the run lacks a picture.
+    Without a `run` the frame is painted as the first of a shot: over its view, its footage or the start
+    image, or from noise. With a `run` it is painted over that run's last painted frame before it, moved as
+    the film moves it. Raises RunError where the run lacks a frame.
     """
     if run is None:
         return Take(scene, cut(timeline(scene), index, index + 1), State())
     if run.head.get("size", [*scene.size]) != [*scene.size]:
         was, now = ("x".join(map(str, size)) for size in (run.head["size"], scene.size))
-        raise RunError(f"{run.folder} has pictures of {was}, the still would be {now}")
+        raise RunError(f"{run.folder} has frames of {was}, the still would be {now}")
     if not run.first <= index < run.stop:
         raise RunError(f"frame {index} is not in {run.folder}: its frames are {run.first}..{run.stop - 1}")
     frames = part(scene, (run.first, run.stop))
@@ -108,20 +108,20 @@ def take(scene: Scene, index: int, run: Run | None = None) -> Take:
 
 
 class Take(NamedTuple):
-    """A scene, the frames that lead to the one that is wanted, and the state before them."""
+    """A scene, the frames up to the requested one, and the state before them."""
 
     scene: Scene
     frames: list[Frame]
     state: State
 
     def painted(self, paint: Paint) -> Still:
-        """The last of its frames, painted by `paint`."""
+        """Return the last of its frames, painted by `paint`."""
         *_, (frame, after) = _until(self, paint)
         assert after.shown is not None
         return Still(self.scene, frame, after.shown)
 
     def asks(self, paint: Paint) -> tuple[Frame, Image | None] | None:
-        """What `paint` is asked for its last frame; None where it takes more than a frame and a start."""
+        """Return the frame and start image that `paint` would get; None where it needs more than those."""
         asking = _Asking(paint)
         try:
             self.painted(asking)
@@ -131,15 +131,15 @@ class Take(NamedTuple):
 
 
 def _until(one: Take, paint: Paint) -> Iterator[tuple[Frame, State]]:
-    """The frames of a take; what would follow them, as in a closed loop, is not painted."""
+    """Yield the frames of a take with their states; stop before a closed loop would paint its end."""
     for frame, state in animate(one.scene, one.frames, paint, one.state):
         yield frame, state
         if frame.index == one.frames[-1].index:
             return
 
 
-class _Asked(Exception):  # noqa: N818 (no error: the question is known)
-    """Ends a rehearsal: what a painter is asked, or None where it is asked for more than it does in one go."""
+class _Asked(Exception):  # noqa: N818 (a signal, not an error)
+    """Raised by _Asking with the arguments of a call; None where the call could not be part of a batch."""
 
     def __init__(self, wanted: tuple[Frame, Image | None] | None) -> None:
         super().__init__()
@@ -147,9 +147,9 @@ class _Asked(Exception):  # noqa: N818 (no error: the question is known)
 
 
 class _Asking:
-    """Stands in for a painter until it is known what that one would be asked; has the same abilities."""
+    """Stand-in for a painter, with its abilities, that raises the arguments of the first call as _Asked."""
 
-    home = ""  # several pictures in one call are painted from arrays
+    home = ""  # batches are painted from arrays
 
     def __init__(self, paint: Paint) -> None:
         self._paint = paint
@@ -158,7 +158,7 @@ class _Asking:
         raise _Asked((frame, start))
 
     def __getattr__(self, name: str) -> Any:
-        getattr(self._paint, name)  # raises where that one lacks it
+        getattr(self._paint, name)  # raises AttributeError where the painter lacks it
         return self._more
 
     def _more(self, *_: Any, **__: Any) -> Image:

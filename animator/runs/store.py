@@ -1,4 +1,4 @@
-"""A run's journal: a header, then one line per frame that is safe on disk; and the lock of who writes it."""
+"""A run's journal (a header, then one JSON line per saved frame), and the lock on a run's folder."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 from animator.errors import RunError
 
 NAME = "journal.jsonl"
-Entry = dict[str, Any]  # {"frame": 3, "sha256": …, "key": what it comes of, "span": …, and facts by name}
+Entry = dict[str, Any]  # {"frame": 3, "sha256": …, "key": fingerprint, "span": …, and measurements by name}
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Keep every other process from writing into `folder`. Raises RunError if one does already.
+    """Lock `folder` against writes by other processes. Raises RunError if another process holds the lock.
 
-    The system lets go of the lock when a process ends, however it ends.
+    The operating system releases the lock when a process ends, however it ends.
     """
     from filelock import FileLock, Timeout
 
@@ -37,19 +37,19 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[int, Entry]]:
-    """The header and the entries by frame; a last line that is cut short does not count. Raises RunError."""
+    """Return the header, and the entries by frame; a last line that is cut short is ignored. Raises RunError."""
     try:
         lines = _lines((folder / NAME).read_bytes())
     except OSError as error:
         raise RunError(f"{folder} holds no run: it has no {NAME}") from error
     head = lines[0] if lines else {}
     if not (isinstance(head.get("first"), int) and isinstance(head.get("stop"), int)):
-        raise RunError(f"{folder}/{NAME} has no header; render the schedule file anew")
+        raise RunError(f"{folder}/{NAME} has no header; render the schedule file again")
     return head, {line["frame"]: line for line in lines[1:] if isinstance(line.get("frame"), int)}
 
 
 def mend(folder: Path) -> None:
-    """Give what follows a line of its own, where a crash has cut the last one short."""
+    """Terminate a last line that a crash cut short, so that the next entry starts on a new line."""
     file = folder / NAME
     if not file.read_bytes().endswith(b"\n"):
         with file.open("ab") as journal:
@@ -57,7 +57,7 @@ def mend(folder: Path) -> None:
 
 
 def append(folder: Path, entries: Iterable[Entry]) -> None:
-    """Enter frames, and wait until that is on disk. Raises OSError."""
+    """Append entries, and return when they are safe on disk. Raises OSError."""
     with (folder / NAME).open("ab") as journal:
         journal.write(b"".join(map(line, entries)))
         journal.flush()
@@ -65,15 +65,17 @@ def append(folder: Path, entries: Iterable[Entry]) -> None:
 
 
 def begun(folder: Path) -> bool:
-    """Whether the folder holds a run with a frame in it."""
+    """True if the folder holds a run with at least one frame."""
     return (folder / NAME).exists() and len(_lines((folder / NAME).read_bytes())) > 1
 
 
 def line(entry: Mapping[str, Any]) -> bytes:
+    """Return an entry as one line of JSON."""
     return json.dumps(entry).encode("utf8") + b"\n"
 
 
 def _lines(journal: bytes) -> list[Entry]:
+    """Return the valid entries; skip lines that are cut short or foreign."""
     entries = []
     for text in journal.splitlines():
         try:

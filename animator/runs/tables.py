@@ -1,4 +1,4 @@
-"""The frame table and a file's problems, as lines to print."""
+"""Text output of the frame table, of problems and of colour measurements."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from animator.runs.metadata import flat
 
 
 def json_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """The frame table as a JSON array with one object per line."""
+    """Yield the frame table as a JSON array with one object per line."""
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     yield "["
     yield ",\n".join(lines)
@@ -20,13 +20,13 @@ def json_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def as_data(problem: Problem, kind: str) -> dict[str, Any]:
-    """A problem for programs; line and column count from 1, and are 0 where there is no file."""
+    """Return a problem as data for JSON; line and column count from 1, and are 0 without a file."""
     setting = ".".join(problem.path)
     return {"kind": kind, **asdict(problem.place), "setting": setting, "message": problem.message}
 
 
 def color_lines(drift: Mapping[int, float], palette: Mapping[int, float]) -> Iterator[str]:
-    """How far the colours of a run's paintings are from their reference and off their palette, by frame, told."""
+    """Yield lines on the distance of a run's colours (ΔE by frame) to their reference and to their palette."""
     for name, facts in (("to the reference", drift), ("to the palette", palette)):
         if len(facts) > 1:
             worst = max(facts, key=lambda frame: facts[frame])
@@ -35,7 +35,7 @@ def color_lines(drift: Mapping[int, float], palette: Mapping[int, float]) -> Ite
 
 
 def columns(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """What stays the same said once, then what changes, a line per frame."""
+    """Yield the frame table as text: constant columns once, then a line per frame with the others."""
     table = [flat(row) for row in rows]
     names = list(table[0])
     steady = [name for name in names if name != "index" and all(row[name] == table[0][name] for row in table)]
@@ -45,7 +45,7 @@ def columns(rows: list[dict[str, Any]]) -> Iterator[str]:
     moving.sort(key=lambda name: isinstance(table[0][name], str))  # texts last: they are long
     cells = [moving]
     for before, row in zip([{}, *table], table, strict=False):
-        # A text stands where it begins; repeated on every line it would hide the numbers.
+        # A text is printed where it begins; repeated on every line it would hide the numbers.
         again = {name for name in moving if isinstance(row[name], str) and before.get(name) == row[name]}
         cells.append(["" if name in again else _cell(row[name]) for name in moving])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

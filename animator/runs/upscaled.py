@@ -1,4 +1,4 @@
-"""The larger pictures of a run: a folder of their own beside the frames, with a journal of what is safe on disk."""
+"""Larger images of a run's frames: a folder beside `frames/`, with a journal of those that are safe on disk."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from animator.errors import RunError
 from animator.frame import Image
 from animator.runs.atomic import PNG_LEVEL, write_whole
 
-JOURNAL = "journal.txt"  # a line for each picture: the frame's index and the file's SHA-256
+JOURNAL = "journal.txt"  # one line per image: the frame's index and the file's SHA-256
 
 
 class Upscaled:
-    """Pictures by frame: those count that the journal names and whose file is unchanged."""
+    """Larger images by frame. One counts as saved if the journal names it and its file is unchanged."""
 
     def __init__(self, run: Path) -> None:
-        """`run`: the run's folder. Nothing is written before the first picture."""
+        """Read the journal in `run`, the run's folder. Nothing is written before the first image is saved."""
         self.folder = run / "upscaled"
         self._lock = threading.Lock()
         self.saved = {index: digest for index, digest in self._read() if _digest(self.file(index)) == digest}
@@ -43,12 +43,12 @@ class Upscaled:
         return index in self.saved
 
     def picture(self, index: int) -> Image:
-        """The larger picture of frame `index`, RGB uint8 (height, width, 3)."""
+        """Return the larger image of frame `index`, RGB uint8 (height, width, 3)."""
         with Pictures.open(self.file(index)) as picture:
             return np.asarray(picture.convert("RGB"))
 
     def save(self, index: int, image: Image) -> None:
-        """Write a picture, then its line in the journal. May be called from several threads. Raises RunError."""
+        """Write an image, then its line in the journal. May be called from several threads. Raises RunError."""
         data = io.BytesIO()
         Pictures.fromarray(image).save(data, "PNG", compress_level=PNG_LEVEL)
         digest = hashlib.sha256(data.getvalue()).hexdigest()
@@ -56,7 +56,7 @@ class Upscaled:
             self.folder.mkdir(exist_ok=True)
             write_whole(self.file(index), data.getvalue())
             with self._lock, (self.folder / JOURNAL).open("ab") as journal:
-                # Begun on a line of its own, whatever a crash has left of the last one.
+                # On a new line, in case a crash has cut the last one short.
                 journal.write(f"\n{index} {digest}\n".encode("ascii"))
                 journal.flush()
                 os.fsync(journal.fileno())

@@ -1,4 +1,4 @@
-"""A still in variants: every combination of seeds, prompts, LoRA scales and strengths, each a scene of its own."""
+"""Variants of a still: every combination of seeds, prompts, LoRA scales and strengths, as one scene each."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from animator.scene.resolve import resolved, written
 from animator.scene.scene import Scene
 from animator.scene.variables import escape
 
-MOST = 256  # variants: more are no sheet to look at
+MOST = 256  # variants: a larger sheet could not be read
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What varies: `kind` is seed, prompt, strength or a LoRA's name."""
+    """A setting that varies: `kind` is seed, prompt, strength or, with `lora`, a LoRA's name."""
 
     kind: str
     values: tuple[Any, ...]
@@ -31,13 +31,13 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Variants:
-    """The axes of a sheet: columns are seeds, or else what was given last; rows are all combinations of the rest."""
+    """Axes of a sheet: columns are seeds, else the last axis given; rows are all combinations of the others."""
 
     rows: tuple[Axis, ...]
     columns: Axis
 
     def cells(self) -> list[list[list[tuple[Axis, Any]]]]:
-        """Row by row, column by column, the value of every axis."""
+        """Return the value of every axis, by row and column."""
         across = [(self.columns, value) for value in self.columns.values]
         down = product(*([(axis, value) for value in axis.values] for axis in self.rows))
         return [[[*row, cell] for cell in across] for row in down]
@@ -51,7 +51,7 @@ class Variants:
 
 
 def laid_out(axes: Sequence[Axis]) -> Variants:
-    """The axes as rows and columns. Raises RunError."""
+    """Arrange the axes as rows and columns. Raises RunError if there is none, or more than MOST variants."""
     if not axes:
         raise RunError("nothing varies: give --seeds, --prompts, --lora-scale or --strengths")
     count = 1
@@ -64,7 +64,7 @@ def laid_out(axes: Sequence[Axis]) -> Variants:
 
 
 def varied(scene: Scene, values: Sequence[tuple[Axis, Any]]) -> Scene:
-    """`scene` with other values on the given axes, for the whole film. Raises RunError, SceneError."""
+    """Return `scene` with other values on the given axes, for the whole film. Raises RunError, SceneError."""
     data = parse(resolved(scene), "resolved.yaml").data
     for axis, value in values:
         if axis.lora:

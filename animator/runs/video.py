@@ -1,4 +1,4 @@
-"""The ffmpeg command (data) and the video that it makes."""
+"""Video files: the ffmpeg command as a list, and the writer that pipes images into it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from animator.timeline.track import Sound, stretch
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What the video is: size in pixels (even), frames per second, its sound, one of CODECS, a quality.
+    """Format of a video: size in pixels (even), frames per second, sound, codec (one of CODECS), quality.
 
-    `crf` is that codec's number, 0 best; None for the one that `quality` means.
+    `crf`: the codec's own quality number, 0 is best; None for the number that `quality` stands for.
     """
 
     width: int
@@ -35,9 +35,9 @@ class Format:
 
 
 def command(program: str, video: Format, metadata: Path, target: Path) -> list[str]:
-    """The ffmpeg command that reads raw RGB or RGBA frames from its standard input and writes the video.
+    """Return the ffmpeg command that reads raw RGB or RGBA frames from its standard input and writes `target`.
 
-    Raises ProgramError where this ffmpeg cannot write such a video.
+    Raises ProgramError where this ffmpeg cannot encode such a video.
     """
     codec = CODECS[video.codec]
     return [
@@ -49,20 +49,20 @@ def command(program: str, video: Format, metadata: Path, target: Path) -> list[s
         *_input(video.sound),
         "-map_metadata", "1", "-map", "0:v",
         *_heard(video.sound, *codec.sound),
-        # The matrix is named: left out, RGB is converted by the rules of standard-definition television.
+        # Without a named matrix, ffmpeg converts RGB by the rules of standard-definition television.
         "-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int"
         f",format={codec.pixels}"
-        # Said to the filter, since what its pictures carry wins over the options of the encoder.
+        # Set by a filter, since the colour tags of the frames override the options of the encoder.
         ",setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv",
         *_encoder(video),
-        # A recipe is longer than the comments that QuickTime has room for by itself.
+        # QuickTime's own comment field is too short for a recipe.
         *({"mp4": ["-movflags", "+faststart"], "mov": ["-movflags", "use_metadata_tags"]}.get(codec.container, [])),
         "-f", codec.container, str(target),
     ]  # fmt: skip
 
 
 def _encoder(video: Format) -> list[str]:
-    """The encoder and its quality."""
+    """Return the options of the encoder and its quality."""
     codec, name = CODECS[video.codec], encoder(video.codec)
     crf = codec.crf.get(video.quality) if video.crf is None else min(video.crf, codec.worst)
     number = ["-crf", str(crf)] if codec.crf else []
@@ -71,15 +71,15 @@ def _encoder(video: Format) -> list[str]:
 
 
 def _input(sound: Sound | None) -> list[str]:
-    """The track as a further input; it may not fetch anything from elsewhere."""
+    """Return the options that open the track as a further input, which may read local files only."""
     return [] if sound is None else ["-protocol_whitelist", "file", "-i", f"file:{sound.file}"]
 
 
 def _heard(sound: Sound | None, *encoder: str) -> list[str]:
-    """The track as a stream of the video."""
+    """Return the options that add the track to the video."""
     if sound is None:
         return []
-    # As long as the pictures to the sample: cut where the track is longer, silent where it is shorter.
+    # As long as the film, to the sample: cut where the track is longer, silent where it is shorter.
     steps = [stretch(sound), f"apad=whole_dur={sound.seconds:.6f}"]
     if sound.fade_in:
         steps.append(f"afade=t=in:d={sound.fade_in:.6f}")
@@ -90,8 +90,8 @@ def _heard(sound: Sound | None, *encoder: str) -> list[str]:
 
 
 def rate(fps: float) -> str:
-    """Frames per second as ffmpeg's exact fraction: 23.976 means 24000/1001, not 23976/1000."""
-    whole = round(fps * 1.001)  # broadcast's rates, and their multiples: 23.976, 29.97, 59.94, 47.952 …
+    """Return frames per second as ffmpeg's exact fraction: 23.976 means 24000/1001, not 23976/1000."""
+    whole = round(fps * 1.001)  # broadcast rates and their multiples: 23.976, 29.97, 59.94, 47.952 …
     if whole % 6 == 0 and abs(fps - whole * 1000 / 1001) < 0.001:
         return f"{whole * 1000}/1001"
     fraction = Fraction(fps).limit_denominator(1001)
@@ -99,16 +99,16 @@ def rate(fps: float) -> str:
 
 
 def metadata(comment: str) -> str:
-    """An ffmetadata file that carries `comment`; its special characters are escaped."""
+    """Return an ffmetadata file that contains `comment`, with its special characters escaped."""
     escaped = "".join(f"\\{char}" if char in "=;#\\\n" else char for char in comment)
     return f";FFMETADATA1\ncomment={escaped}\n"
 
 
 class Video:
-    """A video being written: `write` each picture, then leave the `with` block.
+    """Writes a video: call `write` for each image, then leave the `with` block.
 
-    The file appears under its name when it is complete; until then it has a draft name beside it. After an
-    error the draft is removed. Raises ProgramError with ffmpeg's own words when it fails.
+    The file appears under its name only when it is complete; until then it is a draft beside it, which is
+    removed after an error. Raises ProgramError with ffmpeg's own message if ffmpeg fails.
     """
 
     def __init__(self, target: Path, video: Format, comment: str = "") -> None:
@@ -125,7 +125,7 @@ class Video:
             raise
 
     def write(self, image: NDArray[np.uint8]) -> None:
-        """Append one picture of the video's size: RGB, or RGBA for a codec with transparency."""
+        """Append one image, uint8, of the video's size: RGB, or RGBA for a codec with transparency."""
         self._pipe.write(image)
 
     def __enter__(self) -> Video:
@@ -144,9 +144,9 @@ class Video:
 
 
 def rehearse(video: Format, folder: Path) -> None:
-    """Encode two pictures as `video` will be, and throw them away. Raises ProgramError.
+    """Encode two images in the format `video` and delete the result. Raises ProgramError.
 
-    What is wrong with ffmpeg shows before a night's work, not after it.
+    A fault of ffmpeg is found before a night of painting, not after it.
     """
     with tempfile.TemporaryDirectory(prefix=".ffmpeg-", dir=folder) as trial:
         picture = np.zeros((video.height, video.width, 4 if CODECS[video.codec].alpha else 3), np.uint8)

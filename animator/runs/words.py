@@ -1,4 +1,4 @@
-"""A film's prompts as subtitles, for cutting rooms and for players."""
+"""A film's prompts as subtitles, for video editors and players."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _WEIGHT = re.compile(r"\(([^()]*?):\s*-?[\d.]+\s*\)")
 
 
 def subtitles(prompts: Sequence[str], fps: float) -> str:
-    """SubRip text: each prompt for as long as it is shown, without the weights of its words.
+    """Return SubRip text: each prompt for as long as it lasts, without its prompt weights.
 
-    `prompts`: of every picture in the order it is shown in; "" for none.
+    `prompts`: one per image, in the order shown; "" for none.
     """
     cues: list[str] = []
     at = 0
@@ -24,7 +24,7 @@ def subtitles(prompts: Sequence[str], fps: float) -> str:
 
 
 def plain(prompt: str) -> str:
-    """A prompt in one line, `(red:1.2) mug` as `red mug`."""
+    """Return a prompt in one line and without weights: `(red:1.2) mug` becomes `red mug`."""
     while (shorter := _WEIGHT.sub(r"\1", prompt)) != prompt:
         prompt = shorter
     return " ".join(prompt.split())

@@ -1,1 +1,1 @@
-"""What the user wrote."""
+"""Schedule files: parsing, composing, validation and resolution into a `Scene`."""

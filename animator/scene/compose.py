@@ -1,4 +1,4 @@
-"""Documents laid over each other: what is extended, what stands under `when:`, the file, `--set`. A pure merge."""
+"""Merge of a schedule file with the files it extends, its `when:` sections and `--set` options."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from animator.errors import Path, Place, Problem, SceneError, nearest, shown
 from animator.scene.declared import carried, variables
 from animator.scene.parse import Document, parse_value
 
-FALSE = ("", "0", "0.0", "no", "off", "false", "False")  # variables that do not hold
+FALSE = ("", "0", "0.0", "no", "off", "false", "False")  # values of a variable that make its condition false
 
 
 def merged(documents: Sequence[Document], settings: Iterable[str] = ()) -> Document:
-    """Each document laid over those before it, `--set` options over all.
+    """Merge documents in order, each over those before it, and the `--set` options `settings` over all of them.
 
-    What a document has under `when:` is laid over it where the condition holds, in the film as a whole: a
-    variable that is given, or the kind of model, `nano` or `sdxl`. Raises SceneError.
+    A section under `when:` is merged over its own document if its condition holds for the whole film.
+    Conditions are the variables, false if their value is in FALSE, and the kind of model, `nano` or `sdxl`.
+    Raises SceneError.
     """
     settings = list(settings)
     bare = [_without_when(document) for document in documents]
@@ -31,7 +32,7 @@ def merged(documents: Sequence[Document], settings: Iterable[str] = ()) -> Docum
 
 
 def conditions(document: Document) -> dict[str, bool]:
-    """Every condition that `when:` may name, and whether it holds."""
+    """Return every condition that `when:` may name → True if it holds."""
     model = document.data.get("model")
     base = model.get("base", "nano") if isinstance(model, Mapping) else "nano"
     given = {found.name: found.value not in FALSE for found in variables(document)}
@@ -43,7 +44,7 @@ def _without_when(document: Document) -> Document:
 
 
 def _chosen(document: Document, holding: Mapping[str, bool]) -> Document:
-    """`document` with what holds of its `when:` laid over it."""
+    """Return `document` merged with those of its `when:` sections whose condition holds."""
     found, given = _without_when(document), document.data.get("when", {})
     if not isinstance(given, Mapping):
         return _noted(document, found, ("when",), f"{shown(given)} is not a group of conditions")
@@ -69,7 +70,7 @@ def _below(places: Mapping[Path, Place], path: Path) -> dict[Path, Place]:
 
 
 def lay_over(base: Document, top: Document) -> Document:
-    """`top` over `base`: sections and the named entries of `model.loras` are merged, every value is replaced."""
+    """Merge `top` over `base`: sections and the entries of `model.loras` are merged, other values replaced."""
     replaced: set[Path] = set()
     data = _merge(_without_rival(base.data, top.data), top.data, (), replaced)
     if "vars" in data:
@@ -80,7 +81,7 @@ def lay_over(base: Document, top: Document) -> Document:
 
 
 def _merge(base: dict[str, Any], top: dict[str, Any], path: Path, replaced: set[Path]) -> dict[str, Any]:
-    """`top` over `base`; the paths of values that were there before are added to `replaced`."""
+    """Return `top` merged over `base`; the paths of replaced values are added to `replaced`."""
     merged = dict(base)
     for key, value in top.items():
         here, old = (*path, key), merged.get(key)
@@ -97,7 +98,7 @@ _RIVALS = {"frames": "duration", "duration": "frames", "cadence": "paint", "pain
 
 
 def _without_rival(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
-    """`base` without what `top` says in another way: a length in seconds or frames, cadence or times to paint."""
+    """Return `base` without settings whose alternative is in `top`: frames or duration, cadence or paint."""
     given, old = top.get("video"), base.get("video")
     if isinstance(given, dict) and isinstance(old, dict):
         base = {**base, "video": _without(old, given)}
@@ -110,7 +111,7 @@ def _without(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _outside(places: Mapping[Path, Place], replaced: set[Path]) -> dict[Path, Place]:
-    """The places of what still counts: those inside a replaced value point into text that does not."""
+    """Return `places` without those inside a replaced value, which point into text that no longer applies."""
     longest = max(map(len, replaced), default=0)
     return {
         path: place
@@ -120,7 +121,7 @@ def _outside(places: Mapping[Path, Place], replaced: set[Path]) -> dict[Path, Pl
 
 
 def override(document: Document, settings: Iterable[str]) -> Document:
-    """`document` with `--set` options, each `section.name=value` or `variable=value`, laid over it."""
+    """Return `document` with `--set` options, `section.name=value` or `variable=value`. Raises SceneError."""
     for option in settings:
         name, equals, text = option.partition("=")
         place = Place(f"--set {option}")
@@ -142,7 +143,7 @@ def override(document: Document, settings: Iterable[str]) -> Document:
 
 
 def _deep(base: Any, top: Any) -> Any:
-    """Lay one value at the end of a path over `base`, whatever lies on the way."""
+    """Merge nested dictionaries at any depth; `top` replaces everything else."""
     if not isinstance(base, dict) or not isinstance(top, dict):
         return top
     return {**base, **{key: _deep(base.get(key), value) for key, value in top.items()}}

@@ -1,4 +1,4 @@
-"""Variables that a preset declares: a type, a default, what they are for; what is given for them is checked."""
+"""Declared variables of a preset, with type, default and description; the values given for them are checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FIELDS = ("type", "default", "description", "one_of")
 
 @dataclass(frozen=True)
 class Variable:
-    """One variable of a file, with the value it has now."""
+    """One variable of a schedule file, with its declaration and its current value."""
 
     name: str
     type: str = "text"
@@ -30,7 +30,7 @@ class Variable:
     value: str = ""
 
     def complaint(self, start: FilePath) -> str | None:
-        """What is wrong with its value; a file's name starts from the folder `start`. An empty one is left out."""
+        """Return the problem of the value, or None; file names are relative to `start`. An empty value is allowed."""
         if not self.value:
             return None
         if self.one_of and self.value not in self.one_of:
@@ -55,10 +55,10 @@ def _color(text: str, _: FilePath) -> str | None:
 
 
 def _file(text: str, start: FilePath) -> str | None:
-    path = start / os.path.expanduser(text)  # noqa: PTH111 (pathlib's raises for a user who is not here)
+    path = start / os.path.expanduser(text)  # noqa: PTH111 (pathlib's raises for an unknown user)
     try:
         return None if path.is_file() else f"no such file: {path}"
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # the OS rejects the name
         return f"no such file: {shown(text)}"
 
 
@@ -66,7 +66,7 @@ _AS = {"text": lambda *_: None, "number": _number, "time": _time, "color": _colo
 
 
 def carried(old: Any, new: Any) -> Any:
-    """The variables `new`, laid over `old`: a value given for a declared one keeps what is declared."""
+    """Merge the `vars` section `new` into `old`; a plain value for a declared variable keeps the declaration."""
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         return new
     declared = {name: item for name, item in old.items() if isinstance(item, Mapping)}
@@ -80,12 +80,12 @@ def carried(old: Any, new: Any) -> Any:
 
 
 def variables(document: Document) -> list[Variable]:
-    """The variables of a file, declared or merely given; a declaration with mistakes is left out."""
+    """Return the variables of a file, declared or just given a value; declarations with mistakes are left out."""
     return list(_read(document, []))
 
 
 def settled(document: Document) -> Document:
-    """`document` whose variables are plain values: those given, else the defaults; with what is wrong with them."""
+    """Return `document` with plain values for its variables, given or default, and with the problems of them."""
     if not isinstance(document.data.get("vars"), Mapping):
         return document
     problems: list[Problem] = []
@@ -95,12 +95,12 @@ def settled(document: Document) -> Document:
 
 
 def folder_of(place: Place) -> FilePath:
-    """Where the names of files written at `place` start: its file's folder; for `--set`, the current one."""
+    """Return the folder that file names at `place` are relative to: the file's own; the current one for `--set`."""
     return FilePath(place.file).resolve().parent if place.line else FilePath.cwd()
 
 
 def _read(document: Document, problems: list[Problem]) -> Iterator[Variable]:
-    """The variables; what is wrong with one is added to `problems`, and its default taken."""
+    """Yield the variables; a mistake in one is added to `problems`, and its default is used."""
     for name, item in document.data["vars"].items() if isinstance(document.data.get("vars"), Mapping) else ():
         path: Path = ("vars", name)
         place = document.place(path)
@@ -112,7 +112,7 @@ def _read(document: Document, problems: list[Problem]) -> Iterator[Variable]:
             continue
         wrong = _mistake(item)
         if wrong is not None:
-            given = wrong[0] == "value"  # by another file than the one that declares it
+            given = wrong[0] == "value"  # the value comes from another file than the declaration
             at = path if given else (*path, wrong[0])
             problems.append(Problem(document.place(at), at, wrong[1]))
             if not given:
@@ -122,7 +122,7 @@ def _read(document: Document, problems: list[Problem]) -> Iterator[Variable]:
         if (complaint := found.complaint(start)) is not None:
             problems.append(Problem(place, path, complaint))
             found = replace(found, value="" if found.type == "file" else found.default)
-        if found.type == "file" and found.value:  # it stands in the settings of a preset, elsewhere
+        if found.type == "file" and found.value:  # absolute, since the preset that uses it lies elsewhere
             found = replace(found, value=str(start / os.path.expanduser(found.value)))  # noqa: PTH111
         yield found
 
@@ -134,9 +134,9 @@ def _variable(name: str, item: Mapping[str, Any]) -> Variable:
 
 
 def _mistake(item: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The first thing wrong with a declaration: its field, and what is allowed."""
+    """Return the field and the message of the first mistake in a declaration, or None."""
     for field, value in item.items():
-        if field not in (*_FIELDS, "value"):  # which is what `carried` adds
+        if field not in (*_FIELDS, "value"):  # merging adds "value"
             return field, f"no such setting; {nearest(field, _FIELDS)}"
         if field == "type" and value not in TYPES:
             return field, f"{quoted(value)} is not known; allowed: {', '.join(TYPES)}"

@@ -1,4 +1,4 @@
-"""The detail pass of a schedule file: parts of each painting, painted once more and larger."""
+"""Settings of the detail pass, which paints parts of each painted frame once more at a larger size."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from animator.scene.fields import Number, Section, curves
 
 
 class Detailing(Section):
-    """What of the detail pass is no curve."""
+    """Detail-pass settings that cannot change over time."""
 
     prompt: str | None = Field(
-        None, max_length=4_000, description="what is painted there; default: the frame's own prompt"
+        None, max_length=4_000, description="prompt for the parts; default: the frame's own prompt"
     )
     padding: Number = Field(
         0.25,
         ge=0,
         le=4,
-        description="surroundings that are seen on each side of a part, in parts of its length",
+        description="surroundings included on each side of a part, as a fraction of its length",
     )
 
 
@@ -28,5 +28,5 @@ DetailCurves: Any = curves("DetailCurves", Detail, Detailing)
 
 
 def detail_by_mask(value: Any) -> Any:
-    """`detail: label` is short for `detail: {mask: label}`."""
+    """Expand the short form: `detail: label` means `detail: {mask: label}`."""
     return {"mask": value} if isinstance(value, str) else value

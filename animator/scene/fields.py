@@ -1,4 +1,4 @@
-"""What the sections of a schedule file are made of: the section itself, numbers, texts and curves."""
+"""Building blocks of settings: the base class of sections, and the types of numbers, texts and curves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CurveValue = Scalar | dict[str, Any]  # number, expression, key string, or keyfr
 
 
 def curve(value: Any) -> CurveValue:
-    """A value that can be a curve; what it says is read by timeline/curve.py."""
+    """Return `value` if its type can be a curve; its content is parsed later. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, Scalar | dict):
         raise ValueError(f"{shown(value)} is not a number, an expression, a key string or keyframes")
     return value
@@ -43,14 +43,14 @@ Curve = Annotated[Any, BeforeValidator(curve), WithJsonSchema(CURVE_SCHEMA)]
 
 
 def _scalar(value: Any) -> Scalar:
-    """A text or a number. One validator, where a union would report each of its types as a problem of its own."""
+    """Return a text or a number. Raises ValueError once, where a union type would report one error per type."""
     if isinstance(value, bool) or not isinstance(value, Scalar):
         raise ValueError(f"{shown(value)} is not a text or a number")
     return value
 
 
 def _number(value: Any) -> Any:
-    """No number is a truth value or a text: `frames: true` is a slip, not one frame."""
+    """Return `value` unless it is true, false or text: `frames: true` is a mistake, not one frame."""
     if isinstance(value, bool | str):
         raise ValueError(f"{shown(value)} is not a number")
     return value
@@ -62,17 +62,17 @@ TextOrNumber = Annotated[Any, BeforeValidator(_scalar), WithJsonSchema({"type": 
 
 
 class Section(BaseModel):
-    """A part of a schedule file: unknown settings are refused, nothing changes after loading."""
+    """Base class of sections of a schedule file: immutable, and unknown settings are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     def written(self) -> dict[str, Any]:
-        """The settings the file gave, by name; defaults are left out."""
+        """Return the settings given in the file, by name; defaults are left out."""
         return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
 
 
 def curves(name: str, settings: type, base: type[Section], **more: Any) -> Any:
-    """A section with one optional curve for every field of the frame dataclass `settings`, and what `base` has."""
+    """Create a section class with a curve for each field of the dataclass `settings`, besides the fields of `base`."""
     found: Any = {
         item.name: (Curve, Field(item.default, description=item.metadata["says"] + _range(item.metadata)))
         for item in fields(settings)
@@ -85,6 +85,6 @@ def _range(metadata: Mapping[str, float]) -> str:
 
 
 def optional(annotation: Any) -> Any:
-    """What may be given where nothing, too, may stand: `Shake | None` → `Shake`; any other annotation as it is."""
+    """Return an annotation without None: `Shake | None` → `Shake`; other annotations unchanged."""
     given = [kind for kind in get_args(annotation) if kind is not type(None)]
     return given[0] if isinstance(annotation, UnionType) or get_origin(annotation) is Union else annotation

@@ -1,4 +1,4 @@
-"""The footage of a schedule file: a video that is painted over, or whose motion the painting follows."""
+"""Footage settings of a schedule file: a video that is painted over, or whose motion the film follows."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ FILE: Path = ("footage", "file")
 
 
 class Filmed(Section):
-    """What of the footage is no curve."""
+    """Footage settings that cannot change over time."""
 
-    file: str | None = Field(None, description="video that is painted over; any that ffmpeg reads")
+    file: str | None = Field(None, description="video that is painted over, in any format that ffmpeg reads")
     start: Number = Field(0.0, ge=0, le=86_400, description="seconds into the video at which the film begins")
     motion: Literal["none", "affine", "perspective", "flow"] = Field(
-        "none", description="how the painting follows the video's motion"
+        "none", description="way in which the painted frame follows the video's motion"
     )
 
 
 def footage_by_file(value: Any) -> Any:
-    """`footage: street.mp4` is short for `footage: {file: street.mp4}`."""
+    """Expand the short form: `footage: street.mp4` means `footage: {file: street.mp4}`."""
     return {"file": value} if isinstance(value, str) else value
 
 
 def footage_problems(scene: Scene) -> Iterator[Problem]:
-    """What is wrong with the footage's file, and what needs one."""
+    """Yield problems of the footage: a missing file, and settings that need one."""
     footage = scene.settings.footage
     if footage.file is not None:
         file = scene.file(FILE, footage.file)

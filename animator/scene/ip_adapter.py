@@ -1,4 +1,4 @@
-"""The IP-Adapters of a schedule file: pictures whose style or subject is painted."""
+"""IP-Adapter settings of a schedule file: images whose style or subject is painted."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ if TYPE_CHECKING:
 
 
 class Adapter(Section):
-    """What of an IP-Adapter is no curve."""
+    """IP-Adapter settings that cannot change over time."""
 
-    file: str = Field(description="picture whose style or subject is painted")
+    file: str = Field(description="image whose style or subject is painted")
     takes: Literal["whole", "style", "layout"] = Field(
         "whole",
-        description="what of the picture: all of it, how it is painted, or what stands where in it",
+        description="part of the image that is used: everything, its style, or the layout of its objects",
     )
     model: str = Field(
-        "h94/IP-Adapter", description="hub id or folder that holds the adapter and its image encoder"
+        "h94/IP-Adapter", description="hub id or folder with the adapter and its image encoder"
     )
     weights: str = Field(
         "sdxl_models/ip-adapter_sdxl_vit-h.safetensors",
-        description="the adapter in it, a .safetensors file for SDXL",
+        description="path of the adapter in `model`, a .safetensors file for SDXL",
     )
     encoder: str = Field(
-        "models/image_encoder", description="folder in it of the image encoder the adapter was made for"
+        "models/image_encoder",
+        description="folder in `model` with the image encoder that the adapter was made for",
     )
 
 
@@ -41,13 +42,13 @@ AdapterCurves: Any = curves("AdapterCurves", Likeness, Adapter)
 
 
 def adapter_files(scene: Scene) -> Iterator[tuple[Path, str]]:
-    """The path and the value of every setting that names a picture."""
+    """Yield the path and the value of every setting that names an IP-Adapter's image."""
     for name, adapter in scene.settings.ip_adapter.items():
         yield ("ip_adapter", name, "file"), adapter.file
 
 
 def adapter_problems(scene: Scene) -> Iterator[Problem]:
-    """What is wrong with the adapters' names and files."""
+    """Yield problems of the IP-Adapters: names, files, and different image encoders."""
     for path, file in adapter_files(scene):
         if not is_file(scene.file(path, file)):
             yield scene.problem(path, f"no such file: {scene.file(path, file)}")
@@ -55,7 +56,7 @@ def adapter_problems(scene: Scene) -> Iterator[Problem]:
     for name, adapter in adapters.items():
         path = ("ip_adapter", name)
         if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", name):
-            message = f"{quoted(name)} cannot name an IP-Adapter: write letters, digits and _"
+            message = f"{quoted(name)} cannot name an IP-Adapter: use letters, digits and _"
             yield Problem(scene.document.name(path), path, message)
         if not adapter.weights.endswith(".safetensors"):
             message = f"{quoted(adapter.weights)}: only .safetensors files are loaded; others can run code"

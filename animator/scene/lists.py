@@ -1,4 +1,4 @@
-"""Settings that are lists: times, and the colours of a palette."""
+"""Types of settings that are lists: times, and the colours of a palette."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-NO = (False, 0, "no", "off", "false")  # YAML 1.2 takes some of them for text
+NO = (False, 0, "no", "off", "false")  # in YAML 1.2, "no" and "off" are text
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
 _TIMES = {"type": "array", "items": {"type": ["number", "string"]}, "minItems": 1}
-_COLOR = rf"^(?:{_HEX.pattern}|\{{\w+\}})$"  # a colour, or a variable that is one
+_COLOR = rf"^(?:{_HEX.pattern}|\{{\w+\}})$"  # a colour, or a {variable}
 _COLORS = {"type": "array", "items": {"type": "string", "pattern": _COLOR}}
 
 
@@ -22,7 +22,7 @@ def _times(value: Any) -> list[str]:
 
 
 def _paint(value: Any) -> Any:
-    """A list of times, an expression that says when, or {at: either, or keyframes of yes and no}."""
+    """Return a list of times or an expression, from either of them or from {at: either, or keyframes of yes/no}."""
     if isinstance(value, dict) and set(value) == {"at"}:
         value = value["at"]
         if isinstance(value, dict):
@@ -34,7 +34,7 @@ def _colors(value: Any) -> list[str]:
     if not isinstance(value, list):
         raise ValueError(f"{value!r} is not a list of colours such as ['#0a84ff', '#fff']")
     for item in value:
-        # None is what is left of an unquoted "#": YAML takes the rest of the line for a comment.
+        # An unquoted "#" leaves None: YAML reads the rest of the line as a comment.
         if not isinstance(item, str) or not _HEX.fullmatch(item):
             raise ValueError(f"{item!r} is not a colour; write it in quotes: '#0a84ff' or '#08f'")
     return value
@@ -53,7 +53,7 @@ Colors = Annotated[Any, BeforeValidator(_colors), WithJsonSchema(_COLORS)]
 
 
 def rgb(color: str) -> tuple[int, int, int]:
-    """`#0a84ff` or `#08f` as red, green and blue, 0..255 each."""
+    """Return (red, green, blue), 0..255 each, of a colour such as `#0a84ff` or `#08f`."""
     digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
     red, green, blue = (int(digits[at : at + 2], 16) for at in (0, 2, 4))
     return red, green, blue

@@ -1,4 +1,4 @@
-"""Whether the models of a scene are there, and SDXL's: by names, configs and headers, before any is loaded."""
+"""Checks that the models a schedule names exist and fit SDXL, from names, configs and headers, loading none."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from animator.scene.scene import Scene
 from animator.scene.settings_models import scale_and_blocks, text_width
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
-OTHERS = {768, 1024, 1280}  # numbers per token of text that SD 1.x, SD 2.x and SDXL's refiner read
+OTHERS = {768, 1024, 1280}  # width of the text embeddings that SD 1.x, SD 2.x and SDXL's refiner read
 BASE: Place = ("model", "base")
 VAE: Place = ("model", "vae")
-# Channels on each level of their UNets. A hub id that is not here is SDXL's: nothing else is painted with.
+# Channels on each level of the UNet. A model on the hub is taken for SDXL: no other kind is supported.
 NANO_LEVELS, SDXL_LEVELS = (64, 96, 160), (320, 640, 1280)
 _BY_NAME: Mapping[Place, tuple[str, ...]] = {BASE: ("nano",), VAE: SDXL_VAES}
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def problems(scene: Scene) -> Iterator[Problem]:
-    """What is there and cannot be used: the checkpoint, ControlNets, IP-Adapters' folders, embeddings, blocks."""
+    """Yield problems of existing models: checkpoint, ControlNets, IP-Adapters, embeddings, and blocks of LoRAs."""
     if scene.settings.model.base != "nano":
         yield from _base(scene)
     yield from _adapters(scene)
@@ -38,7 +38,7 @@ def problems(scene: Scene) -> Iterator[Problem]:
 
 
 def check(scene: Scene) -> None:
-    """Raise ModelError for models that are not there. Only painting needs them: a film is previewed without."""
+    """Raise ModelError for missing models. Call it before painting only: a preview needs no models."""
     settings = scene.settings
     refiner = settings.model.refiner
     named: dict[Place, str] = {
@@ -58,7 +58,7 @@ def check(scene: Scene) -> None:
 
 
 def _allowed(path: Place) -> tuple[str, ...]:
-    """What may stand at `path`; refiners and IP-Adapters are several files."""
+    """Return the allowed values at `path`. A refiner or an IP-Adapter has several files, so it cannot be one."""
     files = () if path == REFINER or path[0] == "ip_adapter" else ("a .safetensors file",)
     return (*_BY_NAME.get(path, ()), "a hub id", "a folder", *files)
 
@@ -76,22 +76,20 @@ def _base(scene: Scene) -> Iterator[Problem]:
             yield scene.problem(BASE, str(error))
     width = text_width(base, place)
     if width in OTHERS:
-        yield scene.problem(
-            BASE, f"{base} is {lora_file.BASES[width]}; only SDXL checkpoints are painted with"
-        )
+        yield scene.problem(BASE, f"{base} is {lora_file.BASES[width]}; only SDXL checkpoints are supported")
 
 
 def _absent(place: Path, model: str) -> bool:
-    """Whether `model` is neither at `place` nor may be an id on the hub: models/sdxl is none, if models/ is here."""
+    """Return whether `model` is missing at `place` and no hub id either: models/sdxl is a path if models/ exists."""
     try:
         hub = _HUB_ID.fullmatch(model) and place.suffix != ".safetensors" and not place.parent.is_dir()
         return not place.exists() and not hub
-    except (OSError, ValueError):  # no file can have such a name
+    except (OSError, ValueError):  # the OS rejects the name
         return True
 
 
 def _channels(scene: Scene) -> tuple[int, ...]:
-    """How wide the levels of the checkpoint's UNet are; () where only loading it would tell."""
+    """Return the channels on each level of the checkpoint's UNet; () if unknown before loading it."""
     base = scene.settings.model.base
     if base == "nano":
         return NANO_LEVELS
@@ -102,17 +100,17 @@ def _channels(scene: Scene) -> tuple[int, ...]:
 
 
 def _levels(folder: Path) -> tuple[int, ...]:
-    """How wide the levels of the network in a folder are, by its config; () where there is none."""
+    """Return the channels on each level of the network in a folder, from its config; () without a config."""
     from animator.models import safetensors as headers
 
     try:
         return headers.levels(headers.config(folder)) if folder.is_dir() else ()
-    except OSError:  # no folder can have such a name
+    except OSError:  # the OS rejects the name
         return ()
 
 
 def _nets(scene: Scene, channels: tuple[int, ...]) -> Iterator[Problem]:
-    """ControlNets in folders whose config is that of a UNet of another size, though it reads the same text."""
+    """Yield problems of ControlNets whose config has the checkpoint's text width but other channels."""
     from animator.models import safetensors as headers
 
     wanted = text_width(scene.settings.model.base, scene.file(BASE, scene.settings.model.base))
@@ -121,11 +119,11 @@ def _nets(scene: Scene, channels: tuple[int, ...]) -> Iterator[Problem]:
         folder = scene.file(path, control.model)
         found = _levels(folder)
         if found and found != channels and headers.text_width(folder) in (None, wanted):
-            yield scene.problem(path, "made for a UNet of another size; take one for this checkpoint")
+            yield scene.problem(path, "made for a UNet of another size; use one for this checkpoint")
 
 
 def _blocks(scene: Scene, levels: int) -> Iterator[Problem]:
-    """Blocks of LoRAs that the UNet does not have."""
+    """Yield problems of LoRA blocks that the UNet does not have."""
     for name, written in scene.settings.loras.items():
         for block in scale_and_blocks(written)[1]:
             way, _, number = str(block).partition("_")
@@ -135,7 +133,7 @@ def _blocks(scene: Scene, levels: int) -> Iterator[Problem]:
 
 
 def _adapters(scene: Scene) -> Iterator[Problem]:
-    """IP-Adapters in folders that lack their weights or their image encoder."""
+    """Yield problems of IP-Adapter folders without weights or without an image encoder."""
     for name, adapter in scene.settings.ip_adapter.items():
         path: Place = ("ip_adapter", name)
         folder = scene.file((*path, "model"), adapter.model)
@@ -149,7 +147,7 @@ def _adapters(scene: Scene) -> Iterator[Problem]:
 
 
 def _embeddings(scene: Scene) -> Iterator[Problem]:
-    """Textual inversions without vectors for both of SDXL's encoders."""
+    """Yield problems of textual inversions without vectors for both of SDXL's text encoders."""
     from animator.models import safetensors as headers
 
     for word, name in scene.settings.model.embeddings.items():

@@ -1,7 +1,7 @@
-"""YAML text → plain data, strictly, with the place of every value.
+"""Strict YAML parser: text → plain data with the position of every value.
 
-YAML 1.2 habits on PyYAML: `16:9` and `1:30` are text, `1e-3` is a number, `010` is ten, `on` and `no` are
-text. Duplicate keys, anchors and tags are refused: a schedule file is data from strangers.
+Scalars follow YAML 1.2 although PyYAML implements 1.1: `16:9` and `1:30` are text, `1e-3` is a number, `010`
+is ten, `on` and `no` are text. Duplicate keys, anchors and tags are refused: schedule files are untrusted input.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from animator.errors import AnimatorError, Path, Place, Problem, SceneError, quo
 from animator.scene.slips import lost_color, syntax
 from animator.scene.strict import PREFIX, SCALARS, Strict
 
-MAX_BYTES = 500_000  # a schedule is a page of text; a key string for 20,000 frames still fits
+MAX_BYTES = 500_000  # a schedule file is a page of text; key strings for 20,000 frames still fit
 
 
 @dataclass(frozen=True)
 class Document:
-    """What was written: nested dicts, lists and scalars; keys are text as written."""
+    """A parsed YAML file: nested dicts, lists and scalars, with positions; keys are text, exactly as written."""
 
     file: str
     data: dict[str, Any] = field(default_factory=dict)
-    places: Mapping[Path, Place] = field(default_factory=dict)  # where each value stands
-    names: Mapping[Path, Place] = field(default_factory=dict)  # where each key stands
-    problems: tuple[Problem, ...] = ()  # what was refused; it is left out of `data`
+    places: Mapping[Path, Place] = field(default_factory=dict)  # position of each value
+    names: Mapping[Path, Place] = field(default_factory=dict)  # position of each key
+    problems: tuple[Problem, ...] = ()  # one for each refused value; `data` lacks these values
 
     def place(self, path: Path) -> Place:
-        """Where the value at `path` was written, or the nearest thing around it."""
+        """Return the position of the value at `path`, or of the nearest section around it."""
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, Place(self.file, 1, 1))
 
     def name(self, path: Path) -> Place:
-        """Where the key at the end of `path` was written."""
+        """Return the position of the last key of `path`, or else of its value."""
         return self.names.get(path) or self.place(path)
 
 
@@ -59,7 +59,7 @@ def read(file: FilePath) -> Document:
 
 
 def parse(text: str, file: str) -> Document:
-    """Parse YAML text; `file` is the name used in errors. Raises SceneError for what is no YAML at all."""
+    """Parse YAML text; `file` is its name in messages. Raises SceneError for text that is not YAML."""
     reader = _Reader(file, text)
     loader = None
     try:
@@ -71,7 +71,7 @@ def parse(text: str, file: str) -> Document:
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
         raise SceneError([Problem(place, (), message)]) from error
     except (ValueError, OverflowError) as error:
-        # An escape that names no character, a version of 5,000 digits: PyYAML does not look.
+        # PyYAML does not check an escape for no character, or a version of 5,000 digits.
         mark = loader.get_mark() if loader else None
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
         raise SceneError([Problem(place, (), " ".join(str(error).split()))]) from error
@@ -88,29 +88,29 @@ def parse(text: str, file: str) -> Document:
 
 
 def parse_value(text: str) -> Any:
-    """A single value, as on the right of `--set a.b=value`: a number, keyframes in braces, or text as it is."""
+    """Parse the value of `--set a.b=value`: a number, keyframes in braces, or plain text."""
     try:
         document = parse(f"value: {text}\n", "--set")
     except AnimatorError:
         return text
     value = document.data.get("value")
-    # YAML would cut a text at " #" and at the end of its line: only quotes are taken off.
+    # YAML would cut text at " #" and at the end of its line, so only quotes are removed.
     plain = isinstance(value, str) and text.strip()[:1] not in ("'", '"')
     return text.strip() if plain or document.problems or set(document.data) != {"value"} else value
 
 
-_REFUSED = object()  # stands where a value was refused, until it is left out
+_REFUSED = object()  # placeholder of a refused value until it is dropped
 
 
 class _Reader:
-    """Turns YAML nodes into data, keeping places and collecting problems."""
+    """Converter of YAML nodes to data; it keeps positions and collects problems."""
 
     def __init__(self, file: str, text: str) -> None:
         self.file, self.text = file, text
         self.places: dict[Path, Place] = {}
         self.names: dict[Path, Place] = {}
         self.problems: list[Problem] = []
-        self.seen: set[int] = set()  # ids of collections read: meeting one again means an alias
+        self.seen: set[int] = set()  # ids of nodes read; a second visit means an alias
 
     def refuse(self, node: Any, path: Path, message: str) -> Any:
         self.problems.append(Problem(self.place(node), path, message))
@@ -137,7 +137,7 @@ class _Reader:
     def scalar(self, node: yaml.ScalarNode, kind: str, path: Path) -> Any:
         if any("\ud800" <= char <= "\udfff" for char in node.value):
             return self.refuse(
-                node, path, "half of a surrogate pair is no character; write the character itself"
+                node, path, "half of a surrogate pair is not a character; write the character itself"
             )
         if node.style is None and kind in ("null", "str"):
             color = lost_color(self.text, node.end_mark.index, node.value)
@@ -148,8 +148,8 @@ class _Reader:
                 return _REFUSED
         try:
             return SCALARS[kind](node.value)
-        except ValueError:  # a number of 5,000 digits, or a tag that promises what it is not
-            return self.refuse(node, path, f"{quoted(node.value)} is no number")
+        except ValueError:  # a number of 5,000 digits, or a tag that does not match the text
+            return self.refuse(node, path, f"{quoted(node.value)} is not a number")
 
     def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Find what a schedule file extends."""
+"""Find presets and the files that a schedule file extends."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from animator.scene.parse import Document, read
 
 
 def shelf(name: str) -> FilePath:
-    """The folder `presets` or `schedules`: inside an installed package, beside the package in a checkout."""
+    """Return the folder `presets` or `schedules`: in the package if it is installed, beside it in a checkout."""
     package = FilePath(__file__).resolve().parents[1]
     inside = package / name
     return inside if inside.is_dir() else package.parent / name
 
 
 def presets() -> dict[str, FilePath]:
-    """The presets that come along: name → file."""
+    """Return the bundled presets: name → file."""
     return {file.stem: file for file in sorted(shelf("presets").glob("*.yaml"))}
 
 
 def named(file: FilePath) -> FilePath:
-    """`file`, or the preset of that name where there is no such file."""
+    """Return `file` if it exists, else the bundled preset of that name, else `file`."""
     return file if is_file(file) else presets().get(str(file), file)
 
 
 def extended(file: FilePath) -> list[Document]:
-    """The file at `file` and before it, in order, everything it extends. Raises SceneError."""
+    """Return the document in `file`, preceded by all that it extends, the base first. Raises SceneError."""
     return _chain(file, ())
 
 
@@ -45,7 +45,7 @@ def _chain(file: FilePath, seen: tuple[FilePath, ...]) -> list[Document]:
 
 
 def _find(base: Any, file: FilePath) -> FilePath | None:
-    """A file beside `file`, else a preset; the name may be written without `.yaml`."""
+    """Return the file named `base`, with or without `.yaml`, in the folder of `file`; else a preset; else None."""
     if not isinstance(base, str) or not base:
         return None
     places = [file.parent / base, file.parent / f"{base}.yaml", presets().get(base)]
@@ -53,7 +53,7 @@ def _find(base: Any, file: FilePath) -> FilePath | None:
 
 
 def is_file(path: FilePath) -> bool:
-    """Whether there is a file of that name; a name that no file can have is none."""
+    """Return whether `path` is a file; False for names that the OS rejects, such as too long ones."""
     try:
         return path.is_file()
     except (OSError, ValueError):  # too long, or with a NUL

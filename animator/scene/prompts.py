@@ -1,4 +1,4 @@
-"""The prompts of a schedule file: texts over time, and the styles they are put into."""
+"""Prompt settings of a schedule file: texts over time, their blending, and styles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from animator.errors import shown
 from animator.scene.fields import Section, TextOrNumber
 
-MAX_PROMPT = 4_000  # characters; SDXL reads about 300 at a time
+MAX_PROMPT = 4_000  # characters; SDXL encodes about 300 at a time
 
 
 def _prompt(text: str) -> str:
@@ -31,16 +31,18 @@ Texts = Annotated[Any, BeforeValidator(_texts), WithJsonSchema({"anyOf": [{"type
 
 
 class Prompts(Section):
-    at: Texts = Field("", description="what to paint: a text, or keyframes of texts")
-    common: Annotated[str, AfterValidator(_prompt)] = Field("", description="added to each prompt")
-    negative: Texts = Field("", description="what to keep out: a text, or keyframes of texts")
+    """Prompts and negative prompts over time, their blending, and their styles."""
+
+    at: Texts = Field("", description="prompt: a text, or keyframes of texts")
+    common: Annotated[str, AfterValidator(_prompt)] = Field("", description="text added to each prompt")
+    negative: Texts = Field("", description="negative prompt: a text, or keyframes of texts")
     travel: TextOrNumber = Field(
         0, description="frames (or 0.5s) over which one prompt blends into the next; 0 = cut"
     )
     blend: Literal["linear", "slerp"] = Field(
-        "linear", description="how embeddings are mixed on the way: on a line, or turned at even speed"
+        "linear", description="interpolation of embeddings: along a line, or rotated at constant speed"
     )
     style: Texts = Field(
-        "", description="a style's name, or keyframes of names; `animator styles` lists them"
+        "", description="name of a style, or keyframes of names; `animator styles` lists them"
     )
-    styles_file: str | None = Field(None, description="YAML file with styles of your own, by name")
+    styles_file: str | None = Field(None, description="YAML file with your own styles, by name")

@@ -1,4 +1,4 @@
-"""What pydantic refuses, in our words: what is wrong, what is allowed, and where it was written."""
+"""Explain pydantic's validation errors: what is wrong, what is allowed, and its position in the file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from animator.scene.parse import Document
 
 
 def refusal(document: Document, item: Any, root: type[BaseModel], besides: Sequence[str] = ()) -> Problem:
-    """One of pydantic's errors about `document`, read as a `root`, as a problem with its place.
+    """Convert `item`, a pydantic error about `document` validated as a `root`, to a problem with its position.
 
-    `besides` are names that may stand at the top though they are no settings of `root`.
+    `besides` are top-level names to suggest although they are not settings of `root`.
     """
     path = tuple(str(part) for part in item["loc"])
     where = document.name if item["type"] == "extra_forbidden" else document.place
@@ -23,12 +23,12 @@ def refusal(document: Document, item: Any, root: type[BaseModel], besides: Seque
 
 
 def _explain(item: Any, loc: tuple[int | str, ...], root: type[BaseModel], besides: Sequence[str]) -> str:
-    """Pydantic's message in our words: what is wrong; what is allowed."""
+    """Return the message for an error of pydantic: what is wrong; what is allowed."""
     given = item.get("input")
     match item["type"]:
         case "extra_forbidden" if given is None and {" ", ":"} & set(str(loc[-1])):
-            # {at: a red mug, white background}: YAML ends a text at the comma and takes the rest for a name;
-            # so it does with {zoom: 0:(1.0), 30:(1.04)}.
+            # In {at: a red mug, white background} and {zoom: 0:(1.0), 30:(1.04)} YAML ends the text at the
+            # comma and reads the rest as a name.
             return "no such setting; a text with a comma inside { } needs quotes round it"
         case "extra_forbidden":
             known = _names(loc[:-1], root)
@@ -52,10 +52,10 @@ def _explain(item: Any, loc: tuple[int | str, ...], root: type[BaseModel], besid
 
 
 def _names(loc: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:
-    """The settings of the section at `loc`."""
+    """Return the names of the settings in the section at `loc`; [] if it has no fixed names."""
     model: Any = root
     for part in loc:
-        # In dict[str, LoraFile] any name leads to the same fields.
+        # In dict[str, LoraFile] every name has the same fields.
         named = get_origin(model) is dict
         model = get_args(model)[1] if named else optional(model.model_fields[str(part)].annotation)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):

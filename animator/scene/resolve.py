@@ -1,4 +1,4 @@
-"""Scene → a schedule file that renders the same film anywhere on this machine: nothing extended, nothing left out."""
+"""Scene → a complete schedule file that renders the same film from any folder of this machine."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from animator.scene.views import view_files
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text so that our loader reads it as text again."""
+    """YAML writer that quotes text which our loader would otherwise read as another type."""
 
     yaml_implicit_resolvers = Strict.yaml_implicit_resolvers
 
 
 def resolved(scene: Scene) -> str:
-    """`scene` as YAML: presets and variables filled in, every default written, paths absolute."""
+    """Return `scene` as YAML, with presets and variables filled in, every default written, and absolute paths."""
     data: dict[str, Any] = scene.settings.model_dump(mode="json", exclude={"vars"}, exclude_none=True)
     size = f"{scene.size.width}x{scene.size.height}"
     video = {"size": size, "fps": scene.settings.video.fps, "frames": scene.frames}
     data["video"] = video | {k: v for k, v in data["video"].items() if k not in (*video, "duration")}
     if scene.settings.paint is not None:
-        del data["cadence"]  # one of them says which frames are painted
+        del data["cadence"]  # `cadence` and `paint` exclude each other
     for path, name in _files(scene):
         holder = data
         for part in path[:-1]:
@@ -44,7 +44,7 @@ def resolved(scene: Scene) -> str:
 
 
 def _files(scene: Scene) -> Iterator[tuple[Path, str]]:
-    """The path and the value of every setting that names a file or a folder here."""
+    """Yield the path and the value of every setting that names a file or a folder on this machine."""
     settings = scene.settings
     model, motion, reference = settings.model, settings.motion, settings.grade.color_reference
     named: dict[Path, str | None] = {
@@ -60,7 +60,7 @@ def _files(scene: Scene) -> Iterator[tuple[Path, str]]:
     yield from ((path, name) for path, name in named.items() if name is not None)
     for files in (mask_files, control_files, view_files, upscale_file, adapter_files):
         yield from files(scene)
-    maybe: dict[Path, str | None] = {  # the others are names on the hub
+    maybe: dict[Path, str | None] = {  # files, folders, or else hub ids
         ("model", "base"): None if model.base == "nano" else model.base,
         ("model", "config"): model.config,
         ("model", "vae"): model.vae,
@@ -75,5 +75,5 @@ def _files(scene: Scene) -> Iterator[tuple[Path, str]]:
 
 
 def written(data: dict[str, Any]) -> str:
-    """Plain data as the YAML that our loader reads as the same data."""
+    """Return plain data as YAML text that our loader reads back as the same data."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

@@ -1,4 +1,4 @@
-"""What kind of SDXL a checkpoint is, and how it runs: the part of `model` that names no checkpoint."""
+"""Runtime settings of `model`: VAE, few-step kind, tiling, memory, compilation; and defaults that fit the model."""
 
 from __future__ import annotations
 
@@ -16,38 +16,42 @@ if TYPE_CHECKING:
     from animator.scene.settings import Settings
 
 SDXL_VAES = ("taesdxl", "fp16-fix")
+# Settings that suit the bundled model; SDXL needs more steps and guidance.
 NANO = {
     "steps": 12,
     "guidance_scale": 3.0,
-}  # what the bundled model paints well with; SDXL wants more of both
+}
 
 
 def _both(value: Any) -> Any:
-    """`tiling: true` is short for `tiling: both`."""
+    """Expand the short form: `tiling: true` means `tiling: both`."""
     return ("both" if value else "none") if isinstance(value, bool) else value
 
 
 def _switch(value: Any) -> Any:
-    """YAML 1.1 habits: `compile: on` may arrive as a truth value."""
+    """Accept true and false for on and off, which YAML 1.1 writers use: `compile: on`."""
     return ("on" if value else "off") if isinstance(value, bool) else value
 
 
 class Running(Section):
+    """Settings of how the model runs."""
+
     vae: str | None = Field(
         None,
-        description="another VAE: a hub id, a folder or a .safetensors file; taesdxl (small and fast), fp16-fix",
+        description="another VAE: taesdxl (small and fast), fp16-fix, a hub id, a folder or a .safetensors file",
     )
     few_steps: Literal["auto", "none", "turbo", "lightning", "lcm", "hyper", "dmd2", "nano"] = Field(
-        "auto", description="sets sampler, schedule, steps and guidance for it, where `painting` does not"
+        "auto",
+        description="few-step kind of the model: gives sampler, schedule, steps and guidance their defaults",
     )
     prediction: Literal["auto", "epsilon", "v_prediction"] = Field(
-        "auto", description="what the model was trained to predict; auto: what the checkpoint says"
+        "auto", description="quantity that the model predicts; auto: as the checkpoint declares"
     )
     tiling: Annotated[Literal["none", "x", "y", "both"], BeforeValidator(_both)] = Field(
-        "none", description="paintings whose edges meet, for textures; both, or true"
+        "none", description="axes along which opposite edges meet, for seamless textures; both, or true"
     )
     memory: Literal["auto", "fast", "balanced", "low"] = Field(
-        "auto", description="how much of the GPU's memory it takes: all at once, a network at a time, or less"
+        "auto", description="GPU memory use: all networks at once, one network at a time, or less"
     )
     compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = Field(
         "auto",
@@ -56,7 +60,7 @@ class Running(Section):
 
 
 def distilled(settings: Settings) -> tuple[Path, str, few_steps.Kind, int | None] | None:
-    """The few-step model or LoRA of a film: where it was written, its name, its kind, its steps; else None."""
+    """Return path, name, kind and steps of the few-step model or LoRA of a film; None if it has none."""
     model = settings.model
     if model.few_steps == "none":
         return None
@@ -74,7 +78,7 @@ def distilled(settings: Settings) -> tuple[Path, str, few_steps.Kind, int | None
 
 
 def fitted(settings: Settings) -> Settings:
-    """`settings` with what their model needs, where the file does not say otherwise."""
+    """Return `settings` with the painting defaults that suit their model, where the file gives none."""
     found = distilled(settings)
     needed: Mapping[str, object] = NANO if settings.model.base == "nano" else {}
     if found is not None:
@@ -86,16 +90,16 @@ def fitted(settings: Settings) -> Settings:
 
 
 def running_problems(scene: Scene) -> Iterable[Problem]:
-    """What cannot run, as far as a file alone shows it."""
+    """Yield problems of the runtime settings that the schedule file alone shows."""
     model = scene.settings.model
     if model.base == "nano" and model.vae in SDXL_VAES:
-        yield scene.problem(("model", "vae"), f"{model.vae} is SDXL's; nano's latents are its own")
+        yield scene.problem(("model", "vae"), f"{model.vae} is a VAE for SDXL; it does not fit nano")
     if model.vae is not None and model.vae.endswith((".pt", ".ckpt", ".bin", ".pth")):
         message = f"{quoted(model.vae)}: only .safetensors files are loaded; others can run code"
         yield scene.problem(("model", "vae"), message)
     if model.compile == "on" and model.memory in ("balanced", "low"):
         yield scene.problem(
-            ("model", "compile"), f"on does not go with memory: {model.memory}; leave one out"
+            ("model", "compile"), f"'on' cannot be combined with memory: {model.memory}; leave one out"
         )
     if model.tiling != "none" and any(side % 8 for side in scene.size):
-        yield scene.problem(("model", "tiling"), "edges meet only in sizes that are multiples of 8")
+        yield scene.problem(("model", "tiling"), "width and height must be multiples of 8 for tiling")

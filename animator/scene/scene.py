@@ -1,4 +1,4 @@
-"""Scene: a schedule file, read and validated. `read` is the door into this room."""
+"""Scene: a schedule file that has been read and validated."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ from animator.scene.views import view_problems
 
 DEFAULT_SECONDS = 4.0
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
-MOST_PROBLEMS = 50  # reported of one kind; a file with more is no schedule file
-BESIDES = ("extends", "when", "storyboard")  # what a file may say beside its settings
+MOST_PROBLEMS = 50  # reported in one pass; a file with more is not a schedule file
+BESIDES = ("extends", "when", "storyboard")  # top-level names that are not settings
 
 
-@dataclass(frozen=True, eq=False, repr=False)  # what is worked out about a scene is kept by the scene itself
+@dataclass(frozen=True, eq=False, repr=False)  # hashed by identity, as results are cached per scene
 class Scene:
-    """A validated schedule file: its settings, where each was written, and the folder its paths start from."""
+    """A validated schedule file: its settings, their positions, and the folder that its paths are relative to."""
 
     settings: Settings
     document: Document
     folder: FilePath
-    film: Scene | None = None  # the film of which this scene is a copy of another size; see rehearsal.draft
+    film: Scene | None = None  # for a copy in another size, such as a preview: the original scene
 
-    # What a notebook shows of a scene: set by animator.viewer.notebook, which stands above this room.
+    # HTML of a scene for notebooks. animator.viewer.notebook sets it, since this module must not import it.
     as_html: ClassVar[Callable[[Scene], str] | None] = None
 
     def _repr_html_(self) -> str | None:
@@ -62,7 +62,7 @@ class Scene:
 
     @property
     def frames(self) -> int:
-        """How many frames the film has."""
+        """Number of frames of the film."""
         video = self.settings.video
         if video.frames is not None:
             return video.frames
@@ -77,20 +77,20 @@ class Scene:
 
     @cached_property
     def native(self) -> int:
-        """Width in pixels of the square the model was trained on."""
+        """Native size of the model: side in pixels of the square that it was trained on."""
         model = self.settings.model
-        setting = "base" if model.config is None else "config"  # of a single file, which is no folder itself
+        setting = "base" if model.config is None else "config"  # the folder with the configs of a single file
         return native(model.base, self.file(("model", setting), getattr(model, setting)))
 
     @property
     def lens(self) -> Lens:
-        """What the camera in space looks through."""
+        """Lens of the 3D camera: film size, field of view and pivot."""
         motion = self.settings.motion
         return Lens(*self.size, motion.fov, motion.pivot)
 
     @property
     def depth_files(self) -> list[FilePath]:
-        """The depth pictures that `motion.depth` names: one, or all of a folder in the order of their names."""
+        """Depth images that `motion.depth` names: one file, or all of a folder sorted by name; [] for other depths."""
         source = str(self.settings.motion.depth)
         if source in DEPTHS:
             return []
@@ -100,38 +100,38 @@ class Scene:
         return sorted(file for file in found.iterdir() if file.suffix.lower() in PICTURES)
 
     def problem(self, path: Path, message: str) -> Problem:
-        """A problem with the value at `path`, with its place in the file."""
+        """Return a problem with the value at `path`, with its position in the file."""
         return Problem(self.document.place(path), path, message)
 
     def file(self, path: Path, name: str) -> FilePath:
-        """The file `name`, written at `path`: relative names start from the folder of the file they stand in.
+        """Return the path of the file `name`, the value of the setting at `path`.
 
-        That may be a preset; what is given by `--set` starts from the current folder. LoRAs that come with the
-        bundled model have names instead.
+        Relative names start from the folder of the file they were written in, which may be a preset's; those
+        given by `--set` start from the current folder. Bundled LoRAs are found by their names.
         """
         if path[:2] == ("model", "loras") and name in nano.LORAS:
             return nano.LORAS[name]
         start = _start(self.document, path, self.folder)
-        return start / os.path.expanduser(name)  # noqa: PTH111 (pathlib's raises for a user who is not here)
+        return start / os.path.expanduser(name)  # noqa: PTH111 (pathlib's raises for an unknown user)
 
 
 def _start(document: Document, path: Path, folder: FilePath) -> FilePath:
-    """The folder that file names written at `path` start from; `folder` is the document's own."""
+    """Return the folder that file names at `path` are relative to; `folder` is the document's own."""
     place = document.place(path)
     return folder if place.file == document.file else folder_of(place)
 
 
 def read(file: FilePath, settings: Sequence[str] = ()) -> tuple[Scene, list[Problem]]:
-    """The scene in a schedule file, with `--set` overrides, and every problem found.
+    """Read a schedule file with `--set` overrides; return the scene and every problem found.
 
-    What is wrong is left out of the scene, so that the rest can be looked through. Raises SceneError for a file
-    that is no schedule at all.
+    Values with problems are left out of the scene, so that the rest can be checked as well. Raises SceneError
+    for a file that is not a schedule file at all.
     """
     return _scene(fill(merged(extended(file), settings)), file.resolve().parent)
 
 
 def read_text(text: str, folder: FilePath, settings: Sequence[str] = ()) -> tuple[Scene, list[Problem]]:
-    """The same from text; relative paths in it start from `folder`. It may not extend anything."""
+    """Read a schedule from text, as `read` does from a file. Its paths start from `folder`; it cannot extend files."""
     return _scene(fill(merged([parse(text, "<text>")], settings)), folder.resolve())
 
 
@@ -150,13 +150,13 @@ def _scene(document: Document, folder: FilePath) -> tuple[Scene, list[Problem]]:
             data = _without(data, [item["loc"] for item in items])
             continue
         problems += _contradictions(scene)
-        if scene.frames > MAX_FRAMES:  # its curves would fill the memory before they could be looked through
+        if scene.frames > MAX_FRAMES:  # its curves would fill the memory before they could be checked
             raise SceneError(problems)
         return scene, problems
 
 
 def _without(data: dict[str, Any], locs: Iterable[Sequence[int | str]]) -> dict[str, Any]:
-    """`data` without the values at `locs`; where none stands there, without what should have held it."""
+    """Return `data` without the values at `locs`; if one is missing, without the section that should have it."""
     gone: dict[str, list[Sequence[int | str]]] = {}
     for loc in locs:
         gone.setdefault(str(loc[0]), []).append(loc[1:])
@@ -172,7 +172,7 @@ def _without(data: dict[str, Any], locs: Iterable[Sequence[int | str]]) -> dict[
 
 
 def _contradictions(scene: Scene) -> Iterable[Problem]:
-    """What no single setting shows."""
+    """Yield problems that depend on several settings or on files."""
     video = scene.settings.video
     if video.frames is not None and video.duration is not None:
         yield scene.problem(("video", "duration"), "give either 'frames' or 'duration', not both")
@@ -200,14 +200,14 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
 
 
 def _pictures(scene: Scene) -> Iterable[Problem]:
-    """Pictures that are named and not there."""
+    """Yield problems of images, videos, and sections whose files are checked: footage to IP-Adapters."""
     image, place = scene.settings.start.image, ("start", "image")
     if image is not None and not is_file(scene.file(place, image)):
         yield scene.problem(place, f"no such file: {scene.file(place, image)}")
     depth, place = str(scene.settings.motion.depth), ("motion", "depth")
     if depth not in DEPTHS and not all(is_file(file) for file in scene.depth_files or [FilePath()]):
-        known = f"{', '.join(DEPTHS)}, a picture or a folder of pictures"
-        yield scene.problem(place, f"no such picture: {scene.file(place, depth)}; allowed: {known}")
+        known = f"{', '.join(DEPTHS)}, an image or a folder of images"
+        yield scene.problem(place, f"no such image: {scene.file(place, depth)}; allowed: {known}")
     yield from footage_problems(scene)
     yield from view_problems(scene)
     yield from control_problems(scene)
@@ -221,6 +221,6 @@ def _pictures(scene: Scene) -> Iterable[Problem]:
 
 
 def _seconds(duration: str | float) -> float:
-    """Seconds from `6`, `6s` or `1.5 s`; 0 when it is no length."""
+    """Return seconds from `6`, `6s` or `1.5 s`; 0 for text that is not a length."""
     match = re.fullmatch(r"(\d{1,6}(?:\.\d*)?|\.\d+)\s*s?", str(duration).strip())
     return float(match[1]) if match else 0.0

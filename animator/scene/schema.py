@@ -1,4 +1,4 @@
-"""The table of settings for the documentation, and the schema for editors, from their only definition."""
+"""Table of settings for the documentation, and JSON Schema for editors, both generated from the definitions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from animator.scene.settings import Settings
 
 
 def table(settings: type[BaseModel] = Settings) -> str:
-    """Every setting of a schedule file, or of another kind, as a Markdown table: name, default, what it means."""
+    """Return a Markdown table of every setting in `settings`: name, default, meaning."""
     rows = [f"| `{name}` | {default} | {says} |" for name, default, says in _rows(settings, "")]
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows])
 
@@ -29,12 +29,12 @@ def _rows(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str
 
 
 def _named(field: FieldInfo) -> bool:
-    """Whether a field holds something for each of any number of names."""
+    """Return whether a field is a dictionary with user-defined names."""
     return get_origin(field.annotation) is dict
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
-    """The section a field holds, or a dictionary of sections holds."""
+    """Return the section class of a field, or of the values of a dictionary; None for other fields."""
     default = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(default, BaseModel):
         return type(default)
@@ -52,7 +52,7 @@ def _meaning(field: FieldInfo) -> str:
     choices: tuple[Any, ...] = get_args(field.annotation) if get_origin(field.annotation) is not None else ()
     if choices and all(isinstance(choice, str) for choice in choices):
         says += f": {', '.join(f'`{choice}`' for choice in choices)}"
-    # A dictionary's values carry their marks in the annotation.
+    # The values of a dictionary have their metadata in the annotation.
     inner = get_args(field.annotation)[-1] if _named(field) else None
     marks = {id(mark) for mark in (*field.metadata, *getattr(inner, "__metadata__", ()))}
     if marks & {id(mark) for mark in Curve.__metadata__}:
@@ -61,12 +61,10 @@ def _meaning(field: FieldInfo) -> str:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a schedule file, with defaults and meanings: editors complete and check by it."""
+    """Return the JSON Schema of a schedule file, with defaults and descriptions, for completion in editors."""
     found = Settings.model_json_schema()
-    extends = {"type": "string", "description": "a preset's name, or a path beside this file"}
-    says = (
-        "settings that count where a variable is given, or for `nano` or `sdxl` alone: {nano: {painting: …}}"
-    )
+    extends = {"type": "string", "description": "name of a preset, or a path relative to this file"}
+    says = "settings that apply only if a variable is given, or for `nano` or `sdxl` alone: {nano: {painting: …}}"
     board = {
         "type": "string",
         "description": "CSV table of shots: time, sentence, motion, material, transition",

@@ -1,4 +1,4 @@
-"""Scene: the sections of a schedule file with their defaults, validated; curves are still as they were written."""
+"""Sections of a schedule file with types, defaults and descriptions; curves are still as written."""
 
 from __future__ import annotations
 
@@ -27,72 +27,90 @@ MAX_FRAMES = 200_000  # more than two hours at 24 frames per second
 
 
 def loop_by_truth(value: Any) -> Any:
-    """`loop: true` is short for `loop: closed`."""
+    """Expand the short form: `loop: true` means `loop: closed`."""
     return ("closed" if value else "none") if isinstance(value, bool) else value
 
 
 class Video(Section):
+    """Size, frame rate, length and looping of the film."""
+
     size: Size | None = Field(
         None,
-        description='"1024x1024", or a ratio such as "16:9"; default: the model\'s own, such as nano\'s 256x256',
+        description='"1024x1024", or a ratio such as "16:9"; default: the model\'s native size, e.g. nano\'s 256x256',
     )
     fps: Number = Field(24.0, ge=0.1, le=240, description="frames per second")
     frames: Whole | None = Field(None, ge=1, le=MAX_FRAMES, description="length in frames")
     duration: TextOrNumber | None = Field(None, description='length in seconds, e.g. 6s; instead of "frames"')
     loop: Annotated[Literal["none", "boomerang", "closed"], BeforeValidator(loop_by_truth)] = Field(
         "none",
-        description="boomerang: the video plays the frames and then goes back to the first; "
-        "closed, or true: the film is painted so that it ends where it begins",
+        description="boomerang: the video plays the frames forwards and then backwards; "
+        "closed, or true: the film is painted so that its end meets its beginning",
     )
 
 
 class Model(Running):
+    """Checkpoint with its LoRAs, refiner and embeddings, and the way it runs."""
+
     base: str = Field(
         "nano", description="nano (bundled), a hub id, a diffusers folder or a .safetensors file"
     )
-    config: str | None = Field(None, description="diffusers folder with the configs of a .safetensors base")
-    device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="where SDXL runs")
+    config: str | None = Field(
+        None, description="diffusers folder with the configs for a .safetensors `base`"
+    )
+    device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="device that the model runs on")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="numbers it computes in"
+        "auto", description="number format that the model computes in"
     )
     loras: dict[str, LoraFile] = Field(default_factory=dict, description="name → LoRA file")
     refiner: Annotated[Refiner | None, BeforeValidator(refiner_by_name)] = Field(
-        None, description="a second SDXL for the last of the noise: a name, or more"
+        None, description="a second SDXL model for the last steps: its name, or settings"
     )
     embeddings: dict[str, str] = Field(
-        default_factory=dict, description="word → .safetensors file of what it means (textual inversion)"
+        default_factory=dict, description="word → .safetensors file with its textual inversion"
     )
 
 
 class Start(Section):
-    image: str | None = Field(None, description="picture that frame 0 is painted from")
+    """Start image of the film."""
+
+    image: str | None = Field(None, description="image that frame 0 is painted over")
 
 
 class Seed(Section):
+    """Seeds of the painting passes, and the noise mixed into theirs."""
+
     start: int = Field(
-        0, ge=0, lt=2**32, description="the seed of the first painting, and `s` in expressions"
+        0, ge=0, lt=2**32, description="seed of the first painted frame, and `s` in expressions"
     )
     behavior: Literal["iter", "fixed", "ladder", "alternate", "random", "schedule"] = Field(
-        "iter", description="how it changes from painting to painting"
+        "iter", description="change of the seed from one painted frame to the next"
     )
-    every: Whole = Field(1, ge=1, description="paintings that share a seed under `iter`")
-    at: Curve | None = Field(None, description="the seed of every frame, for `behavior: schedule`")
-    subseed: Curve = Field(1, description="of the noise that each painting's own is mixed with")
-    subseed_strength: Curve = Field(0.0, description="how much of it: 0 is none, 1 is that noise alone; 0..1")
+    every: Whole = Field(
+        1, ge=1, description="number of painted frames that share a seed, for `behavior: iter`"
+    )
+    at: Curve | None = Field(None, description="seed of each frame, for `behavior: schedule`")
+    subseed: Curve = Field(1, description="seed of a second noise, which is mixed into the first")
+    subseed_strength: Curve = Field(
+        0.0, description="share of the second noise: 0 is none, 1 is that noise alone; 0..1"
+    )
 
 
 def _seed(value: Any) -> Any:
-    """`seed: 7` is short for `seed: {start: 7}`."""
+    """Expand the short form: `seed: 7` means `seed: {start: 7}`."""
     return {"start": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class _Seeded(Section):
+    """Painting settings that cannot change over time."""
+
     seed: Annotated[Seed, BeforeValidator(_seed)] = Seed()
 
 
 class Audio(Section):
+    """Track of the film, and the smoothing of its signals."""
+
     file: str = Field(
-        description="track that is heard by curves and goes into the video; any sound file or video"
+        description="track for the video, whose signals curves can use; any sound or video file"
     )
     start: Number = Field(
         0.0,
@@ -100,22 +118,26 @@ class Audio(Section):
         le=86_400,
         description="seconds into the track at which the film begins; -1: the track begins a second later",
     )
-    fade_in: Number = Field(0.0, ge=0, le=86_400, description="seconds in which the sound comes up")
-    fade_out: Number = Field(0.0, ge=0, le=86_400, description="seconds in which it goes down at the end")
+    fade_in: Number = Field(0.0, ge=0, le=86_400, description="seconds of fade-in at the start")
+    fade_out: Number = Field(0.0, ge=0, le=86_400, description="seconds of fade-out at the end")
     attack: Number = Field(0.0, ge=0, le=60, description="seconds a signal takes to rise by 63 %")
-    release: Number = Field(0.15, ge=0, le=60, description="seconds it takes to fall by 63 %")
-    snap: bool = Field(False, description="events move to the nearest beat: the film is cut to the music")
+    release: Number = Field(0.15, ge=0, le=60, description="seconds a signal takes to fall by 63 %")
+    snap: bool = Field(
+        False, description="move events to the nearest beat, so that the film is cut to the music"
+    )
 
 
 class Shake(Section):
+    """Kind and strength of camera shake."""
+
     like: Literal["breath", "handheld", "walk", "rumble"] = Field(
-        "handheld", description="which camera shakes: `animator motions` describes them"
+        "handheld", description="kind of camera shake; `animator motions` describes them"
     )
-    strength: Curve = Field(1.0, description="how much of it; 0 is none")
+    strength: Curve = Field(1.0, description="amount of shake; 0 is none")
 
 
 def _shake(value: Any) -> Any:
-    """`shake: walk` is short for `shake: {like: walk}`, `shake: 0.5` for `shake: {strength: 0.5}`."""
+    """Expand the short forms: `shake: walk` means `{like: walk}`, `shake: 0.5` means `{strength: 0.5}`."""
     if isinstance(value, str):
         return {"like": value}
     return {"strength": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
@@ -141,56 +163,65 @@ DEPTHS = ("flat", "proxy", "model")
 
 
 class _Moving(Section):
+    """Motion settings that cannot change over time."""
+
     border: Literal["replicate", "reflect", "wrap"] = Field(
-        "replicate", description="what fills the bared edge"
+        "replicate", description="filling of the uncovered edge"
     )
-    per: Literal["frame", "second"] = Field("frame", description="what rates of motion are counted by")
-    moves: Moves = Field(
-        {}, description="moves by name: {0: push-in, 2s: hold}; `animator motions` lists them"
-    )
-    fov: Number = Field(40.0, ge=1, le=150, description="degrees the camera sees across the width")
+    per: Literal["frame", "second"] = Field("frame", description="unit of time for rates of motion")
+    moves: Moves = Field({}, description="named moves: {0: push-in, 2s: hold}; `animator motions` lists them")
+    fov: Number = Field(40.0, ge=1, le=150, description="horizontal field of view of the camera, in degrees")
     depth: Annotated[str, BeforeValidator(str)] = Field(
-        "flat", description="flat, proxy, model, or a depth picture or a folder of them, white is near"
+        "flat", description="flat, proxy, model, or a depth image or a folder of them; white is near"
     )
     depth_scale: Number = Field(
-        0.5, ge=0, le=1.8, description="from the farthest to the nearest, in distances of the reference plane"
+        0.5, ge=0, le=1.8, description="depth from farthest to nearest, in distances of the reference plane"
     )
     depth_model: str = Field(
         "depth-anything/Depth-Anything-V2-Small-hf",
-        description="hub id or folder of a depth estimator, for `depth: model`",
+        description="hub id or folder of the depth estimator, for `depth: model`",
     )
     pivot: Number = Field(
         1.0, ge=0.05, le=20, description="distance of an orbit's pivot, in distances of the reference plane"
     )
     shake: Annotated[Shake | None, BeforeValidator(_shake)] = Field(
-        None, description="a camera that shakes: a name, a strength, or both"
+        None, description="camera shake: its kind, a strength, or both"
     )
 
 
-REFERENCES = ("first", "rolling", "footage")  # of colours; any other is a picture file
+REFERENCES = ("first", "rolling", "footage")  # values of color_reference; any other is an image file
 
 
 class _Colored(Section):
-    color: Literal["none", "lab", "hsv", "rgb"] = Field("none", description="match colours to a reference in")
+    """Grade settings that cannot change over time."""
+
+    color: Literal["none", "lab", "hsv", "rgb"] = Field(
+        "none", description="colour space in which colours are matched to a reference"
+    )
     color_by: Literal["statistics", "histogram"] = Field(
-        "histogram", description="match the whole distribution, as Deforum does, or mean and spread alone"
+        "histogram", description="match the whole distribution, as Deforum does, or only mean and spread"
     )
     color_reference: str = Field(
         "first",
-        description="`first` painting, `rolling` mean of the paintings, `footage`'s picture, or a picture file",
+        description="`first` painted frame, `rolling` mean of painted frames, the `footage`, or an image file",
     )
     color_memory: Number = Field(
-        12.0, ge=1, le=10_000, description="paintings that a rolling reference goes back"
+        12.0,
+        ge=1,
+        le=10_000,
+        description="painted frames that a rolling reference remembers: each new one counts 1/color_memory",
     )
     color_renew: Times | None = Field(
-        None, description="times, e.g. [2s, 4s], whose painting becomes the first of a new shot"
+        None, description="times, e.g. [2s, 4s], at which the painted frame becomes the new reference"
     )
-    palette: Colors = Field([], description="colours, e.g. ['#0a84ff', '#fff'], that paintings are pulled to")
-    noise_type: Literal["white", "perlin"] = Field("white", description="noise: even, or in clouds")
+    palette: Colors = Field(
+        [], description="colours, e.g. ['#0a84ff', '#fff'], that painted frames are pulled towards"
+    )
+    noise_type: Literal["white", "perlin"] = Field("white", description="kind of noise: even, or cloudy")
 
 
-# Not written in the class, since `as` is a word of Python's.
-_AS = Field("rate", description="rates, or positions: where the first picture has come to")
+# Not a field of the class, since `as` is a keyword of Python.
+_AS = Field("rate", description="meaning of the values: rates, or positions relative to the first image")
 MotionCurves: Any = curves("MotionCurves", Motion, _Moving, **{"as": (Literal["rate", "position"], _AS)})
 PaintingCurves: Any = curves("PaintingCurves", Painting, _Seeded)
 GradeCurves: Any = curves("GradeCurves", Grade, _Colored)
@@ -216,16 +247,18 @@ Variables = Annotated[dict[str, TextOrNumber], WithJsonSchema(_VARIABLES)]
 
 
 class Settings(Section):
-    """A whole schedule file."""
+    """All settings of a schedule file."""
 
-    vars: Variables = Field(default_factory=dict, description="{name} in any text; may be declared")
+    vars: Variables = Field(
+        default_factory=dict, description="values for {name} in any text; a preset can declare them"
+    )
     video: Video = Video()
     events: dict[str, TextOrNumber] = Field(default_factory=dict, description="named moments: {reveal: 2s}")
     bpm: Number | None = Field(
         None, gt=0, le=1000, description="beats per minute, for keys such as 4b and for `beat`"
     )
     audio: Audio | None = Field(
-        None, description="a track: rms, bass, mid, treble, onset and beat for curves, sound for the video"
+        None, description="track for the video; gives curves rms, bass, mid, treble, onset and beat"
     )
     model: Model = Model()
     start: Start = Start()
@@ -238,11 +271,11 @@ class Settings(Section):
         "or {scale: …, blocks: {down: …, mid: …, up: …, text: …}}, each a curve",
     )
     grade: GradeCurves = Field(default_factory=GradeCurves)
-    masks: dict[str, Mask] = Field(default_factory=dict, description="name → where it comes from")
+    masks: dict[str, Mask] = Field(default_factory=dict, description="name → source of the mask")
     lock: Annotated[LockCurves, BeforeValidator(lock_by_mask)] = Field(default_factory=LockCurves)
     footage: Annotated[FootageCurves, BeforeValidator(footage_by_file)] = Field(default_factory=FootageCurves)
     ip_adapter: dict[str, AdapterCurves] = Field(
-        default_factory=dict, description="name → picture that paintings are to be like"
+        default_factory=dict, description="name → image whose style or subject is painted"
     )
     detail: Annotated[DetailCurves, BeforeValidator(detail_by_mask)] = Field(default_factory=DetailCurves)
     control: dict[str, ControlCurves] = Field(
@@ -250,17 +283,17 @@ class Settings(Section):
     )
     cadence: Whole = Field(1, ge=1, le=1000, description="paint every N-th frame, in-between the rest")
     paint: Paint | None = Field(
-        None, description="paint at these times, e.g. [0, 2s, end], or where an expression is not 0"
+        None, description="paint at these times, e.g. [0, 2s, end], or when an expression is not 0"
     )
     cuts: Times | None = Field(
-        None, description="times, e.g. [2s, reveal], at which a new shot begins, as the film began"
+        None, description="times, e.g. [2s, reveal], at which a new shot begins, in the way the film began"
     )
-    views: Views = Field({}, description="pictures the film passes through: {0: front.png, 3s: side.png}")
+    views: Views = Field({}, description="images that the film passes through: {0: front.png, 3s: side.png}")
     views_strength: Curve | None = Field(
-        None, description="strength with which views are painted over; 0..1; default: the frame's own"
+        None, description="strength with which views are painted over; 0..1; default: the frame's strength"
     )
     views_lead: TextOrNumber = Field(
-        "1s", description="frames (or 1s) over which paintings are led to the view that comes"
+        "1s", description="frames (or 1s) over which painted frames approach the next view"
     )
-    tween: Literal["crossfade", "flow"] = Field("crossfade", description="how in-betweens are made")
+    tween: Literal["crossfade", "flow"] = Field("crossfade", description="method for in-betweens")
     output: Output = Output()

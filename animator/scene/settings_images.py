@@ -1,4 +1,4 @@
-"""The masks of a schedule file: a name, and where the mask comes from."""
+"""Mask settings of a schedule file: the source of each named mask, and its shape."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from animator.scene.presets import is_file
 if TYPE_CHECKING:
     from animator.scene.scene import Scene
 
-EVERYWHERE = "everywhere"  # a mask that every film has
-WITHIN = 20.0  # ΔE of a colour key, unless given
+EVERYWHERE = "everywhere"  # name of the built-in mask of the whole image
+WITHIN = 20.0  # default tolerance of a colour key, in ΔE
 FILES = ("file", "alpha", "video")
 SOURCES = (*FILES, "polygon", "color", "luminance", "depth")
 MOST_POINTS = 10_000
@@ -31,18 +31,16 @@ def _pair(value: Any) -> bool:
 
 
 def _points(value: Any) -> tuple[tuple[float, float], ...]:
-    example = "write [[0.2, 0.3], [0.8, 0.3], [0.5, 0.9]]: x as a part of the width, y of the height"
+    example = "write [[0.2, 0.3], [0.8, 0.3], [0.5, 0.9]]: x as a fraction of the width, y of the height"
     if not isinstance(value, list | tuple):
         raise ValueError(f"{quoted(value)} is not a list of points; {example}")
     for number, point in enumerate(value, 1):
         if not _pair(point):
             raise ValueError(f"point {number}, {quoted(point)}, is not two numbers; {example}")
         if not all(-10 <= at <= 10 for at in point):
-            raise ValueError(
-                f"point {number}, {quoted(point)}, lies far outside the picture; allowed -10..10"
-            )
+            raise ValueError(f"point {number}, {quoted(point)}, lies far outside the image; allowed -10..10")
     if not 3 <= len(value) <= MOST_POINTS:
-        raise ValueError(f"a polygon of {len(value)} points; it has 3 at least, and at most {MOST_POINTS:,}")
+        raise ValueError(f"a polygon of {len(value)} points; allowed 3..{MOST_POINTS:,}")
     return tuple((float(x), float(y)) for x, y in value)
 
 
@@ -70,83 +68,86 @@ Color = Annotated[
 
 
 class Mask(Section):
-    """Where a mask comes from: one of SOURCES, and what is done to it."""
+    """Settings of one mask: exactly one of SOURCES, and changes to its edge and position."""
 
-    file: str | None = Field(None, description="picture: grey says how much; transparent is nothing")
-    alpha: str | None = Field(None, description="picture with transparency: how opaque it is")
-    video: str | None = Field(None, description="video: its grey, picture by picture")
+    file: str | None = Field(None, description="image whose grey is the mask; transparent pixels are outside")
+    alpha: str | None = Field(None, description="image whose opacity is the mask")
+    video: str | None = Field(None, description="video whose grey is the mask, frame by frame")
     after: Literal["hold", "loop"] | None = Field(
-        None, description="where a video is shorter than the film: its last picture holds, or it begins again"
+        None, description="of a video shorter than the film: hold its last frame, or loop it"
     )
-    polygon: Points | None = Field(None, description="points [x, y], as parts of width and height")
+    polygon: Points | None = Field(None, description="points [x, y], as fractions of width and height")
     color: Color | None = Field(
-        None, description="pixels of this colour in the start picture, or in the first painting"
+        None, description="pixels of this colour in the start image, or else in the first painted frame"
     )
     within: Number | None = Field(
         None,
         ge=0,
         le=200,
-        description=f"distance of colours that still count, ΔE in LAB; {WITHIN:g} unless given",
+        description=f"tolerance of `color`: largest distance, ΔE in LAB; default: {WITHIN:g}",
     )
     luminance: Range | None = Field(
-        None, description="pixels of the same picture with a grey in [low, high], 0..1"
+        None, description="pixels of the same image with a grey in [low, high], 0..1"
     )
     depth: Range | None = Field(
-        None, description="what is so far away, 0 nearest … 1 farthest, by the depth of `motion.depth`"
+        None, description="pixels at a depth in [low, high], 0 nearest … 1 farthest, by `motion.depth`"
     )
     feather: Number = Field(
-        0.0, ge=0, le=1000, description="soft edge: pixels from 1 on, below 1 a part of the width"
+        0.0,
+        ge=0,
+        le=1000,
+        description="width of the soft edge: in pixels from 1 on, below 1 a fraction of the width",
     )
     follow: bool = Field(
-        True, description="moves as the camera has since the film began; false: stays on the screen"
+        True, description="true: the mask moves with the camera; false: it stays in place on the screen"
     )
 
     @property
     def source(self) -> str:
-        """Which of SOURCES it comes from; "" where that has a problem."""
+        """Name of the given setting of SOURCES; "" if there is none, which is a problem."""
         return next((name for name in SOURCES if getattr(self, name) is not None), "")
 
 
 def lock_by_mask(value: Any) -> Any:
-    """`lock: product` is short for `lock: {mask: product}`, and `lock: true` locks the mask named product."""
+    """Expand the short forms: `lock: label` means `lock: {mask: label}`, `lock: true` locks the mask `product`."""
     if isinstance(value, bool):
         return {"mask": "product"} if value else {}
     return {"mask": value} if isinstance(value, str) else value
 
 
 def mask_files(scene: Scene) -> Iterator[tuple[Path, str]]:
-    """The path and the value of every setting that names a mask's file."""
+    """Yield the path and the value of every setting that names a mask's file."""
     for name, mask in scene.settings.masks.items():
         if mask.source in FILES:
             yield ("masks", name, mask.source), getattr(mask, mask.source)
 
 
 def mask_problems(scene: Scene) -> Iterator[Problem]:
-    """What is wrong with the masks' names and files."""
+    """Yield problems of the masks: names, files and sources."""
     for path, file in mask_files(scene):
         if not is_file(scene.file(path, file)):
             yield scene.problem(path, f"no such file: {scene.file(path, file)}")
     for name, mask in scene.settings.masks.items():
         path = ("masks", name)
-        # As it was written: what has a problem of its own is not in the settings.
+        # From the document: the settings lack values that have a problem of their own.
         yield from (scene.problem(path, says) for says in _sources(scene.document.data["masks"][name]))
         if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", name) or name == EVERYWHERE:
-            message = f"{name!r} cannot name a mask: write letters, digits and _; {EVERYWHERE} is ours"
+            message = f"{name!r} cannot name a mask: use letters, digits and _; {EVERYWHERE!r} is reserved"
             yield Problem(scene.document.name(path), path, message)
         if mask.depth is not None and scene.settings.motion.depth == "flat":
-            message = "the picture is flat; say where its depth comes from, e.g. motion: {depth: proxy}"
+            message = "the image has no depth; choose a depth source, e.g. motion: {depth: proxy}"
             yield scene.problem((*path, "depth"), message)
 
 
 def _sources(written: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with the sources of one mask."""
+    """Yield messages about the sources of one mask."""
     for name in (name for name, value in written.items() if value is None):
-        # What is left of an unquoted "#": YAML takes the rest of the line for a comment.
+        # An unquoted "#" leaves None: YAML reads the rest of the line as a comment.
         yield f'{name!r} has no value; a colour needs quotes: color: "#00ff00"'
     given = [name for name in SOURCES if name in written]
     if len(given) != 1:
         found = f"not {' and '.join(given)}" if given else "none is given"
-        yield f"a mask has one source: {', '.join(SOURCES)}; {found}"
+        yield f"a mask needs exactly one source of {', '.join(SOURCES)}; {found}"
     for extra, owner in (("within", "color"), ("after", "video")):
         if extra in written and given and given != [owner]:
             yield f"{extra!r} belongs to {owner!r}, not to {given[0]!r}"

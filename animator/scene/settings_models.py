@@ -1,4 +1,4 @@
-"""The LoRAs of a schedule file: files, scales over time, scales of single blocks, and whether they fit the model."""
+"""LoRA settings of a schedule file: files, scales over time and per block; checks that they fit the model."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ from animator.scene.presets import is_file
 if TYPE_CHECKING:
     from animator.scene.scene import Scene
 
-SDXL_WIDTH = 2048  # numbers per token of text that SDXL's cross attention reads
+SDXL_WIDTH = 2048  # width of the text embeddings that SDXL's cross attention reads
 _BLOCK = re.compile(r"mid|text|(down|up)(_\d)?")
 _CROSS = re.compile(r"(model\.diffusion_model\.|^unet\.|^)(input_blocks|down_blocks).*attn2\.to_k\.weight$")
 
 
 class LoraFile(Section):
+    """File of one LoRA."""
+
     file: str = Field(
-        description=".safetensors file, beside the schedule file or absolute; or nano-few-steps, bundled"
+        description=".safetensors file, relative to the schedule file or absolute; or nano-few-steps, bundled"
     )
 
 
 def scale_and_blocks(value: Any) -> tuple[Any, dict[str, Any]]:
-    """The scale of a LoRA, and what it is multiplied by in single blocks: `0.8` is short for `{scale: 0.8}`."""
+    """Return a LoRA's scale, and its factors in single blocks; `0.8` is short for `{scale: 0.8}`."""
     if isinstance(value, dict) and value and set(value) <= {"scale", "blocks"}:
         return value.get("scale", 1.0), value.get("blocks", {})
     return value, {}
@@ -41,11 +43,11 @@ def _scale(value: Any) -> Any:
     scale, blocks = scale_and_blocks(value)
     curve(scale)
     if not isinstance(blocks, dict):
-        raise ValueError(f"{shown(blocks)} is no list of blocks such as {{down: 0.5, mid: 1, up: 0}}")
+        raise ValueError(f"{shown(blocks)} is not a group of blocks such as {{down: 0.5, mid: 1, up: 0}}")
     for name, item in blocks.items():
         if not _BLOCK.fullmatch(str(name)):
             raise ValueError(
-                f"{name!r} is no block; known: down, mid, up, text, and single ones: down_1, up_0"
+                f"{name!r} is not a block; known: down, mid, up, text, and single ones: down_1, up_0"
             )
         curve(item)
     return value
@@ -61,14 +63,14 @@ Scale = Annotated[Any, BeforeValidator(_scale), WithJsonSchema({"anyOf": [*CURVE
 
 
 def declared(data: Any) -> dict[str, Any]:
-    """The LoRAs that a file declares, also those with mistakes; none where it declares something else."""
+    """Return the entries of `model.loras` as written, including those with mistakes; {} if it is not a group."""
     for name in ("model", "loras"):
         data = data.get(name) if isinstance(data, dict) else None
     return data if isinstance(data, dict) else {}
 
 
 def lora_problems(scene: Scene) -> Iterator[Problem]:
-    """What is wrong with the names and files of LoRAs and embeddings."""
+    """Yield problems of LoRAs and embeddings: names, files, and LoRAs made for another model."""
     names = declared(scene.document.data)
     for name in scene.settings.loras:
         if name not in names:
@@ -80,7 +82,7 @@ def lora_problems(scene: Scene) -> Iterator[Problem]:
     for name, file in scene.settings.model.embeddings.items():
         here = ("model", "embeddings", name)
         if not re.fullmatch(r"[^\W_][\w-]*", name) or len(name) > 60:
-            message = f"{quoted(name)} cannot name an embedding: write a word of letters, digits, - and _"
+            message = f"{quoted(name)} cannot name an embedding: use one word of letters, digits, - and _"
             yield Problem(scene.document.name(here), here, message)
         yield from _file(scene, here, file)
 
@@ -95,7 +97,7 @@ def _file(scene: Scene, path: Path, name: str) -> list[Problem]:
 
 
 def _unfit(scene: Scene, path: Path, file: FilePath) -> Iterator[Problem]:
-    """What the header alone shows: it takes no gigabytes to find out that a LoRA is another model's."""
+    """Yield the problem of a LoRA that is unreadable or made for another model; only headers are read."""
     try:
         facts = lora_file.read(file)
     except ModelError as error:
@@ -105,18 +107,18 @@ def _unfit(scene: Scene, path: Path, file: FilePath) -> Iterator[Problem]:
     width = text_width(base, scene.file(("model", "base"), base))
     if width is None or (facts.width in (None, width) and not facts.base.startswith("a transformer")):
         return
-    model = lora_file.BASES.get(width, f"a model that reads {width}")
-    remedy = f"set model.base to what it was trained on, or take a LoRA for {model}"
-    yield scene.problem(path, f"made for {facts.base}, and {base} is {model}; {remedy}")
+    model = lora_file.BASES.get(width, f"a model with text embeddings of width {width}")
+    remedy = f"set model.base to the model it was trained on, or use a LoRA for {model}"
+    yield scene.problem(path, f"made for {facts.base}, but {base} is {model}; {remedy}")
 
 
 def text_width(base: str, place: FilePath) -> int | None:
-    """How many numbers per token a model reads, from its config or header; None where that cannot be told."""
+    """Return the width of the text embeddings that a model reads, from its config or header; None if unknown."""
     if base == "nano":
         place = nano.WEIGHTS
     try:
         stamp = (place / "unet" / "config.json" if place.is_dir() else place).stat().st_mtime_ns
-    except (OSError, ValueError):  # also a name that no file can have
+    except (OSError, ValueError):  # a missing file, or a name that the OS rejects
         return SDXL_WIDTH if re.fullmatch(r"[\w.-]+/[\w.-]+", base) else None  # a hub id
     return _width(place, stamp)
 
@@ -133,4 +135,4 @@ def _width(place: FilePath, _time: int) -> int | None:
         }
         return next(iter(found)) if len(found) == 1 else None
     except (OSError, ValueError, AttributeError, RecursionError, ModelError):
-        return None  # the loader tells what is wrong with it
+        return None  # loading the model reports the reason

@@ -1,4 +1,4 @@
-"""What is made of a film's pictures: the video's codec and quality, the other files, formats of other shapes."""
+"""Output settings of a schedule file: codec and quality of the video, other deliverables, crops of other shapes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from animator.imaging.codecs import FILMS
 from animator.scene.fields import Section, TextOrNumber, Whole, curves
 from animator.scene.upscale import Finished
 
-# What can be made, by its name in `also`, and the file that it becomes.
+# Kind of deliverable, as named in `also` → its file name.
 KINDS = {
-    "mp4": "video.mp4",  # the film's own, made anew
+    "mp4": "video.mp4",  # in the film's own codec
     **{name: f"video-{name}.mp4" for name in FILMS},
     "webm": "video.webm",
     "webm-alpha": "cutout.webm",
@@ -31,58 +31,58 @@ KINDS = {
     "zip": "frames.zip",
     "zip-alpha": "cutout.zip",
 }
-CODEC = {  # of the kinds that are videos of one codec; `mp4` is of the film's own
+CODEC = {  # kind of video → its codec; `mp4` has the film's own
     **{name: name for name in (*FILMS, "prores", "prores-alpha")},
     "webm": "vp9",
     "webm-alpha": "vp9-alpha",
 }
-NO_SHAPE = ("srt",)  # what is the same for every shape
-SMALLEST, LARGEST = 16, 8192  # pixels of a side
+NO_SHAPE = ("srt",)  # kinds that are the same for every shape
+SMALLEST, LARGEST = 16, 8192  # pixels per side
 _SHAPE = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)\s*[xX×:]\s*(\d{1,4}(?:\.\d{1,3})?)")
 _BYTES = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*(k|M|G)?B?", re.IGNORECASE)
 _UNIT = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 
 
 def shape(name: str) -> tuple[float, float] | None:
-    """Width and height from `9x16`, `9:16` or `1080x1920`; None where it is neither."""
+    """Return (width, height) from `9x16`, `9:16` or `1080x1920`; None for other text, or a ratio beyond 10:1."""
     match = _SHAPE.fullmatch(name.strip())
     sides = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
     return sides if min(sides) > 0 and 1 / 10 <= sides[0] / sides[1] <= 10 else None
 
 
 def is_pixels(sides: tuple[float, float]) -> bool:
-    """Whether a shape says how large it is: 1080x1920 does, 9x16 does not."""
+    """Return whether a shape is a size in pixels, such as 1080x1920, and not a ratio such as 9x16."""
     return max(sides) >= 100
 
 
 def split(word: str) -> tuple[str, str]:
-    """Kind and shape of a word of `also`: `gif@9x16` is ("gif", "9x16"), `gif` is ("gif", "")."""
+    """Split an entry of `also` into kind and shape: `gif@9x16` → ("gif", "9x16"), `gif` → ("gif", "")."""
     kind, _, form = word.partition("@")
     return kind.strip(), _named(form)
 
 
 def _named(form: str) -> str:
-    """A shape's name as it stands in a file's name."""
+    """Return a shape's name as file names have it: `9:16` → `9x16`."""
     return re.sub(r"\s*[X×:]\s*", "x", form.strip())
 
 
 def file_name(word: str) -> str:
-    """The file that a word of `also` becomes: `gif@9x16` is video-9x16.gif."""
+    """Return the file name for an entry of `also`: `gif@9x16` → video-9x16.gif."""
     kind, form = split(word)
     stem, _, extension = KINDS[kind].partition(".")
     return f"{stem}-{form}.{extension}" if form else KINDS[kind]
 
 
 def cut_out(word: str) -> bool:
-    """Whether it is of the product alone, on transparent."""
+    """Return whether an entry of `also` is the masked product alone, on a transparent background."""
     return split(word)[0].endswith("-alpha")
 
 
 def word(text: Any) -> str:
-    """A word of `also`, as it is written in the end. Raises ValueError."""
+    """Return an entry of `also` in its standard form, `kind` or `kind@shape`. Raises ValueError for unknown kinds."""
     kind, form = split(text) if isinstance(text, str) else ("", "")
     if kind not in KINDS:
-        raise ValueError(f"{shown(text)} is nothing that can be made; {nearest(str(text), KINDS)}")
+        raise ValueError(f"{shown(text)} is not a kind of output; {nearest(str(text), KINDS)}")
     if form and kind in NO_SHAPE:
         raise ValueError(f"{kind!r} is the same for every shape; write {kind!r} alone")
     return f"{kind}@{form}" if form else kind
@@ -96,7 +96,7 @@ def _also(value: Any) -> list[str]:
 
 
 def size(value: Any) -> int | None:
-    """Bytes from 8MB, "500 kB" or a number of them; `none` is no limit. Raises ValueError."""
+    """Return a file size in bytes from `8MB`, `500 kB` or a number; None for `none`. Raises ValueError."""
     text = str(value).strip()
     if value is None or text == "none":
         return None
@@ -112,7 +112,7 @@ def _size(value: Any) -> Any:
 
 
 def _frame(value: Any) -> Any:
-    """`frame: [9x16, 1x1]` is short for `frame: {9x16: {}, 1x1: {}}`."""
+    """Expand the short form: `frame: [9x16, 1x1]` means `frame: {9x16: {}, 1x1: {}}`. Raises ValueError."""
     if isinstance(value, str | list):
         value = dict.fromkeys([value] if isinstance(value, str) else map(str, value))
     if not isinstance(value, dict):
@@ -136,10 +136,10 @@ Also = Annotated[
 
 
 class Following(Section):
-    """What of a shape is no curve."""
+    """Settings of a crop that cannot change over time."""
 
     follow: str = Field(
-        "", description="masks: it keeps their middle in its own; x and y other than 0.5 shift it"
+        "", description="masks whose centre the crop follows; x and y other than 0.5 shift it"
     )
 
 
@@ -147,36 +147,39 @@ FrameCurves: Any = curves("FrameCurves", Framing, Following)
 
 
 class Output(Finished):
+    """Video file, other deliverables, and processing of finished frames."""
+
     format: Literal["mp4"] = Field(
-        "mp4", description="the film itself is an MP4; `also` names what else is made"
+        "mp4", description="format of the film itself, always MP4; `also` lists other outputs"
     )
     codec: Literal["h264", "h265", "av1"] = Field(
-        "h264", description="of the MP4: plays everywhere; half the size; smaller still, and slow to make"
+        "h264",
+        description="codec of the MP4: plays everywhere; half the size; smaller still, but slow to encode",
     )
     quality: Literal["draft", "good", "best"] = Field(
-        "good", description="of every video, and how long it takes"
+        "good", description="quality of every video; better quality takes longer to encode"
     )
     crf: Whole | None = Field(
         None,
         ge=0,
         le=63,
-        description="quality of the MP4 as its codec's number, in place of a word; smaller is better and larger",
+        description="quality of the MP4 as its codec's CRF, instead of `quality`; lower is better, in a larger file",
     )
-    also: Also = Field([], description=f"what else is made, e.g. [gif, poster, gif@9x16]: {', '.join(KINDS)}")
+    also: Also = Field([], description=f"other outputs, e.g. [gif, poster, gif@9x16]: {', '.join(KINDS)}")
     frame: Annotated[dict[str, FrameCurves], BeforeValidator(_frame)] = Field(
         default_factory=dict,
-        description="shapes cut out of the picture, each an MP4 of its own: {9x16: {x: 0.4}}",
+        description="crops of other shapes, each a separate MP4: {9x16: {x: 0.4}}",
     )
     mask: str | None = Field(
-        None, description="masks: what `…-alpha` cuts out; default: `product`, or the only mask"
+        None, description="masks: the region that `…-alpha` cuts out; default: `product`, or the only mask"
     )
     max_size: Annotated[TextOrNumber, BeforeValidator(_size)] = Field(
         "16MB",
-        description="of a GIF and a WebP: they get smaller and slower until they fit; `none` is no limit",
+        description="limit for a GIF or a WebP: its size and frame rate are reduced until it fits; `none`: no limit",
     )
     repeat: Literal["auto", "forever", "once"] = Field(
-        "auto", description="how often a GIF and a WebP play; auto: for ever if the film is a loop"
+        "auto", description="repetition of a GIF or a WebP; auto: forever if the film is a loop"
     )
     poster: TextOrNumber | None = Field(
-        None, description="time of the poster, e.g. 2s or end; default: where a late painting shows most"
+        None, description="time of the poster, e.g. 2s or end; default: the most detailed late painted frame"
     )

@@ -1,4 +1,4 @@
-"""The size of a film's pictures: written as pixels or as a ratio that snaps to one of SDXL's trained sizes."""
+"""Size of a film: pixels, or a ratio that snaps to one of the sizes SDXL was trained on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUCKETS = [
 ]  # fmt: skip
 
 
-BEYOND = 1.5  # of a model's pixels: in larger pictures it repeats its subject or loses it
+BEYOND = 1.5  # multiple of the native pixel count above which a model repeats or loses its subject
 
 
 class Pixels(NamedTuple):
@@ -28,23 +28,23 @@ class Pixels(NamedTuple):
     height: int
 
     def beyond(self, native: int) -> bool:
-        """Whether it is larger than what a model whose square is `native` pixels wide paints well at once."""
+        """Return whether it is too large for one pass of a model with a native size of `native` pixels."""
         return self.width * self.height > BEYOND * native**2
 
     def within(self, native: int) -> Pixels:
-        """The same shape with about as many pixels as that square; multiples of 8."""
+        """Return a size of this shape with about `native`² pixels; both sides are multiples of 8."""
         share = native / (self.width * self.height) ** 0.5
         return Pixels(*(max(8, round(side * share / 8) * 8) for side in self))
 
 
 class Ratio(NamedTuple):
-    """Width to height, as in 16:9."""
+    """Ratio of width to height, such as 16:9."""
 
     width: float
     height: float
 
     def pixels(self, native: int) -> Pixels:
-        """The nearest trained size, scaled to a model whose square is `native` pixels wide; multiples of 8."""
+        """Return the nearest trained size, scaled to a native size of `native` pixels; sides are multiples of 8."""
         width, height = min(BUCKETS, key=lambda size: abs(size[0] / size[1] - self.width / self.height))
         return Pixels(*(max(8, round(side * native / 1024 / 8) * 8) for side in (width, height)))
 

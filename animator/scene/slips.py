@@ -1,4 +1,4 @@
-"""What becomes of a value that needed quotes round it, and how it is to be written instead."""
+"""Explain common YAML mistakes, such as unquoted colours, colons and tabs, with the corrected line."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import yaml
 
 from animator.errors import quoted
 
-# `#ff8800` after a space: YAML takes it, and the rest of the line, for a comment. Comments begin with "# ".
+# YAML reads `#ff8800` after a space as a comment up to the end of the line. Real comments begin with "# ".
 _COLOR = re.compile(r"[ \t]+(#(?:[0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})\b[^\r\n]*)")
 _ENTRY = re.compile(r"[\s-]*([^\s:'\"{}\[\]]+):[ \t]+(\S.*?)\s*")
 _EXAMPLE = '"red, #ff8800"'
 _HINT = f"put quotes round the whole text: {_EXAMPLE} (a comment has a space after its #)"
-_LONGEST = 60  # of a line that is shown again with quotes
+_LONGEST = 60  # characters of a line that a message repeats with quotes
 
 
 def lost_color(text: str, end: int, left: str) -> tuple[int, str] | None:
-    """What to say where a plain value, `left`, ends at `end` since a colour follows; and where the # stands."""
+    """Return the index of the # and a message if YAML cut the plain value `left` at `end` because a colour follows."""
     match = _COLOR.match(text, end)
     if match is None:
         return None
@@ -31,7 +31,7 @@ def lost_color(text: str, end: int, left: str) -> tuple[int, str] | None:
 
 
 def syntax(error: yaml.MarkedYAMLError, text: str) -> tuple[yaml.Mark | None, str]:
-    """Where and what is wrong with text that is no YAML, told for those who never heard of flow mappings."""
+    """Return position and message for a YAML syntax error, worded for users who do not know YAML's terms."""
     problem, mark = error.problem or "not YAML", error.problem_mark or error.context_mark
     if mark is None:
         return None, problem
@@ -43,17 +43,17 @@ def syntax(error: yaml.MarkedYAMLError, text: str) -> tuple[yaml.Mark | None, st
     if "but got ':'" in problem:
         return mark, f"a value that holds ': ' needs quotes round it, {_with_quotes('')}"
     if "cannot start any token" in problem and "'\\t'" in problem:
-        return mark, "a tab; lines are indented with spaces"
+        return mark, "a tab; indent lines with spaces"
     if "cannot start any token" in problem:
         return mark, f"{problem}; put quotes round the value"
     if "found '<scalar>'" in problem and re.search(r"[:-] +[\[{]", line[: mark.column]):
         quotes = "a value that starts with [ or { needs quotes round all of it"
-        return mark, f"text behind a closing bracket; {quotes}"
+        return mark, f"text after a closing bracket; {quotes}"
     return mark, f"{problem} ({error.context})" if error.context else problem
 
 
 def _with_quotes(line: str) -> str:
-    """The user's own line as it should be, or an example."""
+    """Return the user's line with the quotes added, or an example if that is not possible."""
     entry = _ENTRY.fullmatch(line)
     if entry is None or len(line) > _LONGEST or '"' in entry[2] or "\\" in entry[2]:
         return 'as in zoom: "0: (1.0), 30: (1.04)"'
@@ -61,7 +61,7 @@ def _with_quotes(line: str) -> str:
 
 
 def _color_between(error: yaml.MarkedYAMLError, text: str) -> tuple[yaml.Mark, str] | None:
-    """A colour that took the closing bracket along: `{at: red #ff8800, travel: 3}`."""
+    """Return position and message if a colour hid a closing bracket: `{at: red #ff8800, travel: 3}`; else None."""
     first, last = error.context_mark, error.problem_mark
     if first is None or last is None or "flow" not in (error.context or ""):
         return None

@@ -1,4 +1,4 @@
-"""A storyboard: a CSV table of shots → prompts, cuts and moves of the film, each with its line in the table."""
+"""Storyboard: a CSV table of shots → prompts, cuts and moves of the film, with their lines in the table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY: Path = ("storyboard",)
 
 
 def boarded(document: Document, folder: FilePath) -> Document:
-    """`document` with the shots of its `storyboard:`, if it names one; `folder` is where the table's name starts."""
+    """Return `document` with the shots of its `storyboard:` table, if any; table names are relative to `folder`."""
     if KEY[0] not in document.data:
         return document
     data = {key: value for key, value in document.data.items() if key != KEY[0]}
@@ -36,7 +36,7 @@ def boarded(document: Document, folder: FilePath) -> Document:
 
 
 class _Board:
-    """Reads one table."""
+    """Reader of one storyboard table."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -47,12 +47,12 @@ class _Board:
         self.cuts: list[str] = []
 
     def document(self, variables: Any) -> Document:
-        """The table as settings. OSError, ValueError: it is no table."""
+        """Return the table as settings. Raises OSError and ValueError if it cannot be read."""
         raw = FilePath(self.file).read_bytes()
         if len(raw) > MAX_BYTES:
             raise ValueError(f"{len(raw):,} bytes; a storyboard has at most {MAX_BYTES:,}")
         text = raw.decode("utf-8-sig")
-        # Spreadsheets write semicolons where the comma is a decimal sign.
+        # Spreadsheets separate by semicolons in locales with a decimal comma.
         first = text.partition("\n")[0]
         rows = csv.DictReader(
             io.StringIO(text), delimiter=";" if ";" in first else ",", skipinitialspace=True

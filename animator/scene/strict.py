@@ -1,4 +1,4 @@
-"""PyYAML with YAML 1.2's habits, and limits: a schedule file is data from strangers."""
+"""YAML loader with YAML 1.2 scalars and limits on size and nesting, as schedule files are untrusted input."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 import yaml
 
-MAX_VALUES = 70_000  # names and values, a second's work for PyYAML; 10,000 keyframes with eases fit
-MAX_NESTING = 100  # brackets and indents; PyYAML looks at all that are open with every character
+MAX_VALUES = 70_000  # names and values, one second of work for PyYAML; 10,000 keyframes with eases fit
+MAX_NESTING = 100  # brackets and indents; PyYAML checks all open ones at every character
 
 
 class Strict(yaml.SafeLoader):
-    """PyYAML's scanner and parser with YAML 1.2's core schema for plain scalars, and limits to what it reads."""
+    """PyYAML's safe loader with YAML 1.2's core schema for plain scalars, and with limits on size and nesting."""
 
-    yaml_implicit_resolvers = {}  # noqa: RUF012 (PyYAML's own name and shape)
+    yaml_implicit_resolvers = {}  # noqa: RUF012 (an attribute of PyYAML)
     values = depth = 0
 
     def fetch_flow_collection_start(self, token: type[yaml.Token]) -> None:

@@ -1,4 +1,4 @@
-"""Styles by name: what is written around a prompt, and what is kept out with it."""
+"""Named styles: text around a prompt, and a negative prompt."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from animator.scene.scene import Scene
 
 SHELF = FilePath(__file__).with_name("styles.yaml")
-SLOT = "{prompt}"  # where the schedule's own words go
+SLOT = "{prompt}"  # placeholder of the schedule's prompt
 FILE = ("prompts", "styles_file")
 _FIELDS = ("says", "prompt", "negative")
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """One style: `before` and `after` a prompt, what is kept out, and when it is of use."""
+    """One style: text before and after the prompt, a negative prompt, and a description."""
 
     before: str
     after: str
@@ -32,23 +32,23 @@ class Style:
 
     @property
     def prompt(self) -> str:
-        """As it is written in a file."""
+        """Prompt of the style as a file has it, with SLOT for the schedule's prompt."""
         return f"{self.before}{SLOT}{self.after}"
 
 
 @lru_cache(maxsize=1)
 def shelf() -> Mapping[str, Style]:
-    """The styles that come along, by name, in the order of their file."""
+    """Return the bundled styles by name, in the order of their file."""
     return _styles(read(SHELF))[0]
 
 
 def styles(scene: Scene) -> Mapping[str, Style]:
-    """All that a scene can name: those that come along, and its own, which go before them."""
+    """Return all styles of a scene by name: the bundled ones, and its own, which take precedence."""
     return {**shelf(), **_own(scene)[0]}
 
 
 def read_styles(file: FilePath) -> Mapping[str, Style]:
-    """The styles in a file. Raises SceneError with every problem of it."""
+    """Return the styles in a file by name. Raises SceneError with all problems of the file."""
     found, problems = _styles(read(file))
     if problems:
         raise SceneError(problems)
@@ -56,7 +56,7 @@ def read_styles(file: FilePath) -> Mapping[str, Style]:
 
 
 def style_problems(scene: Scene) -> Iterator[Problem]:
-    """What is wrong with a scene's file of styles."""
+    """Yield problems of the scene's styles file."""
     yield from _own(scene)[1]
 
 
@@ -86,16 +86,19 @@ def _styles(document: Document) -> tuple[dict[str, Style], list[Problem]]:
 
 
 def _wrong(document: Document, name: str, written: Any) -> Iterator[tuple[Place, str]]:
-    """What is wrong with one style, and where."""
+    """Yield the position and the message of each mistake in one style."""
     entry = {"prompt": written} if isinstance(written, str) else written
     if not isinstance(entry, dict) or not isinstance(entry.get("prompt"), str):
-        yield document.place((name,)), f'{shown(written)} is no style; write its prompt: "sketch of {SLOT}"'
+        yield (
+            document.place((name,)),
+            f'{shown(written)} is not a style; write its prompt: "sketch of {SLOT}"',
+        )
         return
     for field, text in entry.items():
         place = (name,) if isinstance(written, str) else (name, field)
         if field not in _FIELDS:
             yield document.name(place), f"no such setting; known: {', '.join(_FIELDS)}"
         elif not isinstance(text, str) or len(text) > MAX_PROMPT:
-            yield document.place(place), f"{shown(text)} is no text of at most {MAX_PROMPT:,} characters"
+            yield document.place(place), f"{shown(text)} is not a text of at most {MAX_PROMPT:,} characters"
         elif field == "prompt" and text.count(SLOT) != 1:
-            yield document.place(place), f"{SLOT} stands once in a style, where the schedule's words go"
+            yield document.place(place), f"a style has {SLOT} exactly once, in place of the schedule's prompt"

@@ -1,4 +1,4 @@
-"""What is done to a film after it is painted: larger pictures, and more of them in a second."""
+"""Settings for upscaling finished frames and for interpolating frames between them."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from animator.scene.presets import is_file
 if TYPE_CHECKING:
     from animator.scene.scene import Scene
 
-WAYS = ("lanczos", "second-pass")  # any other is a file
-MOST = 8192  # pixels of a side, as of video.size
+WAYS = ("lanczos", "second-pass")  # values of `by`; any other is a file
+MOST = 8192  # pixels per side, as for video.size
 FILE: Path = ("output", "upscale", "by")
 
 
 class Upscaled(Section):
-    """What of the upscaling is no curve."""
+    """Upscaling settings that cannot change over time."""
 
     by: str = Field(
         "lanczos",
-        description="lanczos, second-pass (SDXL over the larger picture), or a .safetensors file that spandrel knows",
+        description="lanczos, second-pass (SDXL over the enlarged image), or a .safetensors file that spandrel knows",
     )
     factor: Number = Field(
-        2.0, ge=1, le=8, description="how much larger the video's pictures are than the painted ones"
+        2.0, ge=1, le=8, description="size of the video's frames relative to the painted frames"
     )
     tile: Whole = Field(
         512,
         ge=128,
         le=8192,
-        description="pixels of the picture that a file's network sees at once; smaller takes less memory",
+        description="side in pixels of the tiles that a file's network processes; smaller tiles need less memory",
     )
 
 
 def upscale_by_word(value: Any) -> Any:
-    """`upscale: 2` is short for `upscale: {factor: 2}`, `upscale: second-pass` for `upscale: {by: second-pass}`."""
+    """Expand the short forms: `upscale: 2` means `{factor: 2}`, `upscale: second-pass` means `{by: second-pass}`."""
     if isinstance(value, str):
         return {"by": value}
     return {"factor": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
@@ -52,25 +52,28 @@ UpscaleCurves: Any = curves("UpscaleCurves", Upscale, Upscaled)
 
 
 class Finished(Section):
-    """What of the output is about its pictures."""
+    """Output settings that resize or interpolate frames."""
 
     upscale: Annotated[UpscaleCurves | None, BeforeValidator(upscale_by_word)] = Field(
-        None, description="larger pictures for the video, made of the finished ones"
+        None, description="enlargement of the finished frames for the video"
     )
     interpolate: Whole = Field(
-        1, ge=1, le=8, description="pictures of the video for each frame of the film; between them by flow"
+        1,
+        ge=1,
+        le=8,
+        description="frames of the video per frame of the film; the added ones are interpolated by flow",
     )
 
 
 def upscale_file(scene: Scene) -> Iterator[tuple[Path, str]]:
-    """The path and the value of the setting that names a network's file, if there is one."""
+    """Yield the path and the value of the setting that names a network's file, if it does."""
     upscale = scene.settings.output.upscale
     if upscale is not None and upscale.by not in WAYS:
         yield FILE, upscale.by
 
 
 def _broken(file: FilePath) -> str | None:
-    """Why no network can be read from a .safetensors file; None where its header is one."""
+    """Return the reason a .safetensors file cannot be read; None if its header is valid."""
     try:
         lora_file.shapes(file)
     except ModelError as error:
@@ -79,7 +82,7 @@ def _broken(file: FilePath) -> str | None:
 
 
 def upscale_problems(scene: Scene) -> Iterator[Problem]:
-    """What is wrong with the file, its library, and the size that comes out."""
+    """Yield problems of upscaling: its file, a missing library, and a video that is too large."""
     upscale = scene.settings.output.upscale
     if upscale is None:
         return
@@ -88,16 +91,16 @@ def upscale_problems(scene: Scene) -> Iterator[Problem]:
         if file.suffix != ".safetensors":
             known = f"known: {', '.join(WAYS)}, or a .safetensors file; files of other kinds can run code"
             yield scene.problem(
-                path, f"{name!r} is no way to upscale; {known} (docs/upscale.md converts them)"
+                path, f"{name!r} is not an upscaling method; {known} (see docs/upscale.md to convert them)"
             )
         elif not is_file(file):
             yield scene.problem(path, f"no such file: {file}")
         elif find_spec("spandrel") is None:
             yield scene.problem(
-                path, "files are read by spandrel, which is not installed: pip install 'animator[upscale]'"
+                path, "this file needs spandrel, which is not installed: pip install 'animator[upscale]'"
             )
         elif why := _broken(file):
             yield scene.problem(path, why)
     if max(size := [side * upscale.factor for side in scene.size]) > MOST:
-        message = f"the video would be {size[0]:.0f}x{size[1]:.0f} pixels; at most {MOST} to a side"
+        message = f"the video would be {size[0]:.0f}x{size[1]:.0f} pixels; at most {MOST} per side"
         yield scene.problem(("output", "upscale"), message)

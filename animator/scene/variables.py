@@ -1,4 +1,4 @@
-"""Fill `{name}` in the texts of a document; `{{` and `}}` stand for braces."""
+"""Substitute `{name}` in the texts of a document; `{{` and `}}` are literal braces."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from animator.errors import Path, Problem, nearest, quoted
 from animator.scene.declared import settled
 from animator.scene.parse import Document
 
-MAX_VARIABLE = 1_000  # characters: a few hundred in a prompt are all that SDXL reads
-MAX_FILLED = 1_000_000  # characters that variables put into a whole file
+MAX_VARIABLE = 1_000  # characters; SDXL reads only a few hundred of a prompt
+MAX_FILLED = 1_000_000  # characters that variables add to a whole file
 _BRACES = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def fill(document: Document) -> Document:
-    """`document` with every `{name}` in its texts replaced by the variable of that name."""
+    """Return `document` with every `{name}` in its texts replaced by the value of that variable, and with problems."""
     declared = {name for name, item in _named(document).items() if isinstance(item, dict)}
     document = settled(document)
     filler = _Filler(document, _named(document))
@@ -35,7 +35,7 @@ def _named(document: Document) -> dict[str, Any]:
 
 
 def escape(value: Any) -> Any:
-    """Texts in which `fill` finds no variable, and puts back every brace."""
+    """Double the braces in all texts of `value`, so that `fill` restores them and finds no variable."""
     if isinstance(value, dict):
         return {key: escape(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -44,6 +44,8 @@ def escape(value: Any) -> Any:
 
 
 class _Filler:
+    """Substitution of variables in one document, with limits on length; collects problems and used names."""
+
     def __init__(self, document: Document, names: dict[str, Any]) -> None:
         self.document, self.problems = document, list[Problem]()
         self.room = MAX_FILLED

@@ -1,4 +1,4 @@
-"""The views of a schedule file: pictures that the film passes through."""
+"""View settings of a schedule file: images that the film passes through at given times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def _views(value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(file, str) for file in value.values()):
-        raise ValueError(f"{shown(value)} is not a list of pictures such as {{0: front.png, 3s: side.png}}")
+        raise ValueError(f"{shown(value)} is not a list of images such as {{0: front.png, 3s: side.png}}")
     return {str(time): file for time, file in value.items()}
 
 
@@ -28,12 +28,12 @@ Views = Annotated[
 
 
 def view_files(scene: Scene) -> Iterator[tuple[tuple[str, str], str]]:
-    """The pictures' files as they were written, with the place of each."""
+    """Yield the path and the value of every setting that names a view's image."""
     return ((("views", time), file) for time, file in scene.settings.views.items())
 
 
 def view_problems(scene: Scene) -> Iterator[Problem]:
-    """Pictures that are not there."""
+    """Yield problems of views whose image file is missing."""
     for path, name in view_files(scene):
         if not is_file(file := scene.file(path, name)):
             yield scene.problem(path, f"no such file: {file}")

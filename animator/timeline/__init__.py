@@ -1,1 +1,1 @@
-"""What every frame needs, before any pixel exists."""
+"""Compilation of a Scene into Frames: every value of every frame, before any pixel exists."""

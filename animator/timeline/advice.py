@@ -1,4 +1,4 @@
-"""What no single value of a schedule shows: motion and steps that leave nothing to paint."""
+"""Checks across values: steps a sampler cannot run, motion that leaves nothing to paint, to mask or to lock."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from animator.imaging.affine import matrix
 from animator.imaging.geometry import Lens, spatial
 from animator.models import samplers
 
-RETURN = 0.01  # of the width by which a camera may miss where it began
-NEAREST = 0.02  # of the reference plane's distance: how near the camera may come to it
-MAX_ZOOM = 6.0  # of a painting until the next, as a power of ten
+RETURN = 0.01  # part of the width by which a loop's camera may miss its start
+NEAREST = 0.02  # part of the reference plane's distance that must stay in front of the camera
+MAX_ZOOM = 6.0  # power of ten: the largest zoom from one painted frame to the next
 
 
 def can_run(painting: Sequence[Painting]) -> None:
-    """Refuse more steps than a sampler has. Raises CurveError."""
+    """Raise CurveError at the first frame with more steps than its sampler can run."""
     for i, row in enumerate(painting):
         most = samplers.find(row.sampler).most
         if row.steps > most:
@@ -27,26 +27,26 @@ def can_run(painting: Sequence[Painting]) -> None:
 
 
 def one_schedule(painting: Sequence[Painting]) -> None:
-    """Refuse a sampler and a schedule that space a painting's steps in two ways. Raises CurveError."""
+    """Raise CurveError at the first frame whose sampler name and schedule contradict each other."""
     for i, row in enumerate(painting):
         try:
             samplers.schedule(row)
         except CurveError as error:
-            raise CurveError(f"{error} at frame {i}; name the sampler without it") from error
+            raise CurveError(f"{error} at frame {i}; use the sampler's name without a schedule") from error
 
 
 def stays_visible(zoom: Sequence[float], diffuse: NDArray[np.bool_]) -> None:
-    """Refuse a zoom after which nothing is left of the last painting. Raises CurveError."""
+    """Raise CurveError if the zoom since the last painted frame exceeds 10**MAX_ZOOM, either in or out."""
     total = np.cumsum(np.log10(zoom))
     last = np.maximum.accumulate(np.where(diffuse, np.arange(len(zoom)), 0))
     bad = np.flatnonzero(np.abs(total - total[last]) > MAX_ZOOM)
     if len(bad):
         frames = f"frame {last[bad[0]]}, the last one painted, to frame {bad[0]}"
-        raise CurveError(f"from {frames} it adds up to more than a millionfold; paint more often")
+        raise CurveError(f"from {frames} the zoom adds up to more than a millionfold; paint more often")
 
 
 def stays_in_front(motions: Sequence[Motion], diffuse: NDArray[np.bool_], lens: Lens) -> None:
-    """Refuse a camera that has passed the last painting or turned its back to it. Raises CurveError."""
+    """Raise CurveError if the camera has passed the last painted frame or turned its back to it."""
     if not any(map(spatial, motions)):
         return
     focal, last, pose = lens.focal, 0, np.eye(4)
@@ -55,27 +55,28 @@ def stays_in_front(motions: Sequence[Motion], diffuse: NDArray[np.bool_], lens: 
         depth = pose @ [0, 0, focal, 1]
         if depth[2] < NEAREST * focal:
             said = f"frame {last}, the last one painted, has nothing in front of the camera at frame {frame}"
-            raise CurveError(f"{said}; the reference plane stands at {focal:.0f} pixels")
+            raise CurveError(f"{said}; the reference plane is at {focal:.0f} pixels: paint more often")
         if diffuse[frame]:
             last, pose = frame, np.eye(4)
 
 
 def masks_follow(zoom: Sequence[float], shot: NDArray[np.int64]) -> None:
-    """Refuse a zoom that leaves nothing of the picture a shot began with, whose masks follow the camera.
+    """Raise CurveError if the zoom since a shot's first frame exceeds 10**MAX_ZOOM: its masks follow the camera.
 
-    `shot`: the frame with which each frame's shot began. Raises CurveError.
+    `shot` is the index of the first frame of each frame's shot.
     """
     total = np.cumsum(np.log10(zoom))
     bad = np.flatnonzero(np.abs(total - total[shot]) > MAX_ZOOM)
     if len(bad):
         frame = f"by frame {bad[0]}"
-        raise CurveError(f"{frame} it adds up to more than a millionfold: masks cannot follow that far")
+        raise CurveError(f"{frame} the zoom adds up to more than a millionfold: masks cannot follow that far")
 
 
 def comes_back(motions: Sequence[Motion], lens: Lens) -> None:
-    """Refuse a camera that does not end where it began, where masks or the lock have followed it. Raises CurveError.
+    """Raise CurveError if the camera of a closed loop ends more than RETURN of the width away from its start.
 
-    The first motion leads from the last frame to the first one.
+    Masks and the lock follow the camera, so they would end there too. The first motion leads from the last frame to
+    the first one.
     """
     width, height = lens.width, lens.height
     way = np.eye(3)
@@ -91,7 +92,5 @@ def comes_back(motions: Sequence[Motion], lens: Lens) -> None:
     moved = way @ corners
     missed = np.abs(moved[:2] / moved[2] - corners[:2]).max() / width
     if missed > RETURN:
-        said = (
-            f"the camera ends {missed:.1%} of the width from where it began, and masks and the lock with it"
-        )
-        raise CurveError(f"{said}; let the motion come back, e.g. translation_x: 2*sin(2*pi*t/(max_f + 1))")
+        said = f"the camera ends {missed:.1%} of the width from where it began, and so do masks and the lock"
+        raise CurveError(f"{said}; make the motion return, e.g. translation_x: 2*sin(2*pi*t/(max_f + 1))")

@@ -1,4 +1,4 @@
-"""Where a film is led: to views, and in a closed loop back to its first painting."""
+"""Weights that guide paintings towards upcoming views, and a closed loop towards its first painted frame."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from animator.timeline.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A picture that a film is led to."""
+    """An image that the paintings before it are guided towards."""
 
-    frame: int  # on which it stands
-    reached: int  # the painting in which nothing else is left
-    lead: int  # frames before it in which paintings are led to it
+    frame: int  # the frame that the image belongs to
+    reached: int  # the painted frame that equals the image
+    lead: int  # number of frames before `reached` that are guided
 
 
 def led(goals: Sequence[Goal], diffuse: NDArray[np.bool_], shot: NDArray[np.int64]) -> list[Ahead]:
-    """The picture each painting is led to: the next one of its shot.
+    """Return for each frame the image its painting is guided towards, and the weight; `Ahead()` if none.
 
-    What is still different goes in even steps: of 4 paintings in reach the first goes a quarter of the way, the
-    next a third of what is left, then a half, then all of it. So no step is larger than another.
+    A painting is guided to the next goal of its own shot. `diffuse` marks the painted frames (frames,); `shot` is the
+    first frame of each frame's shot (frames,). The difference shrinks in even steps: of 4 paintings before a goal the
+    first has weight 1/4, the next 1/3 of the rest, then 1/2, then 1, so that no step is larger than another.
     """
     result = [Ahead()] * len(diffuse)
     painted = np.flatnonzero(diffuse)
-    for goal in sorted(goals, key=lambda goal: -goal.reached):  # nearer ones overwrite those behind them
+    for goal in sorted(goals, key=lambda goal: -goal.reached):  # a nearer goal overwrites a later one
         begun = max(goal.reached - max(goal.lead, 1), int(shot[goal.reached]) - 1)
         within = [int(at) for at in painted if begun < at <= goal.reached]
         before = int(max((at for at in painted if at <= begun), default=begun))
@@ -41,7 +42,7 @@ def led(goals: Sequence[Goal], diffuse: NDArray[np.bool_], shot: NDArray[np.int6
 
 
 def viewed(views: dict[str, Any], clock: Clock) -> dict[int, str]:
-    """The time of each view as it was written, by frame. Raises CurveError."""
+    """Return the views as {frame: time as written}. Raises CurveError for a bad time."""
     found: dict[int, str] = {}
     for time in views:
         frame = clock.frame(time)

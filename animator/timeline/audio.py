@@ -1,4 +1,4 @@
-"""What a film hears of a track: one value per frame for each signal, and the beats."""
+"""Audio features per frame (rms, bass, mid, treble, onset) and beat times."""
 
 from __future__ import annotations
 
@@ -15,32 +15,34 @@ Floats = NDArray[np.float64]
 BANDS = {"bass": (20.0, 250.0), "mid": (250.0, 4_000.0), "treble": (4_000.0, 11_000.0)}  # hertz
 NAMES = ("rms", *BANDS, "onset")
 WINDOW = 1024  # samples, 46 ms: about a frame
-CONTEXT = 60.0  # seconds that are listened to for beats, if the film is shorter
+CONTEXT = 60.0  # seconds analysed for beats if the film is shorter
 
 
 @dataclass(frozen=True)
 class Heard:
-    """Signals by name, each (frames,) in 0..1, and the beats' times in seconds of the film."""
+    """Audio features by name, each (frames,) in 0..1, and the times of the beats in seconds of the film."""
 
     signals: dict[str, Floats]
     beats: Floats
 
     @property
     def bpm(self) -> float | None:
-        """Beats per minute: from the median interval; None where there are not two beats."""
+        """Beats per minute, from the median interval; None with fewer than two beats."""
         return 60.0 / float(np.median(np.diff(self.beats))) if len(self.beats) > 1 else None
 
 
 def silence(frames: int) -> Heard:
-    """What is heard when nothing sounds."""
+    """Return the signals of silence: 0 on every frame, and no beats."""
     return Heard({name: np.zeros(frames) for name in NAMES}, np.zeros(0))
 
 
 @lru_cache(maxsize=4)
 def hear(sound: Sound, changed: int, fps: float, frames: int, attack: float, release: float) -> Heard:  # noqa: ARG001
-    """Listen to a track. `changed` (the file's time stamp) tells one version of it from the next.
+    """Analyse a track: signals per frame, and beats.
 
-    `attack` and `release` are the seconds in which a signal rises to 63 % of a step, and falls. Raises CurveError.
+    `changed`, the file's modification time in nanoseconds, only distinguishes cached versions of a file. `attack` and
+    `release` are the seconds in which a signal rises by 63 % of a step, and falls by it. Raises CurveError if the file
+    cannot be read.
     """
     samples = read(Sound(sound.file, sound.start, max(sound.seconds, CONTEXT)))
     raw = {"rms": loudness(samples, fps, frames), **bands(samples, fps, frames)}
@@ -50,12 +52,12 @@ def hear(sound: Sound, changed: int, fps: float, frames: int, attack: float, rel
 
 
 def normal(values: Floats) -> Floats:
-    """The values over the largest of them."""
+    """Divide `values` by the largest of them; all-zero values stay 0."""
     return values / max(float(values.max(initial=0.0)), 1e-6)
 
 
 def loudness(samples: Samples, fps: float, frames: int) -> Floats:
-    """The root mean square of each frame's samples."""
+    """Return the root mean square of each frame's samples, (frames,)."""
     energy = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
     edges = np.minimum(np.rint(np.arange(frames + 1) * RATE / fps).astype(np.int64), len(samples))
     total = np.maximum(energy[edges[1:]] - energy[edges[:-1]], 0.0)
@@ -63,7 +65,7 @@ def loudness(samples: Samples, fps: float, frames: int) -> Floats:
 
 
 def bands(samples: Samples, fps: float, frames: int) -> dict[str, Floats]:
-    """The loudness of each band in the middle of each frame."""
+    """Return the loudness of each frequency band at the middle of each frame, {band: (frames,)}."""
     pitch = np.fft.rfftfreq(WINDOW, 1 / RATE)
     result = {name: np.zeros(frames) for name in BANDS}
     for first in range(0, frames, 2048):
@@ -75,7 +77,7 @@ def bands(samples: Samples, fps: float, frames: int) -> dict[str, Floats]:
 
 
 def begun(flux: NDArray[np.float32], fps: float, frames: int) -> Floats:
-    """How much begins to sound within each frame: the sum of an envelope there."""
+    """Return the onset strength of each frame, (frames,): the sum of the values of `flux` that lie in it."""
     frame = (np.arange(len(flux)) * HOP / RATE * fps + 1e-9).astype(np.int64)
     result = np.zeros(frames)
     inside = frame < frames
@@ -84,7 +86,7 @@ def begun(flux: NDArray[np.float32], fps: float, frames: int) -> Floats:
 
 
 def follow(values: Floats, fps: float, attack: float, release: float) -> Floats:
-    """The values, rising and falling no faster than asked for."""
+    """Smooth `values` (frames,) with time constants in seconds: `attack` for rises, `release` for falls; 0 is none."""
     rise, fall = (
         1.0 if time <= 0 else 1.0 - float(np.exp(-1.0 / (fps * time))) for time in (attack, release)
     )

@@ -1,4 +1,4 @@
-"""Onsets and beats of a track."""
+"""Detection of onsets and beats in audio samples."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ SLOW, FAST, USUAL = 40.0, 240.0, 120.0  # beats per minute
 
 
 def spectra(samples: Samples, centers: NDArray[np.int64], window: int) -> NDArray[np.float32]:
-    """Magnitudes (len(centers), window/2 + 1) around the given samples, Hann-windowed; silence outside."""
+    """Return magnitude spectra (len(centers), window // 2 + 1), float32, Hann-windowed around the samples `centers`.
+
+    Samples outside the track are silence.
+    """
     padded = np.pad(samples, (window // 2, window))
     rows = np.lib.stride_tricks.sliding_window_view(padded, window)[np.minimum(centers, len(samples))]
     return np.abs(np.fft.rfft(rows * np.hanning(window).astype(np.float32), axis=1)).astype(np.float32)
 
 
 def envelope(samples: Samples) -> NDArray[np.float32]:
-    """How much begins to sound, every HOP samples: the growth of the loudness of all pitches (spectral flux).
+    """Return the onset strength every HOP samples, float32: the rise in loudness over all frequencies (spectral flux).
 
-    Before the first sample there is silence: a film that begins inside the music begins with an onset.
+    The track is silent before the first sample, so a film that begins inside the music begins with an onset.
     """
     parts = []
     step = 4096  # rows at a time: an hour of music would not fit at once
@@ -34,22 +37,25 @@ def envelope(samples: Samples) -> NDArray[np.float32]:
         loud = np.log1p(100.0 * rows / WINDOW)
         parts.append(np.maximum(np.diff(np.concatenate([before, loud]), axis=0), 0).sum(1))
         before = loud[-1:]
-    # Growth is seen as a sound enters the window's later half, one step early.
+    # A rise shows as a sound enters the second half of the window, which is one step early.
     return np.concatenate([[0.0], *parts])[:total].astype(np.float32)
 
 
 def beats(samples: Samples) -> Floats:
-    """The times of the beats in seconds; none where nothing begins."""
+    """Return the times of the beats in seconds, float64; an empty array without onsets."""
     flux = envelope(samples)
-    # Less than a hundredth of a click's flux is noise, not a beat.
+    # A flux of less than a hundredth of a click's is noise, not a beat.
     if len(flux) * HOP < RATE or flux.max() < 1.0:
         return np.zeros(0)
     return tracked(flux) * HOP / RATE
 
 
 def period(flux: NDArray[np.float32]) -> float:
-    """The steps between two beats: the strongest repetition, leaning towards 120 beats per minute."""
-    # Softened: clicks between two steps would fit twice their period better than once.
+    """Return the beat period in steps of HOP samples, with fractions: the strongest autocorrelation of `flux`.
+
+    Periods near 120 beats per minute are preferred.
+    """
+    # Smoothed: clicks that fall between two steps would match twice their period better than once.
     soft = np.convolve(flux, [1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16], "same")
     steady = soft - soft.mean()
     size = 2 * len(steady)
@@ -65,14 +71,14 @@ def period(flux: NDArray[np.float32]) -> float:
 
 
 def tracked(flux: NDArray[np.float32]) -> Floats:
-    """The steps on which beats fall: strong onsets about one period apart.
+    """Return the steps on which beats fall, float64: strong onsets about one period apart.
 
     Dynamic programming over all chains of beats, after D. Ellis, "Beat Tracking by Dynamic Programming" (2007).
     """
     every = period(flux)
     strong = flux / max(float(flux.std()), 1e-9)
     reach = np.arange(-round(2 * every), -round(every / 2) + 1)
-    cost = 100.0 * np.log(-reach / every) ** 2  # his tightness
+    cost = 100.0 * np.log(-reach / every) ** 2  # 100: Ellis's tightness
     score, parent = np.zeros(len(flux)), np.full(len(flux), -1)
     for i in range(len(flux)):
         usable = reach[i + reach >= 0]
@@ -88,7 +94,7 @@ def tracked(flux: NDArray[np.float32]) -> Floats:
     while at >= 0:
         found.append(at)
         at = int(parent[at])
-    # The chain may begin or end in silence: its weak ends are no beats.
+    # The chain may begin or end in silence: drop its weak ends.
     steps = np.array(found[::-1])
     loud = np.flatnonzero([strong[max(s - 2, 0) : s + 3].max() > 0.5 for s in steps])
     return steps[loud[0] : loud[-1] + 1].astype(np.float64) if len(loud) else np.zeros(0)

@@ -1,4 +1,4 @@
-"""Which frames are painted, and how much of the painting to come shows in the others: decided beforehand."""
+"""Choose the painted frames, and the weight of the next painted frame in each in-between."""
 
 from __future__ import annotations
 
@@ -15,20 +15,26 @@ Flags = NDArray[np.bool_]
 
 
 def by_shot(work: Callable[..., NDArray[Any]], starts: Flags, *columns: NDArray[Any]) -> NDArray[Any]:
-    """What `work` makes of each shot's part of the columns; `starts` marks the frames with which shots begin."""
+    """Apply `work` to each shot's part of `columns` and join the results; `starts` marks the first frame of a shot."""
     cuts = np.flatnonzero(starts)[1:]
     parts = zip(*(np.split(column, cuts) for column in columns), strict=True)
     return np.concatenate([work(*part) for part in parts])
 
 
 def painted(strength: NDArray[np.float64], cadence: int) -> Flags:
-    """Every `cadence`-th frame and the last one, so that in-betweens lie between two paintings; see `painted_at`."""
+    """Mark every `cadence`-th frame and the last one as painted (bool, (frames,)), except where strength is 0.
+
+    The last frame is included so that every in-between lies between two painted frames; see `painted_at`.
+    """
     index = np.arange(len(strength))
     return painted_at(strength, (index % cadence == 0) | (index == len(index) - 1))
 
 
 def evenly(count: int, cadence: int) -> Flags:
-    """Every `cadence`-th frame or sooner, so that the way from the last one to the first is as long as any other."""
+    """Mark painted frames of a closed loop, evenly spaced by at most `cadence` (bool, (count,)).
+
+    The distance from the last painted frame to the first one counts too.
+    """
     paintings = -(-count // cadence)
     result: Flags = np.zeros(count, np.bool_)
     result[np.arange(paintings) * count // paintings] = True
@@ -36,9 +42,9 @@ def evenly(count: int, cadence: int) -> Flags:
 
 
 def painted_at(strength: NDArray[np.float64], wanted: Flags) -> Flags:
-    """The frames that are `wanted` and have something to paint.
+    """Mark the frames that are `wanted` and have a strength above 0, and the first frame (bool, (frames,)).
 
-    Strength 0 paints nothing: such frames only move. The first frame is always painted.
+    A frame of strength 0 is only warped.
     """
     result: Flags = wanted & (strength > 0)
     result[0] = True
@@ -46,10 +52,10 @@ def painted_at(strength: NDArray[np.float64], wanted: Flags) -> Flags:
 
 
 def tweens(diffuse: Flags, held: Flags) -> NDArray[np.float64]:
-    """The weight of the painting to come in every frame: 1 where painted, 0 where the one before shows alone.
+    """Return the weight of the next painted frame in every frame: 1 where painted, 0 for the previous one alone.
 
-    `held` marks the frames of strength 0. The weight grows from a painted or held frame to the next painted
-    one; in front of a held frame nothing is to come.
+    `held` marks the frames of strength 0. The weight grows linearly from a painted or held frame to the next painted
+    one; frames before a held one have weight 0.
     """
     index, count = np.arange(len(diffuse)), len(diffuse)
     anchor = diffuse | held
@@ -61,12 +67,15 @@ def tweens(diffuse: Flags, held: Flags) -> NDArray[np.float64]:
 
 
 def closed_tweens(diffuse: Flags, held: Flags) -> NDArray[np.float64]:
-    """The same where the first painting comes after the last frame."""
+    """Return the weights of `tweens` for a closed loop, whose last frame is followed by the first painted one."""
     return tweens(np.append(diffuse, True), np.append(held, False))[:-1]
 
 
 def cut(frames: Sequence[Frame], first: int, stop: int) -> list[Frame]:
-    """The frames first..stop-1 as a film of its own: it starts with a painting, and ends with one if it can."""
+    """Return the frames first..stop-1 as a film of its own.
+
+    It starts with a painted frame, and ends with one unless its last frame has strength 0.
+    """
     part = list(frames[first:stop])
     if len(part) == len(frames):
         return part
@@ -83,7 +92,7 @@ def cut(frames: Sequence[Frame], first: int, stop: int) -> list[Frame]:
             diffuse=bool(paint),
             tween=float(weight),
             shot=shot,
-            # A part does not end where the film began.
+            # A part of a closed loop does not return to the first frame.
             ahead=frame.ahead if frame.ahead.frame < len(frames) else Ahead(),
         )
         for frame, paint, weight, shot in zip(part, diffuse, weights, shots, strict=True)

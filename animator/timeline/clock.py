@@ -1,4 +1,4 @@
-"""Clock: how long the film is, what its keys mean, and the names an expression may use."""
+"""Time in a film: its length, the frames that keys mean, and the names an expression may use."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ HEARD = ("rms", "bass", "mid", "treble", "onset")  # signals of an audio track
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The film's length in frames, frames per second, the run's seed, beats per minute, and named moments.
+    """Length of a film in frames, frames per second, the run's seed, beats per minute, and named events.
 
-    `beats` are the times (seconds) of the beats heard in a track; `bpm`, if given, counts instead of them.
+    `beats` are the times (seconds) of the beats detected in the audio track; `bpm`, if given, overrides them.
     """
 
     frames: int
@@ -35,9 +35,10 @@ class Clock:
     beats: tuple[float, ...] = ()
 
     def frame(self, key: str) -> int:
-        """The frame a key names. Raises CurveError.
+        """Return the frame that a key means; it may lie outside the film. Raises CurveError.
 
-        `30`, `2s`, `4b`, `50%` (of the last frame), `end`, an event, or so far from one: `reveal+0.5s`, `end-12`.
+        A key is `30`, `2s`, `4b`, `50%` (of the last frame), `end`, an event, or an offset from `end` or an event:
+        `reveal+0.5s`, `end-12`.
         """
         if away := _AWAY.fullmatch(key):
             frames = self.frame(away[3]) - (self.frame("0b") if "b" in away[3] else 0)
@@ -73,19 +74,22 @@ class Clock:
         if self.bpm is not None:
             return round(number * 60 / self.bpm * self.fps)
         if len(self.beats) < 2:
-            raise CurveError(f"{quoted(key)} is a beat; say how many there are in a minute: bpm: 120", key)
+            raise CurveError(
+                f"{quoted(key)} is a time in beats, but there is no tempo; add e.g. bpm: 120", key
+            )
         times = np.array(self.beats)
-        whole = int(np.clip(np.floor(number), 0, len(times) - 2))  # past the ends the interval there goes on
+        # Beyond the ends the outermost interval repeats.
+        whole = int(np.clip(np.floor(number), 0, len(times) - 2))
         return round(float(times[whole] + (number - whole) * (times[whole + 1] - times[whole])) * self.fps)
 
     def _counted(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """How many beats have gone by at each of the times; the first one heard is number 0."""
+        """Return the number of beats up to each time, with fractions; the first detected beat is number 0."""
         times = np.array(self.beats)
         whole = np.clip(np.searchsorted(times, seconds, side="right") - 1, 0, len(times) - 2)
         return np.asarray(whole + (seconds - times[whole]) / (times[whole + 1] - times[whole]), np.float64)
 
     def beat_frames(self) -> list[int]:
-        """The frames inside the film on which beats fall; none without beats."""
+        """Return the frames of the film on which beats fall; an empty list without beats."""
         if self.bpm is None:
             found = [round(time * self.fps) for time in self.beats]
         else:
@@ -96,7 +100,10 @@ class Clock:
         return self.frames / self.fps / 60
 
     def signals(self) -> Signals:
-        """The names an expression may use. `t` is int64, as Deforum's, so that `t%3` and `2^t` mean the same."""
+        """Return the names an expression may use, each as an array of one value per frame or of one value for all.
+
+        `t` is int64, as in Deforum, so that `t%3` and `2^t` give the same values.
+        """
         t = np.arange(self.frames, dtype=np.int64)
         last = max(1, self.frames - 1)
         beats = {}
@@ -107,7 +114,7 @@ class Clock:
             beats = {"bpm": np.array(bpm), "beat": self._counted(t / self.fps)}
         return {
             "t": t,
-            "i": t,  # Deforum's loop variable, visible to its expressions by accident and used
+            "i": t,  # Deforum's loop variable: visible to its expressions by accident, and used by them
             "sec": t / self.fps,
             "p": t / last,
             "fps": np.array(self.fps),

@@ -1,4 +1,4 @@
-"""Scene → list[Frame]. Every problem of the file's curves is found here, before any model is loaded."""
+"""Scene → list[Frame]. Finds every problem of the schedule's curves before any model is loaded."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ SECTIONS = {"painting": Painting, "grade": Grade, "lock": Lock, "detail": Detail
 MEMBERS = {"control": Control, "ip_adapter": Likeness}
 MASKED = ("painting", "grade", "lock", "footage", "detail")
 
-# A film's parts ask for its frames one after the other; a scene does not change.
+# Several parts of a render ask for the same frames; a scene never changes.
 _KNOWN: WeakKeyDictionary[Scene, list[Frame]] = WeakKeyDictionary()
 
 
 def timeline(scene: Scene) -> list[Frame]:
-    """Everything decided about every frame of the film. Raises SceneError with every problem of its curves."""
+    """Return the frames of the film with all their values. Raises SceneError with every problem of its curves."""
     if scene not in _KNOWN:
         _KNOWN[scene] = _Compiler(scene).frames() if scene.film is None else _resized(scene, scene.film)
     return list(_KNOWN[scene])
 
 
 def _resized(scene: Scene, film: Scene) -> list[Frame]:
-    """The frames of `film` for `scene`, its copy of another size: curves count the pixels of `film`."""
+    """Return the frames of `film` scaled to `scene`, its copy of another size: curves are in pixels of `film`."""
     (wide, high), across = film.size, scene.size.width / film.size.width
     down = scene.size.height / high
 
@@ -71,17 +71,20 @@ def _resized(scene: Scene, film: Scene) -> list[Frame]:
 
 
 def clock(scene: Scene) -> Clock:
-    """What the scene's keys mean."""
+    """Return the clock of `scene`: its length, tempo and events."""
     return _Compiler(scene).clock
 
 
 def beats(scene: Scene) -> list[int]:
-    """The frames on which the film's beats fall."""
+    """Return the frames on which beats fall; an empty list without beats."""
     return _Compiler(scene).clock.beat_frames()
 
 
 def remarks(scene: Scene) -> list[Problem]:
-    """What may not be meant in a scene that has no problems."""
+    """Return advice on settings that are valid but probably unintended, ordered by place.
+
+    The scene must have no problems.
+    """
     frames = timeline(scene)
     found = [
         *notes(scene, _Compiler(scene).clock),
@@ -93,9 +96,10 @@ def remarks(scene: Scene) -> list[Problem]:
 
 
 class _Compiler(Columns):
-    """Puts the frames of one scene together, column by column."""
+    """Builder of one scene's frames, column by column."""
 
     def frames(self) -> list[Frame]:
+        """Return the frames. Raises SceneError with every problem found on the way."""
         settings, count = self.scene.settings, self.clock.frames
         rows: dict[str, list[Any]] = {
             "motion": self.motion(),
@@ -126,7 +130,7 @@ class _Compiler(Columns):
         return [Frame(index=i, **{name: column[i] for name, column in rows.items()}) for i in range(count)]
 
     def check(self, rows: dict[str, list[Any]], diffuse: NDArray[np.bool_], shot: NDArray[np.int64]) -> None:
-        """Raise SceneError with every problem of the columns, and of what they make together."""
+        """Check the columns against one another. Raises SceneError with all problems collected so far."""
         painting, controls = rows["painting"], self.scene.settings.control.values()
         self.attempt(("painting", "steps"), lambda: can_run(painting), None)
         self.attempt(("painting", "schedule"), lambda: one_schedule(painting), None)
@@ -139,9 +143,9 @@ class _Compiler(Columns):
     def limits(
         self, motion: list[Motion], diffuse: NDArray[np.bool_], shot: NDArray[np.int64], masked: bool
     ) -> None:
-        """Note motion that leaves nothing to paint, to mask or to lock."""
+        """Record motion after which nothing is left to paint, to mask or to lock."""
         lens, zoom = self.scene.lens, [row.zoom for row in motion]
-        # What leads to the first frame of a shot moves nothing.
+        # The motion into the first frame of a shot is not applied.
         seen = [Motion() if i == begun else motion[i] for i, begun in enumerate(shot)]
         self.attempt(("motion", "zoom"), lambda: stays_visible(zoom, diffuse), None)
         self.attempt(("motion",), lambda: stays_in_front(seen, diffuse, lens), None)
@@ -151,16 +155,16 @@ class _Compiler(Columns):
             self.attempt(("video", "loop"), lambda: comes_back(motion, lens), None)
 
     def starts(self) -> NDArray[np.bool_]:
-        """With which frames a shot begins."""
+        """Mark the first frame of every shot."""
         found = self.moments(self.scene.settings.cuts, ("cuts",))
         starts = np.zeros(self.clock.frames, np.bool_) if found is None else found
         starts[0] = True
         return starts
 
     def painted(self, strength: NDArray[np.float64], starts: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which frames are painted: by cadence, or at the moments the file names."""
+        """Mark the painted frames: by cadence, or at the times of `paint`."""
         every, moments = self.scene.settings.cadence, self.moments(self.scene.settings.paint, ("paint",))
-        if moments is None and self.closed:  # what comes after the last painting is the first one
+        if moments is None and self.closed:  # the last painted frame is followed by the first one
             moments = evenly(len(strength), every)
         if moments is None:
             return by_shot(partial(painted, cadence=every), starts, strength)
@@ -168,10 +172,11 @@ class _Compiler(Columns):
 
     @property
     def closed(self) -> bool:
+        """True if the film is a closed loop."""
         return bool(self.scene.settings.video.loop == "closed")
 
     def ahead(self, views: Iterable[int], diffuse: NDArray[np.bool_], shot: NDArray[np.int64]) -> list[Ahead]:
-        """What each painting is led to."""
+        """Return the image that each painting is guided towards, and its weight."""
         lead = self.attempt(("views_lead",), lambda: self.length(self.scene.settings.views_lead), 1)
         goals = [Goal(frame, frame, lead) for frame in views]
         if self.closed:
@@ -180,6 +185,6 @@ class _Compiler(Columns):
         return led(goals, diffuse, shot)
 
     def anchors(self, diffuse: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """The paintings whose colours are taken for a reference anew: the first one of each shot."""
+        """Mark the painted frames that become the colour reference: the first one at or after each `color_renew`."""
         moments = self.moments(self.scene.settings.grade.color_renew, ("grade", "color_renew"))
         return np.zeros_like(diffuse) if moments is None else first_painted(moments, diffuse)

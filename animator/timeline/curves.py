@@ -1,7 +1,7 @@
-"""A value over time: number, expression, Deforum key string or keyframes → one value per frame.
+"""Curves: number, expression, Deforum key string or keyframes → one value per frame.
 
-Between keys a number is interpolated to the next key; an expression holds its own formula until the next key.
-Before the first key its value counts, after the last key its value.
+A number is interpolated to the next key; an expression is evaluated on every frame until the next key.
+Before the first key its value holds, after the last key the last one's.
 """
 
 from __future__ import annotations
@@ -23,33 +23,36 @@ from animator.timeline.smooth import hermite, slopes
 
 Floats = NDArray[np.float64]
 
-MAX_KEYS = 10_000  # a formula per key takes a third of a millisecond
+MAX_KEYS = 10_000  # evaluating a formula at every key takes a third of a millisecond each
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A keyframe: from `frame` on, `value` counts (text is an expression); `ease` shapes the way to it."""
+    """A keyframe: `value` (text is an expression) holds from `frame` on; `ease` shapes the segment before it."""
 
     frame: int
     value: float | str
     ease: str = "linear"
-    name: str | None = None  # as the user wrote its time
+    name: str | None = None  # its time as the user wrote it
 
 
 def sample(curve: Any, frames: int, fps: float = 24.0, seed: int = 0) -> Floats:
-    """The value of `curve` on every frame, float64 `(frames,)`.
+    """Return the value of `curve` on every frame, float64 `(frames,)`.
 
-    `curve` is whatever a schedule file allows: a number, an expression, a Deforum key string or keyframes.
-    `seed` is what expressions call `s`. Raises CurveError, also where a value is NaN or infinite.
+    `curve` is anything a schedule file allows: a number, an expression, a Deforum key string or keyframes.
+    `seed` is the value of `s` in expressions. Raises CurveError, also where a value is NaN or infinite.
     """
     if frames < 1 or not fps > 0:
-        raise CurveError(f"frames={frames}, fps={fps}: a film has at least one frame, and time goes forward")
+        raise CurveError(f"frames={frames}, fps={fps}: a film needs at least one frame, and fps above 0")
     clock = Clock(frames, fps, seed)
     return column(curve, clock, clock.signals())
 
 
 def column(curve: Any, clock: Clock, signals: Signals) -> Floats:
-    """The same for a film whose signals are known already."""
+    """Return the value of `curve` on every frame of `clock`'s film, float64 `(frames,)`.
+
+    Expressions may use the names in `signals`. Raises CurveError, also where a value is NaN or infinite.
+    """
     values = unchecked(curve, clock, signals)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
@@ -60,19 +63,17 @@ def column(curve: Any, clock: Clock, signals: Signals) -> Floats:
 
 
 def unchecked(curve: Any, clock: Clock, signals: Signals) -> Floats:
-    """The same, where values may be NaN or infinite."""
-    with np.errstate(all="ignore"):  # what is not finite is told by its frame
+    """Sample `curve` without checking that values are finite."""
+    with np.errstate(all="ignore"):  # `column` reports values that are not finite, with their frame
         return _between(keys(curve, clock), clock.frames, signals)
 
 
 def keys(curve: Any, clock: Clock) -> list[Key]:
-    """The keyframes of `curve` in order of time. Raises CurveError."""
+    """Return the keyframes of `curve` in order of time. Raises CurveError."""
     found = _keys(curve, clock)
     for before, key in pairwise(found):
         if isinstance(before.value, str) and key.ease != "linear":
-            message = (
-                f"the formula {quoted(before.value)} holds until here: there is no way for an ease to shape"
-            )
+            message = f"the formula {quoted(before.value)} holds until this key; remove its ease"
             raise CurveError(message, key.name)
     return found
 
@@ -90,7 +91,7 @@ def _keys(curve: Any, clock: Clock) -> list[Key]:
 
 
 def _no_more_than(written: Sized) -> None:
-    """Refuse too many keys before they are read. Raises CurveError."""
+    """Check the number of keys before any is parsed. Raises CurveError."""
     if len(written) > MAX_KEYS:
         raise CurveError(f"{len(written):,} keys; at most {MAX_KEYS:,}")
 
@@ -115,7 +116,7 @@ def _keyframes(curve: dict[Any, Any], clock: Clock) -> list[Key]:
 
 
 def _eased(item: Any) -> tuple[Any, str]:
-    """Value and ease of a keyframe: `1.1`, or `{value: 1.1, ease: out-cubic}`."""
+    """Return value and ease of a keyframe written as `1.1` or `{value: 1.1, ease: out-cubic}`."""
     if not isinstance(item, dict):
         return item, "linear"
     if "value" not in item or item.keys() - {"value", "ease"}:
@@ -124,7 +125,11 @@ def _eased(item: Any) -> tuple[Any, str]:
 
 
 def _deforum(parts: Sequence[tuple[str, str]], clock: Clock) -> list[Key]:
-    """Deforum's rules: the later of two keys on one frame wins; keys outside the film are as if not written."""
+    """Return the keys of a Deforum key string, in order of time.
+
+    By Deforum's rules the later of two keys on one frame wins, and keys outside the film are ignored. Raises
+    CurveError if no key is inside.
+    """
     found = {}
     for name, text in parts:
         key = Key(_deforum_frame(name, clock), _value(text), name=name)
@@ -137,7 +142,7 @@ def _deforum(parts: Sequence[tuple[str, str]], clock: Clock) -> list[Key]:
 
 
 def _deforum_frame(name: str, clock: Clock) -> int:
-    """A key as everywhere, or an expression of `max_f` and `s`, cut to a whole frame."""
+    """Return the frame of a key: a time, or an expression of `max_f` and `s`, truncated to a whole frame."""
     try:
         return clock.frame(name)
     except CurveError:
@@ -150,7 +155,7 @@ def _deforum_frame(name: str, clock: Clock) -> int:
             allowed = "write a frame (30), seconds (2s), percent (50%), 'end' or max_f-1"
             raise CurveError(f"{quoted(name)} is not a time; {allowed}", name) from error
     if not np.isfinite(value):
-        raise CurveError(f"{quoted(name)} is no frame", name)
+        raise CurveError(f"{quoted(name)} is not a frame: its value is not finite", name)
     return int(value)
 
 
@@ -191,7 +196,7 @@ def _between(found: Sequence[Key], frames: int, signals: Signals) -> Floats:
 
 
 def _bends(found: Sequence[Key], frames: int, signals: Signals) -> Floats:
-    """The slope at every key, for the ways that are smooth; a curve comes to rest where a formula begins or ends."""
+    """Return the slope at every key for `ease: smooth`, per frame; 0 where a formula begins or ends."""
     if not any(key.ease == easing.SMOOTH for key in found):
         return np.zeros(len(found))
     at = np.array([float(key.frame) for key in found])
@@ -200,7 +205,7 @@ def _bends(found: Sequence[Key], frames: int, signals: Signals) -> Floats:
 
 
 def _start(key: Key, frames: int, signals: Signals) -> float:
-    """The value at the key's own frame; an expression past the film's end counts with its last frame's value."""
+    """Return the value at the key's own frame; of an expression beyond the film, its value on the nearest frame."""
     if isinstance(key.value, float):
         return key.value
     frame = min(max(0, key.frame), frames - 1)
@@ -208,7 +213,7 @@ def _start(key: Key, frames: int, signals: Signals) -> float:
 
 
 def _formula(key: Key, first: int, last: int, signals: Signals) -> Floats:
-    """The key's expression on the frames first..last-1."""
+    """Evaluate the key's expression on the frames first..last-1."""
     part = {name: values[first:last] if values.ndim else values for name, values in signals.items()}
     part["k"] = np.arange(first, last) - key.frame
     try:

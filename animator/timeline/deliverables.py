@@ -1,4 +1,4 @@
-"""What is made of a film's pictures, frame by frame: which part a shape shows, which frame is the poster."""
+"""Deliverables of a film, read from the schedule: shapes and their framing, poster frame, cut-out mask, codecs."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from animator.scene.settings_output import CODEC, cut_out, split
 from animator.timeline.reader import Reader
 
 MASK = ("output", "mask")
-PRODUCT = "product"  # the mask that is cut out unless one is named
+PRODUCT = "product"  # the mask that is cut out unless the schedule names one
 
 
 def wanted(scene: Scene) -> list[str]:
-    """What is made beside the film itself: an MP4 for each shape, and what `also` names."""
+    """Return the deliverables beside the film itself: an MP4 for each shape, and the ones in `also`."""
     shapes = [f"mp4@{name}" for name in scene.settings.output.frame]
     return list(dict.fromkeys([*shapes, *scene.settings.output.also]))
 
 
 def codec(scene: Scene, kind: str) -> str | None:
-    """The codec of a kind; None for what is no video."""
+    """Return the codec of a kind of deliverable; None if it is not a video."""
     return CODEC.get(kind, scene.settings.output.codec if kind == "mp4" else None)
 
 
 def framings(scene: Scene, shape: str) -> list[Framing]:
-    """Which part of the picture a shape shows in every frame. Raises SceneError."""
+    """Return the part of the image that a shape shows, for every frame. Raises SceneError."""
     reader = Reader(scene)
     found = _framings(reader, shape)
     if reader.problems:
@@ -52,7 +52,7 @@ def _framings(reader: Reader, shape: str) -> list[Framing]:
 
 
 def poster(scene: Scene) -> int | None:
-    """The frame that the scene names for its poster, if it does. Raises CurveError."""
+    """Return the index of the poster frame; None if the scene names none. Raises CurveError if it is outside."""
     written = scene.settings.output.poster
     if written is None:
         return None
@@ -63,7 +63,10 @@ def poster(scene: Scene) -> int | None:
 
 
 def mask(scene: Scene) -> str:
-    """The masks that are cut out: those named, `product`, or the only one there is. Raises CurveError."""
+    """Return the mask expression that is cut out: `output.mask`, else `product`, else the only mask.
+
+    Raises CurveError if there is no mask, or several and no choice.
+    """
     names = list(scene.settings.masks)
     written = scene.settings.output.mask
     if written is not None:
@@ -73,18 +76,18 @@ def mask(scene: Scene) -> str:
     if len(names) == 1:
         return names[0]
     if names:
-        raise CurveError(f"nothing says what is cut out; write output: {{mask: …}}, of {', '.join(names)}")
+        raise CurveError(f"no mask is chosen; write output: {{mask: …}} with one of {', '.join(names)}")
     example = 'masks: {product: {color: "#c03030", within: 30}}'
-    raise CurveError(f"there is no mask to cut out by; write one, e.g. {example}")
+    raise CurveError(f"there is no mask to cut out with; write one, e.g. {example}")
 
 
 def problems(scene: Scene) -> list[Problem]:
-    """What is wrong with what is to be made, before anything is painted."""
+    """Return the problems of the requested deliverables, before anything is painted."""
     output = scene.settings.output
     if not output.written():
         return []
     reader = Reader(scene)
-    reader.problems.clear()  # the timeline tells those
+    reader.problems.clear()  # the timeline reports those
     for shape in output.frame:
         _framings(reader, shape)
     found = list(reader.problems)
@@ -113,7 +116,7 @@ def _told(scene: Scene, path: Path, work: Callable[[], object]) -> Iterator[Prob
 
 
 def _encoders(scene: Scene) -> Iterator[Problem]:
-    """Videos that this ffmpeg cannot write, and a quality number that their codec does not have."""
+    """Yield codecs that the installed ffmpeg cannot write, and a `crf` out of the codec's range."""
     output = scene.settings.output
     places: dict[str | None, Path] = {
         codec(scene, split(word)[0]): ("output", "also", str(at)) for at, word in enumerate(output.also)
@@ -121,14 +124,14 @@ def _encoders(scene: Scene) -> Iterator[Problem]:
     places[output.codec] = ("output", "codec")
     worst = CODECS[output.codec].worst
     if output.crf is not None and output.crf > worst:
-        yield scene.problem(("output", "crf"), f"{output.crf}; {output.codec} has 0..{worst}")
+        yield scene.problem(("output", "crf"), f"{output.crf}; allowed for {output.codec}: 0..{worst}")
     for name, path in places.items():
-        if name is None or name == "h264":  # every ffmpeg that we are given has it; a rehearsal would show
+        if name is None or name == "h264":  # assumed of every ffmpeg; a preview would fail without it
             continue
         try:
             program()
         except ProgramError:
-            return  # what needs it says so
+            return  # whatever needs ffmpeg reports it missing
         try:
             encoder(name)
         except ProgramError as error:

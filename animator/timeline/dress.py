@@ -1,4 +1,4 @@
-"""Prompts in their styles: what a style writes around a key's text, and keeps out with it."""
+"""Prompt styles: the text a style adds before and after a prompt, and to the negative prompt."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from animator.timeline.clock import Clock, Signals
 from animator.timeline.prompt_formulas import Text, wording
 from animator.timeline.prompts import Texts, timed
 
-_LEADS = re.compile(r"\s+(of|with|in|on|as)\s*$")  # before a text that is not there
+_LEADS = re.compile(r"\s+(of|with|in|on|as)\s*$")  # dropped from `before` if no prompt follows it
 
 
 def dressed(
     spoken: tuple[Texts, Texts], written: Any, shelf: Mapping[str, Style], clock: Clock, signals: Signals
 ) -> tuple[Texts, Texts]:
-    """`spoken`, wanted and unwanted, in the styles of the keyframes `written`. Raises CurveError.
+    """Return prompts and negative prompts, `spoken`, wrapped in the styles of the keyframes `written`.
 
-    A key of either begins a new text, so that `travel` blends from style to style as from words to words.
+    `shelf` has the styles by name. A key of the prompts or of the styles begins a new text, so that `travel` blends
+    from style to style as from prompt to prompt. Raises CurveError for an unknown style.
     """
     styles: dict[int, tuple[Text, Text, Text] | None] = {}
     for frame, (key, text) in timed(written, clock).items():
@@ -58,6 +59,6 @@ def _understood(style: Style, signals: Signals, frames: int) -> tuple[Text, Text
 
 
 def _last(keyframes: Mapping[int, Any], frame: int) -> Any:
-    """The value of the last key up to `frame`."""
+    """Return the value of the last key at or before `frame`."""
     starts = list(keyframes)
     return keyframes[starts[int(np.searchsorted(starts, frame, side="right")) - 1]]

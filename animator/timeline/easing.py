@@ -1,4 +1,4 @@
-"""Functions 0..1 → 0..1 that shape the way to a keyframe, by name. Formulas: easings.net; CSS for `bezier`."""
+"""Easings: functions 0..1 → 0..1 that shape the way to a keyframe. Formulas: easings.net; CSS for `bezier`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from animator.errors import CurveError, nearest, quoted
 Floats = NDArray[np.float64]
 Easing = Callable[[Floats], Floats]
 
-SMOOTH = "smooth"  # no function of its own segment alone: see timeline/smooth.py
+SMOOTH = "smooth"  # depends on the keys around the segment, so it is no function in EASINGS
 _NUMBER = r"\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*"
 _BEZIER = re.compile(rf"(?:cubic-)?bezier\({_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\)")
 
 
 def linear(x: Floats) -> Floats:
+    """Return x: constant speed."""
     return x
 
 
 def step(x: Floats) -> Floats:
-    """Stay at the key before until the very end."""
+    """Return 0 below x = 1, then 1: the value of the previous key until the next one."""
     return np.where(x < 1.0, 0.0, 1.0)
 
 
@@ -54,7 +55,7 @@ def _elastic(x: Floats, period: float = 0.3) -> Floats:
 
 
 def _bounce_out(x: Floats) -> Floats:
-    """Four parabolas, each a bounce lower than the one before."""
+    """Return four parabolas, each bounce lower than the one before."""
     parts = [(1.0, 0.0, 0.0), (2.0, 1.5, 0.75), (2.5, 2.25, 0.9375), (np.inf, 2.625, 0.984375)]
     result = np.zeros_like(x)
     done = np.zeros(x.shape, bool)
@@ -74,12 +75,12 @@ def _in_out(ease_in: Easing, x: Floats) -> Floats:
 
 
 def _in_out_back(x: Floats) -> Floats:
-    """Its halves overshoot more than those of the others, so that the whole swings as far."""
+    """Overshoot more in each half than `_back`, so that the whole overshoots as far."""
     return _in_out(partial(_back, overshoot=1.70158 * 1.525), x)
 
 
 def _in_out_elastic(x: Floats) -> Floats:
-    """Its halves swing slower than the others, so that the whole swings as often."""
+    """Swing more slowly in each half than `_elastic`, so that the whole swings as often."""
     return _in_out(partial(_elastic, period=0.45), x)
 
 
@@ -107,7 +108,7 @@ NAMES = (*EASINGS, SMOOTH, "bezier(x1,y1,x2,y2)")
 
 
 def find(name: str) -> Easing:
-    """The easing of that name, or the curve of `bezier(x1,y1,x2,y2)`. Raises CurveError with the nearest one."""
+    """Return the easing called `name`, which may be `bezier(x1,y1,x2,y2)`. Raises CurveError with a suggestion."""
     if isinstance(name, str) and name in EASINGS:
         return EASINGS[name]
     match = _BEZIER.fullmatch(str(name).strip())
@@ -120,7 +121,7 @@ def find(name: str) -> Easing:
 
 
 def _bezier(x1: float, y1: float, x2: float, y2: float, x: Floats) -> Floats:
-    """CSS's cubic-bezier: the height of the curve from (0, 0) to (1, 1) above each x."""
+    """Return CSS's cubic-bezier: the y of the curve from (0, 0) to (1, 1) at each x."""
     along, way = _bezier_table(x1, x2)
     s = np.interp(x, along, way)
     return _cubic(y1, y2, s)
@@ -128,10 +129,11 @@ def _bezier(x1: float, y1: float, x2: float, y2: float, x: Floats) -> Floats:
 
 @lru_cache(maxsize=64)
 def _bezier_table(x1: float, x2: float) -> tuple[Floats, Floats]:
-    """The x over the curve's parameter, fine enough that interpolation between entries is exact to 1e-7."""
+    """Return x over the curve's parameter, and the parameter; interpolation between entries is exact to 1e-7."""
     way = np.linspace(0.0, 1.0, 4001)
     return np.maximum.accumulate(_cubic(x1, x2, way)), way
 
 
 def _cubic(first: float, second: float, s: Floats) -> Floats:
+    """Return one coordinate of a cubic Bézier curve from 0 to 1 with the control values `first` and `last`."""
     return 3 * (1 - s) ** 2 * s * first + 3 * (1 - s) * s**2 * second + s**3

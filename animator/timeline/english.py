@@ -1,4 +1,4 @@
-"""The motion of a film in sentences, a stretch at a time."""
+"""Descriptions of a film's motion in English, one sentence per segment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import log, prod
 from animator.frame import Frame, Motion
 from animator.imaging.geometry import SPATIAL
 
-# Less than this over a stretch is not seen: ratio, degrees, pixels.
+# Less than this over a segment is not visible: ratio, degrees, pixels.
 STILL_ZOOM, STILL_ANGLE, STILL_PLACE = 0.002, 0.05, 0.5
 
 IN_SPACE = {
@@ -31,7 +31,7 @@ IN_SPACE = {
 
 
 def sentences(frames: Sequence[Frame], fps: float) -> Iterator[str]:
-    """A sentence for each stretch of one prompt and one way of moving."""
+    """Yield a sentence per segment of one prompt and direction of motion: times, motion, painted frames, prompt."""
     for stretch in _stretches(frames):
         text = stretch[0].prompt.text
         first, last = stretch[0].index, stretch[-1].index
@@ -42,7 +42,7 @@ def sentences(frames: Sequence[Frame], fps: float) -> Iterator[str]:
 
 
 def _stretches(frames: Sequence[Frame]) -> list[list[Frame]]:
-    """Runs of frames of one prompt and one way of moving; a single frame joins the stretch before it."""
+    """Return segments of one prompt and one direction of motion; a single frame joins the segment before it."""
     groups = groupby(frames, key=lambda frame: (frame.prompt.text, _way(frame.motion)))
     stretches: list[list[Frame]] = []
     for _, group in groups:
@@ -56,13 +56,14 @@ def _stretches(frames: Sequence[Frame]) -> list[list[Frame]]:
 
 
 def _way(motion: Motion) -> tuple[int, ...]:
-    """In which direction a frame moves: what a stretch has in common."""
+    """Return the sign (-1, 0, 1) of each component of a motion, equal for all frames of a segment."""
     names = ("angle", "translation_x", "translation_y", *SPATIAL)
     values = (log(motion.zoom), *(getattr(motion, name) for name in names))
     return tuple((value > 1e-9) - (value < -1e-9) for value in values)
 
 
 def _moves(motions: Sequence[Motion]) -> str:
+    """Describe the sum of `motions`, e.g. `the image pushes in to 1.13 times and rises 48 pixels`."""
     zoom = prod(motion.zoom for motion in motions)
     angle = sum(motion.angle for motion in motions)
     right, down = (
@@ -82,6 +83,6 @@ def _moves(motions: Sequence[Motion]) -> str:
         if abs(total) > still:
             parts.append((more if total > 0 else less).format(abs(total)))
     if not parts:
-        return "the picture stands still"
+        return "the image stands still"
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    return f"the picture {listed}"
+    return f"the image {listed}"

@@ -1,7 +1,7 @@
 """Expression text → checked syntax tree → numexpr, over all frames at once.
 
-numexpr's own sanitiser can be got round (until 2.14.3 text could be made to run code), so nothing reaches it but
-text that timeline/syntax.py has written itself.
+numexpr's own sanitiser can be bypassed (before 2.14.3 a text could run code), so numexpr receives only text that
+`Writer` has generated from the checked tree.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from animator.timeline.clock import Signals
 from animator.timeline.expressions import Step, Writer
 from animator.timeline.functions import ONE
 
-MAX_LENGTH = 10_000  # characters; the longest whole schedule among 97 public Deforum files has 4,198
+MAX_LENGTH = 10_000  # characters; the longest schedule in 97 public Deforum files has 4,198
 
-# What numexpr raises for text that is sound but cannot be computed (RecursionError is a RuntimeError).
+# numexpr raises these for a valid text that it cannot compute (RecursionError is a RuntimeError).
 _FAILURES = (ArithmeticError, TypeError, ValueError, NotImplementedError, KeyError, RuntimeError, MemoryError)
 
 
@@ -35,17 +35,15 @@ class Program(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def compile_expression(text: str, known: frozenset[str]) -> Program:
-    """Check `text`, which may use the names `known`. Raises CurveError."""
+    """Parse and check `text`, which may use the names `known`, and return its program. Raises CurveError."""
     text = " ".join(text.split())
     if not text:
-        raise CurveError("an empty text is no value; write a number or an expression")
+        raise CurveError("an empty text is not a value; write a number or an expression")
     if len(text) > MAX_LENGTH:
         raise CurveError(f"an expression of {len(text):,} characters; at most {MAX_LENGTH:,}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", SyntaxWarning
-            )  # Python's advice on `1if t else 2`: nothing is wrong
+            warnings.simplefilter("ignore", SyntaxWarning)  # Python warns of `1if t else 2`, which is valid
             tree = ast.parse(text, mode="eval").body
         writer = Writer(known)
         result = writer.number(tree)
@@ -64,7 +62,7 @@ def compile_expression(text: str, known: frozenset[str]) -> Program:
 
 
 def evaluate(text: str, signals: Signals, frames: int) -> NDArray[np.float64]:
-    """The values of `text` on `frames` frames. The result may hold NaN or infinity. Raises CurveError."""
+    """Return the value of `text` on every frame, float64 (frames,), NaN and infinity included. Raises CurveError."""
     program = compile_expression(text, frozenset(signals))
     values: dict[str, NDArray[np.generic]] = {name: signals[name] for name in program.names}
     values[ONE] = np.array(1.0)
@@ -83,11 +81,11 @@ def _run(step: Step, values: Mapping[str, NDArray[np.generic]]) -> NDArray[np.ge
 
     if step.compute is not None:
         return step.compute(*(values[arg] if arg in values else np.array(_literal(arg)) for arg in step.args))
-    # Both dictionaries are given: left out, numexpr reads this function's own variables.
+    # Without both dictionaries numexpr reads the variables of this function.
     return np.asarray(numexpr.evaluate(step.text, local_dict=dict(values), global_dict={}))
 
 
 def _literal(text: str) -> int | float:
-    """A number as it was written; one too large for 64 bits as a float."""
+    """Return the number that `text` is: an int if it is written as one and a float holds it exactly, else a float."""
     value = float(text)
     return int(value) if text.isdecimal() and value < 2**53 else value

@@ -1,6 +1,6 @@
-"""A syntax tree → numexpr text, through an allowlist: what is not named here is refused.
+"""Python syntax tree → numexpr text, through an allowlist: any node that is not listed is refused.
 
-Allowed are numbers, listed names, listed functions, arithmetic, comparison and boolean operators, and the conditional
+Allowed are numbers, known names, FUNCTIONS, arithmetic, comparison and boolean operators, and the conditional
 expression.
 """
 
@@ -21,18 +21,18 @@ from animator.timeline.functions import FUNCTIONS, WHERE, floor_divide, power, r
 Floats = NDArray[np.float64]
 
 _ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-# Not numexpr's: in whole numbers it ends the process for one pair of them, and takes x // 0 for 0.
+# Not numexpr's: with integers it crashes the process for one pair of operands, and gives 0 for x // 0.
 _DIVISIONS = {ast.FloorDiv: floor_divide, ast.Mod: remainder}
 _BITS = {ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^"}
-# Names that a film has only if it says so.
+# Names that exist only with another setting, and that setting.
 _NEEDS = dict.fromkeys(HEARD, "a track: audio: {file: track.wav}") | dict.fromkeys(
-    ("beat", "bpm"), "beats: bpm: 120, or audio: {file: track.wav} with a beat to be heard"
+    ("beat", "bpm"), "beats: bpm: 120, or audio: {file: track.wav} with an audible beat"
 )
 _COMPARE = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 
 
 class Step(NamedTuple):
-    """One assignment: to `name`, of numexpr text, or of a function of our own applied to names and numbers."""
+    """An assignment to `name`: of numexpr `text`, or of `compute` applied to `args`, names and numbers."""
 
     name: str
     text: str
@@ -41,15 +41,17 @@ class Step(NamedTuple):
 
 
 class _Text(NamedTuple):
+    """A piece of numexpr text and its type."""
+
     text: str
-    truth: bool = False  # a comparison's result: numexpr's bool, which has no arithmetic of its own
+    truth: bool = False  # a comparison's result: numexpr's bool, which has no arithmetic
 
 
 class Writer:
-    """Writes a syntax tree as numexpr text.
+    """Translator of one syntax tree to numexpr text.
 
-    What numexpr text needs more than once becomes a step of its own: text that is repeated would double with
-    every nesting.
+    A subexpression that the text uses more than once becomes a step of its own: repeated text would double with every
+    nesting.
     """
 
     def __init__(self, known: frozenset[str]) -> None:
@@ -107,7 +109,7 @@ class Writer:
             return _Text(self.assign("", _DIVISIONS[type(node.op)], terms))
         left, right = self.write(node.left), self.write(node.right)
         if isinstance(node.op, ast.Add) and left.truth and right.truth:
-            return _Text(f"({left.text} | {right.text})", True)  # numexpr's sum of two comparisons
+            return _Text(f"({left.text} | {right.text})", True)  # numexpr adds two comparisons as "or"
         if type(node.op) in _BITS:
             truth = left.truth or right.truth
             a, b = (_truth(left), _truth(right)) if truth else (left.text, right.text)
@@ -147,7 +149,7 @@ class Writer:
         return _Text(self.assign("", function.compute, tuple(written)))
 
     def bind(self, node: ast.expr) -> str:
-        """The number `node` as a name or a literal, which may be repeated freely."""
+        """Return the number `node` as a name or a literal, which may be repeated without cost."""
         text = self.number(node)
         if isinstance(node, ast.Constant | ast.Name):
             return text
@@ -156,16 +158,18 @@ class Writer:
     def assign(
         self, text: str, compute: Callable[..., Floats] | None = None, args: tuple[str, ...] = ()
     ) -> str:
-        """Make a step of its own; returns its name."""
+        """Add a step and return its name."""
         self.steps.append(Step(f"_{len(self.steps)}", text, compute, args))
         return self.steps[-1].name
 
 
 def _number(written: _Text) -> str:
+    """Return the text as a number: a comparison becomes 1 or 0."""
     return f"where({written.text}, 1, 0)" if written.truth else written.text
 
 
 def _truth(written: _Text) -> str:
+    """Return the text as a bool: a number is true unless it is 0."""
     return written.text if written.truth else f"({written.text} != 0)"
 
 
@@ -174,6 +178,7 @@ def _unknown(name: str) -> str:
 
 
 def _shown(node: ast.AST) -> str:
+    """Return the source of `node` for a message, at most 40 characters."""
     try:
         text = ast.unparse(node)
     except (RecursionError, ValueError):

@@ -1,4 +1,4 @@
-"""The functions an expression may call: written for numexpr where it has them, computed by numpy where not."""
+"""Functions of expressions: written as numexpr text where numexpr has them, otherwise computed by NumPy."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ _ONE = (
 _TWO = ("arctan2", "copysign", "fmod", "hypot", "maximum", "minimum")
 
 
-ONE = "_one"  # a variable of that value
+ONE = "_one"  # name of a numexpr variable that is 1.0
 
 
 class Function(NamedTuple):
+    """A function of expressions: its number of arguments, and either `write` or `compute`."""
+
     low: int  # fewest arguments
     high: int  # most arguments
     write: Callable[[list[str]], str] | None = None  # arguments as numexpr text → numexpr text
@@ -31,10 +33,13 @@ class Function(NamedTuple):
 
 
 def _call(name: str) -> Callable[[list[str]], str]:
+    """Return a writer of a call of numexpr's function `name`."""
     return lambda args: f"{name}({', '.join(args)})"
 
 
 def _fold(name: str) -> Callable[[list[str]], str]:
+    """Return a writer of nested calls of numexpr's function `name` of two arguments, for any number of them."""
+
     def write(args: list[str]) -> str:
         text = args[0]
         for arg in args[1:]:
@@ -45,48 +50,48 @@ def _fold(name: str) -> Callable[[list[str]], str]:
 
 
 def power(base: str, exponent: str) -> str:
-    """A power as numexpr text.
+    """Return a power as numexpr text, computed in floating point.
 
-    A whole base would be computed in whole numbers: wrong past 2**63, and endless for 9**9**9**9. One is a
-    variable: of two plain numbers numexpr would leave the power to Python, which makes (-1)**0.5 complex.
+    An integer base would be computed in integers: wrong beyond 2**63, and endless for 9**9**9**9. The factor is a
+    variable, since numexpr leaves the power of two constants to Python, which makes (-1)**0.5 complex.
     """
     return f"(({ONE} * {base}) ** {exponent})"
 
 
 def _smoothstep(low: str, high: str, x: str) -> str:
-    """Hermite smoothstep of x between two edges: 3u² - 2u³, u clamped to 0..1."""
+    """Return the Hermite smoothstep of x between two edges as numexpr text: 3u² - 2u³, u clamped to 0..1."""
     u = f"minimum(maximum(({x} - {low}) / (1.0 * ({high} - {low})), 0.0), 1.0)"
     return f"({u} * {u} * (3.0 - 2.0 * {u}))"
 
 
 def _phase(x: Floats, period: Floats) -> Floats:
-    """How far x is in its period, 0..1."""
+    """Return the position of x within its period, 0..1."""
     turns = x / period
     return np.asarray(turns - np.floor(turns))
 
 
 def _tri(x: Floats, period: Floats) -> Floats:
-    """As a sine with straight sides: 0 at the start, 1 after a quarter, -1 after three."""
+    """Return a triangle wave: 0 at the start of the period, 1 after a quarter, -1 after three quarters."""
     return np.asarray(1.0 - np.abs(4.0 * _phase(x + period / 4.0, period) - 2.0))
 
 
 def _saw(x: Floats, period: Floats) -> Floats:
-    """From -1 up to 1, then down at once."""
+    """Return a sawtooth wave: from -1 up to 1 over the period, then down at once."""
     return 2.0 * _phase(x, period) - 1.0
 
 
 def _square(x: Floats, period: Floats) -> Floats:
-    """1 in the first half of the period, -1 in the second."""
+    """Return a square wave: 1 in the first half of the period, -1 in the second."""
     return np.where(_phase(x, period) < 0.5, 1.0, -1.0)
 
 
 def _pulse(x: Floats, period: Floats, part: Floats | float = 0.1) -> Floats:
-    """1 in the first `part` of the period (a tenth unless said), else 0."""
+    """Return 1 in the first `part` (0..1) of the period, else 0."""
     return np.where(_phase(x, period) < part, 1.0, 0.0)
 
 
 def _noise(x: Floats, seed: Floats | float = 0.0) -> Floats:
-    """Smooth, deterministic noise in -1..1: random heights at whole x, joined by 6u⁵ - 15u⁴ + 10u³."""
+    """Return smooth, deterministic noise in -1..1: random values at integer x, joined by 6u⁵ - 15u⁴ + 10u³."""
     x, seed = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(seed, np.float64))
     whole = np.floor(x)
     u = x - whole
@@ -96,7 +101,7 @@ def _noise(x: Floats, seed: Floats | float = 0.0) -> Floats:
 
 
 def _height(whole: Floats, seed: Floats) -> Floats:
-    """A random number in -1..1 for every pair of whole numbers, by splitmix64's mixing (Steele et al. 2014)."""
+    """Return a random number in -1..1 for each pair of integers, by splitmix64's mixing (Steele et al. 2014)."""
     with np.errstate(over="ignore", invalid="ignore"):
         bits = whole.astype(np.int64).astype(np.uint64) + seed.astype(np.int64).astype(np.uint64) * np.uint64(
             0x9E3779B97F4A7C15
@@ -108,19 +113,19 @@ def _height(whole: Floats, seed: Floats) -> Floats:
 
 
 def floor_divide(a: NDArray[np.generic], b: NDArray[np.generic]) -> Floats:
-    """Python's a // b."""
+    """Return Python's a // b, as floats."""
     return np.floor(np.asarray(a, np.float64) / np.asarray(b, np.float64))
 
 
 def remainder(a: NDArray[np.generic], b: NDArray[np.generic]) -> Floats:
-    """Deforum's a % b, with the sign of b: of whole numbers exactly, of others by numexpr's own formula."""
+    """Return Deforum's a % b, with the sign of b: exact for integers, by numexpr's own formula for floats."""
     x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
     whole = a.dtype.kind in "iu" and b.dtype.kind in "iu"
     return np.asarray(np.mod(x, y) if whole else x - np.floor(x / y) * y)
 
 
 def _eased(name: str) -> Callable[[Floats], Floats]:
-    """An easing as a function of 0..1; outside it stays at its ends."""
+    """Return the easing `name` as a function of any x: x is clipped to 0..1."""
     return lambda x: easing.EASINGS[name](np.clip(np.asarray(x, np.float64), 0.0, 1.0))
 
 
@@ -141,4 +146,4 @@ FUNCTIONS: dict[str, Function] = {
     # An expression has no hyphens in its names: in-out-sine is in_out_sine(x).
     **{name.replace("-", "_"): Function(1, 1, compute=_eased(name)) for name in easing.EASINGS},
 }
-WHERE = "where"  # apart: its first argument is a condition
+WHERE = "where"  # not in FUNCTIONS: its first argument is a condition

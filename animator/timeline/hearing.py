@@ -1,4 +1,4 @@
-"""The track of a scene, as its curves hear it."""
+"""Audio of a scene: the part of the track it plays, and the signals of that part."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from animator.timeline.track import Sound
 
 
 def sound(scene: Scene) -> Sound | None:
-    """The stretch of its track that the film plays, if it has one."""
+    """Return the part of the audio track that the film plays; None without a track."""
     audio = scene.settings.audio
     if audio is None:
         return None
@@ -18,9 +18,10 @@ def sound(scene: Scene) -> Sound | None:
 
 
 def listen(scene: Scene) -> Heard | None:
-    """What the film hears; silence where the track is not there, which reading the file has told already.
+    """Return the signals and beats of the scene's track; None without a track.
 
-    Raises CurveError for a file without sound.
+    A missing file gives silence: reading the scene has reported it already. Raises CurveError for a file without
+    sound.
     """
     audio, track = scene.settings.audio, sound(scene)
     if audio is None or track is None:

@@ -1,4 +1,4 @@
-"""Deforum's key strings, `0:(1.0), 30:(2*sin(t/10))`, taken apart with regard to brackets and quotes."""
+"""Parser of Deforum's key strings, `0:(1.0), 30:(2*sin(t/10))`, which respects brackets and quotes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _SIGN = re.compile(r"[\"'()\[\]{}:,]")
 _OPEN, _CLOSE = "([{", ")]}"
 _MAX_NESTING = 100
 _LONGEST_NUMBER = 80
-_LONGEST = 500_000  # characters, as of a whole file
+_LONGEST = 500_000  # characters, the limit of a whole schedule file
 
 
 def number(text: str) -> float | None:
-    """The number that `text` is, in any brackets and spaces, with one sign or none: `( 1. )`, `-(1e-3)`; else None."""
+    """Return the number that `text` is, in any brackets and spaces, with at most one sign (`-(1e-3)`); else None."""
     if len(text) > _LONGEST_NUMBER:
         return None
     sign, text = 1.0, _bare(text)
@@ -24,12 +24,12 @@ def number(text: str) -> float | None:
         sign = -1.0 if text[0] == "-" else 1.0
         text = _bare(text[1:])
         if text[:1] in ("-", "+"):
-            return None  # -(-1) is a formula to Deforum too
+            return None  # Deforum also takes -(-1) for a formula
     return sign * float(text) if _NUMBER.fullmatch(text) else None
 
 
 def split_keys(text: str) -> list[tuple[str, str]] | None:
-    """The (key, value) pairs of a key string, as text; None when `text` is an expression. Raises CurveError."""
+    """Return the (key, value) pairs of a key string, as text; None if `text` is an expression. Raises CurveError."""
     if len(text) > _LONGEST:
         raise CurveError(f"a text of {len(text):,} characters; at most {_LONGEST:,}")
     parts = [(part, list(_split(part, ":"))) for part in _split(text, ",")]
@@ -40,13 +40,13 @@ def split_keys(text: str) -> list[tuple[str, str]] | None:
     pairs = []
     for part, (key, *values) in parts:
         if len(values) != 1 or not key.strip() or not _bare(values[0]):
-            raise CurveError(f"{quoted(part.strip())} is not a key with its value; write 0:(1.0), 30:(1.04)")
+            raise CurveError(f"{quoted(part.strip())} is not a key with a value; write 0:(1.0), 30:(1.04)")
         pairs.append((_bare(key), _bare(values[0])))
     return pairs
 
 
 def _split(text: str, separator: str) -> Iterator[str]:
-    """Parts of `text` between separators that stand outside brackets and quotes. Raises CurveError."""
+    """Yield the parts of `text` between separators outside brackets and quotes. Raises CurveError."""
     start, depth, quote = 0, list[str](), ""
     for match in _SIGN.finditer(text):
         at, char = match.start(), match[0]
@@ -63,14 +63,14 @@ def _split(text: str, separator: str) -> Iterator[str]:
             yield text[start:at]
             start = at + 1
         if len(depth) > _MAX_NESTING:
-            raise CurveError(f"more than {_MAX_NESTING} brackets inside one another")
+            raise CurveError(f"brackets nested more than {_MAX_NESTING} deep")
     if depth or quote:
         raise CurveError(f"{depth[-1] if depth else quote!r} is never closed")
     yield text[start:]
 
 
 def _bare(text: str) -> str:
-    """`text` without the spaces, quotes and brackets that enclose all of it."""
+    """Return `text` without the spaces, quotes and brackets that enclose all of it."""
     text = text.strip()
     while len(text) > 1 and (text[0] + text[-1] in ("()", '""', "''")) and _encloses(text):
         text = text[1:-1].strip()
@@ -78,7 +78,7 @@ def _bare(text: str) -> str:
 
 
 def _encloses(text: str) -> bool:
-    """Whether the first character's partner is the last one: true of `(1)`, false of `(1)*(2)`."""
+    """Return True if the last character closes the first one: True for `(1)`, False for `(1)*(2)`."""
     if text[0] in "\"'":
         return text.find(text[0], 1) == len(text) - 1
     depth = 0

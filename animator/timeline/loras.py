@@ -1,4 +1,4 @@
-"""LoRA scales, of whole files and of single blocks → one value per frame."""
+"""LoRA scales and block factors per frame, from curves and prompt tags."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from animator.errors import Path
 from animator.scene.settings_models import scale_and_blocks
 from animator.timeline.reader import Reader
 
-SCALE = (-10.0, 10.0)  # negative scales turn a LoRA's effect round; past these a picture is noise
+SCALE = (-10.0, 10.0)  # negative scales invert a LoRA's effect; beyond this range images are noise
 
 Column = list[float]
 Blocks = list[Mapping[str, Mapping[str, float]]]
 
 
 def scales(reader: Reader, tagged: Mapping[str, Column]) -> tuple[list[dict[str, float]], Blocks]:
-    """The scale of every LoRA, by its curve, its tags or 1, and the factors of its blocks on each frame.
+    """Return the scale of every LoRA on each frame, by name, and its block factors, by name and block.
 
-    What is wrong with them is noted by `reader`.
+    A scale is 1 unless a curve of `loras` or a tag sets it; `tagged` has the scales set by tags. `reader` collects the
+    problems.
     """
     settings, frames = reader.scene.settings, reader.clock.frames
     found: dict[str, Column] = {}
@@ -32,7 +33,7 @@ def scales(reader: Reader, tagged: Mapping[str, Column]) -> tuple[list[dict[str,
         path: Path = ("loras", name)
         scaled = written is scale or "scale" in written
         if name in tagged and name in settings.loras and scaled:
-            message = f"its scale stands in a <lora:{name}:…> tag of the prompts, too; keep one of them"
+            message = f"its scale is also set by a <lora:{name}:…> tag in the prompts; keep one of them"
             reader.problems.append(reader.scene.problem(path, message))
         found[name] = (
             within(reader, tagged[name], name) if name in tagged
@@ -47,7 +48,7 @@ def scales(reader: Reader, tagged: Mapping[str, Column]) -> tuple[list[dict[str,
 
 
 def within(reader: Reader, column: Column, name: str) -> Column:
-    """`column`, a tag's scales; what leaves the range is noted."""
+    """Return `column`, the scales of a tag; `reader` collects the first one out of range as a problem."""
     low, high = SCALE
     bad = next((i for i, value in enumerate(column) if not low <= value <= high), None)
     if bad is not None:
@@ -57,6 +58,7 @@ def within(reader: Reader, column: Column, name: str) -> Column:
 
 
 def _at(columns: Mapping[str, Mapping[str, Column]], frame: int) -> dict[str, Any]:
+    """Return {LoRA: {block: factor}} of one frame."""
     return {
         name: {block: column[frame] for block, column in blocks.items()} for name, blocks in columns.items()
     }

@@ -1,6 +1,6 @@
-"""Masks combined: `!product & (paper | shadow)` → a tree of names and signs.
+"""Mask expressions: `!product & (paper | shadow)` → a tree of mask names and operators.
 
-`!` first, then `&` (both) and `-` (without), then `^` (one but not both), then `|` (either); brackets before all.
+Precedence, highest first: brackets; `!` (not); `&` (both) and `-` (without); `^` (one but not both); `|` (either).
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from typing import NamedTuple
 from animator.errors import CurveError, nearest
 
 LONGEST = 500  # characters
-DEEPEST = 50  # brackets within brackets
+DEEPEST = 50  # levels of brackets
 _TOKEN = re.compile(r"\s*(?:([A-Za-z_][A-Za-z_0-9]*)|([!&|^()-]))")
 
 
 class Mix(NamedTuple):
-    """Masks combined by a sign: one for `!`, two for every other."""
+    """An operator and the masks it combines: one for `!`, two for every other."""
 
     sign: str
     parts: tuple[Words, ...]
 
 
-Words = str | Mix  # the name of a mask, or masks combined
+Words = str | Mix  # the name of a mask, or a combination of masks
 
 
 def parse(text: str, known: Collection[str]) -> Words:
-    """What `text` combines, of the masks `known`. Raises CurveError, with the column of what is wrong."""
+    """Parse `text`, which may name the masks `known`. Raises CurveError, whose message has the column of the error."""
     if len(text) > LONGEST:
         raise CurveError(f"{len(text):,} characters; at most {LONGEST}")
     return _Parser(text, known).whole()
 
 
 class _Parser:
-    """Reads one expression from left to right."""
+    """Recursive-descent parser of one mask expression."""
 
     def __init__(self, text: str, known: Collection[str]) -> None:
         self.text, self.known, self.depth = text, known, 0
-        self.tokens = list(self._tokens())  # text and column, from 1
+        self.tokens = list(self._tokens())  # each a text and its column, counted from 1
         self.at = 0
 
     def _tokens(self) -> list[tuple[str, int]]:
@@ -63,7 +63,7 @@ class _Parser:
         if token == ")":
             raise self.error("')' without its '('", column)
         if token:
-            raise self.error(f"between masks stands one of & | ^ -, not {token!r}", column)
+            raise self.error(f"expected one of & | ^ - between masks, not {token!r}", column)
         return words
 
     def either(self) -> Words:
@@ -76,7 +76,7 @@ class _Parser:
         return self.chain("&-", self.single)
 
     def chain(self, signs: str, read: Callable[[], Words]) -> Words:
-        """Masks with one of `signs` between, from left to right."""
+        """Parse masks joined by any of `signs`, grouped from the left; `read` parses one of them."""
         words = read()
         while (sign := self.tokens[self.at][0]) and sign in signs:
             self.at += 1
@@ -95,7 +95,7 @@ class _Parser:
     def brackets(self, column: int) -> Words:
         self.depth += 1
         if self.depth > DEEPEST:
-            raise self.error(f"more than {DEEPEST} brackets within brackets", column)
+            raise self.error(f"brackets nested more than {DEEPEST} deep", column)
         words = self.either()
         if self.tokens[self.at][0] != ")":
             raise self.error("'(' without its ')'", column)

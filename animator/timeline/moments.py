@@ -1,4 +1,4 @@
-"""Moments of the film that a list of times or an expression names, as flags: one per frame."""
+"""Flags per frame, from a list of times or an expression."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Flags = NDArray[np.bool_]
 
 
 def moments(written: Sequence[str] | str, clock: Clock, signals: Signals) -> Flags:
-    """The frames of a list of times (`[0, 2s, 4b, 50%, end]`), or those on which an expression is not 0.
+    """Mark the frames of a list of times (`[0, 2s, 4b, 50%, end]`), or those where an expression is not 0.
 
-    Times outside the film are never reached. Raises CurveError, whose key is the place in the list.
+    Times outside the film are ignored. Raises CurveError, whose key is the index in the list.
     """
     if isinstance(written, str):
         return np.asarray(curve.column(written, clock, signals) != 0)
@@ -35,7 +35,7 @@ def _frame(time: str, place: str, clock: Clock) -> int:
 
 
 def first_painted(flags: Flags, diffuse: Flags) -> Flags:
-    """The first painted frame at or after each of the frames marked by `flags`."""
+    """Mark the first painted frame at or after each frame that `flags` marks."""
     painted = np.flatnonzero(diffuse)
     following = np.searchsorted(painted, np.flatnonzero(flags))
     result: Flags = np.zeros(len(diffuse), np.bool_)

@@ -1,4 +1,4 @@
-"""Motions written per second, or as positions → motions per frame."""
+"""Conversion of motion written per second or as positions to motion per frame."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from animator.frame import Motion
 from animator.imaging.affine import shift, turn
 from animator.imaging.geometry import SPATIAL, Lens, angles, rotation
 
-RIGID = 1e-6  # how far a turn may be from one: a zoom between two tilts leaves more
+RIGID = 1e-6  # tolerance of a rotation matrix: a zoom between two tilts deviates by more
 
 
 def per_frame(motions: Sequence[Motion], fps: float) -> list[Motion]:
-    """Rates per second as rates per frame: what they come to in a second is the same at any fps."""
+    """Convert rates per second to rates per frame, so that their sum over a second is equal at any fps."""
     return [
         replace(
             motion,
@@ -32,9 +32,9 @@ def per_frame(motions: Sequence[Motion], fps: float) -> list[Motion]:
 
 
 def steps(positions: Sequence[Motion], width: int, height: int) -> list[Motion]:
-    """Absolute zoom, angle and place of the first picture, as the motions that lead from frame to frame.
+    """Convert absolute positions of the first image (zoom, angle, translation) to the motion into each frame.
 
-    A position turns and zooms the picture about the centre and then moves it by the translation, in pixels.
+    A position rotates and zooms the image about the centre and then moves it by the translation, in pixels.
     """
     views = [shift(at) @ turn(at, width, height) for at in positions]
     result = [replace(positions[0], zoom=1.0, angle=0.0, translation_x=0.0, translation_y=0.0)]
@@ -46,9 +46,10 @@ def steps(positions: Sequence[Motion], width: int, height: int) -> list[Motion]:
 
 
 def steps_in_space(positions: Sequence[Motion], lens: Lens) -> list[Motion]:
-    """The same for a camera in space: a step turns the camera and moves what it sees, whichever way it came about.
+    """Convert absolute positions of a 3D camera to the motion into each frame.
 
-    Raises CurveError where no motion of one frame leads from a position to the next.
+    The motions rotate the camera and translate the scene before it; orbits of the positions become both. Raises
+    CurveError where no single motion leads from one position to the next.
     """
     still = dict.fromkeys((*SPATIAL, "angle", "translation_x", "translation_y"), 0.0)
     result = [replace(positions[0], zoom=1.0, **still)]
@@ -59,7 +60,7 @@ def steps_in_space(positions: Sequence[Motion], lens: Lens) -> list[Motion]:
         tilt, pan, roll = angles(rest[:3, :3])
         step = replace(step, rotation_3d_x=tilt, rotation_3d_y=pan, rotation_3d_z=roll)
         if np.abs(rotation(step)[:3, :3] - rest[:3, :3]).max() > RIGID:
-            message = "a zoom, or an angle about another centre, cannot change where the camera is turned"
+            message = "zoom, or angle about another centre, cannot change while the camera is turned"
             raise CurveError(f"{message} (frame {frame}); come nearer with translation_z")
         x, y, z = (float(value) for value in np.linalg.inv(rest[:3, :3]) @ rest[:3, 3])
         result.append(replace(step, translation_x=x, translation_y=y, translation_z=-z))

@@ -1,4 +1,4 @@
-"""Motion in words: push-in, settle, handheld …, each a curve over its stretch; and the camera's shake."""
+"""Named moves (push-in, settle, handheld …), each a curve over its part of the film; and the camera's shake."""
 
 from __future__ import annotations
 
@@ -22,45 +22,45 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A word: which column it moves by how much in all, and how it starts and stops."""
+    """A named move: the column it changes, its total amount, and the ease with which it starts and stops."""
 
     says: str
     column: str
-    amount: float  # of zoom a ratio, of angles degrees, of translations parts of the picture's side
+    amount: float  # zoom: ratio; angles: degrees; translations: part of the image's width or height
     ease: str = "in-out-sine"
-    sign: int = 1  # of -1 the amount is taken the other way
+    sign: int = 1  # -1 inverts the direction
 
 
 MOVES = {
-    "push-in": Move("the picture grows; amount: how many times", "zoom", 1.2),
-    "pull-out": Move("the picture shrinks; amount: how many times", "zoom", 1.2, sign=-1),
+    "push-in": Move("the image grows; amount: how many times", "zoom", 1.2),
+    "pull-out": Move("the image shrinks; amount: how many times", "zoom", 1.2, sign=-1),
     "settle": Move("a push-in that dies away; amount: how many times", "zoom", 1.08, "out-quint"),
-    "rise": Move("the camera rises, the picture sinks; amount: parts of the height", "translation_y", 0.12),
+    "rise": Move("the camera rises, the image sinks; amount: part of the height", "translation_y", 0.12),
     "sink": Move(
-        "the camera sinks, the picture rises; amount: parts of the height", "translation_y", 0.12, sign=-1
+        "the camera sinks, the image rises; amount: part of the height", "translation_y", 0.12, sign=-1
     ),
     "pan-left": Move(
-        "the camera looks left, the picture moves right; amount: parts of the width", "translation_x", 0.12
+        "the camera looks left, the image moves right; amount: part of the width", "translation_x", 0.12
     ),
     "pan-right": Move(
-        "the camera looks right, the picture moves left; amount: parts of the width",
+        "the camera looks right, the image moves left; amount: part of the width",
         "translation_x",
         0.12,
         sign=-1,
     ),
-    "orbit-left": Move("the camera goes left round the product; amount: degrees", "orbit_y", 15.0, sign=-1),
-    "orbit-right": Move("the camera goes right round the product; amount: degrees", "orbit_y", 15.0),
-    "roll-left": Move("the picture turns counter-clockwise; amount: degrees", "angle", 8.0),
-    "roll-right": Move("the picture turns clockwise; amount: degrees", "angle", 8.0, sign=-1),
+    "orbit-left": Move("the camera goes left around the product; amount: degrees", "orbit_y", 15.0, sign=-1),
+    "orbit-right": Move("the camera goes right around the product; amount: degrees", "orbit_y", 15.0),
+    "roll-left": Move("the image turns counter-clockwise; amount: degrees", "angle", 8.0),
+    "roll-right": Move("the image turns clockwise; amount: degrees", "angle", 8.0, sign=-1),
 }
 HOLD, HANDHELD = "hold", "handheld"
 WORDS = (*MOVES, HOLD, HANDHELD)
-FADE = 0.3  # seconds in which the shake of `handheld` comes and goes
+FADE = 0.3  # seconds over which the shake of `handheld` rises and falls
 
 
 @dataclass(frozen=True, slots=True)
 class Shake:
-    """How a camera shakes at strength 1: parts of the picture's longer side, degrees, and how often a second."""
+    """A camera shake at strength 1: `place` in parts of the longer side, `angle` in degrees, `speed` per second."""
 
     says: str
     place: float
@@ -77,7 +77,7 @@ SHAKES = {
 
 
 def with_moves(motions: Sequence[Motion], written: dict[str, Any], clock: Clock, size: Any) -> list[Motion]:
-    """`motions` and the moves of `written` (time → word, or {move, amount, ease}) together. Raises CurveError."""
+    """Return `motions` with the moves of `written` added, {time: name or {move, amount, ease}}. Raises CurveError."""
     for start, stop, key, value in _stretches(written, clock):
         try:
             motions = _moved(motions, start, stop, value, clock, size)
@@ -87,30 +87,31 @@ def with_moves(motions: Sequence[Motion], written: dict[str, Any], clock: Clock,
 
 
 def calm(scene: Scene) -> tuple[Scene, str]:
-    """The scene with a camera that does not shake, and a sentence on how it does; empty where it stands calm."""
+    """Return the scene without its camera's shake, and a sentence that describes the shake; empty if there is none."""
     motion = scene.settings.motion
     words = {
         key: value.get("move") if isinstance(value, dict) else value for key, value in motion.moves.items()
     }
     shaken = [key for key, word in words.items() if word == HANDHELD]
     says = [f"shakes like {SHAKES[motion.shake.like].says}"] if motion.shake is not None else []
-    says += [f"from {key} on it is {SHAKES[HANDHELD].says}" for key in shaken]
+    says += [f"from {key} on it shakes like {SHAKES[HANDHELD].says}" for key in shaken]
     if not says:
         return scene, ""
     moves = {**motion.moves, **dict.fromkeys(shaken, HOLD)}
     still = motion.model_copy(update={"shake": None, "moves": moves})
     settings = scene.settings.model_copy(update={"motion": still})
-    return replace(scene, settings=settings), f"The camera {'; '.join(says)}; what follows leaves that out."
+    sentence = f"The camera {'; '.join(says)}; the description below leaves that out."
+    return replace(scene, settings=settings), sentence
 
 
 def orbits(written: dict[str, Any]) -> bool:
-    """Whether a move goes round the product, which needs a camera in space."""
+    """Return True if a move goes around the product, which needs a 3D camera."""
     words = [value.get("move") if isinstance(value, dict) else value for value in written.values()]
     return any(word in MOVES and MOVES[word].column == "orbit_y" for word in words)
 
 
 def _stretches(written: dict[str, Any], clock: Clock) -> list[tuple[int, int, str, Any]]:
-    """First frame, frame of arrival, key and value of each move: until the next key, or the film's end."""
+    """Return start frame, end frame, key and value of each move; it ends at the next key or the film's last frame."""
     frames: dict[int, tuple[str, Any]] = {}
     for key, value in written.items():
         frame = clock.frame(str(key))
@@ -126,12 +127,12 @@ def _stretches(written: dict[str, Any], clock: Clock) -> list[tuple[int, int, st
 def _moved(
     motions: Sequence[Motion], start: int, stop: int, value: Any, clock: Clock, size: Any
 ) -> Sequence[Motion]:
-    """`motions` with one move more, from frame `start` to its arrival at `stop`."""
+    """Return `motions` with one more move, which starts at frame `start` and is complete at frame `stop`."""
     given = value if isinstance(value, dict) else {"move": value}
     for name in given:
         if name not in ("move", "amount", "ease"):
             raise CurveError(
-                f"{quoted(str(name))} is nothing of a move; {nearest(str(name), ['move', 'amount', 'ease'])}"
+                f"{quoted(str(name))} is not an option of a move; {nearest(str(name), ['move', 'amount', 'ease'])}"
             )
     word = given.get("move")
     if word not in WORDS:
@@ -164,7 +165,7 @@ def _amount(given: dict[str, Any], usual: float) -> float:
 
 
 def _window(start: int, stop: int, clock: Clock) -> Floats:
-    """1 over a stretch, rising and falling at its ends."""
+    """Return a weight per frame: 1 between `start` and `stop`, with smooth ramps of FADE seconds at both ends."""
     t = np.arange(clock.frames, dtype=np.float64)
     ramp = max(min(FADE * clock.fps, (stop - start) / 2), 1.0)
     x = np.clip(np.minimum(t - start, stop - t) / ramp, 0.0, 1.0)
@@ -174,7 +175,7 @@ def _window(start: int, stop: int, clock: Clock) -> Floats:
 def shaken(
     motions: Sequence[Motion], shake: Shake, strength: Floats, clock: Clock, size: Any
 ) -> list[Motion]:
-    """`motions` of a camera that shakes with a strength per frame; the same for the same seed on every machine."""
+    """Return `motions` with a shake of `strength` (frames,) added; the clock's seed determines it on every machine."""
     noise = FUNCTIONS["noise"].compute
     assert noise is not None
     sec = np.arange(clock.frames) / clock.fps * shake.speed

@@ -1,4 +1,4 @@
-"""What is allowed in a schedule, and yet may not be what was meant."""
+"""Advice about valid schedules: unreachable keys, unused settings, unsuitable sizes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from animator.scene.settings_models import scale_and_blocks
 from animator.timeline.clock import Clock
 from animator.timeline.keystring import split_keys
 
-LEAST = 0.5  # of the pixels a model was trained on: in smaller pictures SDXL loses its subject
+LEAST = 0.5  # part of the pixels a model was trained on: in smaller images SDXL loses its subject
 
 
 def notes(scene: Scene, clock: Clock) -> Iterator[Problem]:
-    """Remarks on a scene without problems, each with its place."""
+    """Yield advice on a scene without problems, each item with its place in the file."""
     yield from _size(scene)
     yield from _idle(scene)
     yield from refiner_notes(scene)
@@ -47,20 +47,23 @@ def _size(scene: Scene) -> Iterator[Problem]:
         yield scene.problem(("video", "size"), message)
     if width % 8 or height % 8:
         whole = f"{-(-width // 8) * 8}x{-(-height // 8) * 8}"
-        yield scene.problem(("video", "size"), f"{width}x{height} is painted as {whole} and cut")
+        yield scene.problem(("video", "size"), f"{width}x{height} is painted as {whole} and cropped")
 
 
 def _idle(scene: Scene) -> Iterator[Problem]:
-    """Settings of colour that do nothing, since what they belong to is off."""
+    """Yield advice on colour settings without effect, because the feature they belong to is off."""
     grade = scene.settings.grade
     for name, default in (("color_reference", "first"), ("color_renew", None)):
         if grade.color == "none" and getattr(grade, name) != default:
-            yield scene.problem(("grade", name), "colours are matched to nothing; add e.g. 'color: lab'")
+            yield scene.problem(
+                ("grade", name), "has no effect without a colour match; add e.g. 'color: lab'"
+            )
     if not grade.palette and grade.palette_amount != Grade().palette_amount:
-        yield scene.problem(("grade", "palette_amount"), "there is no 'palette' to be pulled towards")
+        yield scene.problem(("grade", "palette_amount"), "has no effect without a 'palette'")
 
 
 def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
+    """Yield the path and the value of curves and lists of times as they were written."""
     settings = scene.settings
     for name in ("motion", "painting", "grade", "footage", "detail"):
         for setting, written in getattr(settings, name).written().items():
@@ -85,7 +88,7 @@ def _curves(scene: Scene) -> Iterator[tuple[Path, Any]]:
 
 
 def _keys(written: Any) -> list[str]:
-    """The keys of a curve as they were written; none for a number or an expression."""
+    """Return the keys of a curve as they were written; an empty list for a number or an expression."""
     if isinstance(written, dict | list):
         return [str(key) for key in written]
     pairs = split_keys(written) if isinstance(written, str) else None

@@ -1,6 +1,6 @@
-r"""A prompt as it was written → a text whose numbers change from frame to frame, and the LoRAs its tags name.
+r"""Formulas and LoRA tags in a prompt → a text whose numbers change over time, and LoRA scales per frame.
 
-Formulas stand between backticks, "(red:`0.5 + t/100`) mug", or, as a weight, without: "(red:0.5+t/100) mug".
+A formula is written between backticks, "(red:`0.5 + t/100`) mug"; as a weight it needs none: "(red:0.5+t/100) mug".
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from animator.timeline.expression import compile_expression, evaluate
 
 TAG = re.compile(r"\s*<lora:([^:<>`]+)(?::((?:`[^`]*`|[^<>`])*))?>")
 NUMBER = re.compile(r"\s*[-+]?[.\d]+\s*")
-# What can only be meant as a formula: a digit or bracket beside an operator, or a function.
+# Text that is certainly meant as a formula: a digit or bracket beside an operator, or a function call.
 FORMULA = re.compile(r"[\w)]\s*[-+*/%<>]\s*[\d(]|[\d)]\s*[-+*/%<>]|\w\(")
 
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """A text in which numbers may change from frame to frame, and the scales of the LoRAs it names."""
+    """A prompt text whose numbers may change from frame to frame, and the scales of the LoRAs it names."""
 
     plain: str
-    changing: tuple[tuple[Any, str], ...] = ()  # one number per frame, and the text behind it
+    changing: tuple[tuple[Any, str], ...] = ()  # (number per frame, text after it), in order, after `plain`
     loras: dict[str, Any] = field(default_factory=dict)  # name → one scale per frame
 
     def at(self, frame: int) -> str:
-        """The text on a frame; a number has at most three decimals."""
+        """Return the text of a frame; numbers are rounded to three decimals."""
         return self.plain + "".join(_short(values[frame]) + after for values, after in self.changing)
 
     def __add__(self, other: Text) -> Text:
-        """Both, one behind the other."""
+        """Return `self` followed by `other`, with the LoRAs of both."""
         loras = {**self.loras, **other.loras}
         if not self.changing:
             return Text(self.plain + other.plain, other.changing, loras)
@@ -45,16 +45,16 @@ class Text:
 
     @property
     def empty(self) -> bool:
-        """Whether it says nothing on any frame."""
+        """True if the text is blank on every frame."""
         return not self.changing and not self.plain.strip(" ,")
 
 
 def wording(written: str, signals: Signals, frames: int) -> Text:
-    """`written` understood. Raises CurveError where a formula or a weight of it cannot be computed."""
+    """Parse the prompt `written`. Raises CurveError for a bad formula, tag, weight or blend."""
     text, loras = _without_tags(written, signals, frames)
     plain, *rest = _marked(text, signals).split("`")
     if len(rest) % 2:
-        raise CurveError(f"a ` without its partner in {quoted(written)}; formulas stand between two")
+        raise CurveError(f"a ` without its partner in {quoted(written)}; write a formula between two")
     changing = tuple(
         (_numbers(formula, signals, frames), after)
         for formula, after in zip(rest[::2], rest[1::2], strict=True)
@@ -65,7 +65,7 @@ def wording(written: str, signals: Signals, frames: int) -> Text:
 
 
 def _without_tags(written: str, signals: Signals, frames: int) -> tuple[str, dict[str, Any]]:
-    """`written` without its LoRA tags, and the scale of each on every frame."""
+    """Return `written` without its LoRA tags, and {LoRA: scale per frame}. Raises CurveError."""
     loras: dict[str, Any] = {}
 
     def take(match: re.Match[str]) -> str:
@@ -77,16 +77,16 @@ def _without_tags(written: str, signals: Signals, frames: int) -> tuple[str, dic
         return "\0"
 
     text = TAG.sub(take, written.replace("\0", ""))
-    # A comma stood on either side of a tag: one of them is enough.
+    # A removed tag may leave a comma on both sides: keep one.
     return re.sub(r",?\s*\0+(?=\s*(,|$))|\0+", "", text), loras
 
 
 def _marked(text: str, signals: Signals) -> str:
-    """`text` with backticks round the weights that are formulas."""
+    """Return `text` with backticks around the weights that are formulas. Raises CurveError."""
     known, result, done = frozenset(signals), [], 0
     for start, end in tails(text):
         tail = text[start:end]
-        # (size: s) is text, (red:bass) is not: a name alone stands close to its colon.
+        # (size: s) is text, (red:bass) a formula: a single name is one only if no space follows the colon.
         said = tail[:1].isspace() and tail.strip().isidentifier()
         if "`" in tail or NUMBER.fullmatch(tail) or not tail.strip() or said:
             continue
@@ -94,7 +94,7 @@ def _marked(text: str, signals: Signals) -> str:
             compile_expression(tail, known)
         except CurveError as error:
             if FORMULA.search(tail):
-                raise CurveError(rf"{error}; \: is a colon that begins no weight") from error
+                raise CurveError(rf"{error}; write \: for a colon that begins no weight") from error
             continue  # (a cup: white) is text
         result += [text[done:start], "`", tail.strip(), "`"]
         done = end
@@ -102,9 +102,9 @@ def _marked(text: str, signals: Signals) -> str:
 
 
 def tails(text: str) -> Iterator[tuple[int, int]]:
-    """Where the weights of round brackets stand: from behind the last colon of each to its end, from left to right."""
+    """Return the spans (start, end) of weights, in order: from after the last colon in round brackets to their end."""
     found: list[tuple[int, int]] = []
-    stack: list[int | None] = []  # for each bracket that is open, where its last colon is
+    stack: list[int | None] = []  # position of the last colon in each open bracket
     skip = quote = False
     for at, char in enumerate(text):
         if skip or quote:
@@ -118,13 +118,14 @@ def tails(text: str) -> Iterator[tuple[int, int]]:
         elif char == ":" and stack:
             stack[-1] = at
         elif char == ")" and stack and (colon := stack.pop()) is not None:
-            # What stands inside a weight is its formula's own.
+            # Brackets inside a weight belong to its formula.
             found = [(start, end) for start, end in found if start < colon]
             found.append((colon + 1, at))
     return iter(sorted(found))
 
 
 def _numbers(formula: str, signals: Signals, frames: int) -> Any:
+    """Return the value of `formula` on every frame. Raises CurveError, also where a value is not finite."""
     values = evaluate(formula, signals, frames)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
@@ -133,19 +134,19 @@ def _numbers(formula: str, signals: Signals, frames: int) -> Any:
 
 
 def _short(value: float) -> str:
-    return f"{round(value, 3) + 0.0:.12g}"  # and no minus before nought
+    return f"{round(value, 3) + 0.0:.12g}"  # + 0.0 turns -0 into 0
 
 
 def _check(text: str) -> None:
-    """Weights as they are on the first frame. Raises CurveError."""
+    """Check weights, number of parts and blends of the first frame's text. Raises CurveError."""
     for start, end in tails(text):
         tail = text[start:end]
         if NUMBER.fullmatch(tail) and tail.strip(" .+-") and tail.count(".") < 2:  # noqa: SIM102
             if float(tail) > MAX_WEIGHT:
                 says = f"a weight of {float(tail):g} in {quoted(text)}; allowed 0..{MAX_WEIGHT:g}"
-                raise CurveError(rf"{says}, and \: is a colon that begins no weight")
+                raise CurveError(rf"{says}; write \: for a colon that begins no weight")
     if (count := parse(text).parts) > MAX_PARTS:
-        raise CurveError(f"{count} stretches of different weights; at most {MAX_PARTS}")
+        raise CurveError(f"{count} parts of different weights; at most {MAX_PARTS}")
     for match in BLEND.finditer(text):
         count = len(re.findall(r'"(?:[^"\\]|\\.)*"', match[1]))
         if numbers(match[2], count) is None:

@@ -1,4 +1,4 @@
-"""Prompt keyframes → text, next text, weight and negative per frame."""
+"""Prompt keyframes → one Prompt per frame: text, next text, weight of the next, negative."""
 
 from __future__ import annotations
 
@@ -15,19 +15,25 @@ from animator.timeline.clock import Clock, Signals
 from animator.timeline.prompt_formulas import Text, wording
 
 MAX_KEYS = 10_000
-NEGATIVE = "--neg"  # Deforum's: what follows is to be kept out
+NEGATIVE = "--neg"  # Deforum's mark: the text after it is a negative prompt
 
 
-Texts = dict[int, Text]  # by the frame from which it counts, in order of time
+Texts = dict[int, Text]  # keyed by the frame from which the text holds, in order of time
 
 
 def texts(written: Any, clock: Clock) -> dict[int, str]:
-    """Keyframes of text by frame, in order of time; the first one counts from frame 0. Raises CurveError."""
+    """Return keyframes of text as {frame: text}, in order of time; the first one holds from frame 0.
+
+    Raises CurveError for a key that is not a time, outside the film or on the frame of another key.
+    """
     return {frame: text for frame, (_, text) in timed(written, clock).items()}
 
 
 def timed(written: Any, clock: Clock) -> dict[int, tuple[str | None, str]]:
-    """Key and text by frame."""
+    """Return keyframes of text as {frame: (key as written, text)}; the key is None for a single text.
+
+    Frames are ordered and errors raised as in `texts`.
+    """
     if isinstance(written, str):
         return {0: (None, written)}
     if len(written) > MAX_KEYS:
@@ -47,9 +53,9 @@ def timed(written: Any, clock: Clock) -> dict[int, tuple[str | None, str]]:
 
 
 def spoken(written: Any, clock: Clock, signals: Signals, loras: Collection[str] = ()) -> tuple[Texts, Texts]:
-    """Keyframes of prompts: what is wanted, and what stands behind `--neg`. Raises CurveError.
+    """Parse keyframes of prompts; return the prompts and the negative prompts written after `--neg`.
 
-    In formulas `k` counts the frames since the key. Tags may name `loras`.
+    In formulas `k` is the number of frames since the key. Tags may name `loras`. Raises CurveError.
     """
     wanted, unwanted = {}, {}
     for start, (key, text) in timed(written, clock).items():
@@ -64,7 +70,7 @@ def spoken(written: Any, clock: Clock, signals: Signals, loras: Collection[str] 
 
 
 def kept_out(written: Any, clock: Clock, signals: Signals) -> Texts:
-    """Keyframes of negative prompts. Raises CurveError."""
+    """Parse keyframes of negative prompts. Raises CurveError, also for a LoRA tag."""
     found = spoken(written, clock, signals, _ANY)[0]
     for text in found.values():
         _against(text)
@@ -72,7 +78,7 @@ def kept_out(written: Any, clock: Clock, signals: Signals) -> Texts:
 
 
 class _Any(frozenset[str]):
-    """Every name there can be."""
+    """Set that contains every name."""
 
     def __contains__(self, _: object) -> bool:
         return True
@@ -82,7 +88,7 @@ _ANY = _Any()
 
 
 def _known(text: Text, loras: Collection[str]) -> Text:
-    """`text`, if there are the LoRAs that its tags name."""
+    """Return `text`. Raises CurveError if a tag names a LoRA that is not in `loras`."""
     for name in text.loras:
         if name not in loras:
             hint = nearest(name, loras) if loras else "none are declared there"
@@ -91,42 +97,42 @@ def _known(text: Text, loras: Collection[str]) -> Text:
 
 
 def _against(text: Text) -> Text:
-    """`text`, if it has no tags: a LoRA cannot be kept out."""
+    """Return `text`. Raises CurveError if it has a LoRA tag, which has no effect in a negative prompt."""
     for name in text.loras:
         tag = quoted(f"<lora:{name}>")
         raise CurveError(
-            f"{tag} does nothing in a negative prompt; write it into the prompt, below 0 perhaps"
+            f"{tag} does nothing in a negative prompt; move it to the prompt, perhaps with a scale below 0"
         )
     return text
 
 
 def held(keyframes: dict[int, Any], frames: int) -> list[Any]:
-    """Each frame's value: that of the last key before it."""
+    """Return one value per frame: the value of the last key at or before it."""
     starts = np.array(list(keyframes))
     ordered = list(keyframes.values())
     return [ordered[i] for i in np.searchsorted(starts, np.arange(frames), side="right") - 1]
 
 
 class Way(NamedTuple):
-    """One text on its way to the next: `before` counts up to `first`, `after` is reached at frame `key`."""
+    """A blend of two texts: `before` holds alone up to frame `first`, `after` alone from frame `key` on."""
 
-    before: int  # the key of either text
-    after: int
+    before: int  # key (frame) of the first text
+    after: int  # key (frame) of the second text
     first: int
     key: int
 
     def weights(self) -> Iterator[tuple[int, float]]:
-        """The frames on the way, and how much there is of the second text in each."""
+        """Yield each frame between `first` and `key`, and the weight of the second text in it."""
         for frame in range(self.first + 1, self.key):
             yield frame, (frame - self.first) / (self.key - self.first)
 
 
 def ways(keys: Sequence[int], travel: int, shot: NDArray[np.int64], back: int = 0) -> list[Way]:
-    """How keys blend into each other. A key's text is reached at its own frame, after blending over `travel` frames.
+    """Return the blends between successive keys. A blend takes `travel` frames and ends at the frame of its key.
 
-    The blend never starts before the key in front of it: every key owns at least its own frame. Nor does it start
-    before its shot; `shot` is, for every frame, the one with which its shot began. In a closed loop the last text
-    blends `back` into the first one, which follows it.
+    It never starts before the previous key, so every text holds alone on at least one frame, nor before its shot:
+    `shot` is the first frame of each frame's shot. With `back` above 0, for a closed loop, the last text blends into
+    the first one over the last `back` frames.
     """
     found = [
         Way(before, key, max(before, key - travel, int(shot[key])), key) for before, key in pairwise(keys)
@@ -141,7 +147,10 @@ def prompts(
     at: tuple[Texts, Texts], negative: Texts, common: tuple[Texts, Texts], on_way: Iterable[Way],
     frames: int, blend: str = "linear",
 ) -> list[Prompt]:  # fmt: skip
-    """One prompt per frame; between keys `on_way` two texts and the weight of the second."""
+    """Return one prompt per frame; within the blends `on_way`, two texts and the weight of the second.
+
+    `at` and `common` are prompts and negative prompts, as of `spoken`; `common` is appended to every prompt.
+    """
 
     def full(frame: int, text: Text) -> str:
         return joined(frame, text, common[0][0])
@@ -160,7 +169,7 @@ def prompts(
 
 
 def tags(at: Texts, common: Texts, on_way: Sequence[Way], frames: int) -> dict[str, list[float]]:
-    """The scale of every LoRA that a tag names, on every frame: 0 where a text has none, blended as texts are."""
+    """Return {LoRA: scale per frame} of all tags: 0 on texts without the tag, blended as the texts are."""
     found: dict[str, list[float]] = {}
     everywhere = common[0].loras
     for name in dict.fromkeys(name for text in [*at.values(), common[0]] for name in text.loras):
@@ -181,7 +190,7 @@ def tags(at: Texts, common: Texts, on_way: Sequence[Way], frames: int) -> dict[s
 
 
 class _Joined:
-    """Texts with commas between; what does not change is put together once for all frames."""
+    """Joiner of texts with commas, which caches every result that does not change over time."""
 
     def __init__(self) -> None:
         self.known: dict[tuple[Text, ...], str] = {}

@@ -1,4 +1,4 @@
-"""What a schedule file wrote → numbers and names per frame; every problem is noted, and reading goes on."""
+"""Settings as written → numbers and names per frame. Problems are collected, and reading continues."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 class Reader:
-    """Reads the values of one scene, collecting the problems on the way."""
+    """Reader of one scene's values, which collects problems in `problems` instead of raising them."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -42,7 +42,7 @@ class Reader:
         self.signals: Signals = self.clock.signals() | (heard.signals if heard is not None else {})
 
     def attempt(self, path: Path, work: Callable[[], Result], otherwise: Result) -> Result:
-        """The result of `work`; what is wrong with the value at `path` is noted, and work goes on."""
+        """Return the result of `work`; if it raises CurveError, collect a problem at `path` and return `otherwise`."""
         try:
             return work()
         except CurveError as error:
@@ -51,11 +51,11 @@ class Reader:
             return otherwise
 
     def section(self, cls: type[Row], written: Any, *path: str) -> list[Row]:
-        """One `cls` per frame: every field that was given a curve is sampled, the rest keep their default."""
+        """Return one `cls` per frame: each field written in the schedule is sampled, the others keep their default."""
         given = written.written()
         columns = {
             field.name: self.column(field, given[field.name], (*path, field.name))
-            for field in fields(cls)  # type: ignore[arg-type]  # a dataclass, which TypeVar cannot say
+            for field in fields(cls)  # type: ignore[arg-type]  # a dataclass, which TypeVar cannot express
             if field.name in given
         }
         if not columns:
@@ -63,6 +63,7 @@ class Reader:
         return [cls(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 
     def column(self, field: Field[Any], written: Any, path: Path) -> list[Any]:
+        """Return the value of one dataclass field on each frame: text, number or whole number, by its default."""
         if isinstance(field.default, str):
             read = {"sampler": _sampler, "schedule": samplers.find_schedule, "mask": self.mask}[field.name]
             return self.attempt(path, lambda: self.words(written, read), [field.default] * self.clock.frames)
@@ -70,6 +71,7 @@ class Reader:
         return [round(value) for value in values] if isinstance(field.default, int) else values
 
     def numbers(self, written: Any, path: Path, limits: tuple[float, float]) -> list[float]:
+        """Return the value of a curve on each frame; a value outside `limits` (low, high) is a problem."""
         low, high = limits
 
         def work() -> list[float]:
@@ -82,7 +84,7 @@ class Reader:
         return self.attempt(path, work, [min(1.0, high)] * self.clock.frames)
 
     def words(self, written: Any, read: Callable[[str], str]) -> list[str]:
-        """The word of each frame, as `read` understands it: a text, or keyframes of texts."""
+        """Return `read(text)` for each frame, of a text or keyframes of texts. Raises CurveError."""
         if written == {}:
             example = {_sampler: "Euler", samplers.find_schedule: "karras"}.get(read, EVERYWHERE)
             raise CurveError(f"no keyframes; write at least one, e.g. {{0: {example}}}")
@@ -90,24 +92,25 @@ class Reader:
         return held({frame: read(str(text)) for frame, text in found.items()}, self.clock.frames)
 
     def mask(self, text: str) -> str:
-        """`text` if it combines masks of this film; none at all is none."""
-        written = self.scene.document.data.get("masks", {})  # also those with a problem of their own
+        """Return the mask expression `text`, stripped; it may be empty. Raises CurveError if it is not valid."""
+        # From the document: settings lack masks that have a problem of their own.
+        written = self.scene.document.data.get("masks", {})
         if text.strip():
             parse(text, [*written, EVERYWHERE])
         return text.strip()
 
     def events(self, clock: Clock) -> dict[str, int]:
-        """The frame of every named moment."""
+        """Return the frame of each named event; with `audio.snap`, the beat nearest to it."""
 
         def moment(name: str, written: Any) -> int:
             if not name.isidentifier() or not name.isascii() or name in RESERVED or name in FUNCTIONS:
                 raise CurveError(
-                    f"{name!r} cannot name an event: write letters, digits and _, no name of our own"
+                    f"{name!r} cannot name an event; use letters, digits and _, and no built-in name"
                 )
             try:
                 frame = clock.frame(str(written))
             except CurveError as error:
-                raise CurveError(str(error)) from error  # it is no key
+                raise CurveError(str(error)) from error  # without the key: it is not part of the path
             return min(beats, key=lambda beat: abs(beat - frame)) if beats else frame
 
         audio = self.scene.settings.audio
@@ -118,21 +121,22 @@ class Reader:
         }
 
     def length(self, written: int | str) -> int:
-        """A stretch of time in frames: `12`, `0.5s`, `2b`."""
+        """Return a duration (`12`, `0.5s`, `2b`) in frames. Raises CurveError if it is negative or not a time."""
         try:
             frames = self.clock.frame(str(written))
         except CurveError as error:
-            raise CurveError(str(error)) from error  # it is no key
+            raise CurveError(str(error)) from error  # without the key: it is not part of the path
         if frames < 0:
-            raise CurveError(f"{quoted(written)} is no length of time; write frames (12) or seconds (0.5s)")
+            raise CurveError(f"{quoted(written)} is not a duration; write frames (12) or seconds (0.5s)")
         return frames
 
     def moments(self, written: Any, path: Path) -> NDArray[np.bool_] | None:
+        """Return the flags of a list of times or an expression; None if it is not set or has a problem."""
         if written is None:
             return None
         return self.attempt(path, lambda: moments(written, self.clock, self.signals), None)
 
 
 def _sampler(text: str) -> str:
-    """The canonical name of a sampler. Raises CurveError."""
+    """Return the canonical name of a sampler. Raises CurveError."""
     return samplers.find(text).name

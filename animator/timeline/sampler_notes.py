@@ -1,4 +1,4 @@
-"""What few-step models need and a film does not give them, and settings that a sampler does not know."""
+"""Advice on sampling: settings that do not suit a few-step model, and settings without effect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TRAILING = ("sgm_uniform", "simple")
 
 
 def sampler_notes(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
-    """Remarks on how a film's paintings are sampled, each with its place."""
+    """Yield advice on how the painted frames are sampled, each item with its place in the file."""
     found = distilled(scene.settings)
     if found is not None:
         yield from _few_steps(scene, frames, found[1], found[2])
@@ -23,20 +23,20 @@ def sampler_notes(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
     deaf = next((row for row in painted if row.eta and not samplers.find(row.sampler).eta), None)
     if deaf is not None:
         names = ", ".join(name for name in samplers.NAMES if samplers.find(name).eta)
-        message = f"means nothing to {deaf.sampler}; it is a setting of {names}"
+        message = f"has no effect with {deaf.sampler}; samplers that use it: {names}"
         yield scene.problem(("painting", "eta"), message)
     guided = [row for row in frames if row.diffuse and any(item.scale for item in row.control.values())]
     if any(row.painting.guidance_rescale for row in guided):
-        message = "means nothing to paintings that a ControlNet guides"
+        message = "has no effect on frames that a ControlNet guides"
         yield scene.problem(("painting", "guidance_rescale"), message)
     if scene.settings.model.tiling != "none" and scene.settings.motion.border != "wrap":
-        message = "edges that meet stay so only with 'border: wrap'"
+        message = "with motion, opposite edges keep meeting only with 'motion: {border: wrap}'"
         if any(frame.motion != type(frame.motion)() for frame in frames):
             yield scene.problem(("model", "tiling"), message)
 
 
 def _few_steps(scene: Scene, frames: Sequence[Frame], name: str, kind: few_steps.Kind) -> Iterator[Problem]:
-    """What contradicts the few-step model `name`, told once each."""
+    """Yield one note per setting that contradicts the few-step model `name`."""
     suited = {samplers.find(sampler).scheduler for sampler in kind.samplers}
     what = f"{name} paints in few steps"
     told: dict[str, str] = {}

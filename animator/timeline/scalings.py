@@ -1,4 +1,4 @@
-"""How often a film changes what a compiled UNet is compiled for: a new scale in it is another program."""
+"""Advice on compiling the UNet: each new scale inside it has to be compiled again."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from animator.scene.scene import Scene
 
 
 def scalings(frames: Sequence[Frame]) -> int:
-    """How many UNets a film asks for, to a compiler: scales of LoRAs and IP-Adapters, FreeU, guidance or none."""
+    """Return the number of UNets to compile: distinct LoRA and IP-Adapter scales, FreeU, guidance on or off."""
     return len({repr(_scaling(frame)) for frame in frames if frame.diffuse})
 
 
 def _scaling(frame: Frame) -> tuple[object, ...]:
     adapters = [likeness.scale for likeness in frame.ip_adapter.values()]
-    guided = frame.painting.guidance_scale > 1  # two calls in one: twice as large a batch
+    guided = frame.painting.guidance_scale > 1  # guidance doubles the batch
     return dict(frame.loras), dict(frame.lora_blocks), adapters, frame.painting.freeu, guided
 
 
 def compile_notes(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
-    """A film that would be compiled again and again."""
+    """Yield a note if `model.compile` is on and the UNet would be compiled more than once."""
     count = scalings(frames)
     if scene.settings.model.compile == "on" and count > 1:
         what = "scales of LoRAs, IP-Adapters or FreeU, or guidance that comes and goes"

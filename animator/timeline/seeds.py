@@ -1,4 +1,4 @@
-"""fixed, iter, ladder, alternate, random, schedule: one seed per frame, moving from painting to painting."""
+"""Seed behaviors (fixed, iter, ladder, alternate, random): one seed per frame, advancing at painted frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _iterate(start: int, count: int, every: int) -> NDArray[np.int64]:
 
 
 def _ladder(start: int, count: int, _: int) -> NDArray[np.int64]:
-    """Two up, one down: 100 102 101 103 102 104 …, as Deforum's."""
+    """Return seeds that go two up, one down, as Deforum's: 100, 102, 101, 103, 102, 104 and so on."""
     n = np.arange(count)
     return start + (n + 1) // 2 + (n % 2)
 
@@ -27,7 +27,7 @@ def _alternate(start: int, count: int, _: int) -> NDArray[np.int64]:
 
 
 def _random(start: int, count: int, _: int) -> NDArray[np.int64]:
-    """Drawn from the run's own seed, so that the same file gives the same film."""
+    """Return random seeds, drawn with `start` as the seed, so that a file always gives the same film."""
     return np.random.Generator(np.random.PCG64(start)).integers(0, MAX_SEED, count, endpoint=True)
 
 
@@ -41,7 +41,7 @@ _BEHAVIORS: dict[str, Callable[[int, int, int], NDArray[np.int64]]] = {
 
 
 def seeds(behavior: str, start: int, diffuse: NDArray[np.bool_], every: int = 1) -> Seeds:
-    """One seed per frame of `diffuse` (bool, frames,), moving on at each painted frame; wraps past 2**32 - 1."""
+    """Return one seed per frame, uint32 (frames,), advancing at each frame painted by `diffuse`; wraps at 2**32."""
     nth = np.maximum(np.cumsum(diffuse) - 1, 0)
     values = _BEHAVIORS[behavior](start, int(nth[-1]) + 1, every)
     result: Seeds = (values[nth] % (MAX_SEED + 1)).astype(np.uint32)

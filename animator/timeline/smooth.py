@@ -1,4 +1,4 @@
-"""`ease: smooth`: a monotone cubic through all keys, which never overshoots them."""
+"""Interpolation of `ease: smooth`: a monotone cubic through all keys, which never overshoots them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ Floats = NDArray[np.float64]
 
 
 def slopes(at: Floats, values: Floats) -> Floats:
-    """The slope at each key, per frame, such that the cubic between them is monotone (Fritsch & Butland 1984).
+    """Return the slope at each key, per frame, that makes the cubic between keys monotone (Fritsch & Butland 1984).
 
-    A key that is a summit, a valley, the first or the last has slope 0: the curve comes to rest there.
+    `at` are the keys' frames in order, `values` their values. The slope is 0 at a maximum, a minimum, and at the first
+    and last key.
     """
     result = np.zeros(len(at))
     if len(at) < 3:
@@ -27,7 +28,7 @@ def slopes(at: Floats, values: Floats) -> Floats:
 
 
 def hermite(part: Floats, width: float, ends: tuple[float, float], slope: tuple[float, float]) -> Floats:
-    """The cubic between two keys `width` frames apart, at `part` 0..1 of the way."""
+    """Return the Hermite cubic between keys `width` frames apart, at `part` (0..1), from both values and slopes."""
     square, cube = part**2, part**3
     return np.asarray(
         (2 * cube - 3 * square + 1) * ends[0]

@@ -1,4 +1,4 @@
-"""The scene's prompts → words per frame, and the LoRA scales that stand among them."""
+"""The prompts of a scene → one Prompt per frame, and the LoRA scales set by tags in them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from animator.timeline.reader import Reader
 def told(
     reader: Reader, shot: NDArray[np.int64], closed: bool
 ) -> tuple[list[Prompt], dict[str, list[float]]]:
-    """The words of each frame, and the scale of every LoRA that a tag names; what is wrong is noted by `reader`."""
+    """Return the prompt of each frame, and {LoRA: scale per frame} of all tags; `reader` collects the problems.
+
+    `shot` is the first frame of each frame's shot; `closed` is True for a closed loop.
+    """
     scene, clock, signals = reader.scene, reader.clock, reader.signals
     written, loras = scene.settings.prompts, declared(scene.document.data)
     nothing = spoken("", clock, signals)

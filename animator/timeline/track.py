@@ -1,4 +1,4 @@
-"""A track as samples: whatever ffmpeg can decode, mixed down to one channel."""
+"""Audio samples of a file: anything ffmpeg can decode, mixed down to one channel."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from animator.errors import CurveError
 from animator.imaging.ffmpeg import program
 
-RATE = 22_050  # samples per second: up to 11 kHz, more than any of our bands
+RATE = 22_050  # samples per second: frequencies up to 11 kHz, enough for every band
 Samples = NDArray[np.float32]  # (n,) in -1..1
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The stretch of a track that a film plays: from `start` seconds on, for `seconds`; before 0 it is silent.
+    """The part of a track that a film plays: `seconds` long, from `start` seconds on; silent before 0.
 
-    `fade_in` and `fade_out` are the seconds in which it comes up and goes down; curves hear it without them.
+    `fade_in` and `fade_out` are the seconds over which the volume rises and falls; the analysis ignores them.
     """
 
     file: Path
@@ -32,9 +32,9 @@ class Sound:
 
 
 def stretch(sound: Sound) -> str:
-    """The filter that cuts the stretch out of the whole track, to the sample.
+    """Return the ffmpeg filter that cuts the clip out of the track, exact to the sample.
 
-    A seek in the file would be off by some frames where its index is an estimate, as an MP3's is.
+    Seeking in the file would be off by some frames where its index is an estimate, as in an MP3.
     """
     return (
         f"atrim=start={max(0.0, sound.start):.6f},asetpts=PTS-({sound.start:.6f})/TB"
@@ -43,7 +43,7 @@ def stretch(sound: Sound) -> str:
 
 
 def read(sound: Sound) -> Samples:
-    """The samples of a stretch, RATE per second; shorter than asked for where the track ends. Raises CurveError."""
+    """Return the samples of a clip, float32 in -1..1, RATE per second; fewer if the track ends. Raises CurveError."""
     command = [
         program(), "-hide_banner", "-loglevel", "error", "-nostdin",
         "-protocol_whitelist", "file",  # a playlist may not fetch anything
@@ -56,7 +56,7 @@ def read(sound: Sound) -> Samples:
         raise CurveError(f"{sound.file.name} cannot be read as sound: {error}") from error
     if done.returncode != 0:
         words = done.stderr.decode("utf8", "replace").strip().partition("\n")[0]
-        reason = re.sub(r"^\[.*?\] ", "", words)[:200] or "ffmpeg said nothing"
+        reason = re.sub(r"^\[.*?\] ", "", words)[:200] or "ffmpeg gave no reason"
         raise CurveError(f"{sound.file.name} cannot be read as sound: {reason}")
     samples = np.frombuffer(done.stdout, "<i2").astype(np.float32) / 32768
     if not len(samples):

@@ -1,3 +1,3 @@
-"""Teach the model a product: pictures → a LoRA or a textual inversion."""
+"""Train a LoRA or a textual inversion on photos of a product."""
 
-import animator.diffusion  # noqa: F401 (before transformers: it quiets the libraries about themselves)
+import animator.diffusion  # noqa: F401 (before transformers: it silences their own messages)

@@ -1,4 +1,4 @@
-"""What learns: a LoRA on the model's layers, by peft; everything else of the model stays as it is."""
+"""Trainable adapters: a LoRA on the model's layers, by peft; all other weights are frozen."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from animator.training.settings import Settings
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
 ALL = [*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2", "conv_shortcut"]
 TEXT = ["q_proj", "k_proj", "v_proj", "out_proj"]
-NAME = "default"  # peft's name of the adapter that learns
+NAME = "default"  # name of the adapter in peft
 
 
 class Learner(Protocol):
-    """The part of a model that learns."""
+    """Trainable part of a model."""
 
-    live: bool  # whether what the text encoders say changes
+    live: bool  # True if training changes the outputs of the text encoders
 
     @property
     def parameters(self) -> Mapping[str, nn.Parameter]:
-        """What learns, by name, float32."""
+        """Trainable parameters by name, float32."""
 
     def rate(self, name: str) -> float:
-        """The full learning rate of a parameter."""
+        """Return the full learning rate of the parameter `name`."""
 
     def weights(self) -> dict[str, Tensor]:
-        """What a file is written of, float32 on the CPU."""
+        """Return the weights to write to a file, float32 on the CPU."""
 
 
 class Lora:
-    """A LoRA on the UNet's layers, and on those of the text encoders where these learn too."""
+    """LoRA on the UNet's layers, and with `network.text_encoders` on those of the text encoders."""
 
     def __init__(self, pipe: Any, settings: Settings) -> None:
         network = settings.network
@@ -55,7 +55,7 @@ class Lora:
 
     @staticmethod
     def on_unet(unet: Any, settings: Settings) -> None:
-        """Give a UNet the LoRA that `settings` describe, the only part of it that learns."""
+        """Add the LoRA that `settings` describe to a UNet, and freeze everything else."""
         unet.requires_grad_(False)
         layers = {"attention": ATTENTION, "all": ALL}[settings.network.layers]
         unet.add_adapter(_config(settings, layers), NAME)
@@ -73,11 +73,11 @@ class Lora:
         return self.learning.rate if name.startswith("unet.") else self.learning.text_rate
 
     def weights(self) -> dict[str, Tensor]:
-        """`unet.MODULE.lora_A.weight` and `….lora_B.weight`; alpha is counted in: a scale of 1 is 1 anywhere."""
+        """Return `unet.MODULE.lora_A.weight` and `….lora_B.weight` with alpha / rank multiplied in."""
         found = {}
         for name, part in self.parts.items():
             for key, value in get_peft_model_state_dict(part, adapter_name=NAME).items():
-                # Released text encoders name their layers below text_model; newer transformers leave that out.
+                # LoRA files name text encoder layers below text_model; newer transformers leave that out.
                 inner = key if name == "unet" or key.startswith("text_model.") else f"text_model.{key}"
                 factor = self.alpha / value.shape[1] if ".lora_B." in key else 1.0
                 found[f"{name}.{inner}"] = value.detach().float().cpu() * factor

@@ -1,4 +1,4 @@
-"""Formats: every picture is scaled and cropped to the nearest of a few sizes of one area."""
+"""Aspect-ratio buckets: scale and crop every photo to the nearest of several sizes of one area."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Size = tuple[int, int]  # height, width in pixels
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A picture as it is learnt: scaled, cropped, and what SDXL is told about that."""
+    """A photo as training uses it: scaled and cropped, with SDXL's size and crop conditioning."""
 
     image: Image  # (h, w, 3), of a bucket's size
     mask: NDArray[np.float32] | None  # (h, w) 0..1
-    scale: float  # pixels of the view to a pixel of the picture
-    sizes: tuple[int, int, int, int, int, int]  # original h and w, crop top and left, target h and w
+    scale: float  # pixels of this image per pixel of the photo
+    sizes: tuple[int, int, int, int, int, int]  # SDXL conditioning, h and w: original, crop corner, target
 
 
 def sizes(resolution: int, data: Data) -> list[Size]:
-    """The sizes there are: sides in whole steps, at most the square's area, no longer than `data.longest`."""
+    """Return all bucket sizes: sides in whole steps, at most the square's area, no longer than `data.longest`."""
     step = data.bucket_step
     square = max(resolution // step, 1) * step
     found = {(square, square)}
@@ -38,16 +38,16 @@ def sizes(resolution: int, data: Data) -> list[Size]:
 
 
 def nearest(size: Size, known: list[Size]) -> Size:
-    """The known size of the most similar format; of equals the largest."""
+    """Return the known size of the most similar aspect ratio; of equal ones, the largest."""
     ratio = np.log(size[1] / size[0])
     return min(known, key=lambda one: (abs(np.log(one[1] / one[0]) - ratio), -one[0] * one[1]))
 
 
 def fit(image: Image, mask: Mask | None, bucket: Size) -> View:
-    """The picture (h, w, 3) scaled to cover `bucket`, cropped around its middle, or around what the mask shows.
+    """Scale a photo (h, w, 3) to cover `bucket` and crop it around its centre, or around the masked product.
 
-    SDXL is told a picture's own size where it was enlarged (such pictures are soft, and those asked for later
-    are not to be), else the size it was reduced to.
+    The original size in the conditioning is the photo's own if it was enlarged (such images are soft, and the model
+    should not paint later ones so), else the size it was reduced to.
     """
     height, width = image.shape[:2]
     scale = max(bucket[0] / height, bucket[1] / width)
@@ -71,7 +71,7 @@ def fit(image: Image, mask: Mask | None, bucket: Size) -> View:
 
 
 def _corner(size: tuple[int, ...], mask: NDArray[np.float32] | None, bucket: Size) -> Size:
-    """Top and left of the crop: in the middle, or as near to it as keeps the middle of the mask inside."""
+    """Return top and left of the crop: centred on the image, or on the mask as far as the image reaches."""
     spare = (size[0] - bucket[0], size[1] - bucket[1])
     if mask is None or not (mask > 0.5).any():
         return spare[0] // 2, spare[1] // 2

@@ -1,4 +1,4 @@
-"""Pictures as the model learns them: latents, what they show, where it counts; batches by number."""
+"""Training data: encoded photos with captions and loss masks, and batches by number."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from animator.training.buckets import View
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One picture, encoded."""
+    """One encoded training image."""
 
-    mean: Tensor  # (4, h, w) the VAE's latent, scaled as the UNet reads it
-    spread: Tensor  # (4, h, w) its standard deviation
-    places: Tensor | None  # (1, h, w) how much each place counts
-    sizes: tuple[int, ...]  # six numbers, see buckets.View
+    mean: Tensor  # (4, h, w) mean of the VAE's latent distribution, scaled as the UNet expects
+    spread: Tensor  # (4, h, w) standard deviation of that distribution
+    places: Tensor | None  # (1, h, w) weight of each latent pixel in the loss
+    sizes: tuple[int, ...]  # SDXL size and crop conditioning, six numbers
     caption: str
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Some items of one size."""
+    """Items of one size."""
 
     items: Sequence[Item]
 
     def clean(self, random: torch.Generator) -> Tensor:
-        """Latents (n, 4, h, w), drawn from what the VAE says of each picture."""
+        """Return latents (n, 4, h, w), drawn from the VAE's distribution of each image."""
         mean, spread = (
             torch.stack([getattr(item, name) for item in self.items]) for name in ("mean", "spread")
         )
@@ -43,7 +43,7 @@ class Batch:
 
     @property
     def places(self) -> Tensor | None:
-        """(n, 1, h, w), or None where all places count alike."""
+        """Weights of the latent pixels in the loss (n, 1, h, w); None if all count alike."""
         if all(item.places is None for item in self.items):
             return None
         whole = torch.ones(1, *self.items[0].mean.shape[1:])
@@ -51,24 +51,24 @@ class Batch:
 
     @property
     def sizes(self) -> Tensor:
-        """(n, 6) as SDXL is told them."""
+        """SDXL's size and crop conditioning (n, 6), float32."""
         return torch.tensor([item.sizes for item in self.items], dtype=torch.float32)
 
     @property
     def captions(self) -> list[str]:
-        """What the pictures show."""
+        """Captions of the items."""
         return [item.caption for item in self.items]
 
 
 class Shelf:
-    """Items in an order by lot that depends on a seed and the number of the batch alone."""
+    """Items in a random order that depends on a seed and the batch number alone."""
 
     def __init__(self, items: Sequence[Item], size: int, seed: int) -> None:
         self.items, self.size, self.seed = items, size, seed
         self._batches = lru_cache(maxsize=2)(self._drawn)
 
     def _drawn(self, epoch: int) -> list[list[int]]:
-        """One round through all items in batches of one size each; the last of a size is filled up from its first."""
+        """Return an epoch in batches of one size; the last batch of a size is filled up with its first items."""
         random = np.random.default_rng([self.seed, epoch])
         shelves: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for index in random.permutation(len(self.items)):
@@ -81,17 +81,17 @@ class Shelf:
         return [batches[i] for i in random.permutation(len(batches))]
 
     def batch(self, number: int) -> Batch:
-        """Batch `number`, from 0 on, without end."""
-        # The rounds are of one length: sizes fill the same number of batches in any order.
+        """Return batch `number`, from 0 without end."""
+        # All epochs have the same length: every size fills the same number of batches in any order.
         epoch, place = divmod(number, len(self._batches(0)))
         return Batch([self.items[index] for index in self._batches(epoch)[place]])
 
 
 @torch.no_grad()
 def encode(pipe: Any, views: Iterable[tuple[View, str]], outside: float, flip: bool = False) -> list[Item]:
-    """The views with their captions as items; with `flip` their mirror images too. The VAE computes in float32.
+    """Encode images with their captions as items; with `flip`, their mirror images too. The VAE runs in float32.
 
-    `outside` is the weight of what a mask leaves out.
+    `outside` is the loss weight, 0..1, of pixels outside a mask.
     """
     vae, items = pipe.vae, []
     dtype = vae.dtype

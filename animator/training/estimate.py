@@ -1,4 +1,4 @@
-"""How much memory and time a training takes, counted on the model's shapes without its weights or a single number."""
+"""Estimate the memory and time of a training from the shapes of the model, without loading its weights."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ from torch.utils.flop_counter import FlopCounterMode
 from animator.training.adapters import Lora
 from animator.training.settings import Settings
 
-LEARNING = 16  # bytes for each number that learns: itself, its gradient and Adam's two moments, float32
+LEARNING = 16  # bytes per trainable parameter: value, gradient and Adam's two moments, float32
 LEARNING_8BIT = 10  # with Adam's moments in 8 bits
-BACKWARD = 2.0  # forward passes a step costs: one, and one back through the frozen model for what learns
-AGAIN = 1.0  # one more where the forward pass is repeated to save memory
-REACHED = 0.4  # share of a device's matrix speed that a UNet reaches
+BACKWARD = 2.0  # passes of a step: one forward, one backward through the frozen model
+AGAIN = 1.0  # a second forward pass with gradient checkpointing
+REACHED = 0.4  # share of a device's matrix multiplication speed that a UNet reaches
 
 
 @dataclass(frozen=True)
 class Need:
-    """What a training needs."""
+    """Memory, time per step and number of trainable parameters of a training."""
 
-    memory: float  # bytes on the device, at the most
+    memory: float  # peak, in bytes on the device
     seconds: float  # of one step
-    learning: int  # numbers that learn
+    learning: int  # trainable parameters
 
 
 def need(config: Path, settings: Settings, device: torch.device, dtype: torch.dtype) -> Need:
-    """What `settings` need with the UNet whose configuration is in the folder `config`, on a device.
+    """Return the needs of `settings` on a device, with the UNet whose configuration is in the folder `config`.
 
-    Memory: weights, what is kept for the way back, what learns. Time: operations, by this device's speed in
-    multiplying matrices, measured now. Both are expectations; kernels and allocators differ.
+    Memory counts frozen weights, activations kept for the backward pass and trainable parameters with their
+    optimizer state. Time is operations divided by the device's matrix multiplication speed, which is measured
+    now. Both are estimates; kernels and allocators differ.
     """
     unet = _shape(config, settings)
     learning = sum(p.numel() for p in unet.parameters() if p.requires_grad)
@@ -57,7 +58,7 @@ def need(config: Path, settings: Settings, device: torch.device, dtype: torch.dt
 
 
 def _shape(config: Path, settings: Settings) -> nn.Module:
-    """The UNet with its LoRA, without memory for a single weight."""
+    """Return the UNet with its LoRA on the meta device, which allocates no weights."""
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(str(config)))
         if settings.method == "lora":
@@ -69,7 +70,7 @@ def _shape(config: Path, settings: Settings) -> nn.Module:
 
 
 def _counted(unet: Any, side: int, checkpointing: bool) -> tuple[float, float]:
-    """Bytes in float32 that one picture leaves for the way back, and operations of its way forward."""
+    """Return float32 bytes that one image keeps for the backward pass, and operations of its forward pass."""
     config = unet.config
     text = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
     with torch.device("meta"):
@@ -84,13 +85,13 @@ def _counted(unet: Any, side: int, checkpointing: bool) -> tuple[float, float]:
 
 
 class _Meter:
-    """Adds up what autograd keeps, in all and in each of the blocks whose forward pass can be repeated."""
+    """Meter of the bytes that autograd keeps, in all and per block that gradient checkpointing can recompute."""
 
     def __init__(self, unet: nn.Module) -> None:
         self.weights = {id(parameter) for parameter in unet.parameters()}
         self.blocks = [m for m in unet.modules() if isinstance(m, ResnetBlock2D | BasicTransformerBlock)]
         self.kept = self.entering = self.largest = 0.0
-        self._seen: dict[int, Tensor] = {}  # kept alive, so that no number comes twice
+        self._seen: dict[int, Tensor] = {}  # kept alive, so that no id is reused
         self._before: dict[nn.Module, float] = {}
 
     def _pack(self, tensor: Tensor) -> Tensor:
@@ -103,7 +104,7 @@ class _Meter:
         self._before[block] = self.kept
         self.entering += sum(value.numel() * 4.0 for value in inputs if isinstance(value, Tensor))
 
-    def _leave(self, block: nn.Module, inputs: Any, made: Any) -> None:  # noqa: ARG002 (a hook's shape)
+    def _leave(self, block: nn.Module, inputs: Any, made: Any) -> None:  # noqa: ARG002 (signature of a hook)
         self.largest = max(self.largest, self.kept - self._before[block])
 
     @contextmanager
@@ -119,12 +120,12 @@ class _Meter:
 
 
 def _speed(device: torch.device, dtype: torch.dtype) -> float:
-    """Operations per second of multiplying matrices, measured."""
+    """Measure the operations per second of matrix multiplication."""
     side = 512 if device.type == "cpu" else 4096
     a = torch.ones(side, side, device=device, dtype=dtype)
     done, began = 0, 0.0
     for turn in range(12):
-        if turn == 2:  # the first ones load kernels
+        if turn == 2:  # the first two load kernels
             _wait(device)
             began = time.perf_counter()
         a @ a

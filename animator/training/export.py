@@ -1,4 +1,4 @@
-"""What a file says about itself: kohya's ss_* names, the modelspec, and our own settings."""
+"""Metadata of a trained file: kohya's ss_* names, modelspec, and our own settings."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ ARCHITECTURE = "stable-diffusion-xl-v1-base"
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known about a training besides its settings."""
+    """Facts about a training that its settings do not contain."""
 
     captions: Sequence[str]
-    sizes: Sequence[tuple[int, ...]]  # height and width of each picture as learnt
+    sizes: Sequence[tuple[int, ...]]  # height and width of each image as trained on
     prediction: str  # epsilon or v_prediction
     base_hash: str  # see `base_hash`
-    steps: int  # that were taken
+    steps: int  # steps taken
 
 
 def header(settings: Settings, facts: Facts, name: str) -> dict[str, str]:
-    """The header of a file that is called `name`: texts only, as safetensors wants them.
+    """Return the metadata of a file called `name`: strings only, as safetensors requires.
 
-    kohya's names are those of sd-scripts' train_network.py, the others those of modelspec 1.0.0
+    The ss_* names are those of train_network.py in kohya's sd-scripts, the others those of modelspec 1.0.0
     (github.com/Stability-AI/ModelSpec).
     """
     learning, data = settings.learning, settings.data
@@ -38,7 +38,7 @@ def header(settings: Settings, facts: Facts, name: str) -> dict[str, str]:
     known: Mapping[str, object] = {
         "ss_network_module": "networks.lora",
         "ss_network_dim": settings.network.rank,
-        # The alpha that was set is counted into the weights: what readers are to apply is a factor of 1.
+        # The alpha of the settings is multiplied into the weights, so readers must apply a factor of 1.
         "ss_network_alpha": float(settings.network.rank),
         "ss_network_dropout": settings.network.dropout or None,
         "ss_network_args": {"conv_dim": settings.network.rank} if settings.network.layers == "all" else None,
@@ -108,12 +108,12 @@ def _bucket_info(sizes: Iterable[tuple[int, ...]]) -> dict[str, object]:
 
 
 def _tags(captions: Iterable[str]) -> dict[str, int]:
-    """How often each part of a caption between commas occurs."""
+    """Count the comma-separated parts of the captions."""
     return dict(Counter(tag.strip() for caption in captions for tag in caption.split(",") if tag.strip()))
 
 
 def base_hash(base: Path) -> str:
-    """SHA-256 of a checkpoint: of the file, or of a diffusers folder's UNet weights; empty where neither is here."""
+    """Return the SHA-256 of a checkpoint file or of a diffusers folder's UNet weights, '' if neither exists."""
     files = [base] if base.is_file() else sorted((base / "unet").glob("*.safetensors"))
     digest = hashlib.sha256()
     for file in files:

@@ -1,4 +1,4 @@
-"""The file a training leaves: diffusers' or kohya's names, and a header that tells what it is."""
+"""Write the file of a training: weights under diffusers' or kohya's names, and a metadata header."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def write(
     dtype: str = "float16",
     layers: int = 0,
 ) -> Path:
-    """Write `weights` to `file`, whole or not at all, mode 644. Raises RunError where the disk refuses.
+    """Write `weights` to `file` atomically, with mode 644. Raises RunError if it cannot be written.
 
-    With `layers`, the UNet's `layers_per_block`, a LoRA gets kohya's names; without, the weights keep theirs.
+    With `layers`, the UNet's `layers_per_block`, a LoRA gets kohya's names; with 0, weights keep their names.
     """
     named = kohya(weights, layers) if layers else weights
     numbers = {name: value.to(DTYPES[dtype]).contiguous() for name, value in named.items()}
@@ -40,9 +40,9 @@ def write(
 
 
 def kohya(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
-    """A LoRA under the names of sd-scripts: blocks of the first SDXL release, an alpha for every layer.
+    """Return a LoRA under the names of sd-scripts: the original SDXL layout, and an alpha for every layer.
 
-    `layers` is the UNet's `layers_per_block`. ValueError for a layer the release has no place for.
+    `layers` is the UNet's `layers_per_block`. Raises ValueError for a layer that layout does not have.
     """
     found: dict[str, Tensor] = {}
     for name, value in weights.items():
@@ -61,6 +61,6 @@ def kohya(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
 
 
 def _released(module: str, value: Tensor, layers: int) -> str:
-    """The name of a UNet's module in the layout of the first release."""
+    """Return the name of a UNet module in the original SDXL layout."""
     [name] = layout.unet({f"{module}.weight": value}, layers)
     return name.removeprefix(layout.UNET).removesuffix(".weight")

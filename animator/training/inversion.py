@@ -1,4 +1,4 @@
-"""Textual inversion: a word of some vectors for each text encoder; no weight of the model changes."""
+"""Textual inversion: train the embedding vectors of a new word in both text encoders, and no model weight."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ KEYS = {"text_encoder": "clip_l", "text_encoder_2": "clip_g"}  # as A1111, Comfy
 
 
 class Word:
-    """The vectors of a new word, for both encoders; they begin as those of a known word."""
+    """Trainable vectors of a new word in both text encoders, initialised with those of a known word."""
 
     live = True
 
     def __init__(self, pipe: Any, settings: Settings) -> None:
-        """Add the word to the pipeline's tokenizers. Raises SceneError for one they cannot take as a word."""
+        """Add the word to the pipeline's tokenizers. Raises SceneError if it has a space or is known already."""
         token, count = settings.token, settings.network.vectors
         self.learning = settings.learning
         self.rows: dict[str, nn.Parameter] = {}
@@ -44,7 +44,7 @@ class Word:
             embedding.register_forward_hook(_Inserted(self.rows[name], first))
             embedding.weight.requires_grad_(False)
             if encoder.config.eos_token_id == 2:
-                # Old configs mean "the highest number" by this, which a new word would be.
+                # In old configs 2 means "pool at the highest token id", which would now be the new word's.
                 inner = getattr(encoder, "text_model", encoder)
                 encoder.config.eos_token_id = inner.eos_token_id = tokenizer.eos_token_id
 
@@ -52,16 +52,16 @@ class Word:
     def parameters(self) -> dict[str, nn.Parameter]:
         return dict(self.rows)
 
-    def rate(self, name: str) -> float:  # noqa: ARG002 (a learner's shape)
+    def rate(self, name: str) -> float:  # noqa: ARG002 (signature of the protocol)
         return self.learning.rate
 
     def weights(self) -> dict[str, Tensor]:
-        """`clip_l` and `clip_g`: (vectors, width of the encoder)."""
+        """Return `clip_l` and `clip_g`, each (vectors, width of the encoder), float32 on the CPU."""
         return {KEYS[name]: rows.detach().float().cpu().clone() for name, rows in self.rows.items()}
 
 
 class _Inserted:
-    """Puts the learnt rows where an embedding was asked for the new numbers."""
+    """Forward hook of an embedding that returns the trained rows for the token ids of the new word."""
 
     def __init__(self, rows: nn.Parameter, first: int) -> None:
         self.rows, self.first = rows, first
@@ -74,5 +74,5 @@ class _Inserted:
 
 def _refused(token: str) -> str:
     if " " in token:
-        return f"a textual inversion is one word; write it as {token.replace(' ', '-')}"
-    return f"{token!r} is a word of the model's already; choose another"
+        return f"the token of a textual inversion must be one word; write it as {token.replace(' ', '-')}"
+    return f"{token!r} is already in the model's vocabulary; choose another word"

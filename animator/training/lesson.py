@@ -1,4 +1,4 @@
-"""The lesson: a batch of pictures under noise, and how wrong the model is about it."""
+"""Training objective: add noise to a batch and compute the loss of the model's prediction."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from animator.training.words import Words
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """What is learnt, of what and how it is judged."""
+    """Model, data and settings of a training, and the loss of a batch."""
 
     pipe: Any
     words: Words
-    scheduler: Any  # the noise levels
+    scheduler: Any  # DDPMScheduler with the noise levels
     shelf: Shelf
-    prior: Shelf | None  # class pictures, learnt along
+    prior: Shelf | None  # class images, trained on along with the product
     held_out: Shelf | None
     settings: Settings
 
     def loss(self, batch: Batch, random: torch.Generator, plain: bool = False) -> Tensor:
-        """The loss of a batch, its noise and levels drawn from `random`; `plain`: unweighted, as judges want it."""
+        """Return the loss of a batch, with noise and levels drawn from `random`; `plain`: unweighted, to evaluate."""
         learning, count = self.settings.learning, len(batch.items)
         device = self.pipe.unet.device
         clean = batch.clean(random)
         noise = torch.randn(clean.shape, generator=random)
         if learning.noise_offset and not plain:
             noise += learning.noise_offset * torch.randn(*clean.shape[:2], 1, 1, generator=random)
-        # Spread over all levels: a batch of few would else learn now only form, now only grain.
+        # Stratified over all levels: a small batch could otherwise train on coarse or fine detail alone.
         spread = (torch.arange(count) + torch.rand(count, generator=random)) / count
         levels = (spread * self.scheduler.config.num_train_timesteps).long()
         left_out = torch.rand(count, generator=random) < (0 if plain else self.settings.data.drop_captions)

@@ -1,4 +1,4 @@
-"""The loss of a training step: what the model should have said, how much each noise level and each place counts."""
+"""Loss of a training step: the prediction target, and the weights of noise levels and pixels."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 
 
 def noises(config: Any) -> DDPMScheduler:
-    """The noise levels of a model, from its scheduler's `config`, as training needs them."""
+    """Return the DDPM scheduler that adds noise in training, from the `config` of a model's scheduler."""
     return DDPMScheduler.from_config(config)
 
 
 def wanted(scheduler: Any, clean: Tensor, noise: Tensor, levels: Tensor) -> Tensor:
-    """What a perfect model predicts (n, 4, h, w) for latents `clean` under `noise` at `levels` (n,)."""
+    """Return the prediction target (n, 4, h, w) for latents `clean` under `noise` at `levels` (n,)."""
     if scheduler.config.prediction_type == "epsilon":
         return noise
     if scheduler.config.prediction_type == "sample":
@@ -26,9 +26,10 @@ def wanted(scheduler: Any, clean: Tensor, noise: Tensor, levels: Tensor) -> Tens
 
 
 def level_weights(scheduler: Any, levels: Tensor, gamma: float) -> Tensor:
-    """min-SNR-γ weights (n,) of noise levels (Hang et al. 2023, arXiv 2303.09556); all 1 for a γ of 0.
+    """Return min-SNR-γ weights (n,) of noise levels (Hang et al. 2023, arXiv 2303.09556); all 1 for a γ of 0.
 
-    min(SNR, γ) / SNR where noise is predicted, / (SNR + 1) for v, min(SNR, γ) for the picture itself.
+    They are min(SNR, γ) / SNR for noise prediction, min(SNR, γ) / (SNR + 1) for v-prediction, and min(SNR, γ) for
+    sample prediction.
     """
     if not gamma:
         return torch.ones(len(levels), device=levels.device)
@@ -40,7 +41,7 @@ def level_weights(scheduler: Any, levels: Tensor, gamma: float) -> Tensor:
 
 
 def loss(made: Tensor, target: Tensor, weights: Tensor, places: Tensor | None = None) -> Tensor:
-    """The mean square error of `made` (n, 4, h, w), with `weights` (n,), and `places` (n, 1, h, w) that count more."""
+    """Return the mean squared error of `made` (n, 4, h, w), weighted by `weights` (n,) and `places` (n, 1, h, w)."""
     error = (made.float() - target.float()).square()
     if places is None:
         each = error.mean((1, 2, 3))

@@ -1,4 +1,4 @@
-"""Look before training: what a set of pictures is like, said in notes, and what will be seen of it, on a sheet."""
+"""Survey a set of photos before training: notes on problems, and a sheet of the images to be learnt."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from animator.training.buckets import View
 from animator.training.pictures import Photo
 from animator.training.settings import Settings
 
-FEW, MANY = 8, 200  # pictures
-SOFT = 0.12  # of the set's median sharpness: out of focus beside the others
-SOFTEST = 12.0  # variance of the Laplacian of a 512-pixel picture; nothing in it is sharp
-TWINS = 0.12  # mean difference of two thumbnails, in their contrast: the same picture twice
-DARK, BRIGHT = 40, 0.5  # mean luminance; share of the middle that is burnt out
-ALIKE = 8.0  # levels by which the edges of all pictures differ: one background
+FEW, MANY = 8, 200  # photos
+SOFT = 0.12  # share of the set's median sharpness; below it a photo is out of focus beside the others
+SOFTEST = 12.0  # variance of the Laplacian at 512 pixels; below it nothing is sharp
+TWINS = 0.12  # mean difference of two thumbnails, relative to their contrast; below it they are duplicates
+DARK, BRIGHT = 40, 0.5  # mean luminance, 0..255; share of overexposed pixels in the middle
+ALIKE = 8.0  # standard deviation of border colours, in levels; below it all have one background
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known of a set of pictures before training."""
+    """Findings on a set of photos before training."""
 
     views: list[View]
-    notes: list[Problem]  # what a person should look at
-    lines: list[str]  # what there is
+    notes: list[Problem]  # problems a person should look at
+    lines: list[str]  # summary
 
 
 def survey(photos: Sequence[Photo], settings: Settings) -> Survey:
-    """Measure `photos` and crop them as training will."""
+    """Measure `photos` and crop them as training does."""
     known = buckets.sizes(settings.resolution, settings.data)
     masks = [photo.mask if settings.data.masks else None for photo in photos]
     views = [
@@ -50,10 +50,10 @@ def survey(photos: Sequence[Photo], settings: Settings) -> Survey:
 def _lines(photos: Sequence[Photo], views: Sequence[View], settings: Settings) -> Iterator[str]:
     sides = [photo.size for photo in photos]
     low, high = min(sides, key=np.prod), max(sides, key=np.prod)
-    yield f"pictures: {len(photos)}, from {low[1]}x{low[0]} to {high[1]}x{high[0]}"
+    yield f"images: {len(photos)}, from {low[1]}x{low[0]} to {high[1]}x{high[0]}"
     formats = Counter(view.image.shape[:2] for view in views)
     seen = ", ".join(f"{w}x{h} ({count})" for (h, w), count in formats.most_common())
-    yield f"learnt as: {seen}"
+    yield f"training sizes: {seen}"
     written = sum(photo.caption is not None for photo in photos) if settings.data.captions == "files" else 0
     yield f"captions: {written} from files, {len(photos) - written} {settings.caption!r}"
     yield f"masks: {sum(view.mask is not None for view in views)}"
@@ -66,26 +66,28 @@ def _note(photo: Photo, message: str) -> Problem:
 def _of_all(photos: Sequence[Photo], views: Sequence[View], settings: Settings) -> Iterator[Problem]:
     place = Place(str(photos[0].file.parent))
     if len(photos) < FEW:
-        yield Problem(
-            place, (), f"{len(photos)} pictures are few; 15 to 25 from all sides teach a product best"
-        )
+        yield Problem(place, (), f"{len(photos)} images are few; 15 to 25 from all sides work best")
     if len(photos) > MANY:
-        yield Problem(place, (), f"{len(photos)} pictures are many for one product; are all of them of it?")
+        yield Problem(
+            place, (), f"{len(photos)} images are many for one product; check that all of them show it"
+        )
     if settings.data.held_out >= len(photos):
         yield Problem(
-            place, (), f"data.held_out {settings.data.held_out} leaves nothing of {len(photos)} pictures"
+            place,
+            (),
+            f"data.held_out: {settings.data.held_out} of {len(photos)} images leaves none to train on",
         )
     edges = np.array([_edge(view.image) for view in views])
     if len(views) > 2 and edges.std(0).max() < ALIKE and any(view.mask is None for view in views):
         yield Problem(
             place,
             (),
-            "all pictures have the same background, which will be learnt with the token; vary it or add masks",
+            "all images have the same background, which will be learnt with the token; vary it or add masks",
         )
 
 
 def _edge(image: Image) -> NDArray[np.float64]:
-    """The mean colour (3,) of a picture's border."""
+    """Return the mean colour (3,) of an image's border, without its right side."""
     border = np.concatenate(
         [image[:4].reshape(-1, 3), image[-4:].reshape(-1, 3), image[:, :4].reshape(-1, 3)]
     )
@@ -97,7 +99,7 @@ def _of_files(photos: Sequence[Photo], views: Sequence[View]) -> Iterator[Proble
         yield from (_note(photo, note) for note in photo.notes)
         if view.scale > 1.25:
             height, width = photo.size
-            yield _note(photo, f"{width}x{height} pixels, enlarged {view.scale:.1f} times: it will be soft")
+            yield _note(photo, f"{width}x{height} pixels, enlarged {view.scale:.1f} times; it will be soft")
         kept = view.image.size / 3 / (view.scale**2 * photo.size[0] * photo.size[1])
         if kept < 0.75:
             yield _note(photo, f"{1 - kept:.0%} of it is cropped away; see the sheet")
@@ -125,7 +127,7 @@ def _of_twins(photos: Sequence[Photo]) -> Iterator[Problem]:
     for (one, a), (other, b) in combinations(zip(photos, small, strict=True), 2):
         contrast = max((a.std() + b.std()) / 2, 1.0)
         if np.abs(a - b).mean() / contrast < TWINS:
-            yield _note(other, f"nearly the same picture as {one.file.name}; one of them is enough")
+            yield _note(other, f"nearly the same image as {one.file.name}; remove one of them")
 
 
 def _of_light(photos: Sequence[Photo], views: Sequence[View]) -> Iterator[Problem]:
@@ -143,7 +145,7 @@ def _of_light(photos: Sequence[Photo], views: Sequence[View]) -> Iterator[Proble
 
 
 def sheet(views: Sequence[View], cell: int = 256, columns: int = 6) -> Image:
-    """What training will see, (h, w, 3): each view in a square cell; what masks leave out is paled."""
+    """Return a sheet (h, w, 3) of the images to be learnt, one per square cell; parts outside a mask are paled."""
     columns = min(columns, len(views))
     rows = -(-len(views) // columns)
     page = np.full((rows * cell, columns * cell, 3), 235, np.uint8)

@@ -1,4 +1,4 @@
-"""A folder of photographs → pictures with captions and masks; what cannot be learnt from is refused by name."""
+"""Read a folder of photos with their captions and masks; unusable files are errors, by name."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from animator.scene.scene import PICTURES
 
 VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"}
 FOREIGN = {".heic", ".heif", ".psd", ".raw", ".dng", ".cr2", ".nef", ".arw", ".svg", ".pdf", ".avif", ".jxl"}
-SMALLEST = 64  # pixels; less is an icon
+SMALLEST = 64  # pixels per side; anything less is an icon
 MASK = ".mask.png"
 
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A picture to learn from, upright, on white."""
+    """A training image: upright, RGB, transparency laid on white."""
 
     file: Path
     image: Image  # (h, w, 3)
     caption: str | None = None  # from NAME.txt
     mask: Mask | None = None  # (h, w), 255 where the product is
-    notes: tuple[str, ...] = field(default=())  # what was done to the file's picture
+    notes: tuple[str, ...] = field(default=())  # conversions applied to the file
 
     @property
     def size(self) -> tuple[int, int]:
@@ -37,13 +37,13 @@ class Photo:
 
 
 def read(folder: Path) -> list[Photo]:
-    """Every picture in `folder`, by name. Files of other kinds are passed over, save those meant as pictures.
+    """Read every photo in `folder`, sorted by name. Files that are neither images nor videos are ignored.
 
-    CMYK, 16 bits, transparency and turned cameras are handled, and noted. Raises SceneError with a line for each
-    video, raw or broken file, for a caption that is no text, a mask of another size, a folder without pictures.
+    CMYK, 16 bits, transparency and EXIF rotation are converted and noted. Raises SceneError with a line for each
+    video, unsupported or broken file, caption that is not UTF-8 and mask of another size, or if there are no images.
     """
     if not folder.is_dir():
-        raise SceneError([Problem(Place(str(folder)), (), "no such folder; name the folder of the pictures")])
+        raise SceneError([Problem(Place(str(folder)), (), "no such folder; name the folder of the photos")])
     photos, problems = [], []
     for file in sorted(folder.iterdir()):
         if file.name.startswith(".") or file.name.endswith(MASK) or not file.is_file():
@@ -54,13 +54,13 @@ def read(folder: Path) -> list[Photo]:
                 photos.append(_photo(file))
             elif suffix in VIDEOS:
                 command = f"ffmpeg -i {file.name} -vf fps=1 {file.stem}-%03d.png"
-                raise ValueError(f"a video; take the pictures out of it with: {command}")
+                raise ValueError(f"a video; extract its frames with: {command}")
             elif suffix in FOREIGN | {".gif"}:
-                raise ValueError(f"a {suffix[1:]} file is not read; save it as PNG or JPEG")
-        except (OSError, ValueError, SyntaxError) as error:  # broken PNGs are a SyntaxError of Pillow's
+                raise ValueError(f"{suffix[1:]} files are not supported; save it as PNG or JPEG")
+        except (OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError for broken PNGs
             problems.append(Problem(Place(str(file)), (), " ".join(str(error).split())[:200]))
     if not photos and not problems:
-        message = f"holds no pictures; looked for {', '.join(sorted(PICTURES))}"
+        message = f"contains no images; supported: {', '.join(sorted(PICTURES))}"
         problems = [Problem(Place(str(folder)), (), message)]
     if problems:
         raise SceneError(problems)
@@ -73,38 +73,40 @@ def _photo(file: Path) -> Photo:
         with Pictures.open(file) as opened:
             count = getattr(opened, "n_frames", 1)
             if count > 1 and opened.format != "MPO":
-                raise ValueError(f"an animation of {count} pictures; save the one that is meant")
+                raise ValueError(f"an animation of {count} frames; save one of them as an image")
             opened.load()
             turned = ImageOps.exif_transpose(opened)
             if turned.size != opened.size or opened.getexif().get(0x0112, 1) not in (0, 1):
-                notes.append("turned as its EXIF says")
+                notes.append("rotated as its EXIF orientation requires")
             picture = _eight_bit(turned, notes)
     except Pictures.DecompressionBombError as error:
         raise ValueError(error) from error
     except UnidentifiedImageError as error:
-        raise ValueError("broken, or not a picture at all") from error
+        raise ValueError("broken, or not an image at all") from error
     if min(picture.size) < SMALLEST:
-        raise ValueError(f"{picture.width}x{picture.height} pixels; at least {SMALLEST} are needed each way")
+        raise ValueError(
+            f"{picture.width}x{picture.height} pixels; at least {SMALLEST}x{SMALLEST} are needed"
+        )
     image, alpha = _on_paper(picture, notes)
     mask = _mask(file, image.shape[:2])
     return Photo(file, image, _caption(file), alpha if mask is None else mask, tuple(notes))
 
 
 def _eight_bit(picture: Pictures.Image, notes: list[str]) -> Pictures.Image:
-    """The picture as RGBA or RGB."""
+    """Convert the image to 8-bit RGB, or to RGBA if it has transparency; add `notes` on the conversion."""
     if picture.mode.startswith("I") or picture.mode == "F":
-        notes.append("16 bits a channel, brought to 8")
+        notes.append("16 bits per channel, converted to 8")
         levels = np.asarray(picture, np.float64)
         top = 255.0 if levels.max() <= 255 else 65535.0
         return Pictures.fromarray(np.clip(levels * 255 / top + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
     if picture.mode in ("CMYK", "YCCK"):
-        notes.append("CMYK, turned into RGB without its ink profile: compare the colours")
+        notes.append("CMYK, converted to RGB without its colour profile; compare the colours")
         return picture.convert("RGB")
     return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
 
 
 def _on_paper(picture: Pictures.Image, notes: list[str]) -> tuple[Image, Mask | None]:
-    """The picture on white, and where it was opaque, if it was not so everywhere."""
+    """Lay the image on white; return it with its alpha channel as a mask, None if it is opaque everywhere."""
     if picture.mode != "RGBA":
         return np.array(picture), None
     alpha = np.array(picture.getchannel("A"))
@@ -112,8 +114,8 @@ def _on_paper(picture: Pictures.Image, notes: list[str]) -> tuple[Image, Mask | 
     if alpha.min() == 255:
         return np.array(paper), None
     if alpha.max() == 0:
-        raise ValueError("wholly transparent: there is nothing to see")
-    notes.append("transparent, laid on white; what is opaque is its mask")
+        raise ValueError("fully transparent; it shows nothing")
+    notes.append("transparent, laid on white; its opaque part is the mask")
     return np.array(paper), alpha
 
 
@@ -125,9 +127,9 @@ def _mask(file: Path, size: tuple[int, ...]) -> Mask | None:
         mask: NDArray[np.uint8] = np.array(opened.convert("L"))
     if mask.shape != size:
         given, wanted = (f"{side[1]}x{side[0]}" for side in (mask.shape, size))
-        raise ValueError(f"its mask {path.name} has {given} pixels, the picture {wanted}")
+        raise ValueError(f"its mask {path.name} has {given} pixels, the image {wanted}")
     if mask.max() < 128:
-        raise ValueError(f"its mask {path.name} is black: white is where the product is")
+        raise ValueError(f"its mask {path.name} is black; it must be white where the product is")
     return mask
 
 

@@ -1,4 +1,4 @@
-"""`--check`: everything that can be said before training, in lines, and a sheet of what will be learnt."""
+"""Checks before training (`--check`): a report in lines, and a sheet of the images to be learnt."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from animator.training.settings import Settings
 
 
 def check(photos: Sequence[Photo], settings: Settings, file: Path) -> Iterator[str]:
-    """What there is, what to look at, what it will take; writes the sheet to `file`."""
+    """Yield lines on the photos, their problems, and the memory and time needed; write the sheet to `file`."""
     found = survey(photos, settings)
     yield from found.lines
     with TemporaryDirectory(prefix="animator-") as room:
         config = _config(settings, Path(room))
         if config is None or not (config / "tokenizer").is_dir():
-            yield f"{settings.model.base} is not here yet: neither the token nor memory and time are looked into"
+            yield f"{settings.model.base} is not downloaded yet: token, memory and time are not checked"
         else:
             tokenizer = CLIPTokenizer.from_pretrained(config / "tokenizer")
             yield from (f"note: {line}" for line in tokens.remarks(settings.token, settings.kind, tokenizer))
@@ -36,11 +36,11 @@ def check(photos: Sequence[Photo], settings: Settings, file: Path) -> Iterator[s
     yield from (f"note: {note}" for note in found.notes)
     file.parent.mkdir(parents=True, exist_ok=True)
     Pictures.fromarray(sheet(found.views)).save(file)
-    yield f"what will be learnt: {file}"
+    yield f"images to be learnt: {file}"
 
 
 def _config(settings: Settings, room: Path) -> Path | None:
-    """The folder with the base model's configurations, if it is on this machine."""
+    """Return the folder with the base model's configurations, or None if it is not on this machine."""
     model: Any = settings.model
     path = Path(base_of(settings))
     if model.config is not None:
@@ -63,7 +63,7 @@ def _needed(config: Path, settings: Settings) -> str:
     seconds = found.seconds * settings.learning.steps
     return (
         f"{settings.learning.steps} steps on {device.type}: about {_long(seconds)} and {found.memory / 1e9:.1f} GB;"
-        f" {found.learning:,} numbers learn"
+        f" {found.learning:,} trainable parameters"
     )
 
 

@@ -1,4 +1,4 @@
-"""Before the first step: the base model on its device, with everything that is computed once."""
+"""Prepare a training: load the base model and compute everything that is computed once."""
 
 from __future__ import annotations
 
@@ -23,20 +23,23 @@ from animator.training.words import Words
 
 
 def base_of(settings: Settings) -> str:
-    """The base model as the loaders know it."""
+    """Return the base model as a path or hub id that the loaders accept."""
     return str(nano.folder()) if settings.model.base == "nano" else settings.model.base
 
 
 def prepared(
     photos: Sequence[Photo], settings: Settings, class_folder: Path
 ) -> tuple[Any, Lesson, Learner, Facts]:
-    """The model, with everything that is computed once."""
+    """Return the pipeline, the training objective, the trainable adapter and the facts for the file's metadata.
+
+    Class images are painted into `class_folder` where they are missing. Raises ModelError, SceneError.
+    """
     found = survey(photos, settings)
     captions = [_caption(photo, settings) for photo in photos]
     views = list(zip(found.views, captions, strict=True))
     apart = _apart(len(views), settings)
     pipe = opened(settings)
-    torch.manual_seed(settings.learning.seed)  # peft draws its first weights from torch's own generator
+    torch.manual_seed(settings.learning.seed)  # peft initialises weights from torch's global generator
     data, learning = settings.data, settings.learning
     before = Words(pipe, live=False)
     class_views = samples.class_views(pipe, before, settings, class_folder)
@@ -67,7 +70,7 @@ def prepared(
 
 
 def opened(settings: Settings) -> Any:
-    """The base model, on its device. Raises ModelError."""
+    """Load the base model onto its device. Raises ModelError."""
     model = settings.model
     device = device_for(model.device)
     config = None if model.config is None else Path(model.config)
@@ -76,13 +79,13 @@ def opened(settings: Settings) -> Any:
 
 
 def numbers_of(settings: Settings, device: torch.device) -> torch.dtype:
-    """What the frozen model computes in: half precision only where its range is that of float32."""
+    """Return the dtype of the frozen model: float16 becomes float32, as its range is too small for training."""
     wanted = dtype_for(settings.model.dtype, device)
     return torch.float32 if wanted == torch.float16 else wanted
 
 
 def _lighten(pipe: Any, words: Words, lesson: Lesson, settings: Settings) -> None:
-    """Off the GPU with what is not needed while learning, once it has said all that it will be asked."""
+    """Encode all texts that training needs, then move the parts it no longer needs off the GPU."""
     texts = {
         item.caption
         for shelf in (lesson.shelf, lesson.prior, lesson.held_out)
@@ -108,9 +111,9 @@ def _caption(photo: Photo, settings: Settings) -> str:
 
 
 def _apart(count: int, settings: Settings) -> set[int]:
-    """The pictures held out: evenly spread over the folder, which is often in the order it was photographed in."""
+    """Return the indices of held-out photos, evenly spread, as a folder is often in shooting order."""
     wanted = settings.data.held_out
     if wanted >= count:
-        message = f"data.held_out: {wanted} of {count} pictures leave none to learn from"
+        message = f"data.held_out: {wanted} of {count} photos leaves none to train on"
         raise SceneError([Problem(Place("the settings"), (), message)])
     return {int((place + 0.5) * count / wanted) for place in range(wanted)}

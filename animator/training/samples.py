@@ -1,4 +1,4 @@
-"""Pictures the model paints while it learns: sample sheets at a fixed seed, and the class pictures."""
+"""Images that the model paints during training: sample sheets at a fixed seed, and class images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from animator.training.words import Words
 
 @contextmanager
 def _painting(pipe: Any, device: torch.device) -> Iterator[None]:
-    """The whole model on the device, not learning; afterwards as it was."""
+    """Put the whole model on the device in evaluation mode, and restore it afterwards."""
     places = {name: getattr(pipe, name).device for name in ("vae", "text_encoder", "text_encoder_2")}
     learning = pipe.unet.training
     pipe.unet.eval()
@@ -43,7 +43,7 @@ def paint(
     steps: int,
     guidance: float,
 ) -> Iterator[Image]:
-    """One picture (size, size, 3) per prompt and seed."""
+    """Yield one image (size, size, 3), uint8 RGB, per prompt and seed; size in whole steps of the VAE."""
     device = pipe.unet.device
     side = size // pipe.vae_scale_factor * pipe.vae_scale_factor
     with _painting(pipe, device):
@@ -76,7 +76,7 @@ def sheet(pipe: Any, words: Words, settings: Settings, file: Path) -> Path:
 
 
 def class_views(pipe: Any, words: Words, settings: Settings, folder: Path) -> list[tuple[View, str]]:
-    """The class pictures with what they show, painted by the model as it is; those already in `folder` are kept."""
+    """Return the class images with their prompts; the untrained model paints those missing in `folder`."""
     prior, size = settings.prior, settings.resolution
     prompts = [settings.class_prompts[i % len(settings.class_prompts)] for i in range(prior.pictures)]
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,10 @@
-"""A training's folder: checkpoints, metrics, sample sheets; a killed run leaves no half file.
+"""Folder of a training: checkpoint, metrics and sample sheets, written so that a killed run leaves no partial file.
 
-settings.json            what it was started with
+settings.json            settings and photo hashes it was started with
 checkpoint.safetensors   weights, optimizer and best weights after the step it names
-metrics.jsonl            a line per step
-samples/step-000100.png  the sheet of that step
-class/0000.png           pictures of the class
+metrics.jsonl            one line per step
+samples/step-000100.png  sample sheet after that step
+class/0000.png           class images
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from animator.errors import RunError
 from animator.runs.atomic import write_whole
 from animator.training.settings import Settings
 
-FREE = ("watch", "file")  # settings that may change from sitting to sitting
+FREE = ("watch", "file")  # settings that may change when a training is resumed
 
 
 @dataclass
 class State:
-    """Where a training stands."""
+    """State of a training, as saved in a checkpoint."""
 
     step: int = 0  # steps taken
     learnt: dict[str, Tensor] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)  # torch's state_dict
-    best: dict[str, Tensor] = field(default_factory=dict)  # what had the lowest held-out loss
+    best: dict[str, Tensor] = field(default_factory=dict)  # weights with the lowest held-out loss
     best_step: int = 0
     best_loss: float = float("inf")
 
@@ -48,22 +48,24 @@ class Folder:
         self.metrics = path / "metrics.jsonl"
 
     def begin(self, settings: Settings, pictures: Mapping[str, str], resume: bool) -> State | None:
-        """Open the folder for these settings and pictures (name → hash); the state to go on from, if there is one.
+        """Open the folder for these settings and photos (name → hash); return the state to resume from, or None.
 
-        Raises RunError where a training stands there that is not to be resumed, or was another one.
+        Raises RunError if the folder holds a training that is not to be resumed, or one of other settings or photos.
         """
         told = {"settings": settings.plain(), "pictures": dict(pictures)}
         file = self.path / "settings.json"
         if self.checkpoint.exists() and not resume:
-            raise RunError(f"{self.path} holds a training; go on with --resume, or name another file with -o")
+            raise RunError(
+                f"{self.path} contains a training; continue it with --resume, or name another file with -o"
+            )
         if resume and not self.checkpoint.exists():
-            raise RunError(f"{self.path} holds no training to resume; start one without --resume")
+            raise RunError(f"{self.path} contains no training to resume; start one without --resume")
         if resume:
             before = json.loads(file.read_text(encoding="utf8"))
             changed = _changed(before, told)
             if changed:
                 raise RunError(
-                    f"{self.path} was trained with other {changed}; --resume needs the same, or leave it out"
+                    f"{self.path} was trained with other {changed}; restore them to use --resume, or leave it out"
                 )
         try:
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,7 @@ class Folder:
         return state
 
     def save(self, state: State) -> None:
-        """Write a checkpoint in the place of the last one."""
+        """Replace the checkpoint by `state`, atomically."""
         tensors = {f"learnt.{name}": value for name, value in state.learnt.items()}
         tensors |= {f"best.{name}": value for name, value in state.best.items()}
         plain: dict[str, dict[str, Any]] = {}
@@ -117,13 +119,13 @@ class Folder:
         )
 
     def _cut(self, step: int) -> None:
-        """Drop the lines of steps after the checkpoint: they are taken once more."""
+        """Drop the metrics of steps after the checkpoint, as they are taken again."""
         if self.metrics.exists():
             lines = [line for line in self.metrics.read_bytes().split(b"\n") if line]
             write_whole(self.metrics, b"".join(line + b"\n" for line in lines if _step(line) <= step))
 
     def log(self, facts: Mapping[str, Any]) -> None:
-        """Append one line of JSON."""
+        """Append `facts` to the metrics as one line of JSON."""
         with self.metrics.open("a", encoding="utf8") as file:
             file.write(json.dumps(dict(facts)) + "\n")
 
@@ -131,16 +133,16 @@ class Folder:
 def _step(line: bytes) -> float:
     try:
         return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):  # the last line of a killed run
+    except (ValueError, KeyError, TypeError):  # incomplete last line of a killed run
         return float("inf")
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What differs between two trainings' beginnings, in words; empty where nothing does that matters."""
+    """Return the settings that differ between two trainings, at most 5, '' if a resume is allowed."""
     old, new = (_flat(json.loads(json.dumps(told["settings"]))) for told in (before, now))
     names = [n for n in sorted({*old, *new}) if n.split(".")[0] not in FREE and old.get(n) != new.get(n)]
     if before["pictures"] != now["pictures"]:
-        names.append("pictures")
+        names.append("photos")
     return ", ".join(names[:5])
 
 
@@ -152,5 +154,5 @@ def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def moved(state: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    """The tensors on a device."""
+    """Return the tensors, moved to a device."""
     return {name: value.to(device) for name, value in state.items()}

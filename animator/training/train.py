@@ -1,4 +1,4 @@
-"""A training from its pictures to its file."""
+"""Run a training from its photos to the file it writes."""
 
 from __future__ import annotations
 
@@ -27,34 +27,35 @@ from animator.training.trainer import Course, Progress, patient
 
 @dataclass(frozen=True)
 class Report:
-    """What a step, and what was done after it, have to tell."""
+    """Results of one step, with the held-out loss and the sample sheet if they were made after it."""
 
     step: int
     steps: int
     loss: float
     rate: float  # learning rate of the UNet, or of the vectors
     norm: float
-    seconds: float  # since this sitting began
+    seconds: float  # since this session began
     held_out: float | None = None
     sheet: Path | None = None
 
 
 def folder_of(out: Path) -> Path:
-    """Where a training keeps its checkpoints, beside the file that it makes."""
+    """Return the folder of a training's checkpoints, beside the file `out` that it writes."""
     return out.with_suffix(".training")
 
 
 def train(photos: Sequence[Photo], settings: Settings, out: Path, resume: bool = False) -> Iterator[Report]:
-    """Learn `photos` and write the file `out`; yields after each step.
+    """Train on `photos` and write the file `out`; yield a report after each step.
 
-    Its folder is `folder_of(out)`. Raises AnimatorError; KeyboardInterrupt after a signal, with a checkpoint saved.
+    Checkpoints and metrics are kept in `folder_of(out)`; with `resume`, training continues from its checkpoint.
+    Raises AnimatorError, and KeyboardInterrupt after a signal, once a checkpoint has been saved.
     """
     if out.suffix != ".safetensors":
         raise RunError(
-            f"{out}: only .safetensors files are written; write -o {out.with_suffix('.safetensors')}"
+            f"{out}: only .safetensors files can be written; use -o {out.with_suffix('.safetensors')}"
         )
     if out.exists() and not resume:
-        raise RunError(f"{out} is there already; name another file with -o, or remove it")
+        raise RunError(f"{out} exists already; name another file with -o, or remove it")
     folder = Folder(folder_of(out))
     state = folder.begin(settings, _hashes(photos), resume)
     pipe, lesson, learner, facts = prepared(photos, settings, folder.path / "class")
@@ -77,7 +78,7 @@ def train(photos: Sequence[Photo], settings: Settings, out: Path, resume: bool =
 
 
 def _looked(course: Course, folder: Folder, progress: Progress, began: float, interrupted: bool) -> Report:
-    """What was seen after a step; now and then, and at the end, with a judgement, a sheet and a checkpoint."""
+    """Report a step; every `watch.every` steps and at the end, also evaluate, save a checkpoint and paint a sheet."""
     lesson, step = course.lesson, progress.step
     settings = lesson.settings
     due = step % settings.watch.every == 0 or step == settings.learning.steps
@@ -94,16 +95,16 @@ def _looked(course: Course, folder: Folder, progress: Progress, began: float, in
 
 
 def accelerator(pipe: Any) -> Accelerator:
-    """Mixed precision as the model's numbers ask for."""
+    """Return an Accelerator with the mixed precision that fits the UNet's dtype."""
     AcceleratorState._reset_state(
         reset_partial_state=True
-    )  # another training of this process may have set it
+    )  # an earlier training in this process may have set it
     precision = "bf16" if pipe.unet.dtype == torch.bfloat16 else "no"
     return Accelerator(mixed_precision=precision, cpu=pipe.unet.device.type == "cpu")
 
 
 def _hashes(photos: Sequence[Photo]) -> dict[str, str]:
-    """What the pictures are, so that a resumed training is known to see the same."""
+    """Return a hash of each photo with its mask and caption, by file name, to compare when resuming."""
     found = {}
     for photo in photos:
         digest = hashlib.sha256(photo.image.tobytes())
@@ -114,7 +115,7 @@ def _hashes(photos: Sequence[Photo]) -> dict[str, str]:
 
 
 def _board(folder: Path) -> Any:
-    """Metrics for TensorBoard where it is installed."""
+    """Return a function that logs a report to TensorBoard; it does nothing if TensorBoard is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
@@ -131,7 +132,7 @@ def _board(folder: Path) -> Any:
 
 
 def _write(course: Course, learner: Learner, out: Path, facts: Facts, pipe: Any) -> None:
-    """The file: the best weights by held-out loss where there are such, else the last."""
+    """Write the file: the weights of the lowest held-out loss if there are any, else the last ones."""
     settings, state = course.lesson.settings, course.state
     best = settings.file.weights == "best" and bool(state.best)
     weights = state.best if best else learner.weights()

@@ -1,4 +1,4 @@
-"""The training loop: every step's randomness belongs to its number, so a run that was killed ends as any other."""
+"""Training loop. The randomness of a step depends on its number alone, so a resumed run ends the same."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from animator.training.settings import Learning, Settings
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands after a step."""
+    """Progress of a training after a step."""
 
     step: int  # steps taken
     loss: float
-    rate: float  # share of the full rate
-    norm: float  # of the gradients, before they were shortened
+    rate: float  # learning rate, as a share of the full one
+    norm: float  # of the gradients, before clipping
 
 
 class Course:
-    """The steps of a training, one by one."""
+    """Training loop over numbered steps, with its optimizer and state."""
 
     def __init__(self, lesson: Lesson, learner: Learner, accelerator: Accelerator) -> None:
         self.lesson, self.learner, self.accelerator = lesson, learner, accelerator
@@ -54,7 +54,7 @@ class Course:
         ).lr_lambdas[0]
 
     def resume(self, state: State) -> None:
-        """Go on from a checkpoint."""
+        """Continue from a checkpoint."""
         self.state = state
         device = self.lesson.pipe.unet.device
         with torch.no_grad():
@@ -63,19 +63,19 @@ class Course:
         self.optimizer.load_state_dict(state.optimizer)
 
     def steps(self) -> Iterator[Progress]:
-        """Take the steps that are left. Raises ModelError where memory runs out or the loss is no number."""
+        """Take the remaining steps. Raises ModelError if memory runs out or the loss is not finite."""
         while self.state.step < self.learning.steps:
             try:
                 progress = self._step(self.state.step)
-            except RuntimeError as error:  # CUDA's OutOfMemoryError is one, the CPU's has no name of its own
+            except RuntimeError as error:  # CUDA's OutOfMemoryError is one; the CPU has no class of its own
                 if not OUT_OF_MEMORY.search(str(error)):
                     raise
-                raise ModelError(f"no memory left to learn; {_remedy(self.lesson.settings)}") from error
+                raise ModelError(f"out of memory while training; {_remedy(self.lesson.settings)}") from error
             self.state.step += 1
             yield progress
 
     def _step(self, step: int) -> Progress:
-        # kohya and diffusers count from 1 too: with warm-up the first step would else change nothing.
+        # kohya and diffusers count warm-up from 1, too; from 0 the first step would have a rate of 0.
         share = self.share(step + 1 if step < self.learning.warmup else step)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * share
@@ -90,7 +90,7 @@ class Course:
                 random = torch.Generator("cpu").manual_seed(_number(self.learning.seed, number, place))
                 with self.accelerator.autocast():
                     value = self.lesson.loss(shelf.batch(number), random) * weight / self.learning.accumulate
-                # One after the other: class pictures cost time, but no memory.
+                # One backward pass after the other: class images cost time, but no memory.
                 self.accelerator.backward(value)
                 total += float(value.detach())
         if not math.isfinite(total):
@@ -106,7 +106,7 @@ class Course:
 
     @torch.no_grad()
     def judged(self) -> float:
-        """The loss on the pictures held out, always at the same noise; remembers the best weights."""
+        """Return the loss on the held-out photos, always at the same noise, and keep the best weights so far."""
         shelf = self.lesson.held_out
         assert shelf is not None
         self.lesson.pipe.unet.eval()
@@ -123,14 +123,14 @@ class Course:
         return value
 
     def saved(self) -> State:
-        """The state as a checkpoint needs it."""
+        """Return the state to save as a checkpoint."""
         self.state.learnt = {name: value.detach() for name, value in self.learner.parameters.items()}
         self.state.optimizer = self.optimizer.state_dict()
         return self.state
 
 
 def _number(*parts: int) -> int:
-    """A seed of its own for every combination of numbers."""
+    """Return a seed that is different for every combination of numbers."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
@@ -151,7 +151,7 @@ def _optimizer(groups: dict[float, list[Any]], learning: Learning) -> torch.opti
 
 
 def _remedy(settings: Settings) -> str:
-    """Which setting to change first, where memory was short."""
+    """Return advice on the setting to change first when memory runs out."""
     learning = settings.learning
     if learning.batch > 1:
         return f"lower learning.batch, now {learning.batch} (and raise learning.accumulate instead)"
@@ -166,10 +166,10 @@ def _remedy(settings: Settings) -> str:
 
 @contextmanager
 def patient() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM wait for the step to be done: yields whether one has come. A second one does not wait."""
+    """Defer SIGINT and SIGTERM; yield a function that returns True once one came. A second one is not deferred."""
     came = threading.Event()
 
-    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (a handler's shape)
+    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (signature of a handler)
         if came.is_set():
             raise KeyboardInterrupt
         came.set()

@@ -1,4 +1,4 @@
-"""Captions → what SDXL's two text encoders make of them, remembered unless the encoders learn."""
+"""Encode captions with SDXL's two text encoders; results are cached unless the encoders are trained."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from torch import Tensor
 
 
 class Words:
-    """Encodes captions with the pipeline's own encoders."""
+    """Encoder of captions that uses the pipeline's text encoders and caches the embeddings."""
 
     def __init__(self, pipe: Any, live: bool) -> None:
-        """`live`: the encoders learn, so nothing is remembered and gradients pass."""
+        """Use the encoders of `pipe`; with `live` they are trained: nothing is cached, and gradients pass."""
         self.pipe, self.live = pipe, live
         self._known: dict[str, tuple[Tensor, Tensor]] = {}
 
     def encode(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Embeddings (n, tokens, width) and pooled ones (n, width) of texts; zeros for an empty one."""
+        """Return embeddings (n, tokens, width) and pooled embeddings (n, width) of texts; zeros for an empty text."""
         made = [self._one(text) for text in texts]
         return torch.cat([tokens for tokens, _ in made]), torch.cat([pooled for _, pooled in made])
 
     def _one(self, text: str) -> tuple[Tensor, Tensor]:
-        if not text:  # as SDXL was trained, and as its pipelines stand in for no prompt
+        if not text:  # as in SDXL's own training, and in its pipelines for an empty prompt
             tokens, pooled = self._one(" ")
             return torch.zeros_like(tokens), torch.zeros_like(pooled)
         if self.live and text.strip():

@@ -1,1 +1,1 @@
-"""What a browser or a notebook shows of films: pure text, which carries its pictures and needs no server."""
+"""HTML for browsers and notebooks: strings with all images embedded, so that no server is needed."""

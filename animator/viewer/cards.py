@@ -1,4 +1,4 @@
-"""Scenes and runs that show themselves: what a film is, its curves, and small pictures of it."""
+"""HTML cards of scenes and runs: facts about a film, its curves, and thumbnails."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from animator.viewer.preview import captioned, draft
 from animator.viewer.stretches import stretches
 from animator.viewer.write import summary
 
-THUMB = 136  # pixels across: seven stand in a line
+THUMB = 136  # pixels: width of a thumbnail; seven fit in a line
 THUMBS = 7
-LONG = 2_000  # frames: the motion of a longer film takes more than a few seconds to draw
+LONG = 2_000  # frames: drawing the motion of a longer film takes more than a few seconds
 
 
 def card(scene: Scene) -> str:
-    """A scene: its size, length and cost, its curves, and what its preview shows where its prompts begin and end."""
+    """Return HTML for a scene: its size, length, cost and curves, and preview frames at its prompts."""
     frames = timeline(scene)
     table = rows(scene, frames)
     pictures = thumbs(_drawn(scene), _texts(scene)) if len(frames) <= LONG else ""
@@ -31,7 +31,7 @@ def card(scene: Scene) -> str:
 
 
 def thumbs(pictures: Sequence[Small], texts: Mapping[int, str]) -> str:
-    """Pictures beside each other, with their frames and what is said about them."""
+    """Return HTML for thumbnails side by side, with their frame numbers and the `texts` of their frames."""
     figures = "".join(
         f'<figure style="width:{THUMB}px"><img src="{one.address}" width="{THUMB}" alt="frame {one.index}">'
         f"<figcaption>{one.index}{escape(_short(texts.get(one.index, '')))}</figcaption></figure>"
@@ -45,7 +45,7 @@ def _short(text: str) -> str:
 
 
 def _drawn(scene: Scene) -> list[Small]:
-    """The preview where prompts begin, between them while they are few, and at the film's end."""
+    """Return preview frames: where prompts begin, between those while they are few, and at the film's end."""
     frames = timeline(scene)
     found = stretches([(frame.prompt.text, frame.prompt.weight) for frame in frames])
     wanted = {stretch.first for stretch in found} | {len(frames) - 1}

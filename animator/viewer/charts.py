@@ -1,4 +1,4 @@
-"""A schedule drawn: prompts as bands, every curve that varies, beats and events as ticks. PNG, SVG or PDF."""
+"""Plot of a schedule: prompts as bands, every curve that varies, beats as ticks. PNG, SVG or PDF."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LINE, PAINTED, TICK = "#20507c", "#c2410c", "#8a8f98"
-ROW, WIDTH = 1.1, 11.0  # inches: the height of a curve, the width of the whole
+ROW, WIDTH = 1.1, 11.0  # inches: height of a curve, width of the plot
 SECTIONS = ("motion", "painting", "loras", "grade", "footage")
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -55,7 +55,7 @@ def plot(scene: Scene, frames: Sequence[Frame], target: Path) -> None:
 
 
 def varying(frames: Sequence[Frame]) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
-    """The numbers of motion, painting, LoRAs and grade that change in the course of the film, by name."""
+    """Return the numeric columns of SECTIONS that change in the course of the film, by name; one value per frame."""
     tables = [flat({name: whole[name] for name in SECTIONS}) for whole in map(asdict, frames)]
     columns = {name: [table[name] for table in tables] for name in tables[0]}
     return {
@@ -66,7 +66,7 @@ def varying(frames: Sequence[Frame]) -> dict[str, np.ndarray[Any, np.dtype[np.fl
 
 
 def _prompts(axis: Axes, frames: Sequence[Frame]) -> None:
-    """A band for each prompt as long as it lasts, hatched where it blends into the next."""
+    """Draw a band for each prompt, as long as it lasts, hatched where it blends into the next."""
     axis.set_yticks([])
     axis.set_ylabel("prompt", rotation=0, ha="right", va="center")
     begun = frames[0].index
@@ -93,9 +93,9 @@ def _curve(axis: Axes, name: str, values: Any, frames: Sequence[Frame]) -> None:
     index = [frame.index for frame in frames]
     axis.plot(index, values, color=LINE, lw=1.2)
     if name.startswith("loras."):
-        axis.fill_between(index, values, color=BANDS[0], lw=0)  # a band as wide as it is strong
+        axis.fill_between(index, values, color=BANDS[0], lw=0)  # filled, so that the strength shows
     painted = [i for i, frame in enumerate(frames) if frame.diffuse]
-    if len(painted) < len(frames) <= 600:  # beyond that the dots would be a bar
+    if len(painted) < len(frames) <= 600:  # more dots would merge into a bar
         axis.plot([index[i] for i in painted], values[painted], ".", color=PAINTED, ms=3.5)
     axis.set_ylabel(name.replace(".", "\n", 1), rotation=0, ha="right", va="center", fontsize=8)
     axis.tick_params(labelsize=7)
@@ -105,7 +105,7 @@ def _curve(axis: Axes, name: str, values: Any, frames: Sequence[Frame]) -> None:
 
 
 def _moments(axis: Axes, scene: Scene) -> None:
-    """Beats as fine ticks along the lower edge, while they can be told apart."""
+    """Draw beats as fine ticks along the lower edge, unless there are too many to be told apart."""
     ticks = beats(scene)
     if len(ticks) <= 400:
         axis.vlines(ticks, 0, 0.12, color=TICK, lw=0.8, transform=axis.get_xaxis_transform())

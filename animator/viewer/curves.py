@@ -1,4 +1,4 @@
-"""A film's prompts and curves in HTML and SVG, which needs neither a script nor a library."""
+"""A film's prompts and curves as HTML and SVG, without scripts or libraries."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from animator.frame import Frame
 from animator.viewer.charts import varying
 from animator.viewer.stretches import stretches
 
-POINTS = 1000  # of a curve: more than a screen has pixels for
-TICKS = 400  # paintings that are marked, while they can be told apart
+POINTS = 1000  # points of a curve: more than a screen has pixels for
+TICKS = 400  # painted frames that are marked: more could not be told apart
 Floats = NDArray[np.float64]
 
 
 def curves(frames: Sequence[Frame]) -> str:
-    """The film's prompts as bands, and every curve that varies: its name, its range, its line."""
+    """Return HTML with the prompts as bands, and the name, the range and the line of every curve that varies."""
     rows = [_bands(frames), *(_curve(name, values) for name, values in varying(frames).items())]
     painted = [at for at, frame in enumerate(frames) if frame.diffuse]
     if len(painted) < len(frames) and len(painted) <= TICKS:
@@ -65,4 +65,5 @@ def _row(name: str, span: str, drawn: str) -> str:
 
 
 def number(value: float) -> str:
+    """Return `value` with four significant digits."""
     return f"{value:.4g}"

@@ -1,4 +1,4 @@
-"""Small pictures for pages: JPEG, and never more bytes than they may have."""
+"""Thumbnails for pages: JPEG files of a limited total size."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 from animator.frame import Image
 from animator.viewer.fill import link
 
-MOST = 1_500_000  # characters of all pictures of one view: a notebook with a dozen views stays below 20 MB
-WIDTH, LEAST = 320, 48  # pixels across: of a small picture, and of the smallest that still shows something
-COUNT = 120  # frames: more than one can tell apart on a slider
+MOST = 1_500_000  # characters of all images in a view: a notebook of a dozen views stays below 20 MB
+WIDTH, LEAST = 320, 48  # pixels: width of a thumbnail, and the least width that is still readable
+COUNT = 120  # frames: more could not be told apart on a slider
 QUALITY = 80
 
 Item = TypeVar("Item")
@@ -22,18 +22,19 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Small:
-    """A picture of frame `index` as a JPEG file."""
+    """Thumbnail of frame `index` as a JPEG file."""
 
     index: int
     jpeg: bytes
 
     @property
     def address(self) -> str:
+        """Data URL of the image."""
         return link("image/jpeg", self.jpeg)
 
 
 def jpeg(image: Image, width: int, quality: int = QUALITY) -> bytes:
-    """`image` at most `width` pixels wide, as a JPEG file."""
+    """Return `image` (RGB uint8) as a JPEG file of at most `width` pixels across."""
     share = min(1.0, width / image.shape[1])
     size = tuple(max(1, round(side * share)) for side in image.shape[1::-1])
     fitted = image if share == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
@@ -49,9 +50,10 @@ def small(
     count: int = COUNT,
     most: int = MOST,
 ) -> list[Small]:
-    """Pictures of at most `count` of the frames `indices`, evenly chosen, whose addresses have `most` characters.
+    """Return thumbnails of at most `count` of the frames `indices`, evenly chosen.
 
-    They become smaller until they fit, and fewer when they cannot become smaller.
+    Their data URLs have at most `most` characters together: thumbnails become smaller until they fit, then
+    fewer.
     """
     found = [Small(index, jpeg(picture(index), width)) for index in evenly(indices, count)]
     while (size := sum(len(one.address) for one in found)) > most and (width > LEAST or len(found) > 1):
@@ -64,6 +66,6 @@ def small(
 
 
 def evenly(items: Sequence[Item], count: int) -> list[Item]:
-    """At most `count` of `items`, the first and the last among them, evenly chosen."""
+    """Return at most `count` of `items`, evenly chosen, the first and the last among them."""
     count = min(count, len(items))
     return [items[at] for at in np.linspace(0, len(items) - 1, count).astype(int)]

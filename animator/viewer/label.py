@@ -1,4 +1,4 @@
-"""Words in pictures, in the sans serif font that OpenCV brings along: Latin, Greek, Cyrillic, arrows and dots."""
+"""Draw text into images in OpenCV's bundled sans serif font: Latin, Greek, Cyrillic, arrows and dots."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ import numpy as np
 from animator.frame import Image
 
 Color = tuple[int, int, int]
-WEIGHT = 400  # of the letters: regular
+WEIGHT = 400  # of the font: regular
 _FACE = cv2.FontFace("sans")
-_WIDE = (0, 1 << 20)  # no line is broken by itself
+_WIDE = (0, 1 << 20)  # so wide that cv2 never wraps a line
 
 
 def put(image: Image, text: str, at: tuple[int, int], size: int, color: Color) -> int:
-    """Write a line into `image` from `at` (left, baseline), letters `size` pixels high; return where it ends."""
+    """Draw one line of text into `image` in place from `at` (left, baseline); return the x at which it ends.
+
+    Letters are `size` pixels high.
+    """
     end, _ = cv2.putText(image, text, at, color, _FACE, size, WEIGHT, wrap=_WIDE)
     return int(end[0])
 
 
 def width(text: str, size: int) -> int:
-    """How many pixels wide a line is."""
+    """Return the width of a line of text in pixels."""
     return put(np.zeros((1, 1, 3), np.uint8), text, (0, 0), size, (0, 0, 0))
 
 
 def wrapped(text: str, size: int, room: int, most: int) -> list[str]:
-    """`text` in at most `most` lines of `room` pixels, broken between words; `…` ends what does not fit."""
+    """Return `text` as at most `most` lines of `room` pixels, broken between words; `…` marks omitted text."""
     lines: list[str] = []
     words = text.split()
     while words and len(lines) < most:
@@ -42,7 +45,7 @@ def wrapped(text: str, size: int, room: int, most: int) -> list[str]:
 
 
 def _cut(line: str, size: int, room: int) -> str:
-    """`line`, ended by `…` where it is too long."""
+    """Return `line`, shortened and ended by `…` if it is wider than `room` pixels."""
     if width(line, size) <= room:
         return line
     line = line.removesuffix(" …")
@@ -52,6 +55,6 @@ def _cut(line: str, size: int, room: int) -> str:
 
 
 def color(written: str) -> Color:
-    """`#rrggbb` as RGB."""
+    """Return the colour "#rrggbb" as RGB, 0..255."""
     red, green, blue = np.frombuffer(bytes.fromhex(written.removeprefix("#")), np.uint8).tolist()
     return red, green, blue

@@ -1,13 +1,13 @@
-"""Films in a notebook: scenes that show themselves, previews that play, frames to slide through, live progress.
+"""Films in a notebook: cards of scenes, previews that play, sliders through frames, live progress.
 
     from animator import notebook
-    scene = animator.load("film.yaml")   # shows itself in a cell of its own
+    scene = animator.load("film.yaml")   # shows a card as the result of its cell
     notebook.preview(scene)              # plays, without a model
-    run = notebook.render(scene)         # paints, and shows the latest picture meanwhile
+    run = notebook.render(scene)         # paints, and shows the latest frame meanwhile
     notebook.scrub(run)
 
-Whatever is shown is HTML that carries its pictures, small and of bounded size, so that it works in a saved notebook
-without a kernel.
+All output is HTML with embedded images of limited size, so that it works in a saved notebook without a
+kernel.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ from animator.viewer.write import body
 if TYPE_CHECKING:
     import ipywidgets
 
-PAIRS = 24  # frames that are compared: all of them fit, however small they become
+PAIRS = 24  # frames that are compared: few enough to fit at any size
 
 __all__ = ["View", "compare", "play", "preview", "render", "scrub", "sheet", "watch"]
 
 
 def preview(scene: Scene) -> View:
-    """The whole film without a model: it plays, with its words, numbers and curves beside it. Raises AnimatorError."""
+    """Play the whole film without a model, with its prompts, settings and curves. Raises AnimatorError."""
     return View(body(scene, "", rehearsed(scene)))
 
 
 def play(run: Run | str | Path) -> View:
-    """A run's film. Raises RunError where it is not complete."""
+    """Play the video of a run. Raises RunError where it is not complete."""
     opened, scene = _opened(run)
     if not opened.video.exists():
         raise RunError(f"{opened.folder} has no video yet; go on with: animator resume {opened.folder}")
@@ -56,7 +56,7 @@ def play(run: Run | str | Path) -> View:
 
 
 def sheet(run: Run | str | Path, count: int = 24) -> View:
-    """`count` of a run's pictures beside each other, with their frames and prompts."""
+    """Show `count` frames of a run side by side, with their numbers and prompts. Raises RunError."""
     opened, scene = _opened(run)
     shown = pictures.small(_painted(opened), opened.picture, 2 * cards.THUMB, count)
     texts = {frame.index: frame.prompt.text for frame in timeline(scene)}
@@ -64,12 +64,12 @@ def sheet(run: Run | str | Path, count: int = 24) -> View:
 
 
 def scrub(run: Run | str | Path) -> Scrub:
-    """A run's pictures, to slide through: small ones, which need no kernel; `.widget()` shows them whole."""
+    """Show a slider through a run's frames, small and without a kernel; `.widget()` shows them at full size."""
     return Scrub(*_opened(run))
 
 
 def compare(before: Run | str | Path, after: Run | str | Path, names: tuple[str, str] | None = None) -> View:
-    """Wipe between two runs of a film: some of the frames that both have. `names`: what they are called there."""
+    """Show a wipe between frames that two runs both have. `names`: their labels; by default their folders'."""
     (one, _), (other, _) = _opened(before), _opened(after)
     both = sorted(set(_painted(one)) & set(_painted(other)))
     if not both:
@@ -83,10 +83,10 @@ def compare(before: Run | str | Path, after: Run | str | Path, names: tuple[str,
 
 
 def render(scene: Scene, folder: str | Path | None = None) -> Run:
-    """Paint the film into `folder` (renders/NAME/DATE-TIME), with its progress and its latest picture.
+    """Paint the film into `folder` (default: renders/NAME/DATE-TIME), showing progress and the latest frame.
 
-    Stopped by the notebook's stop button, it keeps what is painted: `animator resume FOLDER` goes on. Raises
-    AnimatorError.
+    Frames that are painted stay when the notebook's stop button is used; `animator resume FOLDER` continues.
+    Raises AnimatorError.
     """
     file = Path(scene.document.file)
     written = file if file.is_file() else None
@@ -102,7 +102,10 @@ def render(scene: Scene, folder: str | Path | None = None) -> Run:
 
 
 def watch(film: Iterable[tuple[Frame, State]], total: int = 0) -> Iterator[tuple[Frame, State]]:
-    """`film`, as animator.animate makes it, with its progress and latest picture; `total`: its frames, if known."""
+    """Yield from `film`, the result of animator.animate, showing progress and the latest frame.
+
+    `total`: number of frames of the film, if known.
+    """
     display = Display(total)
     shown: Image | None = None
     for frame, state in film:
@@ -116,7 +119,7 @@ def watch(film: Iterable[tuple[Frame, State]], total: int = 0) -> Iterator[tuple
 
 
 class Scrub(View):
-    """A run's pictures: as a page, or as a widget of a notebook that runs."""
+    """Slider through a run's frames: as HTML, or as a widget of a notebook with a kernel."""
 
     def __init__(self, run: Run, scene: Scene) -> None:
         self.run = run
@@ -126,7 +129,10 @@ class Scrub(View):
         super().__init__(strips.scrub(shown, self.told), run.folder.name)
 
     def widget(self) -> ipywidgets.VBox:
-        """The same with every frame, in the film's size up to 1024 pixels, as long as there is a kernel."""
+        """Return a slider through every frame, at the film's size up to 1024 pixels across; it needs a kernel.
+
+        Raises ProgramError without ipywidgets.
+        """
         widgets = needed("ipywidgets")
         frames = _painted(self.run)
         slider = widgets.IntSlider(min=0, max=len(frames) - 1, description="frame", readout=False)
@@ -149,9 +155,9 @@ def _opened(run: Run | str | Path) -> tuple[Run, Scene]:
 
 
 def _painted(run: Run) -> Sequence[int]:
-    """The frames of a run that are there."""
+    """Return the saved frames of a run. Raises RunError where there are none."""
     if not run.saved:
-        raise RunError(f"{run.folder} has no pictures yet")
+        raise RunError(f"{run.folder} has no frames yet")
     return sorted(run.saved)
 
 

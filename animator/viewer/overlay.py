@@ -1,4 +1,4 @@
-"""What a frame is to become, written over its picture: its time, its words, its numbers, its place in the film."""
+"""Caption frames of a preview with their time, prompt, settings and position in the film."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from animator.viewer import label
 from animator.viewer.stretches import stretches
 
 WHITE, GREY, ORANGE, DARK = (255, 255, 255), (205, 209, 214), (255, 150, 60), (24, 26, 30)
-SHADE = 0.72  # of the bars behind the words: enough for white letters on a white picture
-TINT = 0.28  # of a prompt's colour over a test card
+SHADE = 0.72  # opacity of the bars behind the text: enough for white letters on a white image
+TINT = 0.28  # opacity of a prompt's colour over a test card
 Row = Mapping[str, Any]  # of the frame table
 
 
 class Overlay:
-    """Draws over the pictures of a film with the frame table `rows`, of width x height pixels.
+    """Draws captions over images of a film with the frame table `rows`, of width x height pixels.
 
-    `tinted`: each picture takes on the colour of its prompt, which says of a test card where words change.
+    `tinted`: each image is tinted with the colour of its prompt, so that changes of prompt are visible on a test card.
     """
 
     def __init__(
         self, rows: Sequence[Row], spent: Sequence[str], fps: float, width: int, height: int, tinted: bool
     ) -> None:
-        """`spent`: what each frame has come to of the film's cost, in words."""
+        """`spent`: for each frame, the text on the film's cost up to it."""
         self.spent = spent
         self.count, self.fps, self.tinted, self.first = len(rows), fps, tinted, rows[0]["index"]
         self.width, self.height = width, height
@@ -37,7 +37,7 @@ class Overlay:
         self.bar = self._bar(rows)
 
     def __call__(self, image: Image, row: Row) -> Image:
-        """A copy of `image`, the picture of the frame `row`, with the words over it."""
+        """Return a copy of `image`, that of the frame `row`, with its caption."""
         drawn = self.colored(image, row)
         at = row["index"] - self.first
         self._head(drawn, row)
@@ -45,22 +45,22 @@ class Overlay:
         return drawn
 
     def colored(self, image: Image, row: Row) -> Image:
-        """A copy of `image` in the colour of its prompt, where that says something."""
+        """Return a copy of `image`, tinted with the colour of its prompt if the overlay is `tinted`."""
         if not self.tinted:
             return image.copy()
         tint = np.full_like(image, self._color(row["index"] - self.first))
         return np.asarray(cv2.addWeighted(image, 1 - TINT, tint, TINT, 0), np.uint8)
 
     def _color(self, at: int) -> label.Color:
-        """The colour of the prompt at that position, dimmed so that each can be told from the others."""
+        """Return the colour of the prompt at that position, saturated so that prompts can be told apart."""
         found = next(stretch for stretch in self.stretches if at < stretch.stop)
-        # The bands are pale: what sets them apart from grey is made four times as strong.
+        # The colours of the bands are pale: their difference from grey is multiplied by four.
         pale = np.array(label.color(found.color), np.float64)
         red, green, blue = np.clip(pale.mean() + 4 * (pale - pale.mean()), 0, 255).astype(int).tolist()
         return red, green, blue
 
     def _head(self, image: Image, row: Row) -> None:
-        """When it is, and whether the model paints this frame: a dot if so, a ring if not."""
+        """Draw the frame's number and time, and a dot if the model paints it, or a ring if not."""
         base = self.edge + self.letter
         _shade(image[: base + self.edge])
         when = f"frame {row['index']} / {self.first + self.count} · {row['index'] / self.fps:.2f} s"
@@ -75,7 +75,7 @@ class Overlay:
             cv2.circle(image, middle, radius, color, -1 if row["steps_run"] else 1, cv2.LINE_AA)
 
     def _foot(self, image: Image, row: Row, at: int) -> None:
-        """The words, the numbers, and the film's bar."""
+        """Draw the prompt text, the settings, and the film's bar."""
         prompt, room = row["prompt"], self.width - 2 * self.edge
         lines = [(line, WHITE) for line in label.wrapped(prompt["text"], self.letter, room, 2)]
         if prompt["weight"] and prompt["next"] != prompt["text"]:
@@ -93,7 +93,7 @@ class Overlay:
         cv2.line(image, (x, self.height - len(self.bar) - self.edge // 2), (x, self.height), ORANGE, 2)
 
     def _bar(self, rows: Sequence[Row]) -> Image:
-        """The whole film in a strip: prompts as bands, strength as a line, a tick for every painting."""
+        """Return the whole film as a strip: prompts as bands, strength as a line, a tick for every painted frame."""
         height = max(8, self.line)
         bar = np.full((height, self.width, 3), 60, np.uint8)
         for stretch in self.stretches:
@@ -109,11 +109,12 @@ class Overlay:
         return bar
 
     def _across(self, at: float) -> int:
+        """Return the x in pixels of the frame position `at`."""
         return min(self.width - 1, int(at * self.width / self.count)) if at < self.count else self.width
 
 
 def numbers(row: Row) -> str:
-    """What a painting is made with; nothing where the model paints nothing."""
+    """Return the settings of a frame's painting pass as one line of text; steps only if the model paints the frame."""
     painting, loras = row["painting"], row["loras"]
     told = [f"strength {painting['strength']:.2f}"]
     if row["steps_run"]:
@@ -123,5 +124,5 @@ def numbers(row: Row) -> str:
 
 
 def _shade(part: Image) -> None:
-    """Darken a part of a picture in place."""
+    """Darken a part of an image in place."""
     part[:] = cv2.addWeighted(part, 1 - SHADE, np.full_like(part, DARK), SHADE, 0)

@@ -1,4 +1,4 @@
-"""The preview in a browser: the video, what each frame is to become, and the film's curves."""
+"""The preview in a browser: the video, the settings of the current frame, and the film's curves."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ def player(
     fps: float,
     video: bytes,
 ) -> str:
-    """HTML that plays the MP4 `video` of `frames`, with their frame table `rows`, and follows it.
+    """Return HTML that plays the MP4 `video` of `frames` and shows the settings of the current frame from `rows`.
 
-    `told`: sentences about the film, under its title; `spent`: what each frame has come to of its cost.
+    `told`: sentences about the film, under its title. `rows`: the frame table. `spent`: the cost up to each
+    frame.
     """
     return filled(
         "player.html",
@@ -38,7 +39,7 @@ def player(
 
 
 def video(content: bytes) -> str:
-    """HTML that plays an MP4."""
+    """Return HTML that plays the MP4 `content`."""
     shown = f'<video src="{link("video/mp4", content)}" controls loop muted autoplay></video>'
     return f'<div class="animator">{shown}</div>'
 
@@ -46,7 +47,7 @@ def video(content: bytes) -> str:
 def _film(
     frames: Sequence[Frame], rows: Sequence[dict[str, Any]], spent: Sequence[str], fps: float
 ) -> dict[str, Any]:
-    """What the page says of each frame; a text that comes again is there once."""
+    """Return the page's data about each frame, with every prompt text stored once."""
     texts: dict[str, int] = {}
     told = [
         {

@@ -1,4 +1,4 @@
-"""A film before it is painted: its motion, its words and its numbers, without a model and in a size of one's own."""
+"""Preview of a film before it is painted: motion, prompts and settings, without a model, at any size."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from animator.timeline.compile import timeline
 if TYPE_CHECKING:
     from animator.viewer.overlay import Overlay
 
-SIDE = 512  # pixels on the longer side: every word can be read, and a film of ten seconds takes a few
+SIDE = 512  # pixels on the longer side: text is readable, and a film of ten seconds is drawn in a few
 
 
 def draft(scene: Scene, side: int | None = SIDE) -> Scene:
-    """`scene` with `side` pixels on its longer side, moving as it does; None: in its own size.
+    """Return `scene` with `side` pixels on its longer side and its motion scaled with it; None keeps its size.
 
-    Nothing in it needs a model: an estimated depth becomes that of the product's outline.
+    No model is needed for it: estimated depth is replaced by the proxy depth of the product's outline.
     """
     settings, size = scene.settings, scene.size
     share = 1.0 if side is None else side / max(size)
     small = Pixels(*(max(16, 2 * round(length * share / 2)) for length in size))
     depth = "proxy" if settings.motion.depth == "model" else settings.motion.depth
-    # Feathers in pixels are written as the part of the width that they are.
+    # A feather in pixels becomes a part of the width, so that it scales with the size.
     masks = {
         name: mask.model_copy(
             update={"feather": mask.feather / size.width if mask.feather >= 1 else mask.feather}
@@ -54,10 +54,10 @@ def draft(scene: Scene, side: int | None = SIDE) -> Scene:
 
 
 def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tuple[Frame, State]]:
-    """The film without a model: its first picture, or a test card, moved by the same camera as a render's.
+    """Preview the film without a model: its start image, or a test card, moved by the camera of a render.
 
-    Pictures that are known beforehand come where the film has them: views, and those of footage. Yields each frame
-    of the film with its state, whose `shown` is the picture. Raises AnimatorError.
+    Images that need no painting appear in their places: views, and footage. Yields each frame of the film
+    with its state, whose `shown` is the image, RGB uint8 (height, width, 3). Raises AnimatorError.
     """
     from animator.render.flat import Flat, test_card
 
@@ -71,9 +71,9 @@ def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tup
 
 
 def captioned(scene: Scene, words: bool = True) -> Iterator[tuple[Frame, Image]]:
-    """The preview's pictures with what each frame is to become written over them.
+    """Yield the preview's frames and images with the frame's settings written over each image.
 
-    Without `words`, test cards alone say where prompts change, by their colour.
+    Without `words` nothing is written; test cards show by their colour where prompts change.
     """
     table = rows(scene, timeline(scene))
     overlay = _overlay(scene, table)
@@ -84,7 +84,7 @@ def captioned(scene: Scene, words: bool = True) -> Iterator[tuple[Frame, Image]]
 
 
 def plain(scene: Scene) -> Iterator[tuple[Frame, Image]]:
-    """The preview's pictures alone."""
+    """Yield the preview's frames and images, with nothing written over them."""
     for frame, state in preview(scene):
         assert state.shown is not None
         yield frame, state.shown
@@ -93,10 +93,10 @@ def plain(scene: Scene) -> Iterator[tuple[Frame, Image]]:
 def record(
     scene: Scene, target: Path, side: int | None = SIDE, overlay: bool = True, crf: int = 23
 ) -> Iterator[Frame]:
-    """Write the preview of `scene` to the video `target`; yield each frame once it is written.
+    """Write the preview of `scene` as the video `target`; yield each frame once it is written.
 
-    `side` is the longer one's length in pixels, None the film's own; `overlay` whether words are over the pictures;
-    `crf` x264's quality. Raises AnimatorError.
+    `side`: length of the longer side in pixels, None for the film's own. `overlay`: write the settings over
+    the images. `crf`: x264's quality, 0 is best. Raises AnimatorError.
     """
     from animator.runs.video import Format, Video
 
@@ -121,7 +121,7 @@ def record(
 
 
 class _Kept:
-    """Pictures that a boomerang shows again, small: a hundred at 512x512 take 6 MB."""
+    """Images that a boomerang shows again, as JPEGs: a hundred at 512x512 take 6 MB."""
 
     def __init__(self) -> None:
         self._pictures: list[NDArray[np.uint8]] = []
@@ -151,15 +151,15 @@ def _overlay(scene: Scene, rows: Sequence[dict[str, Any]]) -> Overlay:
 
 
 def _given(scene: Scene, first: Frame) -> Image | None:
-    """The picture that the film begins with, if there is one before it is painted."""
+    """Return the image that the film begins with, if it has one before painting: start image or footage."""
     picture = start_picture(scene)
     return footage.first(scene, first) if picture is None else picture
 
 
 def _unpainted(scene: Scene, frames: Sequence[Frame]) -> list[Frame]:
-    """`frames` with those paintings alone of which something is known without a model, and nothing done to them.
+    """Return `frames` with painting left on only where an image is known without a model, and no grading.
 
-    All others would only resample the picture once more, and blur it.
+    Every further painting pass would only resample the image once more and blur it.
     """
     kept = [
         frame is frames[0]
@@ -167,7 +167,7 @@ def _unpainted(scene: Scene, frames: Sequence[Frame]) -> list[Frame]:
         or bool(frame.diffuse and (frame.ahead.weight or frame.footage.alpha))
         for frame in frames
     ]
-    # An in-between keeps its weight where the painting that it leads to is there.
+    # An in-between keeps its weight where the painted frame that it leads to is kept.
     coming, tweens = scene.settings.video.loop == "closed", []
     for frame, shown in zip(reversed(frames), reversed(kept), strict=True):
         tweens.append(1.0 if shown else frame.tween if coming and not frame.diffuse else 0.0)

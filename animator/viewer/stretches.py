@@ -1,4 +1,4 @@
-"""A film's prompts as stretches of frames, each in a colour of its own, wherever they are drawn."""
+"""Prompt bands: the runs of frames that share a prompt, with a colour for each prompt."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-BANDS = ("#cfe3f5", "#f6dcc2", "#d5ecd0", "#ead6ee", "#f4edc0", "#f3d0d3")  # light: dark words stand on them
+BANDS = ("#cfe3f5", "#f6dcc2", "#d5ecd0", "#ead6ee", "#f4edc0", "#f3d0d3")  # light, for dark text on them
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A prompt as long as it lasts: the positions first..stop-1 of the film, and its colour, `#rrggbb`."""
+    """A run of frames with one prompt: positions first..stop-1 in the film, and a colour `#rrggbb`."""
 
     first: int
     stop: int
     text: str
     color: str
-    blends: int  # the position from which on it blends into the next prompt; `stop` if it does not
+    blends: int  # position where the blend into the next prompt starts; `stop` without one
 
 
 def stretches(prompts: Sequence[tuple[str, float]]) -> list[Stretch]:
-    """The stretches of a film of these prompts, (text, weight of the next one) per frame; a text has one colour."""
+    """Return a film's bands, from (prompt text, weight of the next prompt) per frame; equal texts share a colour."""
     colors: dict[str, str] = {}
     found = []
     for text, group in groupby(range(len(prompts)), key=lambda at: prompts[at][0]):

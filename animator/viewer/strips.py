@@ -1,4 +1,4 @@
-"""Frames to slide through, and two films to wipe between: pages that need neither kernel nor server."""
+"""A slider through frames, and a wipe between two films: HTML that needs neither kernel nor server."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from html import escape
 from animator.viewer.fill import data, filled, name
 from animator.viewer.html import Small
 
-PAUSE = 1000 / 12  # milliseconds between pictures that play by themselves
+PAUSE = 1000 / 12  # milliseconds per frame during playback
 
 
 def scrub(pictures: Sequence[Small], told: Mapping[int, str]) -> str:
-    """HTML with a slider through `pictures`; `told` says something of frames, by index."""
+    """Return HTML with a slider through `pictures`; `told` is a text for each frame, by index."""
     texts: dict[str, int] = {}
     frames = [
         {
@@ -34,7 +34,7 @@ def scrub(pictures: Sequence[Small], told: Mapping[int, str]) -> str:
 
 
 def compare(before: Sequence[Small], after: Sequence[Small], names: tuple[str, str]) -> str:
-    """HTML that wipes from the pictures `before` to those of the same frames in `after`; `names` are the films'."""
+    """Return HTML that wipes between equal frames of two films, `before` and `after`, called `names`."""
     pairs = [
         {"frame": one.index, "above": one.address, "below": other.address}
         for one, other in zip(before, after, strict=True)
@@ -44,7 +44,7 @@ def compare(before: Sequence[Small], after: Sequence[Small], names: tuple[str, s
         id=name(),
         before=escape(names[0]),
         after=escape(names[1]),
-        above=before[-1].address,  # films differ more and more
+        above=before[-1].address,  # the last frames differ most
         below=after[-1].address,
         frame=str(before[-1].index),
         last=str(len(pairs) - 1),

@@ -1,4 +1,4 @@
-"""Videos small enough to stay in a notebook."""
+"""Videos small enough to be embedded in a notebook."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from animator.runs.video import Format, Video
 from animator.scene.scene import Scene
 from animator.viewer.preview import draft, record
 
-MOST = 4_000_000  # bytes of a video that is shown
-# Longer side in pixels and x264's quality, the first that stays below it: the last takes 20 kB for a second.
+MOST = 4_000_000  # bytes: maximum size of an embedded video
+# Longer side in pixels and x264's CRF, tried in this order; the last takes 20 kB per second.
 SIZES = ((448, 24), (320, 30), (224, 36), (128, 45))
 
 
 def rehearsed(scene: Scene, most: int = MOST) -> bytes:
-    """The preview as an MP4 of at most `most` bytes, or the smallest there is. Raises AnimatorError."""
+    """Return the preview as an MP4 of at most `most` bytes, else the smallest version. Raises AnimatorError."""
 
     def write(file: Path, side: int, crf: int) -> None:
         for _ in record(scene, file, side, overlay=False, crf=crf):
@@ -30,13 +30,11 @@ def rehearsed(scene: Scene, most: int = MOST) -> bytes:
 
 
 def within(run: Run, scene: Scene, most: int = MOST) -> bytes:
-    """A run's video, or a smaller one of its pictures: where it has more than `most` bytes, or is no H.264.
+    """Return a run's video, or a smaller H.264 one where it exceeds `most` bytes or has another codec.
 
     Raises AnimatorError.
     """
-    if (
-        run.video.stat().st_size <= most and scene.settings.output.codec == "h264"
-    ):  # which every browser plays
+    if run.video.stat().st_size <= most and scene.settings.output.codec == "h264":  # plays in every browser
         return run.video.read_bytes()
     frames = part(scene, (run.first, run.stop))
     order = [frame.index for frame in [*frames, *back(scene, frames)]]
@@ -52,7 +50,7 @@ def within(run: Run, scene: Scene, most: int = MOST) -> bytes:
 
 
 def _fitting(write: Callable[[Path, int, int], None], most: int) -> Iterator[bytes]:
-    """What `write` makes of each of SIZES that has at most `most` bytes; of the last one in any case."""
+    """Yield the files that `write` makes at those of SIZES that fit in `most` bytes; the last one in any case."""
     with tempfile.TemporaryDirectory(prefix="animator-") as room:
         file = Path(room, "video.mp4")
         for size in SIZES:

@@ -1,4 +1,4 @@
-"""Something to look at, in a notebook or as a page of its own."""
+"""HTML output for a notebook, which can be saved as a page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from animator.viewer.fill import fragment, whole
 
 
 class View:
-    """HTML that a notebook shows, and that `save` makes a page of."""
+    """HTML that a notebook displays and that `save` writes as a page."""
 
     def __init__(self, body: str, title: str = "animator") -> None:
         self.body, self.title = body, title
@@ -22,7 +22,7 @@ class View:
         return f"<{type(self).__name__} {self.title}: {len(self.body) // 1000} kB>"
 
     def save(self, file: str | Path) -> Path:
-        """Write it as a page that needs nothing beside it; return its path. Raises RunError."""
+        """Write a self-contained page; return its path. Raises RunError."""
         target = Path(file)
         try:
             write_whole(target, whole(self.title, self.body).encode("utf8"))

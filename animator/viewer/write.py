@@ -1,4 +1,4 @@
-"""The preview as one page: the video inside, nothing beside it."""
+"""The preview as one self-contained HTML page, with the video embedded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write(
 
 
 def body(scene: Scene, title: str, video: bytes) -> str:
-    """What the page says and shows of `scene`, whose preview is the MP4 `video`."""
+    """Return the page's HTML: facts, player and curves of `scene`, whose preview is the MP4 `video`."""
     frames = timeline(scene)
     table = rows(scene, frames)
     told_of = [summary(scene), told(scene, table)]
@@ -44,7 +44,7 @@ def body(scene: Scene, title: str, video: bytes) -> str:
 
 
 def summary(scene: Scene) -> str:
-    """What a film is, in a line."""
+    """Return one line about a film: frames, painted frames, length, size, model."""
     frames, fps = timeline(scene), scene.settings.video.fps
     painted = sum(frame.diffuse for frame in frames)
     size = f"{scene.size.width}x{scene.size.height}"

@@ -29,11 +29,11 @@ def file(tmp_path, checkpoint):
 
 
 def unknown(file):
-    """What is said of the time that a film takes before the machine was measured."""
-    return f"how long it takes here: animator bench {file} measures it once\n"
+    """Return the line printed instead of a time estimate before the machine was measured."""
+    return f"no time estimate yet; measure this machine once with: animator bench {file}\n"
 
 
-def test_render_makes_a_run_with_all_its_parts(run, file, tmp_path):
+def test_render_creates_a_run_with_all_its_files(run, file, tmp_path):
     assert run("render", file, "-o", "out") == (0, "out/video.mp4\n", "")
     out = tmp_path / "out"
     names = sorted(path.name for path in out.iterdir())
@@ -90,7 +90,7 @@ def test_seed_and_set_change_the_film_and_frames_cut_it(run, file, tmp_path):
     assert len(decode(tmp_path / "a" / "video.mp4", 64, 48)) == 3
 
 
-def test_resume_makes_what_is_missing_and_the_same_bytes(run, file, tmp_path):
+def test_resume_paints_missing_frames_with_equal_bytes(run, file, tmp_path):
     run("render", file, "-o", "whole")
     run("render", file, "-o", "part")
     part = tmp_path / "part"
@@ -102,7 +102,7 @@ def test_resume_makes_what_is_missing_and_the_same_bytes(run, file, tmp_path):
     assert (part / "video.mp4").read_bytes() == (tmp_path / "whole" / "video.mp4").read_bytes()
 
 
-def test_resume_of_a_whole_run_makes_the_video_without_the_model(run, file, tmp_path, checkpoint):
+def test_resume_of_a_complete_run_makes_the_video_without_the_model(run, file, tmp_path, checkpoint):
     shutil.copytree(checkpoint, tmp_path / "model")
     run("render", file, "-o", "out", "--set", f"model.base={tmp_path / 'model'}")
     (tmp_path / "out" / "video.mp4").unlink()
@@ -111,7 +111,7 @@ def test_resume_of_a_whole_run_makes_the_video_without_the_model(run, file, tmp_
     assert len(decode(tmp_path / "out" / "video.mp4", 64, 48)) == 6
 
 
-def test_preview_shows_the_motion_over_the_start_picture_without_a_model(run, tmp_path, textured):
+def test_preview_shows_the_motion_of_the_start_image_without_a_model(run, tmp_path, textured):
     Pictures.fromarray(textured).save(tmp_path / "start.png")
     (tmp_path / "film.yaml").write_text(
         "video: {size: 96x80, frames: 4}\nstart: {image: start.png}\nmotion: {translation_x: 5}\n"
@@ -119,7 +119,7 @@ def test_preview_shows_the_motion_over_the_start_picture_without_a_model(run, tm
     )
     code, out, err = run("preview", "film.yaml", "--full", "--no-overlay")
     assert (code, out) == (0, "renders/film/preview.mp4\n")
-    assert err == "how long it takes here: animator bench film.yaml measures it once\n"
+    assert err == "no time estimate yet; measure this machine once with: animator bench film.yaml\n"
     found = decode(tmp_path / "renders/film/preview.mp4", 96, 80)
     assert len(found) == 4
     for i in range(4):
@@ -127,7 +127,7 @@ def test_preview_shows_the_motion_over_the_start_picture_without_a_model(run, tm
         assert np.abs(found[i].astype(int) - goal).mean() < 12
 
 
-def test_preview_writes_its_words_over_the_pictures_and_may_be_a_page(run, file, tmp_path):
+def test_preview_writes_settings_over_the_frames_and_can_be_a_page(run, file, tmp_path):
     assert run("preview", file, "--size", "128", "-o", "a.mp4")[0] == 0
     plain = run("preview", file, "--size", "128", "--no-overlay", "-o", "b.mp4")
     assert plain[:2] == (0, "b.mp4\n")
@@ -139,12 +139,14 @@ def test_preview_writes_its_words_over_the_pictures_and_may_be_a_page(run, file,
     assert page.startswith("<!doctype html>") and "data:video/mp4;base64," in page
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it is not waited for
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # the browser's process is not waited for
 def test_open_shows_the_page_in_the_browser(run, file, tmp_path, monkeypatch):
     browser = tmp_path / "browser"
     browser.write_text(f"#!/bin/sh\necho $1 > {tmp_path}/opened\n")
     browser.chmod(0o755)
-    for name in ("xdg-open", "open"):  # what click starts here and on a Mac
+    for name in ("xdg-open", "open"):  # the programs that click starts on Linux and macOS
         (tmp_path / name).symlink_to(browser)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert run("preview", file, "--size", "64", "--open")[:2] == (0, "renders/film/preview.html\n")
@@ -155,12 +157,12 @@ def test_open_shows_the_page_in_the_browser(run, file, tmp_path, monkeypatch):
     assert (tmp_path / "opened").read_text().strip().endswith("renders/film/preview.html")
 
 
-def test_check_says_that_a_file_is_good(run, file):
+def test_check_reports_a_good_file(run, file):
     good = f"{file}: good: 6 frames, 4 painted, 0.5 s at 256x256\n{unknown(file)}"
     assert run("check", file, "--set", "video.size=1:1") == (0, good, "")
 
 
-def test_check_remarks_on_what_may_not_be_meant(run, tmp_path):
+def test_check_notes_settings_that_may_be_unintended(run, tmp_path):
     (tmp_path / "film.yaml").write_text(
         "video: {size: 2002x2000, frames: 20}\nmodel: {base: org/sdxl}\n"
         "motion: {zoom: {0: 1, 90: 1.1}, angle: '0:(1), 50:(2), max_f-1:(3)'}\n"
@@ -169,7 +171,7 @@ def test_check_remarks_on_what_may_not_be_meant(run, tmp_path):
     good = "film.yaml: good: 20 frames, 20 painted, 0.833333 s at 2002x2000\n"
     assert (code, out) == (0, good + unknown("film.yaml"))
     assert err.splitlines() == [
-        "note: film.yaml:1:15: video.size: 2002x2000 is painted as 2008x2000 and cut",
+        "note: film.yaml:1:15: video.size: 2002x2000 is painted as 2008x2000 and cropped",
         "note: film.yaml:3:27: motion.zoom.90: key 90 is frame 90, outside the film's 0..19: it is never reached",
         "note: film.yaml:3:40: motion.angle.50: key 50 is frame 50, outside the film's 0..19: it is never reached",
     ]
@@ -204,7 +206,7 @@ def test_explain_csv_is_the_table_of_a_run(run, file, tmp_path):
     assert run("explain", file, "--csv")[1] == (tmp_path / "out" / "frames.csv").read_text()
 
 
-def test_explain_says_once_what_stays_and_per_frame_what_changes(run, file):
+def test_explain_prints_constants_once_and_changing_columns_per_frame(run, file):
     code, out, _ = run("explain", file)
     assert code == 0
     head, table = out.split("\n\n")
@@ -225,13 +227,13 @@ def test_explain_says_once_what_stays_and_per_frame_what_changes(run, file):
     assert [line.split()[6:8] for line in lines[1:]] == [["a", "mug"], [], [], ["a", "chair"], [], []]
 
 
-def test_explain_english_tells_a_shake_once_and_the_motion_without_it(run, tmp_path):
+def test_explain_english_describes_a_shake_once_and_the_motion_without_it(run, tmp_path):
     (tmp_path / "film.yaml").write_text(
         "video: {duration: 4s}\nmotion: {shake: walk, moves: {0: push-in, 2s: handheld}}\nprompts: {at: a mug}\n"
     )
     lines = run("explain", tmp_path / "film.yaml", "--english")[1].splitlines()
     assert lines[0].startswith(
-        "The camera shakes like a camera carried along; from 2s on it is a camera in the hand"
+        "The camera shakes like a camera carried along; from 2s on it shakes like a camera in the hand"
     )
     assert len(lines) == 3
     assert "pushes in to 1.20 times" in lines[1] and "stands still" in lines[2]
@@ -259,7 +261,7 @@ def test_explain_json_is_one_object_per_frame_and_line(run, file):
         (["rendr"], 2, "No such command 'rendr'"),
     ],
 )  # fmt: skip
-def test_what_a_user_can_get_wrong_is_told_without_a_traceback(run, file, args, code, words):
+def test_user_errors_are_printed_without_a_traceback(run, file, args, code, words):
     found, _, err = run(*args)
     assert found == code
     assert words in err
@@ -272,7 +274,7 @@ def test_every_command_has_help(run):
         assert run(name, "--help")[0] == 0
 
 
-def test_a_film_whose_colours_are_matched_says_how_far_they_have_come(run, file):
+def test_render_prints_the_colour_drift_of_a_film_with_matched_colours(run, file):
     status, output, told = run("render", file, "-o", "out", "--set", "grade.color=lab")
     assert (status, output) == (0, "out/video.mp4\n")
     assert told.startswith("colours: ΔE to the reference ")

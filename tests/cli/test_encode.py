@@ -1,4 +1,4 @@
-"""animator encode, and what render and resume make beside the film, as a user runs them."""
+"""The command encode, and the files that render and resume make, as a user runs them."""
 
 import shlex
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.runs.test_deliverables import paint
 
 @pytest.fixture
 def command(tmp_path, monkeypatch):
-    """Run a command beside a finished run: exit status, standard output, standard error."""
+    """Return a function that runs a command next to a finished run: exit status, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
     paint(tmp_path)
 
@@ -29,14 +29,14 @@ def command(tmp_path, monkeypatch):
     return run
 
 
-def test_encode_makes_what_is_named_and_tells_of_it(command, tmp_path):
+def test_encode_makes_the_named_files_and_describes_them(command, tmp_path):
     journal = (tmp_path / "run/journal.jsonl").read_bytes()
     code, out, err = command(
         "encode", "run", "--also", "gif", "--also", "prores", "--also", "poster", "--poster", "25%"
     )
     assert (code, out) == (0, "run/video.gif\nrun/video.mov\nrun/poster.png\n")
     lines = err.splitlines()
-    assert lines[0].startswith("video.gif: 12 pictures of 96x64, 12 a second, ")
+    assert lines[0].startswith("video.gif: 12 frames of 96x64 at 12 fps, ")
     assert lines[2] == "poster.png: frame 3"
     assert (tmp_path / "run/journal.jsonl").read_bytes() == journal
 
@@ -52,7 +52,7 @@ def test_encode_makes_the_film_itself_again_in_another_codec_and_shape(command, 
     assert len(decode(tmp_path / "run/video.mp4", 96, 64)) == 12
 
 
-def test_every_command_of_the_page_makes_what_it_says(command):
+def test_every_command_of_the_documentation_makes_its_file(command):
     page = Path(__file__).parents[2] / "docs/deliverables.md"
     lines = [
         line
@@ -62,23 +62,23 @@ def test_every_command_of_the_page_makes_what_it_says(command):
     assert len(lines) >= 7
     for line in lines:
         args = shlex.split(line.replace("FOLDER", "run"), comments=True)[1:]
-        args = [arg.replace("2s", "0.5s") for arg in args]  # the film of these tests lasts a second
+        args = [arg.replace("2s", "0.5s") for arg in args]  # the film of these tests is a second long
         code, out, err = command(*args)
         assert code == 0, err
         assert len(out.splitlines()) == args.count("--also")
 
 
-def test_a_size_limit_is_kept_and_what_it_cost_is_said(command, tmp_path):
+def test_a_size_limit_is_kept_and_the_reduction_is_printed(command, tmp_path):
     assert command("encode", "run", "--also", "gif")[0] == 0
     whole = (tmp_path / "run/video.gif").stat().st_size
     code, _, err = command("encode", "run", "--also", "gif", "--max-size", f"{whole - 400}B")
     assert code == 0
     assert (tmp_path / "run/video.gif").stat().st_size <= whole - 400
-    assert "; the film has 96x64, 12 a second)" in err and "(at most " in err
+    assert "; the film has 96x64 at 12 fps)" in err and "(at most " in err
 
 
-def test_without_a_name_encode_makes_what_the_film_still_lacks(command, tmp_path):
-    assert command("encode", "run") == (0, "", "everything that the film names is there\n")
+def test_encode_without_names_makes_the_missing_files(command, tmp_path):
+    assert command("encode", "run") == (0, "", "nothing to make: every file that the film asks for exists\n")
     options = ("--set", "output.also=[sheet, srt]")
     assert command("encode", "run", *options)[1] == "run/sheet.jpg\nrun/video.srt\n"
     (tmp_path / "run/video.srt").unlink()
@@ -88,22 +88,22 @@ def test_without_a_name_encode_makes_what_the_film_still_lacks(command, tmp_path
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (["--also", "giff"], 2, "'giff' is nothing that can be made; did you mean 'gif'?"),
+        (["--also", "giff"], 2, "'giff' is not a kind of output; did you mean 'gif'?"),
         (["--also", "gif", "--max-size", "big"], 2, "output.max_size: 'big' is not the size of a file"),
-        (["--also", "gif", "--set", "motion.zoom=2"], 2, "the pictures are painted; only output. and audio.… can change"),
+        (["--also", "gif", "--set", "motion.zoom=2"], 2, "frames are painted already; only output. and audio.… can change"),
         (["--also", "gif@3x4"], 2, "no shape '3x4' in output.frame"),
         (["--also", "webm-alpha", "--mask", "cup"], 2, "output.mask: unknown mask 'cup'"),
-        (["--also", "gif", "--max-size", "300B"], 3, "video.gif: 12 pictures of "),
+        (["--also", "gif", "--max-size", "300B"], 3, "video.gif: 12 frames of "),
     ],
 )  # fmt: skip
-def test_what_cannot_be_made_is_told_in_one_line(command, args, code, words):
+def test_a_file_that_cannot_be_made_is_an_error_of_one_line(command, args, code, words):
     found, out, err = command("encode", "run", *args)
     assert (found, out) == (code, "")
     assert words in err
     assert "Traceback" not in err
 
 
-def test_resume_makes_what_is_missing_beside_a_film_that_is_whole(command, tmp_path):
+def test_resume_of_a_complete_film_makes_its_missing_files(command, tmp_path):
     paint_again = tmp_path / "again"
     paint_again.mkdir()
     run, _ = paint(paint_again, "output: {also: [gif, poster]}\n")

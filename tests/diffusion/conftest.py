@@ -1,4 +1,4 @@
-"""LoRAs for the small checkpoint, in diffusers' and in kohya's keys."""
+"""Fixtures: a painter and frames for the small checkpoint, and LoRAs in diffusers' and kohya's keys."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def sdxl(checkpoint: Path) -> Sdxl:
 
 @pytest.fixture
 def frame():
-    """A frame to paint: few steps, little guidance."""
+    """A function that makes a frame to paint, with few steps and little guidance."""
 
     def make(seed=7, prompt=Prompt("a red chair", next="a red chair"), loras=None, **painting):
         return Frame(
@@ -35,7 +35,7 @@ def frame():
 
 @pytest.fixture(scope="session")
 def lora(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LoRA on the UNet's attention, in diffusers' keys, strong enough to show."""
+    """A LoRA on the UNet's attention, in diffusers' keys, strong enough to change the image visibly."""
     unet = StableDiffusionXLPipeline.from_pretrained(checkpoint, local_files_only=True).unet
     random = torch.Generator().manual_seed(1)
     weights = {}
@@ -53,7 +53,7 @@ def lora(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def kohya(lora: Path) -> Path:
-    """The same LoRA in kohya's keys; its alpha is its rank, which means a factor of 1."""
+    """The LoRA of `lora` in kohya's keys; its alpha equals its rank, which means a factor of 1."""
     weights = {}
     for name, value in load_file(lora).items():
         module, part = name.removeprefix("unet.").rsplit(".lora_", 1)

@@ -1,4 +1,4 @@
-"""Painting by ControlNets, with diffusers' real pipelines and small ControlNets made of the checkpoint's UNet."""
+"""Painting with ControlNets: diffusers' real pipelines and small ControlNets made from the checkpoint's UNet."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from tests import control as small
 
 @pytest.fixture(scope="module")
 def nets(checkpoint, tmp_path_factory):
-    """Folders of ControlNets: one that adds nothing, two that do, two Unions."""
+    """Folders of ControlNets by name: one without effect, two with an effect, two Union models."""
     room = tmp_path_factory.mktemp("control")
     amounts = {"zero": 0.0, "edges": 0.1, "other": 0.1}
     made = {
@@ -34,7 +34,7 @@ def nets(checkpoint, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def load(checkpoint, nets):
-    """A painter with the ControlNets of these names; written `name:mode`, its hint is of that kind."""
+    """A function that makes a painter with the named ControlNets; `name:mode` sets the kind of hint."""
 
     def loaded(*names):
         parts = [name.split(":") for name in names]
@@ -60,7 +60,7 @@ def start():
 
 @pytest.fixture
 def painted(frame, start):
-    """The painting by ControlNets, each with its settings; `over` None paints from nothing."""
+    """A function that paints with ControlNets and their settings; `over` None paints from nothing."""
 
     def paint(sdxl, over="start", mask=None, painting=None, **controls):
         wanted = replace(
@@ -78,7 +78,7 @@ def distance(a, b):
 
 
 @pytest.mark.parametrize("over", ["start", None])
-def test_scale_0_is_the_painting_without_it_to_the_byte_and_scale_1_another(edged, painted, over):
+def test_scale_0_gives_the_image_without_the_controlnet_to_the_byte_and_scale_1_another(edged, painted, over):
     plain = painted(edged, over)
     assert (painted(edged, over, edges={"scale": 0.0}) == plain).all()
     assert distance(painted(edged, over, edges={}), plain) > 1
@@ -86,19 +86,19 @@ def test_scale_0_is_the_painting_without_it_to_the_byte_and_scale_1_another(edge
 
 @pytest.mark.parametrize("name", ["Euler", "DPM++ 2M Karras", "Heun", "LCM", "DDIM", "UniPC", "Euler a"])
 @pytest.mark.parametrize("over", ["start", None])
-def test_a_net_that_adds_nothing_paints_the_same_to_the_byte(edged, painted, name, over):
-    """The pipeline that asks it paints from the same noise, at exactly the same levels."""
+def test_a_controlnet_without_effect_gives_the_image_without_it_to_the_byte(edged, painted, name, over):
+    """The ControlNet pipeline starts from the same noise and runs exactly the same levels."""
     painting = {"sampler": name, "strength": 0.37, "steps": 5}
     assert (painted(edged, over, painting=painting, zero={}) == painted(edged, over, painting=painting)).all()
 
 
-def test_the_more_scale_the_more_it_changes(edged, painted):
+def test_a_larger_scale_changes_the_image_more(edged, painted):
     plain = painted(edged)
     changes = [distance(plain, painted(edged, edges={"scale": scale})) for scale in (0.1, 0.3, 0.6, 1.0)]
     assert 0 < changes[0] < changes[1] < changes[2] < changes[3]
 
 
-def test_it_guides_from_its_start_to_its_end(edged, painted):
+def test_a_controlnet_guides_from_its_start_to_its_end(edged, painted):
     plain, whole = painted(edged), painted(edged, edges={})
     early, late = (painted(edged, edges=part) for part in ({"end": 0.4}, {"start": 0.6}))
     assert all(
@@ -107,13 +107,13 @@ def test_it_guides_from_its_start_to_its_end(edged, painted):
     assert (painted(edged, edges={"start": 0.5, "end": 0.5}) == plain).all()
 
 
-def test_another_hint_is_another_picture(edged, frame, start):
+def test_another_hint_gives_another_image(edged, frame, start):
     wanted = replace(frame(), control={"edges": Control()})
     one, other = (edged.hinted(wanted, start, {"edges": hint}) for hint in (canny(start, 100, 200), start))
     assert distance(one, other) > 0.05
 
 
-def test_several_guide_together(edged, painted):
+def test_several_controlnets_guide_together(edged, painted):
     alone = painted(edged, edges={})
     both = painted(edged, edges={}, other={"scale": 0.5})
     assert distance(both, alone) > 0.05
@@ -121,7 +121,7 @@ def test_several_guide_together(edged, painted):
     assert distance(painted(edged, None, edges={}, other={}), painted(edged, None, edges={})) > 0.05
 
 
-def test_a_mask_bounds_what_it_changes(edged, painted, start):
+def test_a_mask_limits_the_area_that_a_controlnet_changes(edged, painted, start):
     half = np.zeros((64, 64), np.uint8)
     half[:, 32:] = 255
     found = painted(edged, mask=half, edges={})
@@ -131,7 +131,7 @@ def test_a_mask_bounds_what_it_changes(edged, painted, start):
 
 
 @pytest.mark.parametrize("over", ["start", None])
-def test_a_union_takes_its_hints_by_their_kinds(load, painted, over):
+def test_a_union_model_distinguishes_hints_by_kind(load, painted, over):
     sdxl = load("union:3", "union:1")
     plain = painted(sdxl, over)
     edges, depth = painted(sdxl, over, union_3={}), painted(sdxl, over, union_1={})
@@ -143,24 +143,28 @@ def test_a_union_takes_its_hints_by_their_kinds(load, painted, over):
     )
 
 
-def test_two_unions_guide_together(load, painted):
+def test_two_union_models_guide_together(load, painted):
     sdxl = load("union:3", "union2:1")
     assert distance(painted(sdxl, union_3={}, union2_1={}), painted(sdxl, union_3={})) > 0.02
 
 
-def test_a_union_and_another_do_not_mix(load):
-    with pytest.raises(ModelError, match="a Union model and others cannot guide one film"):
+def test_a_union_model_beside_another_kind_is_refused(load):
+    with pytest.raises(
+        ModelError, match="a Union ControlNet cannot be combined with other kinds in one film"
+    ):
         load("union:3", "edges")
 
 
-def test_a_union_is_told_what_a_picture_shows(load):
-    with pytest.raises(ModelError, match="control.union: a Union model must know what a picture shows"):
+def test_a_union_model_without_a_known_kind_of_hint_is_refused(load):
+    with pytest.raises(
+        ModelError, match="control.union: a Union ControlNet needs the kind of its hint image"
+    ):
         load("union")
-    with pytest.raises(ModelError, match="control.union_6: this Union model knows 6 kinds of hints"):
+    with pytest.raises(ModelError, match="control.union_6: this Union ControlNet supports 6 kinds of hints"):
         load("union:6")
 
 
-def test_any_even_size_is_guided(checkpoint, nets, frame):
+def test_images_of_any_even_size_can_be_guided(checkpoint, nets, frame):
     sdxl = Sdxl(Checkpoint(str(checkpoint)), 98, 66, {}, controls={"edges": Net(str(nets["edges"]))})
     start = np.random.default_rng(1).integers(0, 256, (66, 98, 3), dtype=np.uint8)
     wanted = replace(frame(), control={"edges": Control()})
@@ -168,8 +172,8 @@ def test_any_even_size_is_guided(checkpoint, nets, frame):
     assert sdxl.hinted(wanted, None, {"edges": start}).shape == start.shape
 
 
-def test_a_single_file_is_the_folder_it_was_made_of(checkpoint, tmp_path, edged, frame, start):
-    """In diffusers' keys, as most are; its config is the UNet's, and its eyes those of every SDXL ControlNet."""
+def test_a_single_file_loads_the_weights_of_its_folder(checkpoint, tmp_path, edged, frame, start):
+    """The file has diffusers' keys, as most have; its config is derived from the UNet."""
     from diffusers import ControlNetModel
 
     random = torch.Generator().manual_seed(0)
@@ -187,13 +191,13 @@ def test_a_single_file_is_the_folder_it_was_made_of(checkpoint, tmp_path, edged,
     assert all((found[0][name] == value).all() for name, value in found[1].items())
 
 
-def test_a_net_of_another_size_is_refused_by_its_config_before_its_weights_are_read(
+def test_a_controlnet_of_another_size_is_refused_by_its_config_before_its_weights_are_read(
     checkpoint, nets, tmp_path, edged
 ):
     (tmp_path / "config.json").write_text('{"_class_name": "ControlNetModel", "cross_attention_dim": 768}')
     with pytest.raises(
         ModelError,
-        match=r"control: .* is made for SD 1.5: it reads text 768 wide, this checkpoint's is \d+; take one for SDXL",
+        match=r"control: .* is made for SD 1.5: it reads text embeddings 768 wide, this checkpoint's are \d+; use one for SDXL",
     ):
         Controls(edged.txt2img, {"a": Net(str(tmp_path))})
     weights = load_file(nets["edges"] / "diffusion_pytorch_model.safetensors")
@@ -206,7 +210,7 @@ def test_a_net_of_another_size_is_refused_by_its_config_before_its_weights_are_r
         Controls(edged.txt2img, {"a": Net(str(tmp_path))})
 
 
-def test_a_file_that_is_no_controlnet_is_one_line(tmp_path, edged):
+def test_a_file_that_is_not_a_controlnet_is_refused_in_one_line(tmp_path, edged):
     (tmp_path / "a.safetensors").write_bytes(b"nothing")
     with pytest.raises(
         ModelError, match="control: .*a.safetensors cannot be loaded as a ControlNet: [^\n]*$"
@@ -215,7 +219,7 @@ def test_a_file_that_is_no_controlnet_is_one_line(tmp_path, edged):
 
 
 @pytest.mark.parametrize("settings", [{"tiling": "both"}, {"memory": "low"}])
-def test_it_guides_whatever_way_the_checkpoint_runs(checkpoint, nets, frame, start, settings):
+def test_a_controlnet_guides_with_tiling_and_with_low_memory(checkpoint, nets, frame, start, settings):
     edges = {"edges": Net(str(nets["edges"]))}
     sdxl = Sdxl(Checkpoint(str(checkpoint), **settings), 64, 64, {}, controls=edges)
     guided = replace(frame(guidance_rescale=0.5), control={"edges": Control()})
@@ -223,7 +227,7 @@ def test_it_guides_whatever_way_the_checkpoint_runs(checkpoint, nets, frame, sta
         assert (sdxl.hinted(guided, over, {"edges": canny(start, 100, 200)}) != sdxl(guided, over)).any()
 
 
-def test_its_weights_are_counted_from_headers_and_those_of_one_model_once(load, nets, tmp_path):
+def test_controlnet_weights_are_counted_from_headers_and_a_shared_model_once(load, nets, tmp_path):
     named = [Net(str(nets["edges"])), Net(str(nets["union"]), 1), Net(str(nets["union"]), 3)]
     loaded = [*load("edges").controls.networks, *load("union:1", "union:3").controls.networks]
     weights = sum(values.numel() for network in loaded for values in network.parameters())

@@ -1,4 +1,4 @@
-"""The depth estimator: any of transformers', told in a line when it is not there."""
+"""Depth estimation by a transformers model; a missing one is reported in one line."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from animator.errors import ModelError
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A Depth Anything of a few thousand weights, untrained."""
+    """A folder with an untrained Depth Anything of a few thousand weights."""
     from transformers import (
         DepthAnythingConfig,
         DepthAnythingForDepthEstimation,
@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
     return target
 
 
-def test_every_pixel_of_any_size_gets_a_depth_and_always_the_same(folder, textured):
+def test_every_pixel_gets_a_depth_and_repeated_calls_agree(folder, textured):
     estimator = Estimator(str(folder), "cpu")
     first = estimator(textured)
     assert first.shape == textured.shape[:2]
@@ -44,7 +44,7 @@ def test_every_pixel_of_any_size_gets_a_depth_and_always_the_same(folder, textur
     assert (estimator(textured) == first).all()
 
 
-def test_an_estimator_that_is_not_there_is_told_in_a_line(tmp_path):
+def test_a_missing_estimator_is_reported_in_one_line(tmp_path):
     with pytest.raises(
         ModelError, match="depth estimator .*none cannot be loaded; .* depth: proxy"
     ) as caught:

@@ -1,4 +1,4 @@
-"""Lines and poses by the real controlnet-aux, with networks of its own architectures that have learnt nothing."""
+"""Line and pose hints by the real controlnet-aux, with untrained networks of its own architectures."""
 
 import warnings
 from importlib.util import find_spec
@@ -17,7 +17,7 @@ needed = pytest.mark.skipif(not HERE, reason="needs the extra `control`")
 
 @pytest.fixture(scope="module")
 def annotators(tmp_path_factory):
-    """A folder of weights as the hub has them."""
+    """A folder of untrained weights with the file names of the hub repository."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from controlnet_aux.lineart import Generator
@@ -37,7 +37,7 @@ def annotators(tmp_path_factory):
 
 @needed
 @pytest.mark.parametrize("hint", ["lineart", "openpose"])
-def test_a_hint_is_as_large_as_its_picture_whatever_the_size(annotators, hint):
+def test_a_hint_has_the_size_of_its_image_for_any_size(annotators, hint):
     draw = detector(hint, "cpu", annotators)
     for width, height in ((96, 64), (130, 66), (48, 24)):
         found = draw(texture(width, height))
@@ -45,7 +45,7 @@ def test_a_hint_is_as_large_as_its_picture_whatever_the_size(annotators, hint):
 
 
 @needed
-def test_lines_are_drawn_of_what_is_in_the_picture(annotators):
+def test_line_art_depends_on_the_image(annotators):
     draw = detector("lineart", "cpu", annotators)
     one, other = (draw(texture(96, 64, seed)) for seed in (1, 2))
     assert (one == draw(texture(96, 64, 1))).all()
@@ -54,15 +54,15 @@ def test_lines_are_drawn_of_what_is_in_the_picture(annotators):
 
 
 @needed
-def test_weights_that_are_not_there_are_one_line(tmp_path):
+def test_missing_weights_are_reported_in_one_line(tmp_path):
     with pytest.raises(
-        ModelError, match=r"hint lineart cannot be drawn: no weights from .*; load them once[^\n]*$"
+        ModelError, match=r"hint lineart cannot be drawn: no weights from .*; download them once[^\n]*$"
     ):
         detector("lineart", "cpu", str(tmp_path))
 
 
-@pytest.mark.skipif(HERE, reason="controlnet-aux is here")
-def test_a_library_that_is_missing_is_told_with_the_remedy():
+@pytest.mark.skipif(HERE, reason="controlnet-aux is installed")
+def test_a_missing_library_is_reported_with_the_install_command():
     with pytest.raises(
         ModelError, match=r"hint lineart cannot be drawn: .*; pip install 'animator\[control\]'$"
     ):

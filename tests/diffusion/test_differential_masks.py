@@ -1,4 +1,4 @@
-"""Painting by a mask, with diffusers' real img2img pipeline and every sampler."""
+"""Painting through a mask, with diffusers' real img2img pipeline and every sampler."""
 
 from pathlib import Path
 
@@ -36,36 +36,36 @@ def distance(a, b):
 
 
 @pytest.mark.parametrize("name", samplers.NAMES)
-def test_a_mask_of_everything_is_the_unmasked_painting_to_the_byte(sdxl, frame, start, name):
+def test_a_full_mask_gives_the_unmasked_image_to_the_byte(sdxl, frame, start, name):
     painted = frame(sampler=name, strength=0.7)
     assert (sdxl.within(painted, start, full(255)) == sdxl(painted, start)).all()
 
 
 @pytest.mark.parametrize("name", samplers.NAMES)
-def test_a_mask_of_a_half_keeps_the_other_half_to_the_byte_with_every_sampler(sdxl, frame, start, half, name):
+def test_a_half_mask_keeps_the_other_half_to_the_byte_with_every_sampler(sdxl, frame, start, half, name):
     painted = sdxl.within(frame(sampler=name, strength=0.7), start, half)
     assert (painted[:, :32] == start[:, :32]).all()
     assert distance(painted[:, 32:], start[:, 32:]) > 3
 
 
-def test_a_mask_of_nothing_is_the_picture_itself(sdxl, frame, start):
+def test_an_empty_mask_returns_the_start_image_itself(sdxl, frame, start):
     assert sdxl.within(frame(), start, full(0)) is start
     assert sdxl.within(frame(strength=0.0), start, full(255)) is start
 
 
-def test_where_there_is_no_picture_a_mask_bounds_nothing(sdxl, frame, half):
+def test_a_mask_has_no_effect_without_a_start_image(sdxl, frame, half):
     assert (sdxl.within(frame(), None, half) == sdxl(frame(), None)).all()
 
 
 @pytest.fixture(scope="module")
 def trained():
-    """The bundled model, whose pictures differ by what is painted: an untrained VAE makes noise of everything."""
+    """A painter with the bundled model, because an untrained VAE turns every image into noise."""
     return Sdxl(Checkpoint(str(nano.folder())), 64, 64, {})
 
 
 @pytest.mark.parametrize("name", ["Euler", "DPM++ 2M Karras", "Heun", "DDIM"])
-def test_the_more_of_the_mask_the_more_is_painted_as_a_strength_of_so_much_would(trained, frame, name):
-    """In the model itself, not by laying one picture over the other."""
+def test_a_mask_value_acts_as_that_part_of_the_strength(trained, frame, name):
+    """The model's own output is measured, before it is composited with the start image."""
     start = read(ROOT / "schedules/pictures/bottle_sketch.png", 64, 64)
 
     def painted(strength, level):
@@ -77,23 +77,23 @@ def test_the_more_of_the_mask_the_more_is_painted_as_a_strength_of_so_much_would
     assert changes[1] == pytest.approx(distance(kept, painted(0.6, 255)), rel=0.3)
 
 
-def test_where_the_mask_is_not_the_model_is_left_with_what_it_starts_from(sdxl, frame, start):
-    """As much as its VAE keeps of it, whatever sampler, strength and prompt."""
+def test_pixels_outside_the_mask_keep_the_start_image_in_the_models_output(sdxl, frame, start):
+    """They keep what the VAE preserves of it, with any sampler and strength."""
     nothing = full(0)
     kept = sdxl._painted(frame(), start, nothing)
     for name in samplers.NAMES:
         assert (sdxl._painted(frame(sampler=name, strength=0.9), start, nothing) == kept).all()
 
 
-def test_a_weak_mask_paints_something_even_in_a_single_step(sdxl, frame, start):
+def test_a_weak_mask_changes_pixels_even_in_a_single_step(sdxl, frame, start):
     painted = frame(strength=0.2, steps=4)
     nothing, weak = (sdxl._painted(painted, start, full(level)) for level in (0, 60))
     assert (nothing != weak).any()
 
 
 @pytest.mark.parametrize("size", [(98, 66), (64, 90), (66, 64)])
-def test_any_even_size_is_painted_by_a_mask(checkpoint, frame, size):
-    """Deforum's masks crashed on sizes that are no multiples of 64."""
+def test_images_of_any_even_size_can_be_painted_through_a_mask(checkpoint, frame, size):
+    """Deforum's masks crashed on sizes that are not multiples of 64."""
     sdxl = Sdxl(Checkpoint(str(checkpoint)), *size, {})
     start = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     mask = np.zeros((size[1], size[0]), np.uint8)

@@ -1,4 +1,4 @@
-"""Headers anyone may have written: what is restored, and what is refused."""
+"""Configs in untrusted single-file headers: valid ones are restored, unsafe ones refused."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,12 @@ from animator.diffusion.single_file import CONFIG, embedded_config
 
 
 def stranger(path: Path, entry: str) -> Path:
-    """A file someone else made, with `entry` where the configs belong."""
+    """Write a file with the header `entry` in place of the configs, as a stranger could."""
     save_file({"a": torch.ones(1)}, path, metadata={CONFIG: entry})
     return path
 
 
-def test_a_file_without_configs_restores_none(tmp_path: Path) -> None:
+def test_a_file_without_configs_restores_no_folder(tmp_path: Path) -> None:
     save_file({"a": torch.ones(1)}, tmp_path / "plain.safetensors")
     assert embedded_config(tmp_path / "plain.safetensors", tmp_path / "config") is None
     assert not (tmp_path / "config").exists()
@@ -30,7 +30,7 @@ def test_a_file_without_configs_restores_none(tmp_path: Path) -> None:
         "out\0.json", "\ud800.json", "good.json/out.json", "model.safetensors", "unet/model.bin", "pipe.py",
     ],
 )  # fmt: skip
-def test_a_name_that_leads_elsewhere_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_path_outside_the_folder_or_of_another_type_is_refused(name: str, tmp_path: Path) -> None:
     file = stranger(tmp_path / "file.safetensors", json.dumps({"good.json": "{}", name: "{}"}))
     with pytest.raises(ValueError, match=r"is not a \.json or \.txt in a folder"):
         embedded_config(file, tmp_path / "deep/config")
@@ -48,14 +48,14 @@ def test_a_name_that_leads_elsewhere_is_refused(name: str, tmp_path: Path) -> No
         ('{"a.json": "\\ud800"}', "surrogates"),
     ],
 )
-def test_a_header_that_is_no_table_of_texts_is_refused(entry: str, reason: str, tmp_path: Path) -> None:
+def test_a_header_other_than_a_table_of_texts_is_refused(entry: str, reason: str, tmp_path: Path) -> None:
     file = stranger(tmp_path / "file.safetensors", entry)
     with pytest.raises(ValueError, match=reason):
         embedded_config(file, tmp_path / "config")
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_empty_is_left_unchanged(tmp_path: Path) -> None:
     file = stranger(tmp_path / "file.safetensors", '{"a.json": "{}"}')
     with pytest.raises(ValueError, match="not empty"):
         embedded_config(file, tmp_path)

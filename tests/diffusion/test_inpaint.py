@@ -1,4 +1,4 @@
-"""Checkpoints for inpainting, on diffusers' real pipeline: the small checkpoint's UNet, widened to nine channels."""
+"""Inpainting checkpoints with diffusers' real pipeline: the small checkpoint's UNet, widened to nine channels."""
 
 import shutil
 from dataclasses import replace
@@ -15,7 +15,7 @@ from animator.diffusion.sdxl import Sdxl
 
 
 def widened(checkpoint, folder, amount):
-    """The checkpoint with five more channels for its UNet to see, which count `amount`."""
+    """Copy the checkpoint with five more input channels in its UNet, whose weights are scaled by `amount`."""
     shutil.copytree(checkpoint, folder)
     narrow = UNet2DConditionModel.from_pretrained(checkpoint / "unet", local_files_only=True)
     wide = UNet2DConditionModel.from_config({**narrow.config, "in_channels": 9})
@@ -29,7 +29,7 @@ def widened(checkpoint, folder, amount):
 
 @pytest.fixture(scope="module")
 def blind(checkpoint, tmp_path_factory):
-    """It takes nine channels, and sees nothing in the five new ones."""
+    """A painter whose UNet has nine input channels and ignores the five new ones."""
     return Sdxl(Checkpoint(str(widened(checkpoint, tmp_path_factory.mktemp("blind") / "a", 0.0))), 64, 64, {})
 
 
@@ -58,40 +58,40 @@ def distance(a, b):
 
 
 @pytest.mark.parametrize("name", ["Euler", "DPM++ 2M Karras", "Heun", "LCM", "DDIM", "Euler a"])
-def test_one_that_sees_no_mask_paints_what_img2img_paints(blind, sdxl, frame, start, name):
-    """It starts from the same noise, at exactly the level that the strength names."""
+def test_a_unet_that_ignores_the_mask_paints_the_img2img_image(blind, sdxl, frame, start, name):
+    """The pass starts from the same noise, at exactly the level of the strength."""
     painted = frame(sampler=name, strength=0.37, steps=5)
-    for over in (start, None):  # five channels of zeros are added up in another order
+    for over in (start, None):  # with five channels of zeros, sums have another order
         assert np.abs(blind(painted, over).astype(int) - sdxl(painted, over)).max() <= 1
 
 
-def test_one_that_sees_it_paints_by_the_mask_and_by_what_is_around_it(seeing, blind, frame, start, half):
+def test_a_unet_that_sees_the_mask_depends_on_it_and_on_its_surroundings(seeing, blind, frame, start, half):
     painted = frame(strength=0.9)
     one, other = seeing.within(painted, start, half), seeing.within(painted, start, 255 - half)
     assert (one[:, :32] == start[:, :32]).all()
     assert (other[:, 32:] == start[:, 32:]).all()
     whole = seeing(painted, start)
-    assert distance(one[:, 40:], whole[:, 40:]) > 1  # it was told what is hidden
+    assert distance(one[:, 40:], whole[:, 40:]) > 1  # the UNet knows which pixels are masked
     assert distance(one[:, 40:], blind.within(painted, start, half)[:, 40:]) > 1
     changed = start.copy()
     changed[:, :32] = 255 - changed[:, :32]
     assert distance(seeing.within(painted, changed, half)[:, 40:], one[:, 40:]) > 0.5
 
 
-def test_the_more_strength_the_more_is_painted(seeing, frame, start):
+def test_strength_0_keeps_the_start_image_and_small_changes_of_strength_count(seeing, frame, start):
     kept = seeing._painted(frame(), start, np.zeros((64, 64), np.uint8))
     assert kept.shape == start.shape
     assert (seeing(frame(strength=0.3), start) != seeing(frame(strength=0.31), start)).any()
     assert seeing(frame(strength=0.0), start) is start
 
 
-def test_a_controlnet_beside_it_is_refused(checkpoint, tmp_path):
+def test_a_controlnet_with_an_inpainting_checkpoint_is_refused(checkpoint, tmp_path):
     source = Checkpoint(str(widened(checkpoint, tmp_path / "a", 0.0)))
-    with pytest.raises(ModelError, match="control: no ControlNet guides a checkpoint for inpainting"):
+    with pytest.raises(ModelError, match="control: ControlNets cannot be used with an inpainting checkpoint"):
         Sdxl(source, 64, 64, {}, controls={"edges": Net("some/net")})
 
 
-def test_a_second_seed_is_mixed_in_and_variants_are_painted_one_by_one(seeing, frame, start):
+def test_a_subseed_changes_the_image_and_a_batch_is_painted_one_by_one(seeing, frame, start):
     plain = frame()
     mixed = replace(plain, subseed=7, subseed_strength=0.5)
     for over in (None, start):

@@ -1,4 +1,4 @@
-"""IP-Adapters through diffusers' real loader: small random ones for the small checkpoint, with a tiny CLIP to see."""
+"""IP-Adapters through diffusers' real loader: small random ones with a tiny CLIP for the small checkpoint."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -21,12 +21,12 @@ from animator.scene.resolve import resolved
 from tests import control as small
 from tests.films import texture
 
-SEEN = 24  # numbers that the tiny CLIP says of a picture
-WORDS = 4  # tokens that an IP-Adapter makes of them
+SEEN = 24  # width of the tiny CLIP's image embedding
+WORDS = 4  # tokens that an IP-Adapter makes of an image embedding
 
 
 def write(folder, checkpoint, name, seed, width=None):
-    """An IP-Adapter as its authors publish them, with random weights."""
+    """Write an IP-Adapter with random weights in the layout that its authors publish."""
     unet = UNet2DConditionModel.from_pretrained(checkpoint / "unet", local_files_only=True)
     random = torch.Generator().manual_seed(seed)
     width = width or unet.config.cross_attention_dim
@@ -81,13 +81,13 @@ def like(checkpoint, adapter):
 
 @pytest.fixture(scope="module")
 def parts(checkpoint, adapter):
-    """One picture as a whole, its style and its layout."""
+    """A painter with three adapters for one image: the whole, its style and its layout."""
     adapters = {takes: adapter(takes=takes) for takes in ("whole", "style", "layout")}
     return Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters=adapters)
 
 
 def names(**attentions):
-    """The attention layers of a UNet that has so many attentions, each of two layers, in each of its blocks."""
+    """Return the attention layers of a UNet with the given number of attentions, of two layers each, per block."""
     return [
         f"{block}.attentions.{number}.transformer_blocks.{depth}.{kind}.processor"
         for block, count in attentions.items()
@@ -99,7 +99,12 @@ def names(**attentions):
 
 SDXL = {"down_blocks.1": 2, "down_blocks.2": 2, "up_blocks.0": 3, "up_blocks.1": 3, "mid_block": 1}
 NANO = {"down_blocks.1": 1, "down_blocks.2": 1, "up_blocks.0": 2, "up_blocks.1": 2, "mid_block": 1}
-LOWER = {"down_blocks.0": 2, "down_blocks.1": 1, "up_blocks.1": 1, "up_blocks.2": 3}  # nothing at the bottom
+LOWER = {
+    "down_blocks.0": 2,
+    "down_blocks.1": 1,
+    "up_blocks.1": 1,
+    "up_blocks.2": 3,
+}  # no attention at the lowest resolution
 
 
 @pytest.mark.parametrize(
@@ -109,9 +114,9 @@ LOWER = {"down_blocks.0": 2, "down_blocks.1": 1, "up_blocks.1": 1, "up_blocks.2"
         (NANO, "up_blocks.0.attentions.1.", "down_blocks.2.attentions.0."),
         (LOWER, "up_blocks.1.attentions.0.", "down_blocks.1.attentions.0."),
     ],
-    ids=["sdxl", "nano", "none at the bottom"],
+    ids=["sdxl", "nano", "no attention at the lowest resolution"],
 )
-def test_style_and_layout_are_heard_where_instantstyle_found_them_and_the_whole_everywhere(
+def test_style_and_layout_guide_the_layers_of_instantstyle_and_the_whole_guides_all(
     attentions, style, layout
 ):
     known = names(**attentions)
@@ -138,33 +143,35 @@ def distance(a, b):
 
 
 @pytest.mark.parametrize("over", [True, False])
-def test_scale_0_is_the_painting_without_it_to_the_byte_and_scale_1_another(like, sdxl, painted, over):
+def test_scale_0_gives_the_image_without_the_adapter_to_the_byte_and_scale_1_another(
+    like, sdxl, painted, over
+):
     plain = painted(sdxl, over)
     assert (painted(like, over, a=0.0, b=0.0) == plain).all()
     assert distance(painted(like, over, a=1.0, b=0.0), plain) > 0.5
     assert (painted(like, over, a=0.0, b=0.0) == plain).all()
 
 
-def test_the_more_scale_the_more_it_changes(like, painted):
+def test_a_larger_scale_changes_the_image_more(like, painted):
     plain = painted(like, a=0.0)
     changes = [distance(painted(like, a=scale), plain) for scale in (0.05, 0.1, 0.2, 0.4)]
     assert 0 < changes[0] < changes[1] < changes[2] < changes[3]
 
 
-def test_two_count_each_by_its_own_scale(like, painted):
+def test_two_adapters_act_by_their_own_scales(like, painted):
     one, other, both = painted(like, a=0.5), painted(like, b=0.5), painted(like, a=0.5, b=0.5)
     assert all(distance(x, y) > 0.05 for x, y in ((one, other), (one, both), (other, both)))
 
 
 def scales(sdxl):
-    """The scale of each adapter in every layer that one listens in, by the layer's name."""
+    """Return the scales of all adapters in each layer that has them, by the layer's name."""
     processors = sdxl.txt2img.unet.attn_processors.items()
     return {name: processor.scale for name, processor in processors if hasattr(processor, "to_k_ip")}
 
 
 @pytest.mark.parametrize("takes", ["style", "layout"])
 @pytest.mark.parametrize("over", [True, False])
-def test_a_part_of_a_picture_is_another_painting_than_the_whole_and_more_of_it_the_more_scale(
+def test_style_or_layout_alone_changes_less_than_the_whole_and_more_with_a_larger_scale(
     parts, sdxl, painted, takes, over
 ):
     plain, whole = painted(sdxl, over), painted(parts, over, whole=1.0)
@@ -173,7 +180,7 @@ def test_a_part_of_a_picture_is_another_painting_than_the_whole_and_more_of_it_t
     assert (painted(parts, over, **{takes: 0.0}) == plain).all()
 
 
-def test_only_the_layers_of_a_part_listen_each_adapter_by_its_own_choice(parts, painted):
+def test_each_adapter_acts_only_in_the_layers_of_the_aspect_it_takes(parts, painted):
     both = painted(parts, whole=0.25, style=0.5, layout=1.0)
     found = scales(parts)
     style, layout = layers(found, "style"), layers(found, "layout")
@@ -183,30 +190,34 @@ def test_only_the_layers_of_a_part_listen_each_adapter_by_its_own_choice(parts, 
     assert found == {name: [0.25, 0.5 * (name in style), 1.0 * (name in layout)] for name in found}
     assert all(distance(both, painted(parts, **{one: 0.5})) > 0.02 for one in ("whole", "style", "layout"))
     parts.txt2img.set_ip_adapter_scale(
-        [0.25, {"up": {"block_0": [0.0, 0.5]}}, {"down": {"block_1": [1.0]}}]  # as diffusers writes the same
+        [
+            0.25,
+            {"up": {"block_0": [0.0, 0.5]}},
+            {"down": {"block_1": [1.0]}},
+        ]  # the same scales in diffusers' notation
     )
     assert scales(parts) == found
     painted(parts)
     assert all(scale == [0, 0, 0] for scale in scales(parts).values())
 
 
-def test_a_part_that_a_checkpoint_has_no_layers_for_is_refused_before_its_adapter_is_read(tmp_path):
+def test_an_aspect_without_layers_in_the_checkpoint_is_refused_before_the_adapter_is_read(tmp_path):
     deaf = SimpleNamespace(
         config=SimpleNamespace(cross_attention_dim=None), attn_processors=dict.fromkeys(names(mid_block=1))
     )
     nowhere = Adapter(str(tmp_path), "a.safetensors", "encoder", texture(8, 8, 1), "style")
     with pytest.raises(
-        ModelError, match="ip_adapter.a: this checkpoint has no layers for style; take the whole"
+        ModelError, match="ip_adapter.a: this checkpoint has no layers for style; use takes: whole"
     ):
         IpAdapters(SimpleNamespace(unet=deaf), {"a": nowhere})
 
 
-def test_another_picture_is_another_painting(checkpoint, adapter, like, painted):
+def test_another_reference_image_gives_another_image(checkpoint, adapter, like, painted):
     seen = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters={"a": adapter(seed=9)})
     assert distance(painted(seen, a=1.0), painted(like, a=1.0)) > 0.02
 
 
-def test_it_counts_beside_a_controlnet(checkpoint, adapter, tmp_path, frame, textured):
+def test_an_adapter_acts_beside_a_controlnet(checkpoint, adapter, tmp_path, frame, textured):
     net = Net(str(small.write(tmp_path / "net", checkpoint, 0.1)))
     sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, controls={"edges": net}, adapters={"a": adapter()})
     picture = textured[:64, :64]
@@ -218,18 +229,18 @@ def test_it_counts_beside_a_controlnet(checkpoint, adapter, tmp_path, frame, tex
     assert distance(*found) > 0.1
 
 
-def test_one_for_sd_1_5_is_refused_by_its_header(checkpoint, adapter):
+def test_an_adapter_for_sd_1_5_is_refused_by_its_header(checkpoint, adapter):
     with pytest.raises(ModelError, match="ip_adapter.a: .*old.safetensors is made for SD 1.5"):
         Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters={"a": adapter("old")})
 
 
-def test_one_that_is_not_there_is_one_line(checkpoint, adapter):
+def test_a_missing_adapter_is_reported_in_one_line(checkpoint, adapter):
     with pytest.raises(ModelError, match=r"ip_adapter: a cannot be loaded: [^\n]*$"):
         Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters={"a": adapter("none")})
 
 
 @pytest.mark.parametrize("takes", ["whole", "style"])
-def test_a_film_is_painted_like_a_picture_by_a_curve(film, folder, tmp_path, textured, takes):
+def test_a_curve_sets_the_adapters_scale_per_frame(film, folder, tmp_path, textured, takes):
     from PIL import Image as Pictures
 
     Pictures.fromarray(textured).save(tmp_path / "mood.png")
@@ -252,7 +263,7 @@ ip_adapter: {{mood: {{file: mood.png, model: {folder}, weights: sdxl_models/one.
     ("text", "message"),
     [
         ("{a: {file: none.png}}", "ip_adapter.a.file: no such file"),
-        ("{a: {file: text.png}}", "ip_adapter.a.file: cannot be used as a picture"),
+        ("{a: {file: text.png}}", "ip_adapter.a.file: cannot be used as an image"),
         ("{a: {file: a.png, weights: x.bin}}", "only .safetensors files are loaded; others can run code"),
         (
             "{a: {file: a.png, takes: styl}}",
@@ -265,7 +276,7 @@ ip_adapter: {{mood: {{file: mood.png, model: {folder}, weights: sdxl_models/one.
         ),
     ],
 )
-def test_what_is_wrong_is_one_line(tmp_path, textured, text, message):
+def test_a_wrong_setting_is_reported_in_one_line(tmp_path, textured, text, message):
     from PIL import Image as Pictures
 
     Pictures.fromarray(textured).save(tmp_path / "a.png")
@@ -275,14 +286,14 @@ def test_what_is_wrong_is_one_line(tmp_path, textured, text, message):
     assert message in str(caught.value)
 
 
-def test_variants_like_a_picture_are_painted_one_by_one(like, frame):
+def test_a_batch_with_an_adapter_is_painted_one_by_one(like, frame):
     wanted = [replace(frame(), seed=seed, ip_adapter={"a": Likeness(0.8)}) for seed in (1, 2)]
     together = like.batch([(each, None) for each in wanted])
     assert [(picture == like(each, None)).all() for picture, each in zip(together, wanted, strict=True)]
     assert (together[0] != together[1]).any()
 
 
-def test_their_weights_and_their_encoders_are_counted_from_headers(like, sdxl, adapter):
+def test_adapter_and_image_encoder_weights_are_counted_from_headers(like, sdxl, adapter):
     def weights(network):
         return sum(values.numel() for values in network.parameters())
 

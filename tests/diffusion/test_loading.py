@@ -1,4 +1,4 @@
-"""Checkpoints: folder, single file, hub id; what is missing or strange is one line."""
+"""Checkpoints from a folder, a single file or a hub id; missing or foreign ones are reported in one line."""
 
 import json
 import shutil
@@ -33,7 +33,9 @@ def refused(source):
     return str(caught.value)
 
 
-def test_a_single_file_without_configs_says_how_to_get_them(single_file, tmp_path, monkeypatch):
+def test_a_single_file_without_configs_is_refused_with_the_download_command(
+    single_file, tmp_path, monkeypatch
+):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     save_file(load_file(single_file), tmp_path / "bare.safetensors")
     assert "hf download stabilityai/stable-diffusion-xl-base-1.0" in refused(
@@ -41,7 +43,7 @@ def test_a_single_file_without_configs_says_how_to_get_them(single_file, tmp_pat
     )
 
 
-def test_what_is_no_checkpoint_is_told(checkpoint, tmp_path):
+def test_a_path_that_is_not_a_checkpoint_is_refused_with_the_reason(checkpoint, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "x.ckpt").write_bytes(b"")
     (tmp_path / "x.safetensors").write_bytes(b"rubbish")
@@ -52,7 +54,7 @@ def test_what_is_no_checkpoint_is_told(checkpoint, tmp_path):
     assert "cannot be loaded as SDXL" in refused(Checkpoint("x.safetensors", tmp_path, checkpoint))
 
 
-def test_a_hub_id_that_is_not_here_says_how_to_fetch_it(monkeypatch):
+def test_a_hub_id_missing_from_the_cache_is_refused_with_the_download_command(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert "HF_HUB_OFFLINE is set" in refused(Checkpoint("someone/nothing"))
     assert "hf download someone/nothing" in refused(Checkpoint("someone/nothing"))
@@ -67,16 +69,18 @@ def test_a_folder_of_another_kind_or_with_foreign_code_is_refused(checkpoint, tm
     assert "unet would load code from 'mymodule'" in refused(Checkpoint(str(copy)))
 
 
-def test_a_device_that_is_not_here_is_told():
+def test_an_unavailable_device_is_refused_with_the_available_ones():
     missing = "mps" if not torch.backends.mps.is_available() else "cuda"
-    with pytest.raises(ModelError, match=f"device '{missing}' is not available; here: .*cpu"):
+    with pytest.raises(
+        ModelError, match=f"device '{missing}' is not available on this computer; available: .*cpu"
+    ):
         device_for(missing)
 
 
 @pytest.mark.parametrize(
     ("wanted", "dtype"), [("auto", torch.float32), ("bfloat16", torch.bfloat16), ("float16", torch.float16)]
 )
-def test_a_cpu_computes_in_float32_unless_told(wanted, dtype):
+def test_a_cpu_computes_in_float32_unless_another_dtype_is_set(wanted, dtype):
     assert dtype_for(wanted, CPU) is dtype
 
 

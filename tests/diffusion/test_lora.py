@@ -1,4 +1,4 @@
-"""LoRAs: files of both kinds, scales per frame, nothing fused."""
+"""LoRAs: files with diffusers' or kohya's keys, and scales per frame and per block without fusing."""
 
 import json
 from dataclasses import replace
@@ -37,14 +37,14 @@ def test_a_scale_curve_is_monotone_in_its_effect(painters, frame):
     assert effects[-1] > 1
 
 
-def test_a_scale_set_back_gives_the_same_picture_again(painters, frame):
+def test_resetting_a_scale_gives_the_same_image_again(painters, frame):
     paint = painters["diffusers"]
     first = paint(frame(loras={"a": 0.8}), None)
     paint(frame(loras={"a": 0.1}), None)
     assert (paint(frame(loras={"a": 0.8}), None) == first).all()
 
 
-def test_kohyas_keys_are_the_same_lora(painters, frame):
+def test_kohyas_keys_give_the_same_image_as_diffusers_keys(painters, frame):
     pictures = [painters[kind](frame(loras={"a": 0.7}), None) for kind in ("diffusers", "kohya")]
     assert distance(*pictures) < 0.01
 
@@ -74,14 +74,14 @@ def test_a_scale_change_touches_no_weight_of_the_model(painters, frame):
     ],
     ids=["another model's", "no LoRA", "another width"],
 )  # fmt: skip
-def test_a_lora_that_does_not_fit_is_one_line(checkpoint, tmp_path, weights):
+def test_a_lora_that_does_not_fit_is_refused_in_one_line(checkpoint, tmp_path, weights):
     save_file(weights, tmp_path / "x.safetensors")
     with pytest.raises(ModelError, match=r"LoRA 'x': .*x.safetensors") as caught:
         Sdxl(Checkpoint(str(checkpoint)), 64, 64, {"x": tmp_path / "x.safetensors"})
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_no_safetensors_is_one_line(checkpoint, tmp_path):
+def test_a_damaged_lora_file_is_refused(checkpoint, tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"rubbish")
     with pytest.raises(ModelError, match="LoRA 'x'"):
         Sdxl(Checkpoint(str(checkpoint)), 64, 64, {"x": tmp_path / "x.safetensors"})
@@ -89,7 +89,7 @@ def test_a_file_that_is_no_safetensors_is_one_line(checkpoint, tmp_path):
 
 @pytest.fixture(scope="module")
 def on_text(checkpoint, tmp_path_factory):
-    """A LoRA on the first text encoder alone."""
+    """A painter with a LoRA on the first text encoder only."""
     from diffusers import StableDiffusionXLPipeline
 
     encoder = StableDiffusionXLPipeline.from_pretrained(checkpoint, local_files_only=True).text_encoder
@@ -104,7 +104,7 @@ def on_text(checkpoint, tmp_path_factory):
     return Sdxl(Checkpoint(str(checkpoint)), 64, 64, {"words": file})
 
 
-def test_a_lora_on_the_text_encoders_follows_its_scale_though_embeddings_are_remembered(
+def test_a_lora_on_the_text_encoders_follows_its_scale_although_embeddings_are_cached(
     on_text, painters, frame
 ):
     scales = [0.0, 0.5, 1.0, 0.0]
@@ -122,11 +122,11 @@ def test_a_lora_may_have_any_name(checkpoint, lora, frame, name):
 
 
 def blocked(frame, scale=0.8, **blocks):
-    """A frame whose LoRA is multiplied in some blocks."""
+    """Return a frame whose LoRA scale is multiplied by factors in some blocks."""
     return replace(frame(loras={"a": scale}), lora_blocks={"a": blocks})
 
 
-def test_blocks_at_0_are_the_model_without_the_lora_to_the_byte(painters, frame):
+def test_block_factors_of_0_give_the_model_without_the_lora_to_the_byte(painters, frame):
     paint = painters["diffusers"]
     none = paint(blocked(frame, down=0, mid=0, up=0), None)
     assert (none == painters["none"](frame(), None)).all()
@@ -135,7 +135,7 @@ def test_blocks_at_0_are_the_model_without_the_lora_to_the_byte(painters, frame)
     ).all()
 
 
-def test_each_block_has_its_part_and_the_finer_name_counts(painters, frame):
+def test_each_block_has_an_effect_and_the_finer_name_wins(painters, frame):
     paint = painters["diffusers"]
     off = {"down": 0, "mid": 0, "up": 0}
     alone = {block: paint(blocked(frame, **{**off, block: 1}), None) for block in off}
@@ -146,14 +146,14 @@ def test_each_block_has_its_part_and_the_finer_name_counts(painters, frame):
     assert (fine == paint(blocked(frame, **off), None)).all()
 
 
-def test_a_block_scale_goes_back_when_it_is_gone(painters, frame):
+def test_a_block_factor_is_reset_for_frames_without_it(painters, frame):
     paint = painters["diffusers"]
     before = paint(frame(loras={"a": 0.8}), None)
     paint(blocked(frame, up=0), None)
     assert (paint(frame(loras={"a": 0.8}), None) == before).all()
 
 
-def test_a_block_of_layers_without_attention_is_scaled_too(checkpoint, frame, tmp_path):
+def test_a_block_factor_scales_layers_without_attention_too(checkpoint, frame, tmp_path):
     unet = painters_unet(checkpoint)
     random, weights = torch.Generator().manual_seed(4), {}
     for name, module in unet.named_modules():
@@ -177,7 +177,7 @@ def painters_unet(checkpoint):
     return UNet2DConditionModel.from_pretrained(checkpoint / "unet", local_files_only=True)
 
 
-def test_a_block_scales_the_text_encoders_and_embeddings_follow(on_text, frame):
+def test_a_text_factor_scales_the_text_encoders_and_changes_the_embeddings(on_text, frame):
     def picture(**blocks):
         return on_text(replace(frame(loras={"words": 1.0}), lora_blocks={"words": blocks}), None)
 
@@ -186,18 +186,20 @@ def test_a_block_scales_the_text_encoders_and_embeddings_follow(on_text, frame):
     assert (picture(down=0) == picture()).all()
 
 
-def test_a_block_that_this_model_does_not_have_is_one_line(painters, frame):
+def test_an_unknown_block_is_refused_with_the_known_ones(painters, frame):
     with pytest.raises(ModelError, match="this model has no block 'down_9'; known: mid, text, down_0"):
         painters["diffusers"](blocked(frame, down_9=0), None)
 
 
-def test_a_lora_that_no_prompt_calls_is_told_before_the_model_is_loaded(run, checkpoint, lora, tmp_path):
+def test_a_lora_whose_trigger_words_no_prompt_has_is_noted_before_the_model_is_loaded(
+    run, checkpoint, lora, tmp_path
+):
     save_file(load_file(lora), tmp_path / "oue.safetensors", {"modelspec.trigger_phrase": "oue scooter"})
     (tmp_path / "film.yaml").write_text(
         f"model: {{base: {checkpoint}, memory: low, loras: {{oue: {{file: oue.safetensors}}}}}}\n"
         "prompts: {at: a scooter}\nvideo: {size: 64x64, frames: 1}\npainting: {steps: 1}\n"
     )
-    word = "no prompt has a word that it was trained on; write one of: 'oue scooter'\n"
+    word = "no prompt has a trigger word of this LoRA; add one of: 'oue scooter'\n"
     for command, out in (("render", "out"), ("still", "still.png")):
         code, _, err = run(command, "film.yaml", "-o", out)
         told, rest = err.split("memory: low needs ")

@@ -1,4 +1,4 @@
-"""Subseeds, the noise's strength, FreeU and eta: 0 is absence to the byte, more is more."""
+"""Subseeds, noise multiplier, FreeU and eta: 0 changes no byte, and a larger amount has a larger effect."""
 
 import numpy as np
 import pytest
@@ -23,35 +23,35 @@ def start(sdxl):
     return sdxl(Frame(0, 3, Prompt("a mug"), painting=Painting(steps=2)), None)
 
 
-def test_between_two_noises_lies_noise_of_the_same_strength():
+def test_slerp_between_two_noises_keeps_the_deviation():
     a, b = noise(1), noise(2)
     for amount in (0.1, 0.5, 0.9):
         mixed = slerp(a, b, amount)
         assert mixed.std() == pytest.approx(1, abs=0.05)
-        assert torch.lerp(a, b, 0.5).std() < 0.8  # the straight way is weaker
+        assert torch.lerp(a, b, 0.5).std() < 0.8  # linear interpolation reduces it
     assert slerp(a, b, 0.0) is a
     assert torch.allclose(slerp(a, b, 1.0), b, atol=1e-5)
 
 
-def test_half_way_is_as_far_from_either():
+def test_slerp_half_way_is_equally_far_from_both():
     a, b = noise(1), noise(2)
     half = slerp(a, b, 0.5)
     assert (half - a).norm() == pytest.approx(float((half - b).norm()), rel=0.06)
 
 
-def test_noise_on_the_way_to_itself_stays():
+def test_slerp_from_noise_to_itself_changes_nothing():
     assert torch.allclose(slerp(noise(1), noise(1), 0.3), noise(1), atol=1e-6)
 
 
-def test_noise_keeps_its_dtype(frame):
+def test_mixed_noise_keeps_its_dtype(frame):
     from dataclasses import replace
 
     mix = mixed_in(replace(frame(), subseed=2, subseed_strength=0.5))
     assert mix(noise(1).bfloat16()).dtype == torch.bfloat16
 
 
-@pytest.mark.parametrize("over", [False, True], ids=["from nothing", "over a picture"])
-def test_a_subseed_of_no_strength_is_none_to_the_byte_and_more_is_further(sdxl, frame, start, over):
+@pytest.mark.parametrize("over", [False, True], ids=["from nothing", "over an image"])
+def test_subseed_strength_0_changes_no_byte_and_a_larger_one_changes_more(sdxl, frame, start, over):
     from dataclasses import replace
 
     given = start if over else None
@@ -63,18 +63,18 @@ def test_a_subseed_of_no_strength_is_none_to_the_byte_and_more_is_further(sdxl, 
     assert (mixed(0.0) == plain).all()
     distances = [distance(mixed(strength), plain) for strength in (0.1, 0.4, 1.0)]
     assert 0 < distances[0] < distances[1] < distances[2]
-    assert (sdxl(frame(strength=0.7), given) == plain).all()  # nothing stays behind
+    assert (sdxl(frame(strength=0.7), given) == plain).all()  # the painter keeps no state of the subseed
 
 
-def test_all_of_the_subseeds_noise_is_that_seeds_painting(sdxl, frame):
+def test_subseed_strength_1_gives_the_image_of_the_subseed(sdxl, frame):
     from dataclasses import replace
 
     whole = sdxl(replace(frame(seed=7), subseed=99, subseed_strength=1.0), None)
     assert distance(whole, sdxl(frame(seed=99), None)) < 0.5  # rounding on the sphere
 
 
-def test_noise_is_drawn_on_the_cpu_and_goes_on_as_diffusers_would(sdxl, frame):
-    """After it, a sampler's own noise is what it would have been."""
+def test_noise_is_drawn_on_the_cpu_and_advances_the_generator_as_diffusers_does(sdxl, frame):
+    """The noise that a sampler draws afterwards is therefore unchanged."""
     from dataclasses import replace
 
     one, two = (torch.Generator("cpu").manual_seed(5) for _ in range(2))
@@ -84,7 +84,7 @@ def test_noise_is_drawn_on_the_cpu_and_goes_on_as_diffusers_would(sdxl, frame):
     assert (one.get_state() == two.get_state()).all()
 
 
-def test_the_noise_multiplier_is_monotone_and_1_changes_nothing(sdxl, frame, start):
+def test_the_noise_multiplier_acts_monotonically_and_1_changes_nothing(sdxl, frame, start):
     def painted(factor):
         return sdxl(frame(strength=0.5, noise_multiplier=factor), start)
 
@@ -93,8 +93,8 @@ def test_the_noise_multiplier_is_monotone_and_1_changes_nothing(sdxl, frame, sta
     assert less < same < more
 
 
-def test_a_mask_holds_the_same_noise(sdxl, frame, start):
-    """Under a whole mask, painting within it is painting."""
+def test_masked_painting_uses_the_same_noise(sdxl, frame, start):
+    """With a full mask, masked and unmasked painting agree."""
     from dataclasses import replace
 
     mixed = replace(frame(strength=0.5, noise_multiplier=1.1), subseed=9, subseed_strength=0.5)
@@ -103,14 +103,14 @@ def test_a_mask_holds_the_same_noise(sdxl, frame, start):
 
 
 @pytest.mark.parametrize("name", ["freeu", "guidance_rescale"])
-def test_none_of_it_changes_nothing_and_more_changes_more(sdxl, frame, start, name):
+def test_amount_0_changes_nothing_and_a_larger_amount_changes_more(sdxl, frame, start, name):
     def painted(amount):
         return sdxl(frame(strength=0.8, **{name: amount}), start)
 
     plain = painted(0.0)
     some, much = (distance(painted(amount), plain) for amount in (0.3, 1.0))
     assert 0 < some < much
-    assert (painted(0.0) == plain).all()  # also after it was on
+    assert (painted(0.0) == plain).all()  # also after it was switched on
 
 
 def test_eta_adds_noise_to_ddim(sdxl, frame, start):

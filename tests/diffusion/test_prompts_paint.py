@@ -1,4 +1,4 @@
-"""What is written in a prompt is seen in the picture: painted by the bundled model."""
+"""Prompt syntax changes the image as intended, painted by the bundled model."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from animator.render.painters import painter
 
 @pytest.fixture(scope="module")
 def paint():
-    """Pictures of 128x128 in four steps, by nano."""
+    """A function that paints a prompt with nano, 128x128 pixels in four steps."""
     sdxl = painter(loads("video: {frames: 1, size: 128x128}"))
     painting = Painting(steps=4, guidance_scale=4.0)
     return lambda prompt: sdxl(Frame(0, 11, prompt, painting=painting), None).astype(float)
@@ -20,18 +20,18 @@ def words(text):
 
 
 def more(picture, channel):
-    """How much more of a colour there is in the middle of a picture than of the others."""
+    """Return by how much one colour channel exceeds the others in the middle of an image."""
     middle = picture[32:-32, 32:-32].mean((0, 1))
     return float(middle[channel] - np.delete(middle, channel).mean())
 
 
-def test_the_more_weight_on_red_the_redder(paint):
+def test_a_larger_weight_on_red_gives_a_redder_image(paint):
     reds = [more(paint(words(f"photo of a (red:{w}) mug, white background")), 0) for w in (0, 0.5, 1, 1.4)]
     assert reds == sorted(reds)
     assert reds[-1] > reds[0] + 20
 
 
-def test_half_way_between_red_and_blue_lies_neither(paint):
+def test_half_way_between_red_and_blue_the_image_lies_between(paint):
     red, blue = "photo of a red mug, white background", "photo of a blue mug, white background"
     tones = [more(paint(Prompt(red, "", blue, weight)), 0) for weight in (0, 0.5, 1)]
     assert tones[0] > tones[1] + 10 > tones[2] + 20
@@ -39,7 +39,7 @@ def test_half_way_between_red_and_blue_lies_neither(paint):
     assert np.abs(mixed - paint(Prompt(red, "", blue, 0.5))).mean() < 1  # the same mixture, rounded otherwise
 
 
-def test_styles_are_seen(paint):
+def test_styles_change_the_image(paint):
     def grey(style):
         prompt = timeline(loads(f"video: {{frames: 1}}\nprompts: {{at: a blue bottle, style: {style}}}"))[
             0
@@ -52,7 +52,7 @@ def test_styles_are_seen(paint):
     assert sketch[1] < night[1] and clay[1] < night[1]  # neither has colours
 
 
-def test_what_stands_behind_the_75th_token_is_painted(paint):
+def test_text_after_the_75th_token_changes_the_image(paint):
     filler = "photo of a mug, white background, " + ", ".join(
         ["high quality, detailed, industrial design"] * 8
     )

@@ -1,4 +1,4 @@
-"""Base and refiner through diffusers' real pipelines: the small checkpoint, itself as a refiner, and a true small one."""
+"""Base and refiner with diffusers' real pipelines: the small checkpoint as its own refiner, and a small refiner."""
 
 import shutil
 from dataclasses import replace
@@ -17,7 +17,7 @@ from animator.frame import Prompt
 
 @pytest.fixture(scope="module")
 def small_refiner(checkpoint, tmp_path_factory):
-    """A refiner as SDXL's is: one text encoder, the second, and an aesthetic score among its five conditions."""
+    """A folder with a refiner like SDXL's: the second text encoder only, and an aesthetic score as a condition."""
     base = StableDiffusionXLPipeline.from_pretrained(checkpoint, local_files_only=True)
     width, pooled = base.text_encoder_2.config.hidden_size, base.text_encoder_2.config.projection_dim
     size = 5 * base.unet.config.addition_time_embed_dim + pooled
@@ -56,8 +56,8 @@ def distance(a, b):
 
 
 @pytest.mark.parametrize("name", ["Euler", "Euler Karras", "DDIM"])
-def test_one_that_is_the_base_itself_changes_nothing(load, sdxl, checkpoint, frame, start, name):
-    """What the base has begun is handed over with exactly the noise that is left."""
+def test_the_base_as_its_own_refiner_changes_nothing(load, sdxl, checkpoint, frame, start, name):
+    """The base hands its latents over with exactly the noise that is left."""
     twice = load(checkpoint)
     for over, strength in ((None, 1.0), (start, 0.7), (start, 0.1)):
         painted = frame(sampler=name, strength=strength, steps=10)
@@ -65,7 +65,7 @@ def test_one_that_is_the_base_itself_changes_nothing(load, sdxl, checkpoint, fra
 
 
 @pytest.mark.parametrize("over", ["start", None])
-def test_it_changes_the_picture_and_the_more_the_earlier_it_takes_over(
+def test_the_refiner_changes_the_image_more_the_earlier_it_takes_over(
     load, small_refiner, sdxl, frame, start, over
 ):
     over = start if over == "start" else None
@@ -75,7 +75,7 @@ def test_it_changes_the_picture_and_the_more_the_earlier_it_takes_over(
     assert 0 < changes[0] < changes[1] < changes[2]
 
 
-def test_it_reads_the_prompt_with_its_own_encoder_as_far_as_it_has_travelled(refined, frame):
+def test_the_refiner_encodes_and_interpolates_the_prompt_with_its_own_encoder(refined, frame):
     words = [
         refined.refiner._words(Prompt("chair", "blur", "snow", weight), True) for weight in (0.0, 0.5, 1.0)
     ]
@@ -85,7 +85,7 @@ def test_it_reads_the_prompt_with_its_own_encoder_as_far_as_it_has_travelled(ref
     assert words[0]["negative_prompt_embeds"].any()
 
 
-def test_fresh_paintings_alone_are_refined_unless_every_one_is_asked_for(
+def test_only_frames_painted_from_nothing_are_refined_unless_all_are_requested(
     load, small_refiner, sdxl, frame, start
 ):
     painted = frame(strength=0.9, steps=10)
@@ -94,25 +94,25 @@ def test_fresh_paintings_alone_are_refined_unless_every_one_is_asked_for(
     assert distance(fresh(painted, None), sdxl(painted, None)) > 0.05
 
 
-def test_a_painting_by_a_mask_is_the_bases_alone(refined, sdxl, frame, start):
+def test_a_masked_frame_is_not_refined(refined, sdxl, frame, start):
     mask = np.full((64, 64), 255, np.uint8)
     mask[:, :32] = 0
     painted = frame(strength=0.9, steps=10)
     assert (refined.within(painted, start, mask) == sdxl.within(painted, start, mask)).all()
 
 
-def test_a_single_step_is_the_bases_alone(load, small_refiner, sdxl, frame):
+def test_a_single_step_is_painted_by_the_base_alone(load, small_refiner, sdxl, frame):
     painted = frame(steps=1)
     assert (load(small_refiner)(painted, None) == sdxl(painted, None)).all()
 
 
-def test_it_shares_the_vae_and_the_second_text_encoder(refined):
+def test_the_refiner_shares_the_vae_and_the_second_text_encoder(refined):
     assert refined.refiner.pipe.vae is refined.txt2img.vae
     assert refined.refiner.pipe.text_encoder_2 is refined.txt2img.text_encoder_2
 
 
-def test_what_is_no_refiner_of_this_base_is_one_line(load, small_refiner, tmp_path):
-    with pytest.raises(ModelError, match="is no diffusers folder: it has no model_index.json"):
+def test_an_unsuitable_refiner_is_refused_in_one_line(load, small_refiner, tmp_path):
+    with pytest.raises(ModelError, match="is not a diffusers folder: it has no model_index.json"):
         load(tmp_path)
     shutil.copytree(small_refiner, tmp_path / "other")
     unet = UNet2DConditionModel.from_pretrained(small_refiner / "unet", local_files_only=True)
@@ -121,12 +121,12 @@ def test_what_is_no_refiner_of_this_base_is_one_line(load, small_refiner, tmp_pa
     )
     with pytest.raises(
         ModelError,
-        match=r"model.refiner '.*other' reads text 96 wide, and this checkpoint's second encoder writes 64",
+        match=r"'.*other' expects text embeddings 96 wide, but this checkpoint's second text encoder produces 64",
     ):
         load(tmp_path / "other")
 
 
-def test_variants_are_refined_one_by_one(refined, frame):
+def test_a_batch_is_refined_one_by_one(refined, frame):
     wanted = [replace(frame(), seed=seed) for seed in (1, 2)]
     together = refined.batch([(each, None) for each in wanted])
     for picture, each in zip(together, wanted, strict=True):
@@ -134,7 +134,7 @@ def test_variants_are_refined_one_by_one(refined, frame):
     assert (together[0] != together[1]).any()
 
 
-def test_it_is_told_the_words_of_a_prompt_without_their_signs(refined):
+def test_the_refiner_ignores_weights_and_mixes_blends(refined):
     def words(text):
         return refined.refiner._words(Prompt(text, next=text), True)["prompt_embeds"]
 
@@ -143,11 +143,11 @@ def test_it_is_told_the_words_of_a_prompt_without_their_signs(refined):
     assert torch.allclose(mixed, 0.75 * words("a red mug") + 0.25 * words("a blue mug"), atol=1e-5)
 
 
-def test_what_it_does_not_share_is_counted_from_headers(refined, load, small_refiner, checkpoint):
+def test_the_refiners_own_weights_are_counted_from_headers(refined, load, small_refiner, checkpoint):
     for folder, paint in ((small_refiner, refined), (checkpoint, load(checkpoint))):
         own = sum(values.numel() for network in paint.refiner.networks for values in network.parameters())
         found = sizes.beside([], str(folder), [], [])
         assert (found.stays, found.known) == (
             pytest.approx(own, rel=0.001),
             True,
-        )  # files hold positions, too
+        )  # files also hold position ids

@@ -1,4 +1,4 @@
-"""Which VAE, how much memory, what a checkpoint predicts, compiled or not: told and refused before loading."""
+"""VAE, memory mode, prediction type and compilation of a checkpoint: planned, logged or refused before loading."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ def distance(a, b):
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    """A small autoencoder as TAESDXL is one."""
+    """A folder with a small autoencoder like TAESDXL."""
     folder = tmp_path_factory.mktemp("tiny")
     torch.manual_seed(1)
     vae = AutoencoderTiny(
@@ -48,7 +48,7 @@ def painted(checkpoint, frame, **settings):
     return Sdxl(Checkpoint(str(checkpoint), **settings), 64, 64, {})(frame(strength=0.6), None)
 
 
-def test_a_small_autoencoder_paints_in_the_vaes_place(checkpoint, tiny, frame):
+def test_a_tiny_autoencoder_can_replace_the_vae(checkpoint, tiny, frame):
     paint = Sdxl(Checkpoint(str(checkpoint), vae=str(tiny)), 64, 64, {})
     assert isinstance(paint.img2img.vae, AutoencoderTiny)
     fresh = paint(frame(), None)
@@ -56,11 +56,11 @@ def test_a_small_autoencoder_paints_in_the_vaes_place(checkpoint, tiny, frame):
     assert paint(frame(strength=0.5), fresh).shape == (64, 64, 3)
 
 
-def test_the_checkpoints_own_vae_from_elsewhere_paints_the_same_bytes(checkpoint, frame, tmp_path):
+def test_the_checkpoints_own_vae_loaded_separately_paints_the_same_bytes(checkpoint, frame, tmp_path):
     file = tmp_path / "vae.safetensors"
     shutil.copy(checkpoint / "vae" / "diffusion_pytorch_model.safetensors", file)
     plain = painted(checkpoint, frame)
-    assert (painted(checkpoint, frame, vae=str(checkpoint)) == plain).all()  # the VAE of a whole checkpoint
+    assert (painted(checkpoint, frame, vae=str(checkpoint)) == plain).all()  # the VAE in a whole checkpoint
     assert (painted(checkpoint, frame, vae="vae.safetensors", folder=tmp_path) == plain).all()
 
 
@@ -79,13 +79,15 @@ def test_a_vae_of_another_model_is_refused(checkpoint, tmp_path, monkeypatch):
     wide = tmp_path / "wide.safetensors"
     save_file({"decoder.conv_in.weight": torch.zeros(8, 16, 3, 3)}, wide)
     assert "has 16 latent channels; SDXL's VAE has 4" in refused(checkpoint, wide)
-    assert "holds a UNet2DConditionModel, no VAE" in refused(checkpoint, checkpoint / "unet")
-    assert "holds no VAE" in refused(checkpoint, checkpoint / "unet" / "diffusion_pytorch_model.safetensors")
+    assert "holds a UNet2DConditionModel, not a VAE" in refused(checkpoint, checkpoint / "unet")
+    assert "does not hold a VAE" in refused(
+        checkpoint, checkpoint / "unet" / "diffusion_pytorch_model.safetensors"
+    )
     assert "no such file" in refused(checkpoint, tmp_path / "none.safetensors")
     assert "hf download madebyollin/taesdxl" in refused(checkpoint, "taesdxl")
 
 
-def test_a_single_file_says_what_it_predicts(checkpoint, single_file, tmp_path):
+def test_a_single_files_markers_set_the_prediction_type(checkpoint, single_file, tmp_path):
     plain = read_pipeline(Checkpoint(str(single_file), config=checkpoint), torch.float32).scheduler
     assert plain.config.prediction_type == "epsilon"
     file = tmp_path / "v.safetensors"
@@ -96,10 +98,10 @@ def test_a_single_file_says_what_it_predicts(checkpoint, single_file, tmp_path):
     scheduler, arguments = schedulers.over(Painting(1.0, steps=4, sampler="DPM++ 2M"))
     assert scheduler.config.prediction_type == "v_prediction"
     scheduler.set_timesteps(timesteps=arguments["timesteps"])
-    assert scheduler.sigmas[0] > 4000  # nothing but noise
+    assert scheduler.sigmas[0] > 4000  # pure noise
 
 
-def test_the_schedule_files_word_on_the_prediction_counts(checkpoint, frame):
+def test_the_schedules_prediction_type_takes_effect(checkpoint, frame):
     assert (painted(checkpoint, frame, prediction="epsilon") == painted(checkpoint, frame)).all()
     assert distance(painted(checkpoint, frame, prediction="v_prediction"), painted(checkpoint, frame)) > 1
 
@@ -113,29 +115,29 @@ def test_weights_are_counted_from_headers(checkpoint, single_file):
     assert one.needs["fast"] == pytest.approx(whole.needs["fast"], rel=0.02)
 
 
-def test_what_is_no_safetensors_file_is_refused(tmp_path):
+def test_a_file_that_is_not_safetensors_is_refused(tmp_path):
     (tmp_path / "no.safetensors").write_bytes(b"PK\x03\x04" * 9)
-    with pytest.raises(ValueError, match="is no .safetensors file"):
+    with pytest.raises(ValueError, match="is not a .safetensors file"):
         list(tensors(tmp_path / "no.safetensors"))
 
 
 def plan(free, monkeypatch, wanted="auto", pixels=1024**2, beside=sizes.Beside()):
-    """SDXL itself in bfloat16 on a GPU with `free` gigabytes."""
+    """Plan the memory for SDXL in bfloat16 on a GPU with `free` gigabytes."""
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free * 1e9, 80e9))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     source = Checkpoint("stabilityai/stable-diffusion-xl-base-1.0", memory=wanted)
     return memory.planned(source, CUDA, HALF, pixels, beside)
 
 
-def test_auto_takes_the_fastest_way_that_fits(monkeypatch):
+def test_auto_takes_the_fastest_mode_that_fits(monkeypatch):
     assert [plan(free, monkeypatch).way for free in (80, 24, 12, 10, 9, 6, 3)] == [
         *("fast", "fast", "fast", "balanced", "balanced", "low", "low")
     ]
     assert plan(80, monkeypatch, "low").way == "low"
-    assert plan(12, monkeypatch, pixels=2048**2).way == "balanced"  # the pictures count
+    assert plan(12, monkeypatch, pixels=2048**2).way == "balanced"  # the image size counts
 
 
-def test_what_is_loaded_beside_the_checkpoint_counts_and_stays_on_the_gpu(monkeypatch):
+def test_extra_networks_count_and_controlnets_stay_on_the_gpu(monkeypatch):
     alone = plan(10.5, monkeypatch)
     net = sizes.Beside(stays=1_250_000_000)  # a ControlNet for SDXL: 2.5 GB
     guided = plan(10.5, monkeypatch, beside=net)
@@ -145,10 +147,10 @@ def test_what_is_loaded_beside_the_checkpoint_counts_and_stays_on_the_gpu(monkey
     more = [like.needs[way] - alone.needs[way] for way in memory.WAYS]
     assert more == pytest.approx(
         [1.344e9, 0.08e9, 0.002e9]
-    )  # the encoder comes and goes, as text encoders do
+    )  # the image encoder is offloaded as the text encoders are
 
 
-def test_loras_count_and_what_is_not_here_is_left_out_and_told_as_about(monkeypatch, lora, tmp_path):
+def test_loras_count_and_missing_files_are_left_out_and_marked_as_about(monkeypatch, lora, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     weights = sum(values.numel() for values in load_file(lora).values())
     assert sizes.beside([], None, [], [lora]) == sizes.Beside(unet=weights)
@@ -166,7 +168,7 @@ def test_loras_count_and_what_is_not_here_is_left_out_and_told_as_about(monkeypa
         "masks: {all: {polygon: [[0, 0], [1, 0], [1, 1]]}}\ndetail: {mask: all, scale: 8}",
     ],
 )
-def test_the_largest_picture_that_a_film_paints_counts(film, caplog, larger):
+def test_the_largest_image_of_a_film_counts(film, caplog, larger):
     with caplog.at_level(logging.INFO):
         painter(film("video: {frames: 2}"))
         assert not caplog.messages
@@ -174,7 +176,7 @@ def test_the_largest_picture_that_a_film_paints_counts(film, caplog, larger):
     assert caplog.messages[0].startswith("memory: fast needs 1.1 GB of the ")  # 512x512 in float32
 
 
-def test_what_a_film_on_the_cpu_looks_like_does_not_hang_on_what_else_runs_there(checkpoint):
+def test_the_memory_mode_on_a_cpu_does_not_depend_on_other_programs(checkpoint):
     assert memory.planned(Checkpoint(str(checkpoint)), CPU, HALF, 10**13).way == "fast"
 
 
@@ -185,16 +187,16 @@ def test_sdxls_own_size_is_known_without_its_files(monkeypatch):
     assert "may not fit; a smaller video.size or model.vae: taesdxl" in str(plan(1, monkeypatch))
 
 
-def test_what_is_chosen_is_told_before_loading(checkpoint, frame, caplog):
+def test_the_memory_plan_is_logged_before_loading(checkpoint, frame, caplog):
     with caplog.at_level(logging.INFO):
         painted(checkpoint, frame)
-        assert not caplog.messages  # next to nothing is needed
+        assert not caplog.messages  # small needs are not logged
         painted(checkpoint, frame, memory="balanced")
     assert caplog.messages[0].startswith("memory: balanced needs 0.0 GB of the ")
 
 
 @pytest.mark.parametrize("way", ["fast", "balanced"])
-def test_every_way_paints_the_same(checkpoint, frame, way):
+def test_fast_and_balanced_modes_paint_the_same(checkpoint, frame, way):
     assert (painted(checkpoint, frame, memory=way) == painted(checkpoint, frame)).all()
 
 
@@ -209,15 +211,15 @@ def test_8_bit_layers_paint_nearly_the_same_also_with_a_lora(frame):
     assert 0 < distance(one, other) < 12
 
 
-def test_large_pictures_are_decoded_in_tiles_where_memory_is_low(checkpoint, frame):
+def test_the_vae_decodes_in_tiles_in_low_mode_unless_the_image_is_tileable(checkpoint, frame):
     paint = Sdxl(Checkpoint(str(checkpoint), memory="low"), 64, 64, {})
     assert paint.txt2img.vae.use_tiling and paint.txt2img.vae.tile_sample_min_size == 512
     whole = Sdxl(Checkpoint(str(checkpoint), memory="low", tiling="both"), 64, 64, {})
-    assert not whole.txt2img.vae.use_tiling  # tiles would undo edges that meet
+    assert not whole.txt2img.vae.use_tiling  # VAE tiles would break the seamless edges
 
 
-def test_layers_come_to_their_device_when_they_paint(checkpoint, frame):
-    """As memory: low does on a GPU; here from the CPU to the CPU."""
+def test_group_offloading_paints_the_same(checkpoint, frame):
+    """Offload as memory: low does on a GPU, but from the CPU to the CPU."""
     plain = painted(checkpoint, frame)
     paint = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
     paint.txt2img.enable_group_offload(CPU, offload_type="leaf_level", exclude_modules=["vae"])
@@ -227,13 +229,13 @@ def test_layers_come_to_their_device_when_they_paint(checkpoint, frame):
     assert paint.within(frame(strength=0.6), fresh, mask).shape == fresh.shape
 
 
-def test_compiling_is_for_long_films_on_cuda():
+def test_auto_compiles_only_long_films_on_cuda():
     assert not compiles("off", CUDA, WORTH, "fast")
     assert not compiles("auto", CPU, WORTH, "fast")
     assert not compiles("auto", CUDA, WORTH - 1, "fast")
     assert not compiles("auto", CUDA, WORTH, "balanced")
     assert compiles("on", CPU, 1, "fast")
-    with pytest.raises(ModelError, match="does not go with model.memory: low"):
+    with pytest.raises(ModelError, match="cannot be combined with model.memory: low"):
         compiles("on", CPU, 1, "low")
 
 
@@ -243,15 +245,15 @@ def test_a_compiled_unet_paints_nearly_the_same(checkpoint, frame):
     assert distance(compiled, painted(checkpoint, frame)) < 0.5
 
 
-def test_a_vae_for_sdxl_is_none_for_nano():
+def test_a_vae_for_sdxl_is_refused_for_nano():
     from animator import SceneError, loads
 
-    with pytest.raises(SceneError, match="model.vae: taesdxl is SDXL's; nano's latents are its own"):
+    with pytest.raises(SceneError, match="model.vae: taesdxl is a VAE for SDXL; it does not fit nano"):
         loads("video: {frames: 2}\nmodel: {vae: taesdxl}\n")
     assert json.loads((nano.folder() / "vae" / "config.json").read_text())["scaling_factor"] == 1.0
 
 
-def test_render_tells_the_memory_before_it_paints(checkpoint, tmp_path):
+def test_render_logs_the_memory_plan_before_it_paints(checkpoint, tmp_path):
     from click.testing import CliRunner
 
     from animator.cli import main

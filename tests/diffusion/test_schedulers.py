@@ -1,4 +1,4 @@
-"""Sampler names, and the exact noise level of a strength."""
+"""Sampler names, and the exact noise level at which a strength starts."""
 
 import inspect
 
@@ -25,7 +25,7 @@ SDXL = Schedulers(CONFIG)
 
 
 @pytest.mark.parametrize("name", samplers.NAMES)
-def test_every_sampler_is_a_scheduler_of_diffusers(name):
+def test_every_sampler_maps_to_a_diffusers_scheduler(name):
     scheduler = SDXL.find(name)
     assert type(scheduler).__name__ == samplers.find(name).scheduler
     assert scheduler.config.beta_end == 0.012
@@ -50,7 +50,7 @@ def test_every_sampler_is_a_scheduler_of_diffusers(name):
         ("k_euler_ancestral", "Euler a"),
     ],
 )
-def test_a_sampler_has_its_a1111_name_or_its_diffusers_name(written, name):
+def test_samplers_accept_the_names_of_a1111_comfyui_and_diffusers(written, name):
     assert samplers.find(written).name == name
 
 
@@ -60,20 +60,20 @@ def test_an_unknown_sampler_is_refused_with_the_nearest():
 
 
 @pytest.mark.parametrize("name", ["DPM adaptive", "dpm_fast", "PLMS", "Restart", "DDIM CFG++"])
-def test_a_sampler_of_the_webui_that_diffusers_lacks_is_told_with_the_nearest_that_it_has(name):
+def test_a_webui_sampler_that_diffusers_lacks_is_refused_with_the_nearest(name):
     with pytest.raises(CurveError, match=r"is no sampler of diffusers; the nearest is '(.*)'$") as caught:
         samplers.find(name)
     assert str(caught.value).split("'")[-2] in samplers.NAMES
 
 
 def first_level(painting, schedulers=SDXL):
-    """The noise (a sigma) with which diffusers' pipeline starts, and how often it asks the model."""
+    """Return the sigma at which diffusers' pipeline starts, and its number of model calls."""
     scheduler, arguments = schedulers.over(painting)
     pipe = diffusers.StableDiffusionXLImg2ImgPipeline
     levels, count = retrieve_timesteps(scheduler, None, "cpu", arguments["timesteps"])
     owner = type("Owner", (), {"scheduler": scheduler})()
     levels, _ = pipe.get_timesteps(owner, count, arguments["strength"], "cpu")
-    # What noise is added, and how much of the picture is kept.
+    # The amounts of noise and of the image in the start latents.
     none, all_of_it = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
     noise, kept = (
         float(scheduler.add_noise(*pair, levels[:1]).mean())
@@ -83,24 +83,24 @@ def first_level(painting, schedulers=SDXL):
 
 
 def sigma(level, config=CONFIG):
-    """The noise of a timestep, which may lie between two, in the model's own table."""
+    """Return the sigma of a timestep, interpolated in the model's own table."""
     kept = EulerDiscreteScheduler.from_config(config).alphas_cumprod.numpy().astype(np.float64)
     return np.interp(level, np.arange(1000), ((1 - kept) / kept) ** 0.5)
 
 
 def named(painting):
-    """The level that a strength names: as far up the way of a full painting."""
+    """Return the timestep of a strength: that fraction of the way up the full grid."""
     grid = np.append(SDXL.grid(painting), 0.0)
     return np.interp((len(grid) - 1) * (1 - painting.strength), np.arange(len(grid)), grid)
 
 
 def combined(name):
-    """The schedules that a sampler of that name can have."""
+    """Return the schedules that a sampler can be combined with."""
     return [one for one in samplers.SCHEDULES if samplers.find(name).schedule in (samplers.AUTOMATIC, one)]
 
 
 @pytest.mark.parametrize("name", samplers.NAMES)
-def test_with_any_schedule_a_painting_starts_at_exactly_the_level_its_strength_names(name):
+def test_with_any_schedule_a_pass_starts_at_exactly_the_level_of_its_strength(name):
     for schedule in combined(name):
         for strength in (0.37, 0.5):
             painting = Painting(strength, steps=8, sampler=name, schedule=schedule)
@@ -108,13 +108,13 @@ def test_with_any_schedule_a_painting_starts_at_exactly_the_level_its_strength_n
             assert first_level(painting)[0] == pytest.approx(sigma(level), rel=1e-3)
 
 
-RIGHT = Schedulers({**CONFIG, "prediction_type": "sample"})  # of a model that predicts pictures
+RIGHT = Schedulers({**CONFIG, "prediction_type": "sample"})  # for a model that predicts the clean sample
 
 
 @pytest.mark.parametrize(
     "name", [name for name in samplers.NAMES if "DPM2" not in name and name != "Euler a"]
 )
-def test_with_any_schedule_every_way_from_noise_leads_to_the_picture_of_a_model_that_knows_it(name):
+def test_with_any_schedule_a_perfect_model_is_sampled_to_its_image(name):
     picture = torch.linspace(-1, 1, 64).reshape(1, 4, 4, 4)
     noise = torch.randn(picture.shape, generator=torch.Generator().manual_seed(1))
     for schedule in combined(name):
@@ -127,7 +127,7 @@ def test_with_any_schedule_every_way_from_noise_leads_to_the_picture_of_a_model_
         for step in scheduler.timesteps:
             options = {name: torch.Generator().manual_seed(2) for name in drawn}
             latents = scheduler.step(picture, step, latents, return_dict=False, **options)[0]
-        # Some end at the model's first level, which is next to no noise.
+        # Some samplers end at the model's first level, which has almost no noise.
         assert (latents - picture).abs().mean() < 0.2 * (begun - picture).abs().mean()
 
 
@@ -140,11 +140,11 @@ def test_the_start_level_moves_smoothly_with_strength(name):
 
 
 @pytest.mark.parametrize("name", samplers.NAMES)
-def test_the_steps_that_run_are_the_steps_told(name):
+def test_the_number_of_steps_that_run_is_the_number_predicted(name):
     for strength in (0.01, 0.1, 0.33, 0.5, 0.97, 1.0):
         painting = Painting(strength, steps=8, sampler=name)
         steps = samplers.steps_run(painting)
-        # Heun and DPM2 ask twice in each step but the last.
+        # Heun and DPM2 call the model twice in each step but the last.
         assert first_level(painting)[1] == (2 * steps - 1 if name.startswith(("DPM2", "Heun")) else steps)
 
 
@@ -160,7 +160,7 @@ def test_strengths_that_diffusers_can_paint_start_where_diffusers_starts(name):
         assert count == (2 * steps - 1 if name == "DPM2" else steps)
 
 
-def test_a_full_painting_runs_the_timesteps_that_diffusers_runs():
+def test_full_strength_runs_the_timesteps_that_diffusers_runs():
     for name in ("Euler a", "DPM++ 2M Karras", "UniPC", "DEIS", "DDIM", "DPM2 a"):
         ours, arguments = SDXL.fresh(Painting(steps=6, sampler=name))
         ours.set_timesteps(**arguments)
@@ -170,7 +170,7 @@ def test_a_full_painting_runs_the_timesteps_that_diffusers_runs():
         assert ours.timesteps.tolist() == theirs.timesteps.tolist()
 
 
-def test_a_schedule_that_diffusers_has_not_for_a_sampler_is_that_of_its_euler():
+def test_a_schedule_missing_in_a_diffusers_scheduler_is_taken_from_its_euler():
     scheduler, arguments = SDXL.fresh(Painting(steps=6, sampler="Euler a Karras"))
     scheduler.set_timesteps(**arguments)
     karras = EulerDiscreteScheduler.from_config(CONFIG, use_karras_sigmas=True)
@@ -179,7 +179,7 @@ def test_a_schedule_that_diffusers_has_not_for_a_sampler_is_that_of_its_euler():
     assert scheduler.sigmas.tolist() == pytest.approx(karras.sigmas.tolist(), rel=1e-3)
 
 
-def test_trailing_steps_begin_in_nothing_but_noise():
+def test_trailing_steps_begin_at_the_last_level():
     trailing, _ = first_level(Painting(1.0, steps=4, schedule="sgm_uniform"))
     assert trailing == pytest.approx(sigma(999))
 
@@ -189,8 +189,8 @@ def test_align_your_steps_has_the_published_levels():
     assert grid.tolist() == [999, 845, 730, 587, 443, 310, 193, 116, 53, 13]
 
 
-def test_a_model_with_zero_terminal_snr_is_sampled_from_nothing_but_noise():
-    """Also by those schedulers that do not know the setting."""
+def test_a_model_with_zero_terminal_snr_is_sampled_from_pure_noise():
+    """This includes schedulers that do not support the setting."""
     config = {**CONFIG, "prediction_type": "v_prediction", "rescale_betas_zero_snr": True}
     schedulers = Schedulers({**config, "timestep_spacing": "trailing"})
     for name in samplers.NAMES:
@@ -199,20 +199,20 @@ def test_a_model_with_zero_terminal_snr_is_sampled_from_nothing_but_noise():
             assert first_level(painting, schedulers)[0] > 4000
 
 
-def test_the_checkpoints_prediction_is_what_every_sampler_reads():
+def test_every_sampler_uses_the_checkpoints_prediction_type():
     schedulers = Schedulers({**CONFIG, "prediction_type": "v_prediction"})
     for name in samplers.NAMES:
         scheduler = schedulers.find(name)
         assert scheduler.config.prediction_type == "v_prediction"
 
 
-def test_sampler_and_schedule_must_not_name_two_ways():
+def test_a_schedule_that_contradicts_the_sampler_is_refused():
     assert samplers.schedule(Painting(sampler="Euler Karras", schedule="karras")) == "karras"
-    with pytest.raises(CurveError, match="Euler Karras is spaced by karras, the schedule says beta"):
+    with pytest.raises(CurveError, match="Euler Karras has the schedule karras, but 'schedule' is beta"):
         samplers.schedule(Painting(sampler="Euler Karras", schedule="beta"))
 
 
-def test_schedules_have_a1111s_and_comfyuis_names():
+def test_schedules_accept_the_names_of_a1111_and_comfyui():
     written = ["SGM Uniform", "sgm_uniform", "Normal", "Align Your Steps", "beta", "Automatic"]
     found = ["sgm_uniform", "sgm_uniform", "uniform", "align_your_steps", "beta", "automatic"]
     assert [samplers.find_schedule(name) for name in written] == found
@@ -220,18 +220,18 @@ def test_schedules_have_a1111s_and_comfyuis_names():
         samplers.find_schedule("karas")
 
 
-def test_a_sampler_of_latents_clips_nothing():
+def test_samplers_do_not_clip_latents():
     for name in ("DDIM", "DDPM"):
         assert not Schedulers({**CONFIG, "clip_sample": True}).find(name).config.clip_sample
 
 
-def test_levels_are_whole_where_the_scheduler_looks_them_up_in_a_table():
+def test_levels_are_whole_for_schedulers_that_look_them_up_in_a_table():
     for name in ("DDIM", "DDPM", "LCM", "TCD"):
         _, arguments = SDXL.over(Painting(0.37, steps=7, sampler=name))
         assert all(float(level).is_integer() for level in arguments["timesteps"])
         assert len(set(arguments["timesteps"])) == len(arguments["timesteps"])
 
 
-def test_a_strength_that_fades_out_never_asks_for_more_steps_than_there_are():
+def test_a_strength_near_0_runs_a_single_step():
     for strength in (1e-6, 0.0004, 0.001):
         assert first_level(Painting(strength, steps=8, sampler="DDIM"))[1] == 1

@@ -20,17 +20,17 @@ def distance(a, b):
     return float(np.abs(a.astype(float) - b).mean())
 
 
-def test_a_picture_has_the_films_size_and_contrast(start):
+def test_an_image_has_the_films_size_and_some_contrast(start):
     assert start.shape == (64, 64, 3)
     assert start.dtype == np.uint8
     assert start.std() > 10
 
 
-def test_the_same_frame_is_the_same_picture_to_the_byte(sdxl, frame, start):
+def test_painting_a_frame_twice_gives_the_same_bytes(sdxl, frame, start):
     assert (sdxl(frame(), start) == sdxl(frame(), start)).all()
 
 
-def test_seed_prompt_negative_prompt_and_guidance_change_the_picture(sdxl, frame, start):
+def test_seed_prompts_guidance_and_sampler_change_the_image(sdxl, frame, start):
     plain = sdxl(frame(), start)
     others = [
         frame(seed=8),
@@ -43,28 +43,28 @@ def test_seed_prompt_negative_prompt_and_guidance_change_the_picture(sdxl, frame
     assert all((sdxl(other, start) != plain).any() for other in others)
 
 
-def test_the_negative_prompt_means_nothing_without_guidance(sdxl, frame, start):
+def test_the_negative_prompt_has_no_effect_without_guidance(sdxl, frame, start):
     plain, negative = Prompt("a", "", "a"), Prompt("a", "blurry", "a")
     pictures = [sdxl(frame(prompt=prompt, guidance_scale=1.0), start) for prompt in (plain, negative)]
     assert (pictures[0] == pictures[1]).all()
 
 
-def test_strength_0_keeps_the_picture_itself(sdxl, frame, start):
+def test_strength_0_returns_the_start_image_itself(sdxl, frame, start):
     assert sdxl(frame(strength=0.0), start) is start
 
 
-def test_a_smooth_strength_curve_makes_no_staircase(sdxl, frame, start):
+def test_a_smooth_strength_curve_changes_the_image_smoothly(sdxl, frame, start):
     distances = [distance(sdxl(frame(strength=s, steps=4), start), start) for s in np.linspace(0.30, 0.50, 9)]
     steps = np.diff(distances)
     assert steps.max() < 4 * np.abs(steps).mean()
     assert len({round(value, 6) for value in distances}) == 9
 
 
-def test_a_tenth_of_eight_steps_paints_something(sdxl, frame, start):
+def test_a_strength_below_one_step_still_changes_the_image(sdxl, frame, start):
     assert (sdxl(frame(strength=0.1, steps=8), start) != sdxl(frame(strength=0.05, steps=8), start)).any()
 
 
-def test_a_prompt_half_way_lies_between_the_two(sdxl, frame, start):
+def test_a_prompt_half_way_gives_an_image_between_the_two(sdxl, frame, start):
     a, half, b = (
         sdxl(frame(prompt=Prompt("chair", "", "snow", weight), strength=0.9), start)
         for weight in (0.0, 0.5, 1.0)
@@ -74,7 +74,7 @@ def test_a_prompt_half_way_lies_between_the_two(sdxl, frame, start):
 
 
 @pytest.mark.parametrize("size", [(98, 66), (64, 90)])
-def test_any_even_size_is_painted(checkpoint, frame, size):
+def test_images_of_any_even_size_can_be_painted(checkpoint, frame, size):
     sdxl = Sdxl(Checkpoint(str(checkpoint)), *size, {})
     fresh = sdxl(frame(), None)
     assert fresh.shape == (size[1], size[0], 3)
@@ -86,17 +86,17 @@ def test_both_pipelines_share_one_set_of_weights(sdxl):
     assert sdxl.img2img.vae is sdxl.txt2img.vae
 
 
-def test_the_vae_is_not_moved_to_float32_for_every_picture(sdxl):
+def test_the_vae_is_not_cast_to_float32_for_every_image(sdxl):
     assert not sdxl.txt2img.vae.config.force_upcast
 
 
-def test_a_picture_that_is_not_finite_is_an_error(checkpoint, frame):
+def test_an_image_of_nan_is_an_error(checkpoint, frame):
     import torch
 
     sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
     with torch.no_grad():
         sdxl.txt2img.vae.decoder.conv_out.bias.fill_(float("nan"))
-    with pytest.raises(ModelError, match="frame 0: the model painted no picture but NaN"):
+    with pytest.raises(ModelError, match="frame 0: the model produced NaN instead of an image"):
         sdxl(frame(), None)
 
 
@@ -110,7 +110,7 @@ def test_a_text_is_encoded_once(checkpoint, frame, start):
     assert len(calls) == 3  # "a", "b" and "no"
 
 
-def test_a_film_stays_alive_in_the_loop(film):
+def test_a_film_keeps_its_contrast_in_the_loop(film):
     scene = film(
         "video: {frames: 6}\nmotion: {zoom: 1.03}\nprompts: {at: a mug}\npainting: {steps: 4, strength: 0.5}\n"
     )
@@ -121,7 +121,7 @@ def test_a_film_stays_alive_in_the_loop(film):
     assert distance(states[0].shown, states[5].shown) > 1
 
 
-def test_no_negative_prompt_is_zeros_where_the_checkpoint_was_trained_so(sdxl):
+def test_an_empty_negative_prompt_is_zeros_for_checkpoints_trained_so(sdxl):
     empty, full = (sdxl.texts.arguments(Prompt("a", no, "a"), guided=True) for no in ("", "blurry"))
     assert sdxl.txt2img.config.force_zeros_for_empty_prompt
     assert not empty["negative_prompt_embeds"].any()
@@ -129,7 +129,7 @@ def test_no_negative_prompt_is_zeros_where_the_checkpoint_was_trained_so(sdxl):
     assert full["negative_prompt_embeds"].any()
 
 
-def test_a_picture_too_large_for_the_memory_is_one_line(checkpoint, frame):
+def test_running_out_of_memory_is_reported_in_one_line(checkpoint, frame):
     sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
 
     def full(*_):
@@ -138,5 +138,7 @@ def test_a_picture_too_large_for_the_memory_is_one_line(checkpoint, frame):
         )
 
     sdxl.txt2img.unet.register_forward_pre_hook(full)
-    with pytest.raises(ModelError, match="frame 0: no memory left to paint 64x64; try a smaller video.size"):
+    with pytest.raises(
+        ModelError, match="frame 0: out of memory while painting 64x64 pixels; use a smaller video.size"
+    ):
         sdxl(frame(), None)

@@ -1,4 +1,4 @@
-"""A folder, the same as one file, and both read by stock diffusers."""
+"""Single-file checkpoints: written from a folder and read back by unmodified diffusers."""
 
 import json
 import shutil
@@ -30,19 +30,19 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def file(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same checkpoint as one file, in a folder of its own."""
+    """The checkpoint of `folder` as a single file."""
     return write_single_file(folder, tmp_path_factory.mktemp("file") / "blank.safetensors")
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint for the tests that spoil a copy of it."""
+    """A checkpoint to copy for tests that damage it."""
     return blank(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture
 def copy(small: Path, tmp_path: Path) -> Path:
-    """A checkpoint to spoil."""
+    """A copy of a checkpoint that a test may damage."""
     return shutil.copytree(small, tmp_path / "copy")
 
 
@@ -57,7 +57,7 @@ def from_folder(folder: Path) -> StableDiffusionXLPipeline:
 
 
 def different(one: StableDiffusionXLPipeline, other: StableDiffusionXLPipeline) -> list[str]:
-    """The parameters that are not the same to the bit in both pipelines."""
+    """Return the names of the parameters that differ between two pipelines."""
     names = []
     for part in NETWORKS:
         ours, theirs = (getattr(pipe, part).state_dict() for pipe in (one, other))
@@ -78,15 +78,15 @@ def edit(path: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def test_every_weight_comes_back_to_the_bit(folder: Path, file: Path) -> None:
+def test_every_weight_is_read_back_to_the_bit(folder: Path, file: Path) -> None:
     assert different(from_folder(folder), from_file(file, folder)) == []
 
 
-def test_folder_and_file_paint_the_same_picture(folder: Path, file: Path) -> None:
+def test_folder_and_file_paint_the_same_image(folder: Path, file: Path) -> None:
     np.testing.assert_array_equal(picture(from_folder(folder)), picture(from_file(file, folder)))
 
 
-def test_a_file_alone_is_enough(folder: Path, file: Path, tmp_path: Path) -> None:
+def test_a_single_file_needs_no_other_configs(folder: Path, file: Path, tmp_path: Path) -> None:
     config = embedded_config(file, tmp_path / "config")
     assert config == tmp_path / "config"
     assert not list(config.rglob("*.safetensors"))
@@ -119,15 +119,15 @@ def test_the_same_folder_gives_the_same_bytes(folder: Path, file: Path, tmp_path
         header = opened.metadata()
     assert list(header) == [CONFIG]
     names = list(json.loads(header[CONFIG]))
-    assert names == sorted(names)  # not in the order of the disk
+    assert names == sorted(names)  # independent of the file system's order
 
 
-def test_the_file_is_readable_by_all_and_leaves_no_draft(file: Path) -> None:
+def test_the_file_is_readable_by_all_users_and_no_draft_is_left(file: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o644
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_a_checkpoint_in_shards_is_read_whole(small: Path, copy: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_in_shards_is_read_completely(small: Path, copy: Path, tmp_path: Path) -> None:
     from_folder(small).unet.save_pretrained(copy / "unet", max_shard_size="1MB")
     (copy / "unet/diffusion_pytorch_model.safetensors").unlink(missing_ok=True)
     file = write_single_file(copy, tmp_path / "shards.safetensors")
@@ -159,7 +159,7 @@ def test_uneven_layers_are_refused(copy: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["model_index.json", "vae/config.json", "text_encoder_2/model.safetensors"])
-def test_an_incomplete_folder_is_refused_by_what_is_missing(name: str, copy: Path, tmp_path: Path) -> None:
+def test_an_incomplete_folder_is_refused_with_the_missing_file(name: str, copy: Path, tmp_path: Path) -> None:
     (copy / name).unlink()
     with pytest.raises(ValueError, match=Path(name).name):
         write_single_file(copy, tmp_path / "file.safetensors")

@@ -1,4 +1,4 @@
-"""The original layout, read back by diffusers' own converters: no files, no pipeline."""
+"""The original weight layout, converted back by diffusers' own functions, in memory only."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ torch.set_num_threads(1)
 
 
 def numbered(net: nn.Module) -> dict[str, Tensor]:
-    """The parameters of `net`, each filled with a number of its own: a mix-up of names shows."""
+    """Return the parameters of `net`, each filled with its own number, so that swapped names are detected."""
     weights = net.state_dict().items()
     return {name: torch.full_like(values, float(number)) for number, (name, values) in enumerate(weights)}
 
@@ -56,7 +56,7 @@ def make_unet(levels: tuple[int, ...], layers: int, depths: tuple[int, ...]) -> 
         pytest.param((32, 32, 32, 32, 32), 2, (0, 1, 0, 1, 0), id="places of two digits"),
     ],
 )
-def test_a_unet_of_any_shape_is_read_back(
+def test_diffusers_converts_a_unet_of_any_shape_back(
     levels: tuple[int, ...], layers: int, depths: tuple[int, ...]
 ) -> None:
     unet = make_unet(levels, layers, depths)
@@ -71,8 +71,8 @@ def test_a_unet_of_any_shape_is_read_back(
         ((1, 0, 0), {"output_blocks.2.1.conv", "output_blocks.5.1.conv"}),
     ],
 )
-def test_samplers_keep_the_places_of_the_first_release(depths: tuple[int, ...], places: set[str]) -> None:
-    # diffusers reads an upsampler from either place; other programs only behind the attention.
+def test_down_and_upsamplers_keep_their_original_places(depths: tuple[int, ...], places: set[str]) -> None:
+    # diffusers accepts an upsampler in either place; other programs only after the attention.
     names = layout.unet(make_unet((32, 32, 64), 2, depths).state_dict(), 2)
     samplers = {name for name in names if name.endswith((".conv.weight", ".op.weight"))}
     common = {"input_blocks.3.0.op", "input_blocks.6.0.op"}
@@ -82,7 +82,7 @@ def test_samplers_keep_the_places_of_the_first_release(depths: tuple[int, ...], 
 @pytest.mark.parametrize("quant", [True, False], ids=["with quant_conv", "without quant_conv"])
 @pytest.mark.parametrize("attention", [True, False], ids=["with attention", "without attention"])
 @pytest.mark.parametrize(("levels", "layers"), [((32,), 1), ((32, 64, 64, 64), 2)])
-def test_an_autoencoder_of_any_shape_is_read_back(
+def test_diffusers_converts_an_autoencoder_of_any_shape_back(
     levels: tuple[int, ...], layers: int, attention: bool, quant: bool
 ) -> None:
     vae = AutoencoderKL(
@@ -98,7 +98,7 @@ def test_an_autoencoder_of_any_shape_is_read_back(
     assert same(convert_ldm_vae_checkpoint(layout.vae(weights, len(levels)), dict(vae.config)), weights)
 
 
-def test_attention_names_of_old_autoencoders_are_understood() -> None:
+def test_attention_names_of_old_autoencoders_are_converted() -> None:
     middle = "decoder.mid_block.attentions.0"
     old = {f"{middle}.{name}.weight": torch.ones(4, 4) for name in ("query", "proj_attn")}
     names = {f"first_stage_model.decoder.mid.attn_1.{name}.weight" for name in ("q", "proj_out")}
@@ -108,12 +108,12 @@ def test_attention_names_of_old_autoencoders_are_understood() -> None:
 
 
 @pytest.mark.parametrize("projection", [24, 32, 48])
-def test_a_second_text_encoder_of_any_shape_is_read_back(projection: int) -> None:
+def test_diffusers_converts_a_second_text_encoder_of_any_shape_back(projection: int) -> None:
     sizes = {"hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 12, "num_attention_heads": 2}
     net = CLIPTextModelWithProjection(CLIPTextConfig(vocab_size=20, projection_dim=projection, **sizes))
     weights = numbered(net)
     weights["text_projection.weight"] = torch.randn(projection, 32)
-    for part in "qkv":  # numbers alone would not show rows in the wrong order
+    for part in "qkv":  # constant values would not reveal rows in the wrong order
         name = f"text_model.encoder.layers.0.self_attn.{part}_proj.weight"
         weights[name] = torch.randn_like(weights[name])
     assert same(convert_open_clip_checkpoint(net, layout.open_clip(weights), layout.OPEN_CLIP), weights)
@@ -124,7 +124,7 @@ def test_a_second_text_encoder_without_projection_is_refused() -> None:
         layout.open_clip({"text_model.final_layer_norm.bias": torch.ones(2)})
 
 
-def test_position_ids_are_a_table_and_not_a_weight() -> None:
+def test_position_ids_are_dropped_because_they_are_not_weights() -> None:
     weights = {"text_model.embeddings.position_ids": torch.arange(77), "final_layer_norm.bias": torch.ones(2)}
     assert list(layout.clip(weights)) == [layout.CLIP + "final_layer_norm.bias"]
 
@@ -139,14 +139,14 @@ def test_position_ids_are_a_table_and_not_a_weight() -> None:
         ("encoder.layers.0.mlp.fc3.weight", layout.open_clip),
     ],
 )
-def test_a_parameter_without_a_place_is_refused_by_name(
+def test_a_parameter_without_an_original_name_is_refused(
     name: str, write: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(name)):
         write({name: torch.ones(1)})
 
 
-def test_a_config_at_odds_with_the_weights_is_refused() -> None:
+def test_a_config_that_contradicts_the_weights_is_refused() -> None:
     unet = make_unet((32, 64), 2, (0, 1))
     with pytest.raises(ValueError, match="do config"):
         layout.unet(unet.state_dict(), layers=1)

@@ -1,4 +1,4 @@
-"""A strength curve from 0.30 to 0.50 leads away from the start picture without a staircase, painted by nano."""
+"""A strength curve from 0.30 to 0.50 changes the image evenly and not in steps, painted by nano."""
 
 import numpy as np
 import pytest
@@ -26,14 +26,14 @@ def start(paint):
 
 
 def grown(paint, start, count, **painting):
-    """By how much more each painting differs from the picture it began with, than the one before."""
+    """Return the increase of the difference to the start image from each painted image to the next."""
     words = "studio photo of a red mug, white background"
     strengths = np.linspace(0.30, 0.50, count)
     pictures = [paint(frame(words, float(strength), **painting), start) for strength in strengths]
     return np.diff([np.abs(picture.astype(float) - start).mean() for picture in pictures])
 
 
-def test_the_way_from_the_start_grows_evenly(paint, start):
+def test_the_difference_to_the_start_image_grows_evenly(paint, start):
     steps = grown(paint, start, 11, steps=10)
     assert steps.min() > 0
     assert steps.max() <= 1.5 * steps.mean()
@@ -42,9 +42,9 @@ def test_the_way_from_the_start_grows_evenly(paint, start):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["Euler", "DPM++ 2M", "DDIM", "UniPC", "Heun", "DPM2"])
 def test_over_60_frames_no_step_is_larger_than_one_and_a_half_of_those_around_it(paint, name):
-    """The mean of four seeds: where one picture turns into another it moves faster, whatever the levels are.
+    """The mean of four seeds is tested, because a single image changes faster where its content changes.
 
-    What they have in common is steeper towards 0.50: hence the steps around each one, and a wider bound on all.
+    The mean is steeper towards 0.50; hence the comparison with neighbouring steps, and a wider bound on all.
     """
     films = []
     for seed in (5, 6, 7, 8):
@@ -59,7 +59,7 @@ def test_over_60_frames_no_step_is_larger_than_one_and_a_half_of_those_around_it
 
 @pytest.mark.slow
 def test_diffusers_itself_makes_a_staircase(paint, start):
-    """What the exact levels are for: int(steps * strength) steps of a fixed grid stand still, and jump."""
+    """This is the reason for exact levels: int(steps * strength) steps of a fixed grid stand still, then jump."""
     words = "studio photo of a red mug, white background"
     pipe, distances = paint.img2img, []
     pipe.scheduler = paint.schedulers.find("Euler")

@@ -1,4 +1,4 @@
-"""Textual inversions: words whose meaning comes from a file."""
+"""Textual inversions: words whose embeddings come from a file."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ def widths(sdxl):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory, sdxl, widths):
-    """Two vectors with another meaning, and those of a word that the model knows."""
+    """A folder with an inversion of two random vectors, and one with the model's own vectors for "red"."""
     folder, random = tmp_path_factory.mktemp("words"), torch.Generator().manual_seed(3)
     new = [torch.randn(2, width, generator=random) for width in widths]
     save_file({"clip_l": new[0], "clip_g": new[1]}, folder / "new.safetensors")
@@ -40,21 +40,21 @@ def tokens(painter, text):
     return painter.texts.arguments(Prompt(text, "", text), guided=False)["prompt_embeds"]
 
 
-def test_a_word_means_what_its_file_says(painter, sdxl):
+def test_a_word_takes_its_embedding_from_its_file(painter, sdxl):
     assert torch.allclose(tokens(painter, "a rot mug"), tokens(sdxl, "a red mug"), atol=1e-5)
 
 
-def test_a_word_of_several_vectors_is_as_many_tokens(painter):
+def test_a_word_of_several_vectors_becomes_as_many_tokens(painter):
     tokenizer = painter.txt2img.tokenizer
     assert len(tokenizer.tokenize(painter.texts.spell("ouecolor"))) == 2
 
 
-def test_only_whole_words_are_spelt(painter, sdxl):
+def test_only_whole_words_are_replaced(painter, sdxl):
     assert painter.texts.spell("rotten ouecolors, rot-red") == "rotten ouecolors, rot-red"
     assert torch.equal(tokens(painter, "a rotten mug"), tokens(sdxl, "a rotten mug"))
 
 
-def test_a_word_can_be_weighed_and_changes_the_picture(painter, frame):
+def test_a_word_changes_the_image_and_can_be_weighted(painter, frame):
     def picture(text):
         return painter(frame(prompt=Prompt(text, "", text), steps=2), None)
 
@@ -63,10 +63,10 @@ def test_a_word_can_be_weighed_and_changes_the_picture(painter, frame):
     assert (pictures[1] != pictures[2]).any()
 
 
-def test_a_file_that_does_not_fit_is_one_line(tmp_path, sdxl, widths):
+def test_a_file_that_does_not_fit_is_refused_in_one_line(tmp_path, sdxl, widths):
     wrong = {
-        "has no vectors for both of SDXL's encoders.* made for SD 1.x": {"emb_params": torch.ones(2, 768)},
-        "vectors of 7 numbers, the model's encoder reads": {"clip_l": torch.ones(1, 7), "clip_g": torch.ones(1, 9)},
+        "does not hold vectors for both of SDXL's text encoders.* made for SD 1.x": {"emb_params": torch.ones(2, 768)},
+        "vectors of 7 numbers, but the model's text encoder expects": {"clip_l": torch.ones(1, 7), "clip_g": torch.ones(1, 9)},
         "has 1 and 2 vectors": {"clip_l": torch.ones(1, widths[0]), "clip_g": torch.ones(2, widths[1])},
     }  # fmt: skip
     for message, held in wrong.items():
@@ -87,6 +87,6 @@ def test_a_file_that_does_not_fit_is_one_line(tmp_path, sdxl, widths):
         ("'two words': x.safetensors", "'two words' cannot name an embedding"),
     ],
 )
-def test_a_schedule_that_names_no_good_file_is_one_line(film, written, message):
+def test_a_schedule_with_an_unusable_embedding_is_refused_in_one_line(film, written, message):
     with pytest.raises(SceneError, match=message):
         film(f"model: {{embeddings: {{{written}}}}}")

@@ -1,4 +1,4 @@
-"""Paintings whose edges meet: what the networks make of a picture does not depend on where its edges are."""
+"""Tileable images: the networks' output does not depend on the position of the image's edges."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def noise(*shape):
 
 @pytest.mark.parametrize("tiling", ["x", "y", "both"])
 @torch.inference_mode()
-def test_a_wrapped_vae_sees_a_moved_picture_moved(vae, tiling):
+def test_a_tileable_vae_is_equivariant_to_shifts(vae, tiling):
     shift, pixels = SHIFT[tiling], noise(1, 3, 64, 64)
 
     def read():
@@ -36,13 +36,13 @@ def test_a_wrapped_vae_sees_a_moved_picture_moved(vae, tiling):
         decoded, after = (vae.decode(one).sample for one in (encoded, moved(encoded, shift, 8)))
         return (moved(encoded, shift, 8) - again).abs().max(), (moved(decoded, shift) - after).abs().max()
 
-    assert min(read()) > 1e-3  # its edges show
+    assert min(read()) > 1e-3  # the edges have an effect
     wrap(vae, tiling)
     assert max(read()) < 1e-4
 
 
 @torch.inference_mode()
-def test_only_the_axis_asked_for_is_wrapped(vae):
+def test_only_the_requested_axis_wraps_around(vae):
     pixels = noise(1, 3, 64, 64)
     wrap(vae, "x")
     down = SHIFT["y"]
@@ -51,7 +51,7 @@ def test_only_the_axis_asked_for_is_wrapped(vae):
 
 
 @torch.inference_mode()
-def test_a_small_autoencoder_is_wrapped_as_well():
+def test_a_tiny_autoencoder_wraps_around_as_well():
     vae = AutoencoderTiny(
         encoder_block_out_channels=(8, 8, 8, 8),
         decoder_block_out_channels=(8, 8, 8, 8),
@@ -65,7 +65,7 @@ def test_a_small_autoencoder_is_wrapped_as_well():
 
 
 @torch.inference_mode()
-def test_a_wrapped_unet_sees_moved_latents_moved(checkpoint):
+def test_a_tileable_unet_is_equivariant_to_shifts(checkpoint):
     unet = UNet2DConditionModel.from_pretrained(checkpoint / "unet", local_files_only=True)
     wrap(unet, "both")
     latents, text = noise(1, 4, 16, 16), noise(1, 8, unet.config.cross_attention_dim)
@@ -79,13 +79,13 @@ def test_a_wrapped_unet_sees_moved_latents_moved(checkpoint):
 
 
 def seam(picture):
-    """How much more a picture changes over its edges than inside it."""
+    """Return the ratio of the change across an image's edges to the change inside."""
     pixels = picture.astype(float)
     return abs(pixels[:, 0] - pixels[:, -1]).mean() / abs(pixels[:, 1:] - pixels[:, :-1]).mean()
 
 
-def test_a_painting_by_nano_has_no_seam():
-    words = "studio photo of a red mug, sunset"  # a white studio has no seam to begin with
+def test_a_tileable_image_by_nano_has_no_seam():
+    words = "studio photo of a red mug, sunset"  # a white background would have no seam anyway
     frame = Frame(0, 5, Prompt(words, next=words), painting=Painting(steps=6, guidance_scale=2.5))
     plain, tiled = (
         Sdxl(Checkpoint(str(nano.folder()), tiling=tiling), 128, 128, {})(frame, None)

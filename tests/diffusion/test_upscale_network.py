@@ -1,4 +1,4 @@
-"""Networks that enlarge pictures, read by the real spandrel: small ones of two of its architectures."""
+"""Upscaling networks, loaded by the real spandrel: small ones of two architectures."""
 
 import sys
 from importlib.util import find_spec
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(find_spec("spandrel") is None, reason="needs the
 
 @pytest.fixture(scope="module", autouse=True)
 def spandrel():
-    """spandrel, which asks torchvision for three names that none of these networks uses."""
+    """The module spandrel, imported with a stub for the three torchvision names that these networks do not use."""
     names = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
     missing = find_spec("torchvision") is None and "spandrel" not in sys.modules
     if missing:
@@ -68,7 +68,7 @@ def load():
     return lambda file: Enlarger(file, "cpu")
 
 
-def test_a_network_of_the_esrgan_family_enlarges_by_its_scale(load, esrgan):
+def test_an_esrgan_network_enlarges_by_its_scale(load, esrgan):
     network = load(esrgan)
     found = network(texture(40, 24))
     assert network.scale == 4
@@ -76,7 +76,7 @@ def test_a_network_of_the_esrgan_family_enlarges_by_its_scale(load, esrgan):
     assert found.std() > 1
 
 
-def test_so_does_one_of_another_architecture_and_what_it_makes_looks_like_the_picture(load, compact):
+def test_a_network_of_another_architecture_enlarges_and_preserves_the_image(load, compact):
     picture = texture(40, 24)
     found = load(compact)(picture)
     assert found.shape == (48, 80, 3)
@@ -84,16 +84,14 @@ def test_so_does_one_of_another_architecture_and_what_it_makes_looks_like_the_pi
     assert np.abs(found.astype(int) - np.repeat(np.repeat(picture, 2, 0), 2, 1)).mean() < 30
 
 
-def test_tiles_of_a_network_show_no_seam(load, compact):
+def test_tiled_upscaling_shows_no_seam(load, compact):
     network, picture = load(compact), texture(200, 150)
     whole, parts = network(picture), tiled(picture, network, 2, 128)
     assert np.abs(whole.astype(int) - parts).max() <= 1
 
 
-def test_a_network_that_passes_colours_on_is_the_nearest_pixels_to_the_byte_through_tiles_too(
-    spandrel, load, tmp_path
-):
-    """An ESRGAN whose trunk adds nothing: what is read, shown and put together changes no pixel either."""
+def test_a_nearest_neighbour_network_gives_exact_pixels_through_tiles_too(spandrel, load, tmp_path):
+    """With an ESRGAN whose trunk adds nothing, loading, conversion and tiling must not change a pixel."""
     from spandrel.architectures.ESRGAN.__arch.RRDB import RRDBNet
 
     net = RRDBNet(in_nc=3, out_nc=3, num_filters=8, num_blocks=1, scale=4)
@@ -110,17 +108,17 @@ def test_a_network_that_passes_colours_on_is_the_nearest_pixels_to_the_byte_thro
     assert (tiled(picture, network, 4, 128) == nearest).all()
 
 
-def test_a_factor_of_its_own_is_what_comes_out(load, esrgan):
+def test_the_output_can_be_resized_to_another_factor(load, esrgan):
     picture = texture(40, 24)
     assert resized(load(esrgan)(picture), 80, 48).shape == (48, 80, 3)
 
 
-def test_what_is_no_such_network_is_one_line(load, tmp_path):
+def test_an_unsupported_file_is_refused_in_one_line(load, tmp_path):
     save_file({"some.weight": torch.zeros(3, 3)}, tmp_path / "a.safetensors")
     (tmp_path / "b.safetensors").write_bytes(b"nothing")
     for name in ("a", "b"):
         with pytest.raises(
             ModelError,
-            match=rf"output.upscale: .*{name}.safetensors is no network that spandrel knows: [^\n]*$",
+            match=rf"output.upscale: spandrel does not support .*{name}.safetensors: [^\n]*$",
         ):
             load(tmp_path / f"{name}.safetensors")

@@ -1,4 +1,4 @@
-"""A torchvision that was made for another torch."""
+"""Detection of a torchvision that was built for another torch."""
 
 import sys
 
@@ -21,17 +21,15 @@ def broken(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("broken")
-def test_it_is_one_line_with_the_command_that_mends_it():
+def test_a_mismatched_torchvision_is_one_line_with_the_command_that_repairs_it():
     with pytest.raises(ModelError) as caught:
         builds.check()
-    told = (
-        f"torchvision is no build for torch {torch.__version__} (operator torchvision::nms does not exist); "
-    )
+    told = f"torchvision does not match torch {torch.__version__} (operator torchvision::nms does not exist); run: "
     assert str(caught.value) == told + builds.remedy(torch.__version__)
 
 
 @pytest.mark.usefixtures("broken")
-def test_every_command_that_paints_tells_it_and_a_preview_needs_no_torch(run, tmp_path):
+def test_every_command_that_paints_reports_a_mismatch_and_a_preview_needs_no_torch(run, tmp_path):
     (tmp_path / "film.yaml").write_text("video: {frames: 1, size: 64x64}")
     (tmp_path / "photos").mkdir()
     for command in (
@@ -41,11 +39,11 @@ def test_every_command_that_paints_tells_it_and_a_preview_needs_no_torch(run, tm
     ):
         status, _, err = run(*command)
         assert status == 3
-        assert err.splitlines()[-1].startswith("torchvision is no build for torch")
+        assert err.splitlines()[-1].startswith("torchvision does not match torch")
     assert run("preview", "film.yaml")[0] == 0
 
 
-def test_the_one_that_is_here_or_none_is_good():
+def test_the_installed_torchvision_or_none_is_accepted():
     builds.check()
 
 
@@ -58,5 +56,5 @@ def test_the_one_that_is_here_or_none_is_good():
         ("3.0.0", "torchvision"),
     ],
 )
-def test_the_build_that_goes_with_a_torch_is_named(version, told):
+def test_the_command_names_the_torchvision_build_for_each_torch(version, told):
     assert builds.remedy(version) == f"pip install --force-reinstall --no-deps {told}"

@@ -1,4 +1,4 @@
-"""The cameras in space: the flat picture's, and the one of a picture with depth."""
+"""The 3D cameras: before a flat image, and before an image with depth."""
 
 import numpy as np
 import pytest
@@ -26,12 +26,12 @@ def moved(image, **motion):
         ({"rotation_3d_y": 3}, (-5.8, 0)),
     ],
 )
-def test_the_picture_goes_where_the_flat_cameras_goes(motion, way):
+def test_a_3d_camera_moves_a_flat_image_in_the_direction_of_the_2d_camera(motion, way):
     assert np.subtract(centre(moved(spot(40, 30), **motion)), (40, 30)) == pytest.approx(way, abs=0.2)
 
 
 def test_a_translation_is_kept_under_a_flip():
-    # Deforum's perspective flip loses it.
+    # Deforum's perspective flip drops the translation.
     flipped = moved(spot(40, 30), orbit_y=20)
     both = moved(spot(40, 30), orbit_y=20, translation_x=10)
     assert centre(both)[0] - centre(flipped)[0] > 8
@@ -47,7 +47,7 @@ def test_a_still_camera_returns_the_identical_array(textured):
     assert moved(textured) is textured
 
 
-def test_flat_motion_is_that_of_the_flat_camera(textured):
+def test_2d_motion_is_the_same_in_the_2d_and_the_3d_camera(textured):
     motion, flat = Motion(1.05, 3, 4, 5), Camera2D(96, 80)
     whole = flat.move(State(painting=textured), flat.matrix(motion))
     assert (
@@ -59,17 +59,17 @@ def test_flat_motion_is_that_of_the_flat_camera(textured):
 
 
 @pytest.mark.parametrize("angle", [80, 89.999, 90, 90.001, 135, 180])
-def test_a_picture_seen_from_its_edge_or_from_behind_is_no_error(textured, angle):
+def test_an_image_seen_edge_on_or_from_behind_is_not_an_error(textured, angle):
     assert moved(textured, orbit_y=angle).shape == textured.shape
     assert moved(textured, rotation_3d_x=angle).shape == textured.shape
 
 
-def test_half_an_orbit_shows_the_picture_mirrored(textured):
+def test_half_an_orbit_shows_the_image_mirrored(textured):
     assert np.abs(moved(textured, orbit_y=180).astype(int) - textured[:, ::-1]).mean() < 1
 
 
 def estimated(image):
-    """Bright is near, on a scale that each picture chooses for itself."""
+    """Depth estimator for which bright is near, on a scale that differs between images."""
     grey = image.mean(-1).astype(np.float32)
     return grey * (1 + grey.mean() % 1)
 
@@ -79,7 +79,7 @@ def film(camera, frames, paint, state=State()):
 
 
 @pytest.mark.parametrize("cadence", [1, 3])
-def test_a_film_in_depth_goes_on_from_what_is_on_disk_as_if_it_had_never_stopped(textured, cadence):
+def test_a_film_with_depth_resumes_from_saved_frames_exactly(textured, cadence):
     frames = [
         Frame(i, i, diffuse=i % cadence == 0, tween=(i % cadence) / cadence or 1.0, motion=Motion(orbit_y=1, translation_x=2))
         for i in range(13)

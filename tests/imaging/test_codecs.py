@@ -1,4 +1,4 @@
-"""Every kind of video, checked by decoding what was made of known pictures."""
+"""Every kind of video, checked by decoding videos of known images."""
 
 import subprocess
 
@@ -23,7 +23,7 @@ NAMES = {
 
 
 def decode(path, width, height):
-    """All pictures of a video as RGBA; ffmpeg's own decoder of VP9 knows nothing of transparency."""
+    """Return all frames of a video as RGBA; VP9 uses libvpx, since ffmpeg's own decoder ignores transparency."""
     known = ["-c:v", "libvpx-vp9"] if path.suffix == ".webm" else []
     command = [program(), "-loglevel", "error", *known, "-i", path, "-f", "rawvideo", "-pix_fmt", "rgba", "-"]
     raw = subprocess.run(command, capture_output=True, check=True).stdout
@@ -31,7 +31,7 @@ def decode(path, width, height):
 
 
 def pictures(alpha, width=96, height=64):
-    """One colour each, the left edge transparent: 8 pixels of the first, 16 of the second …, a stripe half."""
+    """Return images of one colour each, with a transparent left edge (8, 16, … pixels) and a half-transparent stripe."""
     for number, color in enumerate(COLORS):
         picture = np.full((height, width, 4), (*color, 255), np.uint8)
         picture[:, : 8 * number + 8, 3] = 0
@@ -40,7 +40,7 @@ def pictures(alpha, width=96, height=64):
 
 
 @pytest.mark.parametrize("name", CODECS)
-def test_a_video_has_its_pictures_its_rate_and_its_colours_and_what_can_be_seen_through(tmp_path, name):
+def test_a_video_has_its_frames_rate_colours_and_transparency(tmp_path, name):
     codec = CODECS[name]
     file = tmp_path / f"film.{codec.container}"
     with Video(file, Format(96, 64, 23.976, codec=name), "a: film") as video:
@@ -59,8 +59,8 @@ def test_a_video_has_its_pictures_its_rate_and_its_colours_and_what_can_be_seen_
     assert "bt709" in words
 
 
-def test_a_better_quality_is_a_larger_file_and_nearer_to_the_pictures(tmp_path, textured):
-    grey = np.repeat(textured[..., :1], 3, axis=-1)  # colours are coarse in each of them
+def test_a_better_quality_gives_a_larger_file_closer_to_the_frames(tmp_path, textured):
+    grey = np.repeat(textured[..., :1], 3, axis=-1)  # all codecs store colours at half resolution
     sizes, errors = [], []
     for quality in QUALITIES:
         file = tmp_path / f"{quality}.mp4"
@@ -74,7 +74,7 @@ def test_a_better_quality_is_a_larger_file_and_nearer_to_the_pictures(tmp_path, 
 
 
 def less(folder, *gone):
-    """The real ffmpeg, built without some encoders."""
+    """Return a stand-in for ffmpeg that lacks the encoders `gone`."""
     words = " | ".join(f"grep -v {name}" for name in gone)
     file = folder / "ffmpeg"
     file.write_text(
@@ -84,9 +84,7 @@ def less(folder, *gone):
     return str(file)
 
 
-def test_an_encoder_that_is_missing_is_told_before_anything_is_painted_with_what_there_is(
-    tmp_path, monkeypatch
-):
+def test_a_missing_encoder_is_reported_before_painting_with_the_alternatives(tmp_path, monkeypatch):
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", less(tmp_path, "libsvtav1", "libaom-av1"))
     with pytest.raises(SceneError) as caught:
         loads("video: {size: 64x64}\noutput:\n  codec: av1\n  also: [gif, webm]\n")
@@ -99,7 +97,7 @@ def test_an_encoder_that_is_missing_is_told_before_anything_is_painted_with_what
     assert loads("output: {codec: h265}")
 
 
-def test_of_two_encoders_the_one_that_is_there_writes(tmp_path, monkeypatch):
+def test_of_two_encoders_the_available_one_is_used(tmp_path, monkeypatch):
     assert encoder("av1") == "libsvtav1"
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", less(tmp_path, "libsvtav1"))
     assert encoder("av1") == "libaom-av1"
@@ -108,7 +106,7 @@ def test_of_two_encoders_the_one_that_is_there_writes(tmp_path, monkeypatch):
     assert np.abs(decode(tmp_path / "film.mp4", 64, 48)[0, 24, 32, :3].astype(int) - 90).max() <= 3
 
 
-def test_an_ffmpeg_that_says_nothing_is_believed_until_it_fails(tmp_path, monkeypatch):
+def test_an_ffmpeg_without_a_list_of_encoders_is_trusted_until_it_fails(tmp_path, monkeypatch):
     broken = tmp_path / "ffmpeg"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Colours held to a reference: how close to the exact formula, how steady over a film, how far they may drift."""
+"""Colour matching: accuracy against the exact formula, steadiness over a film, limits of drift."""
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ BYS = ["statistics", "histogram"]
 
 
 def photo(size=320, seed=1):
-    """Soft colours at every scale with some grain, away from the ends of the range."""
+    """Return an image of soft colours at every scale with some grain, away from the ends of the range."""
     random = np.random.default_rng(seed)
     total = np.zeros((size, size, 3), np.float32)
     for cells in (3, 12, 48):
@@ -27,7 +27,7 @@ def pushed(image, gain=(1.05, 1.0, 0.96), offset=4.0, gamma=1.0):
     return np.clip(np.rint(255 * (image / 255) ** gamma * gain + offset), 0, 255).astype(np.uint8)
 
 
-def test_lab_is_that_of_the_cie_and_comes_back():
+def test_lab_matches_the_cie_formula_and_is_invertible():
     assert to_lab(np.array([1.0, 1.0, 1.0])) == pytest.approx([100, 0, 0], abs=0.02)
     assert to_lab(np.array([1.0, 0.0, 0.0])) == pytest.approx([53.24, 80.09, 67.20], abs=0.05)
     assert to_lab(np.array([0.0, 0.0, 1.0])) == pytest.approx([32.30, 79.19, -107.86], abs=0.05)
@@ -37,13 +37,13 @@ def test_lab_is_that_of_the_cie_and_comes_back():
     assert np.abs(lab_of(pixels) - to_lab(pixels / 255)).max() < 0.5
 
 
-def test_a_table_of_colours_that_stay_changes_no_pixel():
+def test_an_identity_lookup_table_changes_no_pixel():
     image = np.random.default_rng(0).integers(0, 256, (130, 98, 3), dtype=np.uint8)
     assert (cube.apply(image, cube.COLORS) == image).all()
     assert (cube.apply(image, to_rgb(to_lab(cube.COLORS))) == image).all()
 
 
-def test_a_table_of_colours_is_interpolated_in_all_three_directions():
+def test_a_lookup_table_is_interpolated_along_all_three_axes():
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     turned = cube.COLORS @ np.array([[0, 0.5, 0], [0, 0.5, 0.3], [1, 0, 0.7]], np.float32)
     exact = image / 255 @ np.array([[0, 0.5, 0], [0, 0.5, 0.3], [1, 0, 0.7]]) * 255
@@ -51,7 +51,7 @@ def test_a_table_of_colours_is_interpolated_in_all_three_directions():
 
 
 @pytest.mark.parametrize("push", [{}, {"gamma": 1.1}, {"gain": (0.85, 0.85, 0.85), "offset": 15}])
-def test_matching_in_lab_is_within_a_grey_level_of_the_formula_worked_out_for_every_pixel(push):
+def test_matching_in_lab_is_within_a_grey_level_of_the_formula_applied_to_every_pixel(push):
     reference, image = photo(), pushed(photo(), **push)
     wanted, had = (to_lab(picture / 255).astype(float) for picture in (reference, image))
     ratio = wanted.std((0, 1)) / had.std((0, 1))
@@ -62,11 +62,11 @@ def test_matching_in_lab_is_within_a_grey_level_of_the_formula_worked_out_for_ev
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_figures_taken_from_a_part_of_the_pixels_are_those_of_all(space):
+def test_statistics_of_sampled_pixels_are_those_of_all_pixels(space):
     picture = np.random.default_rng(0).integers(
         0, 256, (1024, 1024, 3), dtype=np.uint8
-    )  # no pixel like the next
-    picture[:, ::4] //= 2  # stripes, which a regular grid would miss or take for the whole
+    )  # every pixel differs from its neighbours
+    picture[:, ::4] //= 2  # stripes that a regular grid would miss, or hit with every sample
     few, all_of_them = measure(picture, "rgb"), picture.reshape(-1, 3)
     assert len(sample(picture)) == ENOUGH
     assert np.abs(few.mean - all_of_them.mean(0)).max() < 1
@@ -78,7 +78,7 @@ def test_figures_taken_from_a_part_of_the_pixels_are_those_of_all(space):
 
 @pytest.mark.parametrize("by", BYS)
 @pytest.mark.parametrize("space", SPACES)
-def test_a_picture_matched_five_hundred_times_to_itself_stays_as_it_is(space, by):
+def test_an_image_matched_to_itself_five_hundred_times_does_not_change(space, by):
     image, goal = photo(96), measure(photo(96), space)
     for _ in range(500):
         image = match(image, goal, space, by)
@@ -87,7 +87,7 @@ def test_a_picture_matched_five_hundred_times_to_itself_stays_as_it_is(space, by
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_a_histogram_brings_back_what_statistics_cannot(space):
+def test_histogram_matching_restores_what_statistics_cannot(space):
     reference, image = photo(), pushed(photo(), gain=1.0, offset=0, gamma=1.6)
     goal = measure(reference, space)
     by_statistics, by_histogram = (delta_e(match(image, goal, space, by), reference) for by in BYS)
@@ -95,22 +95,22 @@ def test_a_histogram_brings_back_what_statistics_cannot(space):
     assert by_histogram < by_statistics
 
 
-@pytest.mark.parametrize("space", ["lab", "rgb"])  # in HSV the hue of a grey is any
-def test_a_flat_picture_does_not_turn_to_noise_by_its_histogram(textured, space):
+@pytest.mark.parametrize("space", ["lab", "rgb"])  # in HSV the hue of a grey is undefined
+def test_histogram_matching_does_not_turn_a_flat_image_to_noise(textured, space):
     grey = np.random.default_rng(0).integers(127, 130, (64, 64, 3), dtype=np.uint8)
     assert match(grey, measure(textured, space), space, "histogram").std((0, 1)).max() < 12
 
 
 @pytest.mark.parametrize("by", BYS)
 @pytest.mark.parametrize("space", SPACES)
-def test_an_amount_goes_a_part_of_the_way(space, by):
+def test_amount_matches_colours_by_a_part_of_the_difference(space, by):
     image, goal = pushed(photo(), offset=14), measure(photo(), space)
     away = [delta_e(match(image, goal, space, by, amount), photo()) for amount in (0, 0.25, 0.5, 0.75, 1)]
     assert away[0] == pytest.approx(delta_e(image, photo()), abs=0.3)
     assert (np.diff(away) < 0).all()
 
 
-def test_colours_between_two_go_the_short_way_round_the_hues():
+def test_mixed_colours_take_the_short_way_round_the_hue_circle():
     red, pink = (
         measure(np.full((8, 8, 3), color, np.uint8), "hsv") for color in ((200, 40, 45), (200, 40, 80))
     )
@@ -123,23 +123,23 @@ def test_colours_between_two_go_the_short_way_round_the_hues():
 
 @pytest.mark.parametrize("hue", [5, 60, 175, 185, 300, 355])
 @pytest.mark.parametrize("start", [10, 200, 350])
-def test_hues_are_turned_either_way_to_the_goals(start, hue):
+def test_hues_are_rotated_to_the_goal_in_either_direction(start, hue):
     def tinted(degrees):
         shades = np.full((24, 24, 3), (degrees, 0.6, 0.7), np.float32)
-        shades[::2, :, 0] += 8  # on both sides of red, where hues begin anew
+        shades[::2, :, 0] += 8  # on both sides of red, where the hue wraps around
         return np.rint(cv2.cvtColor(shades % np.float32(360), cv2.COLOR_HSV2RGB) * 255).astype(np.uint8)
 
     matched = match(tinted(start), measure(tinted(hue), "hsv"), "hsv")
     assert np.abs(matched.astype(int) - tinted(hue)).max() <= 3
 
 
-def test_difference_is_the_distance_in_lab():
+def test_colour_difference_is_the_distance_in_lab():
     grey, lighter = (np.full((16, 16, 3), level, np.uint8) for level in (119, 129))
     assert delta_e(grey, grey) == 0
     assert delta_e(grey, lighter) == pytest.approx(4.0, abs=0.2)  # L* 50.0 and 54.0
 
 
-def test_drift_is_seen_wherever_things_are_in_the_picture():
+def test_drift_does_not_depend_on_positions_in_the_image():
     image = photo()
     reference = measure(image, "lab")
     assert drift(np.ascontiguousarray(image[::-1, ::-1]), reference) < 0.1
@@ -150,8 +150,8 @@ def test_drift_is_seen_wherever_things_are_in_the_picture():
 @pytest.mark.parametrize("by", BYS)
 @pytest.mark.parametrize(
     ("space", "most"), [("lab", 2), ("rgb", 2), ("hsv", 6)]
-)  # HSV has no hold on a hue's spread
-def test_five_hundred_paintings_that_each_push_the_colours_stay_under_a_difference_of_2(space, most, by):
+)  # HSV matching does not control the spread of hues
+def test_colours_drift_by_less_than_2_over_five_hundred_frames_that_each_push_them(space, most, by):
     first = image = photo(128)
     goal = measure(first, space)
     for _ in range(500):
@@ -172,10 +172,10 @@ def test_contrast_of_a_bright_pixel_does_not_wrap_to_dark(ratio):
 
 @pytest.mark.parametrize("by", BYS)
 @pytest.mark.parametrize("space", SPACES)
-def test_a_picture_laid_out_otherwise_in_memory_is_matched_alike(space, by):
+def test_matching_does_not_depend_on_the_memory_layout_of_the_image(space, by):
     image, goal = pushed(photo(70)), measure(photo(70), space)
     planes = np.ascontiguousarray(image.transpose(2, 0, 1)).transpose(
         1, 2, 0
-    )  # as painters on a GPU hand it over
+    )  # the layout of images from a painter on a GPU
     assert (match(planes, goal, space, by) == match(image, goal, space, by)).all()
     assert (match(image[:, ::-1], goal, space, by).shape) == image.shape

@@ -1,11 +1,11 @@
-"""Hints that need no model."""
+"""ControlNet hints that need no model."""
 
 import numpy as np
 
 from animator.imaging.hints import canny, nearness
 
 
-def test_canny_draws_the_edges_white_on_black_and_less_of_them_above_higher_thresholds():
+def test_canny_draws_edges_white_on_black_and_fewer_at_higher_thresholds():
     picture = np.full((40, 40, 3), 100, np.uint8)
     picture[:, 20:] = 220
     picture[20:, :20] = 112
@@ -17,7 +17,7 @@ def test_canny_draws_the_edges_white_on_black_and_less_of_them_above_higher_thre
     assert all_edges[18:22, :17].any()
 
 
-def test_nearness_is_white_where_it_is_nearest_whatever_the_units():
+def test_a_depth_hint_is_white_at_the_nearest_pixel_in_any_unit():
     slope = np.tile(np.linspace(-3, 5, 9, dtype=np.float32), (4, 1))
     found = nearness(slope)
     assert found.shape == (4, 9, 3)

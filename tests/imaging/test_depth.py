@@ -1,4 +1,4 @@
-"""Where depth comes from: a rounded product, an estimator, pictures."""
+"""Sources of depth: a rounded product, a depth model, depth maps."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ LENS = Lens(200, 160)
 
 
 def product():
-    """A blue vase with a white label before a light wall, and its shadow."""
+    """Return an image of a blue vase with a white label before a light wall, and its shadow."""
     darker = np.arange(160, dtype=np.uint8)[:, None, None] // 16
     image = np.full((160, 200, 3), 235, np.uint8) - darker
     image[115:135, 100:175] = 200
@@ -23,11 +23,11 @@ def product():
 
 def test_a_product_is_a_rounded_volume_before_its_backdrop():
     disparity = Proxy(LENS, 0.5).disparity(product(), 0, None)
-    assert disparity[45:125, 75:125].min() >= 1  # label and all
+    assert disparity[45:125, 75:125].min() >= 1  # including the label
     assert disparity[88, 100] > disparity[88, 76] > 1 > disparity[20:30].max()
 
 
-def test_a_products_shadow_lies_on_the_floor():
+def test_the_shadow_of_a_product_lies_on_the_floor():
     disparity = Proxy(LENS, 0.5).disparity(product(), 0, None)
     assert np.abs(disparity[120:130, 145:170] - disparity[120:130, 20:45]).max() < 0.05
 
@@ -40,7 +40,7 @@ def test_a_product_is_as_thick_as_it_is_wide():
     assert LENS.focal - nearest == pytest.approx(40, rel=0.15)
 
 
-def test_a_picture_without_a_product_is_a_wall_and_a_floor():
+def test_an_image_without_a_product_is_a_wall_and_a_floor():
     for image in (
         np.full((160, 200, 3), 128, np.uint8),
         np.random.default_rng(1).integers(0, 256, (160, 200, 3), np.uint8),
@@ -50,7 +50,7 @@ def test_a_picture_without_a_product_is_a_wall_and_a_floor():
         assert (np.diff(disparity[:, 0]) >= 0).all()
 
 
-def test_depth_does_not_pump_when_an_estimators_scale_does():
+def test_depth_stays_steady_when_the_scale_of_a_depth_model_changes():
     rise = np.linspace(0, 1, 200, dtype=np.float32)[None, :].repeat(160, 0)
     pictures = [np.full((160, 200, 3), i, np.uint8) for i in range(8)]
     scales = dict(zip(map(id, pictures), [1, 1.5, 0.8, 1.3, 1, 0.7, 1.2, 1], strict=True))
@@ -70,7 +70,7 @@ def test_an_estimate_without_depth_is_the_reference_plane():
 
 
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])
-def test_white_is_near_in_a_picture_of_depth(tmp_path, kind):
+def test_white_is_near_in_a_depth_map(tmp_path, kind):
     grey = np.zeros((160, 200), kind)
     grey[:, 100:] = np.iinfo(kind).max
     Pictures.fromarray(grey).save(tmp_path / "depth.png")
@@ -79,7 +79,7 @@ def test_white_is_near_in_a_picture_of_depth(tmp_path, kind):
     assert disparity[80, 180] == pytest.approx(1 / 0.75, rel=0.01)
 
 
-def test_a_single_picture_of_depth_moves_on_with_the_film(tmp_path):
+def test_a_single_depth_map_moves_with_the_camera(tmp_path):
     grey = np.zeros((160, 200), np.uint8)
     grey[60:100, 80:120] = 255
     Pictures.fromarray(grey).save(tmp_path / "depth.png")
@@ -88,7 +88,7 @@ def test_a_single_picture_of_depth_moves_on_with_the_film(tmp_path):
     assert near[1].mean() - near[0].mean() == pytest.approx(5 * 6 / 0.75, abs=1)
 
 
-def test_a_folder_has_a_picture_for_each_frame(tmp_path):
+def test_a_folder_gives_one_depth_map_for_each_frame(tmp_path):
     files = [tmp_path / f"{i}.png" for i in range(3)]
     for level, file in zip((0, 128, 255), files, strict=True):
         Pictures.new("L", (50, 40), level).save(file)

@@ -1,4 +1,4 @@
-"""Pictures in depth: true to a ray-cast room, nearest surface first, holes from the far side, sharp."""
+"""Reprojection by depth: true to a ray-cast room, nearest surface first, holes from the far side, sharp."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from animator.imaging.relief import Relief
 from animator.imaging.warp import warp
 from tests.imaging.truth import Room, errors
 
-LENS = Lens(250, 190)  # no multiple of 64, nor of 8
+LENS = Lens(250, 190)  # a multiple neither of 64 nor of 8
 PLANE, SPHERE = Room(lean=(0.4, -0.3)), Room(1.25, sphere=0.18)
 FLAT = np.ones((190, 250), np.float32)
 
@@ -31,7 +31,7 @@ def relief(room, lens=LENS):
         (Motion(orbit_x=-8, orbit_y=15), 0.15, 1.0),
     ],
 )
-def test_colours_come_from_where_a_ray_meets_the_room(motion, plane, sphere):
+def test_source_positions_are_those_of_a_ray_cast_room(motion, plane, sphere):
     pose = LENS.pose(motion)
     for room, most in ((PLANE, plane), (SPHERE, sphere)):
         x, y, bared, _ = relief(room).places(pose)
@@ -40,7 +40,7 @@ def test_colours_come_from_where_a_ray_meets_the_room(motion, plane, sphere):
         assert np.nanmean(found[~bared]) < most
 
 
-def test_the_picture_is_that_of_the_room_seen_from_there():
+def test_a_reprojected_image_equals_the_ray_cast_view():
     pose = LENS.pose(Motion(orbit_y=5))
     for room in (PLANE, SPHERE):
         x, y, bared, _ = relief(room).places(pose)
@@ -62,7 +62,7 @@ def test_the_picture_is_that_of_the_room_seen_from_there():
         Motion(rotation_3d_x=4, translation_x=9),
     ],
 )
-def test_a_flat_picture_moves_as_by_a_homography(motion, textured):
+def test_an_image_of_constant_depth_moves_by_a_homography(motion, textured):
     lens = Lens(96, 80)
     pose = lens.pose(motion)
     image = cv2.GaussianBlur(textured, (0, 0), 2)
@@ -76,7 +76,7 @@ def test_a_still_camera_returns_the_identical_array(textured):
 
 
 def square():
-    """A red square, nearer, before a green wall."""
+    """Return an image with depth: a red square before a green wall."""
     image = np.full((200, 200, 3), (0, 160, 0), np.uint8)
     image[70:130, 70:130] = (200, 0, 0)
     nearness = np.zeros((200, 200), np.float32)
@@ -86,13 +86,13 @@ def square():
 
 
 @pytest.mark.parametrize("shift", [-20, 20])
-def test_the_nearest_surface_wins_and_the_far_side_fills_what_it_leaves(shift):
+def test_the_nearest_surface_wins_and_holes_are_filled_from_the_far_side(shift):
     seen = square().seen(LENS_200.pose(Motion(translation_x=shift)))
     moved = round(shift / 0.5)  # at half the reference plane's distance
     red = seen[..., 0] > 100
     columns, rows = np.flatnonzero(red[100]), np.flatnonzero(red[:, 100 + moved])
     for found, start in ((columns, 70 + moved), (rows, 70)):
-        # whole, not torn; and not stretched into the hole
+        # the square is neither torn nor stretched into the hole
         assert len(found) == found[-1] - found[0] + 1
         assert found[0] == pytest.approx(start, abs=2)
         assert len(found) == pytest.approx(60, abs=5)
@@ -113,7 +113,7 @@ def test_a_surface_that_comes_nearer_has_no_cracks():
     assert len(red) == red[-1] - red[0] + 1 > 75
 
 
-def test_forth_and_back_is_where_it_began():
+def test_a_motion_and_its_inverse_return_to_the_start():
     pose = LENS.pose(Motion(orbit_y=4, translation_z=8, translation_x=3))
     first = relief(SPHERE)
     there = Relief(first.seen(pose), first.places(pose)[3], LENS)
@@ -122,7 +122,7 @@ def test_forth_and_back_is_where_it_began():
     assert off.mean() < 4
 
 
-def test_after_24_small_motions_the_picture_is_as_sharp_as_after_one_cubic_warp(textured):
+def test_an_image_is_as_sharp_after_24_small_motions_as_after_one_cubic_warp(textured):
     lens = Lens(96, 80)
     whole = np.linalg.matrix_power(lens.pose(Motion(translation_z=0.4, rotation_3d_y=0.03)), 24)
     direct = cv2.warpPerspective(textured, lens.homography(whole), (96, 80), flags=cv2.INTER_CUBIC)
@@ -135,7 +135,7 @@ def test_after_24_small_motions_the_picture_is_as_sharp_as_after_one_cubic_warp(
 
 
 @pytest.mark.parametrize("pose", [Motion(translation_z=230), Motion(orbit_y=170), Motion(rotation_3d_y=95)])
-def test_a_camera_that_has_passed_what_it_saw_shows_something_all_the_same(pose):
+def test_a_camera_that_moved_past_all_surfaces_still_returns_an_image(pose):
     seen = square().seen(LENS_200.pose(pose))
     assert seen.shape == (200, 200, 3)
 

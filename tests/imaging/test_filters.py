@@ -1,4 +1,4 @@
-"""Colour, contrast, noise, sharpening, reading pictures."""
+"""Colour, contrast, noise, sharpening, reading of images."""
 
 import numpy as np
 import pytest
@@ -10,11 +10,11 @@ from animator.imaging.filters import add_noise, perlin
 from animator.imaging.picture import read
 from animator.imaging.sharpen import sharpen
 
-GREY = np.full((130, 98, 3), 128, np.uint8)  # no multiple of 64: Deforum's noise crashes
+GREY = np.full((130, 98, 3), 128, np.uint8)  # not a multiple of 64, at which Deforum's noise crashes
 
 
 def soft(textured):
-    """A picture whose colours can move without being clipped."""
+    """Return an image whose colours can change without clipping."""
     return (90 + textured * 0.3).astype(np.uint8)
 
 
@@ -23,7 +23,7 @@ def test_matched_colours_have_the_statistics_of_the_reference(textured, space):
     reference = soft(textured)
     tinted = np.clip(reference * np.array([0.9, 1.0, 1.1]) * 0.8 + 15, 0, 255).astype(np.uint8)
     goal, found = measure(reference, space), measure(match(tinted, measure(reference, space), space), space)
-    own = slice(1, 3) if space == "hsv" else slice(0, 3)  # a hue is an angle: see the test of turning
+    own = slice(1, 3) if space == "hsv" else slice(0, 3)  # a hue is an angle: see the test of hues
     scale = {"lab": 100, "hsv": 1, "rgb": 255}[space]
     assert np.abs(measure(tinted, space).mean - goal.mean)[own].max() > 0.02 * scale
     assert found.mean[own] == pytest.approx(goal.mean[own], abs=0.005 * scale)
@@ -31,7 +31,7 @@ def test_matched_colours_have_the_statistics_of_the_reference(textured, space):
 
 
 @pytest.mark.parametrize("space", ["lab", "hsv", "rgb"])
-def test_a_picture_matched_to_itself_stays(textured, space):
+def test_an_image_matched_to_itself_does_not_change(textured, space):
     image = soft(textured)
     for _ in range(20):
         again = match(image, measure(soft(textured), space), space)
@@ -39,14 +39,14 @@ def test_a_picture_matched_to_itself_stays(textured, space):
         image = again
 
 
-def test_a_hue_is_turned_the_short_way_round():
+def test_a_hue_is_rotated_the_short_way_round():
     red, pink = (np.full((8, 8, 3), color, np.uint8) for color in ((200, 40, 45), (200, 40, 80)))
     found = match(red, measure(pink, "hsv"), "hsv")
     assert np.abs(found.astype(int) - pink).max() <= 2
 
 
 @pytest.mark.parametrize("space", ["lab", "hsv", "rgb"])
-def test_a_flat_picture_does_not_turn_to_noise(textured, space):
+def test_a_flat_image_does_not_turn_to_noise(textured, space):
     found = match(GREY, measure(textured, space), space)
     assert found.std((0, 1)).max() < 1
 
@@ -60,7 +60,7 @@ def test_contrast_is_clipped_and_never_wraps():
 
 
 @pytest.mark.parametrize("clouds", [False, True])
-def test_noise_has_mean_0_the_amount_asked_for_and_comes_from_its_seed(clouds):
+def test_noise_has_mean_0_and_the_given_amount_and_depends_on_the_seed(clouds):
     noisy = add_noise(GREY, 0.1, seed=7, clouds=clouds)
     difference = noisy.astype(float) - 128
     assert abs(difference.mean()) < 0.3
@@ -74,7 +74,7 @@ def test_every_seed_of_32_bits_makes_noise():
     assert (add_noise(GREY, 0.1, 2**31) != add_noise(GREY, 0.1, 2**31 - 1)).any()
 
 
-def test_noise_does_not_pull_towards_grey_over_a_thousand_frames():
+def test_a_thousand_frames_of_noise_do_not_pull_an_image_towards_grey():
     image = np.full((32, 32, 3), 60, np.uint8)
     means = [add_noise(image, 0.03, seed).mean() for seed in range(200)]
     assert np.mean(means) == pytest.approx(60, abs=0.1)
@@ -104,7 +104,7 @@ def test_a_crossfade_goes_from_old_to_new(textured):
     assert np.abs(half - (textured.astype(float) + new) / 2).max() <= 0.5
 
 
-def test_a_picture_is_scaled_to_cover_and_cropped_in_the_middle(tmp_path):
+def test_an_image_is_scaled_to_cover_and_cropped_in_the_middle(tmp_path):
     wide = np.zeros((40, 120, 3), np.uint8)
     wide[:, 40:80] = (255, 0, 0)
     Pictures.fromarray(wide).save(tmp_path / "wide.png")
@@ -113,7 +113,7 @@ def test_a_picture_is_scaled_to_cover_and_cropped_in_the_middle(tmp_path):
     assert (found[:, 4:-4] == (255, 0, 0)).mean() > 0.99
 
 
-def test_a_cut_out_product_stands_on_white_and_exif_turns_a_photograph(tmp_path):
+def test_transparency_is_read_on_white_and_exif_rotates_a_photograph(tmp_path):
     cut = np.zeros((16, 16, 4), np.uint8)
     cut[4:12, 4:12] = (10, 20, 30, 255)
     Pictures.fromarray(cut).save(tmp_path / "cut.png")
@@ -122,12 +122,12 @@ def test_a_cut_out_product_stands_on_white_and_exif_turns_a_photograph(tmp_path)
     assert found[8, 8].tolist() == [10, 20, 30]
     photograph = Pictures.new("RGB", (20, 10), "red")
     exif = photograph.getexif()
-    exif[0x0112] = 6  # orientation: a quarter turn
+    exif[0x0112] = 6  # orientation: rotated by 90 degrees
     photograph.save(tmp_path / "photo.jpg", exif=exif)
     assert read(tmp_path / "photo.jpg", 10, 20).shape == (20, 10, 3)
 
 
-def test_perlin_noise_enlarged_from_a_few_places_is_that_of_every_pixel():
+def test_perlin_noise_enlarged_from_samples_equals_that_computed_for_every_pixel():
     few, every = perlin(512, 512, 3), perlin(512, 512, 3, detail=8)
     assert np.abs(few - every).max() < 0.03
     assert np.abs(few - every).mean() < 0.005

@@ -1,4 +1,4 @@
-"""In-betweens along the motion that is left when the camera's is taken out."""
+"""Interpolation along the motion that remains when the camera's is removed."""
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ BACKDROP, PRODUCT = texture(192, 5) // 2 + 100, texture(64, 9)
 
 
 def moment(t, way=14, size=192):
-    """A textured disc on its way over a backdrop, at `t` of 0..1: the known answer."""
+    """Return the ground truth at `t` in 0..1: a textured disc that moves over a backdrop."""
     matrix = cv2.getRotationMatrix2D((32, 32), 12 * t, 1)
     matrix[:, 2] += (45 + way * t, 60 - 4 * t)
     disc = cv2.warpAffine(PRODUCT, matrix, (size, size), flags=cv2.INTER_CUBIC)
@@ -35,34 +35,34 @@ def psnr(one, other):
 
 
 @pytest.mark.parametrize("weight", [0.25, 0.5, 0.75])
-def test_a_moving_product_is_met_on_its_way(weight):
+def test_a_moving_product_is_interpolated_along_its_path(weight):
     old, new, truth = moment(0), moment(1), moment(weight)
     assert psnr(between(old, new, weight), truth) > psnr(crossfade(old, new, weight), truth) + 3
 
 
-def test_the_ends_are_the_two_pictures():
+def test_weights_0_and_1_return_the_two_images():
     assert (between(moment(0), moment(1), 0.0) == moment(0)).all()
     assert (between(moment(0), moment(1), 1.0) == moment(1)).all()
 
 
-def test_two_pictures_alike_have_nothing_between_them():
+def test_the_image_between_two_equal_images_is_the_same_image():
     assert np.abs(between(BACKDROP, BACKDROP, 0.4).astype(int) - BACKDROP).max() <= 1
 
 
-def test_what_is_painted_anew_is_crossfaded():
+def test_repainted_areas_are_crossfaded():
     one, other = np.full((128, 128, 3), 200, np.uint8), np.full((128, 128, 3), 200, np.uint8)
     one[30:90, 30:90] = texture(60, 1)
     other[40:100, 50:110] = texture(60, 2)
     assert psnr(between(one, other, 0.5), crossfade(one, other, 0.5)) > 22
 
 
-def test_a_change_of_light_alone_is_crossfaded():
+def test_a_change_of_brightness_alone_is_crossfaded():
     darker = (BACKDROP * 0.7).astype(np.uint8)
     assert np.abs(between(BACKDROP, darker, 0.5).astype(int) - crossfade(BACKDROP, darker, 0.5)).mean() < 2.5
 
 
 @pytest.mark.parametrize("size", [(98, 130), (33, 17), (16, 16), (600, 1100)])
-def test_pictures_of_any_size_have_in_betweens(size):
+def test_images_of_any_size_can_be_interpolated(size):
     one, other = (np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8) for seed in (1, 2))
     found = between(one, other, 0.5)
     assert (found.shape, found.dtype) == (one.shape, np.uint8)

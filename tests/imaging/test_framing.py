@@ -1,4 +1,4 @@
-"""Shapes cut out of a picture."""
+"""Crops of other aspect ratios."""
 
 import numpy as np
 import pytest
@@ -12,34 +12,34 @@ from animator.imaging.resize import framed, largest, middle, scaled, steady
     ("ratio", "size"),
     [(9 / 16, (576, 1024)), (1, (1024, 1024)), (16 / 9, (1024, 576)), (0.5001, (512, 1024))],
 )
-def test_a_shape_is_as_large_as_the_picture_allows(ratio, size):
+def test_a_crop_is_as_large_as_the_image_allows(ratio, size):
     assert largest(1024, 1024, ratio) == size
 
 
-def test_what_needs_no_other_pixels_has_the_very_pixels(textured):
+def test_a_crop_without_scaling_keeps_the_exact_pixels(textured):
     found = framed(textured, Framing(x=0.5, y=0.5), 40, 80)
     assert np.array_equal(found, textured[:, 28:68])
     assert np.array_equal(framed(textured, Framing(), 96, 80), textured)
 
 
 @pytest.mark.parametrize(("x", "left"), [(0, 0), (0.1, 0), (0.5, 28), (0.75, 52), (0.9, 56), (1, 56)])
-def test_its_middle_goes_where_it_is_told_and_its_edge_no_farther_than_the_pictures(textured, x, left):
+def test_a_crop_is_centred_as_set_but_stays_inside_the_image(textured, x, left):
     assert np.array_equal(framed(textured, Framing(x=x), 40, 80), textured[:, left : left + 40])
 
 
-def test_zoom_shows_less_of_it_larger(textured):
+def test_zoom_crops_a_smaller_part_and_enlarges_it(textured):
     found = framed(textured, Framing(x=0.25, y=0.75, zoom=2), 96, 80)
     part = scaled(np.ascontiguousarray(textured[40:, :48]), 96, 80)
     assert np.abs(found[8:-8, 8:-8].astype(int) - part[8:-8, 8:-8]).max() <= 2
 
 
-def test_parts_of_a_pixel_count():
+def test_a_crop_can_start_at_a_fraction_of_a_pixel():
     ramp = np.tile((2 * np.arange(96))[None, :, None], (80, 1, 3)).astype(np.uint8)
     middle = [int(framed(ramp, Framing(x=0.5 + shift / 96), 40, 80)[40, 20, 0]) for shift in (0, 0.5, 1, 1.5)]
     assert middle == [96, 97, 98, 99]
 
 
-def test_places_are_steadied_and_what_is_unknown_is_taken_from_around(textured):
+def test_positions_are_smoothed_and_unknown_ones_interpolated(textured):
     trembling = np.linspace(0.2, 0.8, 25) + 0.02 * (-1.0) ** np.arange(25)
     found = steady(trembling, 3, False)
     assert np.abs(found[6:-6] - np.linspace(0.2, 0.8, 25)[6:-6]).max() < 0.004
@@ -50,14 +50,14 @@ def test_places_are_steadied_and_what_is_unknown_is_taken_from_around(textured):
     )
 
 
-def test_the_middle_of_a_mask_is_that_of_its_weight():
+def test_the_middle_of_a_mask_is_its_centroid():
     mask = np.zeros((40, 80), np.uint8)
     mask[10:20, 20:40] = 255
     assert middle(mask) == pytest.approx((30 / 80, 15 / 40))
     assert not np.isfinite(middle(np.zeros((4, 4), np.uint8))).any()
 
 
-def test_no_colour_comes_out_of_what_cannot_be_seen():
+def test_transparent_pixels_do_not_bleed_colour():
     picture = np.zeros((64, 64, 4), np.uint8)
     picture[:, :32] = (200, 40, 40, 255)
     picture[:, 32:, :3] = (0, 255, 0)
@@ -66,7 +66,7 @@ def test_no_colour_comes_out_of_what_cannot_be_seen():
     assert np.abs(seen[:, :3].astype(int) - (200, 40, 40)).max() <= 16  # a sharp filter rings
 
 
-def test_a_product_is_cut_out_with_its_own_colours_round_its_edge():
+def test_a_cut_out_product_has_its_own_colours_around_its_edge():
     image = np.full((40, 60, 3), 250, np.uint8)
     image[10:30, 20:40] = (180, 30, 30)
     mask = np.zeros((40, 60), np.uint8)

@@ -1,4 +1,4 @@
-"""Poses: signs, units, pivot, and what they share with the flat camera."""
+"""Camera poses: signs, units, pivot, and agreement with the 2D camera."""
 
 import numpy as np
 import pytest
@@ -11,12 +11,12 @@ LENS = Lens(1000, 600, 40)
 
 
 def seen(motion, point, lens=LENS):
-    """Where a point (x, y, z), relative to the middle of the reference plane, is seen, relative to the middle."""
+    """Return the image position of (x, y, z); both are relative to the middle, of reference plane and image."""
     x, y, z, _ = lens.pose(motion) @ [point[0], point[1], point[2] + lens.focal, 1]
     return np.array([x, y]) * lens.focal / z
 
 
-def test_the_reference_plane_stands_where_a_pixel_is_a_pixel_wide():
+def test_a_pixel_on_the_reference_plane_is_one_pixel_wide():
     assert LENS.focal == pytest.approx(500 / np.tan(np.radians(20)))
     assert seen(Motion(translation_x=10, translation_y=-4), (0, 0, 0)) == pytest.approx([10, -4])
     z = 100
@@ -25,7 +25,7 @@ def test_the_reference_plane_stands_where_a_pixel_is_a_pixel_wide():
     )
 
 
-def test_what_is_near_moves_more():
+def test_near_points_move_more_than_far_ones():
     near, far = (seen(Motion(translation_x=10), (0, 0, z))[0] for z in (-300, 300))
     assert near > 10 > far
 
@@ -42,7 +42,7 @@ def test_what_is_near_moves_more():
         ("orbit_y", (0, 0, 100), (1, 0)),
     ],
 )
-def test_content_goes_down_left_and_counter_clockwise(name, point, way):
+def test_content_moves_in_the_documented_direction(name, point, way):
     moved = seen(Motion(**{name: 1}), point) - np.array(point[:2])
     assert moved @ way > 0.9 * np.abs(moved).sum() > 0
 
@@ -66,26 +66,26 @@ def test_no_motion_is_exactly_no_motion():
         assert lens.homography(np.eye(4)) == pytest.approx(np.eye(3), abs=1e-12)
 
 
-def test_flat_columns_mean_the_same_in_space():
+def test_2d_motion_settings_keep_their_meaning_in_3d():
     # Deforum's translation_x goes right in its 2D mode and left in its 3D mode.
     flat = Motion(1.1, 12, 5, -3, 0.3, 0.6)
     assert LENS.homography(LENS.pose(flat)) == pytest.approx(matrix(flat, 1000, 600))
 
 
-def test_poses_compose_and_go_back():
+def test_poses_compose_and_invert():
     a, b = LENS.pose(Motion(translation_z=40, orbit_y=5)), LENS.pose(Motion(zoom=1.1, rotation_3d_x=3))
     assert np.linalg.inv(b @ a) @ b @ a == pytest.approx(np.eye(4))
     assert LENS.homography(np.linalg.inv(a)) @ LENS.homography(a) != pytest.approx(
         np.eye(3)
-    )  # no plane any more
+    )  # off the reference plane, homographies do not compose
 
 
 @pytest.mark.parametrize("turn", [(10, -20, 30), (-80, 40, 170), (0, 0, 0), (179, 3, -2)])
-def test_angles_are_found_again(turn):
+def test_angles_are_recovered_from_a_rotation(turn):
     motion = Motion(rotation_3d_x=turn[0], rotation_3d_y=turn[1], rotation_3d_z=turn[2])
     assert angles(rotation(motion)[:3, :3]) == pytest.approx(turn)
 
 
-def test_only_columns_of_space_need_it():
+def test_only_3d_motion_settings_need_3d():
     assert not spatial(Motion(1.1, 12, 5, -3, 0.3, 0.6))
     assert spatial(Motion(orbit_x=0.1))

@@ -1,4 +1,4 @@
-"""Masks: sources, edges and pasting, with exact ends."""
+"""Masks: sources, edges and pasting, exact at 0 and 255."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,11 @@ from animator.imaging import masks as mask
 from animator.imaging.io import Film, length
 from animator.imaging.mask_film import decode, unpack
 
-SIZES = [(96, 80), (98, 66), (130, 34)]  # not multiples of 64, which Deforum's masks had to be
+SIZES = [(96, 80), (98, 66), (130, 34)]  # not multiples of 64, as Deforum's masks had to be
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_picture_is_read_in_the_films_size_white_being_all_and_transparent_nothing(tmp_path, size):
+def test_a_mask_file_is_read_in_the_films_size_with_white_inside_and_transparent_outside(tmp_path, size):
     pixels = np.zeros((50, 70, 4), np.uint8)
     pixels[:, :35] = (255, 255, 255, 255)
     pixels[:, 35:] = (255, 255, 255, 0)
@@ -25,13 +25,13 @@ def test_a_picture_is_read_in_the_films_size_white_being_all_and_transparent_not
     assert (mask.read_alpha(tmp_path / "a.png", *size) == found).all()
 
 
-def test_a_picture_of_the_films_size_is_its_grey_to_the_level(tmp_path, textured):
+def test_a_mask_file_of_the_films_size_keeps_its_exact_grey(tmp_path, textured):
     Pictures.fromarray(textured).convert("L").save(tmp_path / "a.png")
     found = mask.read(tmp_path / "a.png", 96, 80)
     assert (found == np.asarray(Pictures.open(tmp_path / "a.png"))).all()
 
 
-def test_a_picture_without_transparency_has_no_alpha(tmp_path, textured):
+def test_an_image_without_transparency_cannot_be_used_as_alpha(tmp_path, textured):
     Pictures.fromarray(textured).save(tmp_path / "a.png")
     mask.check(tmp_path / "a.png")
     with pytest.raises(ValueError, match="no transparency"):
@@ -47,17 +47,17 @@ def test_a_polygon_covers_its_area_to_a_pixel_of_its_edge(size):
     assert found.sum() / 255 == pytest.approx(width * height / 4, rel=0.03)
 
 
-def test_a_slanted_edge_has_steps_of_grey():
+def test_a_slanted_edge_is_antialiased():
     found = mask.polygon([(0, 0), (1, 0), (1, 0.3)], 64, 64)
     assert len(np.unique(found)) > 4
     assert found.sum() / 255 == pytest.approx(64 * 64 * 0.15, rel=0.04)
 
 
-def test_a_polygon_may_reach_out_of_the_picture():
+def test_a_polygon_may_extend_beyond_the_image():
     assert (mask.polygon([(-1, -1), (2, -1), (2, 2), (-1, 2)], 40, 30) == 255).all()
 
 
-def test_a_colour_key_takes_what_lies_within_its_distance():
+def test_a_colour_key_selects_pixels_within_its_distance():
     picture = np.zeros((2, 3, 3), np.uint8)
     picture[:, 0], picture[:, 1], picture[:, 2] = (0, 255, 0), (0, 240, 20), (255, 0, 0)
     assert mask.keyed(picture, "#00ff00", 20).tolist() == [[255, 255, 0]] * 2
@@ -65,14 +65,14 @@ def test_a_colour_key_takes_what_lies_within_its_distance():
     assert (mask.keyed(picture, "#0f0", 200) == 255).all()
 
 
-def test_a_distance_is_that_of_cie_lab():
+def test_the_distance_of_a_colour_key_is_that_of_cie_lab():
     white, grey = np.full((1, 1, 3), 255, np.uint8), np.full((1, 1, 3), 119, np.uint8)  # L* 100 and 50
     assert mask.keyed(white, "#777777", 49.5).item() == 0
     assert mask.keyed(white, "#777777", 50.5).item() == 255
     assert mask.keyed(grey, "#777777", 0).item() == 255
 
 
-def test_luminance_takes_the_greys_of_its_range():
+def test_luminance_selects_greys_in_its_range():
     picture = np.repeat(np.array([[0, 64, 128, 255]], np.uint8)[..., None], 3, axis=-1)
     assert mask.luminance(picture, 0.2, 0.6).tolist() == [[0, 255, 255, 0]]
     assert mask.luminance(picture, 0, 1).tolist() == [[255] * 4]
@@ -85,7 +85,7 @@ def test_a_feather_below_1_is_a_part_of_the_width():
 
 
 @pytest.mark.parametrize("reach", [1, 5, 12.4])
-def test_a_soft_edge_reaches_so_far_and_no_farther(reach):
+def test_softening_changes_no_pixel_beyond_its_reach(reach):
     hard = np.zeros((64, 96), np.uint8)
     hard[:, 48:] = 255
     row = mask.soften(hard, reach)[32]
@@ -94,12 +94,12 @@ def test_a_soft_edge_reaches_so_far_and_no_farther(reach):
     assert 0 < row[47] < 128 < row[48] < 255
 
 
-def test_all_and_nothing_stay_exact_when_softened():
+def test_softening_keeps_full_and_empty_masks_exact():
     for level in (0, 255):
         assert (mask.soften(np.full((40, 50), level, np.uint8), 9) == level).all()
 
 
-def test_what_is_grown_keeps_its_inside_and_fades_out_around_it():
+def test_a_grown_mask_keeps_its_inside_and_fades_out_around_it():
     hard = mask.polygon([(0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6)], 100, 100)
     image = np.random.default_rng(2).integers(0, 256, (100, 100, 3), dtype=np.uint8)
     carried, grown = mask.grow(image, hard, 6)
@@ -110,7 +110,7 @@ def test_what_is_grown_keeps_its_inside_and_fades_out_around_it():
     assert (mask.grow(image, hard, 0)[1] == hard).all()
 
 
-def test_a_product_cut_out_on_white_takes_no_white_along():
+def test_a_product_cut_out_on_white_has_no_white_fringe():
     drawn = mask.polygon([(0.31, 0.33), (0.62, 0.36), (0.57, 0.67)], 100, 100)
     red, white, night = (np.full((100, 100, 3), color, np.uint8) for color in ((200, 0, 0), 255, (0, 0, 40)))
     cut_out = mask.paste(white, red, drawn)
@@ -119,7 +119,7 @@ def test_a_product_cut_out_on_white_takes_no_white_along():
     assert mask.paste(night, cut_out, drawn)[..., 1].max() > 50
 
 
-def test_pasting_gives_the_very_pixels_at_both_ends(textured):
+def test_pasting_keeps_exact_pixels_at_mask_values_0_and_255(textured):
     top = 255 - textured
     ramp = np.tile(np.linspace(0, 255, 96).astype(np.uint8), (80, 1))
     pasted = mask.paste(textured, top, ramp)
@@ -131,7 +131,7 @@ def test_pasting_gives_the_very_pixels_at_both_ends(textured):
     assert mask.paste(textured, top, np.full((80, 96), 255, np.uint8)) is top
 
 
-def test_a_mask_times_a_half_is_half(textured):
+def test_a_mask_scaled_by_a_half_is_half(textured):
     full = np.full((4, 4), 255, np.uint8)
     assert mask.scale(full, 1) is full
     assert (mask.scale(full, 0.5) == 128).all()
@@ -139,7 +139,7 @@ def test_a_mask_times_a_half_is_half(textured):
 
 @pytest.fixture
 def video(tmp_path):
-    """Ten pictures, 10 per second, 64x48: a white column wanders right; the last one is black."""
+    """Ten images, 10 per second, 64x48: a white column moves right; the last one is black."""
     from animator.runs.video import Format, Video
 
     with Video(tmp_path / "mask.mp4", Format(64, 48, 10.0, crf=1)) as sink:
@@ -167,7 +167,7 @@ def test_a_video_is_read_at_the_films_rate_and_size(video):
     assert len(decode(Film(video, 64, 48, 10.0), 4)) == 4
 
 
-def test_what_is_no_video_is_refused(tmp_path):
+def test_a_file_that_is_not_a_video_raises_value_error(tmp_path):
     (tmp_path / "a.mp4").write_text("no video")
     with pytest.raises(ValueError, match=r"\w"):
         length(tmp_path / "a.mp4")

@@ -1,4 +1,4 @@
-"""A palette pulls softly: exactly on its own colours, smoothly between them, and never at the form."""
+"""The palette pull: exact on palette colours, smooth between them, without changes of lightness."""
 
 import cv2
 import numpy as np
@@ -11,14 +11,14 @@ BRAND = np.array([(10, 132, 255), (255, 159, 10), (255, 255, 255)], np.uint8)
 
 
 def hues(size=128):
-    """Every hue from full to no saturation."""
+    """Return every hue from full to no saturation."""
     hsv = np.full((size, size, 3), 255, np.uint8)
     hsv[..., 0] = np.linspace(0, 179, size)
     hsv[..., 1] = np.linspace(255, 0, size)[:, None]
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
 
 
-def test_the_colours_of_the_palette_stay_and_so_do_white_and_black():
+def test_palette_colours_white_and_black_do_not_change():
     image = np.concatenate([BRAND, [(0, 0, 0), (255, 255, 255)]]).astype(np.uint8)[None]
     assert np.linalg.norm(lab_of(Pull(BRAND)(image, 1.0)) - lab_of(image), axis=-1).max() < 2.5
 
@@ -27,14 +27,14 @@ def test_an_amount_of_0_changes_nothing():
     assert (Pull(BRAND)(hues(), 0.0) == hues()).all()
 
 
-def test_the_more_it_pulls_the_nearer_every_colour_comes():
+def test_a_larger_amount_brings_every_colour_nearer_to_the_palette():
     pull, image = Pull(BRAND), hues()
     away = [pull.distance(pull(image, amount)) for amount in (0, 0.25, 0.5, 0.75, 1)]
     assert (np.diff(away) < 0).all()
     assert away[-1] < 0.35 * away[0]
 
 
-def test_lightness_which_models_the_form_stays():
+def test_lightness_does_not_change():
     image = np.asarray(
         cv2.GaussianBlur(np.random.default_rng(0).integers(60, 190, (64, 64, 3), dtype=np.uint8), (0, 0), 3)
     )
@@ -42,7 +42,7 @@ def test_lightness_which_models_the_form_stays():
     assert np.abs(after - before).max() < 1.5
 
 
-def test_a_near_colour_goes_to_the_brands_own():
+def test_a_colour_near_a_palette_colour_gets_its_hue():
     purple_blue = np.full((8, 8, 3), (60, 110, 235), np.uint8)
     lab = lab_of(Pull(BRAND)(purple_blue, 1.0))[0, 0]
     brand = lab_of(BRAND[None])[0, 0]
@@ -50,7 +50,7 @@ def test_a_near_colour_goes_to_the_brands_own():
 
 
 @pytest.mark.parametrize("amount", [0.3, 1.0])
-def test_a_gradient_gets_no_bands(amount):
+def test_a_gradient_does_not_get_bands(amount):
     ramp = np.linspace((60, 90, 250), (250, 170, 30), 512).round().astype(np.uint8)[None].repeat(4, axis=0)
     steps = [
         np.linalg.norm(np.diff(lab_of(picture)[0], axis=0), axis=-1).max()

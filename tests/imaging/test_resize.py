@@ -1,4 +1,4 @@
-"""Larger pictures: their size, and that tiles leave no seam."""
+"""Upscaling: sizes, and tiles without seams."""
 
 import cv2
 import numpy as np
@@ -9,13 +9,13 @@ from tests.films import texture
 
 
 def doubled(image):
-    """Enlarges by what lies within 12 pixels of a pixel, as a small network does."""
+    """Upscale so that each pixel depends on those within 12 pixels of it, as in a small network."""
     soft = cv2.GaussianBlur(image, (25, 25), 3.0, borderType=cv2.BORDER_REPLICATE)
     return np.repeat(np.repeat(soft, 2, axis=0), 2, axis=1)
 
 
 @pytest.mark.parametrize("size", [(300, 200), (128, 128), (129, 257), (500, 90)])
-def test_tiles_are_the_whole_bit_for_bit_where_a_pixel_depends_on_a_quarter_of_the_overlap(size):
+def test_tiled_upscaling_is_exact_if_pixels_depend_on_a_quarter_of_the_overlap_at_most(size):
     picture = texture(*size)
     asked = []
 
@@ -30,7 +30,7 @@ def test_tiles_are_the_whole_bit_for_bit_where_a_pixel_depends_on_a_quarter_of_t
 
 
 def test_a_tile_that_goes_wrong_at_its_edges_leaves_no_seam():
-    """Networks pad with zeros: darker at the edges. Only the picture's own edges may show that."""
+    """Networks pad with zeros, which darkens edges; only the image's own edges may show that."""
 
     def dark_edges(image):
         return cv2.copyMakeBorder(doubled(image)[8:-8, 8:-8], 8, 8, 8, 8, cv2.BORDER_CONSTANT)
@@ -41,7 +41,7 @@ def test_a_tile_that_goes_wrong_at_its_edges_leaves_no_seam():
     assert OVERLAP * 2 / 4 > 8
 
 
-def test_a_tile_of_another_brightness_fades_into_its_neighbour():
+def test_tiles_of_different_brightness_are_blended():
     levels = iter(range(100, 200, 20))
     found = tiled(np.zeros((160, 96, 3), np.uint8), lambda image: np.full_like(image, next(levels)), 1, 128)
     steps = np.abs(np.diff(found[:, 48, 0].astype(int)))
@@ -49,7 +49,7 @@ def test_a_tile_of_another_brightness_fades_into_its_neighbour():
     assert (found[0, 0, 0], found[-1, 0, 0]) == (100, 120)
 
 
-def test_pictures_are_resized_by_lanczos_and_one_of_that_size_is_itself():
+def test_images_are_resized_by_lanczos_and_unchanged_at_the_same_size():
     picture = texture(60, 40)
     assert resized(picture, 60, 40) is picture
     assert (

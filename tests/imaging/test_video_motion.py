@@ -1,4 +1,4 @@
-"""What moves between two pictures of a video is found, and what does not is left alone."""
+"""Motion between two images of a video is estimated, and still parts do not move."""
 
 import cv2
 import numpy as np
@@ -21,8 +21,8 @@ def corners(matrix, width=320, height=240):
 @pytest.mark.parametrize(
     ("step", "truth"), [(follow.affine, AFFINE), (follow.perspective, AFFINE), (follow.perspective, TILTED)]
 )
-@pytest.mark.parametrize("times", [1, 3])  # in the second, motion is looked for in a smaller picture
-def test_the_motion_of_the_whole_picture_is_found_to_a_part_of_a_pixel(step, truth, times):
+@pytest.mark.parametrize("times", [1, 3])  # at 3, motion is estimated in a shrunk image
+def test_the_motion_of_the_whole_image_is_estimated_to_a_part_of_a_pixel(step, truth, times):
     large = cv2.resize(films.texture(320, 240), None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
     size = np.diag([times, times, 1.0])
     truth = size @ truth @ np.linalg.inv(size)
@@ -33,13 +33,13 @@ def test_the_motion_of_the_whole_picture_is_found_to_a_part_of_a_pixel(step, tru
 
 
 def walker(at):
-    """A patch of another texture in front of a still one."""
+    """Return a still texture with a patch of another one in front of it."""
     picture = films.texture(320, 240).copy()
     picture[80:160, at : at + 80] = films.texture(80, 80, seed=8)
     return picture
 
 
-def test_something_small_that_walks_moves_no_matrix_and_is_all_that_a_flow_moves():
+def test_a_small_moving_object_does_not_move_the_matrix_and_moves_alone_in_the_flow():
     old, new = follow.small(walker(100)), follow.small(walker(106))
     for step in (follow.affine, follow.perspective):
         assert np.abs(corners(step(old, new)) - corners(np.eye(3))).max() < 0.3
@@ -53,7 +53,7 @@ def test_something_small_that_walks_moves_no_matrix_and_is_all_that_a_flow_moves
 
 
 @pytest.mark.parametrize("other", [np.full((240, 320, 3), 90, np.uint8), films.texture(320, 240, seed=77)])
-def test_where_nothing_is_recognised_nothing_moves(other):
+def test_motion_is_zero_between_unrelated_images(other):
     old, new = follow.small(films.texture(320, 240)), follow.small(other)
     for one, two in ((old, new), (new, old), (new, new)):
         assert np.abs(follow.affine(one, two) - np.eye(3)).max() < 1e-3
@@ -61,6 +61,6 @@ def test_where_nothing_is_recognised_nothing_moves(other):
         assert not np.abs(follow.flow(one, two)).max() > 0.1
 
 
-def test_a_picture_that_does_not_move_is_the_identical_array():
+def test_an_image_without_motion_is_returned_as_the_same_array():
     picture = films.texture(96, 80)
     assert follow.along(picture, np.zeros((80, 96, 2), np.float32)) is picture

@@ -1,4 +1,4 @@
-"""Videos as streams: the right picture at each time, whether they are read from the beginning or not."""
+"""Videos as streams: the right image at each time, with and without a seek."""
 
 from itertools import islice
 
@@ -20,7 +20,7 @@ def seen(film, skip=0, count=10_000, hold=False):
     return [int(np.median(picture)) for picture in islice(pictures(film, skip, hold), count)]
 
 
-def test_a_film_has_a_picture_of_the_video_for_each_of_its_frames(tmp_path):
+def test_a_video_gives_one_image_for_each_frame_of_the_film(tmp_path):
     file = films.write(tmp_path / "a.mp4", films.greys(20), 10)
     assert length(file) == pytest.approx(2.0)
     assert seen(Film(file, 64, 48, 10)) == [10 + 2 * i for i in range(20)]
@@ -29,12 +29,12 @@ def test_a_film_has_a_picture_of_the_video_for_each_of_its_frames(tmp_path):
     assert max(abs(value - (10 + i)) for i, value in enumerate(doubled)) <= 2
 
 
-def test_a_film_begins_some_seconds_into_the_video(tmp_path):
+def test_reading_starts_at_the_given_second_of_the_video(tmp_path):
     file = films.write(tmp_path / "a.mp4", films.greys(60), 10)
     assert seen(Film(file, 64, 48, 10, 1.5)) == [10 + 2 * i for i in range(15, 60)]
 
 
-def test_a_picture_covers_the_films_size_and_is_cropped_in_the_middle(tmp_path):
+def test_images_are_scaled_to_cover_the_size_and_cropped_in_the_middle(tmp_path):
     picture = np.zeros((40, 120, 3), np.uint8)
     picture[:, 40:80] = 255
     file = films.write(tmp_path / "a.mp4", [picture] * 3)
@@ -46,7 +46,7 @@ def test_a_picture_covers_the_films_size_and_is_cropped_in_the_middle(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "shot", "fps"), [("mp4", 24, 12), ("mkv", 30, 24), ("mov", 2, 10), ("ts", 10, 24)]
 )
-def test_what_is_left_out_changes_nothing_in_what_follows(tmp_path, kind, shot, fps):
+def test_images_after_a_skip_are_the_same_as_without_it(tmp_path, kind, shot, fps):
     file = films.write(tmp_path / f"a.{kind}", films.greys(100), shot, *LOSSY[kind])
     film = Film(file, 64, 48, fps, 0.3)
     whole = list(islice(pictures(film, hold=True), int(fps * 100 / shot) + 20))
@@ -56,13 +56,13 @@ def test_what_is_left_out_changes_nothing_in_what_follows(tmp_path, kind, shot, 
             assert (picture == whole[skip + i]).all(), (skip, i)
 
 
-def test_the_last_picture_stays_as_long_as_it_is_wanted(tmp_path):
+def test_the_last_image_repeats_with_hold(tmp_path):
     file = films.write(tmp_path / "a.mp4", films.greys(20), 10)
     assert seen(Film(file, 64, 48, 10), 0, 50, hold=True)[19:] == [48] * 31
     assert seen(Film(file, 64, 48, 10), 500, 3, hold=True) == [48] * 3
 
 
-def test_what_holds_no_picture_is_refused(tmp_path):
+def test_a_file_without_images_raises_value_error(tmp_path):
     (tmp_path / "a.mp4").write_text("no video")
-    with pytest.raises(ValueError, match="no picture"):
+    with pytest.raises(ValueError, match="no images"):
         list(pictures(Film(tmp_path / "a.mp4", 64, 48, 10)))

@@ -1,4 +1,4 @@
-"""Camera and warp: signs, centre, composition, and what a still camera does."""
+"""The 2D camera and its warp: signs, centre, composition, still camera."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from animator.imaging.warp import warp
 
 
 def spot(x, y, width=81, height=61):
-    """A soft white spot at (x, y) on black."""
+    """Return an image of a soft white spot at (x, y) on black."""
     image = np.zeros((height, width, 3), np.uint8)
     cv2.circle(image, (x, y), 3, (255, 255, 255), -1)
     return cv2.GaussianBlur(image, (0, 0), 1.5)
@@ -42,12 +42,12 @@ def test_positive_motion_goes_right_down_nearer_and_counter_clockwise(motion, go
     assert centre(moved(spot(50, 20), **motion)) == pytest.approx(goal, abs=0.1)
 
 
-def test_the_middle_stays_where_it_is_under_zoom_and_angle():
+def test_the_centre_is_fixed_under_zoom_and_angle():
     assert centre(moved(spot(40, 30), zoom=1.3, angle=37)) == pytest.approx((40, 30), abs=0.05)
 
 
 def test_zoom_treats_left_and_right_alike():
-    # Deforum's centre is half a pixel off: a mirrored picture would zoom to another place.
+    # Deforum's centre is half a pixel off: a mirrored image would zoom to another position.
     image = spot(20, 12, 80, 60)
     assert (
         np.abs(moved(image[:, ::-1].copy(), zoom=1.2)[:, ::-1].astype(int) - moved(image, zoom=1.2)).max()
@@ -55,7 +55,7 @@ def test_zoom_treats_left_and_right_alike():
     )
 
 
-def test_translation_comes_first_and_is_turned_and_zoomed_as_deforums():
+def test_translation_is_applied_before_rotation_and_zoom_as_in_deforum():
     assert matrix(Motion(zoom=1.5, translation_x=10), 81, 61) @ [40, 30, 1] == pytest.approx([55, 30, 1])
     turned = matrix(Motion(angle=10, translation_x=10), 81, 61) @ [40, 30, 1]
     assert turned[:2] - [40, 30] == pytest.approx([9.848, -1.736], abs=1e-3)
@@ -71,7 +71,7 @@ def test_motion_and_its_inverse_cancel():
     assert np.linalg.inv(view) @ view == pytest.approx(np.eye(3))
 
 
-def test_one_resampling_by_the_product_keeps_what_a_chain_of_warps_loses(textured):
+def test_one_resampling_by_the_product_is_sharper_than_a_chain_of_warps(textured):
     camera = Camera2D(96, 80)
     step = camera.matrix(Motion(1.004, 0.5))
     chained, product = textured, np.eye(3)
@@ -89,7 +89,7 @@ def test_one_resampling_by_the_product_keeps_what_a_chain_of_warps_loses(texture
 
 @pytest.mark.parametrize("pictures", [-7, -2, 2, 30])
 @pytest.mark.parametrize("border", ["wrap", "reflect"])
-def test_a_repeated_picture_goes_on_without_end(textured, border, pictures):
+def test_reflect_and_wrap_repeat_the_image_endlessly(textured, border, pictures):
     at = {"wrap": 5.25, "reflect": 5.25 if pictures % 2 == 0 else -90.75}[
         border
     ]  # every second one is mirrored

@@ -1,4 +1,4 @@
-"""A ray-cast room: what a camera truly sees of a textured plane, and of a sphere in front of a wall."""
+"""Ground truth by ray casting: a textured plane, and a sphere in front of a wall, seen by a camera."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Room:
 
     wall: float = 1.0
     lean: tuple[float, float] = (0.0, 0.0)
-    sphere: float = 0.0  # radius; its middle stands at distance 1
+    sphere: float = 0.0  # radius; its centre is at distance 1
 
     def look(self, lens: Lens, pose: np.ndarray) -> Seen:
-        """The room after its points have moved by `pose`."""
+        """Return the view of the room after its points have moved by `pose`."""
         y, x = np.mgrid[: lens.height, : lens.width]
         pixels = np.stack([x, y, np.ones_like(x)], -1).astype(float)
         rays = pixels @ np.linalg.inv(lens.matrix).T
@@ -48,7 +48,7 @@ class Room:
 
 
 def texture(point: np.ndarray, width: int) -> np.ndarray:
-    """A solid texture: waves of 10 pixels and more, a different one in each channel."""
+    """Return a solid texture at `point`: waves of 10 pixels and more, different in each channel."""
     scale = 2 * np.pi * 256 / width
     directions = np.random.default_rng(5).normal(size=(3, 4, 3))
     waves = [
@@ -59,7 +59,7 @@ def texture(point: np.ndarray, width: int) -> np.ndarray:
 
 
 def errors(room: Room, lens: Lens, pose: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Distance in pixels between where `x`, `y` say a target pixel comes from and where it does; NaN where hidden."""
+    """Return the error in pixels of the source positions `x`, `y` of each target pixel; NaN where hidden."""
     before, after = room.look(lens, np.eye(4)), room.look(lens, pose)
     true = after.point @ lens.matrix.T
     u, v = true[..., 0] / true[..., 2], true[..., 1] / true[..., 2]

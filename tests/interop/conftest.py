@@ -1,4 +1,4 @@
-"""A file is written, imported, and the schedule file that comes out is loaded by animator itself."""
+"""Fixture that writes a file, imports it and loads the resulting schedule file."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Imported(NamedTuple):
         return parse(self.text, "film.yaml").data
 
     def noted(self, key: str) -> str:
-        """The note on a key; an empty text where there is none."""
+        """Return the note on a key, or an empty string."""
         return next((note for note in self.notes if f": {key}: " in note), "")
 
 
 @pytest.fixture
 def imported(tmp_path):
-    """Import a text, bytes or data to be written as JSON. The LoRAs that tests name lie in the folder."""
+    """Return a function that imports text, bytes, or data written as JSON. The folder holds the LoRA the tests name."""
     lora_files.write(tmp_path / "oue_scooter.safetensors", lora_files.anyones())
 
     def run(content: Any, name: str = "settings.txt") -> Imported:

@@ -1,4 +1,4 @@
-"""Settings files as each generation of Deforum writes them: invented films, the programs' own names and habits."""
+"""Settings files in the form of each generation of Deforum; the films are invented."""
 
 import json
 
@@ -112,7 +112,7 @@ ALL = {"webui": WEBUI, "notebook": NOTEBOOK, "forge": FORGE, "studio": STUDIO, "
 
 
 def film(**settings: object) -> str:
-    """A short film's settings as JSON, with some of them given."""
+    """Return the settings of a short film as JSON, with `settings` added or replaced."""
     base = {
         "animation_mode": "2D",
         "max_frames": 60,

@@ -1,4 +1,4 @@
-"""`animator import` and `animator export`, as a user runs them."""
+"""The commands `animator import` and `animator export`, as a user runs them."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_import_writes_a_file_that_check_and_export_take(run, tmp_path):
     ("name", "content", "words"),
     [
         ("a.txt", '{"a": 1,}', "a.txt:1:9: not JSON"),
-        ("a.yaml", "motion: {}", "a.yaml: a YAML file is a schedule file already"),
-        ("a.txt", '{"a": 1}', "a.txt: not a kind of file that is known: Deforum settings"),
+        ("a.yaml", "motion: {}", "a.yaml: a YAML file is already a schedule file"),
+        ("a.txt", '{"a": 1}', "a.txt: unknown kind of file; known: Deforum settings"),
         ("none.txt", None, "none.txt: No such file"),
     ],
 )
@@ -49,7 +49,7 @@ def test_a_file_that_cannot_be_imported_is_one_line_and_status_2(run, tmp_path, 
     assert (status, out) == (2, "") and err.startswith(words) and err.count("\n") == 1
 
 
-def test_a_folder_that_is_not_there_is_told(run, tmp_path):
+def test_a_missing_output_folder_is_reported(run, tmp_path):
     (tmp_path / "old.txt").write_text(samples.film())
     status, _, err = run("import", "old.txt", "-o", "no/film.yaml")
     assert status == 2 and "no/film.yaml cannot be written" in err

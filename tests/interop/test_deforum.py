@@ -1,4 +1,4 @@
-"""Deforum's settings of every generation become schedule files that a designer could have written."""
+"""Import of Deforum settings: every generation becomes a schedule file that a designer could have written."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ def test_the_notebooks_names_lists_and_texts_are_understood(imported):
     assert found.frames[0].painting.guidance_scale == 7
 
 
-def test_the_mode_decides_which_motion_counts(imported):
+def test_the_mode_decides_which_motion_applies(imported):
     solid = imported(samples.NOTEBOOK)
-    assert not {"zoom", "angle"} & set(solid.data["motion"])  # those of 2D
+    assert not {"zoom", "angle"} & set(solid.data["motion"])  # motion of 2D
     assert solid.frames[0].motion.rotation_3d_z == 0.2
     assert not solid.noted("zoom") and not solid.noted("rotation_3d_x")
     flat = imported({**samples.NOTEBOOK, "animation_mode": "2D"})
@@ -92,8 +92,8 @@ def test_the_mode_decides_which_motion_counts(imported):
 
 
 @pytest.mark.parametrize(("deep", "side", "nearer"), [(False, 18.2786, 1.0813), (True, 12.1857, 1.0347)])
-def test_a_camera_in_space_moves_the_picture_as_far_as_deforums(imported, deep, side, nearer):
-    """Measured of Deforum at 512 pixels and a field of view of 70 degrees, without depth: 18.26 pixels, 1.0815 times."""
+def test_a_3d_camera_moves_the_image_as_far_as_deforums(imported, deep, side, nearer):
+    """Measured in Deforum at 512 pixels and a field of view of 70 degrees, without depth: 18.26 pixels, 1.0815 times."""
     moves = {
         "translation_x": "0: (10)",
         "translation_y": "0: (10)",
@@ -112,7 +112,7 @@ def test_a_camera_in_space_moves_the_picture_as_far_as_deforums(imported, deep, 
     assert found.data["motion"].get("depth", "flat") == ("model" if deep else "flat")
 
 
-def test_formulas_of_a_camera_in_space_stay_formulas(imported):
+def test_expressions_of_a_3d_camera_stay_expressions(imported):
     found = imported(
         samples.film(animation_mode="3D", translation_x="0: (sin(t)), 9: (2)", translation_z="0: (t/10)")
     )
@@ -122,7 +122,7 @@ def test_formulas_of_a_camera_in_space_stay_formulas(imported):
     assert re.fullmatch(r"[\d.]+\*\(t/10\)", found.data["motion"]["translation_z"])
 
 
-def test_a_mode_without_motion_leaves_it_out_and_says_so(imported):
+def test_the_motion_of_an_unsupported_mode_is_left_out_and_noted(imported):
     found = imported({**samples.WEBUI, "animation_mode": "Wan Video"})
     assert "motion" not in found.data
     assert "left out" in found.noted("animation_mode")
@@ -138,7 +138,7 @@ def test_video_input_paints_over_the_video(imported, tmp_path):
     assert "footage" not in gone.data and any("no such file" in note for note in gone.notes)
 
 
-def test_interpolation_paints_every_frame_anew_and_blends_all_the_way(imported):
+def test_interpolation_mode_paints_every_frame_from_noise_and_blends_all_the_way(imported):
     found = imported(samples.STUDIO)
     assert all(frame.diffuse and frame.painting.strength == 1 for frame in found.frames)
     assert found.frames[15].prompt.weight == pytest.approx(0.5)
@@ -153,15 +153,15 @@ def test_settings_inside_a_request_are_found(imported):
         "a kettle, studio",
         "a kettle: matte black",
     ]
-    assert found.data["painting"]["sampler"] == "DPM++ 2M Karras"  # number 15 of the list
+    assert found.data["painting"]["sampler"] == "DPM++ 2M Karras"  # index 15 of the list
     assert found.data["painting"]["seed"] == {"behavior": "ladder"}
     assert found.data["motion"] == {"zoom": 1.01, "angle": "0:(0), 48:(0.5)"}
-    assert "0 every time" in found.noted("seed")
+    assert "here the seed is 0" in found.noted("seed")
     assert "0..95" in found.noted("prompts.200")
     assert found.noted("mystery") and found.noted("model_checkpoint")
 
 
-def test_a_list_of_settings_is_taken_by_its_first(imported):
+def test_the_first_of_a_list_of_settings_is_imported(imported):
     batch = {"deforum_settings": [json.loads(samples.film(seed=8)), json.loads(samples.film(seed=9))]}
     assert imported(batch).frames[0].seed == 8
 
@@ -187,14 +187,14 @@ def test_a_strength_that_leaves_its_range_is_limited_as_deforum_does(imported):
     assert np.allclose(column(steep, "painting", "strength"), expected, atol=1e-6)
 
 
-def test_values_that_are_no_number_are_interpolated_over_as_deforum_does(imported):
+def test_values_that_are_not_a_number_are_interpolated_over_as_deforum_does(imported):
     found = imported(samples.film(max_frames=12, angle="0:(cos(t)**0.5)"))
     measured = [1, 0.7350525871, 0.6844393055, 0.6338260239, 0.5832127423, 0.5325994606, 0.9798827923]
     assert np.allclose(column(found, "motion", "angle")[:7], measured, atol=1e-6)
-    assert "no number" in found.noted("angle")
+    assert "not a number" in found.noted("angle")
 
 
-def test_what_cannot_be_read_is_left_out_and_noted_with_its_place(imported):
+def test_unreadable_curves_are_left_out_and_noted_with_their_place(imported):
     found = imported(samples.film(contrast_schedule="0: 0: (1)", angle="0:(foo+1)", zoom="0:(1.0"))
     assert "grade" not in found.data and "motion" not in found.data
     for key in ("contrast_schedule", "angle", "zoom"):
@@ -202,7 +202,7 @@ def test_what_cannot_be_read_is_left_out_and_noted_with_its_place(imported):
         assert found.noted(key).split(":")[1].isdecimal()
 
 
-def test_seeds_drawn_by_chance_are_drawn_from_the_films_own(imported):
+def test_random_seeds_depend_on_the_films_seed(imported):
     found = imported(samples.film(seed_behavior="schedule"))  # Deforum's default: s, -1 …, s, s
     seeds = [frame.seed for frame in found.frames]
     assert seeds[0] == seeds[-2] == seeds[-1] == 5
@@ -215,7 +215,7 @@ def test_seed_behaviors_keep_their_names(imported, behavior):
     assert imported(samples.film(seed_behavior=behavior)).scene.settings.painting.seed.behavior == behavior
 
 
-def test_subseeds_are_taken_where_their_schedules_are_switched_on(imported):
+def test_subseeds_are_imported_where_their_schedules_are_switched_on(imported):
     mixed = {"subseed_schedule": "0: (7)", "subseed_strength_schedule": "0: (0), 20: (0.4)"}
     frames = imported(samples.film(enable_subseed_scheduling=True, **mixed)).frames
     assert (frames[20].subseed, frames[20].subseed_strength) == (7, 0.4)
@@ -226,60 +226,60 @@ def test_subseeds_are_taken_where_their_schedules_are_switched_on(imported):
 
 def test_a_subseed_schedule_that_cannot_be_read_is_noted(imported):
     found = imported(samples.film(enable_subseed_scheduling=True, subseed_schedule="0: (import)"))
-    assert "1 is taken" in found.noted("subseed_schedule")
+    assert "1 is used" in found.noted("subseed_schedule")
     assert {frame.subseed for frame in found.frames} == {1}
 
 
-def test_prompts_are_taken_apart_at_neg_and_lora_tags(imported):
+def test_prompts_are_split_at_neg_and_lora_tags(imported):
     found = imported(samples.WEBUI)
     assert [found.frames[at].loras["oue_scooter"] for at in (0, 39, 40, 99, 100)] == [0.8, 0.8, 0.4, 0.4, 0]
     assert "<lora" not in found.text and "--neg" not in found.text
     assert found.frames[0].prompt.negative == "blurry, text, nsfw, watermark"
 
 
-def test_weights_are_kept_and_what_is_none_there_is_none_here(imported):
+def test_weights_are_kept_and_text_like_a_formula_is_escaped(imported):
     text = "((a mug)), (red:1.3), [dull], (glow:`0.5+t/100`), (at 12:30), (size: s), (by:t), (16:9-wide)"
     found = imported(samples.film(prompts={"0": text}))
     assert found.frames[10].prompt.text == (
         r"((a mug)), (red:1.3), [dull], (glow:0.6), (at 12:10), (size: s), (by\:t), (16\:9-wide)"
     )
-    assert "a weight has at most 10" in found.noted("prompts")
+    assert "weights are limited to 10" in found.noted("prompts")
 
 
-def test_what_changes_within_a_painting_is_noted(imported):
+def test_prompt_editing_between_sampling_steps_is_noted(imported):
     found = imported(samples.film(prompts={"0": "[a cat:a dog:0.5] and [red|blue]"}))
     assert found.frames[0].prompt.text == "[a cat:a dog:0.5] and [red|blue]"
-    assert sum("step by step" in note for note in found.notes) == 2
+    assert sum("between sampling steps" in note for note in found.notes) == 2
 
 
-def test_a_lora_weight_may_be_a_formula(imported):
+def test_a_lora_weight_may_be_an_expression(imported):
     found = imported(samples.film(prompts={"0": "a mug <lora:oue_scooter:`0.2+t/100`>, white"}))
     assert found.data["loras"] == {"oue_scooter": "0.2+t/100"}
     assert found.data["prompts"]["at"] == "a mug, white"
     assert found.frames[50].loras["oue_scooter"] == pytest.approx(0.7)
 
 
-def test_a_loras_file_that_is_missing_is_named(tmp_path):
+def test_a_missing_lora_file_is_named(tmp_path):
     (tmp_path / "a.txt").write_text(samples.film(prompts={"0": "a mug <lora:../../etc/marker_style>"}))
     text, notes = convert(tmp_path / "a.txt", tmp_path)
     assert "file: marker_style.safetensors" in text
-    assert any("marker_style.safetensors: put it there" in str(note) for note in notes)
+    assert any("marker_style.safetensors; copy the LoRA file there" in str(note) for note in notes)
 
 
-def test_prompt_keys_may_be_sums_and_negative_alone_may_change(imported):
+def test_prompt_keys_may_be_sums_and_the_negative_prompt_may_change_alone(imported):
     prompts = {"0": "a mug --neg blurry", "max_f/2": "a mug --neg text --neg blurry", "10/2": "a cup"}
     found = imported(samples.film(prompts=prompts, max_frames=41))
     assert found.data["prompts"]["at"] == {"0": "a mug", "5": "a cup", "20": "a mug"}
     assert found.frames[20].prompt.negative == "text, blurry"
 
 
-def test_a_prompt_of_any_characters_comes_through(imported):
+def test_a_prompt_of_any_characters_is_kept(imported):
     prompt = 'a "mug": {red|blue}, # 7 * & ! | > % @, \\ ümläut 杯, on, yes, 1e-3'
     assert imported(samples.film(prompts={"0": prompt})).frames[0].prompt.text == prompt
     assert imported(samples.film(prompts={"0": "half \ud83d of it"})).frames[0].prompt.text == "half � of it"
 
 
-def test_a_formula_in_a_prompt_stays_one(imported):
+def test_an_expression_in_a_prompt_stays_an_expression(imported):
     found = imported(samples.film(prompts={"0": "(red:`0.5+t/100`) mug --neg (blur:`t`)"}))
     assert found.data["prompts"]["at"] == "(red:`0.5+t/100`) mug"
     assert [found.frames[i].prompt.text for i in (0, 10)] == ["(red:0.5) mug", "(red:0.6) mug"]
@@ -296,7 +296,7 @@ def test_a_soundtrack_is_the_films_track(imported, tmp_path):
     assert "audio" not in found.data and found.noted("add_soundtrack")
 
 
-def test_samplers_that_we_lack_are_stood_in_for(imported):
+def test_unavailable_samplers_are_substituted(imported):
     def names(**settings):
         found = imported(samples.film(**settings))
         return found.frames[0].painting.sampler, found.noted(next(iter(settings)))
@@ -306,7 +306,7 @@ def test_samplers_that_we_lack_are_stood_in_for(imported):
     assert names(sampler="klms") == ("LMS", "")
     assert names(sampler="DPM++ 2M", scheduler="SGM Uniform") == ("DPM++ 2M SGM Uniform", "")
     kept, noted = names(sampler="DPM++ 2M", scheduler="Turbo")
-    assert kept == "DPM++ 2M" and noted.endswith("'Turbo': no such schedule here: left out")
+    assert kept == "DPM++ 2M" and noted.endswith("'Turbo': schedule type not available here; left out")
 
 
 def test_a_sampler_schedule_becomes_keyframes(imported):
@@ -321,7 +321,7 @@ def test_a_model_that_can_be_loaded_is_kept(imported):
     assert "beside the schedule file" in found.noted("sd_model_name")
 
 
-def test_what_is_switched_on_and_has_no_counterpart_is_told_with_its_settings(imported):
+def test_unsupported_features_that_are_on_are_noted_with_their_settings(imported):
     found = imported(
         samples.film(hybrid_motion="Optical Flow", hybrid_flow_method="RAFT", cn_1_enabled=True, cn_1_model="canny",
                      color_coherence="Video Input", use_init=True, init_image="https://x/y.png", tiling=True)
@@ -339,28 +339,28 @@ def test_what_is_switched_on_and_has_no_counterpart_is_told_with_its_settings(im
     assert len(found.notes) == len(told)
 
 
-def test_a_start_picture_that_is_not_there_is_noted(imported, tmp_path):
+def test_a_missing_start_image_is_noted(imported, tmp_path):
     found = imported(samples.film(use_init=True, init_image="C:\\pictures\\sketch.png", strength=0.7))
     assert "start" not in found.data
     assert any("no such file" in note for note in found.notes) and found.noted("strength")
 
 
 MISTAKES = {
-    '{"W": 512,\n "max_frames": 10,\n}': (3, 1, "a comma with nothing behind it"),
-    '{"W": 512,\n "zoom": "0:(1)",q\n "H": 1}': (2, 18, "'q' does not belong here"),
+    '{"W": 512,\n "max_frames": 10,\n}': (3, 1, "a comma with nothing after it"),
+    '{"W": 512,\n "zoom": "0:(1)",q\n "H": 1}': (2, 18, "unexpected 'q'"),
     '{"W": 512 "H": 3}': (1, 11, "expecting ',' delimiter"),
     '{"W": 512,\n "H": 3': (2, 8, "expecting"),
-    "hello": (1, 1, "'h' does not belong here"),
+    "hello": (1, 1, "unexpected 'h'"),
     "": (1, 1, "expecting value"),
 }
 
 
 @pytest.mark.parametrize("text", MISTAKES)
-def test_a_slip_in_the_json_is_told_with_line_and_column(imported, text):
+def test_a_json_mistake_is_reported_with_line_and_column(imported, text):
     line, column, words = MISTAKES[text]
     with pytest.raises(SceneError) as caught:
         imported(text)
-    # Versions of Python differ by a character in where they see a comma at the end.
+    # Python versions differ by a character in the place they report for a trailing comma.
     assert f"settings.txt:{line}:" in str(caught.value) and words in str(caught.value)
     assert abs(caught.value.problems[0].place.column - column) <= 2
 

@@ -1,4 +1,4 @@
-"""Our films as Deforum's settings: what it cannot read as we do is written as the values of all frames."""
+"""Export to Deforum: curves that it would read differently are written as the values of all frames."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def test_every_way_to_write_a_curve_gives_deforum_the_same_values(zoom):
     assert np.allclose(
         sample(written["zoom"], 40), [frame.motion.zoom for frame in frames], rtol=0, atol=1e-6
     )
-    # What Deforum splits its schedules at stands nowhere else, and a key 0 is always there.
+    # Commas and colons, at which Deforum splits schedules, occur nowhere else, and there is always a key 0.
     assert re.fullmatch(r"\d+: \([^,:]+\)(, \d+: \([^,:]+\))*", written["zoom"])
     assert written["zoom"].startswith("0: (")
 
 
-def test_formulas_that_deforum_knows_stay_as_they_are():
+def test_expressions_that_deforum_knows_are_kept():
     written, _, _ = exported("motion: {zoom: 1.002 + 0.001*sin(t/48), angle: '0:(0), 30:(t/2)'}\n")
     assert written["zoom"] == "0: (1.002 + 0.001*sin(t/48))"
     assert written["angle"] == "0: (0), 30: (t/2)"
@@ -54,7 +54,7 @@ def test_rates_per_second_and_positions_become_steps_per_frame():
     assert np.allclose(sample(written["angle"], 40), [frame.motion.angle for frame in frames], atol=1e-6)
 
 
-def test_a_scene_tells_deforum_all_that_it_would_do_by_itself():
+def test_every_default_of_deforum_is_overridden():
     written, _, _ = exported("prompts: {at: a mug}\nmodel: {base: some/model}\n")
     assert written["strength_schedule"] == "0: (0.55)"
     assert written["noise_schedule"] == written["amount_schedule"] == "0: (0)"
@@ -92,7 +92,7 @@ def test_seeds_and_samplers_over_time_are_schedules():
     assert written["enable_steps_scheduling"] is True
 
 
-def test_what_deforum_lacks_is_noted_with_its_place():
+def test_settings_that_deforum_lacks_are_noted_with_their_place():
     _, notes, _ = exported("motion: {border: reflect}\npainting: {seed: {behavior: random}}\n")
     assert any("motion.border" in note and ":2:" in note for note in notes)
     assert any("painting.seed" in note for note in notes)
@@ -100,7 +100,7 @@ def test_what_deforum_lacks_is_noted_with_its_place():
     assert any("painting.schedule: " in note and "schedule type" in note for note in notes)
 
 
-def test_the_noise_that_a_seed_is_mixed_with_is_written_and_read_back(imported):
+def test_subseeds_are_written_and_read_back(imported):
     written, notes, frames = exported("painting: {seed: {subseed: 99, subseed_strength: {0: 0, 20: 0.5}}}\n")
     assert written["enable_subseed_scheduling"] is True and not any("subseed" in note for note in notes)
     again = imported(written).frames
@@ -113,10 +113,10 @@ def test_the_noise_that_a_seed_is_mixed_with_is_written_and_read_back(imported):
 def test_cuts_views_and_closed_loops_are_noted(tmp_path):
     Pictures.new("RGB", (4, 4)).save(tmp_path / "side.png")
     _, notes, _ = exported("views: {4: side.png}\ncuts: [9]\n", tmp_path)
-    assert any("views: written without them" in note for note in notes)
+    assert any("views: left out" in note for note in notes)
     assert any("cuts: Deforum has no cuts" in note for note in notes)
     _, notes = settings(loads("video: {frames: 8, loop: closed}"))
-    assert any("video.loop: Deforum closes no loops" in str(note) for note in notes)
+    assert any("video.loop: Deforum cannot close a loop" in str(note) for note in notes)
 
 
 def test_moves_shakes_and_a_track_become_steps_per_frame(tmp_path):

@@ -1,4 +1,4 @@
-"""Whatever stands where in a stranger's file: a schedule file that loads comes out, or an error of one line."""
+"""Mutated files: importing gives a schedule file that loads, or an error of one line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VALUES = [
 
 
 def mutated(value, chance):
-    """`value` with something else somewhere in it."""
+    """Return `value` with one part of it replaced at random."""
     if isinstance(value, dict) and value:
         key = chance.choice(list(value))
         deeper = isinstance(value[key], dict | list) and chance.random() < 0.6
@@ -33,7 +33,7 @@ def mutated(value, chance):
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_a_file_with_anything_anywhere_is_imported_or_refused_in_one_line(imported, seed):
+def test_a_mutated_file_is_imported_or_refused_in_one_line(imported, seed):
     chance = random.Random(seed)
     content = chance.choice(FILES)
     for _ in range(chance.randint(1, 4)):
@@ -41,7 +41,7 @@ def test_a_file_with_anything_anywhere_is_imported_or_refused_in_one_line(import
     try:
         found = imported(content)
     except SceneError as error:
-        # The folder of this test holds no LoRA but one: loading names any other.
+        # The folder of this test holds a single LoRA; loading reports any other as missing.
         assert "\n" not in str(error) or all(
             problem.path[:2] == ("model", "loras") for problem in error.problems
         )

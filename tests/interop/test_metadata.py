@@ -1,4 +1,4 @@
-"""Comments in the files of films and pictures: ours come back to the letter, damaged ones are refused in a line."""
+"""Comments in video and image files: ours are returned unchanged, damaged files are refused in one line."""
 
 import io
 import random
@@ -26,7 +26,7 @@ def look(index):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A small file of each kind with the recipe inside."""
+    """Return a small file of each kind with the recipe as its comment."""
     folder = tmp_path_factory.mktemp("carried")
     for name in ("h264", "vp9", "prores"):
         with Video(
@@ -40,7 +40,7 @@ def files(tmp_path_factory):
     return sorted(folder.iterdir())
 
 
-def test_every_kind_of_file_gives_its_recipe_back_to_the_letter(files):
+def test_every_kind_of_file_returns_its_recipe_unchanged(files):
     readers = {".mp4": of_film, ".mov": of_film, ".webm": of_webm}
     assert len(files) == 6
     for file in files:
@@ -48,7 +48,7 @@ def test_every_kind_of_file_gives_its_recipe_back_to_the_letter(files):
         assert read(file).data["motion"] == {"zoom": 1.01}
 
 
-def test_a_damaged_file_is_read_or_refused_in_a_line(files, tmp_path):
+def test_a_damaged_file_is_read_or_refused_in_one_line(files, tmp_path):
     chance = random.Random(5)
     for file in files:
         for _ in range(40):
@@ -66,7 +66,7 @@ def test_a_damaged_file_is_read_or_refused_in_a_line(files, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
-def test_the_webuis_pictures_of_other_kinds_are_read_too(kind, tmp_path):
+def test_jpeg_and_webp_images_of_the_web_ui_are_read(kind, tmp_path):
     text = "a red mug\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 512x512"
     picture, data = Pictures.new("RGB", (16, 16)), io.BytesIO()
     picture.save(data, kind, exif=b"Exif\0\0" + exif(text))
@@ -76,10 +76,10 @@ def test_the_webuis_pictures_of_other_kinds_are_read_too(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "GIF"])
-def test_a_picture_that_says_nothing_is_refused(kind, tmp_path):
+def test_an_image_or_video_without_a_comment_is_refused(kind, tmp_path):
     Pictures.new("RGB", (16, 16)).save(tmp_path / "picture", kind)
-    with pytest.raises(SceneError, match="neither a film of animator's nor an infotext"):
+    with pytest.raises(SceneError, match="neither a schedule file of animator nor an infotext"):
         convert(tmp_path / "picture", tmp_path)
     (tmp_path / "film.webm").write_bytes(b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\x80")
-    with pytest.raises(SceneError, match="holds no comment"):
+    with pytest.raises(SceneError, match="contains no schedule file"):
         convert(tmp_path / "film.webm", tmp_path)

@@ -1,4 +1,4 @@
-"""Parseq's manifests: values per frame become short key strings, keyframes stay keyframes."""
+"""Import of Parseq manifests: values per frame become short key strings, keyframes stay keyframes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.interop import samples
 
 
 def rendered(count=60, **fields):
-    """A manifest with a value per frame for each of `fields`, its differences, and what Parseq adds."""
+    """Return a manifest with a value per frame for each of `fields`, its differences, and what Parseq adds."""
     rows = []
     for frame in range(count):
         row = {
@@ -60,8 +60,8 @@ def test_fields_without_a_counterpart_are_noted_and_idle_ones_are_not(imported):
     assert not found.noted("fov") and not found.noted("kernel")
 
 
-def test_a_manifest_for_three_dimensions_moves_a_camera_in_space(imported):
-    # A manifest does not say which mode it is for: the fields its author managed do.
+def test_a_3d_manifest_moves_a_3d_camera(imported):
+    # A manifest does not state its mode; the fields that its author managed decide it.
     flat = imported(rendered(zoom=lambda f: 1.02**f, rotation_3d_z=lambda f: f / 4))
     assert flat.frames[5].motion.zoom == pytest.approx(1.02)
     places = {
@@ -78,7 +78,7 @@ def test_a_manifest_for_three_dimensions_moves_a_camera_in_space(imported):
     assert solid.data["motion"]["fov"] == wanted.fov and solid.data["motion"]["depth"] == "model"
 
 
-def test_a_manifest_inside_deforums_settings_takes_their_place(imported):
+def test_a_manifest_inside_deforum_settings_overrides_them(imported):
     manifest = json.dumps(rendered(strength=lambda f: 0.6, angle=lambda f: f * 0.5))
     found = imported(samples.film(parseq_manifest=manifest, angle="0:(9)", zoom="0:(1.02)", W=640))
     assert found.data["motion"] == {"zoom": 1.02, "angle": 0.5}
@@ -117,7 +117,7 @@ def test_keyframes_that_were_not_rendered_stay_keyframes(imported):
     assert found.data["painting"]["guidance_scale"]["100"] == {"value": 9, "ease": "bezier(0, 0.6, 1, 0.4)"}
     assert found.data["grade"]["contrast"]["100"] == {"value": 1.2, "ease": "in-out-sine"}
     assert found.data["motion"] == {"angle": "0: (0.5), 50: (0.5), 51: (0)"}
-    assert "runs straight" in found.noted("noise_i") and found.noted("cn_1_weight")
+    assert "linear is used" in found.noted("noise_i") and found.noted("cn_1_weight")
     assert found.data["prompts"]["at"] == {"0": "a mug", "50": "a cup"}
     assert found.frames[0].prompt.negative == "blur, text"
 
@@ -137,7 +137,7 @@ def test_weights_that_change_on_every_frame_are_kept(imported):
     assert len({frame.prompt.text for frame in found.frames}) == 151
 
 
-def test_more_prompts_than_anyone_reads_are_those_of_the_list(imported):
+def test_too_many_prompts_fall_back_to_the_prompt_list(imported):
     found = imported(weighted(4200))
     assert found.data["prompts"]["at"] == {"0": "a mug", "50": "a cup"}
     assert found.noted("prompts")

@@ -1,4 +1,4 @@
-"""What pictures and films carry in them comes back: A1111's infotext, and our own recipes."""
+"""Import of images and videos by their metadata: A1111's infotext, and schedule files of our own."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def png(text, key="parameters"):
     return data.getvalue()
 
 
-def test_a_pictures_infotext_gives_the_film_its_look(imported):
+def test_an_images_infotext_sets_the_look_of_the_film(imported):
     found = imported(png(INFOTEXT), "mug.png")
     assert (
         found.text
         == """\
-# mug.png: a picture's infotext
+# mug.png: infotext of an image
 video: {size: 1152x896}
 model:
   base: stabilityai/stable-diffusion-xl-base-1.0
@@ -49,7 +49,7 @@ loras: {oue_scooter: 0.7}
     assert found.notes == ["mug.png: Clip skip: '1': has no counterpart here"]
 
 
-def test_a_pictures_second_seed_and_schedule_come_along(imported):
+def test_an_images_second_seed_and_schedule_type_are_imported(imported):
     text = INFOTEXT.replace("Clip skip: 1", "Variation seed: 99, Variation seed strength: 0.25")
     found = imported(text.replace("Karras", "SGM Uniform"), "mug.txt")
     frame = found.frames[0]
@@ -65,7 +65,7 @@ def test_an_infotext_may_come_as_a_text_file(imported):
 @pytest.mark.parametrize(
     "content", [png("a mug"), png("", "other"), png("- no film", "animator-film"), png("", "animator-film")]
 )
-def test_a_picture_without_a_recipe_is_refused(imported, content):
+def test_an_image_without_a_recipe_is_refused(imported, content):
     with pytest.raises(SceneError, match=r"mug\.png: "):
         imported(content, "mug.png")
 
@@ -84,7 +84,7 @@ cadence: 3
 
 @pytest.fixture
 def run(tmp_path):
-    """The folder of a run painted without a model."""
+    """Return the folder of a run painted without a model."""
     (tmp_path / "film.yaml").write_text(FILM)
     (tmp_path / "base.yaml").write_text("painting: {guidance_scale: 4.5}\ngrade: {contrast: 1.1}\n")
     scene = load(tmp_path / "film.yaml")
@@ -103,14 +103,14 @@ def imported_from(file, folder):
 
 
 @pytest.mark.parametrize("name", ["video.mp4", "frames/000000006.png"])
-def test_a_film_or_a_picture_of_it_gives_back_the_file_that_paints_it_again(run, tmp_path, name):
+def test_a_film_and_each_of_its_frames_contain_the_schedule_file(run, tmp_path, name):
     scene, text, notes = imported_from(run / name, tmp_path)
     assert table(shoot.rows(scene, timeline(scene))) == (run / "frames.csv").read_text()
     assert not notes
-    assert len(text.splitlines()) < 30  # what is our default is left out again
+    assert len(text.splitlines()) < 30  # defaults are left out again
 
 
-def test_a_film_of_somebody_elses_is_refused(tmp_path):
+def test_a_video_of_another_program_is_refused(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x18ftypisom" + b"\0" * 12 + b"\0\0\0\x08moov")
-    with pytest.raises(SceneError, match="holds no comment"):
+    with pytest.raises(SceneError, match="contains no schedule file"):
         convert(tmp_path / "a.mp4", tmp_path)

@@ -1,4 +1,4 @@
-"""Deforum → ours → Deforum keeps every schedule's values, on every frame."""
+"""Round trips from Deforum to our schedule file and back: every schedule keeps its values on every frame."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SCHEDULES = (
 
 
 def there_and_back(given):
-    """Deforum settings after a journey through our YAML, and the YAML."""
+    """Return Deforum settings after a round trip through our YAML, and the YAML."""
     text = schedule(deforum.read(Source("settings.txt"), given).data)
     return exported(loads(text))[0], text
 
@@ -37,7 +37,7 @@ def assert_same(before, after, names, frames, seed=0):
 
 
 @pytest.mark.parametrize("made", [samples.WEBUI, samples.FORGE], ids=["webui", "forge"])
-def test_a_whole_settings_file_comes_back(made):
+def test_a_whole_settings_file_survives_a_round_trip(made):
     without_loras = {**made, "prompts": {"0": "a mug --neg blurry", "30": "a cup"}}
     after, _ = there_and_back(without_loras)
     assert_same(made, after, SCHEDULES, made["max_frames"], made["seed"])
@@ -50,12 +50,12 @@ def test_a_whole_settings_file_comes_back(made):
     }
 
 
-def test_a_second_journey_changes_nothing():
+def test_a_second_round_trip_changes_nothing():
     alone = {"prompts": {"0": "a mug --neg blurry"}, "animation_prompts_positive": ""}
     after, text = there_and_back({**samples.WEBUI, **alone})
     again, text_again = there_and_back(after)
     assert again == after
-    assert text_again == text.replace('"max_f"', "119")  # the one thing that is worked out
+    assert text_again == text.replace('"max_f"', "119")  # the only value that is computed
 
 
 @pytest.mark.parametrize("measured", MEASURED, ids=lambda measured: measured[0])
@@ -95,8 +95,8 @@ def key_strings(draw):
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(key_strings(), key_strings())
-def test_hundreds_of_random_schedules_survive_the_journey(motion, strength):
-    # A strength beyond 0..1 is limited by Deforum itself; what is compared is what it paints with.
+def test_hundreds_of_random_schedules_survive_a_round_trip(motion, strength):
+    # Deforum itself limits the strength to 0..1: compare the limited values.
     made = json.loads(samples.film(max_frames=61, translation_x=motion, strength_schedule=strength))
     after, _ = there_and_back(made)
     assert_same(made, after, ["translation_x"], 61, 5)
@@ -116,7 +116,7 @@ def test_straight_lines_need_no_keys_between_their_ends():
     assert compact(np.full(900, 1.04)) == 1.04
     assert compact(np.arange(900) / 100) == "0: (0), 899: (8.99)"
     assert compact(np.concatenate([np.linspace(0, 1, 11), np.ones(50)])) == "0: (0), 10: (1)"
-    assert compact(np.array([1e-7, 0, 5])) == "0: (0.0000001), 1: (0), 2: (5)"  # Deforum knows no exponents
+    assert compact(np.array([1e-7, 0, 5])) == "0: (0.0000001), 1: (0), 2: (5)"  # Deforum reads no exponents
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -128,7 +128,7 @@ def test_a_complement_of_a_complement_is_the_value(text):
 
 
 @pytest.mark.parametrize("deep", [True, False])
-def test_a_camera_in_space_comes_back_as_it_went(deep):
+def test_a_3d_camera_survives_a_round_trip(deep):
     moves = {
         "translation_x": "0: (0), 30: (15), 50: (sin(t/9))", "translation_y": "0: (0.1)",
         "translation_z": "0: (0.2), 59: (10)", "rotation_3d_x": "0: (0), 40: (0.5)",

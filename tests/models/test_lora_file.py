@@ -1,4 +1,4 @@
-"""What a LoRA file tells about itself, from its header alone."""
+"""Facts about a LoRA file, from its header alone."""
 
 import json
 import struct
@@ -24,22 +24,22 @@ from tests import lora_files
         ("peft", lora_files.peft(rank=16), 16),
     ],
 )
-def test_every_layout_tells_its_rank_and_its_model(tmp_path, keys, weights, rank):
+def test_rank_and_model_are_read_from_every_layout(tmp_path, keys, weights, rank):
     facts = read(lora_files.write(tmp_path / "x.safetensors", weights))
     assert (facts.keys, facts.ranks, facts.base, facts.width) == (keys, (rank,), "SDXL", 2048)
     assert facts.layers["UNet"] == 1
 
 
 @pytest.mark.parametrize(
-    ("width", "base"), [(768, "SD 1.x"), (1024, "SD 2.x"), (2048, "SDXL"), (160, "nano"), (99, "a model that reads 99")]
+    ("width", "base"), [(768, "SD 1.x"), (1024, "SD 2.x"), (2048, "SDXL"), (160, "nano"), (99, "a model with text embeddings of width 99")]
 )  # fmt: skip
-def test_what_it_was_made_for_is_measured_not_believed(tmp_path, width, base):
+def test_the_base_model_is_detected_from_shapes_not_metadata(tmp_path, width, base):
     weights = lora_files.kohya(width)
     lie = {"ss_base_model_version": "sdxl_base_v1-0" if width != 2048 else "sd_v1"}
     assert read(lora_files.write(tmp_path / "x.safetensors", weights, lie)).base.startswith(base)
 
 
-def test_alphas_are_read_in_every_kind_of_number(tmp_path):
+def test_alphas_are_read_in_every_number_format(tmp_path):
     file = lora_files.write(tmp_path / "x.safetensors", lora_files.kohya(alpha=2.5))
     assert read(file).alphas == (2.5,)
     header = {"lora_unet_a_to_q.lora_down.weight": {"dtype": "BF16", "shape": [1, 1], "data_offsets": [2, 4]},
@@ -48,7 +48,7 @@ def test_alphas_are_read_in_every_kind_of_number(tmp_path):
     assert read(tmp_path / "bf16.safetensors").alphas == (16.0,)
 
 
-def test_an_alpha_that_lies_elsewhere_is_not_read(tmp_path):
+def test_an_alpha_with_invalid_offsets_is_not_read(tmp_path):
     for offsets in ([], [10**9, 0], ["0", "2"], None):
         header = {"lora_unet_a_to_q.lora_down.weight": {"dtype": "F16", "shape": [1, 1], "data_offsets": [0, 2]},
                   "lora_unet_a_to_q.alpha": {"dtype": "F16", "shape": [], "data_offsets": offsets}}  # fmt: skip
@@ -61,7 +61,7 @@ def raw(file, header, data=b""):
     file.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
-def test_alpha_in_the_notes_counts_where_there_are_no_tensors_of_it(tmp_path):
+def test_alpha_in_the_metadata_is_used_without_alpha_tensors(tmp_path):
     noted = {"lora_adapter_metadata": json.dumps({"unet.lora_alpha": 32, "unet.r": 8})}
     assert read(lora_files.write(tmp_path / "x.safetensors", lora_files.diffusers(), noted)).alphas == (32.0,)
 
@@ -70,8 +70,8 @@ def test_alpha_in_the_notes_counts_where_there_are_no_tensors_of_it(tmp_path):
     ("noted", "expected"),
     [
         ({"modelspec.trigger_phrase": "oue scooter, studio"}, ("oue scooter", "studio")),
-        (lora_files.notes(), ("oue scooter", "white background")),  # 15 and 14 of 15 pictures, not 4
-        (lora_files.notes(ss_tag_frequency={}), ("oue scooter",)),  # of the folder's name
+        (lora_files.notes(), ("oue scooter", "white background")),  # in 15 and 14 of 15 images, not in 4
+        (lora_files.notes(ss_tag_frequency={}), ("oue scooter",)),  # from the folder's name
         ({}, ()),
         ({"ss_tag_frequency": "[1]", "ss_dataset_dirs": "{{"}, ()),
     ],
@@ -81,7 +81,7 @@ def test_trigger_words_are_found(noted, expected):
     assert words(noted).triggers == expected
 
 
-def test_a_word_is_heard_whole_and_in_any_case():
+def test_a_trigger_word_matches_whole_words_in_any_case():
     listening = Words(("oue scooter",))
     assert listening.heard(["photo of an OUE scooter, night"])
     assert not listening.heard(["photo of an oue scooters club", "scooter"])
@@ -97,9 +97,9 @@ def test_a_word_is_heard_whole_and_in_any_case():
     ],
     ids=["empty", "short", "long", "a list", "no text", "deep", "nothing in it", "no tensor", "pickle"],
 )  # fmt: skip
-def test_a_file_that_is_none_is_one_line(tmp_path, data):
+def test_a_file_that_is_no_safetensors_is_an_error_of_one_line(tmp_path, data):
     (tmp_path / "x.safetensors").write_bytes(data)
-    with pytest.raises(ModelError, match=r"x.safetensors: no (LoRA|.safetensors file)") as caught:
+    with pytest.raises(ModelError, match=r"x.safetensors: not a (LoRA|.safetensors file)") as caught:
         read(tmp_path / "x.safetensors")
     assert "\n" not in str(caught.value)
 
@@ -117,7 +117,7 @@ def run(*args):
     return result.stdout
 
 
-def test_the_command_tells_what_a_designer_needs(tmp_path):
+def test_the_lora_command_prints_the_facts_a_designer_needs(tmp_path):
     told = run("lora", lora_files.write(tmp_path / "oue.safetensors", notes=lora_files.notes()))
     assert told.splitlines()[:6] == [
         "made for       SDXL",
@@ -131,13 +131,13 @@ def test_the_command_tells_what_a_designer_needs(tmp_path):
     assert "steps          1500\n" in told
 
 
-def test_the_command_knows_the_bundled_lora_and_speaks_json():
+def test_the_lora_command_reads_the_bundled_lora_and_prints_json():
     facts = json.loads(run("lora", "nano-few-steps", "--json"))
     assert (facts["base"], facts["ranks"]) == ("nano", [16])
     assert str(nano.LORAS["nano-few-steps"]) not in facts
 
 
-def test_it_loads_no_torch(tmp_path):
+def test_reading_a_lora_file_imports_no_torch(tmp_path):
     file = lora_files.write(tmp_path / "x.safetensors")
     code = f"import sys; from animator.cli import main; main(['lora', {str(file)!r}], standalone_mode=False)"
     code += "\nassert not {'torch', 'diffusers', 'cv2', 'safetensors'} & set(sys.modules)"

@@ -1,4 +1,4 @@
-"""A1111's signs in a prompt, taken apart."""
+"""Parsing of A1111's prompt syntax."""
 
 import time
 
@@ -10,7 +10,7 @@ from animator.models.prompt_syntax import MAX_BLENDS, MAX_WEIGHT, parse
 
 
 def told(text):
-    """Text and weight of each part, chunk by chunk, of the only text there is."""
+    """Return text and weight of each part, by chunk, of a prompt with a single blend."""
     [(weight, chunks)] = parse(text).blends
     assert weight == 1
     return [[(part.text, round(part.weight, 4)) for part in chunk.parts] for chunk in chunks]
@@ -54,7 +54,7 @@ def test_brackets_weigh_as_in_the_webui(text, parts):
         ("back\\slash", "back\\slash"),
     ],
 )
-def test_what_can_mean_nothing_else_is_text(text, plain):
+def test_brackets_without_a_meaning_are_plain_text(text, plain):
     assert parse(text).plain == plain
 
 
@@ -64,14 +64,14 @@ def test_break_begins_a_chunk_and_keeps_the_weight_of_its_bracket():
     ]  # fmt: skip
 
 
-def test_and_begins_a_prompt_with_a_weight_of_its_own():
+def test_and_begins_a_prompt_with_its_own_weight():
     [(_, chunks)] = parse("a mug :0.5 AND (steam:1.2) AND table:2").blends
     assert [(chunk.weight, [part.text for part in chunk.parts]) for chunk in chunks] == [
         (0.5, ["a mug"]), (1, ["steam"]), (2, ["table"]),
     ]  # fmt: skip
 
 
-def test_a_blend_is_the_whole_text_with_each_of_its_words():
+def test_a_blend_is_the_whole_text_once_with_each_alternative():
     words = parse('photo of a ("red mug", "blue bowl").blend(1, 3), white')
     texts = [(weight, chunks[0].parts[0].text) for weight, chunks in words.blends]
     assert texts == [(0.25, "photo of a red mug, white"), (0.75, "photo of a blue bowl, white")]
@@ -80,7 +80,7 @@ def test_a_blend_is_the_whole_text_with_each_of_its_words():
     assert parse('("a", "b").blend(0, 2)').plain == "b"
 
 
-def test_blends_of_blends_of_blends_end():
+def test_deeply_nested_blends_terminate():
     assert len(parse('("a", "b").blend(1, 1)' * 100).blends) == MAX_BLENDS
 
 
@@ -90,7 +90,7 @@ def test_a_blend_with_other_weights_is_text(wrong):
 
 
 @given(st.text(alphabet=st.sampled_from('()[]:\\"|, .19abBREAKND\n'), max_size=200))
-def test_no_text_is_wrong_and_no_word_is_lost(text):
+def test_every_text_parses_and_keeps_all_its_words(text):
     words = parse(text)
     assert sum(weight for weight, _ in words.blends) == pytest.approx(1)
     for _, chunks in words.blends:
@@ -101,7 +101,7 @@ def test_no_text_is_wrong_and_no_word_is_lost(text):
         ]  # fmt: skip
 
 
-def test_the_longest_prompts_take_no_time():
+def test_the_longest_prompts_parse_quickly():
     hard = [
         "(" * 4000,
         "(" * 2000 + ")" * 2000,

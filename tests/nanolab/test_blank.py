@@ -1,4 +1,4 @@
-"""The untrained checkpoint: alive, repeatable, and no two tensors alike."""
+"""The untrained checkpoint paints, is reproducible, and has no two equal tensors."""
 
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,13 @@ def paint(folder: Path, prompt: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_its_pictures_are_not_flat(seed: int, tmp_path: Path) -> None:
+def test_untrained_checkpoints_paint_images_that_are_not_flat(seed: int, tmp_path: Path) -> None:
     picture = paint(blank(tmp_path, seed=seed), "a red chair")
     assert np.isfinite(picture).all()
     assert picture.std() >= 10
 
 
-def test_prompts_matter(folder: Path) -> None:
+def test_the_prompt_changes_the_image(folder: Path) -> None:
     assert np.abs(paint(folder, "a red chair") - paint(folder, "snow")).mean() > 0.1
 
 
@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(folder: Path, t
     assert (blank(tmp_path / "other", seed=1) / name).read_bytes() != (folder / name).read_bytes()
 
 
-def test_the_random_numbers_of_others_are_left_alone(tmp_path: Path) -> None:
+def test_torchs_global_random_state_is_unchanged(tmp_path: Path) -> None:
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
@@ -55,20 +55,20 @@ def test_the_random_numbers_of_others_are_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder", "text_encoder_2"])
-def test_no_two_tensors_are_alike(part: str, folder: Path) -> None:
+def test_no_two_tensors_are_equal(part: str, folder: Path) -> None:
     (file,) = (folder / part).glob("*.safetensors")
     tensors = [values.numpy().tobytes() for values in load_file(file).values()]
     assert len(set(tensors)) == len(tensors)
 
 
 @pytest.mark.parametrize("wrong", [{"levels": (32, 48)}, {"levels": (32, 64, 64)}, {"depths": (1,)}])
-def test_sizes_that_do_not_fit_are_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
+def test_mismatched_sizes_raise_an_error(wrong: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="multiples of 32"):
         blank(tmp_path / "blank", **wrong)
     assert not (tmp_path / "blank").exists()
 
 
-def test_the_tokenizer_spells_any_text(tmp_path: Path) -> None:
+def test_the_byte_tokenizer_encodes_any_text(tmp_path: Path) -> None:
     tokenizer = CLIPTokenizer.from_pretrained(write_letters(tmp_path))
     assert len(set(byte_symbols())) == 256
     assert len(tokenizer) == 514

@@ -1,4 +1,4 @@
-"""The bundled folder loads in stock pipelines, from one file too, and words steer it."""
+"""The bundled checkpoint loads in stock pipelines, also as a single file, and follows its prompts."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def painter():
     return Painter(folder())
 
 
-def test_a_fresh_model_is_exported_and_loads(tmp_path):
+def test_an_untrained_model_can_be_exported_and_loaded(tmp_path):
     torch.set_num_threads(1)
     words.write(tmp_path / "tokens", 30)
     nano = Nano(words.read(tmp_path / "tokens"), (32, 32, 32))
@@ -46,11 +46,11 @@ def test_a_fresh_model_is_exported_and_loads(tmp_path):
         assert pipe.scheduler.config.prediction_type == "v_prediction"
 
 
-def test_the_folder_is_small():
+def test_the_bundled_folder_is_below_30_megabytes():
     assert checkpoint.size(folder()) < 30_000_000
 
 
-def test_the_colour_word_steers_the_colour(painter):
+def test_the_prompts_colour_decides_the_products_colour(painter):
     prompts = [f"studio photo of a {color} mug, white background" for color in ("red", "blue")]
     red, blue = painter.paint(prompts, [1, 1], QUICK)
     assert judge.hue_color(red) == "red"
@@ -70,16 +70,16 @@ def test_the_few_step_lora_paints_in_four_steps_without_guidance():
     def edges(picture):
         return np.abs(np.diff(picture.astype(float).mean(2), axis=1)).mean()
 
-    assert edges(state.shown) > 1.05 * edges(without.shown)  # sharper than as few steps without it
+    assert edges(state.shown) > 1.05 * edges(without.shown)  # sharper than without the LoRA in as few steps
 
 
-def test_the_backdrop_word_steers_the_brightness(painter):
+def test_the_prompts_backdrop_decides_the_brightness(painter):
     prompts = [f"studio photo of a red mug, {words}" for words in ("white background", "night city")]
     day, night = painter.paint(prompts, [1, 1], QUICK)
     assert day[:40, :40].mean() > night[:40, :40].mean() + 60
 
 
-def test_strength_decides_how_much_stays(painter):
+def test_a_higher_strength_preserves_less_of_the_start_image(painter):
     start = draw(STARTS["mug_photo"]).image
     prompt = "studio photo of a red mug, white background"
     little, much = (painter.repaint(start, prompt, strength, 0, QUICK) for strength in (0.3, 0.9))
@@ -87,18 +87,18 @@ def test_strength_decides_how_much_stays(painter):
     assert measures.overlap(measures.silhouette(start), measures.silhouette(little)) > 0.7
 
 
-def test_the_autoencoder_survives_its_own_output(painter):
+def test_the_autoencoder_is_stable_over_sixteen_round_trips(painter):
     kept = measures.round_trips(painter.fresh.vae, [draw(STARTS["bottle_photo"]).image], (1, 16))
-    assert kept["1"] > 34 and kept["16"] > 27  # 36.6 and 28.8 when it was written
+    assert kept["1"] > 34 and kept["16"] > 27  # measured: 36.6 and 28.8
 
 
-def test_formats_are_painted(painter):
+def test_wide_and_tall_images_are_painted(painter):
     for height, width in ((192, 256), (256, 192)):
         made = painter.paint(["pencil sketch of a chair"], [0], Settings(4, 1.0, height, width))[0]
         assert made.shape == (height, width, 3) and np.std(made) > 5
 
 
-def test_a_fresh_model_takes_up_what_was_exported():
+def test_restore_loads_the_exported_weights():
     nano = Nano(words.read(folder() / "tokenizer"))
     checkpoint.restore(nano, folder())
     weights = load_file(folder() / "unet" / "diffusion_pytorch_model.safetensors")
@@ -106,7 +106,7 @@ def test_a_fresh_model_takes_up_what_was_exported():
     assert all(torch.equal(learnt[name], value.float()) for name, value in weights.items())
 
 
-def test_the_bundled_checkpoint_as_one_file_paints_the_same(tmp_path):
+def test_the_bundled_checkpoint_as_a_single_file_paints_equal_images(tmp_path):
     file = write_single_file(folder(), tmp_path / "nano.safetensors")
     frame = Frame(0, 3, Prompt("a red mug", next="a red mug"), painting=Painting(steps=2))
     pictures = [Sdxl(Checkpoint(str(base)), 128, 128, {})(frame, None) for base in (folder(), file)]

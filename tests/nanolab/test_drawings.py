@@ -1,4 +1,4 @@
-"""The drawing room: the same recipe gives the same bytes, and the truth about a picture is true."""
+"""Equal recipes give equal bytes, and the ground truth of a drawn image is right."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ SMALL = (96, 96)
 MUG = Recipe("mug", color="red", view=View(azimuth=-20))
 
 
-def test_the_same_recipe_gives_the_same_bytes():
+def test_equal_recipes_give_equal_bytes():
     for recipe in random_set(5):
         one, two = draw(recipe, SMALL), draw(recipe, SMALL)
         assert np.array_equal(one.image, two.image)
@@ -29,7 +29,7 @@ def test_other_seeds_give_other_proportions():
 def test_a_red_mugs_mask_is_red(finish):
     picture = draw(replace(MUG, finish=finish), SMALL)
     red, green, blue = picture.image[picture.mask == 255].astype(int).T
-    assert np.mean((red > green + 40) & (red > blue + 40)) > 0.6  # the rest is the pale inside
+    assert np.mean((red > green + 40) & (red > blue + 40)) > 0.6  # the rest is the pale inside of the mug
 
 
 def test_outside_the_mask_a_white_studio_has_no_hue():
@@ -63,21 +63,21 @@ def test_azimuth_turns_the_mug():
     assert right[0] < 0.5 < right[1]  # the handle, thinner than the body, changes sides
 
 
-def test_roll_turns_the_picture_clockwise():
+def test_roll_turns_the_image_clockwise():
     upright = draw(Recipe("bottle"), SMALL).mask > 127
     tilted = draw(Recipe("bottle", view=View(roll=30)), SMALL).mask > 127
     top = [np.flatnonzero(mask[np.flatnonzero(mask.any(1))[:4]].any(0)).mean() for mask in (upright, tilted)]
     assert top[1] > top[0] + 5
 
 
-def test_scale_and_place_move_the_product():
+def test_scale_and_offset_resize_and_move_the_product():
     small = draw(Recipe("speaker", view=View(scale=0.5, x=-0.2)), SMALL).mask > 127
     large = draw(Recipe("speaker", view=View(scale=0.9)), SMALL).mask > 127
     assert small.sum() < 0.5 * large.sum()
     assert np.flatnonzero(small.any(0)).mean() < np.flatnonzero(large.any(0)).mean() - 10
 
 
-def test_one_view_is_drawn_in_every_style():
+def test_every_style_draws_one_view_differently():
     buffer = see(MUG, SMALL)
     pictures = [paint(buffer, replace(MUG, style=style), SMALL) for style in STYLES]
     for i, one in enumerate(pictures):
@@ -86,7 +86,7 @@ def test_one_view_is_drawn_in_every_style():
 
 
 @pytest.mark.parametrize("backdrop", ["white", "grey", "sunset", "night"])
-def test_colours_stay_apart_before_every_backdrop(backdrop):
+def test_colours_are_distinct_on_every_backdrop(backdrop):
     buffer = see(Recipe("speaker", view=View(azimuth=150)), SMALL)
     inside = buffer.mask[::3, ::3][:32, :32]
     seen = []
@@ -97,7 +97,7 @@ def test_colours_stay_apart_before_every_backdrop(backdrop):
     assert min(apart) > 15
 
 
-def test_any_format_can_be_drawn():
+def test_an_image_of_any_format_can_be_drawn():
     assert draw(MUG, (72, 96)).image.shape == (72, 96, 3)
 
 
@@ -107,10 +107,10 @@ def test_most_products_are_drawn_as_a_catalogue_shows_them():
     assert 0.75 < len(usual) / len(drawn) < 0.88
     assert {recipe.view.word() for recipe in usual} == set(USUAL)
     assert all(recipe.view.roll == 0 and abs(recipe.view.x) <= 0.01 for recipe in usual)
-    assert len({recipe.view.azimuth for recipe in usual}) == len(usual)  # usual, not the same
+    assert len({recipe.view.azimuth for recipe in usual}) == len(usual)  # similar, but not equal
 
 
-def test_usual_proportions_stray_less_than_others():
+def test_a_smaller_spread_varies_the_proportions_less():
     def heights(spread):
         return [make("bottle", seed, spread).extent()[1][1] for seed in range(40)]
 
@@ -119,7 +119,7 @@ def test_usual_proportions_stray_less_than_others():
     assert make("chair", 3, 0.0).rows().tolist() == make("chair", 4, 0.0).rows().tolist()
 
 
-def test_one_view_is_learnt_in_every_style():
+def test_a_random_set_has_one_view_in_every_style():
     drawn = random_set(3)
     assert {recipe.style for recipe in drawn} == set(STYLES)
     assert len({(recipe.view, recipe.shape) for recipe in drawn}) == 1

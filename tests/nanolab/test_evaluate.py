@@ -1,4 +1,4 @@
-"""What a checkpoint is looked at by."""
+"""The film of the evaluation follows its prompts."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Pictures of other sizes, as the judge is shown them."""
+"""Images of other sizes are painted and fitted into the classifier's square."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tests.films import texture
 
 
 @pytest.mark.parametrize(("width", "height"), [(192, 256), (256, 192), (384, 384), (384, 256)])
-def test_the_judge_is_shown_a_square_with_the_whole_picture_in_it(width, height):
+def test_squared_contains_the_whole_image_with_its_edges_repeated(width, height):
     picture = texture(width, height)
     shown = squared(picture)
     assert shown.shape == (256, 256, 3)
@@ -18,7 +18,7 @@ def test_the_judge_is_shown_a_square_with_the_whole_picture_in_it(width, height)
         assert (shown[:, :32] == picture[:, :1]).all() and (shown[:, 224:] == picture[:, -1:]).all()
 
 
-def test_pictures_are_painted_as_a_schedule_of_that_size_paints_them():
+def test_large_images_are_painted_with_and_without_the_hires_fix():
     prompts = ["studio photo of a red mug, side view, white background"]
     laid_out, at_once = (painted(folder(), "384x384", prompts, 500, hires)[0] for hires in (0.3, 0.0))
     assert laid_out.shape == at_once.shape == (384, 384, 3)

@@ -1,4 +1,4 @@
-"""Captions name what is in the picture, in many ways; the tokenizer writes any text."""
+"""Captions describe the image in many wordings; the tokenizer encodes any text."""
 
 from collections import Counter
 
@@ -11,7 +11,7 @@ from nanolab.recipes import Recipe, random_set
 from nanolab.view import View
 
 
-def test_the_plain_caption_reads_as_designers_write():
+def test_the_plain_caption_names_style_colour_product_view_and_backdrop():
     recipe = Recipe("bottle", color="red", view=View(azimuth=35))
     assert captions.plain(recipe) == "studio photo of a red bottle, three-quarter view, white background"
 
@@ -19,7 +19,7 @@ def test_the_plain_caption_reads_as_designers_write():
 @pytest.mark.parametrize(
     ("azimuth", "word"), [(0, "front"), (350, "front"), (40, "three-quarter"), (-90, "side")]
 )
-def test_views_have_names(azimuth, word):
+def test_an_azimuth_has_the_name_of_its_view(azimuth, word):
     assert View(azimuth=azimuth).word() == word
 
 
@@ -31,7 +31,7 @@ def test_captions_vary_but_always_name_product_and_colour():
         assert "blue" in text and any(name in text for name in captions.NAMES["mug"])
 
 
-def test_only_the_usual_view_and_backdrop_are_left_out():
+def test_captions_omit_only_the_usual_view_and_backdrop():
     random = np.random.default_rng(0)
     unusual = Recipe("mug", color="blue", backdrop="night", view=View(azimuth=90))
     for _ in range(100):
@@ -41,18 +41,18 @@ def test_only_the_usual_view_and_backdrop_are_left_out():
     assert any("view" not in text and "white" not in text for text in usual)
 
 
-def test_unpainted_styles_name_no_colour():
+def test_captions_of_colourless_styles_name_no_colour():
     random = np.random.default_rng(0)
     texts = [captions.caption(Recipe("mug", style="pencil", color="blue"), random) for _ in range(100)]
     assert not any("blue" in text for text in texts)
 
 
-def test_merges_join_frequent_words():
+def test_merges_join_frequent_words_into_one_token():
     pairs = words.merges(Counter({"red": 5, "mug": 3}), 10)
     assert "".join(pairs[1]) == "red</w>"
 
 
-def test_any_text_is_written_and_padded(tmp_path):
+def test_any_text_is_encoded_and_padded(tmp_path):
     words.write(tmp_path, 50)
     tokenizer = words.read(tmp_path)
     coded = words.ids(tokenizer, ["red bottle", "émigré ☂ 3/4", ""])

@@ -1,4 +1,4 @@
-"""Every stage learns on a tiny set; a run that was killed ends like one that was not."""
+"""Every stage learns on a tiny data set; a resumed training ends like an uninterrupted one."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def room(tmp_path_factory):
 def library():
     known = [recipe for seed in range(3) for recipe in random_set(seed)]
     random = np.random.default_rng(0)
-    # Soft latents of a few values: learnable, unlike white noise.
+    # Blocks of equal latents can be learnt, unlike white noise.
     large = np.repeat(np.repeat(random.normal(size=(18, 4, 4, 4)), 8, 2), 8, 3).astype(np.float16)
     return Library(Shelf(large, known))
 
@@ -55,7 +55,7 @@ def tiny(room):
 
 
 def settled(room):
-    """A small autoencoder with unit normal latents, as the last lesson expects."""
+    """Return a small autoencoder with unit normal latents, as `settle` expects."""
     torch.manual_seed(0)
     model = vae.build((8, 8, 16, 16))
     pictures = Pictures(room / "pictures")
@@ -86,11 +86,11 @@ LESSONS = ["unet", "distil", "judge", "vae", "settle", "control", "eye", "likene
 
 
 @pytest.mark.parametrize("which", range(len(LESSONS)), ids=LESSONS)
-def test_learning_lowers_the_loss(room, library, which, tmp_path):
+def test_training_lowers_the_loss(room, library, which, tmp_path):
     lesson = list(lessons(room, library))[which]
     torch.manual_seed(0)
     before = float(lesson.loss(0).detach())
-    for _ in range(6):  # the same step again and again: the set is one batch
+    for _ in range(6):  # step 0 every time: the data set is one batch
         torch.manual_seed(0)
         loss = lesson.loss(0)
         loss.backward()
@@ -113,7 +113,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(room, tmp_path):
     sitting = train(fresh(), Plan(6, warm=2, log_every=1, save_every=-1.0), tmp_path / "parts.pt")
     for progress in sitting:
         if progress.step == 3:
-            break  # killed
+            break  # interrupted
     list(train(fresh(), plan, tmp_path / "parts.pt"))
     whole, parts = averaged(tmp_path / "whole.pt")[0], averaged(tmp_path / "parts.pt")[0]
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
@@ -130,7 +130,7 @@ def test_a_shard_is_drawn_once_and_read_back(room):
     assert recipes(room / "pictures")[0] == random_set(0)[0]
 
 
-def test_a_sheet_shows_what_the_last_weights_make_of_unseen_pictures(room, tmp_path):
+def test_a_sample_sheet_is_written_from_the_last_saved_weights(room, tmp_path):
     assert look(tmp_path, "vae", room / "tokens") is None
     torch.manual_seed(0)
     lesson = vae.VaeLesson(vae.build(), Pictures(room / "pictures"), 2)
@@ -141,9 +141,9 @@ def test_a_sheet_shows_what_the_last_weights_make_of_unseen_pictures(room, tmp_p
         assert page.size == (8 * 64, 3 * 64)
 
 
-def test_a_mirrored_picture_is_learnt_with_the_same_words(room):
+def test_mirrored_images_are_encoded_with_the_same_recipes(room):
     encoded.library(room)
-    shelf = encoded.library(room).large  # read, not encoded again
+    shelf = encoded.library(room).large  # read from disk, not encoded again
     pictures, known = Pictures(room / "pictures"), recipes(room / "pictures")
     assert len(shelf.latents) == 2 * len(pictures) and shelf.recipes == known * 2
     model = encoded.trained(room)
@@ -152,7 +152,7 @@ def test_a_mirrored_picture_is_learnt_with_the_same_words(room):
     assert np.abs(shelf.latents[3 + len(pictures)] - mirrored).max() < 0.05
 
 
-def test_a_settled_autoencoder_encodes_the_pictures_anew(room, tmp_path):
+def test_a_newer_autoencoder_encodes_all_images_again(room, tmp_path):
     draw_shard(tmp_path / "pictures", 0, (64, 64), 1)
     before = encoded.library(tmp_path).large.latents
     torch.manual_seed(1)
@@ -164,7 +164,7 @@ def test_a_settled_autoencoder_encodes_the_pictures_anew(room, tmp_path):
     assert before.shape == after.shape and not np.array_equal(before, after)
 
 
-def test_what_noise_hides_is_learnt_from_a_catalogues_pictures_alone():
+def test_at_high_noise_only_catalogue_images_are_chosen():
     known = [recipe for seed in range(40) for recipe in random_set(seed)]
     shelf = Shelf(np.zeros((2 * len(known), 4, 1, 1), np.float16), known * 2)
     random = np.random.default_rng(0)
@@ -176,7 +176,7 @@ def test_what_noise_hides_is_learnt_from_a_catalogues_pictures_alone():
     assert 0.3 < np.mean(seen >= len(known)) < 0.55  # mirrored
 
 
-def test_learning_goes_on_from_an_exported_folder(room, tmp_path):
+def test_training_can_start_from_an_exported_folder(room, tmp_path):
     nano, tokenizer = tiny(room)
     checkpoint.export(nano, vae.build((8, 8, 16, 16)), room / "tokens", tmp_path)
     torch.manual_seed(1)
@@ -189,7 +189,7 @@ def test_learning_goes_on_from_an_exported_folder(room, tmp_path):
         assert torch.allclose(nano.float()(*asked), other(*asked), atol=1e-2)
 
 
-def test_the_middle_of_the_unet_learns_to_tell_what_is_asked_for(room, library):
+def test_the_unets_middle_block_learns_product_and_view(room, library):
     nano, tokenizer = tiny(room)
     lesson = DenoiseLesson(nano, library, tokenizer, batch=8)
     shown = lesson._pictures(np.random.default_rng([5, 0]))[1]
@@ -204,7 +204,7 @@ def test_the_middle_of_the_unet_learns_to_tell_what_is_asked_for(room, library):
     assert untold[-1] < untold[0] - 0.5
 
 
-def test_a_controlnet_begins_by_changing_nothing(room):
+def test_an_untrained_controlnet_changes_nothing(room):
     nano, tokenizer = tiny(room)
     lesson = ControlLesson(nano, encoded.library(room), Pictures(room / "pictures"), tokenizer)
     text = nano.text(torch.from_numpy(words.ids(tokenizer, ["a red mug"])))
@@ -215,7 +215,7 @@ def test_a_controlnet_begins_by_changing_nothing(room):
         assert torch.allclose(guided, nano(noisy, level, text, sizes), atol=1e-5)
 
 
-def test_a_mirrored_picture_has_mirrored_edges(room):
+def test_a_mirrored_image_has_mirrored_edges(room):
     nano, tokenizer = tiny(room)
     pictures = Pictures(room / "pictures")
     lesson = ControlLesson(nano, encoded.library(room), pictures, tokenizer)
@@ -223,7 +223,7 @@ def test_a_mirrored_picture_has_mirrored_edges(room):
     assert there.any() and np.array_equal(there[:, ::-1], mirrored)
 
 
-def test_a_likeness_is_written_as_the_loader_of_ip_adapters_reads_it(room, tmp_path):
+def test_a_saved_ip_adapter_can_be_loaded(room, tmp_path):
     nano, tokenizer = tiny(room)
     lesson = likeness.LikenessLesson(
         nano, likeness.eye(32, 1), encoded.library(room), Pictures(room / "pictures"), tokenizer, batch=2
@@ -245,7 +245,7 @@ def test_a_likeness_is_written_as_the_loader_of_ip_adapters_reads_it(room, tmp_p
     assert all(torch.equal(value, read[name].half()) for name, value in learnt.items())
 
 
-def test_orthogonal_makes_singular_values_about_one():
+def test_orthogonal_brings_singular_values_close_to_one():
     values = torch.linalg.svdvals(orthogonal(torch.randn(8, 20)))
     assert values.min() > 0.4 and values.max() < 1.4
 
@@ -264,7 +264,7 @@ def test_folding_makes_latents_unit_normal():
     assert torch.allclose(before, after, atol=1e-4)
 
 
-def test_encoding_is_the_same_every_time():
+def test_encoding_is_deterministic_after_folding():
     torch.manual_seed(0)
     model = vae.build((8, 8, 16, 16))
     pixels = torch.randn(1, 3, 32, 32)

@@ -1,4 +1,4 @@
-"""Films painted by ControlNets: where their hints come from, frame by frame, and that a stopped film ends the same."""
+"""Films with ControlNets: the source of their hints, frame by frame, and resuming a stopped film."""
 
 from itertools import pairwise
 
@@ -17,7 +17,7 @@ from tests import films
 
 
 class Seen:
-    """A painter that keeps the hints it is shown, and paints the seed's colour over what it starts from."""
+    """A painter that records its hints and start images, and paints the seed's colour over them."""
 
     def __init__(self, first):
         self.flat, self.hints, self.starts = Flat(first), [], []
@@ -33,7 +33,7 @@ class Seen:
 
 @pytest.fixture
 def shown(film, tmp_path, textured):
-    """The hints and the starts of a film with this `control:`, frame by frame."""
+    """Return a function that renders a film with this `control:`; it returns hints and start images by frame."""
 
     def seen(control, more="", paint=None):
         Pictures.fromarray(textured).save(tmp_path / "a.png")
@@ -45,16 +45,16 @@ def shown(film, tmp_path, textured):
     return seen
 
 
-def test_a_hint_is_made_of_the_picture_that_is_painted_over(shown):
+def test_a_hint_is_computed_from_the_image_that_is_painted_over(shown):
     hints, starts = shown("hint: canny, thresholds: [60, 120]", "motion: {zoom: 1.05}")
-    assert hints[0] is None  # the first frame of a film without a start picture
+    assert hints[0] is None  # the first frame of a film without a start image
     assert all(
         (hint == canny(start, 60, 120)).all() for hint, start in zip(hints[1:], starts[1:], strict=True)
     )
     assert all((a != b).any() for a, b in pairwise(hints[1:]))
 
 
-def test_a_film_with_a_start_picture_has_a_hint_from_its_first_frame_on(film, tmp_path, textured, checkpoint):
+def test_a_film_with_a_start_image_has_hints_from_its_first_frame(film, tmp_path, textured, checkpoint):
     Pictures.fromarray(textured).save(tmp_path / "a.png")
     folder = small.write(tmp_path / "net", checkpoint, 0.1)
     text = "video: {{size: 96x80, frames: 1}}\nstart: {{image: a.png}}\npainting: {{steps: 2, strength: 0.8}}\ncontrol: {{a: {{model: net, scale: {0}}}}}"
@@ -63,12 +63,12 @@ def test_a_film_with_a_start_picture_has_a_hint_from_its_first_frame_on(film, tm
     assert (pictures[0] != pictures[1]).any()
 
 
-def test_scale_0_asks_for_no_hint(shown):
+def test_no_hint_is_computed_at_scale_0(shown):
     hints, _ = shown("scale: {0: 1, 1: 1, 2: {value: 0, ease: step}}")
     assert [hint is None for hint in hints] == [True, False, True, True]
 
 
-def test_a_files_picture_moves_as_the_camera_has_or_stays(shown, textured):
+def test_a_hint_image_follows_the_camera_or_stays(shown, textured):
     more = "motion: {translation_x: 3}"
     stays, _ = shown("file: a.png, follow: false", more)
     follows, _ = shown("file: a.png", more)
@@ -80,13 +80,13 @@ def test_a_files_picture_moves_as_the_camera_has_or_stays(shown, textured):
         view = step @ view
 
 
-def test_a_videos_picture_is_that_of_the_frames_time(shown, tmp_path):
+def test_a_hint_video_plays_in_time_with_the_film(shown, tmp_path):
     films.write(tmp_path / "a.mp4", films.greys(4, 96, 80), 24.0)
     hints, _ = shown("video: a.mp4", "cadence: 2")
     assert [int(hint[0, 0, 0]) for hint in hints] == [10, 14, 16]
 
 
-def test_depth_is_the_scenes_own(shown, textured):
+def test_the_depth_hint_is_the_depth_of_the_scene(shown, textured):
     paint = Seen(textured)
     hints, starts = shown("hint: depth", "motion: {depth: proxy, orbit_y: 1}", paint)
     scene_hint = hints[2]
@@ -99,13 +99,13 @@ def test_depth_is_the_scenes_own(shown, textured):
     assert (scene_hint == nearness(Proxy(lens, 0.5).disparity(starts[2], 2, None))).all()
 
 
-def test_a_painter_of_ones_own_that_knows_no_hints_paints_without(film, textured):
+def test_a_custom_painter_without_hints_paints_without_them(film, textured):
     scene = film("video: {size: 96x80, frames: 2}\ncontrol: {a: {model: some/net, hint: depth}}")
     assert len(list(animate(scene, paint=Flat(textured)))) == 2
     assert len(list(rehearsal.preview(scene))) == 2
 
 
-def test_a_film_by_a_controlnet_that_was_stopped_ends_with_the_same_frames(tmp_path, textured, checkpoint):
+def test_a_stopped_film_with_a_controlnet_resumes_with_equal_frames(tmp_path, textured, checkpoint):
     Pictures.fromarray(textured).save(tmp_path / "a.png")
     small.write(tmp_path / "net", checkpoint, 0.1)
     films.write(tmp_path / "a.mp4", [textured, textured[::-1], textured], 24.0)

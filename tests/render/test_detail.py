@@ -1,4 +1,4 @@
-"""The detail pass: what it paints, how large, and that nothing else changes."""
+"""The detail pass: the parts it paints, their size, and no change elsewhere."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ EYES = "masks: {left: {polygon: [[0.1, 0.1], [0.3, 0.1], [0.3, 0.4], [0.1, 0.4]]
 
 
 class Painter:
-    """Paints a texture, and over parts of it a grey of its own; keeps what it is asked."""
+    """Paints a texture, and grey over parts of it; records its calls."""
 
     def __init__(self, first):
         self.first, self.asked = first, []
@@ -28,7 +28,7 @@ class Painter:
 
 @pytest.fixture
 def painted():
-    """The pictures of a film with this detail pass, and its painter."""
+    """Return a function that renders a film with a detail pass: its images, painter and scene."""
 
     def made(detail, more="", frames=2):
         scene = loads(f"video: {{size: 96x80, frames: {frames}}}\n{EYES}detail: {detail}\n{more}")
@@ -38,7 +38,7 @@ def painted():
     return made
 
 
-def test_each_part_is_painted_larger_on_its_own_and_nothing_else_changes(painted):
+def test_each_part_is_painted_separately_at_a_larger_size_and_nothing_else_changes(painted):
     shown, painter, scene = painted("{mask: left | right, scale: 2, strength: 0.4, padding: 0}", frames=1)
     parts = [(start.shape[:2], frame.painting) for frame, start, mask in painter.asked if mask is not None]
     assert [size for size, _ in parts] == [(48, 40), (64, 64)]
@@ -53,7 +53,7 @@ def test_each_part_is_painted_larger_on_its_own_and_nothing_else_changes(painted
     assert (shown[0][drawn == 255] == 200).all()
 
 
-def test_what_is_seen_of_a_part_is_the_painting_itself(painted):
+def test_the_detail_pass_starts_from_the_painted_frame(painted):
     _, painter, _ = painted("{mask: left, scale: 1, padding: 0.5}", frames=1)
     _, start, mask = painter.asked[1]
     rows, columns = start.shape[:2]
@@ -62,7 +62,7 @@ def test_what_is_seen_of_a_part_is_the_painting_itself(painted):
     assert start.std() == pytest.approx(texture(96, 80).std(), rel=0.2)
 
 
-def test_its_settings_are_curves_and_strength_0_asks_nobody(painted):
+def test_detail_settings_are_curves_and_strength_0_skips_the_pass(painted):
     shown, painter, scene = painted("{mask: left, strength: {0: 0, 2: 0.8}, scale: {0: 1, 2: 3}}", frames=3)
     parts = [
         (frame.index, frame.painting.strength, start.shape)
@@ -75,7 +75,7 @@ def test_its_settings_are_curves_and_strength_0_asks_nobody(painted):
     assert (shown[0] == texture(96, 80)).all()
 
 
-def test_a_part_may_have_words_of_its_own(painted):
+def test_the_detail_pass_can_have_its_own_prompt(painted):
     for more, words in (("", "a mug"), (", prompt: a logo", "a logo")):
         _, painter, _ = painted(f"{{mask: left{more}}}", "prompts: {at: a mug, negative: blur}", frames=1)
         assert [
@@ -91,7 +91,7 @@ def test_no_part_is_larger_than_four_times_what_the_model_was_trained_on(painted
     assert [start.shape for _, start, mask in painter.asked if mask is not None] == [(512, 512, 3)]
 
 
-def test_a_painter_of_ones_own_that_knows_no_masks_is_laid_over_by_the_mask():
+def test_a_custom_painter_without_masks_is_pasted_through_the_mask():
     scene = loads(f"video: {{size: 96x80, frames: 1}}\n{EYES}detail: {{mask: left, strength: 1}}")
     picture = texture(96, 80)
     shown = next(animate(scene, paint=Flat(picture)))[1].shown
@@ -100,7 +100,7 @@ def test_a_painter_of_ones_own_that_knows_no_masks_is_laid_over_by_the_mask():
     assert not changed[:, 40:].any()
 
 
-def test_it_changes_what_sdxl_paints_where_the_mask_is(film, checkpoint):
+def test_the_detail_pass_changes_sdxl_frames_inside_the_mask(film, checkpoint):
     found = {}
     for strength in (0, 0.6):
         text_now = (
@@ -122,12 +122,12 @@ def test_it_changes_what_sdxl_paints_where_the_mask_is(film, checkpoint):
         ("{mask: left, scale: 0.5}", "detail.scale: 0.5 at frame 0; allowed 1..8"),
     ],
 )
-def test_what_is_wrong_is_one_line(text, message):
+def test_a_wrong_detail_setting_gives_a_one_line_message(text, message):
     with pytest.raises(SceneError) as caught:
         loads(f"{EYES}detail: {text}")
     assert message in str(caught.value)
 
 
-def test_a_preview_paints_nothing_in_detail():
+def test_a_preview_skips_the_detail_pass():
     scene = loads(f"video: {{size: 96x80, frames: 2}}\n{EYES}detail: {{mask: left, strength: 1}}")
     assert len(list(rehearsal.preview(scene))) == 2

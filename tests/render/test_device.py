@@ -1,4 +1,4 @@
-"""Films whose pictures stay where they are painted, on torch's CPU device: the same films, without a way through numpy."""
+"""Films whose images stay on the device, tested with torch's CPU device: equal to films that use NumPy."""
 
 import json
 import logging
@@ -30,7 +30,7 @@ cuts: [5]
 
 
 class Counted(Picture):
-    """A picture that counts how often one of its kind is asked to be an array."""
+    """An image on the device that counts conversions to an array."""
 
     asked = 0
 
@@ -40,7 +40,7 @@ class Counted(Picture):
 
 
 class FlatThere:
-    """A painter without a model, whose pictures stay; tells what it was given."""
+    """A painter without a model whose images stay on the device; it records its start images."""
 
     home = "cpu"
 
@@ -57,7 +57,7 @@ class FlatThere:
 
 
 class Home:
-    """A loaded painter whose pictures stay where they are, as on a GPU."""
+    """Wrapper that makes a painter keep its images on the device, as on a GPU."""
 
     home = "cpu"
 
@@ -87,7 +87,7 @@ def apart(one, other):
         ["grade.color_reference={here}/start.png", "motion.rotation_3d_y=1", "motion.translation_z=2"],
     ],
 )
-def test_a_film_looks_the_same_and_no_picture_is_asked_for_by_the_loop(scene, textured, settings):
+def test_a_film_is_equal_on_the_device_and_the_loop_fetches_no_image(scene, textured, settings):
     film = scene(FILM, *settings)
     here = [state.shown for _, state in studio.painted(film, paint=Flat(textured))]
     painter, Counted.asked = FlatThere(textured), 0
@@ -101,14 +101,14 @@ def test_a_film_looks_the_same_and_no_picture_is_asked_for_by_the_loop(scene, te
 
 
 class Nowhere(Picture):
-    """A picture on torch's meta device, which has shapes alone: nothing can be asked of it."""
+    """An image on torch's meta device, which has a shape and no values: reading it raises."""
 
     def leave(self):
         pass
 
 
 class FlatNowhere:
-    """A painter that paints nothing there."""
+    """A painter on the meta device, without values."""
 
     home = "meta"
 
@@ -127,14 +127,14 @@ def test_nothing_in_the_loop_waits_for_a_number_from_the_device(scene):
         shown[-1].pixels.cpu()
 
 
-def test_whoever_animates_gets_arrays_in_every_state(scene, textured):
+def test_animate_yields_arrays_in_every_state(scene, textured):
     *_, (_, state) = animate(scene(), paint=FlatThere(textured))
     for picture in (state.shown, state.painting, state.reference, state.first):
         assert isinstance(picture, np.ndarray)
     assert state.painting is state.shown
 
 
-def test_a_film_goes_on_from_arrays_with_the_same_bytes(scene, textured):
+def test_a_film_continues_from_arrays_with_equal_bytes(scene, textured):
     film = scene()
     whole = list(animate(film, paint=FlatThere(textured)))
     at = next(i for i, (frame, _) in enumerate(whole) if i > 1 and frame.diffuse)
@@ -144,7 +144,7 @@ def test_a_film_goes_on_from_arrays_with_the_same_bytes(scene, textured):
         assert (one.shown == other.shown).all()
 
 
-def test_paintings_that_are_known_are_taken_as_they_are(scene, textured):
+def test_known_painted_frames_are_used_unchanged(scene, textured):
     film, painter = scene(), FlatThere(textured)
     whole = {frame.index: state.shown for frame, state in animate(film, paint=painter)}
     painted = [frame.index for frame in timeline(film) if frame.diffuse]
@@ -190,7 +190,7 @@ def test_nano_paints_the_same_film_and_resumes_it_with_the_same_bytes(tmp_path, 
     assert run.video.read_bytes() == whole.video.read_bytes()
 
 
-def test_a_painting_of_nan_ends_the_film_and_nothing_made_of_it_is_saved(scene, tmp_path, textured):
+def test_a_frame_of_nan_ends_the_film_and_no_dependent_frame_is_saved(scene, tmp_path, textured):
     class Broken(FlatThere):
         def kept(self, frame, start):
             picture = super().kept(frame, start)
@@ -200,7 +200,7 @@ def test_a_painting_of_nan_ends_the_film_and_nothing_made_of_it_is_saved(scene, 
 
     film = scene(FILM, "cuts=[8]", "cadence=1", "grade.color=none")
     run = shoot.start_run(film, None, tmp_path / "run")
-    with pytest.raises(ModelError, match="frame 2: the model painted no picture but NaN"):
+    with pytest.raises(ModelError, match="frame 2: the model produced NaN instead of an image"):
         list(shoot.shoot(run, film, lambda _: Broken(textured)))
     assert set(run.saved) == {0, 1}
 
@@ -223,7 +223,7 @@ def test_a_painting_of_nan_ends_the_film_and_nothing_made_of_it_is_saved(scene, 
         ("grade: {color: hsv, palette: ['#08f'], noise: 0.1}", ""),
     ],
 )
-def test_what_only_the_cpu_can_do_keeps_the_whole_film_there(scene, textured, caplog, more, why):
+def test_a_setting_that_needs_the_cpu_keeps_the_whole_film_there(scene, textured, caplog, more, why):
     film, painter = scene(more), FlatThere(textured)
     assert residing.hindrance(film) == why
     there = residing.place(film, timeline(film), painter)
@@ -231,5 +231,5 @@ def test_what_only_the_cpu_can_do_keeps_the_whole_film_there(scene, textured, ca
     assert isinstance(residing.place(film, timeline(film), Flat(textured)), residing.Host)
     caplog.set_level(logging.INFO)
     residing.tell(film, painter)
-    said = f"pictures are moved and graded by the CPU, because of {why}" if why else "pictures stay on cpu"
+    said = f"frames are warped and graded on the CPU, because of {why}" if why else "frames stay on cpu"
     assert caplog.messages == [said]

@@ -1,4 +1,4 @@
-"""The painter without a model."""
+"""The painter without a model, and the test card."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,12 @@ from animator.render.flat import Flat
 from animator.render.flat import test_card as card_of
 
 
-def test_it_paints_its_picture_from_nothing(textured):
+def test_the_flat_painter_returns_its_image_from_nothing(textured):
     assert Flat(textured)(Frame(0, 1), None) is textured
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
-def test_strength_0_keeps_the_picture_and_1_ignores_it(textured, strength):
+def test_strength_0_keeps_the_start_image_and_1_ignores_it(textured, strength):
     painted = Flat(textured)(Frame(1, 5, painting=Painting(strength)), textured)
     assert painted.std() == pytest.approx(textured.std() * (1 - strength), rel=0.5, abs=40)
     assert (painted == textured).all() == (strength == 0)

@@ -1,4 +1,4 @@
-"""Footage in the film: painted over, followed, matched in colour, and the same film when it goes on after a stop."""
+"""Footage in the film: painted over, followed, matched in colour, resumed."""
 
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ SIZE = (160, 128)
 
 @pytest.fixture
 def begin(tmp_path):
-    """A scene of 160x128 at 10 frames per second, with the given footage."""
+    """Return a function that makes a scene of 160x128 at 10 frames per second with the given footage."""
 
     def begun(text, frames=8, shown=None):
         if shown is not None:
@@ -28,13 +28,13 @@ def begin(tmp_path):
 
 
 def shifting(count, dx, dy=0):
-    """A texture that moves by (dx, dy) pixels per frame."""
+    """Return images of a texture that moves by (dx, dy) pixels per frame."""
     large = films.texture(*SIZE, margin=100)
     return [np.ascontiguousarray(large[100 - dy * i :, 100 - dx * i :][:128, :160]) for i in range(count)]
 
 
 def keep(frame, start):
-    """A painter that keeps what it starts from; from nothing it paints a texture that no footage has."""
+    """Paint nothing: return `start`, or a texture that no footage has."""
     return films.texture(*SIZE, seed=9) if start is None else start
 
 
@@ -49,34 +49,34 @@ def shown(scene, paint=keep, frames=None, state=None):
 
 
 def moved(old, new):
-    """By how many pixels the middle of a picture has moved, (x, y)."""
+    """Return the motion (x, y) of the middle of an image in pixels."""
     a, b = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY)[36:-36, 36:-36] for p in (old, new))
     _, found = cv2.findTransformECC(a, b, np.eye(2, 3, dtype=np.float32), cv2.MOTION_TRANSLATION)
     return found[:, 2]
 
 
-def test_the_whole_footage_under_a_painter_that_keeps_it_is_the_footage(begin):
+def test_alpha_1_with_a_painter_that_changes_nothing_shows_the_footage(begin):
     footage = shifting(8, 3)
     scene = begin("footage: a.mp4", shown=footage)
     for picture, source in zip(shown(scene), footage, strict=True):
         assert np.abs(picture.astype(int) - source).max() <= 3
 
 
-def test_none_of_the_footage_is_no_footage_bit_for_bit(begin):
+def test_alpha_0_equals_a_film_without_footage(begin):
     rest = "\nmotion: {zoom: 1.02}\ngrade: {noise: 0.1, color: lab}\ncadence: 2"
     given = begin(f"footage: {{file: a.mp4, alpha: 0}}{rest}", shown=shifting(8, 3))
     for one, other in zip(shown(given, loud), shown(begin(rest), loud), strict=True):
         assert (one == other).all()
 
 
-def test_half_of_the_footage_is_half_way_to_it(begin):
+def test_alpha_one_half_blends_half_of_the_footage(begin):
     scene = begin("footage: {file: a.mp4, alpha: {0: 0, 1: 0.5}}", 2, shifting(8, 3))
     first, second = shown(scene)
     source = films.read(scene.folder / "a.mp4", *SIZE, 10, 2)[1]
     assert np.abs(second - (first.astype(float) + source) / 2).max() <= 1
 
 
-def test_the_footage_comes_in_only_where_its_mask_is(begin):
+def test_footage_is_blended_only_inside_its_mask(begin):
     half = "masks: {left: {polygon: [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}}\n"
     scene = begin(half + "footage: {file: a.mp4, alpha: {0: 0, 1: 1}, mask: left}", 2, shifting(8, 3))
     first, second = shown(scene)
@@ -85,7 +85,7 @@ def test_the_footage_comes_in_only_where_its_mask_is(begin):
     assert (second[:, 82:] == first[:, 82:]).all()
 
 
-def test_a_start_picture_is_what_part_of_the_footage_is_first_laid_over(begin, tmp_path):
+def test_partial_footage_is_first_blended_over_the_start_image(begin, tmp_path):
     begun = films.texture(*SIZE, seed=9)
     Pictures.fromarray(begun).save(tmp_path / "start.png")
     scene = begin("start: {image: start.png}\nfootage: {file: a.mp4, alpha: 0.5}", 1, shifting(2, 3))
@@ -95,14 +95,14 @@ def test_a_start_picture_is_what_part_of_the_footage_is_first_laid_over(begin, t
 
 
 @pytest.mark.parametrize("motion", ["affine", "perspective", "flow"])
-def test_the_painting_moves_as_the_footage_does(begin, motion):
+def test_painted_frames_move_as_the_footage_does(begin, motion):
     scene = begin(f"footage: {{file: a.mp4, alpha: 0, motion: {motion}}}", shown=shifting(8, 3, -2))
     for old, new in pairwise(shown(scene)):
         assert moved(old, new) == pytest.approx((3, -2), abs=0.25)
 
 
 @pytest.mark.parametrize("motion", ["affine", "flow"])
-def test_frames_that_are_not_painted_follow_too(begin, motion):
+def test_frames_that_are_not_painted_follow_the_footage_too(begin, motion):
     scene = begin(
         f"footage: {{file: a.mp4, alpha: 0, motion: {motion}}}\npainting: {{strength: 0}}",
         shown=shifting(8, 2),
@@ -118,7 +118,7 @@ def test_in_betweens_follow_a_matrix(begin):
 
 
 @pytest.mark.parametrize("motion", ["affine", "flow"])
-def test_half_of_the_motion_is_followed_half_as_far(begin, motion):
+def test_motion_amount_one_half_follows_half_the_motion(begin, motion):
     text = f"footage: {{file: a.mp4, alpha: 0, motion: {motion}, motion_amount: {{0: 0.5, 4: 0}}}}"
     scene = begin(text, 3, shifting(8, 4))
     amounts = [frame.footage.motion_amount for frame in timeline(scene)]
@@ -126,7 +126,7 @@ def test_half_of_the_motion_is_followed_half_as_far(begin, motion):
         assert moved(old, new) == pytest.approx((4 * amount, 0), abs=0.25)
 
 
-def test_the_cameras_motion_comes_to_that_of_the_footage(begin):
+def test_camera_motion_is_added_to_the_motion_of_the_footage(begin):
     both = "footage: {file: a.mp4, alpha: 0, motion: affine}\nmotion: {translation_x: 1, translation_z: 0}"
     scene = begin(both, shown=shifting(8, 3))
     in_space = begin(both.replace("translation_z: 0", "rotation_3d_z: '0*t', translation_z: '1e-9'"))
@@ -145,7 +145,7 @@ def test_a_cut_in_the_footage_moves_nothing(begin):
 
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("motion", ["none", "affine", "flow"])
-def test_a_film_that_goes_on_is_the_film_that_never_stopped(begin, motion, masked):
+def test_a_resumed_film_with_footage_equals_an_uninterrupted_one(begin, motion, masked):
     lock = "masks: {a: {polygon: [[0.2, 0.2], [0.6, 0.2], [0.4, 0.7]]}}\nlock: a\n" if masked else ""
     text = f"{lock}footage: {{file: a.mp4, start: 0.2, alpha: 0.4, motion: {motion}}}\ncadence: 2\n"
     scene = begin(f"{text}grade: {{color: lab, color_reference: footage}}", 13, shifting(9, 2, 1))
@@ -157,7 +157,7 @@ def test_a_film_that_goes_on_is_the_film_that_never_stopped(begin, motion, maske
             assert (state.shown == picture).all(), frame.index
 
 
-def test_colours_are_matched_to_the_footages_picture_of_each_frame(begin):
+def test_colours_are_matched_to_the_footage_of_each_frame(begin):
     colours = [np.broadcast_to(np.uint8([70 + 12 * i, 190 - 12 * i, 110]), (128, 160, 3)) for i in range(8)]
     scene = begin(
         "footage: {file: a.mp4, alpha: 0}\ngrade: {color: lab, color_reference: footage}", shown=colours
@@ -166,7 +166,7 @@ def test_colours_are_matched_to_the_footages_picture_of_each_frame(begin):
         assert np.abs(picture.mean(axis=(0, 1)) - colour[0, 0]).max() < 8
 
 
-def test_a_preview_shows_the_footages_first_picture_following(begin):
+def test_a_preview_starts_from_the_first_footage_image_and_follows_its_motion(begin):
     scene = begin("footage: {file: a.mp4, motion: affine}", shown=shifting(8, 3))
     seen = [state.shown for _, state in preview(scene)]
     assert np.abs(seen[0].astype(int) - shifting(1, 3)[0]).max() <= 3
@@ -174,13 +174,13 @@ def test_a_preview_shows_the_footages_first_picture_following(begin):
         assert moved(old, new) == pytest.approx((3, 0), abs=0.25)
 
 
-def test_the_last_picture_stays_when_the_footage_has_ended(begin):
+def test_the_last_footage_image_repeats_after_its_end(begin):
     scene = begin("footage: {file: a.mp4, motion: flow}", 8, shifting(4, 3))
     last = shown(scene)[3:]
     assert all((picture == last[0]).all() for picture in last)
 
 
-def test_each_picture_is_asked_for_once_and_a_stopped_film_closes_its_video(begin):
+def test_each_footage_image_is_decoded_once_and_a_stopped_film_closes_the_video(begin):
     from animator.render.footage import Footage
 
     file = begin("footage: a.mp4", shown=shifting(4, 1)).folder / "a.mp4"

@@ -1,4 +1,4 @@
-"""More pictures in a second: how many, where they lie, and that none leads over a cut."""
+"""Frame interpolation: number and spacing of frames, and none across a cut."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ SQUARE = 24
 
 
 def squares(*places):
-    """A bright square with detail that moves over a dark ground, without a new shot."""
+    """Return images of a bright square with detail that moves over a dark ground, in one shot."""
     pattern = texture(SQUARE, SQUARE, seed=2)
     for i, x in enumerate(places):
         picture = np.full((64, 96, 3), 30, np.uint8)
@@ -20,13 +20,13 @@ def squares(*places):
 
 
 def place(picture):
-    """Where the square is, in pixels."""
+    """Return the position of the square in pixels."""
     bright = np.clip(picture.astype(float).mean(axis=(0, 2)) - 30, 0, None)
     return float((bright * np.arange(96)).sum() / bright.sum())
 
 
 @pytest.mark.parametrize("times", [2, 3, 8])
-def test_every_frame_stays_and_the_others_lie_evenly_between(times):
+def test_frames_are_kept_and_the_interpolated_ones_are_spaced_evenly(times):
     film = list(squares(10, 18, 26))
     found = list(Interpolated(times, betweens, closes=False)(film))
     assert len(found) == 3 * times
@@ -37,7 +37,7 @@ def test_every_frame_stays_and_the_others_lie_evenly_between(times):
     assert np.diff(moved).min() > 4 / times
 
 
-def test_the_last_picture_stays_and_that_of_a_film_that_closes_leads_to_the_first():
+def test_the_last_image_repeats_or_in_a_closed_film_leads_to_the_first():
     film = list(squares(10, 14, 18))
     stays, closes = (list(Interpolated(2, betweens, closes)(film)) for closes in (False, True))
     assert (stays[-1] == stays[-2]).all()
@@ -45,20 +45,20 @@ def test_the_last_picture_stays_and_that_of_a_film_that_closes_leads_to_the_firs
     assert all((a == b).all() for a, b in zip(stays[:-1], closes[:-1], strict=True))
 
 
-def test_no_way_leads_over_a_cut():
+def test_nothing_is_interpolated_across_a_cut():
     (one, _), (two, _) = squares(10, 18)
     found = list(Interpolated(4, betweens, closes=False)([(one, True), (two, True)]))
     assert all((picture == one).all() for picture in found[:4])
     assert all((picture == two).all() for picture in found[4:])
 
 
-def test_a_picture_that_stands_still_is_the_same_picture():
+def test_equal_images_are_repeated_without_interpolation():
     (one, _) = next(squares(10))
     found = list(Interpolated(3, betweens, closes=False)([(one, True), (one.copy(), False)]))
     assert all((picture == one).all() for picture in found)
 
 
-def test_several_weights_are_the_same_as_one_by_one():
+def test_several_weights_equal_single_calls():
     (one, _), (two, _) = squares(10, 16)
     weights = [0.0, 0.25, 0.5, 1.0]
     assert all(
@@ -66,5 +66,5 @@ def test_several_weights_are_the_same_as_one_by_one():
     )
 
 
-def test_a_film_of_nothing_is_nothing():
+def test_an_empty_film_stays_empty():
     assert list(Interpolated(2, betweens, closes=True)([])) == []

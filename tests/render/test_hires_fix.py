@@ -1,4 +1,4 @@
-"""Hires fix: which paintings are laid out in the model's size, and that they are what both steps make of them."""
+"""Hires fix: the painting passes it applies to, and their results as those of both steps."""
 
 import cv2
 import numpy as np
@@ -42,19 +42,19 @@ def apart(one, other):
 
 
 @pytest.mark.parametrize("size", ["256x256", "320x300", "312x312"])
-def test_sizes_that_the_model_knows_are_painted_at_once(size):
+def test_sizes_near_the_native_size_are_painted_in_one_pass(size):
     assert isinstance(painter(loads(f"video: {{frames: 1, size: {size}}}")), Sdxl)
 
 
-def test_from_nothing_a_picture_is_laid_out_small_and_painted_over_large(hires, sdxl):
+def test_text_to_image_is_composed_small_and_painted_over_large(hires, sdxl):
     small = sdxl.sized(*SMALL)(frame(), None)
     assert small.shape == (SMALL[1], SMALL[0], 3)
     over = sdxl(frame(strength=0.3), resized(small, *SIZE))
     assert np.array_equal(hires(frame(hires=0.3), None), over)
-    assert (sdxl.width, sdxl.height) == SIZE  # which the smaller painter does not change
+    assert (sdxl.width, sdxl.height) == SIZE  # the smaller painter does not change the size of the larger
 
 
-def test_so_is_a_painting_strong_enough_to_lay_out_anew(hires, sdxl):
+def test_a_strong_painting_pass_is_composed_small_and_painted_over_large(hires, sdxl):
     start = texture(*SIZE)
     small = sdxl(frame(), resized(start, *SMALL))
     over = sdxl(frame(strength=0.25), resized(small, *SIZE))
@@ -62,12 +62,12 @@ def test_so_is_a_painting_strong_enough_to_lay_out_anew(hires, sdxl):
 
 
 @pytest.mark.parametrize("gently", [{"strength": 0.5}, {"strength": 0.0}, {"hires": 0.0}])
-def test_gentle_paintings_are_painted_at_once(hires, sdxl, gently):
+def test_painting_passes_of_low_strength_run_once_at_full_size(hires, sdxl, gently):
     start = texture(*SIZE)
     assert np.array_equal(hires(frame(**gently), start), sdxl(frame(**gently), start))
 
 
-def test_shapes_are_those_of_the_models_size(hires, sdxl):
+def test_the_composition_is_that_of_the_native_size(hires, sdxl):
     wanted = frame(steps=8, guidance_scale=2.0)
     small = sdxl.sized(*SMALL)(wanted, None)
     near, at_once = (
@@ -76,7 +76,7 @@ def test_shapes_are_those_of_the_models_size(hires, sdxl):
     assert apart(near, small) < apart(at_once, small) / 2
 
 
-def test_by_a_mask_is_painted_at_once_and_the_rest_stays(hires, sdxl):
+def test_a_masked_painting_pass_runs_once_and_keeps_the_unmasked_pixels(hires, sdxl):
     start, mask = texture(*SIZE), np.zeros(SIZE[::-1], np.uint8)
     mask[64:192, 64:256] = 255
     painted = hires.within(frame(), start, mask)
@@ -84,20 +84,20 @@ def test_by_a_mask_is_painted_at_once_and_the_rest_stays(hires, sdxl):
     assert np.array_equal(painted[mask == 0], start[mask == 0])
 
 
-def test_several_in_one_go_are_those_painted_one_by_one(hires):
+def test_a_batch_equals_frames_painted_one_by_one(hires):
     wanted = [(frame(seed), None) for seed in (1, 2)]
     together = hires.batch(wanted)
     assert max(apart(hires(*asked), picture) for asked, picture in zip(wanted, together, strict=True)) < 1
     assert apart(*together) > 2
 
 
-def test_pictures_that_stay_on_the_device_are_the_same(hires):
+def test_images_kept_on_the_device_are_the_same(hires):
     for start in (None, texture(*SIZE)):
         assert apart(np.asarray(hires.kept(frame(), start)), hires(frame(), start)) < 1
 
 
 @pytest.mark.parametrize(("size", "same"), [("256x256", True), ("384x384", False)])
-def test_films_that_it_does_not_concern_have_the_same_lineage(size, same):
+def test_hires_changes_the_fingerprint_only_of_films_that_use_it(size, same):
     films = [
         loads(f"video: {{frames: 2, size: {size}}}\npainting: {{hires: {hires}}}") for hires in (0.3, 0.5)
     ]
@@ -105,8 +105,8 @@ def test_films_that_it_does_not_concern_have_the_same_lineage(size, same):
     assert (one == other) == same
 
 
-def test_a_second_pass_keeps_the_shapes_it_is_given_however_strong(hires):
-    """It is painted at once: laid out anew, the film's picture would be lost."""
+def test_a_second_pass_of_any_strength_keeps_the_composition(hires):
+    """It runs in one pass: a new composition would lose the film's image."""
     text = "video: {{frames: 1, size: {}x{}}}\noutput: {{upscale: {{by: second-pass, factor: 1.25, strength: 0.7}}}}"
     scene, asked = loads(text.format(*SIZE)), []
 
@@ -118,7 +118,7 @@ def test_a_second_pass_keeps_the_shapes_it_is_given_however_strong(hires):
     assert [(painting.strength, painting.hires) for painting in asked] == [(0.7, 0.0)]
 
 
-def test_a_start_picture_is_there_instead_of_nothing(tmp_path):
+def test_a_start_image_replaces_text_to_image(tmp_path):
     cv2.imwrite(str(tmp_path / "start.png"), texture(*SIZE)[..., ::-1])
     text = "video: {{frames: 1, size: {}x{}}}\nstart: {{image: start.png}}".format(*SIZE)
     paint = painter(loads(text, tmp_path))

@@ -1,4 +1,4 @@
-"""The frame loop, with painters that are a few lines long."""
+"""The frame loop, with painters of a few lines."""
 
 from dataclasses import replace
 
@@ -51,7 +51,7 @@ def test_every_frame_is_yielded_once_and_in_order_at_any_cadence(textured):
         assert [frame.index for frame, _ in pairs] == list(range(10))
 
 
-def test_painted_frames_are_shown_as_painted(textured):
+def test_painted_frames_are_yielded_unchanged(textured):
     painted_pictures = []
 
     def paint(frame, start):
@@ -64,7 +64,7 @@ def test_painted_frames_are_shown_as_painted(textured):
     assert all(pictures[i] is picture for i, picture in zip([0, 4, 8, 9], painted_pictures, strict=True))
 
 
-def test_a_painting_starts_from_the_last_one_moved_in_one_resampling(textured):
+def test_a_painting_pass_starts_from_the_last_painted_frame_warped_once(textured):
     starts = []
 
     def paint(frame, start):
@@ -78,7 +78,7 @@ def test_a_painting_starts_from_the_last_one_moved_in_one_resampling(textured):
     assert (starts[1] == warp(textured, np.linalg.matrix_power(step, 4))).all()
 
 
-def test_in_betweens_lie_between_the_painting_before_moved_on_and_the_one_after_moved_back(textured):
+def test_in_betweens_blend_the_previous_frame_warped_forward_and_the_next_warped_back(textured):
     frames = film(5, cadence=4)
     pictures = shown(frames, Flat(textured))
     step = CAMERA.matrix(frames[0].motion)
@@ -89,7 +89,7 @@ def test_in_betweens_lie_between_the_painting_before_moved_on_and_the_one_after_
         assert np.abs(difference).max() <= 1
 
 
-def test_frames_of_strength_0_move_without_losing_sharpness(textured):
+def test_frames_of_strength_0_are_warped_without_losing_sharpness(textured):
     frames = film(20, strength=[0.5] + [0] * 19)
     pictures = shown(frames, Flat(textured))
     step = CAMERA.matrix(frames[0].motion)
@@ -97,13 +97,13 @@ def test_frames_of_strength_0_move_without_losing_sharpness(textured):
     assert np.abs(pictures[19].astype(int) - once).max() <= 1
 
 
-def test_a_still_film_without_painting_shows_the_identical_picture(textured):
+def test_a_still_film_without_painting_yields_the_same_array(textured):
     pictures = shown(film(5, strength=[0.5, 0, 0, 0, 0], motion=Motion()), Flat(textured))
     assert all(picture is pictures[0] for picture in pictures)
 
 
 @pytest.mark.parametrize("cadence", [1, 3])
-def test_a_film_goes_on_from_the_state_after_a_painting_as_if_it_had_never_stopped(textured, cadence):
+def test_a_film_resumes_exactly_from_the_state_after_a_painted_frame(textured, cadence):
     frames = film(13, cadence)
     match = MatchColor(First("lab"), "lab", "statistics")
     stages = {"before": [match, AddNoise()], "after": [match]}
@@ -115,7 +115,7 @@ def test_a_film_goes_on_from_the_state_after_a_painting_as_if_it_had_never_stopp
     assert all((a == b[1].shown).all() for a, b in zip(rest, whole[at + 1 :], strict=True))
 
 
-def test_an_in_between_is_only_as_late_as_the_painting_it_leads_to():
+def test_in_betweens_are_yielded_once_their_next_frame_is_painted():
     groups = [[frame.index for frame in stroke] for stroke in strokes(film(8, 3, [0.5] * 5 + [0, 0, 0.5]))]
     assert groups == [[0], [1, 2, 3], [4], [5], [6], [7]]
 
@@ -131,12 +131,12 @@ def test_stages_run_in_order_around_the_painting(textured):
     assert log == ["paint0", "c0", "a1", "b1", "paint1", "c1"]
 
 
-def test_the_reference_is_the_first_painting(textured):
+def test_the_reference_is_the_first_painted_frame(textured):
     states = [state for _, state in render(film(4), Flat(textured), CAMERA, crossfade)]
     assert all(state.reference is states[0].shown for state in states)
 
 
-def test_colours_stay_with_the_first_painting(textured):
+def test_colours_are_held_to_the_first_painted_frame(textured):
     base = (90 + textured * 0.3).astype(np.uint8)
     drift = lambda frame, start: base if start is None else np.clip(start * 0.97 + 6, 0, 255).astype(np.uint8)  # noqa: E731
     plain = shown(film(30, motion=Motion()), drift)[-1].mean()
@@ -147,7 +147,7 @@ def test_colours_stay_with_the_first_painting(textured):
     assert abs(matched - base.mean()) < 1
 
 
-def test_stages_that_are_off_return_the_identical_picture(textured):
+def test_disabled_stages_return_the_same_array(textured):
     frame = film(1)[0]
     for stage in (
         AddNoise(),
@@ -159,13 +159,13 @@ def test_stages_that_are_off_return_the_identical_picture(textured):
         assert stage(textured, frame, State()) is textured
 
 
-def test_stages_that_are_on_change_the_picture(textured):
+def test_enabled_stages_change_the_image(textured):
     frame = Frame(0, 5, grade=Grade(noise=0.1, contrast=1.2, sharpen=0.5))
     for stage in (AddNoise(), AddNoise(clouds=True), Contrast(), Sharpen()):
         assert (stage(textured, frame, State()) != textured).any()
 
 
-def test_colours_follow_the_reference_they_are_given(textured):
+def test_colours_are_matched_to_the_given_reference(textured):
     match, frame = MatchColor(First("rgb"), "rgb", "statistics"), film(1)[0]
     grey = np.full_like(textured, 128)
     for level in (60, 180, 60):
@@ -173,7 +173,7 @@ def test_colours_follow_the_reference_they_are_given(textured):
         assert match(grey, frame, State(reference=reference)).mean() == pytest.approx(reference.mean(), abs=1)
 
 
-def test_colours_are_not_matched_on_an_anchor_whose_painting_becomes_the_reference(textured):
+def test_an_anchor_is_not_matched_and_becomes_the_reference(textured):
     tints = [np.clip(textured * 0.3 + level, 0, 255).astype(np.uint8) for level in (40, 60, 140, 160)]
     frames = [replace(frame, anchor=frame.index == 2) for frame in film(4, motion=Motion())]
     stage = UnlessAnchor(MatchColor(First("lab"), "lab", "statistics"))
@@ -185,7 +185,7 @@ def test_colours_are_not_matched_on_an_anchor_whose_painting_becomes_the_referen
     assert means[3] == pytest.approx(means[2], abs=1)
 
 
-def test_a_picture_holds_every_painting_even_the_first(textured):
+def test_a_reference_image_applies_to_every_painted_frame_even_the_first(textured):
     picture = np.clip(textured * 0.3 + 120, 0, 255).astype(np.uint8)
     stage = MatchColor(Fixed(picture, "lab"), "lab", "statistics")
     dark = np.clip(textured * 0.3 + 30, 0, 255).astype(np.uint8)
@@ -193,7 +193,7 @@ def test_a_picture_holds_every_painting_even_the_first(textured):
         assert image.mean() == pytest.approx(picture.mean(), abs=1)
 
 
-def test_a_rolling_reference_takes_out_flicker_and_follows_what_lasts(textured):
+def test_a_rolling_reference_removes_flicker_and_follows_lasting_changes(textured):
     def light(index):
         return 60 + 40 * (index >= 30) + 12 * (index % 2)
 
@@ -204,7 +204,7 @@ def test_a_rolling_reference_takes_out_flicker_and_follows_what_lasts(textured):
     assert means[70:].mean() - means[20:30].mean() == pytest.approx(40, abs=3)
 
 
-def test_a_rolling_reference_needs_no_more_than_the_last_painting_to_go_on(textured):
+def test_a_rolling_reference_resumes_from_the_last_painted_frame_alone(textured):
     frames, stage = film(9), {"after": [MatchColor(Rolling("lab", 4), "lab", "statistics")]}
     whole = list(render(frames, Flat(textured), CAMERA, crossfade, **stage))
     state = State(painting=whole[4][1].painting, reference=whole[0][1].reference)
@@ -226,7 +226,7 @@ def test_an_amount_of_0_leaves_colours_alone(textured):
         assert (stage(textured, Frame(1, 1), state) != textured).any()
 
 
-def test_paintings_tell_how_far_their_colours_have_come_and_in_betweens_do_not(textured):
+def test_painted_frames_have_colour_metrics_and_in_betweens_do_not(textured):
     facts = Facts(First("lab"), Pull(np.array([(10, 132, 255)], np.uint8)))
     lighter = np.clip(textured.astype(int) + 20, 0, 255).astype(np.uint8)
     assert facts(Frame(0, 1), State(shown=textured, reference=textured))["drift"] == 0
@@ -236,7 +236,7 @@ def test_paintings_tell_how_far_their_colours_have_come_and_in_betweens_do_not(t
     assert facts(Frame(2, 1, diffuse=False), State(shown=lighter, reference=textured)) == {}
 
 
-def test_in_betweens_along_the_flow_keep_painted_frames_as_painted(textured):
+def test_flow_in_betweens_leave_painted_frames_unchanged(textured):
     frames = film(5, cadence=4)
     pairs = list(render(frames, Flat(textured), CAMERA, between))
     assert [frame.index for frame, _ in pairs] == list(range(5))

@@ -1,4 +1,4 @@
-"""Masks in the film: what is locked stays, what is masked out is not touched, at any cadence."""
+"""Masks in the film: locked pixels stay, unmasked pixels do not change, at any cadence."""
 
 from functools import partial
 
@@ -18,7 +18,7 @@ SIZE = (96, 80)
 
 @pytest.fixture
 def begin(tmp_path, textured):
-    """A scene of 96x80, with a start picture unless `started` is false."""
+    """Return a function that makes a scene of 96x80, with a start image unless `started` is false."""
     Pictures.fromarray(textured).save(tmp_path / "start.png")
 
     def begun(text, frames=100, started=True):
@@ -29,13 +29,13 @@ def begin(tmp_path, textured):
 
 
 def paint(frame, start):
-    """Another picture on every frame, loud enough to show wherever it shines through."""
+    """Paint a different image on every frame, so noisy that it is visible wherever it shows through."""
     random = np.random.default_rng(frame.seed)
     return random.integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
 
 
 def views(scene):
-    """Where the camera has taken the first picture in each frame, and what of it is in sight."""
+    """Yield for each frame a warp from the first image to it, and the mask of the pixels that it covers."""
     camera, view = Camera2D(*SIZE), np.eye(3)
     white = np.full((SIZE[1], SIZE[0], 3), 255, np.uint8)
     for frame in timeline(scene):
@@ -47,7 +47,7 @@ def views(scene):
 @pytest.mark.parametrize("cadence", [1, 3])
 @pytest.mark.parametrize("strength", ["0.6", "0.6 if t < 40 or t > 60 else 0"])
 @pytest.mark.parametrize("started", [True, False])
-def test_locked_pixels_are_those_of_the_first_picture_in_every_shown_frame(begin, cadence, strength, started):
+def test_locked_pixels_are_those_of_the_first_image_in_every_frame(begin, cadence, strength, started):
     scene = begin(
         f"masks: {{product: {{polygon: {SQUARE}}}}}\nlock: product\npainting: {{strength: '{strength}'}}\n"
         f"cadence: {cadence}\nmotion: {{zoom: 1.004, angle: 0.5, translation_x: 0.3*cos(t/9)}}",
@@ -68,7 +68,7 @@ def test_locked_pixels_are_those_of_the_first_picture_in_every_shown_frame(begin
 
 
 @pytest.mark.parametrize("motion", ["rotation_3d_y: 0.5", "depth: proxy, orbit_y: 0.6, translation_z: 0.4"])
-def test_the_lock_follows_the_camera_in_space_and_in_depth(begin, motion):
+def test_the_lock_follows_the_3d_and_the_depth_camera(begin, motion):
     scene = begin(f"masks: {{a: {{polygon: {SQUARE}}}}}\nlock: a\ncadence: 2\nmotion: {{{motion}}}", 20)
     with Pictures.open(scene.folder / "start.png") as picture:
         source = np.asarray(picture)
@@ -99,7 +99,7 @@ def test_the_lock_fades_out_over_its_feather(begin, textured):
     assert (soft.shown[far] == painted[far]).all()
 
 
-def test_a_lock_lets_go_as_its_strength_says(begin, textured):
+def test_lock_strength_blends_locked_pixels_with_the_painted_ones(begin, textured):
     scene = begin("lock: {mask: everywhere, strength: {0: 1, 2: 0}}", 3)
     shown = [state.shown for _, state in animate(scene, paint=paint)]
     frames = timeline(scene)
@@ -109,20 +109,20 @@ def test_a_lock_lets_go_as_its_strength_says(begin, textured):
     assert np.abs(shown[1] - half).max() <= 1
 
 
-def test_what_has_left_the_first_picture_is_not_locked(begin):
+def test_pixels_outside_the_first_image_are_not_locked(begin):
     scene = begin("lock: everywhere\nmotion: {translation_x: 20}", 3)
     pictures = [state.shown for _, state in animate(scene, paint=paint)]
     assert (pictures[2][:, :38] == paint(timeline(scene)[2], None)[:, :38]).all()
 
 
-def test_pictures_between_paintings_do_not_pull_a_soft_edge_twice(begin):
-    """A painted frame and one that only moves look alike, still camera, at any strength of the lock."""
+def test_the_soft_edge_of_the_lock_is_not_applied_twice_between_painted_frames(begin):
+    """With a still camera, a painted frame and one that is only warped look alike at any strength of the lock."""
     scene = begin("lock: {mask: everywhere, strength: 0.5}\npainting: {strength: '0.5 if t < 2 else 0'}", 4)
     shown = [state.shown for _, state in animate(scene, paint=paint)]
     assert (shown[1] == shown[3]).all()
 
 
-def test_masked_out_pixels_stay_bit_for_bit_and_the_others_are_painted(begin, textured):
+def test_unmasked_pixels_are_kept_exactly_and_masked_ones_are_painted(begin, textured):
     scene = begin(
         f"masks: {{a: {{polygon: {SQUARE}}}}}\npainting: {{mask: '!a'}}\ngrade: {{noise: 0.3, contrast: 1.5}}",
         5,
@@ -136,7 +136,7 @@ def test_masked_out_pixels_stay_bit_for_bit_and_the_others_are_painted(begin, te
         assert (picture[drawn == 0] == paint(frame, None)[drawn == 0]).all()
 
 
-def test_noise_and_colour_keep_to_the_masks_of_the_grade(begin, textured):
+def test_noise_and_colour_matching_are_bounded_by_the_grade_mask(begin, textured):
     scene = begin(
         f"masks: {{a: {{polygon: {SQUARE}}}}}\ngrade: {{noise: 0.3, color: lab, contrast: 1.4, mask: a}}", 2
     )
@@ -147,7 +147,7 @@ def test_noise_and_colour_keep_to_the_masks_of_the_grade(begin, textured):
     assert (starts[1][drawn == 255] != textured[drawn == 255]).mean() > 0.8
 
 
-def test_a_grade_everywhere_is_not_bound_by_the_paintings_mask(begin, textured):
+def test_grade_mask_everywhere_overrides_the_painting_mask(begin, textured):
     starts = []
     for mask in ("", "everywhere"):
         scene = begin(
@@ -160,7 +160,7 @@ def test_a_grade_everywhere_is_not_bound_by_the_paintings_mask(begin, textured):
     assert (starts[3][drawn == 0] != textured[drawn == 0]).any()
 
 
-def test_a_mask_that_follows_is_its_source_moved_once_and_one_that_does_not_stays(begin, textured):
+def test_a_following_mask_is_its_source_warped_once_and_a_fixed_one_stays(begin, textured):
     text = "masks: {{a: {{polygon: {0}, follow: {1}}}}}\npainting: {{mask: a}}\nmotion: {{translation_x: 3}}"
     drawn = pixels.polygon([(0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7)], *SIZE)
     for follow in (True, False):
@@ -174,7 +174,7 @@ def test_a_mask_that_follows_is_its_source_moved_once_and_one_that_does_not_stay
                 assert abs(painted.any(axis=0).argmax() - masked.any(axis=0).argmax()) <= 1
 
 
-def test_colours_are_keyed_in_the_start_picture_or_else_in_the_first_painting(begin):
+def test_colours_are_keyed_in_the_start_image_or_else_in_the_first_painted_frame(begin):
     green = np.full((80, 96, 3), 200, np.uint8)
     green[20:60, 30:70] = (0, 255, 0)
     text = "masks: {a: {color: '#00ff00', within: 10}}\npainting: {mask: '!a'}"
@@ -186,7 +186,7 @@ def test_colours_are_keyed_in_the_start_picture_or_else_in_the_first_painting(be
         assert (last[:20] == paint(timeline(scene)[-1], None)[:20]).all()
 
 
-def test_a_video_bounds_each_frame_by_its_own_picture_and_holds_or_begins_again(begin, textured):
+def test_a_video_masks_each_frame_by_its_own_image_and_then_holds_or_loops(begin, textured):
     from animator.runs.video import Format, Video
 
     scene = begin("")
@@ -211,7 +211,7 @@ def test_a_video_bounds_each_frame_by_its_own_picture_and_holds_or_begins_again(
         (scene.folder / "b.mp4").rename(scene.folder / "a.mp4")
 
 
-def test_what_is_near_is_masked_by_the_depth_of_the_motion(begin, textured):
+def test_near_surfaces_are_masked_by_the_depth_of_the_camera(begin, textured):
     wedge = np.tile(np.linspace(0, 255, 96).astype(np.uint8), (80, 1))  # white is near
     scene = begin("masks: {a: {depth: [0, 0.5]}}\npainting: {mask: a}\nmotion: {depth: start.png}", 2)
     Pictures.fromarray(wedge).save(scene.folder / "start.png")
@@ -220,7 +220,7 @@ def test_what_is_near_is_masked_by_the_depth_of_the_motion(begin, textured):
     assert (last[:, 50:] == paint(timeline(scene)[1], None)[:, 50:]).all()
 
 
-def test_masks_may_change_in_the_course_of_a_film(begin, textured):
+def test_masks_can_change_during_a_film(begin, textured):
     scene = begin("painting: {mask: {0: '!everywhere', 2: everywhere}}", 4)
     shown = [
         state.shown for _, state in animate(scene, paint=lambda f, s: textured if s is None else paint(f, s))
@@ -230,7 +230,7 @@ def test_masks_may_change_in_the_course_of_a_film(begin, textured):
 
 
 @pytest.mark.parametrize("cadence", [1, 3])
-def test_a_film_with_masks_goes_on_from_the_state_after_a_painting_as_if_it_had_never_stopped(begin, cadence):
+def test_a_film_with_masks_resumes_exactly_from_the_state_after_a_painted_frame(begin, cadence):
     scene = begin(
         "masks: {a: {luminance: [0.4, 1], feather: 3}, b: {color: '#808080', within: 60}}\nlock: a & b\n"
         f"painting: {{mask: '!a'}}\ngrade: {{noise: 0.1, color: lab}}\nmotion: {{zoom: 1.01, angle: 1}}\ncadence: {cadence}",
@@ -243,7 +243,7 @@ def test_a_film_with_masks_goes_on_from_the_state_after_a_painting_as_if_it_had_
     assert all((a.shown == b.shown).all() for (_, a), (_, b) in zip(rest, whole[7:], strict=True))
 
 
-def test_a_cut_counts_the_camera_from_its_own_beginning(begin, textured):
+def test_camera_motion_accumulates_from_the_beginning_of_each_shot(begin, textured):
     from animator.timeline.cadence import cut
 
     scene = begin("lock: everywhere\nmotion: {translation_x: 5}", 12)
@@ -252,7 +252,7 @@ def test_a_cut_counts_the_camera_from_its_own_beginning(begin, textured):
     assert (shown[2][:, 10:] == textured[:, :-10]).all()
 
 
-def test_a_film_without_masks_has_no_part_of_them(begin):
+def test_declared_but_unused_masks_change_nothing(begin):
     plain = begin("motion: {zoom: 1.01}", 4)
     named = begin(f"motion: {{zoom: 1.01}}\nmasks: {{a: {{polygon: {SQUARE}}}}}", 4)
     films = [[state.shown for _, state in animate(scene, paint=paint)] for scene in (plain, named)]

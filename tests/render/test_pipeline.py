@@ -1,4 +1,4 @@
-"""The composition root: which parts a scene gets, and in which order things are found out."""
+"""Assembly of a render: the parts that a scene gets, and the order of checks."""
 
 from itertools import pairwise
 
@@ -33,7 +33,7 @@ def test_colour_is_matched_before_noise_which_it_would_tint_and_after_painting()
 
 
 @pytest.mark.parametrize(("kind", "clouds"), [("white", False), ("perlin", True)])
-def test_noise_is_of_the_kind_asked_for(kind, clouds):
+def test_noise_has_the_requested_type(kind, clouds):
     (noise,) = [
         s for s in grading.stages(loads(f"grade: {{noise_type: {kind}}}"))[0] if isinstance(s, AddNoise)
     ]
@@ -56,16 +56,16 @@ def test_a_broken_ffmpeg_is_found_before_the_model_is_loaded(tmp_path, monkeypat
         list(shoot.shoot(run, scene, loads_the_model))
 
 
-def test_a_picture_that_cannot_be_read_is_found_when_the_file_is_read(tmp_path):
+def test_an_unreadable_image_is_reported_when_the_schedule_is_loaded(tmp_path):
     (tmp_path / "a.png").write_text("no picture")
-    with pytest.raises(SceneError, match="start.image: cannot be read as a picture"):
+    with pytest.raises(SceneError, match="start.image: cannot be read as an image"):
         loads("start: {image: a.png}", tmp_path)
     Pictures.new("1", (20_000, 20_000)).save(tmp_path / "b.png")
-    with pytest.raises(SceneError, match="start.image: cannot be read as a picture: .*decompression bomb"):
+    with pytest.raises(SceneError, match="start.image: cannot be read as an image: .*decompression bomb"):
         loads("start: {image: b.png}", tmp_path)
 
 
-def test_frame_0_is_painted_from_the_start_picture_at_its_strength(tmp_path, textured, checkpoint):
+def test_frame_0_is_painted_over_the_start_image_at_its_strength(tmp_path, textured, checkpoint):
     Pictures.fromarray(textured).save(tmp_path / "a.png")
     text = f"video: {{frames: 2, size: 96x80}}\nstart: {{image: a.png}}\nmodel: {{base: {checkpoint}}}\npainting: {{steps: 4, strength: 0.0}}\n"
     pictures = [state.shown for _, state in studio.animate(loads(text, tmp_path))]
@@ -76,14 +76,14 @@ def test_frame_0_is_painted_from_the_start_picture_at_its_strength(tmp_path, tex
     assert 0 < np.abs(weak.astype(int) - textured).mean() < np.abs(strong.astype(int) - textured).mean()
 
 
-def test_a_painter_of_ones_own_is_used(textured):
+def test_a_custom_painter_is_used(textured):
     frames = [
         frame for frame, _ in studio.animate(loads("video: {frames: 3, size: 96x80}"), paint=Flat(textured))
     ]
     assert len(frames) == 3
 
 
-def test_a_preview_goes_only_where_it_can(tmp_path):
+def test_a_preview_to_an_invalid_target_is_an_error(tmp_path):
     scene = loads("video: {frames: 2, size: 64x64}")
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="is a folder; name a file"):
@@ -92,7 +92,7 @@ def test_a_preview_goes_only_where_it_can(tmp_path):
         list(rehearsal.record(scene, tmp_path / "file" / "deeper" / "x.mp4"))
 
 
-def test_a_boomerang_goes_back_to_its_first_frame_and_no_frame_stands_still(tmp_path):
+def test_a_boomerang_returns_to_its_first_frame_without_repeating_one(tmp_path):
     (tmp_path / "film.yaml").write_text(
         "video: {size: 64x64, frames: 6, loop: boomerang}\npainting: {strength: 1}\n"
     )
@@ -106,7 +106,7 @@ def test_a_boomerang_goes_back_to_its_first_frame_and_no_frame_stands_still(tmp_
     assert np.abs(colors[6:] - colors[[4, 3, 2, 1]]).max() <= 3
     assert all(np.abs(a - b).max() > 3 for a, b in pairwise([*colors, colors[0]]))
     run.video.unlink()
-    assert not list(shoot.shoot(*shoot.reopen_run(run.folder)))  # made again without a painter
+    assert not list(shoot.shoot(*shoot.reopen_run(run.folder)))  # the video is made again without a painter
     assert np.array_equal(decode(run.video, 64, 64), shown)
 
 
@@ -128,23 +128,23 @@ def test_the_camera_is_the_simplest_that_the_motion_needs(tmp_path, text, kind):
         Pictures.new("L", (8, 8)).save(tmp_path / name)
     scene = loads(f"motion: {text}", tmp_path)
     assert type(cameras.camera_of(scene, timeline(scene)[90:])).__name__ == kind
-    again = loads(resolved(scene))  # what a film goes on from
+    again = loads(resolved(scene))  # the file that a run resumes from
     assert type(cameras.camera_of(again, timeline(again)[90:])).__name__ == kind
 
 
-def test_depth_pictures_that_are_not_there_or_cannot_be_read_are_told(tmp_path):
+def test_missing_or_unreadable_depth_maps_are_errors(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken.png").write_text("no picture")
     for name in ("none.png", "empty"):
         with pytest.raises(
-            SceneError, match=f"motion.depth: no such picture: .*{name}; allowed: flat, proxy, model"
+            SceneError, match=f"motion.depth: no such image: .*{name}; allowed: flat, proxy, model"
         ):
             loads(f"motion: {{depth: {name}}}", tmp_path)
-    with pytest.raises(SceneError, match="motion.depth: broken.png cannot be read as a picture"):
+    with pytest.raises(SceneError, match="motion.depth: broken.png cannot be read as an image"):
         loads("motion: {depth: broken.png}", tmp_path)
 
 
-def test_a_film_in_depth_that_was_stopped_ends_with_the_same_frames(tmp_path, textured):
+def test_a_stopped_film_with_depth_resumes_with_equal_frames(tmp_path, textured):
     Pictures.fromarray(textured).save(tmp_path / "a.png")
     text = "video: {frames: 9, size: 90x70}\nmotion: {orbit_y: 1, depth: proxy}\nstart: {image: a.png}\ncadence: 2\n"
     (tmp_path / "film.yaml").write_text(text)
@@ -169,7 +169,7 @@ def test_a_film_in_depth_that_was_stopped_ends_with_the_same_frames(tmp_path, te
     assert whole == torn
 
 
-def test_colours_are_matched_to_what_is_asked_for(tmp_path, textured):
+def test_colours_are_matched_to_the_requested_reference(tmp_path, textured):
     Pictures.fromarray(textured).save(tmp_path / "brand.png")
     fixed, again = grading.stages(loads("grade: {color: lab, color_reference: brand.png}", tmp_path))
     assert isinstance(fixed[0].goal, Fixed)
@@ -182,22 +182,22 @@ def test_colours_are_matched_to_what_is_asked_for(tmp_path, textured):
     assert names(after) == ["UnlessAnchor", "PullToPalette"]
 
 
-def test_a_reference_that_is_no_picture_is_found_when_the_file_is_read(tmp_path):
+def test_a_colour_reference_that_is_no_image_is_reported_when_the_schedule_is_loaded(tmp_path):
     (tmp_path / "a.png").write_text("no picture")
-    with pytest.raises(SceneError, match="grade.color_reference: cannot be read as a picture"):
+    with pytest.raises(SceneError, match="grade.color_reference: cannot be read as an image"):
         loads("grade: {color: lab, color_reference: a.png}", tmp_path)
 
 
 @pytest.mark.parametrize("tween", ["crossfade", "flow"])
 @pytest.mark.parametrize("cadence", [2, 3, 10])
-def test_every_frame_is_shown_whatever_lies_between_paintings(textured, cadence, tween):
+def test_every_frame_is_shown_for_any_cadence_and_tween(textured, cadence, tween):
     # Deforum loses the last chunk: of 10 frames at cadence 4 it writes 8.
     scene = loads(f"video: {{frames: 10, size: 96x80}}\ncadence: {cadence}\ntween: {tween}")
     assert [frame.index for frame, _ in studio.animate(scene, paint=Flat(textured))] == list(range(10))
 
 
 @pytest.mark.parametrize("size", ["98x66", "130x98", "514x18"])
-def test_sizes_that_are_no_multiples_of_64_go_through_every_stage(size):
+def test_every_stage_accepts_sizes_that_are_no_multiple_of_64(size):
     # Deforum's noise crashes on them.
     for kind in ("white", "perlin"):
         scene = loads(
@@ -210,7 +210,7 @@ def test_sizes_that_are_no_multiples_of_64_go_through_every_stage(size):
         )
 
 
-def test_a_run_tells_the_drift_of_its_paintings(tmp_path, textured):
+def test_a_run_records_the_colour_drift_of_its_painted_frames(tmp_path, textured):
     file = tmp_path / "film.yaml"
     file.write_text(
         "video: {frames: 5, size: 96x80}\ncadence: 2\ngrade: {palette: ['#08f'], palette_amount: 0}"

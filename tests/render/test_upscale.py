@@ -1,4 +1,4 @@
-"""Runs whose video is larger or smoother than the film: its size, rate, length and sound, and stopping half way."""
+"""Runs with a larger or interpolated video: its size, rate, length and sound, and resuming."""
 
 import re
 import subprocess
@@ -24,7 +24,7 @@ TEXT = "video: {{frames: 7, size: 64x48, fps: 10}}\nmotion: {{translation_x: 3}}
 
 @pytest.fixture
 def begin(tmp_path):
-    """A run of a film with these settings."""
+    """Return a function that starts a run of a film with these settings."""
 
     def started(more, name="run"):
         (tmp_path / "film.yaml").write_text(TEXT.format(more))
@@ -44,7 +44,7 @@ def run_whole(run, scene, paint=flat):
 
 
 def told(file):
-    """What ffmpeg says of a video: seconds, its streams."""
+    """Return the duration in seconds and the streams that ffmpeg prints for a video."""
     text = subprocess.run(
         [program(), "-hide_banner", "-i", str(file)], capture_output=True, text=True, check=False
     ).stderr
@@ -52,7 +52,7 @@ def told(file):
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds), text
 
 
-def test_the_video_is_larger_and_the_frames_are_as_they_were_painted(begin):
+def test_the_video_is_larger_and_the_frames_are_unchanged(begin):
     run = run_whole(*begin("output: {upscale: 2, crf: 0}"))
     small = run_whole(*begin("output: {crf: 0}", "small"))
     shown = decode(run.video, 128, 96)
@@ -78,7 +78,7 @@ def test_a_smoother_video_is_as_long_as_the_film_and_so_is_its_sound(begin, tmp_
     assert all(np.abs(greys[i * times] - run.picture(i).mean(axis=-1)).mean() < 4 for i in range(7))
 
 
-def test_a_boomerang_and_a_closed_loop_lead_back_to_their_first_frame(begin):
+def test_interpolation_closes_boomerangs_and_closed_loops(begin):
     for loop, count in (("boomerang", 12), ("closed", 7)):
         more = f"output: {{interpolate: 3, crf: 1}}\n--- {loop}".split("\n---")[0]
         run, scene = begin(more, loop)
@@ -94,7 +94,7 @@ def test_a_boomerang_and_a_closed_loop_lead_back_to_their_first_frame(begin):
 @pytest.mark.parametrize(
     "more", ["output: {upscale: {factor: 1.5}, interpolate: 2}", "output: {upscale: second-pass}"]
 )
-def test_a_run_that_was_stopped_ends_with_the_same_bytes(begin, more):
+def test_a_stopped_run_resumes_with_equal_bytes(begin, more):
     whole = run_whole(*begin(more, "whole"))
     run, scene = begin(more, "torn")
     film = shoot.shoot(run, scene, flat)
@@ -105,7 +105,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_bytes(begin, more):
     larger = Upscaled(again.folder)
     assert 0 < len(larger.saved) < 7
     lost = larger.file(min(larger.saved))
-    lost.unlink()  # as by a disk that failed
+    lost.unlink()  # as after a disk failure
     run_whole(*shoot.reopen_run(run.folder))
     for name in ("frames", "upscaled"):
         files = [sorted((folder / name).glob("*.png")) for folder in (whole.folder, run.folder)]
@@ -114,7 +114,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_bytes(begin, more):
     assert whole.video.read_bytes() == run.video.read_bytes()
 
 
-def test_a_larger_picture_that_is_lost_is_made_again_without_a_painter(begin):
+def test_a_lost_larger_image_is_made_again_without_a_painter(begin):
     run = run_whole(*begin("output: {upscale: 2}"))
     data = Upscaled(run.folder).file(3).read_bytes()
     Upscaled(run.folder).file(3).write_bytes(b"half a picture")
@@ -128,7 +128,7 @@ def test_a_larger_picture_that_is_lost_is_made_again_without_a_painter(begin):
     assert run.video.exists()
 
 
-def test_the_second_pass_paints_over_the_larger_picture_the_more_the_stronger(tmp_path):
+def test_the_second_pass_changes_more_at_a_higher_strength(tmp_path):
     text = "video: {frames: 1, size: 64x48}\npainting: {steps: 4, seed: 3}\noutput: {upscale: {by: second-pass, factor: 1.5, strength: STRENGTH}}"
     found = {}
     for strength in (0, 0.3, 0.8):
@@ -146,15 +146,15 @@ def test_the_second_pass_paints_over_the_larger_picture_the_more_the_stronger(tm
     assert 1 < changes[0] < changes[1]
 
 
-def test_what_else_is_made_is_as_large_as_the_video_and_videos_as_smooth(begin):
+def test_other_files_have_the_size_of_the_video_and_videos_its_rate(begin):
     also = "also: [webm, poster, webp-alpha], repeat: once, frame: {1x1: {}}"
     run, scene = begin(
         f"masks: {{left: {{polygon: [[0, 0], [0.5, 0], [0, 1]]}}}}\noutput: {{upscale: 2, interpolate: 2, {also}}}"
     )
     run_whole(run, scene)
     made = {item.file.name: item.says for item in deliver(run, scene)}
-    assert made["video.webm"].startswith("14 pictures of 128x96, 20 a second")
-    assert made["video-1x1.mp4"].startswith("14 pictures of 96x96, 20 a second")
+    assert made["video.webm"].startswith("14 frames of 128x96 at 20 fps")
+    assert made["video-1x1.mp4"].startswith("14 frames of 96x96 at 20 fps")
     with Pictures.open(run.folder / "poster.png") as poster:
         assert poster.size == (128, 96)
         assert "parameters" in poster.info
@@ -165,9 +165,9 @@ def test_what_else_is_made_is_as_large_as_the_video_and_videos_as_smooth(begin):
     assert (decode(run.video, 128, 96) == before).all()
 
 
-def test_where_a_larger_picture_is_lost_files_are_made_of_the_frames(begin):
+def test_files_are_made_from_the_frames_where_a_larger_image_is_lost(begin):
     run, scene = begin("output: {upscale: 2}")
     run_whole(run, scene)
     Upscaled(run.folder).file(3).unlink()
     (made,) = deliver(run, scene, ["webm"])
-    assert made.says.startswith("7 pictures of 64x48, 10 a second")
+    assert made.says.startswith("7 frames of 64x48 at 10 fps")

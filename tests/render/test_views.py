@@ -1,4 +1,4 @@
-"""Views: pictures that a film passes through, and is led to."""
+"""Views: images that a film passes through and is guided towards."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ FILM = "video: {frames: 16, size: 96x80, fps: 8}\nviews: {0: front.png, 9: side.
 
 @pytest.fixture
 def pictures(tmp_path, textured):
-    """front.png, and the other way round side.png."""
+    """Write front.png, and side.png, the same image rotated by 180 degrees."""
     found = {"front.png": textured, "side.png": np.ascontiguousarray(textured[::-1, ::-1])}
     for name, picture in found.items():
         Pictures.fromarray(picture).save(tmp_path / name)
@@ -26,7 +26,7 @@ def pictures(tmp_path, textured):
 
 
 def kept(frame, start):
-    """Leaves every picture as it is, and has grey for none."""
+    """Return the start image unchanged, or grey without one."""
     return np.full((80, 96, 3), 128, np.uint8) if start is None else start
 
 
@@ -41,7 +41,7 @@ def test_the_film_passes_through_its_views(tmp_path, pictures, more):
     assert (shown[9] == pictures["side.png"]).all()
 
 
-def test_it_comes_nearer_from_frame_to_frame_to_where_the_view_will_be(tmp_path, pictures):
+def test_frames_approach_an_upcoming_view_step_by_step(tmp_path, pictures):
     shown = film(f"{FILM}motion: {{translation_x: 2, border: wrap}}\nviews_lead: 6", tmp_path)
     camera = Camera2D(96, 80)
     step = camera.matrix(timeline(loads("motion: {translation_x: 2}"))[0].motion)
@@ -56,14 +56,14 @@ def test_it_comes_nearer_from_frame_to_frame_to_where_the_view_will_be(tmp_path,
     assert far[3] < 0.7 * far[0]
 
 
-def test_what_the_view_does_not_show_stays_as_it_is(tmp_path, pictures):
+def test_areas_outside_the_view_stay_unchanged(tmp_path, pictures):
     text = f"{FILM}motion: {{zoom: 1.1}}\nviews_lead: 2"
     led, plain = film(text, tmp_path), film(text.replace(", 9: side.png", ""), tmp_path)
-    assert (led[8][0] == plain[8][0]).all()  # the view enters smaller, in the middle
+    assert (led[8][0] == plain[8][0]).all()  # the view first appears small, in the middle
     assert (led[8][40] != plain[8][40]).any()
 
 
-def test_a_view_is_painted_with_a_strength_of_its_own(tmp_path, pictures):
+def test_a_view_is_painted_with_its_own_strength(tmp_path, pictures):
     scene = loads(f"{FILM}views_strength: {{0: 0.1, 9: 0.2}}\npainting: {{strength: 0.7}}", tmp_path)
     assert [frame.painting.strength for frame in timeline(scene)] == [0.1] + [0.7] * 8 + [0.2] + [0.7] * 6
     shown = film(f"{FILM}views_strength: 0", tmp_path, Flat(pictures["front.png"]))
@@ -79,13 +79,13 @@ def test_a_view_at_a_cut_begins_the_shot(tmp_path, pictures):
     assert [row["steps_run"] for row in shoot.rows(scene, timeline(scene))] == [5] * 16
 
 
-def test_a_resolved_film_has_its_views_wherever_it_lies(tmp_path, pictures):
+def test_a_resolved_film_finds_its_views_from_any_folder(tmp_path, pictures):
     again = loads(resolved(loads(FILM, tmp_path)), "/")
     assert again.settings.views == {"0": str(tmp_path / "front.png"), "9": str(tmp_path / "side.png")}
     assert timeline(again) == timeline(loads(FILM, tmp_path))
 
 
-def test_a_film_with_views_goes_on_from_any_frame_with_the_same_bytes(tmp_path, pictures):
+def test_a_film_with_views_resumes_from_any_frame_with_equal_bytes(tmp_path, pictures):
     file = tmp_path / "film.yaml"
     file.write_text(
         f"{FILM}views_lead: 5\ncadence: 3\nmotion: {{zoom: 1.02}}\ngrade: {{color: lab, noise: 0.03}}\n"
@@ -101,7 +101,7 @@ def test_a_film_with_views_goes_on_from_any_frame_with_the_same_bytes(tmp_path, 
         assert all((after.shown == run.picture(frame.index)).all() for frame, after in rest)
 
 
-def test_the_part_of_a_film_before_a_view_is_led_to_it_as_the_whole_film_is(tmp_path, pictures):
+def test_a_part_of_a_film_is_guided_to_a_view_as_the_whole_film_is(tmp_path, pictures):
     scene = loads(f"{FILM}motion: {{zoom: 1.02}}", tmp_path)
     part = [state.shown for _, state in studio.animate(scene, shoot.part(scene, (0, 8)), kept)]
     whole = film(f"{FILM}motion: {{zoom: 1.02}}", tmp_path)

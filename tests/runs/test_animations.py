@@ -1,4 +1,4 @@
-"""GIF and WebP, checked by decoding: pictures, times, colours, transparency, loops, the recipe inside."""
+"""GIF and WebP, checked by decoding: images, durations, colours, transparency, loops, the embedded recipe."""
 
 import io
 
@@ -18,14 +18,14 @@ RECIPE = "prompts: {at: 'über 日本'}\n" * 400
 
 
 def flat(index):
-    """A colour, with a bar that grows, so that no two pictures are the same."""
+    """Return a plain colour with a bar that grows, so that no two images are equal."""
     picture = np.full((64, 96, 3), COLORS[index % 6], np.uint8)
     picture[:, : 2 * index + 2] = 0
     return picture
 
 
 def clear(index):
-    """The same, seen through where the bar is."""
+    """Return `flat` as RGBA, transparent where the bar is."""
     return np.dstack(
         [flat(index), np.where(np.arange(96) < 2 * index + 2, 0, 255) * np.ones((64, 1))]
     ).astype("u1")
@@ -36,7 +36,7 @@ def reel(look=flat, count=12, fps=24.0, **more):
 
 
 def decoded(data):
-    """Pictures as RGBA and the milliseconds each of them stays."""
+    """Return the images as RGBA, and the duration of each in milliseconds."""
     shown, stays = [], []
     for frame in ImageSequence.Iterator(Pictures.open(io.BytesIO(data))):
         frame.load()
@@ -46,7 +46,7 @@ def decoded(data):
 
 
 @pytest.mark.parametrize(("encode", "look"), [(gif, flat), (webp, flat), (webp, clear)])
-def test_it_has_every_picture_for_its_time_in_its_colours(encode, look):
+def test_an_animation_has_every_frame_with_its_duration_and_colours(encode, look):
     shown, stays = decoded(encode(reel(look, fps=23.976), RECIPE, True, "good"))
     assert len(shown) == 12
     assert sum(stays) == pytest.approx(12 / 23.976 * 1000, abs=10)
@@ -57,26 +57,26 @@ def test_it_has_every_picture_for_its_time_in_its_colours(encode, look):
 
 
 @pytest.mark.parametrize("encode", [gif, webp])
-def test_it_repeats_for_ever_or_plays_once(encode):
+def test_an_animation_repeats_endlessly_or_plays_once(encode):
     assert Pictures.open(io.BytesIO(encode(reel(count=3), "", True, "draft"))).info["loop"] == 0
     once = Pictures.open(io.BytesIO(encode(reel(count=3), "", False, "draft"))).info
     assert once.get("loop") == {gif: None, webp: 1}[encode]
 
 
 @pytest.mark.parametrize("encode", [gif, webp])
-def test_its_comment_is_the_recipe_to_the_letter(encode, tmp_path):
+def test_the_comment_of_an_animation_is_the_recipe(encode, tmp_path):
     (tmp_path / "film").write_bytes(encode(reel(count=3), RECIPE, True, "draft"))
     assert of_picture(tmp_path / "film") == RECIPE
 
 
 @pytest.mark.parametrize("encode", [gif, webp])
-def test_one_picture_is_a_film_too(encode):
+def test_a_single_image_is_a_valid_animation(encode):
     data = encode(reel(count=1), RECIPE, True, "good")
     with Pictures.open(io.BytesIO(data)) as picture:
         assert np.abs(np.asarray(picture.convert("RGB"))[:, 60:88].astype(int) - COLORS[0]).max() <= 3
 
 
-def test_a_palette_is_of_the_whole_film_and_mixes_what_it_lacks():
+def test_the_palette_covers_the_whole_film_and_dithers_other_colours():
     ramp = np.linspace(0, 255, 96).astype(int)
 
     def shades(index):
@@ -98,7 +98,7 @@ def noise(index):
 
 
 @pytest.mark.parametrize(("limit", "every", "width"), [(10**6, 1, 96), (120_000, 2, 62), (20_000, 3, 31)])
-def test_what_is_too_large_gets_slower_and_smaller_and_lasts_as_long(limit, every, width):
+def test_an_animation_over_the_limit_gets_fewer_and_smaller_frames_at_equal_length(limit, every, width):
     data, shown = fitted(reel(noise, 48), limit, lambda part: gif(part, "", True, "good"), 50)
     assert len(data) <= limit
     assert (len(shown), shown.width) == (48 // every, width)
@@ -106,20 +106,20 @@ def test_what_is_too_large_gets_slower_and_smaller_and_lasts_as_long(limit, ever
     assert sum(stays) == 2000
 
 
-def test_a_film_of_an_odd_length_still_ends_when_it_ends():
+def test_dropping_frames_keeps_the_length_of_an_odd_film():
     _, stays = decoded(gif(reel(flat, 11, 10.0).every(3), "", True, "draft"))
     assert stays == [300, 300, 300, 200]
 
 
-def test_what_cannot_get_small_enough_is_told():
+def test_an_unreachable_size_limit_is_an_error():
     with pytest.raises(
-        RunError, match=r"^16 pictures of 14x10, 8 a second are still 2 kB; allow more by max_size$"
+        RunError, match=r"^16 frames of 14x10 at 8 fps still take 2 kB; raise output.max_size$"
     ):
         fitted(reel(noise, 48), 500, lambda part: part.order and bytes(part.pixels), 50)
-    with pytest.raises(RunError, match="allow more by max_size"):
+    with pytest.raises(RunError, match="raise output.max_size"):
         fitted(reel(noise, 48), 800, lambda part: gif(part, "", True, "good"), 50)
 
 
-def test_what_is_too_fast_for_a_browser_is_slowed():
+def test_a_rate_too_fast_for_browsers_is_reduced():
     _, shown = fitted(reel(flat, 24, 120.0), None, lambda part: b"", 50)
     assert (len(shown), shown.fps, shown.seconds) == (8, 40.0, 0.2)

@@ -1,4 +1,4 @@
-"""A branch keeps every frame that stays the same, and is the film that a render from the beginning would be."""
+"""A branch keeps every frame that does not change, and equals a render from the beginning."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ grade: {color: lab, noise: 0.05}
 cadence: 4
 """
 SLOW = pytest.mark.slow
-EARLY = "0.4 if t < 9 else 0.7"  # the painting of frame 12 is the first that changes
+EARLY = "0.4 if t < 9 else 0.7"  # frame 12 is the first painted frame that changes
 
 
 class Counting(Flat):
-    """Flat, which remembers the frames it has painted."""
+    """A Flat painter that records the frames it has painted."""
 
     def __init__(self, scene):
         picture = grading.start_picture(scene)
@@ -54,7 +54,7 @@ def files(tmp_path, textured):
 
 
 def render(folder, text, name="run"):
-    """A run of the film in `text`, by Flat."""
+    """Render the film in `text` with Flat; return the run."""
     (folder / "film.yaml").write_text(text)
     scene = load(folder / "film.yaml")
     run = shoot.start_run(scene, folder / "film.yaml", folder / name)
@@ -64,7 +64,7 @@ def render(folder, text, name="run"):
 
 
 def branch(run, *settings, file=None, at=None):
-    """What a branch of `run` painted, its run, and the words about it; its frames are compared to a fresh render's."""
+    """Branch `run` and render it; return the painted frames, the new run and the summary."""
     new, scene, words = branched(run.folder, file, settings, at)
     kept, painter = set(new.saved), Counting(scene)
     for _ in shoot.shoot(new, scene, lambda _: painter):
@@ -77,7 +77,7 @@ def branch(run, *settings, file=None, at=None):
 
 
 def fresh(run):
-    """The pictures of a render from the beginning of the film that `run` is of."""
+    """Render the film of `run` from the beginning; return its images."""
     scene = load(run.folder / "resolved.yaml")
     return [state.shown for _, state in studio.animate(scene, paint=Counting(scene))]
 
@@ -107,7 +107,7 @@ def fresh(run):
         ("events: {}\n", ["motion.orbit_y={0: 0, 12: 0, 15: 1}"], [0, 4, 8, 12, 15]),
     ],
 )  # fmt: skip
-def test_only_what_changes_is_painted_and_the_film_is_that_of_a_fresh_render(
+def test_only_changed_frames_are_painted_and_the_film_equals_a_fresh_render(
     files, monkeypatch, more, settings, painted
 ):
     monkeypatch.chdir(files)
@@ -120,7 +120,7 @@ def test_only_what_changes_is_painted_and_the_film_is_that_of_a_fresh_render(
     assert {i: new.key(i) for i in range(16)} == Lineage(scene, timeline(scene)).keys
 
 
-def test_a_closed_loop_is_painted_back_to_the_painting_that_is_kept(files):
+def test_a_closed_loop_is_painted_up_to_its_first_kept_frame(files):
     run = render(
         files, FILM.replace("fps: 8", "fps: 8, loop: closed").replace("angle: 0.5", "").replace("1.01", "1")
     )
@@ -129,42 +129,42 @@ def test_a_closed_loop_is_painted_back_to_the_painting_that_is_kept(files):
     assert all(np.array_equal(new.picture(index), picture) for index, picture in enumerate(fresh(new)))
 
 
-def test_a_file_with_other_words_is_branched_to_as_well(files):
+def test_a_run_can_branch_to_another_schedule_file(files):
     run = render(files, FILM)
     (files / "film.yaml").write_text(FILM.replace("strength: 0.4", f"strength: {EARLY}"))
     found, new, words = branch(run, file=files / "film.yaml")
     assert found == [12, 15]
     assert (
-        words == "9 of 16 frames are kept, 2 are painted, the first change is in frame 9, 5 made between them"
+        words == "9 of 16 frames are kept, 2 are painted, 5 are in-betweens; the first change is in frame 9"
     )
     assert (new.folder / "settings.yaml").read_text() == (files / "film.yaml").read_text()
 
 
-def test_before_from_every_frame_is_kept_whatever_the_settings_say(files):
+def test_every_frame_before_from_is_kept_whatever_the_settings_are(files):
     run = render(files, FILM)
     found, new, words = branch(run, "painting.strength=0.9", at="8")
     assert found == [8, 12, 15]
     assert (
         words
-        == "5 of 16 frames are kept, 3 are painted, the first change is in frame 5, 8 made between them\n"
-        + ("frames 5..7 lie between paintings of which one changes: they are made anew")
+        == "5 of 16 frames are kept, 3 are painted, 8 are in-betweens; the first change is in frame 5\n"
+        + ("frames 5..7 are rendered again: they lie between two painted frames of which one changes")
     )
     found, new, _ = branch(run, "painting.strength=0.9", at="9")
     assert found == [12, 15]
-    start, end = new.picture(8), new.picture(12)  # what lies between them fades from one to the other
+    start, end = new.picture(8), new.picture(12)  # in-betweens fade from one to the other
     steps = [
         np.abs(a.astype(float) - b).mean()
         for a, b in ((new.picture(i), new.picture(i + 1)) for i in range(8, 12))
     ]
     assert max(steps) < 2 * np.mean(steps) and not np.array_equal(start, end)
-    # What follows comes of the frames as they are kept.
+    # Later frames depend on the kept frames.
     scene, last, first = load(new.folder / "resolved.yaml"), new.picture(8), new.picture(0)
     state = State(last, last, None, first, 8, None, first)
     for frame, after in studio.animate(scene, timeline(scene)[9:], Counting(scene), state):
         assert np.array_equal(after.shown, new.picture(frame.index))
 
 
-def test_a_branch_of_a_branch_keeps_what_the_first_one_was_given(files):
+def test_a_branch_of_a_branch_keeps_the_frames_taken_over_by_the_first(files):
     run = render(files, FILM)
     _, first, _ = branch(run, "painting.strength=0.9", at="9")
     found, second, _ = branch(first, "painting.strength=0.9 if t < 13 else 0.2")
@@ -172,15 +172,15 @@ def test_a_branch_of_a_branch_keeps_what_the_first_one_was_given(files):
     assert [run.folder.name for run in (first, second)] == ["run-b1", "run-b2"]
     first.picture_file(3).unlink()
     with pytest.raises(
-        RunError, match="000000003.png was taken over from another run, and is gone; branch anew"
+        RunError, match="000000003.png was taken over from another run and is missing; branch again"
     ):
         list(shoot.shoot(*shoot.reopen_run(first.folder), Counting))
 
 
-def test_a_cadence_that_changes_is_kept_to_the_last_painting_of_both(files):
+def test_with_another_cadence_frames_are_kept_up_to_the_last_common_painted_frame(files):
     run = render(files, FILM)
     found, new, _ = branch(run, "cadence=3", at="11")
-    assert found[0] == 3 and new.given.stop == 1  # 0 and 12 are the paintings that both have
+    assert found[0] == 3 and new.given.stop == 1  # both films paint frames 0 and 12
     found, new, _ = branch(run, "cadence=2", at="11")
     assert found == [10, 12, 14, 15] and new.given.stop == 9
 
@@ -211,7 +211,7 @@ def test_a_part_of_a_film_and_a_run_that_was_stopped_can_be_branched(files):
         ([], "soon", "--from 'soon' is not a time"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_branched_is_one_line(files, settings, at, words):
+def test_an_impossible_branch_is_an_error_of_one_line(files, settings, at, words):
     run = render(files, FILM)
     with pytest.raises(RunError) as told:
         branch(run, *settings, at=at)
@@ -243,7 +243,7 @@ def test_an_edited_film_goes_on_as_a_branch(files):
     assert branch(run)[0] == [12, 15]
 
 
-def test_only_the_paintings_that_are_gone_are_painted_again(files):
+def test_only_missing_painted_frames_are_painted_again(files):
     run = render(files, FILM)
     before = {index: run.picture_file(index).read_bytes() for index in range(16)}
     for index in (2, 8):
@@ -270,12 +270,12 @@ def test_the_command_branches_a_film_painted_by_sdxl_whose_camera_stands_still(
     assert [event["index"] for event in told if event["event"] == "frame" and event["painted"]] == [4, 6]
     assert (told[0]["kept"], told[-1]["painted"]) == (3, 2)
     assert done.stderr.startswith(
-        "3 of 7 frames are kept, 2 are painted, the first change is in frame 3, 2 made"
+        "3 of 7 frames are kept, 2 are painted, 2 are in-betweens; the first change is in frame 3"
     )
     assert run("render", "out-b1/resolved.yaml", "-o", "fresh").exit_code == 0
     new, fresh = Run.open(tmp_path / "out-b1"), Run.open(tmp_path / "fresh")
     assert all(np.array_equal(new.picture(index), fresh.picture(index)) for index in range(7))
-    for index in range(3, 7):  # those that are kept have the recipe of the film they were painted for
+    for index in range(3, 7):  # kept frames contain the recipe of the film they were painted for
         assert new.picture_file(index).read_bytes() == fresh.picture_file(index).read_bytes()
     assert (tmp_path / "out-b1/video.mp4").read_bytes() == (tmp_path / "fresh/video.mp4").read_bytes()
     refused = run("branch", "out", "--set", "video.fps=25")
@@ -283,14 +283,14 @@ def test_the_command_branches_a_film_painted_by_sdxl_whose_camera_stands_still(
 
 
 def changed(folder, text, *settings):
-    """The frames whose keys are others with these settings."""
+    """Return the frames whose fingerprints change with these settings."""
     (folder / "film.yaml").write_text(text)
     scenes = [load(folder / "film.yaml", given) for given in ((), settings)]
     before, after = (Lineage(scene, timeline(scene)).keys for scene in scenes)
     return sorted(index for index in before if before[index] != after[index])
 
 
-LATE = list(range(9, 16))  # the painting of frame 12, what leads to it and what follows
+LATE = list(range(9, 16))  # painted frame 12, its in-betweens, and later frames
 CONTROL = "control: {mask: {model: some/net, hint: picture, file: side.png, scale: '1 if t > 8 else 0'}}\n"
 ADAPTER = "ip_adapter: {a: {model: some/adapter, file: side.png, scale: '1 if t > 8 else 0'}}\n"
 DETAIL = "masks: {m: {polygon: [[0, 0], [1, 0], [1, 1]]}}\ndetail: {mask: {0: '', 9: m}}\n"
@@ -311,14 +311,14 @@ DETAIL = "masks: {m: {polygon: [[0, 0], [1, 0], [1, 1]]}}\ndetail: {mask: {0: ''
         ("output: {upscale: 2}\n", "output.interpolate=2", []),
     ],
 )
-def test_what_guides_a_painting_is_in_its_key_where_it_does_and_what_comes_after_is_in_none(
+def test_guides_are_in_the_fingerprints_of_the_frames_they_affect_and_later_steps_in_none(
     files, monkeypatch, more, setting, frames
 ):
     monkeypatch.chdir(files)
     assert changed(files, FILM + more, setting) == frames
 
 
-def test_a_guides_picture_counts_by_what_is_in_it(files, monkeypatch):
+def test_a_guide_image_is_fingerprinted_by_its_content(files, monkeypatch):
     monkeypatch.chdir(files)
     (files / "film.yaml").write_text(FILM + CONTROL)
     scene = load("film.yaml")

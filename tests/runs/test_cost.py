@@ -1,4 +1,4 @@
-"""What a film takes: a profile of this machine, and what is said by it."""
+"""Time estimates: the profile of this machine, and the messages based on it."""
 
 import json
 import time
@@ -36,16 +36,16 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "profiles"
 
 
-def test_a_film_costs_what_its_frames_ask_of_the_model():
+def test_the_cost_of_a_film_is_that_of_its_model_calls():
     scene = loads(TEXT)
     rows = table(scene)
     assert [row["steps_run"] for row in rows] == [6, 0, 0, 3, 0, 0, 3, 0, 0, 3]
     seconds = list(cost.film(rows, profile(scene), Pictured(128 * 128)))
-    assert seconds[0] == 2 + 6 * 1.0 + 0.5 + 0.125  # the first one reads no picture
+    assert seconds[0] == 2 + 6 * 1.0 + 0.5 + 0.125  # the first frame encodes no image
     assert seconds[-1] == pytest.approx(2 + 15 * 1.0 + 4 * 0.5 + 3 * 0.25 + 10 * 0.125)
 
 
-def test_without_guidance_the_model_is_asked_half_as_much_and_some_samplers_ask_twice():
+def test_frames_without_guidance_cost_half_and_some_samplers_call_twice():
     plain = table(loads(TEXT, settings=["painting.guidance_scale=1"]))
     assert cost.seconds(plain[0], profile(loads(TEXT)), Pictured(128 * 128)) == 6 * 0.5 + 0.5 + 0.125
     heun = table(loads(TEXT, settings=["painting.sampler=Heun"]))
@@ -54,7 +54,7 @@ def test_without_guidance_the_model_is_asked_half_as_much_and_some_samplers_ask_
     assert four == 4 * 0.125
 
 
-def test_hints_a_detail_pass_and_a_second_pass_cost_what_they_ask_of_the_model():
+def test_hints_the_detail_pass_and_the_second_pass_add_their_model_calls():
     control = "control: {a: {model: some/net, scale: {0: 1, 3: 0}}, b: {model: some/net, scale: {0: 0, 3: 1, 6: 0}}}\n"
     scene = loads(
         f"{TEXT}{control}detail: {{mask: all, strength: {{0: 1, 6: 0}}}}\nmasks: {{all: {{polygon: [[0, 0], [1, 0], [1, 1]]}}}}\n"
@@ -65,17 +65,19 @@ def test_hints_a_detail_pass_and_a_second_pass_cost_what_they_ask_of_the_model()
     guided = [cost.seconds(row, profile(scene, hint=0.5), Pictured(128 * 128)) for row in rows]
     assert [a - b for a, b in zip(guided, plain, strict=True)] == [3, 0, 0, 1.5, 0, 0, 0, 0, 0, 0]
     once = [cost.seconds(row, more, Pictured(128 * 128)) for row in rows]
-    # Six steps of the detail pass at strength 1, where nothing is read, then three; of a quarter of the pixels.
+    # The detail pass paints a quarter of the pixels: six steps at strength 1 without encoding, then three.
     assert [a - b for a, b in zip(once, guided, strict=True)][:7] == [6.5 / 4, 0, 0, 3.75 / 4, 0, 0, 0]
     twice = [cost.seconds(row, more, Pictured(128 * 128, 256 * 256)) for row in rows]
     assert {a - b for a, b in zip(twice, once, strict=True)} == {(3 + 0.25 + 0.5) * 4}  # in every frame
     profiles.save(more)
     assert bench.expected(scene, rows)[-1] == pytest.approx(2 + sum(twice))
     assert sum(row["seconds"] for row in bench.timed(scene, rows)) == pytest.approx(sum(twice), rel=0.01)
-    assert bench.known(loads(TEXT)) is None  # measured without them, it holds for films without them
+    assert (
+        bench.known(loads(TEXT)) is None
+    )  # a profile measured without guides is valid for films without them
 
 
-def test_what_is_laid_out_in_the_models_size_costs_that_painting_and_one_over_it():
+def test_the_hires_fix_costs_a_small_pass_and_one_over_it():
     large = TEXT.replace("128x128", "512x512")
     scene = loads(
         large + "model: {base: nano}\n",
@@ -85,8 +87,8 @@ def test_what_is_laid_out_in_the_models_size_costs_that_painting_and_one_over_it
     assert bench.pictured(scene) == Pictured(512 * 512, layout=256 * 256)
     took = [cost.seconds(row, known, bench.pictured(scene)) - known.frame for row in rows]
     once = [cost.seconds(row, known, Pictured(512 * 512)) - known.frame for row in rows]
-    assert took[0] == once[0] / 4 + 3 + 0.25 + 0.5  # from nothing, then three steps over it
-    assert took[3] == once[3]  # gently
+    assert took[0] == once[0] / 4 + 3 + 0.25 + 0.5  # a first pass from noise, then three steps over it
+    assert took[3] == once[3]  # a low strength needs no first pass
     masked = [{**row, "painting": {**row["painting"], "mask": "m"}} for row in rows]
     assert cost.seconds(masked[6], known, bench.pictured(scene)) - known.frame == once[6]
     assert took[6] == once[6] / 4 + 3 + 0.25 + 0.5
@@ -96,7 +98,7 @@ def test_what_is_laid_out_in_the_models_size_costs_that_painting_and_one_over_it
     ("seconds", "words"),
     [(0.2, "1 second"), (42.4, "42 seconds"), (125, "2.1 minutes"), (720, "12 minutes"), (60, "60 seconds"), (9000, "2.5 hours")],
 )  # fmt: skip
-def test_a_length_of_time_is_told_as_one_would_say_it(seconds, words):
+def test_a_duration_is_rounded_as_people_say_it(seconds, words):
     assert cost.about(seconds) == f"about {words}"
 
 
@@ -110,7 +112,7 @@ def test_a_profile_is_found_for_the_same_model_and_the_nearest_size():
     assert bench.known(loads(TEXT, settings=["video.size=384x384"])) == large
     assert bench.known(loads(TEXT, settings=["model.device=cpu"])) is None
     profiles.save(profile(scene, load=3.0))
-    assert bench.known(scene).load == 3.0  # the newer one takes the place of the older one
+    assert bench.known(scene).load == 3.0  # the newer profile replaces the older one
 
 
 def test_profiles_are_in_the_users_cache(monkeypatch):
@@ -121,7 +123,7 @@ def test_profiles_are_in_the_users_cache(monkeypatch):
     assert profiles.folder().name == "profiles" and Path.home() in profiles.folder().parents
 
 
-def test_what_is_no_profile_or_of_another_machine_is_passed_over(cache):
+def test_files_that_are_no_profile_of_this_machine_are_skipped(cache):
     scene = loads(TEXT)
     profiles.save(profile(scene, machine="another"))
     (cache / "a.json").write_text("no json")
@@ -129,10 +131,10 @@ def test_what_is_no_profile_or_of_another_machine_is_passed_over(cache):
     assert bench.known(scene) is None
 
 
-def test_what_is_told_says_how_it_is_known(tmp_path):
+def test_the_estimate_names_the_profile_that_it_is_based_on(tmp_path):
     (tmp_path / "film.yaml").write_text(TEXT)
     scene = load(tmp_path / "film.yaml")
-    hint = f"how long it takes here: animator bench {tmp_path / 'film.yaml'} measures it once"
+    hint = f"no time estimate yet; measure this machine once with: animator bench {tmp_path / 'film.yaml'}"
     assert bench.told(scene, table(scene)) == hint
     assert bench.timed(scene, table(scene)) == table(scene)
     profiles.save(profile(scene))
@@ -145,15 +147,15 @@ def test_what_is_told_says_how_it_is_known(tmp_path):
     )
 
 
-def test_what_is_spent_is_counted_in_calls_before_it_is_measured_and_in_time_after():
+def test_progress_is_counted_in_calls_before_a_measurement_and_in_time_after():
     rows = table(loads(TEXT))
     assert cost.spent(rows, None)[::3] == [f"{n} of 15 calls" for n in (6, 9, 12, 15)]
     assert cost.spent(rows, [*range(60, 660, 60)])[-1] == "10.0 of 10.0 min"
 
 
-def test_what_was_measured_says_within_a_factor_of_two_what_a_render_takes(tmp_path):
+def test_the_estimate_is_within_a_factor_of_two_of_the_render(tmp_path):
     scene = loads(TEXT)
-    for attempt in range(3):  # a machine that does other things at the same time may have changed its pace
+    for attempt in range(3):  # other load on the machine may have changed its speed
         measured = measure(scene, patience=0)
         began = time.perf_counter()
         for _ in shoot.shoot(shoot.start_run(scene, None, tmp_path / f"run{attempt}"), scene):
@@ -166,7 +168,7 @@ def test_what_was_measured_says_within_a_factor_of_two_what_a_render_takes(tmp_p
     assert "torch" in measured.hardware
 
 
-def test_what_guides_and_what_is_painted_once_more_is_measured_as_the_film_has_it(tmp_path):
+def test_hints_and_the_detail_pass_are_measured_as_the_film_uses_them(tmp_path):
     small.write(tmp_path / "net", nano.folder(), 0.1)
     text = (
         "control: {a: {model: net, hint: canny}}\ndetail: {mask: part, scale: 2}\noutput: {upscale: second-pass}\n"
@@ -174,24 +176,24 @@ def test_what_guides_and_what_is_painted_once_more_is_measured_as_the_film_has_i
     )
     (tmp_path / "film.yaml").write_text(f"{TEXT.replace('frames: 10', 'frames: 4')}{text}")
     scene = load(tmp_path / "film.yaml")
-    for _ in range(5):  # a busy machine may hide what a hint adds; it does not hide it each time
+    for _ in range(5):  # other load may hide the cost of a hint, but not every time
         measured = measure(scene, patience=0)
         if measured.hint > 0.05:
             break
-    assert measured.hint > 0.05  # a ControlNet is a good third of its UNet
+    assert measured.hint > 0.05  # a ControlNet costs over a third of its UNet
     # Padded by a quarter on each side, half as wide, twice as large.
     assert measured.closer == pytest.approx(2.25)
-    assert "a hint in a guided call" in "\n".join(cost.lines(measured))
+    assert "a ControlNet, per call" in "\n".join(cost.lines(measured))
 
 
-def test_a_profile_is_told_line_by_line():
+def test_a_profile_is_printed_line_by_line():
     lines = cost.lines(profile(loads(TEXT)))
     assert lines[0] == "nano at 128x128 on a machine"
     assert lines[3] == "a call with guidance            1.000 s"
     assert len(lines) == 7
 
 
-def test_bench_keeps_its_profile_for_the_commands_that_tell_the_time(tmp_path, checkpoint):
+def test_bench_stores_its_profile_for_the_commands_that_estimate_time(tmp_path, checkpoint):
     from click.testing import CliRunner
 
     from animator.cli import main

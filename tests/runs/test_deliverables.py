@@ -1,4 +1,4 @@
-"""The files of a run: made after its last frame, or later from its pictures; all of them checked by decoding."""
+"""Deliverables of a run, made after its last frame or later from its frames, checked by decoding."""
 
 import io
 import subprocess
@@ -33,18 +33,18 @@ cadence: 4
 
 
 def disk():
-    """A red disk on paper, left of the middle."""
+    """Return an image of a red disk on a light background, left of the centre."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     return np.where((((x - 30) ** 2 + (y - 34) ** 2) < 14**2)[..., None], RED, PAPER).astype(np.uint8)
 
 
 def keep(frame, start):
-    """A painter that changes nothing."""
+    """Paint nothing: return the start image."""
     return disk() if start is None else start
 
 
 def paint(folder, more="", text=TEXT, span=None):
-    """A finished run of the film, in `folder`, and its scene."""
+    """Render the film in `folder`; return the run and its scene."""
     Pictures.fromarray(disk()).save(folder / "disk.png")
     (folder / "film.yaml").write_text(text + more)
     scene = load(folder / "film.yaml")
@@ -55,7 +55,7 @@ def paint(folder, more="", text=TEXT, span=None):
 
 
 def made(run, scene, words=None):
-    """The files that were made, by name, with what was said of them; none may fail."""
+    """Make the files; return their descriptions by name. None may fail."""
     found = list(deliver(run, scene, words))
     assert not [file for file in found if file.failed]
     return {item.file.name: item.says for item in found}
@@ -80,10 +80,10 @@ def test_a_video_shows_every_frame_at_the_films_rate(film, word):
     [(name, says)] = made(run, scene, [word]).items()
     found = decode(run.folder / name, WIDTH, HEIGHT)[..., :3].astype(int)
     assert found.shape[0] == FRAMES
-    assert np.abs(found - shown(run))[:, :16, 60:].max() <= 3  # paper
+    assert np.abs(found - shown(run))[:, :16, 60:].max() <= 3  # background
     assert np.abs(found - shown(run)).mean() < 2
     assert "12 fps" in probe(run.folder / name) and "Duration: 00:00:01.00" in probe(run.folder / name)
-    assert says.startswith("12 pictures of 96x64, 12 a second, ")
+    assert says.startswith("12 frames of 96x64 at 12 fps, ")
 
 
 @pytest.mark.parametrize("word", ["webm-alpha", "prores-alpha"])
@@ -94,14 +94,14 @@ def test_a_cut_out_follows_its_mask_as_it_moves_with_the_film(film, word):
     assert len(found) == FRAMES
     for index, (picture, whole) in enumerate(zip(found, shown(run), strict=True)):
         solid = picture[..., 3] > 128
-        assert (solid != is_red(whole)).sum() <= 12  # of some 610 pixels, at the rim
+        assert (solid != is_red(whole)).sum() <= 12  # of about 610 pixels, at the edge of the disk
         assert abs(np.argwhere(solid)[:, 1].mean() - (30 + 3 * index)) < 0.3
         inside = picture[34 - 6 : 34 + 6, 24 + 3 * index : 36 + 3 * index]
         assert np.abs(inside[..., :3].astype(int) - RED).max() <= 3
         assert inside[..., 3].min() >= 252
 
 
-def test_stills_and_the_archive_can_be_cut_out_too(film):
+def test_stills_and_the_archive_can_be_cut_outs(film):
     run, scene = film
     made(run, scene, ["webp-alpha", "zip-alpha", "poster-alpha"])
     with zipfile.ZipFile(run.folder / "cutout.zip") as file:
@@ -118,7 +118,7 @@ def test_stills_and_the_archive_can_be_cut_out_too(film):
         assert picture.mode == "RGBA"
 
 
-def test_a_cut_out_may_be_of_any_masks_and_in_any_shape(tmp_path):
+def test_a_cut_out_can_use_any_mask_expression_and_shape(tmp_path):
     run, scene = paint(tmp_path, "output: {mask: '!product', frame: {1x1: {x: 0}}}\n")
     made(run, scene, ["zip-alpha@1x1"])
     with zipfile.ZipFile(run.folder / "cutout-1x1.zip") as file:
@@ -135,7 +135,7 @@ def test_a_cut_out_may_be_of_any_masks_and_in_any_shape(tmp_path):
         ("", "start: {image: disk.png}\n", (4, 10)),
     ],
 )
-def test_a_cut_out_begins_anew_with_each_shot_and_with_the_first_painting(tmp_path, cut, without, span):
+def test_a_cut_out_starts_again_with_each_shot_and_with_its_first_frame(tmp_path, cut, without, span):
     run, scene = paint(tmp_path, cut, TEXT.replace(without, ""), span)
     made(run, scene, ["zip-alpha"])
     with zipfile.ZipFile(run.folder / "cutout.zip") as file:
@@ -143,11 +143,11 @@ def test_a_cut_out_begins_anew_with_each_shot_and_with_the_first_painting(tmp_pa
         found = np.stack([np.asarray(Pictures.open(io.BytesIO(file.read(name)))) for name in names])
     assert len(found) == run.stop - run.first
     assert ((found[..., 3] > 128) == is_red(shown(run))).mean() > 0.995
-    if cut:  # the disk has gone back
+    if cut:  # the second shot starts with the disk in its first place
         assert abs(np.argwhere(found[6, ..., 3] > 128)[:, 1].mean() - 30) < 0.5
 
 
-def test_the_archive_holds_the_very_files_of_the_run(film):
+def test_the_archive_holds_the_frame_files_of_the_run_unchanged(film):
     run, scene = film
     made(run, scene, ["zip"])
     with zipfile.ZipFile(run.folder / "frames.zip") as file:
@@ -155,7 +155,7 @@ def test_the_archive_holds_the_very_files_of_the_run(film):
             assert file.read(f"{index:09d}.png") == run.picture_file(index).read_bytes()
 
 
-def test_a_gif_and_a_webp_show_every_frame_once_for_a_film_that_is_no_loop(film):
+def test_a_gif_and_a_webp_of_a_film_without_a_loop_play_every_frame_once(film):
     run, scene = film
     made(run, scene, ["gif", "webp"])
     for name, once in (("video.gif", None), ("video.webp", 1)):
@@ -172,7 +172,7 @@ def test_a_gif_and_a_webp_show_every_frame_once_for_a_film_that_is_no_loop(film)
     ("loop", "more", "count", "flag"),
     [("closed", "", 12, 0), ("boomerang", "", 22, 0), ("boomerang", "output: {repeat: once}", 22, None)],
 )
-def test_loops_repeat_for_ever_and_a_boomerang_goes_back(tmp_path, loop, more, count, flag):
+def test_loops_repeat_endlessly_and_a_boomerang_plays_backwards(tmp_path, loop, more, count, flag):
     text = TEXT.replace("frames: 12}", f"frames: 12, loop: {loop}}}").replace("x: 3", "x: 3*cos(2*pi*t/12)")
     run, scene = paint(tmp_path, more, text)
     made(run, scene, ["gif", "webm"])
@@ -185,7 +185,7 @@ def test_loops_repeat_for_ever_and_a_boomerang_goes_back(tmp_path, loop, more, c
             assert np.array_equal(frames[there], frames[back])
 
 
-def test_a_part_of_a_closed_loop_has_an_end_and_its_own_frames(tmp_path):
+def test_a_part_of_a_closed_loop_does_not_repeat(tmp_path):
     text = TEXT.replace("frames: 12}", "frames: 12, loop: closed}").replace("x: 3", "x: 3*cos(2*pi*t/12)")
     run, scene = paint(tmp_path, "", text, (4, 9))
     made(run, scene, ["gif", "zip-alpha", "sheet", "srt"])
@@ -230,7 +230,7 @@ def test_a_sound_goes_into_every_video_and_ends_with_it(tmp_path):
 
 
 @pytest.mark.parametrize(("more", "says"), [("", None), ("output: {poster: 50%}", "frame 6")])
-def test_a_poster_is_the_frame_that_is_named_or_a_late_painting(tmp_path, more, says):
+def test_the_poster_is_the_named_frame_or_a_late_painted_frame(tmp_path, more, says):
     run, scene = paint(tmp_path, more)
     found = made(run, scene, ["poster"])["poster.png"]
     assert found == (says or "frame 8")  # 0, 4 and 8 are painted
@@ -241,7 +241,7 @@ def test_a_poster_is_the_frame_that_is_named_or_a_late_painting(tmp_path, more, 
 WORDS = ["gif", "webp", "webm", "webm-alpha", "prores", "h265", "sheet", "poster-alpha"]
 
 
-def test_every_file_carries_the_film_and_import_gives_it_back(film, tmp_path):
+def test_every_file_contains_the_film_and_import_restores_it(film, tmp_path):
     run, scene = film
     for name in made(run, scene, WORDS):
         text, notes = convert(run.folder / name, tmp_path)
@@ -251,9 +251,9 @@ def test_every_file_carries_the_film_and_import_gives_it_back(film, tmp_path):
         assert not notes
 
 
-def test_one_that_fails_costs_no_other_and_leaves_nothing_half_done(tmp_path):
+def test_a_failed_file_does_not_stop_the_others_and_leaves_no_draft(tmp_path):
     run, scene = paint(tmp_path, "output: {also: [gif, poster, sheet], max_size: 1kB}\n")
-    (run.folder / ".poster.png.draft").mkdir()  # where it is written first
+    (run.folder / ".poster.png.draft").mkdir()  # blocks the draft file
     found = {item.file.name: item for item in deliver(run, scene)}
     assert [name for name, item in found.items() if item.failed] == ["video.gif", "poster.png"]
     assert "still" in found["video.gif"].says and "max_size" in found["video.gif"].says
@@ -264,7 +264,7 @@ def test_one_that_fails_costs_no_other_and_leaves_nothing_half_done(tmp_path):
     assert (run.folder / "sheet.jpg").exists()
 
 
-def test_only_what_is_missing_is_made_again(tmp_path):
+def test_only_missing_files_are_made_again(tmp_path):
     run, scene = paint(tmp_path, "output: {also: [sheet, poster]}\n")
     assert list(made(run, scene)) == ["sheet.jpg", "poster.png"]
     for name in ("sheet.jpg", "video.mp4"):
@@ -274,7 +274,7 @@ def test_only_what_is_missing_is_made_again(tmp_path):
     assert list(made(run, scene, ["poster"])) == ["poster.png"]
 
 
-def test_a_run_that_lacks_frames_is_told_to_go_on(tmp_path):
+def test_a_run_with_missing_frames_is_an_error_that_names_resume(tmp_path):
     run, scene = paint(tmp_path)
     run.picture_file(7).unlink()
     with pytest.raises(RunError, match=f"frame 7 is missing; make it with: animator resume {run.folder}"):

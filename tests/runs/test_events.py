@@ -1,4 +1,4 @@
-"""What a program reads of a film being made: one JSON object per line, and nothing else."""
+"""Events for programs: one JSON object per line, and nothing else."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ cadence: 2
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, checkpoint):
-    """Run a command beside a film: exit status, its events, standard error."""
+    """Return a function that runs a command next to a film: exit status, events, standard error."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "film.yaml").write_text(f"model: {{base: {checkpoint}}}\n{FILM}")
 
@@ -42,7 +42,7 @@ def names(told):
     return [event["event"] for event in told if event["event"] != "warning"]
 
 
-def test_a_render_tells_all_that_an_interface_shows(run, tmp_path):
+def test_a_render_reports_everything_that_an_interface_needs(run, tmp_path):
     code, told, err = run("render", "film.yaml", "-o", "out")
     assert (code, err) == (0, "")
     assert names(told) == ["started", "loading", "loaded", *["frame"] * 5, "encoded", "finished"]
@@ -63,7 +63,7 @@ def test_a_render_tells_all_that_an_interface_shows(run, tmp_path):
     assert "nano was trained" not in str(told)
 
 
-def test_a_run_that_goes_on_tells_what_is_kept_and_one_that_is_complete_loads_nothing(run, tmp_path):
+def test_a_resumed_run_reports_kept_frames_and_a_complete_one_loads_no_model(run, tmp_path):
     run("render", "film.yaml", "-o", "out")
     for name in ("frames/000000004.png", "video.mp4"):
         (tmp_path / "out" / name).unlink()
@@ -93,7 +93,7 @@ def test_an_error_is_the_last_event_with_the_status_of_the_process(run, args, co
         assert told[-1]["problems"][0]["setting"] == "motion.zom"
 
 
-def test_what_may_not_be_meant_is_a_warning_and_stands_in_the_log(run, tmp_path):
+def test_a_note_on_the_schedule_is_a_warning_event_and_is_logged(run, tmp_path):
     _, told, _ = run("render", "film.yaml", "-o", "out", "--set", "motion.zoom={0: 1, 90: 1.1}")
     warned = [event["message"] for event in told if event["event"] == "warning"]
     assert any("key 90 is frame 90" in message for message in warned)
@@ -107,7 +107,7 @@ def test_what_may_not_be_meant_is_a_warning_and_stands_in_the_log(run, tmp_path)
     assert "finished: 0 painted" in again[-1]
 
 
-def test_who_stops_a_film_in_python_has_heard_of_every_frame_that_is_saved(tmp_path, checkpoint):
+def test_a_film_stopped_in_python_has_reported_every_saved_frame(tmp_path, checkpoint):
     from animator import load
 
     (tmp_path / "film.yaml").write_text(f"model: {{base: {checkpoint}}}\n{FILM}")
@@ -119,7 +119,7 @@ def test_who_stops_a_film_in_python_has_heard_of_every_frame_that_is_saved(tmp_p
     assert {event.index for event in told if isinstance(event, events.Done)} == set(run.saved) >= {0}
 
 
-def test_every_event_and_field_is_on_its_page():
+def test_every_event_and_field_is_documented():
     page = (DOCS / "rendering.md").read_text(encoding="utf8")
     for kind in events.Event.__subclasses__():
         row = next(line for line in page.splitlines() if line.startswith(f"| `{kind.name}` |"))

@@ -1,4 +1,4 @@
-"""A process killed at any moment loses nothing: what resumes ends with the same bytes."""
+"""A process killed at any moment loses nothing: the resumed run ends with equal bytes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FLAT = """
 import sys, time
 from pathlib import Path
 from animator import grading, shoot
-from animator.diffusion.flat import Flat
+from animator.render.flat import Flat
 
 def painter(scene):
     flat = Flat(grading.start_picture(scene))
 
     def paint(frame, start):
-        time.sleep(float(sys.argv[2]))  # a model takes its time
+        time.sleep(float(sys.argv[2]))  # stands for the time of a model
         return flat(frame, start)
 
     return paint
@@ -53,7 +53,7 @@ model: {{base: {base}}}
 
 @pytest.fixture
 def begin(tmp_path, textured):
-    """Begin a run in a folder of that name, without painting a frame."""
+    """Return a function that creates a run in a named folder, without painting a frame."""
     from animator import load
     from animator.runs import render as shoot
 
@@ -85,7 +85,7 @@ def cli(folder: Path) -> list[str]:
 
 
 def kill(command: list[str], folder: Path, after: float) -> None:
-    """Run a command and kill it so many seconds after it has written a journal line."""
+    """Run a command and kill it `after` seconds after it has written a journal line."""
     journal = folder / "journal.jsonl"
     before = journal.stat().st_size
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -110,16 +110,16 @@ def test_twenty_kills_at_random_moments_change_no_byte(begin):
     assert sorted(path.name for path in torn.iterdir()) == sorted(path.name for path in whole.iterdir())
 
 
-def test_ctrl_c_says_how_to_go_on_and_the_film_ends_the_same(begin, checkpoint):
+def test_ctrl_c_names_the_resume_command_and_the_film_ends_the_same(begin, checkpoint):
     whole, torn = begin("whole", 10, checkpoint), begin("torn", 10, checkpoint)
     subprocess.run(cli(whole), check=True, capture_output=True)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen(cli(torn), start_new_session=True, **pipes)
     while process.poll() is None and not any((torn / "frames").glob("0*.png")):
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to us and to whatever we have started
+    os.killpg(process.pid, signal.SIGINT)  # to the process and its children, as a terminal does
     _, words = process.communicate()
-    if process.returncode != 0:  # it may have been finished already
+    if process.returncode != 0:  # otherwise the run was finished before the signal
         assert process.returncode == 130
         assert f"go on with: animator resume {torn}" in words
         assert "Traceback" not in words
@@ -128,7 +128,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_film_ends_the_same(begin, checkpoint):
     assert pictures(torn) == pictures(whole)
 
 
-def test_of_two_processes_on_one_run_the_second_is_told_and_a_kill_frees_it(begin):
+def test_a_second_process_on_a_run_is_an_error_and_a_kill_releases_the_lock(begin):
     folder = begin("shared", 8)
     with subprocess.Popen(flat(folder, 1000), stdout=subprocess.DEVNULL) as first:
         while not (folder / ".lock").exists() or free(folder):
@@ -143,7 +143,7 @@ def test_of_two_processes_on_one_run_the_second_is_told_and_a_kill_frees_it(begi
 
 
 def free(folder: Path) -> bool:
-    """Whether nobody works on a run."""
+    """True if no process holds the lock of a run."""
     try:
         with Run.open(folder).held():
             return True

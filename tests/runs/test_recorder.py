@@ -1,4 +1,4 @@
-"""Threads with bounds: nothing handed over is lost, nothing piles up, errors come back."""
+"""Bounded worker threads: nothing handed over is lost, nothing piles up, errors are raised."""
 
 import threading
 import time
@@ -29,7 +29,7 @@ def recorder(run, video=VIDEO, tell=lambda frame: None):
     return Recorder(run, video, "recipe", lambda frame: {"parameters": f"frame {frame.index}"}, (), tell)
 
 
-def test_every_frame_is_saved_and_stands_in_the_video_in_order(run, textured):
+def test_every_frame_is_saved_and_is_in_the_video_in_order(run, textured):
     with recorder(run) as sink:
         for index, picture in enumerate(pictures(textured)):
             sink.save(Frame(index, 1), picture)
@@ -53,7 +53,7 @@ def test_frames_on_disk_come_first_and_frames_saved_before_are_not_written_again
         assert np.abs(found.astype(int) - picture).mean() < 12
 
 
-def test_a_frame_is_told_of_when_it_is_safe_on_disk(run, textured):
+def test_a_frame_is_reported_once_it_is_safe_on_disk(run, textured):
     told = []
     with recorder(
         run, tell=lambda frame: told.append((frame.index, frame.index in Run.open(run.folder).saved))
@@ -72,11 +72,11 @@ def test_an_error_in_the_loop_loses_no_frame_and_leaves_no_video(run, textured):
     assert sorted(path.name for path in run.folder.iterdir()) == [".lock", "frames", "journal.jsonl"]
 
 
-def test_who_stops_waits_for_none_of_the_frames_on_disk(run, textured):
+def test_stopping_does_not_wait_for_frames_that_are_on_disk(run, textured):
     run.save(Frame(0, 1), textured, {})
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt), recorder(run) as sink:
-        sink.reuse([0] * 1_000_000)  # hours of them
+        sink.reuse([0] * 1_000_000)  # hours of frames
         raise KeyboardInterrupt
     assert time.monotonic() - begun < 60
 
@@ -103,7 +103,7 @@ def test_a_disk_that_cannot_be_written_stops_the_loop(run, textured):
     assert index < 999
 
 
-def test_a_slow_disk_slows_the_loop_and_fills_no_memory():
+def test_a_slow_disk_slows_the_loop_instead_of_filling_memory():
     waiting, most = [], []
 
     def slow():
@@ -120,7 +120,7 @@ def test_a_slow_disk_slows_the_loop_and_fills_no_memory():
     assert waiting == []
 
 
-def test_a_line_keeps_order_and_its_consumers_error_stops_nobody():
+def test_a_line_keeps_order_and_an_error_of_its_consumer_does_not_block_it():
     seen = []
 
     def consume(following):

@@ -1,4 +1,4 @@
-"""A run's folder: what is written, when it counts as saved, and where a run goes on."""
+"""A run's folder: the files written, the frames that count as saved, and the resume point."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ def film(count=6, diffuse=(0, 3, 5)):
     return [*frames]
 
 
-def test_a_new_run_holds_its_files_as_given(run):
+def test_a_new_run_holds_the_given_files_unchanged(run):
     assert (run.folder / "settings.yaml").read_bytes() == b"# mine\r\n"
     assert json.loads((run.folder / "journal.jsonl").read_text()) == {"first": 0, "stop": 6}
 
@@ -49,7 +49,7 @@ def test_the_same_picture_is_the_same_bytes(run, textured):
     assert run.picture_file(1).read_bytes() == run.picture_file(2).read_bytes()
 
 
-def test_a_frame_that_is_gone_cut_short_or_changed_does_not_count(run, textured):
+def test_a_frame_that_is_missing_truncated_or_changed_does_not_count_as_saved(run, textured):
     for index in range(4):
         run.save(Frame(index, 1), textured, {})
     run.picture_file(0).unlink()
@@ -59,7 +59,7 @@ def test_a_frame_that_is_gone_cut_short_or_changed_does_not_count(run, textured)
     assert list(Run.open(run.folder).saved) == [3]
 
 
-def test_a_journal_line_cut_short_by_a_crash_does_not_count_and_spoils_nothing(run, textured):
+def test_a_truncated_journal_line_is_ignored_and_the_journal_stays_usable(run, textured):
     run.save(Frame(0, 1), textured, {})
     with (run.folder / "journal.jsonl").open("ab") as journal:
         journal.write(b'{"frame": 1, "sha')
@@ -70,16 +70,16 @@ def test_a_journal_line_cut_short_by_a_crash_does_not_count_and_spoils_nothing(r
     assert sorted(Run.open(run.folder).saved) == [0, 1]
 
 
-def test_looking_at_a_run_writes_nothing_into_it(run, textured):
+def test_opening_a_run_writes_nothing_into_it(run, textured):
     run.save(Frame(0, 1), textured, {})
     with (run.folder / "journal.jsonl").open("ab") as journal:
-        journal.write(b'{"frame": 1, "sha')  # another process is just writing
+        journal.write(b'{"frame": 1, "sha')  # another process is writing this line
     before = (run.folder / "journal.jsonl").read_bytes()
     Run.open(run.folder)
     assert (run.folder / "journal.jsonl").read_bytes() == before
 
 
-def test_a_run_is_held_by_one_alone_who_knows_all_that_was_written(run, textured):
+def test_a_run_is_locked_by_one_process_which_rereads_the_journal(run, textured):
     other = Run.open(run.folder)
     with run.held():
         run.save(Frame(0, 1), textured, {})
@@ -89,27 +89,27 @@ def test_a_run_is_held_by_one_alone_who_knows_all_that_was_written(run, textured
         assert list(other.saved) == [0]
 
 
-def test_a_run_whose_folder_another_one_has_taken_is_told(run):
+def test_a_run_whose_folder_was_taken_by_another_run_is_an_error(run):
     Run.create(run.folder, 0, 9, {})
     with pytest.raises(RunError, match="another render has begun here"), run.held():
         pass
 
 
-def test_frames_are_taken_over_from_another_run_with_all_that_is_known_of_them(run, textured, tmp_path):
+def test_frames_are_taken_over_from_another_run_with_their_journal_entries(run, textured, tmp_path):
     run.keys = {2: "abc"}
     run.save(Frame(2, 1), textured, {"parameters": "x"}, (0.5, 0.25), {"drift": 1.5})
     new = Run.create(tmp_path / "new", 0, 6, {})
     new.adopt(run, [2])
     again = Run.open(new.folder)
     assert (again.saved, again.key(2), again.facts("drift")) == (run.saved, "abc", {2: 1.5})
-    run.save(Frame(2, 1), textured[::-1], {})  # what becomes of the one is nothing to the other
+    run.save(Frame(2, 1), textured[::-1], {})  # a change in one run does not affect the other
     assert list(Run.open(new.folder).saved) == [2]
 
 
 @pytest.mark.parametrize(
     "line", ["5", '{"hello": 1}', '{"frame": "x", "sha256": "y"}', "[1]", "null", "\xff"]
 )
-def test_a_foreign_line_in_the_journal_counts_for_nothing(run, textured, line):
+def test_a_foreign_line_in_the_journal_is_ignored(run, textured, line):
     run.save(Frame(0, 1), textured, {})
     with (run.folder / "journal.jsonl").open("a", encoding="latin-1") as journal:
         journal.write(line + "\n")
@@ -117,7 +117,7 @@ def test_a_foreign_line_in_the_journal_counts_for_nothing(run, textured, line):
     assert sorted(Run.open(run.folder).saved) == [0, 1]
 
 
-def test_a_run_whose_frames_are_gone_is_painted_anew(run, textured):
+def test_a_run_whose_frames_are_missing_is_painted_again(run, textured):
     run.save(Frame(0, 1), textured, {})
     shutil.rmtree(run.folder / "frames")
     again = Run.open(run.folder)
@@ -127,14 +127,14 @@ def test_a_run_whose_frames_are_gone_is_painted_anew(run, textured):
     assert list(Run.open(run.folder).saved) == [0]
 
 
-def test_a_folder_with_frames_is_not_begun_anew(run, textured):
-    Run.create(run.folder, 0, 6, {})  # nothing is lost yet
+def test_a_folder_with_frames_is_not_overwritten_by_a_new_run(run, textured):
+    Run.create(run.folder, 0, 6, {})  # without frames nothing is lost
     run.save(Frame(0, 1), textured, {})
     with pytest.raises(RunError, match="already holds a run; continue it with: animator resume"):
         Run.create(run.folder, 0, 6, {})
 
 
-def test_a_folder_without_a_run_is_told(tmp_path):
+def test_a_folder_without_a_run_is_an_error(tmp_path):
     with pytest.raises(RunError, match="holds no run"):
         Run.open(tmp_path)
     (tmp_path / "journal.jsonl").write_text("")
@@ -142,7 +142,7 @@ def test_a_folder_without_a_run_is_told(tmp_path):
         Run.open(tmp_path)
 
 
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+def test_an_unwritable_folder_is_an_error_of_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="cannot be written"):
         Run.create(tmp_path / "file" / "run", 0, 1, {})
@@ -170,7 +170,7 @@ def test_a_run_goes_on_after_the_last_painting_before_the_first_gap(run, texture
         assert state.view is None
 
 
-def test_the_span_of_a_paintings_depth_survives_a_crash(run, textured):
+def test_the_depth_span_of_a_painted_frame_survives_a_crash(run, textured):
     spans = {index: (0.1 + index / 3, 1 / 7) for index in range(4)}
     for index, span in spans.items():
         run.save(Frame(index, 1), textured, {}, span)
@@ -179,7 +179,7 @@ def test_the_span_of_a_paintings_depth_survives_a_crash(run, textured):
     assert state.span == spans[state.index]
 
 
-def test_a_whole_file_replaces_another_and_leaves_no_draft(tmp_path):
+def test_an_atomic_write_replaces_a_file_and_leaves_no_draft(tmp_path):
     write_whole(tmp_path / "a", b"1")
     write_whole(tmp_path / "a", b"2")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"2")]
@@ -194,7 +194,7 @@ def test_the_frame_table_is_csv_with_a_column_per_value():
     assert flat({"a": {"b": {"c": 1}}, "d": {}}) == {"a.b.c": 1}
 
 
-def test_infotext_is_what_a1111_writes():
+def test_infotext_has_the_format_of_a1111():
     frame = Frame(4, 77, Prompt("a chair, red", "blurry"), painting=Painting(0.45, 6, 20, "DPM++ 2M Karras"))
     assert infotext(frame, 98, 66, "my, model") == (
         "a chair, red\nNegative prompt: blurry\n"
@@ -203,7 +203,7 @@ def test_infotext_is_what_a1111_writes():
     )
 
 
-def test_facts_about_a_picture_are_kept_in_its_journal_line(run, textured):
+def test_measurements_of_an_image_are_stored_in_its_journal_line(run, textured):
     run.save(Frame(0, 1), textured, {}, facts={"drift": 0.0})
     run.save(Frame(1, 1), textured, {})
     run.save(Frame(2, 1), textured, {}, facts={"drift": 1.25, "palette": 7})
@@ -219,7 +219,7 @@ def test_a_run_goes_on_with_the_colours_of_the_last_anchor(run, textured):
     assert (run.resume(frames)[1].reference == np.roll(textured, 3, 0)).all()
 
 
-def test_the_seam_is_the_last_step_over_a_usual_one(run):
+def test_the_seam_is_the_last_change_over_a_usual_one(run):
     for index, grey in enumerate((10, 12, 14, 16, 18, 20)):  # steps of 2, and 10 back to the first
         run.save(Frame(index, 1), np.full((8, 8, 3), grey, np.uint8), {})
     assert run.seam() == pytest.approx(5)

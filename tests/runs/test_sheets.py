@@ -18,13 +18,13 @@ def shade(index, width=96, height=64):
     return np.full((height, width, 3), 10 + 4 * index, np.uint8)
 
 
-def test_a_poster_shows_the_picture_in_which_there_is_most_to_see(textured):
+def test_the_poster_is_the_frame_with_the_most_detail(textured):
     pictures = [shade(0), textured // 4, textured, shade(9), textured // 2]
     assert telling(range(5), pictures.__getitem__) == 2
     assert telling([0, 3], pictures.__getitem__) in (0, 3)
 
 
-def test_a_sheet_shows_the_film_from_its_first_picture_to_its_last_with_labels(tmp_path):
+def test_a_contact_sheet_shows_labelled_frames_from_the_first_to_the_last(tmp_path):
     data = sheet(Reel(range(60), shade, 96, 64, 24, 2.5), "a: film", "{0}  {0} s".format)
     (tmp_path / "sheet.jpg").write_bytes(data)
     picture = np.asarray(Pictures.open(io.BytesIO(data))).astype(int)
@@ -39,14 +39,14 @@ def test_a_sheet_shows_the_film_from_its_first_picture_to_its_last_with_labels(t
     assert of_picture(tmp_path / "sheet.jpg") == "a: film"
 
 
-def test_a_large_picture_is_small_on_the_sheet_and_a_recipe_without_room_is_left_out():
+def test_a_contact_sheet_scales_large_frames_and_omits_a_recipe_that_is_too_long():
     data = sheet(Reel(range(4), lambda index: shade(index, 800, 400), 800, 400, 24, 1), "x" * 40_000, str)
     with Pictures.open(io.BytesIO(data)) as picture:
         assert picture.size == (2 * 264 + 8, 2 * 154 + 8)
         assert not picture.getexif()
 
 
-def test_subtitles_are_the_prompts_for_as_long_as_they_are_shown():
+def test_subtitles_show_each_prompt_for_as_long_as_it_lasts():
     prompts = (
         ["a (red:1.2) mug"] * 30 + ["a ((blue:1.1) mug:0.9)"] * 18 + [""] * 12 + ["a mug,\nat night"] * 3
     )
@@ -58,13 +58,13 @@ def test_subtitles_are_the_prompts_for_as_long_as_they_are_shown():
     assert subtitles([""] * 3, 24) == ""
 
 
-def test_a_weight_that_changes_makes_no_new_subtitle():
+def test_a_changed_prompt_weight_starts_no_new_subtitle():
     assert subtitles([f"(red:{i / 10}) mug" for i in range(24)], 24).count("-->") == 1
     assert plain("a mug (matte), 3:2") == "a mug (matte), 3:2"
     assert subtitles(["x"] * 3, 0.5) == "1\n00:00:00,000 --> 00:00:06,000\nx\n"
 
 
-def test_the_same_pictures_are_the_same_archive_and_an_error_leaves_none(tmp_path):
+def test_equal_frames_give_an_equal_archive_and_an_error_leaves_none(tmp_path):
     for name in ("a.zip", "b.zip"):
         archive(tmp_path / name, [("0.png", b"12"), ("1.png", b"34")], {"film.yaml": "a: b"})
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()

@@ -1,4 +1,4 @@
-"""Films of several shots: each is painted as if it were the first, and a film goes on from any frame of any."""
+"""Films of several shots: each is painted as if it were the first, and a film resumes from any frame of any shot."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ def test_a_shot_is_painted_as_a_film_of_its_own(textured, motion):
     alone = shown(scene, Flat(textured), frames[6:])
     assert all((a == b).all() for a, b in zip(whole[6:], alone, strict=True))
     assert (whole[6] == textured).all()
-    # Another beginning changes nothing behind the cut.
+    # Another first shot changes nothing after the cut.
     other = shown(
         scene, Flat(textured), [replace(frame, seed=frame.seed + 5) for frame in frames[:6]] + frames[6:]
     )
@@ -44,7 +44,7 @@ def test_a_shot_is_painted_as_a_film_of_its_own(textured, motion):
     assert all((a == b).all() for a, b in zip(whole[6:], other[6:], strict=True))
 
 
-def test_what_the_camera_saw_of_a_depth_picture_counts_from_the_cut(tmp_path, textured):
+def test_motion_over_a_depth_map_counts_from_the_cut(tmp_path, textured):
     Pictures.fromarray(textured[..., 0]).save(tmp_path / "depth.png")
     text = "video: {frames: 8, size: 96x80}\nmotion: {translation_x: 3, depth: depth.png}\npainting: {strength: 0.2, seed: {behavior: fixed}}\n"
     pictures = shown(loads(f"{text}cuts: [4]", tmp_path), Flat(textured))
@@ -53,7 +53,7 @@ def test_what_the_camera_saw_of_a_depth_picture_counts_from_the_cut(tmp_path, te
     assert (plain[5] != pictures[5]).any()
 
 
-def test_colours_are_matched_to_the_first_painting_of_the_shot(textured):
+def test_colours_are_matched_to_the_first_painted_frame_of_the_shot(textured):
     def paint(frame, start):
         return np.clip(textured * 0.3 + (140 if frame.index >= 5 else 40), 0, 255).astype(np.uint8)
 
@@ -63,7 +63,7 @@ def test_colours_are_matched_to_the_first_painting_of_the_shot(textured):
     assert states[9].shown.mean() > states[4].shown.mean() + 80
 
 
-def test_a_preview_begins_anew_at_a_cut(textured):
+def test_a_preview_starts_again_at_a_cut(textured):
     scene = loads("video: {frames: 8, size: 96x80}\nmotion: {zoom: 1.1}\ncuts: [4]")
     pictures = [state.shown for _, state in preview(scene)]
     assert (pictures[4] == pictures[0]).all()
@@ -75,7 +75,7 @@ def test_every_first_frame_of_a_shot_runs_all_its_steps(tmp_path):
     assert [row["steps_run"] for row in shoot.rows(scene, timeline(scene))] == [10, 5, 5, 5] * 2
 
 
-def test_a_film_goes_on_from_any_frame_of_any_shot_with_the_same_bytes(tmp_path, textured):
+def test_a_film_resumes_from_any_frame_of_any_shot_with_equal_bytes(tmp_path, textured):
     file = tmp_path / "film.yaml"
     file.write_text(f"{CUT}\ncuts: [6, 7]")
     scene = load(file)
@@ -91,7 +91,7 @@ def test_a_film_goes_on_from_any_frame_of_any_shot_with_the_same_bytes(tmp_path,
         assert all((after.shown == run.picture(frame.index)).all() for frame, after in rest)
 
 
-def test_a_state_given_does_not_reach_into_a_shot_that_begins(textured):
+def test_a_given_state_does_not_affect_a_new_shot(textured):
     scene = loads(f"{CUT}\ncuts: [6]")
     frames = timeline(scene)
     state = State(painting=255 - textured, reference=255 - textured, first=255 - textured)

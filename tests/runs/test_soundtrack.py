@@ -1,4 +1,4 @@
-"""A film's sound: which stretch of the track a run and a preview play."""
+"""A film's sound: the part of the track that a run and a preview play."""
 
 import subprocess
 
@@ -44,7 +44,7 @@ def test_a_track_shorter_than_the_film_is_followed_by_silence(tmp_path):
 
 
 def heard_in(folder, audio, frames=20, fps=10):
-    """The track of a preview with those settings of `audio`."""
+    """Return the sound of a preview with these `audio` settings."""
     text = f"video: {{size: 64x64, fps: {fps}, frames: {frames}}}\naudio: {{file: track.mp3, {audio}}}\n"
     for _ in rehearsal.record(loads(text, folder), folder / "film.mp4"):
         pass
@@ -52,7 +52,7 @@ def heard_in(folder, audio, frames=20, fps=10):
 
 
 def mp3(folder, samples):
-    """A track whose bit rate varies, so that where a second lies in its file is an estimate."""
+    """Write a track of variable bit rate, in which the position of a second is an estimate."""
     write(folder / "track.wav", samples)
     command = [
         program(),
@@ -76,7 +76,7 @@ def test_the_offset_of_a_track_is_exact(tmp_path):
         assert loud[0] == pytest.approx(first, abs=0.004)
 
 
-def test_a_curve_hears_the_track_where_the_film_plays_it(tmp_path):
+def test_curves_read_the_track_at_the_films_offset(tmp_path):
     samples, _ = clicks(60, 12, first=0.5)
     write(tmp_path / "track.wav", samples)
     text = "video: {size: 64x64, fps: 20, frames: 60}\naudio: {file: track.wav, start: %s}\nmotion: {angle: onset}\n"
@@ -92,7 +92,7 @@ def test_a_sound_fades_in_and_out_over_its_seconds(tmp_path):
     assert loud == pytest.approx([0.05, 0.26, 0.5, 0.26, 0.03], abs=0.03)
 
 
-def test_a_fade_is_of_the_film_and_not_of_what_curves_hear(tmp_path):
+def test_a_fade_affects_the_film_and_not_the_curves(tmp_path):
     write(tmp_path / "track.wav", tone(200, 5))
     text = "video: {size: 64x64, fps: 10, frames: 20}\naudio: {file: track.wav%s}\nmotion: {angle: rms}\n"
     films = [loads(text % fades, tmp_path) for fades in ("", ", fade_in: 1, fade_out: 1")]

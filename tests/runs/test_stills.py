@@ -1,4 +1,4 @@
-"""Single frames: what they start from, many in one go, and a sheet whose every cell can be painted again."""
+"""Single frames: their start images, batches, and sheets of variants that can be painted again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SEEDS, PROMPTS = Axis("seed", (1, 2)), Axis("prompt", ("a red mug", "a {blue} ch
 
 @pytest.fixture
 def run(run, tmp_path, checkpoint, textured):
-    """Run a command beside a film and a start picture: exit status, standard output, standard error."""
+    """Return a function that runs a command next to a film: exit status, standard output, standard error."""
     Pictures.fromarray(textured).save(tmp_path / "start.png")
     (tmp_path / "film.yaml").write_text(f"model: {{base: {checkpoint}}}\n{FILM}")
     return run
@@ -40,11 +40,11 @@ def picture(file):
 
 
 def apart(one, other):
-    """The largest difference of two pictures, grey levels."""
+    """Return the largest difference of two images, in grey levels."""
     return int(np.abs(one.astype(int) - other).max())
 
 
-def test_a_still_is_what_a_film_that_begins_with_its_frame_shows(run, tmp_path):
+def test_a_still_equals_the_first_frame_of_a_film_that_begins_there(run, tmp_path):
     assert run("still", "film.yaml", "--frame", "4", "-o", "a/still.png") == (0, "a/still.png\n", "")
     run("render", "film.yaml", "--frames", "4:5", "-o", "film")
     assert (tmp_path / "a/still.png").read_bytes() == (tmp_path / "film/frames/000000004.png").read_bytes()
@@ -53,14 +53,14 @@ def test_a_still_is_what_a_film_that_begins_with_its_frame_shows(run, tmp_path):
     assert run("still", "film.yaml", "--frame", "0.5s")[1] == "renders/film/still-000004.png\n"
 
 
-def test_a_still_of_a_run_goes_on_from_the_painting_before_it(run, tmp_path):
+def test_a_still_of_a_run_continues_from_the_painted_frame_before_it(run, tmp_path):
     run("render", "film.yaml", "-o", "film")
     for index in (0, 3, 6, 7):
         run("still", "film", "--frame", index, "-o", "still.png")
         assert np.array_equal(picture("still.png"), Run.open(tmp_path / "film").picture(index)), index
     run(
         "still", "film.yaml", "--run", "film", "--frame", "5", "-o", "between.png"
-    )  # which the film only moves
+    )  # that the film does not paint
     assert apart(picture("between.png"), Run.open(tmp_path / "film").picture(5)) > 10
     run("still", "film", "--frame", "6", "--set", "painting.seed.start=9", "-o", "other.png")
     assert apart(picture("other.png"), Run.open(tmp_path / "film").picture(6)) > 10
@@ -74,7 +74,7 @@ def test_a_still_of_a_run_goes_on_from_the_painting_before_it(run, tmp_path):
         "start: {image: start.png}\npainting: {steps: 4, sampler: Euler a, strength: 0.5}\n",
     ],
 )
-def test_paintings_in_one_go_are_those_painted_one_by_one(run, film, more):
+def test_frames_painted_in_a_batch_equal_those_painted_one_by_one(run, film, more):
     text = FILM if "painting" not in more else FILM.replace("painting:", "x:").split("x:")[0]
     scene = film(text + more)
     cells = [
@@ -97,7 +97,7 @@ def test_paintings_in_one_go_are_those_painted_one_by_one(run, film, more):
     assert min(apart(together[0].image, together[number].image) for number in (1, 2, 3)) > 2
 
 
-def test_what_cannot_be_painted_in_one_go_is_painted_alone(run, film):
+def test_frames_that_cannot_be_batched_are_painted_alone(run, film):
     scene = film(
         FILM.replace("strength: 0.6", "strength: 0.6, mask: half") + "start: {image: start.png}\n"
         "masks: {half: {polygon: [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}}\n"
@@ -109,7 +109,7 @@ def test_what_cannot_be_painted_in_one_go_is_painted_alone(run, film):
     assert apart(alone[0].image[:, 40:], alone[1].image[:, 40:]) == 0 < apart(alone[0].image, alone[1].image)
 
 
-def test_every_cell_of_a_sheet_is_painted_again_from_its_file(run, tmp_path, textured):
+def test_every_cell_of_a_sheet_can_be_painted_again_from_its_file(run, tmp_path, textured):
     args = ("--frame", 4, "--seeds", "1..2", "--strengths", "0.3,0.8", "--prompts", "a {mug}", "-o", "v")
     assert run("variants", "film.yaml", "--set", "start.image=start.png", *args) == (0, "v/sheet.png\n", "")
     names = sorted(path.name for path in (tmp_path / "v").iterdir())
@@ -126,14 +126,16 @@ def test_every_cell_of_a_sheet_is_painted_again_from_its_file(run, tmp_path, tex
     assert max(picture("v/sheet.png").shape) > 3 * 64
 
 
-def test_variants_of_a_frame_of_a_run_start_from_its_pictures(run, tmp_path):
+def test_variants_of_a_frame_of_a_run_start_from_its_frames(run, tmp_path):
     run("render", "film.yaml", "-o", "film")
     film, still = (
         Run.open(tmp_path / "film"),
         ("--set", "motion.zoom=1", "--set", "motion.angle=0", "--set", "grade.noise=0"),
     )
     run("variants", "film", "--frame", 3, "--strengths", "0,0.6", "-o", "v", *still)
-    assert apart(picture("v/001.png"), film.picture(0)) <= 3  # but for its colours, matched once more
+    assert (
+        apart(picture("v/001.png"), film.picture(0)) <= 3
+    )  # except for its colours, which are matched once more
     assert apart(picture("v/002.png"), film.picture(0)) > 20
     assert run("still", "v/002.yaml", "--run", "film", "--frame", 3, "-o", "again.png")[0] == 0
     assert apart(picture("again.png"), picture("v/002.png")) <= 1
@@ -147,9 +149,9 @@ def test_variants_of_a_frame_of_a_run_start_from_its_pictures(run, tmp_path):
         (["still", "film.yaml", "--run", "gone"], "gone holds no run"),
         (["still", "film.yaml", "--run", "part", "--frame", "2"], "frame 2 is not in part: its frames are 4..6\n"),
         (["still", "film.yaml", "--run", "part", "--frame", "5"], "part lacks frame 4; complete it with: animator"),
-        (["still", "film.yaml", "--run", "part", "--frame", "5", "--set", "video.size=32x32"], "part has pictures of 64x48, the still would be 32x32"),
+        (["still", "film.yaml", "--run", "part", "--frame", "5", "--set", "video.size=32x32"], "part has frames of 64x48, the still would be 32x32"),
         (["variants", "film.yaml"], "nothing varies: give --seeds, --prompts, --lora-scale or --strengths\n"),
-        (["variants", "film.yaml", "--strengths", "0.5"], "--strengths needs a picture to paint over: give --run"),
+        (["variants", "film.yaml", "--strengths", "0.5"], "--strengths needs an image to paint over: give --run"),
         (["variants", "film.yaml", "--strengths", "2"], "'2': allowed 0..1"),
         (["variants", "film.yaml", "--seeds", "4..x"], "'4..x': write seeds, e.g. 1..4 or 1,5,9"),
         (["variants", "film.yaml", "--lora-scale", "1"], "'1': write it as NAME=0,0.5,1"),
@@ -157,7 +159,7 @@ def test_variants_of_a_frame_of_a_run_start_from_its_pictures(run, tmp_path):
         (["variants", "film.yaml", "--seeds", "1..100", "--lora-scale", "a=0,1,2"], "300 variants; at most 256"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_one_line_before_a_model_is_loaded(run, args, words, tmp_path):
+def test_an_error_is_one_line_before_a_model_is_loaded(run, args, words, tmp_path):
     (tmp_path / "film.yaml").write_text(f"model: {{base: someone/nothing}}\n{FILM}")
     if "part" in args:
         scene = loads(FILM, tmp_path)
@@ -181,7 +183,7 @@ def test_columns_are_seeds_and_rows_all_combinations_of_the_rest():
         laid_out([])
 
 
-def test_a_sheet_shows_every_picture_with_its_words(textured):
+def test_a_sheet_shows_every_image_with_its_labels(textured):
     plain = [np.full((60, 80, 3), grey, np.uint8) for grey in (40, 120, 200)]
     sheet = grid(
         [plain, [textured[:60, :80]] * 3],

@@ -1,4 +1,4 @@
-"""The ffmpeg command and the pipe, checked by decoding what they made."""
+"""The ffmpeg command and the pipe, checked by decoding their videos."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from animator.runs.video import Format, Video, command, metadata, rate, rehearse
 
 
 def probe(path):
-    """What ffmpeg says of a file: the words of `ffmpeg -i`."""
+    """Return the description of a file that `ffmpeg -i` prints."""
     return subprocess.run([program(), "-i", str(path)], capture_output=True, text=True, check=False).stderr
 
 
@@ -32,7 +32,7 @@ def write(path, pictures, fps=24.0, comment=""):
             video.write(picture)
 
 
-def test_the_command_is_data(tmp_path):
+def test_the_ffmpeg_command_is_a_list_of_arguments(tmp_path):
     found = command("ffmpeg", Format(98, 66, 23.976, 20), tmp_path / "meta", tmp_path / "out")
     assert found == [
         "ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y",
@@ -75,7 +75,7 @@ def test_a_video_has_every_frame_its_rate_and_its_colours(tmp_path, fps, said):
     assert said in words
 
 
-def test_the_index_stands_first_so_that_a_player_can_start_at_once(tmp_path, textured):
+def test_the_index_comes_first_so_that_playback_can_start_at_once(tmp_path, textured):
     write(tmp_path / "film.mp4", [textured] * 3)
     data = (tmp_path / "film.mp4").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
@@ -110,14 +110,14 @@ def test_a_video_appears_when_it_is_complete_and_an_error_leaves_none(tmp_path, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_ffmpeg_says_becomes_the_error(tmp_path, textured):
+def test_the_message_of_ffmpeg_becomes_the_error(tmp_path, textured):
     with pytest.raises(ProgramError, match="ffmpeg failed with status .*No such file") as caught:
         write(tmp_path / "nowhere" / "film.mp4", [textured] * 200)
     assert caught.value.exit_code == 3
     assert "\n" not in str(caught.value)
 
 
-def test_a_rehearsal_finds_a_broken_ffmpeg_and_leaves_nothing(tmp_path, monkeypatch):
+def test_a_trial_encoding_finds_a_broken_ffmpeg_and_leaves_no_file(tmp_path, monkeypatch):
     rehearse(Format(96, 80, 24), tmp_path)
     assert list(tmp_path.iterdir()) == []
     broken = tmp_path / "ffmpeg"
@@ -128,6 +128,6 @@ def test_a_rehearsal_finds_a_broken_ffmpeg_and_leaves_nothing(tmp_path, monkeypa
         rehearse(Format(96, 80, 24), tmp_path)
 
 
-def test_json_survives_as_it_is():
+def test_json_survives_in_the_metadata_unchanged():
     text = json.dumps({"a": [1, "=;#"], "b": "\n"})
     assert metadata(text).count("\n") == 2

@@ -1,4 +1,4 @@
-"""The shelf of presets: each is a whole film, found by name, in three framings, with files of the user's own."""
+"""Presets: each is a complete film, found by name, in three framings, with files of the user's own."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def test_every_preset_is_good_in_every_framing_for_nano_and_for_sdxl(name, frami
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_variable_says_what_it_is_for(name):
+def test_every_variable_has_a_description(name):
     found = declared(name)
     assert {"product", "length", "framing", "lora"} <= set(found)
     assert all(variable.description for variable in found.values())
@@ -93,12 +93,12 @@ def test_a_product_by_name_is_in_every_prompt():
         assert all("sks kettle" in frame.prompt.text or "kettle" in frame.prompt.text for frame in frames)
 
 
-def test_a_misspelt_variable_is_told_with_the_one_that_is_meant():
+def test_a_misspelt_variable_is_an_error_with_a_suggestion():
     with pytest.raises(SceneError, match="did you mean 'product'"):
         load("concept-reveal", ["prodct=mug"])
 
 
-def test_the_presets_are_listed_with_what_they_are(run):
+def test_the_presets_are_listed_with_their_descriptions(run):
     status, told, _ = run("presets")
     assert status == 0 and all(name in told for name in NAMES)
     assert "From the first pencil line to a photograph at night" in told
@@ -112,7 +112,7 @@ def test_a_preset_is_shown_with_its_variables(run):
     assert told.endswith((shelf("presets") / "concept-reveal.yaml").read_text())
 
 
-def test_a_copied_preset_is_the_same_film_and_brings_what_it_needs(run, tmp_path):
+def test_a_copied_preset_is_an_equal_film_with_all_its_files(run, tmp_path):
     assert run("presets", "copy", "storyboard")[:2] == (0, "storyboard.yaml\nstoryboard.csv\n")
     ours, theirs = timeline(load(tmp_path / "storyboard.yaml")), timeline(load("storyboard"))
     assert [frame.prompt for frame in ours] == [frame.prompt for frame in theirs]
@@ -120,7 +120,7 @@ def test_a_copied_preset_is_the_same_film_and_brings_what_it_needs(run, tmp_path
     assert status == 2 and "storyboard.yaml exists; name another file" in told
 
 
-def test_a_preset_that_is_not_there_is_told(run):
+def test_an_unknown_preset_is_an_error(run):
     assert run("presets", "show", "concept")[::2] == (
         2,
         "no preset 'concept'; did you mean 'concept-reveal'?\n",
@@ -132,7 +132,7 @@ def test_a_command_takes_a_preset_by_its_name(run):
     assert status == 0 and "120 frames" in told
 
 
-def test_a_file_of_that_name_comes_before_the_preset(run, tmp_path):
+def test_a_file_takes_precedence_over_a_preset_of_its_name(run, tmp_path):
     (tmp_path / "hero-push-in").write_text("video: {frames: 3}\n")
     assert "3 frames" in run("check", "hero-push-in")[1]
 
@@ -144,4 +144,4 @@ def test_every_preset_has_a_still_that_a_terminal_shows(name):
     assert (shelf("presets") / "stills" / f"{name}.jpg").stat().st_size < 8_000
     text = _still(name)
     assert [len(line) for line in text.plain.splitlines()] == [WIDE] * (WIDE // 2)
-    assert len({str(span.style) for span in text.spans}) > 20  # a picture, not a patch
+    assert len({str(span.style) for span in text.spans}) > 20  # an image, not a flat area

@@ -34,7 +34,7 @@ def test_sections_are_merged_and_values_replaced(files):
     assert set(data["model"]["loras"]) == {"one", "two"}
 
 
-def test_a_problem_in_what_is_extended_names_that_file(files):
+def test_a_problem_in_an_extended_file_names_that_file(files):
     (files / "base.yaml").write_text("motion:\n  zom: 1\n")
     with pytest.raises(SceneError) as caught:
         load(files / "top.yaml")
@@ -103,7 +103,7 @@ def test_a_file_named_in_a_preset_lies_beside_the_preset(files, tmp_path, monkey
     assert start() == tmp_path / "deep" / "b.png"
 
 
-def test_a_problem_in_what_replaces_a_presets_value_names_the_file_that_replaces_it(files):
+def test_a_problem_in_a_value_that_replaces_a_presets_names_the_replacing_file(files):
     (files / "top.yaml").write_text('extends: base\nmotion:\n  zoom: "0:(1), 3:(foo)"\n')
     with pytest.raises(SceneError, match=r"top.yaml:3:9: motion.zoom.3: unknown name 'foo'"):
         load(files / "top.yaml")
@@ -119,14 +119,14 @@ def test_a_section_is_never_taken_for_a_variable_of_that_name(files):
 
 
 @pytest.mark.parametrize("section", ["vars:", "vars: 5", "vars: [a]"])
-def test_vars_that_are_no_names_are_told_beside_a_set_option(files, section):
+def test_a_vars_section_of_the_wrong_type_is_reported_even_with_a_set_option(files, section):
     (files / "top.yaml").write_text(f"{section}\n")
     with pytest.raises(SceneError, match="vars: .* is not a group of settings"):
         load(files / "top.yaml", ["motion.zoom=1.01"])
 
 
 @pytest.mark.parametrize("text", ["mug #5", "a {b} mug", "50% off: now", "two\nlines"])
-def test_a_set_option_is_text_as_it_is(files, text):
+def test_a_set_option_keeps_text_as_written(files, text):
     assert (
         override(merged(extended(files / "base.yaml")), [f"product={text}"]).data["vars"]["product"] == text
     )
@@ -137,7 +137,7 @@ def test_doubled_braces_stand_for_braces(files):
     assert load(files / "top.yaml").settings.prompts.at == "{product} mug {a|b}"
 
 
-def test_a_variable_is_short(files):
+def test_a_variable_has_a_maximum_length(files):
     with pytest.raises(SceneError, match="vars.product: 1,001 characters; at most 1,000"):
         load(files / "base.yaml", ["product=" + "x" * (MAX_VARIABLE + 1)])
 

@@ -1,4 +1,4 @@
-"""ControlNets in a schedule file: what they may be, and what is told of those that may not."""
+"""ControlNet settings of a schedule file: accepted values, and the messages for others."""
 
 import json
 
@@ -45,18 +45,18 @@ def test_scale_start_and_end_are_curves():
             "{edges: {model: a/b, file: a.png, video: a.png}}",
             "control.edges: give either 'file' or 'video', not both",
         ),
-        ("{edges: {model: a/b, file: text.png}}", "control.edges.file: cannot be used as a picture"),
+        ("{edges: {model: a/b, file: text.png}}", "control.edges.file: cannot be used as an image"),
         ("{edges: {model: a/b, video: text.png}}", "control.edges.video: cannot be used as a video"),
-        ("{1e: {model: a/b}}", "'1e' cannot name a ControlNet: write letters, digits and _"),
+        ("{1e: {model: a/b}}", "'1e' cannot name a ControlNet: use letters, digits and _"),
         (
             "{edges: {model: net.bin}}",
             "control.edges.model: only .safetensors files are loaded; others can run code",
         ),
         ("{edges: {model: net.safetensors}}", "control.edges.model: no such file"),
-        ("{edges: {model: a/b, thresholds: [200, 100]}}", "are no thresholds; write [low, high]"),
+        ("{edges: {model: a/b, thresholds: [200, 100]}}", "is not a pair of thresholds; write [low, high]"),
     ],
 )
-def test_what_is_wrong_is_one_line(tmp_path, text, message):
+def test_each_problem_is_one_line(tmp_path, text, message):
     Pictures.new("RGB", (4, 4)).save(tmp_path / "a.png")
     (tmp_path / "text.png").write_text("no picture")
     found = problems(f"video: {{frames: 3}}\ncontrol: {text}", tmp_path)
@@ -66,7 +66,7 @@ def test_what_is_wrong_is_one_line(tmp_path, text, message):
 
 
 @pytest.mark.parametrize(("base", "width"), [("nano", 160), ("a/b", 2048)])
-def test_a_controlnet_for_sd_1_5_is_refused_by_its_head(tmp_path, base, width):
+def test_a_controlnet_for_sd_1_5_is_refused_by_its_header(tmp_path, base, width):
     """The config of a folder and the header of a file say how wide the text is that it reads."""
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "config.json").write_text(json.dumps({"cross_attention_dim": 768}))
@@ -76,39 +76,39 @@ def test_a_controlnet_for_sd_1_5_is_refused_by_its_head(tmp_path, base, width):
     for model in ("old", "old.safetensors"):
         text = f"model: {{base: {base}}}\ncontrol: {{edges: {{model: {model}, hint: canny}}}}"
         assert problems(text, tmp_path).endswith(
-            f"control.edges.model: made for SD 1.5: it reads text 768 wide, this checkpoint's is {width};"
-            " take one for SDXL"
+            f"control.edges.model: made for SD 1.5: it reads text embeddings 768 wide, this checkpoint's are {width};"
+            " use one for SDXL"
         )
     loads(f"model: {{base: {base}}}\ncontrol: {{edges: {{model: good.safetensors}}}}", tmp_path)
 
 
 @pytest.mark.parametrize("hint", ["lineart", "openpose"])
-def test_a_hint_whose_library_is_missing_is_told_with_the_remedy(hint):
+def test_a_missing_hint_library_is_reported_with_the_install_command(hint):
     from importlib.util import find_spec
 
     if find_spec("controlnet_aux") is not None:
         pytest.skip("controlnet-aux is here")
-    message = f"control.a.hint: {hint} is drawn by controlnet-aux, which is not installed: pip install 'animator[control]'"
+    message = f"control.a.hint: {hint} needs controlnet-aux, which is not installed: pip install 'animator[control]'"
     assert problems(f"control: {{a: {{model: a/b, hint: {hint}}}}}").endswith(message)
 
 
-def test_a_union_in_a_folder_is_told_what_a_picture_shows(tmp_path):
+def test_a_union_model_needs_the_kind_of_a_ready_made_hint(tmp_path):
     (tmp_path / "union").mkdir()
     (tmp_path / "union" / "config.json").write_text(
         json.dumps({"num_control_type": 6, "cross_attention_dim": 160})
     )
     Pictures.new("RGB", (4, 4)).save(tmp_path / "a.png")
-    assert "must know what the picture shows" in problems(
+    assert "needs to know what the image shows" in problems(
         "control: {a: {model: union, file: a.png}}", tmp_path
     )
-    assert "knows 6 kinds of hints, and not this one" in problems("control: {a: {model: union}}", tmp_path)
+    assert "supports 6 kinds of hints, but not this one" in problems("control: {a: {model: union}}", tmp_path)
     scene = loads(
         "control: {a: {model: union, file: a.png, shows: scribble}, b: {model: union, hint: depth}}", tmp_path
     )
     assert [control.mode for control in scene.settings.control.values()] == [2, 1]
 
 
-def test_a_run_finds_the_same_model_and_picture_from_anywhere(tmp_path):
+def test_a_resolved_file_names_the_model_and_image_by_absolute_paths(tmp_path):
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "config.json").write_text("{}")
     Pictures.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / "a.png")
@@ -120,7 +120,7 @@ def test_a_run_finds_the_same_model_and_picture_from_anywhere(tmp_path):
     assert again.settings.control["b"].model == "some/net"
 
 
-def test_what_a_run_goes_on_from_says_the_same_again():
+def test_resolving_a_resolved_file_changes_nothing():
     once = resolved(
         loads("control: {a: {model: some/net}}\noutput: {upscale: 2}\nmodel: {refiner: some/refiner}")
     )

@@ -1,4 +1,4 @@
-"""Footage in a schedule file: what is wrong with it is one line, before any model is loaded."""
+"""Footage settings of a schedule file: each problem is one line, before any model is loaded."""
 
 import pytest
 import yaml
@@ -26,7 +26,7 @@ from tests.timeline.tracks import write as write_track
         ("grade: {color: lab, color_reference: footage}", "<text>:1:38: grade.color_reference: there is no footage"),
     ],
 )  # fmt: skip
-def test_footage_that_makes_no_sense_is_one_line(tmp_path, text, line):
+def test_each_problem_of_footage_is_one_line(tmp_path, text, line):
     films.write(tmp_path / "a.mp4", films.greys(10), 10)
     (tmp_path / "text.mp4").write_text("no video")
     write_track(tmp_path / "track.wav", tone(200, 1))
@@ -36,7 +36,7 @@ def test_footage_that_makes_no_sense_is_one_line(tmp_path, text, line):
     assert found.startswith(line)
 
 
-def test_the_resolved_file_names_the_footage_wherever_it_is_read(tmp_path):
+def test_a_resolved_file_names_the_footage_by_its_absolute_path(tmp_path):
     file = films.write(tmp_path / "a.mp4", films.greys(10), 10)
     scene = loads("footage: {file: a.mp4, alpha: 0.5 + 0.1*sin(t)}\nvideo: {frames: 5}", tmp_path)
     text = resolved(scene)
@@ -46,7 +46,7 @@ def test_the_resolved_file_names_the_footage_wherever_it_is_read(tmp_path):
     assert timeline(loads(resolved(without))) == timeline(without)
 
 
-def test_the_frame_table_tells_that_the_first_frame_is_painted_over_footage(tmp_path):
+def test_the_frame_table_counts_the_steps_of_a_first_frame_over_footage(tmp_path):
     films.write(tmp_path / "a.mp4", films.greys(10), 10)
     scene = loads("footage: a.mp4\nvideo: {frames: 2}\npainting: {steps: 20, strength: 0.5}", tmp_path)
     assert [row["steps_run"] for row in rows(scene, timeline(scene))] == [10, 10]

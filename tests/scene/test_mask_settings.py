@@ -1,4 +1,4 @@
-"""Masks in a schedule file: everything that is wrong with them, in one line each, before any model is loaded."""
+"""Mask settings of a schedule file: each problem is one line, before any model is loaded."""
 
 import pytest
 from PIL import Image as Pictures
@@ -18,20 +18,20 @@ def problems(text, folder="."):
     ("text", "line"),
     [
         ("masks: {a: {file: no.png}}", "<text>:1:19: masks.a.file: no such file: "),
-        ("masks: {a: {}}", "<text>:1:12: masks.a: a mask has one source: file, alpha, video, polygon, color, luminance, depth; none is given"),
-        ("masks: {a: {color: '#fff', luminance: [0, 1]}}", "<text>:1:12: masks.a: a mask has one source: file, alpha, video, polygon, color, luminance, depth; not color and luminance"),
+        ("masks: {a: {}}", "<text>:1:12: masks.a: a mask needs exactly one source of file, alpha, video, polygon, color, luminance, depth; none is given"),
+        ("masks: {a: {color: '#fff', luminance: [0, 1]}}", "<text>:1:12: masks.a: a mask needs exactly one source of file, alpha, video, polygon, color, luminance, depth; not color and luminance"),
         ("masks: {a: {luminance: [0, 1], within: 3}}", "<text>:1:12: masks.a: 'within' belongs to 'color', not to 'luminance'"),
         ("masks: {a: {luminance: [0, 1], after: hold}}", "<text>:1:12: masks.a: 'after' belongs to 'video', not to 'luminance'"),
-        ("masks: {a: {polygon: [[0, 0], [1, 1]]}}", "<text>:1:22: masks.a.polygon: a polygon of 2 points; it has 3 at least"),
+        ("masks: {a: {polygon: [[0, 0], [1, 1]]}}", "<text>:1:22: masks.a.polygon: a polygon of 2 points; allowed 3..10,000"),
         ("masks: {a: {polygon: [[0, 0], [1, 1], [x, 0]]}}", "<text>:1:22: masks.a.polygon: point 3, \"['x', 0]\", is not two numbers; write [[0.2, 0.3]"),
-        ("masks: {a: {polygon: [[0, 0], [100, 1], [1, 0]]}}", "<text>:1:22: masks.a.polygon: point 2, '[100, 1]', lies far outside the picture; allowed -10..10"),
+        ("masks: {a: {polygon: [[0, 0], [100, 1], [1, 0]]}}", "<text>:1:22: masks.a.polygon: point 2, '[100, 1]', lies far outside the image; allowed -10..10"),
         ("masks: {a: {polygon: 3}}", "<text>:1:22: masks.a.polygon: '3' is not a list of points; write [[0.2, 0.3]"),
         ("masks: {a: {color: }}", "<text>:1:12: masks.a: 'color' has no value; a colour needs quotes: color: \"#00ff00\""),
         ("masks: {a: {color: green}}", "<text>:1:20: masks.a.color: 'green' is not a colour; write \"#00ff00\", in quotes"),
         ("masks: {a: {color: '#fff', within: -1}}", "<text>:1:36: masks.a.within: -1: input should be greater than or equal to 0"),
         ("masks: {a: {luminance: [0.5, 0.2]}}", "<text>:1:24: masks.a.luminance: '[0.5, 0.2]' is not a range; write [low, high] with 0 <= low < high <= 1"),
-        ("masks: {a: {depth: [0, 0.5]}}", "<text>:1:20: masks.a.depth: the picture is flat; say where its depth comes from, e.g. motion: {depth: proxy}"),
-        ("masks: {a-b: {color: '#fff'}}", "<text>:1:9: masks.a-b: 'a-b' cannot name a mask: write letters, digits and _"),
+        ("masks: {a: {depth: [0, 0.5]}}", "<text>:1:20: masks.a.depth: the image has no depth; choose a depth source, e.g. motion: {depth: proxy}"),
+        ("masks: {a-b: {color: '#fff'}}", "<text>:1:9: masks.a-b: 'a-b' cannot name a mask: use letters, digits and _"),
         ("masks: {everywhere: {color: '#fff'}}", "<text>:1:9: masks.everywhere: 'everywhere' cannot name a mask"),
         ("masks: {a: {fil: x.png, color: '#fff'}}", "<text>:1:13: masks.a.fil: no such setting; did you mean 'file'?"),
         ("masks: {a: 3}", "<text>:1:12: masks.a: 3 is not a group of settings; known: file, alpha, video"),
@@ -40,44 +40,44 @@ def problems(text, folder="."):
         ("lock: {mask: everywhere, strength: 1.5}", "<text>:1:36: lock.strength: 1.5 at frame 0; allowed 0..1"),
         ("painting: {mask: '!product & everywhere'}", "<text>:1:18: painting.mask: unknown mask 'product', at column 2; known: everywhere (in '!product"),
         ("grade: {mask: {0: everywhere, 4: everywhere -}}", "<text>:1:15: grade.mask: a mask is missing, at column 13"),
-        ("lock: everywhere\nmotion: {zoom: 1.5}", "<text>:2:16: motion.zoom: by frame 35 it adds up to more than a millionfold: masks cannot follow that far"),
+        ("lock: everywhere\nmotion: {zoom: 1.5}", "<text>:2:16: motion.zoom: by frame 35 the zoom adds up to more than a millionfold: masks cannot follow that far"),
         ("lock: 3", "<text>:1:7: lock: 3 is not a group of settings; known: mask, strength, feather"),
     ],
 )  # fmt: skip
-def test_a_mask_that_makes_no_sense_is_one_line(text, line):
+def test_each_problem_of_a_mask_is_one_line(text, line):
     found = problems(text)
     assert len(found) == 1
     assert found[0].startswith(line)
 
 
-def test_files_that_cannot_be_read_are_found_before_the_model_is_loaded(tmp_path):
+def test_unreadable_files_are_reported_before_the_model_is_loaded(tmp_path):
     (tmp_path / "no.png").write_text("no picture")
     (tmp_path / "no.mp4").write_text("no video")
     Pictures.new("RGB", (8, 8)).save(tmp_path / "opaque.png")
     text = "masks:\n  a: {file: no.png}\n  b: {video: no.mp4}\n  c: {alpha: opaque.png}\n"
     a, b, c = problems(text, tmp_path)
-    assert a.startswith("<text>:2:13: masks.a.file: cannot be used as a picture: ")
+    assert a.startswith("<text>:2:13: masks.a.file: cannot be used as an image: ")
     assert b.startswith("<text>:3:14: masks.b.video: cannot be used as a video: ")
     assert c == (
-        "<text>:4:14: masks.c.alpha: cannot be used as a picture: it has no transparency, so everything would be"
-        " in the mask; use 'file' for its grey"
+        "<text>:4:14: masks.c.alpha: cannot be used as an image: it has no transparency, so everything would be"
+        " in the mask; use 'file' to read its grey"
     )
 
 
-def test_a_video_shorter_than_the_film_must_say_what_comes_then(tmp_path, textured):
+def test_a_video_shorter_than_the_film_needs_the_setting_after(tmp_path, textured):
     with Video(tmp_path / "a.mp4", Format(96, 80, 24.0)) as sink:
         for _ in range(12):
             sink.write(textured)
     text = "video: {frames: 24}\nmasks: {a: {video: a.mp4}}\n"
     assert problems(text, tmp_path) == [
-        "<text>:2:20: masks.a.video: cannot be used as a video: it has pictures for 12 frames, the film has 24; "
-        "say what comes then: 'after: hold' or 'after: loop'"
+        "<text>:2:20: masks.a.video: cannot be used as a video: it has 12 frames, the film has 24; "
+        "add 'after: hold' or 'after: loop' for the rest"
     ]
     assert loads(text.replace("24", "12"), tmp_path)
     assert loads(text.replace("a.mp4", "a.mp4, after: loop"), tmp_path)
 
 
-def test_a_resolved_file_has_the_same_masks_wherever_it_lies(tmp_path, textured):
+def test_a_resolved_file_has_the_same_masks_in_any_folder(tmp_path, textured):
     Pictures.fromarray(textured).save(tmp_path / "a.png")
     text = (
         "masks: {a: {file: a.png, feather: 0.01}, b: {polygon: [[0, 0], [1, 0], [1, 1]], follow: false},"

@@ -1,4 +1,4 @@
-"""Models that are not there, or not SDXL's, are told before any is loaded."""
+"""Models that are missing or not SDXL are reported before any is loaded."""
 
 import json
 
@@ -20,7 +20,7 @@ FILES = f"{FOLDERS}, a .safetensors file"
 
 @pytest.fixture
 def room(tmp_path):
-    """A folder of models that are not what they should be."""
+    """Return a folder of models that are incomplete or of the wrong kind."""
     for name, width in (("old", 768), ("refiner", 1280), ("good", 2048)):
         save_file({READS: torch.zeros(8, width)}, tmp_path / f"{name}.safetensors")
     save_file({"emb_params": torch.zeros(2, 768)}, tmp_path / "word.safetensors")
@@ -40,7 +40,7 @@ def room(tmp_path):
         ),
         (
             "{base: old.safetensors}",
-            "model.base: old.safetensors is SD 1.x; only SDXL checkpoints are painted with",
+            "model.base: old.safetensors is SD 1.x; only SDXL checkpoints are supported",
         ),
         (
             "{base: refiner.safetensors}",
@@ -48,22 +48,22 @@ def room(tmp_path):
         ),
         (
             "{base: broken.safetensors}",
-            "broken.safetensors: no .safetensors file: it is too short for a header",
+            "broken.safetensors: not a .safetensors file: it is too short for a header",
         ),
         (
             "{embeddings: {w: word.safetensors}}",
-            "model.embeddings.w: no vectors for both of SDXL's encoders, 'clip_l' and 'clip_g': it is made for SD 1.5",
+            "model.embeddings.w: it lacks vectors for both of SDXL's text encoders, 'clip_l' and 'clip_g'; it is made for SD 1.5",
         ),
     ],
 )
-def test_what_is_no_part_of_sdxl_is_a_problem_of_the_file(room, text, message):
+def test_a_model_that_does_not_fit_sdxl_is_a_problem_of_the_file(room, text, message):
     with pytest.raises(SceneError) as caught:
         loads(f"model: {text}", room)
     assert message in str(caught.value)
     assert str(caught.value).count("\n") == 0
 
 
-def test_an_adapters_folder_without_its_weights_and_its_encoder_is_two(room):
+def test_an_adapter_folder_without_weights_and_encoder_is_two_problems(room):
     with pytest.raises(SceneError) as caught:
         loads("ip_adapter: {a: {file: a.png, model: adapter, weights: x.safetensors}}", room)
     assert f"ip_adapter.a.weights: no such file: {room / 'adapter' / 'x.safetensors'}" in str(caught.value)
@@ -75,8 +75,8 @@ def test_an_adapters_folder_without_its_weights_and_its_encoder_is_two(room):
     [("nano", [64, 96, 160], True), ("nano", [320, 640, 1280], False), ("some/sdxl", [320, 640, 1280], True),
      ("some/sdxl", [320, 640, 1280, 1280], False), ("good.safetensors", [320, 640], True)],
 )  # fmt: skip
-def test_a_controlnet_of_another_size_is_told_by_its_config_alone(room, base, channels, good):
-    """Of a single file's UNet nothing is known before it is loaded."""
+def test_a_controlnet_for_another_model_is_detected_from_its_config(room, base, channels, good):
+    """For a single file, nothing is checked: its UNet is not known before loading."""
     (room / "net").mkdir()
     (room / "net" / "config.json").write_text(json.dumps({"block_out_channels": channels}))
     text = f"model: {{base: {base}}}\ncontrol: {{a: {{model: net}}}}"
@@ -84,16 +84,16 @@ def test_a_controlnet_of_another_size_is_told_by_its_config_alone(room, base, ch
         assert loads(text, room)
     else:
         with pytest.raises(
-            SceneError, match="control.a.model: made for a UNet of another size; take one for this"
+            SceneError, match="control.a.model: made for a UNet of another size; use one for this"
         ):
             loads(text, room)
 
 
-def test_the_bundled_models_levels_are_those_of_its_config():
+def test_the_levels_of_the_bundled_model_match_its_config():
     assert headers.levels(headers.config(nano.WEIGHTS / "unet")) == whereabouts.NANO_LEVELS
 
 
-def test_a_block_that_the_model_does_not_have_is_told_with_the_last_that_it_has(room):
+def test_a_missing_block_is_an_error_that_names_the_last_block(room):
     text = "model: {loras: {f: {file: nano-few-steps}}}\nloras: {f: {blocks: {up_2: 0, down: 1, down_3: 1}}}"
     with pytest.raises(SceneError) as caught:
         loads(text, room)
@@ -108,7 +108,7 @@ def test_a_block_that_the_model_does_not_have_is_told_with_the_last_that_it_has(
     [
         ("model: {base: nanoo}", f"model.base 'nanoo': {NONE}nano, {FILES}"),
         ("model: {base: gone.safetensors}", f"model.base 'gone.safetensors': {NONE}nano, {FILES}"),
-        ('model: {base: "\\0"}', f"model.base '\\x00': {NONE}nano, {FILES}"),  # a name that no file can have
+        ('model: {base: "\\0"}', f"model.base '\\x00': {NONE}nano, {FILES}"),  # not a valid file name
         ("model: {base: adapter/gone}", f"model.base 'adapter/gone': {NONE}nano, {FILES}"),
         ("model: {vae: fp16-fixx}", f"model.vae 'fp16-fixx': {NONE}taesdxl, fp16-fix, {FILES}"),
         ("model: {refiner: nano}", f"model.refiner.base 'nano': {NONE}{FOLDERS}"),
@@ -117,9 +117,7 @@ def test_a_block_that_the_model_does_not_have_is_told_with_the_last_that_it_has(
         (f"model: {{base: {'a' * 5000}}}", f"{NONE}nano, {FILES}"),
     ],
 )
-def test_what_is_not_there_is_told_before_painting_and_keeps_no_one_from_looking_at_the_film(
-    room, text, message
-):
+def test_a_missing_model_is_an_error_before_painting_but_not_for_a_preview(room, text, message):
     scene = loads(text, room)
     with pytest.raises(ModelError) as caught:
         whereabouts.check(scene)
@@ -134,5 +132,5 @@ def test_what_is_not_there_is_told_before_painting_and_keeps_no_one_from_looking
         "ip_adapter: {a: {file: a.png}}",
     ],
 )
-def test_what_is_here_or_may_be_on_the_hub_is_good(room, text):
+def test_models_on_disk_or_possibly_on_the_hub_are_accepted(room, text):
     whereabouts.check(loads(text, room))

@@ -1,4 +1,4 @@
-"""What a schedule file may say of what is made of its pictures, and how a slip is told."""
+"""Output settings of a schedule file, and the messages for mistakes."""
 
 import pytest
 
@@ -15,14 +15,14 @@ MASKS = "masks: {mug: {color: '#f00'}, floor: {luminance: [0, 0.5]}}\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("output: {also: [giff]}", "1:16: output.also: 'giff' is nothing that can be made; did you mean 'gif'?"),
+        ("output: {also: [giff]}", "1:16: output.also: 'giff' is not a kind of output; did you mean 'gif'?"),
         ("output: {also: 3}", "1:16: output.also: 3 is not a list such as [gif, poster, sheet]"),
         ("output: {also: [srt@9x16], frame: [9x16]}", "output.also: 'srt' is the same for every shape; write 'srt' alone"),
         ("output: {also: [gif, gif@9x16]}", "1:22: output.also.1: no shape '9x16' in output.frame; write output: {frame: {9x16: {}}}"),
         ("output: {also: gif@9x61, frame: [9x16]}", "no shape '9x61' in output.frame; did you mean '9x16'?"),
         ("output: {codec: vp9}", "output.codec: 'vp9' is not known; allowed: 'h264', 'h265' or 'av1'"),
         ("output: {quality: great}", "output.quality: 'great' is not known; allowed: 'draft', 'good' or 'best'"),
-        ("output: {crf: 60}", "1:15: output.crf: 60; h264 has 0..51"),
+        ("output: {crf: 60}", "1:15: output.crf: 60; allowed for h264: 0..51"),
         ("output: {max_size: 8 apples}", "'8 apples' is not the size of a file; write 8MB, 500kB or none"),
         ("output: {max_size: 0MB}", "'0MB' is not the size of a file"),
         ("output: {frame: [tall]}", "'tall' is not a shape; write a ratio as 9x16, or pixels as 1080x1920"),
@@ -34,19 +34,19 @@ MASKS = "masks: {mug: {color: '#f00'}, floor: {luminance: [0, 0.5]}}\n"
         ("output: {frame: {9x16: {follow: mug}}}", "output.frame.9x16.follow: unknown mask 'mug'"),
         ("output: {poster: 9s}", "1:18: output.poster: frame 216 is outside the film's 0..95"),
         ("output: {poster: soon}", "'soon' is not a time"),
-        ("output: {also: [prores-alpha]}", "output.also: there is no mask to cut out by; write one, e.g. masks: {product:"),
-        (MASKS + "output: {also: [prores-alpha]}", "nothing says what is cut out; write output: {mask: …}, of mug, floor"),
+        ("output: {also: [prores-alpha]}", "output.also: there is no mask to cut out with; write one, e.g. masks: {product:"),
+        (MASKS + "output: {also: [prores-alpha]}", "no mask is chosen; write output: {mask: …} with one of mug, floor"),
         (MASKS + "output: {mask: cup}", "2:16: output.mask: unknown mask 'cup'"),
     ],
 )  # fmt: skip
-def test_a_slip_is_one_line_that_says_what_is_allowed(text, message):
+def test_a_mistake_is_one_line_with_the_allowed_values(text, message):
     with pytest.raises(SceneError) as caught:
         loads(text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_every_kind_has_a_file_of_its_own():
+def test_every_kind_of_output_has_its_own_file_name():
     assert len(set(KINDS.values())) == len(KINDS)
     assert [file_name(word) for word in ("gif", "gif@9x16", "h265@1080x1920", "poster-alpha@1x1")] == [
         "video.gif", "video-9x16.gif", "video-h265-1080x1920.mp4", "cutout-1x1.png",
@@ -64,7 +64,7 @@ def test_every_kind_has_a_file_of_its_own():
         ("none", None),
     ],
 )
-def test_sizes_of_files(text, count):
+def test_file_sizes_are_parsed_to_bytes(text, count):
     assert size(text) == count
 
 
@@ -76,12 +76,12 @@ def test_shapes_are_ratios_or_pixels():
 
 
 @pytest.mark.parametrize("written", ["[9x16, '1:1']", "{9:16: , 1x1: {}}", "{'9:16': {x: 0.5}, 1x1: {}}"])
-def test_a_shape_makes_a_video_of_its_own_beside_what_is_named(written):
+def test_each_shape_adds_a_video_to_the_named_outputs(written):
     scene = loads(f"output: {{also: [gif@9:16, gif, gif], frame: {written}}}")
     assert delivery.wanted(scene) == ["mp4@9x16", "mp4@1x1", "gif@9x16", "gif"]
 
 
-def test_framing_is_a_curve_as_any_other():
+def test_crop_settings_are_curves():
     scene = loads("video: {frames: 25}\noutput: {frame: {9x16: {x: {0: 0.2, end: 0.8}, zoom: 1 + p}}}")
     found = delivery.framings(scene, "9x16")
     assert (found[0].x, found[12].x, found[24].x) == pytest.approx((0.2, 0.5, 0.8))
@@ -95,13 +95,13 @@ def test_framing_is_a_curve_as_any_other():
     [("product: {color: '#f00'}, floor: {luminance: [0, 1]}", "", "product"), ("mug: {color: '#f00'}", "", "mug"),
      ("mug: {color: '#f00'}", ", mask: '!mug'", "!mug")],
 )  # fmt: skip
-def test_what_is_cut_out_is_named_or_the_product_or_the_only_mask(masks, more, found):
+def test_the_cutout_mask_is_the_named_one_or_product_or_the_only_one(masks, more, found):
     assert delivery.mask(loads(f"masks: {{{masks}}}\noutput: {{also: [webm-alpha]{more}}}")) == found
     with pytest.raises(CurveError, match="there is no mask"):
         delivery.mask(loads("motion: {zoom: 1}"))
 
 
-def test_a_resolved_film_makes_the_same_files_and_paints_the_same_frames():
+def test_a_resolved_file_has_the_same_outputs_and_frames():
     text = "video: {frames: 8}\noutput: {also: [gif@9x16, sheet], codec: h265, quality: best, frame: {9:16: {x: 0.3}}}"
     scene = loads(text)
     again = loads(resolved(scene))

@@ -1,4 +1,4 @@
-"""The strict loader: YAML 1.2 scalars, places, and what is refused."""
+"""The strict loader: YAML 1.2 scalars, positions, and refused input."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_every_value_and_name_has_its_place():
     assert str(document.name(("motion", "zoom"))) == "film.yaml:2:3"
 
 
-def test_a_value_that_was_not_written_has_the_place_of_what_is_around_it():
+def test_a_missing_value_has_the_place_of_the_section_around_it():
     document = parse("motion:\n  zoom: 1\n", "film.yaml")
     assert document.place(("motion", "angle")) == document.place(("motion",))
 
@@ -60,7 +60,7 @@ def test_a_value_that_was_not_written_has_the_place_of_what_is_around_it():
         ("a: {b: 1, b: 2}", "f:1:11: a.b: written twice; first in line 1"),
         ("a: &x 1\nb: *x", "f:1:4: b: anchors and aliases"),
         ("a: !!python/name:os.system", "f:1:4: a: tag "),
-        ("a: !!int x", "f:1:4: a: 'x' is no number"),
+        ("a: !!int x", "f:1:4: a: 'x' is not a number"),
         ("- 1", "f:1:1: expected settings"),
         ("text", "f:1:1: expected settings"),
         ("{a: 1", "f:1:6: "),
@@ -73,7 +73,7 @@ def test_a_value_that_was_not_written_has_the_place_of_what_is_around_it():
         ('a: "\\ud800"', "f:1:4: a: half of a surrogate pair"),
     ],
 )
-def test_what_is_refused_says_where(text, line):
+def test_a_refused_value_is_reported_with_its_place(text, line):
     try:
         found = "\n".join(map(str, parse(text, "f").problems))
     except SceneError as error:
@@ -81,14 +81,14 @@ def test_what_is_refused_says_where(text, line):
     assert found.startswith(line)
 
 
-def test_what_is_refused_is_left_out_and_the_rest_is_read():
+def test_refused_values_are_left_out_and_the_rest_is_read():
     document = parse("a: {b: 1, b: 2, c: !!tag x}\nd: 3\n", "f")
     assert document.data == {"a": {"b": 1}, "d": 3}
     assert len(document.problems) == 2
 
 
 @pytest.mark.parametrize("text", ["[" * 1_000_000, "{a: " * 500_000, "- " * 100_000, "a: " + "(" * 1_000_000])
-def test_a_heap_of_brackets_is_refused_or_read_in_no_time(text):
+def test_many_brackets_are_refused_or_read_quickly(text):
     try:
         parse(text, "f")
     except SceneError as error:
@@ -102,7 +102,7 @@ def test_an_alias_bomb_is_refused():
     assert "anchors and aliases" in str(parse("\n".join(lines), "f").problems[0])
 
 
-def test_files_that_are_no_text_or_too_large_or_missing_are_one_line(tmp_path):
+def test_a_binary_or_too_large_or_missing_file_is_one_line(tmp_path):
     (tmp_path / "a.yaml").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "b.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
     for name, words in {"a.yaml": "UTF-8", "b.yaml": "at most 500,000", "c.yaml": "No such file"}.items():
@@ -133,7 +133,7 @@ def test_the_right_side_of_a_set_option_is_yaml_or_text(text, value):
         ("{at: {0: mug #ff8800, 20: x}, no: a}\nb: 1\n", "f:1:14: YAML takes '#ff8800, 20: x}, no: a}' for a comment, brackets and all; put quotes"),
     ],
 )  # fmt: skip
-def test_a_colour_without_quotes_is_told_before_yaml_drops_it(text, line):
+def test_an_unquoted_colour_is_reported_before_yaml_drops_it(text, line):
     try:
         found = "\n".join(map(str, parse(text, "f").problems))
     except SceneError as error:
@@ -145,7 +145,7 @@ def test_a_colour_without_quotes_is_told_before_yaml_drops_it(text, line):
     "text",
     ["at: mug # red", "at: '#ff8800 mug'", "zoom: 1.02 #add", "at: mug #1 of 3", "at: C#fff", "#fff\nat: a"],
 )
-def test_comments_and_quoted_colours_are_no_slip(text):
+def test_comments_and_quoted_colours_are_not_reported(text):
     assert not parse(text, "f").problems
 
 
@@ -155,11 +155,11 @@ def test_comments_and_quoted_colours_are_no_slip(text):
         ("zoom: 0: (1.0), 30: (1.04)", 'f:1:8: a value that holds \': \' needs quotes round it, as in zoom: "0: (1.0), 30: (1.04)"'),
         ("{zoom: 0: (1.0), 30: (1.04)}", "f:1:9: a value that holds ': ' needs quotes round it, as in zoom:"),
         ("at: a kettle: matte", 'f:1:13: a value that holds \': \' needs quotes round it, as in at: "a kettle: matte"'),
-        ("at:\n  0: [red|blue] kettle", "f:2:17: text behind a closing bracket; a value that starts with [ or {"),
-        ("a:\n\tb: 1", "f:2:1: a tab; lines are indented with spaces"),
+        ("at:\n  0: [red|blue] kettle", "f:2:17: text after a closing bracket; a value that starts with [ or {"),
+        ("a:\n\tb: 1", "f:2:1: a tab; indent lines with spaces"),
     ],
 )  # fmt: skip
-def test_a_text_that_needs_quotes_is_shown_with_them(text, words):
+def test_the_message_repeats_a_text_that_needs_quotes_with_quotes(text, words):
     with pytest.raises(SceneError) as caught:
         parse(text, "f")
     assert str(caught.value).startswith(words)
@@ -174,13 +174,13 @@ def test_a_text_that_needs_quotes_is_shown_with_them(text, words):
         ('a: "\\UFFFFFFFF"', "f:1:"),
     ],
 )
-def test_what_cannot_be_read_at_all_still_has_a_place(text, place):
+def test_an_unreadable_file_is_reported_with_a_place(text, place):
     with pytest.raises(SceneError) as caught:
         parse(text, "f")
     assert str(caught.value).startswith(place)
 
 
 @pytest.mark.slow
-def test_a_file_of_more_values_than_a_film_has_is_refused_before_it_is_all_read():
+def test_a_file_with_too_many_values_is_refused_before_all_of_it_is_read():
     with pytest.raises(SceneError, match="more than 70,000 names and values"):
         parse("[" + "[]," * 100_000 + "]", "f")

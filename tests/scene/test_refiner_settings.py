@@ -7,7 +7,7 @@ from animator.scene.resolve import resolved
 from animator.timeline.compile import remarks
 
 
-def test_a_name_is_short_for_the_section_and_a_folder_is_found_from_anywhere(tmp_path):
+def test_a_name_is_short_for_the_section_and_a_resolved_folder_is_absolute(tmp_path):
     (tmp_path / "refiner").mkdir()
     scene = loads("model: {refiner: refiner}", tmp_path)
     again = loads(resolved(scene), "/").settings.model.refiner
@@ -15,12 +15,12 @@ def test_a_name_is_short_for_the_section_and_a_folder_is_found_from_anywhere(tmp
     assert loads("model: {refiner: some/refiner}").settings.model.refiner.base == "some/refiner"
 
 
-def test_beside_a_lora_it_is_remarked_that_the_refiner_does_not_know_it():
+def test_a_refiner_in_a_film_with_loras_is_a_note():
     text = "model: {loras: {scooter: {file: nano-few-steps}}, refiner: some/refiner}"
     (note,) = remarks(loads(text))
     assert str(note) == (
-        "<text>:1:60: model.refiner: the refiner knows nothing of the LoRAs (scooter), and may paint their subject"
-        " away; look at a frame"
+        "<text>:1:60: model.refiner: the refiner does not apply the LoRAs (scooter) and may remove their subject;"
+        " check a frame"
     )
     assert not remarks(loads("model: {refiner: some/refiner}"))
 
@@ -33,7 +33,7 @@ def test_beside_a_lora_it_is_remarked_that_the_refiner_does_not_know_it():
         ("{base: a/b, paints: all}", "model.refiner.paints: 'all' is not known; allowed: 'fresh' or 'every'"),
     ],
 )
-def test_what_is_wrong_is_one_line(text, message):
+def test_each_problem_is_one_line(text, message):
     with pytest.raises(SceneError) as caught:
         loads(f"model: {{refiner: {text}}}")
     assert message in str(caught.value)

@@ -1,4 +1,4 @@
-"""Validation: every problem at once, each with place, setting, what is wrong and what is allowed."""
+"""Validation: every problem at once, each with its place, its setting, the mistake and the allowed values."""
 
 import time
 
@@ -33,12 +33,12 @@ def test_problems_of_every_kind_are_reported_at_once(tmp_path):
     assert found == expected
 
 
-def test_a_heap_of_problems_is_cut_short():
+def test_a_long_list_of_problems_is_cut_short():
     text = "\n".join(f"nonsense{i}: 1" for i in range(5_000))
     assert len(problems(text)) <= 51
 
 
-def test_all_problems_of_a_file_are_reported_in_its_order():
+def test_problems_are_reported_in_the_order_of_the_file():
     assert problems(
         "motion: {zom: 1.02}\nvideo: {fps: fast}\nmotionn: 3\npainting: {seed: {behavior: foo}}\n"
     ) == [
@@ -91,7 +91,7 @@ def test_all_problems_of_a_file_are_reported_in_its_order():
         ("motion: {zoom: {0: [1]}}", "<text>:1:20: motion.zoom.0: '[1]' is not a number"),
         ("motion: {zoom: {0: true}}", "<text>:1:20: motion.zoom.0: True is not a number"),
         ("motion: {zoom: {0: {val: 1}}}", "<text>:1:20: motion.zoom.0: write it as {value: 1.1, ease:"),
-        ("motion: {zoom: ''}", "<text>:1:16: motion.zoom: an empty text is no value"),
+        ("motion: {zoom: ''}", "<text>:1:16: motion.zoom: an empty text is not a value"),
         ("video: {frames: true}", "<text>:1:17: video.frames: True is not a number"),
         ("video: {frames: '1_0'}", "<text>:1:17: video.frames: '1_0' is not a number"),
         (
@@ -103,7 +103,7 @@ def test_all_problems_of_a_file_are_reported_in_its_order():
             "prompts: {at: a mug, white background}",
             "<text>:1:22: prompts.white background: no such setting; a text with a comma",
         ),
-        ("prompts: {travel: -5}", "<text>:1:19: prompts.travel: '-5' is no length of time"),
+        ("prompts: {travel: -5}", "<text>:1:19: prompts.travel: '-5' is not a duration"),
         ("motion: {center_x: 512}", "<text>:1:20: motion.center_x: 512 at frame 0; allowed -10..10"),
         (
             "painting: {sampler: LCM, steps: 60}",
@@ -146,7 +146,7 @@ def test_the_length_is_frames_or_seconds(video, frames):
     assert loads(f"video: {video}").frames == frames
 
 
-def test_a_folder_says_itself_what_it_was_trained_on(tmp_path):
+def test_the_config_of_a_folder_gives_the_native_size(tmp_path):
     config = tmp_path / "mine" / "unet" / "config.json"
     config.parent.mkdir(parents=True)
     for text, width in (
@@ -202,7 +202,7 @@ def test_a_resolved_scene_is_the_same_scene(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_file_of_unknown_settings_is_refused_in_no_time():
+def test_a_file_of_unknown_settings_is_refused_quickly():
     started = time.process_time()
     assert "a0: no such setting" in problems("\n".join(f"a{i}: 1" for i in range(20_000)))[0]
     assert time.process_time() - started < 10  # when each was taken out by itself, a minute
@@ -211,32 +211,32 @@ def test_a_file_of_unknown_settings_is_refused_in_no_time():
 @pytest.mark.parametrize(
     "model", ["{loras: 0}", "{loras: null}", "{loras: [a]}", "3", "null", "[a]", "{loras: a}"]
 )
-def test_a_lora_of_a_model_section_that_is_none_is_told(model):
+def test_a_lora_is_reported_if_the_model_section_has_the_wrong_type(model):
     assert any(
         "loras.a: no LoRA of that name" in line for line in problems(f"model: {model}\nloras: {{a: 1}}")
     )
 
 
-def test_samplers_without_a_key_are_told():
+def test_samplers_without_keyframes_are_reported():
     assert problems("painting: {sampler: {}}") == [
         "<text>:1:21: painting.sampler: no keyframes; write at least one, e.g. {0: Euler}"
     ]
 
 
-def test_a_message_quotes_no_more_than_a_line_of_what_was_written():
+def test_a_message_quotes_at_most_a_line_of_the_file():
     text = "prompts: {at: [" + "kettle, " * 500 + "]}\nvideo: {fps: [" + "1, " * 500 + "]}"
     assert max(map(len, problems(text))) < 300
 
 
-def test_a_film_too_long_for_the_memory_is_refused_before_it_is_looked_through():
+def test_a_film_too_long_for_the_memory_is_refused_before_its_curves_are_sampled():
     text = "video: {duration: 999999s, fps: 240}\nmotion: {zoom: 1 + sin(t)}"  # a quarter of a billion frames
     assert problems(text) == ["<text>:1:19: video.duration: 239,999,760 frames; allowed 1..200,000"]
 
 
-def test_variables_that_would_fill_the_memory_are_told():
+def test_variables_that_would_fill_the_memory_are_refused():
     text = f"vars: {{a: {'b' * 1000}}}\nprompts: {{at: '{'{a}' * 2_000}'}}"
     assert "variables fill in more than 1,000,000 characters" in problems(text)[0]
 
 
-def test_a_key_string_in_braces_without_quotes_is_told():
+def test_an_unquoted_key_string_in_braces_is_reported():
     assert "a text with a comma inside { } needs quotes" in problems("motion: {zoom: 0:(1.0), 30:(1.04)}")[0]

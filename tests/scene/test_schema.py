@@ -14,7 +14,7 @@ VALIDATOR = jsonschema.Draft202012Validator(schema())
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_every_schedule_and_preset_is_good_by_the_schema(file):
+def test_every_schedule_and_preset_is_valid_by_the_schema(file):
     VALIDATOR.validate(read(file).data)
 
 
@@ -25,7 +25,7 @@ def test_every_schedule_and_preset_is_good_by_the_schema(file):
         "video: {frames: many}", "painting: {seed: {behavior: wild}}", "grade: {color: cmyk}", "nonsense: 1",
     ],
 )  # fmt: skip
-def test_what_the_loader_refuses_the_schema_refuses(text):
+def test_the_schema_refuses_files_that_the_loader_refuses(text):
     with pytest.raises(jsonschema.ValidationError):
         VALIDATOR.validate(parse(text, "f").data)
 
@@ -38,7 +38,7 @@ def test_what_the_loader_refuses_the_schema_refuses(text):
         "video: {size: 16:9, duration: 6s}", "events: {reveal: 2s}\nbpm: 120",
     ],
 )  # fmt: skip
-def test_what_the_loader_reads_the_schema_allows(text):
+def test_the_schema_allows_files_that_the_loader_reads(text):
     VALIDATOR.validate(parse(text, "f").data)
 
 

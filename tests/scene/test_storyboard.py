@@ -39,16 +39,16 @@ def test_shots_are_cut_unless_they_blend(film):
     assert [frame.shot for frame in timeline(film())] == [0] * 10 + [10] * 20
 
 
-def test_motion_words_move_the_camera(film):
+def test_the_motion_column_moves_the_camera(film):
     frames = timeline(film())
     assert frames[5].motion.zoom > 1 and frames[15].motion.zoom == 1 and frames[25].motion.zoom < 1
 
 
-def test_variables_reach_into_the_table(film):
+def test_variables_are_substituted_in_the_table(film):
     assert timeline(film(TABLE, "product=blue chair"))[0].prompt.text == "photo of a blue chair, matte black"
 
 
-def test_the_file_s_own_settings_stay(film):
+def test_the_settings_of_the_schedule_file_are_kept(film):
     scene = film(TABLE, "prompts.negative=blurry")
     assert scene.settings.prompts.negative == "blurry" and scene.frames == 30
 
@@ -71,12 +71,12 @@ def test_a_table_from_a_spreadsheet_with_semicolons_is_read(film):
         ("time,sentence\n0,a {thing}\n", "unknown variable '{thing}'"),
     ],
 )
-def test_a_mistake_in_the_table_is_told_with_its_line(film, table, said):
+def test_a_mistake_in_the_table_is_reported_with_its_line(film, table, said):
     with pytest.raises(SceneError) as caught:
         film(table)
     assert said in str(caught.value)
 
 
-def test_a_missing_table_is_told(film, tmp_path):
+def test_a_missing_table_is_reported(film, tmp_path):
     with pytest.raises(SceneError, match="storyboard: .*none.csv: No such file"):
         film(TABLE, "storyboard=none.csv")

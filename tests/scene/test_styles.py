@@ -1,4 +1,4 @@
-"""The shelf of styles, and styles of one's own."""
+"""The bundled styles, and a user's own styles."""
 
 import pytest
 from click.testing import CliRunner
@@ -9,7 +9,7 @@ from animator.scene.styles import SLOT, shelf
 from animator.timeline.clock import Clock
 from animator.timeline.prompt_formulas import wording
 
-# What Stability's and Amazon Bedrock's `style_preset` takes.
+# Values of `style_preset` in the APIs of Stability and Amazon Bedrock.
 PRESETS = [
     "3d-model",
     "analog-film",
@@ -32,12 +32,12 @@ PRESETS = [
 PRODUCT = ["pencil-sketch", "marker-rendering", "clay", "studio-photo", "night-city", "blueprint", "packshot"]
 
 
-def test_the_presets_of_others_and_the_products_styles_are_on_the_shelf():
+def test_the_bundled_styles_include_known_style_presets_and_product_styles():
     assert len(PRESETS) == 17
     assert {*PRESETS, *PRODUCT} <= set(shelf())
 
 
-def test_every_style_can_be_read_and_says_when_it_is_of_use():
+def test_every_style_can_be_read_and_has_a_description():
     signals = Clock(1).signals()
     for name, style in shelf().items():
         assert style.says, name
@@ -47,7 +47,7 @@ def test_every_style_can_be_read_and_says_when_it_is_of_use():
     assert len({style.prompt for style in shelf().values()}) == len(shelf())
 
 
-def test_a_file_of_ones_own_goes_before_the_shelf(tmp_path):
+def test_the_styles_of_a_users_file_override_the_bundled_ones(tmp_path):
     (tmp_path / "mine.yaml").write_text(
         'clay: {prompt: "{prompt} in red clay", negative: grey}\nhouse: our look of {prompt}\n'
     )
@@ -60,10 +60,10 @@ def test_a_file_of_ones_own_goes_before_the_shelf(tmp_path):
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("x: 3", "mine.yaml:1:4: x: 3 is no style; write its prompt"),
-        ("x: {negative: a}", "mine.yaml:1:4: x: {'negative': 'a'} is no style"),
-        ("x: no slot", "mine.yaml:1:4: x: {prompt} stands once in a style"),
-        ('x: {prompt: "{prompt} {prompt}"}', "mine.yaml:1:13: x: {prompt} stands once"),
+        ("x: 3", "mine.yaml:1:4: x: 3 is not a style; write its prompt"),
+        ("x: {negative: a}", "mine.yaml:1:4: x: {'negative': 'a'} is not a style"),
+        ("x: no slot", "mine.yaml:1:4: x: a style has {prompt} exactly once"),
+        ('x: {prompt: "{prompt} {prompt}"}', "mine.yaml:1:13: x: a style has {prompt} exactly once"),
         (
             'x: {prompt: "{prompt}", color: red}',
             "mine.yaml:1:25: x: no such setting; known: says, prompt, negative",
@@ -72,7 +72,7 @@ def test_a_file_of_ones_own_goes_before_the_shelf(tmp_path):
         ('x: {prompt: "{prompt} (red:sine(t))"}', "prompts.style: style 'x': unknown function 'sine'"),
     ],
 )
-def test_what_is_wrong_with_a_style_is_told_with_its_place(tmp_path, written, message):
+def test_a_mistake_in_a_style_is_reported_with_its_place(tmp_path, written, message):
     (tmp_path / "mine.yaml").write_text(written + "\n")
     with pytest.raises(SceneError) as caught:
         timeline(
@@ -81,12 +81,12 @@ def test_what_is_wrong_with_a_style_is_told_with_its_place(tmp_path, written, me
     assert message in str(caught.value)
 
 
-def test_a_styles_file_that_is_not_there_is_one_line(tmp_path):
+def test_a_missing_styles_file_is_one_line(tmp_path):
     with pytest.raises(SceneError, match="prompts.styles_file: no such file"):
         loads("prompts: {styles_file: nowhere.yaml}", tmp_path)
 
 
-def test_styles_are_listed_with_those_of_a_file(tmp_path):
+def test_the_command_styles_lists_the_bundled_ones_and_those_of_a_file(tmp_path):
     (tmp_path / "mine.yaml").write_text(
         'house: {prompt: "our look of {prompt}", says: the look of our house}\n'
     )

@@ -1,4 +1,4 @@
-"""What is done to a film after it is painted, in a schedule file."""
+"""Upscaling and interpolation settings of a schedule file."""
 
 from importlib.util import find_spec
 
@@ -15,7 +15,7 @@ def problem(text, folder="."):
     return str(caught.value)
 
 
-def test_a_word_or_a_number_is_short_for_the_section():
+def test_a_method_or_a_factor_is_short_for_the_section():
     for text, by, factor in (
         ("2", "lanczos", 2),
         ("second-pass", "second-pass", 2),
@@ -26,7 +26,7 @@ def test_a_word_or_a_number_is_short_for_the_section():
     assert loads("{}").settings.output.upscale is None
 
 
-def test_the_second_passs_strength_is_a_curve():
+def test_the_strength_of_the_second_pass_is_a_curve():
     scene = loads("video: {frames: 3}\noutput: {upscale: {by: second-pass, strength: {0: 0.1, 2: 0.5}}}")
     assert [frame.upscale.strength for frame in timeline(scene)] == pytest.approx([0.1, 0.3, 0.5])
     assert timeline(loads("output: {upscale: 2}"))[0].upscale.strength == 0
@@ -37,9 +37,11 @@ def test_the_video_has_even_sides():
 
 
 @pytest.mark.skipif(find_spec("spandrel") is not None, reason="spandrel is here")
-def test_a_library_that_is_missing_is_told_with_the_remedy(tmp_path):
+def test_a_missing_library_is_reported_with_the_install_command(tmp_path):
     (tmp_path / "4x.safetensors").touch()
-    message = "output.upscale.by: files are read by spandrel, which is not installed: pip install 'animator[upscale]'"
+    message = (
+        "output.upscale.by: this file needs spandrel, which is not installed: pip install 'animator[upscale]'"
+    )
     assert problem("output: {upscale: 4x.safetensors}", tmp_path).endswith(message)
 
 
@@ -48,7 +50,7 @@ def test_a_library_that_is_missing_is_told_with_the_remedy(tmp_path):
     [
         (
             "{upscale: lanzcos}",
-            "'lanzcos' is no way to upscale; known: lanczos, second-pass, or a .safetensors file",
+            "'lanzcos' is not an upscaling method; known: lanczos, second-pass, or a .safetensors file",
         ),
         ("{upscale: 4x.pth}", "files of other kinds can run code"),
         ("{upscale: none.safetensors}", "output.upscale.by: no such file"),
@@ -60,19 +62,19 @@ def test_a_library_that_is_missing_is_told_with_the_remedy(tmp_path):
         ("{interpolate: 1.5}", "1.5 is not a whole number"),
     ],
 )
-def test_what_is_wrong_is_one_line(tmp_path, text, message):
+def test_each_problem_is_one_line(tmp_path, text, message):
     found = problem(f"output: {text}", tmp_path)
     assert message in found
     assert "\n" not in found
 
 
-def test_a_video_too_large_is_told():
+def test_a_too_large_video_is_reported():
     text = "video: {size: 2048x1024}\noutput: {upscale: 8}"
-    assert "the video would be 16384x8192 pixels; at most 8192 to a side" in problem(text)
+    assert "the video would be 16384x8192 pixels; at most 8192 per side" in problem(text)
 
 
 @pytest.mark.skipif(find_spec("spandrel") is None, reason="needs the extra `upscale`")
-def test_a_run_finds_the_network_from_anywhere(tmp_path):
+def test_a_resolved_file_names_the_network_by_its_absolute_path(tmp_path):
     (tmp_path / "4x.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
     scene = loads("output: {upscale: {by: 4x.safetensors, tile: 256}, interpolate: 3}", tmp_path)
     again = loads(resolved(scene), "/").settings.output
@@ -81,8 +83,8 @@ def test_a_run_finds_the_network_from_anywhere(tmp_path):
 
 
 @pytest.mark.skipif(find_spec("spandrel") is None, reason="needs the extra `upscale`")
-def test_a_file_that_is_broken_is_told_before_anything_is_loaded(tmp_path):
+def test_a_broken_file_is_reported_before_anything_is_loaded(tmp_path):
     (tmp_path / "4x.safetensors").touch()
     assert problem("output: {upscale: 4x.safetensors}", tmp_path).endswith(
-        "4x.safetensors: no .safetensors file: it is too short for a header"
+        "4x.safetensors: not a .safetensors file: it is too short for a header"
     )

@@ -1,4 +1,4 @@
-"""Variables that a preset declares, and settings that count only where a condition holds."""
+"""Variables declared by a preset, and settings that apply only if a condition holds."""
 
 import pytest
 
@@ -58,13 +58,13 @@ def test_a_declared_variable_has_its_default_until_one_is_given(film):
         ("prodct: mug", "vars.prodct: nothing uses this variable; did you mean 'product'?"),
     ],
 )
-def test_what_is_given_for_a_declared_variable_is_checked_where_it_is_written(film, given, said):
+def test_the_value_of_a_declared_variable_is_checked_and_reported_at_its_place(film, given, said):
     said_of = complaint(film, f"vars: {{{given}}}\n")
     assert "film.yaml:2:" in said_of and said in said_of
     assert len(said_of.splitlines()) == 1
 
 
-def test_a_set_option_is_checked_in_the_same_way(film):
+def test_the_value_of_a_set_option_is_checked_too(film):
     assert "--set length=long: vars.length" in complaint(film, "", "length=long")
     assert "did you mean 'product'?" in complaint(film, "", "prodct=mug")
 
@@ -79,7 +79,7 @@ def test_a_set_option_is_checked_in_the_same_way(film):
         ("[1]", "vars.a: [1] is not a text or a number"),
     ],
 )
-def test_a_declaration_with_a_mistake_is_told(tmp_path, declared, said):
+def test_a_mistake_in_a_declaration_is_reported(tmp_path, declared, said):
     (tmp_path / "film.yaml").write_text(f"vars: {{a: {declared}}}\n")
     with pytest.raises(SceneError) as caught:
         load(tmp_path / "film.yaml")
@@ -94,19 +94,19 @@ def test_a_file_is_looked_for_beside_the_schedule_that_names_it_not_beside_the_p
     assert scene.settings.start.image == str(tmp_path / "line.png")
 
 
-def test_settings_under_when_count_only_where_the_condition_holds(film):
+def test_settings_under_when_apply_only_if_the_condition_holds(film):
     assert film().settings.start.image is None
     assert film().settings.painting.steps == 8
     other = film("model: {base: someone/sdxl}\n").settings
     assert (other.painting.steps, other.prompts.common) == (30, "85mm lens")
 
 
-def test_the_file_itself_counts_more_than_what_its_preset_has_under_when(film):
+def test_the_file_itself_overrides_the_when_sections_of_its_preset(film):
     assert film("painting: {steps: 5}\n").settings.painting.steps == 5
     assert film("painting: {steps: 5}\n", "painting.steps=6").settings.painting.steps == 6
 
 
-def test_a_condition_that_nothing_can_fulfil_is_told(tmp_path):
+def test_an_unknown_condition_is_reported(tmp_path):
     (tmp_path / "film.yaml").write_text("vars: {product: mug}\nwhen:\n  produkt: {cadence: 2}\n")
     with pytest.raises(SceneError, match=r"film.yaml:3:3: when.produkt: .*did you mean 'product'"):
         load(tmp_path / "film.yaml")
@@ -115,13 +115,13 @@ def test_a_condition_that_nothing_can_fulfil_is_told(tmp_path):
         load(tmp_path / "film.yaml")
 
 
-def test_a_mistake_under_when_is_told_at_its_place(tmp_path):
+def test_a_mistake_under_when_is_reported_at_its_place(tmp_path):
     (tmp_path / "film.yaml").write_text("when:\n  nano:\n    motion: {zom: 1}\n")
     with pytest.raises(SceneError, match=r"film.yaml:3:14: motion.zom: no such setting; did you mean 'zoom'"):
         load(tmp_path / "film.yaml")
 
 
-def test_an_editor_learns_the_declarations_from_the_schema():
+def test_the_schema_allows_declarations():
     import jsonschema
     import yaml
 

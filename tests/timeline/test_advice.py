@@ -1,4 +1,4 @@
-"""What is allowed and may not be meant is told, each with its place."""
+"""Advice on valid schedules, each item with its place."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from animator import SceneError, loads, timeline
 from animator.timeline.compile import remarks
 
 
-def told(text):
+def notes(text):
     return [str(note).removeprefix("<text>:") for note in remarks(loads(f"video: {{frames: 10}}\n{text}"))]
 
 
@@ -35,8 +35,8 @@ def told(text):
         ),
     ],
 )
-def test_what_lies_outside_the_film_is_told(text, note):
-    assert [line[: len(note)] for line in told(text)] == [note]
+def test_times_outside_the_film_give_notes(text, note):
+    assert [line[: len(note)] for line in notes(text)] == [note]
 
 
 @pytest.mark.parametrize(
@@ -44,17 +44,17 @@ def test_what_lies_outside_the_film_is_told(text, note):
     [
         ("512x512", "may lose its subject"),
         ("2048x1536", "may repeat or lose its subject without 'painting.hires'"),
-        ("1020x1024", "is painted as 1024x1024 and cut"),
+        ("1020x1024", "is painted as 1024x1024 and cropped"),
     ],
 )
-def test_sizes_that_sdxl_handles_badly_are_told(size, words):
+def test_sizes_that_sdxl_handles_badly_give_notes(size, words):
     text = f"video: {{frames: 2, size: {size}}}\nmodel: {{base: org/sdxl}}\npainting: {{hires: 0}}"
     notes = remarks(loads(text))
     assert any(str(note).startswith("<text>:1:26: video.size:") and words in str(note) for note in notes)
 
 
 @pytest.mark.parametrize("size", ["1024x1024", "16:9", "768x768", "1216x832", "2048x1536"])
-def test_sizes_that_sdxl_handles_well_are_not(size):
+def test_sizes_that_sdxl_handles_well_give_no_notes(size):
     assert not remarks(loads(f"video: {{frames: 2, size: {size}}}\nmodel: {{base: org/sdxl}}"))
 
 
@@ -70,9 +70,9 @@ def test_sizes_that_sdxl_handles_well_are_not(size):
         ("motion: {angle: {0: 1, 3: sqrt(5-t)}}", "2:17: motion.angle: nan at frame 6 (of 4 such frames)"),
     ],
 )
-def test_prompts_without_a_frame_and_numbers_without_an_end_are_refused(text, problem):
+def test_prompts_outside_the_film_and_values_that_are_not_finite_are_refused(text, problem):
     with pytest.raises(SceneError) as caught:
-        told(text)
+        notes(text)
     assert str(caught.value).startswith(f"<text>:{problem}")
 
 

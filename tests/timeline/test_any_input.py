@@ -1,4 +1,4 @@
-"""Anything may be written into a schedule file: it is sampled, or refused with its place, and does no harm."""
+"""Any content of a schedule file is sampled, or refused with its place, without side effects."""
 
 import importlib
 import json
@@ -34,47 +34,47 @@ PLACES = [
 
 
 @pytest.fixture(scope="module")
-def harm():
-    """What has been opened, imported or run since it was last emptied."""
+def side_effects():
+    """Log of files opened, modules imported and code run since it was last cleared."""
     importlib.import_module("unicodedata")  # Python's own parser loads it for names such as π
     fuzz.try_one(fuzz.CLEAN)
-    seen = deque(maxlen=50)  # the watch cannot be ended
+    seen = deque(maxlen=50)  # the audit hook cannot be removed, so the log is bounded
     fuzz.watch(seen)
     return seen
 
 
-def is_told(error):
+def assert_has_places(error):
     assert error.problems
     for problem in error.problems:
         assert problem.place.line >= 1 and problem.place.column >= 1, problem
         assert len(str(problem)) < 2_000
 
 
-def lives(text):
-    """`text` is a schedule file of finite numbers, or is refused with its place."""
+def check_schedule(text):
+    """Check that `text` is a schedule of finite numbers, or is refused with its place."""
     try:
         frames = timeline(loads(text))
     except SceneError as error:
-        is_told(error)
+        assert_has_places(error)
     else:
         assert np.isfinite([frame.motion.angle for frame in frames]).all()
 
 
-def test_two_thousand_generated_files_are_read_or_told_and_do_no_harm(harm):
+def test_two_thousand_generated_files_are_read_or_refused_without_side_effects(side_effects):
     for number in range(2_000):
         text = written.schedule(Random(f"test:{number}"))
-        harm.clear()
+        side_effects.clear()
         started = time.process_time()
         kind, told = fuzz.try_one(text)
         assert kind in fuzz.GOOD, (number, kind, told)
         assert time.process_time() - started < 2, number
-        assert not harm, (number, harm)
+        assert not side_effects, (number, side_effects)
 
 
 @settings(max_examples=100, deadline=None)
 @given(CHANCE)
-def test_any_schedule_file_is_read_or_told_with_its_place(random):
-    lives(written.schedule(random))
+def test_any_schedule_file_is_read_or_refused_with_a_place(random):
+    check_schedule(written.schedule(random))
 
 
 @settings(max_examples=100, deadline=None)
@@ -88,7 +88,7 @@ def test_any_value_gives_finite_numbers_or_our_error(random):
 
 @settings(max_examples=100, deadline=None)
 @given(ANYTHING)
-def test_anything_python_can_hold_gives_finite_numbers_or_our_error(value):
+def test_any_python_value_gives_finite_numbers_or_our_error(value):
     try:
         assert np.isfinite(sample(value, frames=5)).all()
     except CurveError:
@@ -97,28 +97,28 @@ def test_anything_python_can_hold_gives_finite_numbers_or_our_error(value):
 
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(PLACES), ANYTHING)
-def test_anything_yaml_can_hold_is_read_or_told_wherever_it_stands(place, value):
+def test_any_yaml_value_of_any_setting_is_read_or_refused_with_a_place(place, value):
     section, name = place.split(".")
-    lives(json.dumps({"video": {"frames": 12}} | {section: {name: value}}))
+    check_schedule(json.dumps({"video": {"frames": 12}} | {section: {name: value}}))
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60))
-def test_any_text_is_a_schedule_file_or_told_with_its_place(text):
-    lives(text)
-    lives(f"motion:\n  angle: {text}\n")
-    lives(f"prompts:\n  at:\n    {text}: mug\n")
+def test_any_text_is_read_as_a_schedule_or_refused_with_a_place(text):
+    check_schedule(text)
+    check_schedule(f"motion:\n  angle: {text}\n")
+    check_schedule(f"prompts:\n  at:\n    {text}: mug\n")
 
 
 @pytest.mark.parametrize("text", ["1if t else 2", "1or 2", "0x1for x in t", "t is 1", "1(2)"])
-def test_what_python_would_warn_of_is_read_or_told_without_a_warning(text):
+def test_an_expression_that_python_warns_of_gives_no_warning(text):
     try:
         sample(text, frames=3)  # warnings are errors in these tests
     except CurveError as error:
         assert "warning" not in str(error).lower()
 
 
-def test_generated_files_are_good_and_bad():
+def test_generated_files_are_a_mix_of_valid_and_invalid():
     kinds = [fuzz.try_one(written.schedule(Random(f"mix:{number}")))[0] for number in range(150)]
     assert kinds.count("sampled") > 20
     assert kinds.count("refused with position") > 50

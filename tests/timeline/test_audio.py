@@ -1,4 +1,4 @@
-"""A track is heard frame by frame: loudness in its band, onsets and beats where they are."""
+"""Audio analysis: loudness per frequency band and frame, onsets and beats."""
 
 import subprocess
 
@@ -15,7 +15,7 @@ from tests.timeline.tracks import clicks, tone, write
 FPS = 24.0
 
 
-def heard(path, seconds, attack=0.0, release=0.0, start=0.0):
+def analysed(path, seconds, attack=0.0, release=0.0, start=0.0):
     return hear(Sound(path, start, seconds), 0, FPS, round(seconds * FPS), attack, release)
 
 
@@ -40,7 +40,7 @@ def test_beats_follow_a_drummer_who_gets_faster(tmp_path):
     assert np.abs(found - times).max() < 1 / FPS
 
 
-def test_beats_are_heard_through_music(tmp_path):
+def test_beats_are_found_in_music(tmp_path):
     samples, times = clicks(110, 12)
     chord = sum(tone(frequency, 12, 0.08) for frequency in (220, 277, 330))
     melody = np.concatenate([tone(440 * 2 ** (i / 12), 0.75, 0.1) for i in (0, 3, 7, 5) * 4])
@@ -49,10 +49,10 @@ def test_beats_are_heard_through_music(tmp_path):
 
 
 @pytest.mark.parametrize(("frequency", "band"), [(80, "bass"), (1_000, "mid"), (8_000, "treble")])
-def test_a_tone_is_heard_in_its_band_from_its_frame_on(tmp_path, frequency, band):
+def test_a_tone_raises_its_band_from_its_frame_on(tmp_path, frequency, band):
     silent = np.zeros(44_100)
     file = write(tmp_path / "tone.wav", np.concatenate([silent, tone(frequency, 1)]))
-    signals = heard(file, 2).signals
+    signals = analysed(file, 2).signals
     assert signals[band][:23].max() < 0.05
     assert signals[band][25:].min() > 0.9
     assert signals["rms"][:24].max() < 0.01 and signals["rms"][24:].min() > 0.9
@@ -61,7 +61,7 @@ def test_a_tone_is_heard_in_its_band_from_its_frame_on(tmp_path, frequency, band
 
 def test_signals_lie_between_0_and_1_and_cover_every_frame(tmp_path):
     file = write(tmp_path / "clicks.wav", clicks(120, 4)[0])
-    signals = heard(file, 6).signals  # two seconds longer than the track
+    signals = analysed(file, 6).signals  # two seconds longer than the track
     assert set(signals) == set(NAMES)
     for values in signals.values():
         assert values.shape == (144,)
@@ -71,10 +71,10 @@ def test_signals_lie_between_0_and_1_and_cover_every_frame(tmp_path):
 
 def test_a_film_may_begin_inside_the_track(tmp_path):
     file = write(tmp_path / "late.wav", np.concatenate([np.zeros(2 * 44_100), tone(100, 1)]))
-    assert heard(file, 1, start=2.0).signals["rms"].min() > 0.9
+    assert analysed(file, 1, start=2.0).signals["rms"].min() > 0.9
 
 
-def test_attack_and_release_are_the_time_of_63_percent():
+def test_attack_and_release_are_the_times_of_63_percent():
     step = np.concatenate([np.ones(48), np.zeros(48)])
     slow = follow(step, FPS, attack=0.5, release=0.25)
     assert slow[11] == pytest.approx(1 - np.exp(-1), abs=1e-9)  # 12 frames, half a second
@@ -84,7 +84,7 @@ def test_attack_and_release_are_the_time_of_63_percent():
 
 def test_silence_has_no_beats(tmp_path):
     file = write(tmp_path / "silence.wav", np.zeros(44_100 * 3))
-    found = heard(file, 3)
+    found = analysed(file, 3)
     assert len(found.beats) == 0 and found.bpm is None
     assert all(not values.any() for values in found.signals.values())
 
@@ -95,19 +95,19 @@ def test_compressed_sound_is_read_too(tmp_path):
     subprocess.run([program(), "-v", "error", "-i", wav, mp3], check=True)
     a, b = read(Sound(wav, 0, 4)), read(Sound(mp3, 0, 4))
     assert abs(len(a) - len(b)) < RATE / 10
-    assert heard(mp3, 4).bpm == pytest.approx(120, abs=1)
+    assert analysed(mp3, 4).bpm == pytest.approx(120, abs=1)
 
 
 @pytest.mark.parametrize("content", [b"", b"no sound at all", b"RIFF\x00\x00\x00\x00WAVE"])
-def test_what_is_no_sound_is_refused_by_name(tmp_path, content):
+def test_a_file_without_sound_is_refused_by_name(tmp_path, content):
     file = tmp_path / "track.wav"
     file.write_bytes(content)
     with pytest.raises(CurveError, match="track.wav"):
-        heard(file, 1)
+        analysed(file, 1)
 
 
 def test_a_playlist_may_not_fetch_from_the_network(tmp_path):
     file = tmp_path / "list.m3u8"
     file.write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
     with pytest.raises(CurveError, match="list.m3u8"):
-        heard(file, 1)
+        analysed(file, 1)

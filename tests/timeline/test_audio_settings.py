@@ -1,4 +1,4 @@
-"""What a film hears of its track: names, beats as keys, and what is told when there is none."""
+"""Audio of a scene: signals in curves, beats as keys, and errors without a track."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_curves_hear_the_track(folder):
+def test_curves_can_use_audio_signals(folder):
     frames = timeline(loads(FILM + "motion: {zoom: 1 + 0.1*onset}", folder))
     zoom = np.array([frame.motion.zoom for frame in frames])
     loud = set(np.flatnonzero(zoom > 1.055).tolist())
@@ -26,16 +26,16 @@ def test_curves_hear_the_track(folder):
     assert zoom[[3, 15, 27]].max() < 1.04
 
 
-def test_heard_beats_are_keys_and_a_name(folder):
+def test_detected_beats_can_be_used_as_keys_and_in_expressions(folder):
     scene = loads(FILM + "prompts: {at: {0: a, 4b: b}}\nmotion: {angle: beat}", folder)
     frames = timeline(scene)
     assert [frames[i].prompt.text for i in (52, 55)] == ["a", "b"]  # beat 4 is at 2.25 s
     assert [frames[i].motion.angle for i in (6, 18, 90)] == pytest.approx([0, 1, 7], abs=0.05)
-    assert frames[0].motion.angle == pytest.approx(-0.5, abs=0.05)  # beats go on before the first one heard
+    assert frames[0].motion.angle == pytest.approx(-0.5, abs=0.05)  # half a beat before the first one
     assert np.abs(np.array(beats(scene)) - np.arange(6, 96, 12)).max() <= 1
 
 
-def test_events_snap_to_the_beats_that_are_heard(folder):
+def test_events_snap_to_detected_beats(folder):
     more = "events: {turn: 27, late: 44}\nprompts: {at: {0: a, turn: b, late: c}}\nmotion: {angle: turn}"
 
     def turns(text):
@@ -48,12 +48,12 @@ def test_events_snap_to_the_beats_that_are_heard(folder):
     assert found != [27, 44] and all(min(abs(at - beat) for beat in beats) <= 1 for at in found)
 
 
-def test_a_written_tempo_counts_instead_of_what_is_heard(folder):
+def test_a_written_tempo_overrides_the_detected_one(folder):
     frames = timeline(loads(FILM + "bpm: 60\nmotion: {angle: beat}", folder))
     assert frames[48].motion.angle == 2
 
 
-def test_beats_past_the_last_one_heard_go_on_as_before():
+def test_beats_continue_beyond_the_first_and_last_detected_one():
     clock = Clock(240, fps=24, beats=(1.0, 1.5, 2.0))
     assert [clock.frame(key) for key in ("-1b", "0b", "1b", "2b", "3.5b")] == [12, 24, 36, 48, 66]
 
@@ -67,24 +67,24 @@ def test_release_lets_a_signal_fade(folder):
 
 
 @pytest.mark.parametrize("name", ["rms", "bass", "mid", "treble", "onset"])
-def test_a_signal_without_a_track_says_what_is_missing(name):
+def test_a_signal_without_a_track_is_refused_with_the_missing_setting(name):
     with pytest.raises(SceneError, match=f"'{name}' needs a track: audio"):
         loads(f"motion: {{zoom: 1 + 0.1*{name}}}")
 
 
-def test_a_beat_without_a_tempo_says_what_is_missing():
+def test_a_beat_without_a_tempo_is_refused_with_the_missing_setting():
     with pytest.raises(SceneError, match="'beat' needs beats: bpm: 120, or audio"):
         loads("motion: {zoom: 1 + 0.1*beat}")
 
 
-def test_a_track_that_is_not_there_is_one_problem(tmp_path):
+def test_a_missing_track_is_reported_once(tmp_path):
     with pytest.raises(SceneError) as caught:
         loads(FILM + "motion: {zoom: 1 + 0.1*bass}", tmp_path)
     assert [problem.path for problem in caught.value.problems] == [("audio", "file")]
     assert "no such file" in str(caught.value)
 
 
-def test_a_track_that_is_no_sound_is_told_with_its_place(tmp_path):
+def test_a_track_without_sound_is_reported_with_its_place(tmp_path):
     (tmp_path / "track.wav").write_text("hello")
     with pytest.raises(SceneError, match=r"<text>:1:15: audio.file: track.wav cannot be read as sound"):
         loads(FILM, tmp_path)

@@ -15,7 +15,7 @@ from animator.scene.resolve import resolved
 
 
 def restless(frame, start):
-    """Paints clouds of its seed, and over a picture other ones, a little each time, so that it travels far."""
+    """Paint clouds from the seed, and blend others over the start image, so that the film keeps changing."""
     random = np.random.default_rng(frame.seed)
     clouds = cv2.resize(
         random.normal(0, 1, (6, 6, 3)).astype(np.float32), (96, 80), interpolation=cv2.INTER_CUBIC
@@ -30,7 +30,7 @@ def film(text, frames=48):
 
 
 def seam(shown):
-    """The step from the last frame to the first, in median steps between neighbours."""
+    """Return the change from the last frame to the first over the median change between neighbours."""
     steps = [np.abs(one - other).mean() for one, other in pairwise(shown)]
     return np.abs(shown[-1] - shown[0]).mean() / np.median(steps)
 
@@ -40,7 +40,7 @@ def seam(shown):
     "motion",
     ["{}", "{zoom: 1.01}", "{translation_x: 2*sin(2*pi*t/48), angle: 0.5}", "{orbit_y: 1, depth: proxy}"],
 )
-def test_the_seam_is_a_step_like_any_other(motion, cadence):
+def test_the_seam_of_a_closed_loop_is_a_change_like_any_other(motion, cadence):
     shown = film(f"motion: {motion}\ncadence: {cadence}")
     assert len(shown) == 48
     assert seam(shown) <= 1.2
@@ -56,7 +56,7 @@ def test_a_loop_whose_product_is_locked_closes_too():
     assert seam(film(text)) <= 1.2
 
 
-def test_a_locked_picture_that_does_not_come_back_is_told():
+def test_a_locked_loop_whose_camera_does_not_return_is_an_error():
     text = "video: {loop: closed}\nmotion: {zoom: 1.01}\nmasks: {m: {luminance: [0, 1]}}\nlock: {mask: m}\n"
     with pytest.raises(
         SceneError, match=r"<text>:1:15: video.loop: the camera ends \d+\.\d% of the width from"
@@ -76,13 +76,13 @@ def test_the_last_prompt_travels_back_to_the_first():
     assert {frame.prompt.weight for frame in still} == {0}
 
 
-def test_paintings_are_spread_evenly_round_the_loop():
+def test_painted_frames_are_spread_evenly_over_the_loop():
     frames = timeline(loads("video: {frames: 16, loop: closed}\ncadence: 6"))
     assert [frame.index for frame in frames if frame.diffuse] == [0, 5, 10]
     assert [frame.tween for frame in frames[10:]] == pytest.approx([1, 1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6])
 
 
-def test_true_is_short_for_closed_and_a_resolved_film_is_closed():
+def test_loop_true_means_closed_also_in_a_resolved_film():
     scene = loads("video: {loop: true, frames: 5}")
     assert scene.settings.video.loop == "closed"
     assert loads(resolved(scene)).settings.video.loop == "closed"
@@ -94,7 +94,7 @@ def test_a_loop_has_no_cuts():
         loads("video: {loop: closed}\ncuts: [2s]")
 
 
-def test_a_part_of_a_loop_is_a_film_with_an_end(tmp_path):
+def test_a_part_of_a_loop_is_not_closed(tmp_path):
     scene = loads("video: {frames: 20, size: 96x80, loop: closed}\ncadence: 3")
     part = shoot.part(scene, (2, 20))
     assert part[-1].diffuse
@@ -111,7 +111,7 @@ def test_the_beginning_of_a_loop_is_painted_as_in_the_whole():
     assert all((one == other).all() for one, other in zip(whole, part, strict=False))
 
 
-def test_one_frame_is_a_loop():
+def test_a_single_frame_is_a_valid_loop():
     assert len(film("cadence: 2", 1)) == 1
 
 

@@ -1,4 +1,4 @@
-"""Scene → frames: everything decided, every problem found."""
+"""Scene → frames: all values, and every problem at once."""
 
 import json
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_a_seed_schedule_gives_every_frame_its_seed():
     assert [frame.seed for frame in timeline(scene)] == [5, 7, 9]
 
 
-def test_a_cut_is_a_film_of_its_own():
+def test_a_slice_is_a_film_of_its_own():
     frames = cut(timeline(loads("video: {frames: 12}\ncadence: 5\nmotion: {zoom: 1 + t/4}")), 2, 8)
     assert [frame.index for frame in frames] == [2, 3, 4, 5, 6, 7]
     assert [frame.diffuse for frame in frames] == [True, False, False, True, False, True]
@@ -68,12 +68,12 @@ def test_a_cut_is_a_film_of_its_own():
     assert [frame.motion.zoom for frame in frames] == [1.5, 1.75, 2, 2.25, 2.5, 2.75]
 
 
-def test_a_cut_that_begins_in_a_held_stretch_begins_with_a_painting():
+def test_a_slice_that_begins_at_strength_0_begins_with_a_painted_frame():
     frames = cut(timeline(loads("video: {frames: 6}\npainting: {strength: 0.5 if t < 2 else 0}")), 3, 6)
     assert [(frame.diffuse, frame.tween) for frame in frames] == [(True, 1), (False, 0), (False, 0)]
 
 
-def test_the_steps_really_run_are_told():
+def test_the_frame_table_has_the_steps_that_really_run():
     scene = loads("video: {frames: 4}\npainting: {steps: 8, strength: {0: 0.33, 1: 0, 2: 0.01, 3: 0.33}}\n")
     assert [(row["steps_run"], row["strength_run"]) for row in rows(scene, timeline(scene))] == [
         (8, 1.0), (0, 0.0), (1, 0.01), (3, 0.33),
@@ -92,9 +92,9 @@ def test_the_frame_table_of_a_film_is_the_same_on_any_machine():
     assert found == json.loads(golden.read_text())
 
 
-def test_a_zoom_that_leaves_nothing_of_the_last_painting_is_refused():
+def test_a_zoom_that_leaves_nothing_of_the_last_painted_frame_is_refused():
     with pytest.raises(
-        SceneError, match="motion.zoom: from frame 0, the last one painted, to frame 7 it adds up"
+        SceneError, match="motion.zoom: from frame 0, the last one painted, to frame 7 the zoom adds up"
     ):
         timeline(loads("video: {frames: 20}\nmotion: {zoom: 0.1}\npainting: {strength: 0}"))
     assert len(timeline(loads("video: {frames: 20}\nmotion: {zoom: 0.1}"))) == 20

@@ -1,4 +1,4 @@
-"""What a compiled UNet would be compiled anew for."""
+"""Changes over a film that need another compiled UNet."""
 
 import pytest
 from PIL import Image as Pictures
@@ -27,12 +27,12 @@ LORA = "model: {few_steps: none, loras: {f: {file: nano-few-steps}}}\n"
         ("ip_adapter: {a: {file: a.png, scale: {0: 0, 5: 1}}}", 6),
     ],
 )
-def test_only_scales_in_the_unet_and_whether_it_is_guided_count(tmp_path, text, count):
+def test_only_scales_in_the_unet_and_guidance_on_or_off_count(tmp_path, text, count):
     Pictures.new("RGB", (4, 4)).save(tmp_path / "a.png")
     assert scalings(timeline(loads(f"video: {{frames: 6}}\n{text}", tmp_path))) == count
 
 
-def test_compiling_again_and_again_is_remarked_on_where_it_was_asked_for():
+def test_repeated_compilation_gives_a_note_only_with_compile_on():
     film = "video: {frames: 6}\nmodel: {compile: COMPILE}\npainting: {freeu: {0: 0, 5: 1}}"
     told = {
         word: [str(note) for note in remarks(loads(film.replace("COMPILE", word)))]

@@ -24,16 +24,16 @@ def test_keys_are_frames_seconds_percent_and_the_end():
     assert values[[0, 10, 20, 40]].tolist() == [0, 10, 20, 30]
 
 
-def test_a_key_past_the_end_is_still_where_the_way_leads():
+def test_a_key_beyond_the_end_is_still_interpolated_towards():
     assert sample({0: 0, 100: 10}, frames=11).tolist() == pytest.approx(np.arange(11) / 10)
 
 
-def test_an_ease_shapes_the_way_to_its_key():
+def test_an_ease_shapes_the_segment_before_its_key():
     values = sample({0: 0, 4: {"value": 8, "ease": "in-quad"}, 8: 0}, frames=9)
     assert values.tolist() == [0, 0.5, 2, 4.5, 8, 6, 4, 2, 0]
 
 
-def test_step_stays_until_the_key():
+def test_step_holds_the_previous_value_until_its_key():
     assert sample({0: 1, 3: {"value": 5, "ease": "step"}}, frames=5).tolist() == [1, 1, 1, 5, 5]
 
 
@@ -78,7 +78,11 @@ def test_in_out_is_slow_at_both_ends():
         ({0: 0, 5: "sine(t)"}, "unknown function 'sine'", "5"),
         ({}, "no keyframes; write at least one", None),
         ({0: {"ease": "step"}}, "write it as", "0"),
-        ({0: "t", 5: {"value": 1, "ease": "out-sine"}}, "the formula 't' holds until here", "5"),
+        (
+            {0: "t", 5: {"value": 1, "ease": "out-sine"}},
+            "the formula 't' holds until this key; remove its ease",
+            "5",
+        ),
         (dict.fromkeys(range(10001), 1), "10,001 keys; at most 10,000", None),
         ("50:(1)", "no key lies within the film's 30 frames", None),
         ([1], "is not a number", None),
@@ -96,17 +100,17 @@ def test_a_film_without_frames_or_time_is_refused(frames, fps):
         sample(1.0, frames=frames, fps=fps)
 
 
-def test_half_the_film_is_half_of_its_last_frame():
+def test_50_percent_is_half_of_the_last_frames_index():
     assert sample({0: 0, "50%": 1}, frames=12).tolist().index(1) == 6  # of 0..11
     assert sample({0: 0, "50%": 1}, frames=11).tolist().index(1) == 5  # of 0..10
 
 
-def test_ten_thousand_keys_stay_quick():
+def test_ten_thousand_keys_are_sampled():
     text = ", ".join(f"{n}:({n % 7})" for n in range(10_000))
     assert sample(text, frames=10_000).tolist() == [n % 7 for n in range(10_000)]
 
 
-def test_an_out_bounce_touches_its_goal_four_times_and_never_passes_it():
+def test_out_bounce_reaches_1_four_times_and_never_exceeds_it():
     values = EASINGS["out-bounce"](np.linspace(0, 1, 1001))
     assert values.max() <= 1
     assert (np.diff(np.sign(np.diff(values))) < 0).sum() == 3  # three summits before the last rest
@@ -124,7 +128,7 @@ def test_a_smooth_curve_goes_through_its_keys_and_never_overshoots():
     assert kinks.max() < 0.5 * np.abs(np.diff(sample(keys, frames=60), 2)).max()  # linear keys break
 
 
-def test_a_smooth_way_beside_a_formula_comes_to_rest():
+def test_a_smooth_segment_has_slope_0_beside_a_formula():
     values = sample(
         {0: 0, 10: {"value": 5, "ease": "smooth"}, 20: {"value": "5 + k", "ease": "smooth"}}, frames=30
     )
@@ -139,11 +143,11 @@ def test_a_smooth_way_beside_a_formula_comes_to_rest():
         (3, "unknown easing"),
     ],
 )
-def test_a_bezier_that_is_none_is_refused(name, words):
+def test_an_invalid_easing_is_refused(name, words):
     with pytest.raises(CurveError, match=words):
         sample({0: 0, 5: {"value": 1, "ease": name}}, frames=9)
 
 
-def test_infinite_keys_are_told_by_their_frame_and_by_nothing_else():
+def test_infinite_keys_are_reported_by_frame_without_a_numpy_warning():
     with pytest.raises(CurveError, match="nan at frame 0"):  # a warning of numpy's would be an error here
         sample({0: "-1e309", 4: {"value": "-1e309", "ease": "out-sine"}}, frames=6)

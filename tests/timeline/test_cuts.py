@@ -1,4 +1,4 @@
-"""Cuts: where a film begins anew, as columns of the frame table."""
+"""Cuts: shots, and painted frames and blends that respect them."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def film(text, frames=20):
 @pytest.mark.parametrize(
     "cuts", ["[7, 15]", "[0, 0.7s, 1.5s]", "[reveal, 15]\nevents: {reveal: 7}", "[15, 7, 99, -2]"]
 )
-def test_every_frame_knows_where_its_shot_began(cuts):
+def test_every_frame_has_the_first_frame_of_its_shot(cuts):
     assert [frame.shot for frame in film(f"cuts: {cuts}")] == [0] * 7 + [7] * 8 + [15] * 5
 
 
@@ -27,7 +27,7 @@ def test_a_shot_is_painted_at_its_ends_and_no_in_between_crosses_a_cut():
     assert [frame.tween for frame in frames[4:7]] == [0, 0, 0]
 
 
-def test_a_shot_begins_with_a_painting_even_where_strength_is_0():
+def test_a_shot_begins_with_a_painted_frame_even_at_strength_0():
     frames = film("cuts: [7]\npainting: {strength: 0}", 12)
     assert [frame.index for frame in frames if frame.diffuse] == [0, 7]
 
@@ -37,7 +37,7 @@ def test_a_prompt_does_not_blend_across_a_cut():
     assert [frame.prompt.weight for frame in frames] == pytest.approx([0] * 8 + [1 / 3, 2 / 3, 0, 0])
 
 
-def test_masks_have_to_follow_from_the_cut_only():
+def test_masks_follow_the_camera_only_since_the_last_cut():
     text = "motion: {zoom: 2}\npainting: {mask: m}\nmasks: {m: {luminance: [0, 1]}}"
     with pytest.raises(SceneError, match="masks cannot follow that far"):
         film(text, 24)
@@ -51,7 +51,7 @@ def test_a_part_of_a_film_keeps_its_cuts():
     assert [frame.tween for frame in part if frame.index in (3, 5)] == [0.5, 0.5]
 
 
-def test_the_whole_film_is_no_part():
+def test_a_slice_of_the_whole_film_equals_the_film():
     frames = film("paint: [0, 4]", 8)
     assert cut(frames, 0, 8) == frames
 
@@ -61,7 +61,7 @@ def test_a_resolved_film_has_the_same_cuts():
     assert timeline(loads(resolved(scene))) == timeline(scene)
 
 
-def test_what_is_no_time_is_told_and_a_time_outside_the_film_remarked_on():
+def test_an_invalid_cut_is_refused_and_one_outside_the_film_gives_a_note():
     with pytest.raises(SceneError, match="<text>:1:11: cuts.1: 'soon' is not a time"):
         loads("cuts: [1, soon]")
     (note,) = remarks(loads("video: {frames: 10, size: 256x256}\ncuts: [4, 40]"))

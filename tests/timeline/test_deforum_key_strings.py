@@ -1,6 +1,6 @@
-"""Any key string that Deforum accepts gives its numbers: against its documented rules, written down anew, one frame at a time.
+"""Key strings give Deforum's values: compared with a reference implementation of its documented rules.
 
-Left out is what the schedule page names as different: numbers with a point at the end or an exponent, NaN and infinity.
+The differences listed in docs/schedule.md are left out: numbers with a trailing point or an exponent, NaN, infinity.
 """
 
 import math
@@ -18,10 +18,10 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)")
 
 
 def deforum(text, frames, seed):
-    """Deforum's value of every frame: parts between commas, each a key and a text; NaN where numexpr gives it.
+    """Return Deforum's value of every frame, evaluated one frame at a time; NaN where numexpr gives NaN.
 
-    A number is written at its own frame alone, a formula at every frame until the next key; then the last value goes to
-    the end, and what is still empty is interpolated.
+    A number is set on its own frame only, a formula on every frame until the next key; the last value fills the frames
+    after it, and the remaining gaps are interpolated.
     """
     last = frames - 1
     texts = {}
@@ -49,7 +49,7 @@ def number(text, names):
 
 
 def between(series, known, t):
-    """On the straight line between the nearest known values; beyond the last of them, that one."""
+    """Interpolate linearly between the nearest known values; after the last of them, return that one."""
     before = max(k for k in known if k < t)
     after = min((k for k in known if k > t), default=None)
     if after is None:
@@ -63,7 +63,7 @@ OPERATOR = st.sampled_from([" + ", "-", "*", " * ", "/"])
 
 
 def wider(inner):
-    """Formulas of the public kind: sums, sines, powers of cosines, remainders, comparisons."""
+    """Return a strategy of formulas as in public schedules: sums, sines, powers of cosines, remainders, comparisons."""
     return st.one_of(
         st.tuples(inner, OPERATOR, inner).map(lambda p: f"({p[0]}{p[1]}{p[2]})"),
         st.tuples(st.sampled_from(["sin", "cos", "arctan", "abs", "floor", "ceil", "tanh"]), inner).map(lambda p: f"{p[0]}({p[1]})"),
@@ -87,18 +87,18 @@ FORM = st.sampled_from(["{}:({})", "{}: ({})", "{} : ({})", "{}:({})\n"])
 
 @st.composite
 def key_strings(draw):
-    """A key string with a key 0, as Deforum needs, its entries in any order."""
+    """Draw a key string with a key 0, which Deforum requires, its entries in any order."""
     keys = ["0", *draw(st.lists(KEY, max_size=6))]
     parts = [draw(FORM).format(key, draw(VALUE)) for key in draw(st.permutations(keys))]
     return ",".join(parts)
 
 
-def same(text, frames, seed):
+def assert_same_values(text, frames, seed):
     try:
         with np.errstate(all="ignore"):
             theirs = np.array(deforum(text, frames, seed))
     except ZeroDivisionError:
-        reject()  # of two plain numbers: Deforum accepts no such text
+        reject()  # two constants divided by 0: Deforum does not accept such a text
     if not np.isfinite(theirs).all():
         with pytest.raises(CurveError, match="must be finite"):
             sample(text, frames=frames, seed=seed)
@@ -112,14 +112,14 @@ FILMS = (key_strings(), st.integers(2, 45), st.integers(0, 2**32 - 1))
 @settings(max_examples=100, deadline=None)
 @given(*FILMS)
 def test_any_key_string_gives_deforums_values(text, frames, seed):
-    same(text, frames, seed)
+    assert_same_values(text, frames, seed)
 
 
 @pytest.mark.slow
 @settings(max_examples=3_000, deadline=None)
 @given(*FILMS)
 def test_thousands_of_key_strings_give_deforums_values(text, frames, seed):
-    same(text, frames, seed)
+    assert_same_values(text, frames, seed)
 
 
 HARDEST = [
@@ -138,12 +138,12 @@ HARDEST = [
 
 
 @pytest.mark.parametrize(("text", "frames", "values"), HARDEST)
-def test_the_rules_written_down_here_are_deforums_own(text, frames, values):
+def test_the_reference_implementation_gives_deforums_values(text, frames, values):
     found = deforum(text, frames, 1)
     assert {t: found[t] for t in values} == pytest.approx(values, rel=1e-6, abs=1e-9)
 
 
-def test_a_seed_is_the_runs_seed():
+def test_s_in_a_key_string_is_the_runs_seed():
     text = '0:(s), 1:(-1), "max_f-2":(-1), "max_f-1":(s)'
     assert deforum(text, 10, 42) == sample(text, frames=10, seed=42).tolist() == [42] + [-1] * 7 + [42, 42]
 

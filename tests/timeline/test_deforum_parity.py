@@ -1,4 +1,4 @@
-"""Key strings give Deforum's own numbers: measured on its code, seed 1 and frames as stated."""
+"""Key strings give Deforum's values, measured on its code with seed 1 and the given number of frames."""
 
 import numpy as np
 import pytest
@@ -63,15 +63,15 @@ MEASURED = [
     ),
 ]  # fmt: skip
 
-# Deforum patches these silently (NaN is interpolated away, infinity kept); ours name the first bad frame.
+# Deforum accepts these silently (NaN is interpolated, infinity kept); we report the first bad frame.
 NOT_FINITE = [
     ("0:(1/t)", 4, "inf at frame 0"),
     ("0:(cos(t)**0.5)", 12, "nan at frame 2"),
     ("0:(sqrt(3-t))", 8, "nan at frame 4"),
 ]
 
-# "Looks like a number": Deforum tests the text, so that a space or a point makes `1` an expression, which is
-# held instead of interpolated. By our contract a number is a number however it is written, and 1/2 is none.
+# Deforum tests the text for a number, so a space or a point makes `1` an expression, which is held instead of
+# interpolated. Here a number is a number however it is written, and 1/2 is an expression.
 NUMBERS = [
     ("0:( 1 ), 10:( 2 )", 11, {0: 1, 5: 1.5, 9: 1.9, 10: 2}),
     ("0:(1 ), 10:(2)", 11, {0: 1, 5: 1.5, 9: 1.9, 10: 2}),
@@ -81,10 +81,10 @@ NUMBERS = [
     ("  0 :  ( 1 ) ,\n 10 : ( 2 ) ", 11, {0: 1, 5: 1.5, 10: 2}),
 ]
 
-# Deforum makes numbers of these: 0, 1, 12 … ; ours are errors.
+# Deforum reads these as numbers: 0, 1, 12 …; we refuse them.
 MISTAKES = ["0: 0: (5)", "0:(1:2)", "0:(1, 5:(2)", "0:((1)(2))"]
 
-# Deforum cannot read these; ours are what the user meant.
+# Deforum cannot read these; we read them as the user meant them.
 READ_BY_US = [
     ("10:(5), 20:(10)", 31, {0: 5, 10: 5, 15: 7.5, 20: 10, 30: 10}),
     ("10:(5)", 21, {0: 5, 20: 5}),
@@ -121,7 +121,7 @@ def test_key_strings_give_deforums_values(text, frames, seed, values):
 
 
 @pytest.mark.parametrize(("text", "frames", "words"), NOT_FINITE)
-def test_where_deforum_hides_what_is_not_finite_we_name_the_frame(text, frames, words):
+def test_values_that_are_not_finite_are_refused_with_their_frame(text, frames, words):
     with pytest.raises(CurveError, match=words):
         sample(text, frames=frames)
 
@@ -132,13 +132,13 @@ def test_a_number_is_a_number_however_it_is_written(text, frames, values):
 
 
 @pytest.mark.parametrize("text", [*MISTAKES, *REFUSED])
-def test_what_is_no_key_string_is_refused(text):
+def test_an_invalid_key_string_is_refused(text):
     with pytest.raises(CurveError):
         sample(text, frames=12)
 
 
 @pytest.mark.parametrize(("text", "frames", "values"), READ_BY_US)
-def test_what_deforum_cannot_read_means_what_it_says(text, frames, values):
+def test_key_strings_that_deforum_cannot_read_are_read(text, frames, values):
     expect(text, frames, 1, values)
 
 

@@ -1,4 +1,4 @@
-"""Which frames are painted, and where colours are taken anew: lists of times, or an expression."""
+"""Painted frames and renewed colour references, from lists of times or an expression."""
 
 import pytest
 
@@ -31,11 +31,11 @@ def painted(text):
         ("cadence: 10", [0, 10, 20, 24]),
     ],
 )
-def test_frames_are_painted_at_the_times_named(text, frames):
+def test_frames_are_painted_at_the_given_times(text, frames):
     assert painted(text) == frames
 
 
-def test_frames_between_two_paintings_lead_to_the_next_and_those_after_the_last_only_move():
+def test_in_betweens_blend_into_the_next_painted_frame_and_later_frames_are_only_warped():
     frames = timeline(loads("video: {frames: 8}\npaint: [0, 4]"))
     assert [frame.tween for frame in frames] == [1, 0.25, 0.5, 0.75, 1, 0, 0, 0]
 
@@ -58,22 +58,22 @@ def test_frames_between_two_paintings_lead_to_the_next_and_those_after_the_last_
         ("tween: morph", "<text>:1:8: tween: 'morph' is not known; allowed: 'crossfade' or 'flow'"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(text, problem):
+def test_a_problem_is_reported_with_its_place(text, problem):
     with pytest.raises(SceneError) as caught:
         loads(text)
     assert any(line.startswith(problem) for line in str(caught.value).splitlines()), str(caught.value)
 
 
-def test_times_outside_the_film_and_colours_that_do_nothing_are_remarked_on():
+def test_times_outside_the_film_and_unused_colour_settings_give_notes():
     text = "video: {frames: 10}\npaint: [0, 40]\ngrade: {color_renew: [2], palette_amount: 1}\n"
     assert [str(note).split(": ", 1)[1] for note in remarks(loads(text))][-3:] == [
         "paint.40: key 40 is frame 40, outside the film's 0..9: it is never reached",
-        "grade.color_renew: colours are matched to nothing; add e.g. 'color: lab'",
-        "grade.palette_amount: there is no 'palette' to be pulled towards",
+        "grade.color_renew: has no effect without a colour match; add e.g. 'color: lab'",
+        "grade.palette_amount: has no effect without a 'palette'",
     ]
 
 
-def test_colours_are_taken_anew_from_the_first_painting_at_or_after_each_time():
+def test_the_colour_reference_is_renewed_at_the_first_painted_frame_at_or_after_each_time():
     scene = loads("video: {frames: 25}\ncadence: 5\ngrade: {color: lab, color_renew: [7, 10, 22]}")
     assert [frame.index for frame in timeline(scene) if frame.anchor] == [10, 24]
 

@@ -1,4 +1,4 @@
-"""Oscillators, noise, easings as functions; beats and events as keys and names."""
+"""Oscillators, noise and easings as functions; beats and events as keys and names."""
 
 import numpy as np
 import pytest
@@ -21,12 +21,12 @@ def test_oscillators_have_their_shapes():
     assert at("pulse(t, 10, 0.5)", 4, 5) == [1, 0]
 
 
-def test_oscillators_go_on_in_both_directions_and_take_any_argument():
+def test_oscillators_repeat_in_both_directions_and_take_any_argument():
     assert at("tri(t - 20, 8)", 0, 2, 4, 6) == [0, -1, 0, 1]
     assert at("2 + saw(t*2, 4 + 0*t)", 0, 1) == [1, 2]
 
 
-def test_noise_is_smooth_deterministic_and_its_seeds_differ():
+def test_noise_is_smooth_and_deterministic_and_differs_by_seed():
     values = sample("noise(t/10, 3)", frames=2_000)
     assert (values == sample("noise(t/10, 3)", frames=2_000)).all()
     assert np.abs(np.corrcoef(values, sample("noise(t/10, 4)", frames=2_000))[0, 1]) < 0.2
@@ -44,12 +44,12 @@ def test_noise_is_the_same_on_every_machine():
 
 
 @pytest.mark.parametrize("name", EASINGS)
-def test_every_easing_is_a_function_that_rests_outside_0_and_1(name):
+def test_every_easing_is_a_function_that_is_constant_outside_0_to_1(name):
     values = at(f"{name.replace('-', '_')}((t - 5)/10)", 0, 5, 15, 24)
     assert values == pytest.approx([0, 0, 1, 1])
 
 
-def test_beats_are_keys_and_a_name():
+def test_beats_can_be_used_as_keys_and_in_expressions():
     clock = Clock(100, fps=24, bpm=120)  # a beat is 12 frames
     values = column({0: 0, "2b": 24, "4b": 0}, clock, clock.signals())
     assert values[[0, 12, 24, 36, 48, 60]].tolist() == [0, 12, 24, 12, 0, 0]
@@ -57,12 +57,12 @@ def test_beats_are_keys_and_a_name():
     assert column("bpm", clock, clock.signals())[0] == 120
 
 
-def test_a_beat_without_bpm_is_told():
-    with pytest.raises(CurveError, match="'4b' is a beat; say how many there are in a minute"):
+def test_a_key_in_beats_without_a_tempo_is_refused():
+    with pytest.raises(CurveError, match="'4b' is a time in beats, but there is no tempo; add e.g. bpm: 120"):
         sample({0: 1, "4b": 2}, frames=9)
 
 
-def test_events_are_keys_and_names():
+def test_events_can_be_used_as_keys_and_in_expressions():
     scene = loads(
         "video: {frames: 60, fps: 10}\nbpm: 60\nevents: {reveal: 2s, drop: 4b, last: end}\n"
         "motion: {angle: {0: 0, reveal: 10, last: 0}, zoom: 1.1 if t >= drop else 1}\n"
@@ -88,6 +88,6 @@ def test_events_are_keys_and_names():
         ),
     ],
 )
-def test_an_event_that_is_none_is_told(text, words):
+def test_an_invalid_event_is_refused(text, words):
     with pytest.raises(SceneError, match=words):
         timeline(loads(text))

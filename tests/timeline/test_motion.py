@@ -1,4 +1,4 @@
-"""Motion per second, and as positions."""
+"""Motion per second and as positions."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def motions(text):
     return [frame.motion for frame in timeline(loads(HEAD + text))]
 
 
-def test_a_rate_per_second_comes_to_the_same_in_a_second_at_any_fps():
+def test_a_rate_per_second_adds_up_equally_at_any_fps():
     text = "motion: {per: second, zoom: 1.5, angle: 30, translation_x: 24, translation_y: -12}"
     rows = motions(text)
     assert np.prod([row.zoom for row in rows[:12]]) == pytest.approx(1.5)
@@ -39,7 +39,7 @@ def test_positions_are_reached_by_the_product_of_the_steps():
         assert view == pytest.approx(shift(at) @ turn(at, 96, 80))
 
 
-def test_a_turn_of_90_degrees_by_frame_24_needs_no_division():
+def test_a_position_of_90_degrees_at_frame_24_gives_rates_that_sum_to_90():
     assert sum(
         row.angle for row in motions("motion: {as: position, angle: {0: 0, 24: 90}}")
     ) == pytest.approx(90)
@@ -56,7 +56,7 @@ def test_a_turn_of_90_degrees_by_frame_24_needs_no_division():
         ),
     ],
 )
-def test_positions_that_cannot_be_are_told(text, words):
+def test_impossible_positions_are_refused(text, words):
     with pytest.raises(SceneError, match=words):
         motions(text)
 
@@ -64,7 +64,7 @@ def test_positions_that_cannot_be_are_told(text, words):
 SPACE = Lens(96, 80, 40)
 
 
-def test_rates_in_space_are_counted_per_second_too():
+def test_3d_rates_can_be_per_second():
     rows = motions("motion: {per: second, orbit_y: 24, translation_z: 12, rotation_3d_x: -6}")
     assert (rows[3].orbit_y, rows[3].translation_z, rows[3].rotation_3d_x) == pytest.approx((2, 1, -0.5))
 
@@ -78,7 +78,7 @@ def test_rates_in_space_are_counted_per_second_too():
         "orbit_y: 30*p, angle: 90*p, translation_y: 9*p",
     ],
 )
-def test_positions_in_space_are_reached_by_the_product_of_the_steps(text):
+def test_3d_positions_are_reached_by_the_product_of_the_steps(text):
     rows, pose = motions(f"motion: {{as: position, {text}}}"), np.eye(4)
     for motion in rows[1:]:
         pose = SPACE.pose(motion) @ pose
@@ -102,12 +102,12 @@ def test_positions_in_space_are_reached_by_the_product_of_the_steps(text):
         ("{as: position, zoom: 1 + p, orbit_y: 40*p}", "come nearer with translation_z"),
     ],
 )
-def test_nonsense_in_space_is_told(text, words):
+def test_impossible_3d_motion_is_refused(text, words):
     with pytest.raises(SceneError, match=words):
         motions(f"motion: {text}")
 
 
-def test_motion_that_adds_up_past_the_picture_is_told():
+def test_motion_that_passes_the_last_painted_frame_is_refused():
     assert motions("motion: {translation_z: 20}")
     with pytest.raises(SceneError, match="frame 0, the last one painted, has nothing in front of the camera"):
         motions('motion: {translation_z: 20}\npainting: {strength: "0.5 if t == 0 else 0"}')

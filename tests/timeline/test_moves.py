@@ -1,4 +1,4 @@
-"""Motion in words: how much of it there is, where it starts and stops, and how a camera shakes."""
+"""Named moves: amount, start and end, and camera shake."""
 
 from math import prod
 
@@ -36,7 +36,7 @@ def total(rows, column):
         ("roll-right", "angle", -8),
     ],
 )
-def test_a_move_comes_to_its_amount_by_the_end_of_its_stretch(word, column, amount):
+def test_a_move_reaches_its_amount_by_the_next_key(word, column, amount):
     rows = motions(f"motion: {{moves: {{1s: {word}, 3s: hold}}}}")
     assert total(rows, column) == pytest.approx(amount)
     assert total(rows[21:61], column) == pytest.approx(amount)  # frames 21..60 arrive at 3 s
@@ -44,16 +44,16 @@ def test_a_move_comes_to_its_amount_by_the_end_of_its_stretch(word, column, amou
     assert all(row == still[0] for row in still)
 
 
-def test_every_word_is_tested_above():
+def test_every_move_is_tested_above():
     assert len(MOVES) == 11
 
 
-def test_amount_and_ease_may_be_given():
+def test_a_move_takes_an_amount_and_an_ease():
     rows = motions("motion: {moves: {0: {move: roll-left, amount: 40, ease: linear}}}")
     assert [row.angle for row in rows] == pytest.approx([0] + [0.5] * 80)
 
 
-def test_a_move_starts_and_stops_softly_unless_told_otherwise():
+def test_a_move_starts_and_stops_softly_by_default():
     angle = np.array([row.angle for row in motions("motion: {moves: {0: roll-left}}")])[1:]
     assert angle[0] < 0.1 * angle.max() and angle[-1] < 0.1 * angle.max()
     assert angle.argmax() in (39, 40)
@@ -66,7 +66,7 @@ def test_moves_add_to_written_curves():
 
 
 @pytest.mark.parametrize("name", SHAKES)
-def test_a_shaking_camera_wanders_and_stays_where_it_is(name):
+def test_a_shaking_camera_moves_around_its_place(name):
     rows = motions(f"motion: {{shake: {name}}}")
     place = np.cumsum([[row.translation_x, row.translation_y, row.angle] for row in rows], axis=0)
     shake = SHAKES[name]
@@ -76,7 +76,7 @@ def test_a_shaking_camera_wanders_and_stays_where_it_is(name):
     assert rows[0].angle == 0
 
 
-def test_a_shake_is_the_same_for_the_same_seed_and_another_for_another():
+def test_a_shake_is_determined_by_the_seed():
     first, again, other = (
         motions("motion: {shake: walk}", f"painting.seed.start={seed}") for seed in (1, 1, 2)
     )
@@ -90,7 +90,7 @@ def test_a_shake_has_a_strength_over_time():
     assert motions("motion: {shake: 0}") == motions("motion: {zoom: 1}")
 
 
-def test_handheld_is_a_move_that_comes_and_goes():
+def test_handheld_shakes_only_until_the_next_move():
     rows = motions("motion: {moves: {1s: handheld, 3s: hold}}")
     moving = [i for i, row in enumerate(rows) if row.translation_x or row.angle]
     assert 20 <= moving[0] <= 22 and 58 <= moving[-1] <= 61
@@ -112,7 +112,7 @@ def test_handheld_is_a_move_that_comes_and_goes():
         ("shake: {strength: -1}", "motion.shake.strength: -1 at frame 0"),
     ],
 )
-def test_a_slip_is_told_with_its_place(text, words):
+def test_an_invalid_move_is_refused_with_its_place(text, words):
     with pytest.raises(SceneError) as caught:
         loads(FILM + f"motion: {{{text}}}")
     assert words in str(caught.value)

@@ -1,4 +1,4 @@
-"""Prompts over time: weights that are formulas, LoRA tags, styles."""
+"""Prompts over time: formulas in weights, LoRA tags, styles."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def texts(text, **more):
     return [frame.prompt.text for frame in film(text, **more)]
 
 
-def wrong(text, folder="."):
+def error_of(text, folder="."):
     with pytest.raises(SceneError) as caught:
         film(text, folder)
     return str(caught.value)
@@ -37,7 +37,7 @@ def test_a_weight_may_be_a_formula_with_brackets_of_its_own():
     ]  # fmt: skip
 
 
-def test_formulas_stand_in_weights_of_weights_and_between_backticks():
+def test_formulas_may_be_nested_weights_or_between_backticks():
     assert texts("prompts: {at: '((red:t/2) mug:1+k), `t` cups', negative: '(blur:t)'}", frames=2) == [
         "((red:0) mug:1), 0 cups", "((red:0.5) mug:2), 1 cups",
     ]  # fmt: skip
@@ -46,23 +46,26 @@ def test_formulas_stand_in_weights_of_weights_and_between_backticks():
 @pytest.mark.parametrize(
     "text", ["(a cup: white)", "(size: s)", "(a:b:c)", "(note:)", "(red:1.2)", r"(12\:30)"]
 )
-def test_what_is_no_formula_stays_as_it_is(text):
+def test_text_that_is_no_formula_is_unchanged(text):
     assert texts(f"prompts: {{at: '{text}'}}", frames=1) == [text]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("(red:sine(t))", r"unknown function 'sine'; did you mean 'sin'? (in 'sine(t)'); \: is a colon"),
-        ("(clock 12:30)", r"a weight of 30 in '(clock 12:30)'; allowed 0..10, and \: is a colon"),
+        (
+            "(red:sine(t))",
+            r"unknown function 'sine'; did you mean 'sin'? (in 'sine(t)'); write \: for a colon",
+        ),
+        ("(clock 12:30)", r"a weight of 30 in '(clock 12:30)'; allowed 0..10; write \: for a colon"),
         ("(red:`t)", "a ` without its partner"),
         ("(red:1/t)", "inf at frame 0"),
         ('("a", "b").blend(1)', "blends 2 texts; write a weight for each: .blend(1, 1)"),
-        ("(a:1.5), (b:0.5)" * 60, "stretches of different weights; at most 100"),
+        ("(a:1.5), (b:0.5)" * 60, "parts of different weights; at most 100"),
     ],
 )
-def test_what_is_wrong_with_a_weight_is_one_line_with_its_place(text, message):
-    told = wrong(f"prompts:\n  at:\n    0: a mug\n    2: '{text}'\n")
+def test_an_invalid_weight_is_reported_in_one_line_with_its_place(text, message):
+    told = error_of(f"prompts:\n  at:\n    0: a mug\n    2: '{text}'\n")
     assert told.startswith("<text>:5:8: prompts.at.2: ")
     assert message in told
     assert "\n" not in told
@@ -75,7 +78,7 @@ def test_a_tag_sets_a_loras_scale_for_its_key(folder):
     assert [frame.loras for frame in frames] == [{"oue": 0.4, "ink": 0}] * 2 + [{"oue": 0, "ink": 1}] * 2
 
 
-def test_a_tags_scale_travels_with_its_words_and_may_be_a_formula(folder):
+def test_a_tags_scale_blends_with_its_prompt_and_may_be_a_formula(folder):
     text = (
         MODEL + "prompts: {travel: 2, at: {0: a mug, 2: 'a cup <lora:oue:0.8>'}, common: '<lora:ink:t/4>'}\n"
     )
@@ -92,11 +95,11 @@ def test_a_tags_scale_travels_with_its_words_and_may_be_a_formula(folder):
         ("prompts: {at: '<lora:oue:t*9>'}", "<lora:oue> is 18 at frame 2; allowed -10..10"),
         ("prompts: {negative: '<lora:oue>'}", "prompts.negative: '<lora:oue>' does nothing in a negative prompt"),
         ("prompts: {at: 'mug --neg <lora:oue>'}", "does nothing in a negative prompt"),
-        ("prompts: {at: '<lora:oue:1>'}\nloras: {oue: 0.5}", "loras.oue: its scale stands in a <lora:oue:…> tag of the prompts, too"),
+        ("prompts: {at: '<lora:oue:1>'}\nloras: {oue: 0.5}", "loras.oue: its scale is also set by a <lora:oue:…> tag in the prompts"),
     ],
 )  # fmt: skip
-def test_a_tag_that_cannot_be_meant_is_one_line(folder, text, message):
-    assert message in wrong(MODEL + text, folder)
+def test_an_invalid_tag_is_refused(folder, text, message):
+    assert message in error_of(MODEL + text, folder)
 
 
 def test_blocks_have_curves_of_their_own(folder):
@@ -112,18 +115,18 @@ def test_blocks_have_curves_of_their_own(folder):
 
 
 def test_a_block_that_does_not_exist_is_one_line(folder):
-    told = wrong(MODEL + "loras: {oue: {blocks: {side: 1}}}", folder)
-    assert "loras.oue: 'side' is no block; known: down, mid, up, text" in told
+    told = error_of(MODEL + "loras: {oue: {blocks: {side: 1}}}", folder)
+    assert "loras.oue: 'side' is not a block; known: down, mid, up, text" in told
 
 
-def test_a_style_is_written_round_the_words():
+def test_a_style_wraps_the_prompt():
     frame = film("prompts: {at: a red mug, style: pencil-sketch, common: 4k, negative: text}")[0]
     style = shelf()["pencil-sketch"]
     assert frame.prompt.text == f"{style.before}a red mug{style.after}, 4k"
     assert frame.prompt.negative == f"{style.negative}, text"
 
 
-def test_styles_have_keys_and_travel():
+def test_styles_have_keys_and_blend_over_travel():
     frames = film("prompts: {at: {0: 'a (red:t) mug'}, style: {0: clay, 2: studio-photo}, travel: 2}")
     clay, photo = shelf()["clay"], shelf()["studio-photo"]
     assert [frame.prompt.weight for frame in frames] == [0, 0.5, 0, 0]
@@ -132,17 +135,17 @@ def test_styles_have_keys_and_travel():
     assert frames[3].prompt.text == f"{photo.before}a (red:3) mug{photo.after}"
 
 
-def test_a_style_without_words_is_no_sketch_of_nothing():
+def test_a_style_of_an_empty_prompt_drops_its_preposition():
     assert texts("prompts: {style: pencil-sketch}", frames=1) == ["pencil sketch, white background"]
 
 
-def test_an_unknown_style_is_one_line():
-    told = wrong("prompts: {at: a mug, style: {0: clay, 2: pencil-skech}}")
+def test_an_unknown_style_is_refused_with_a_suggestion():
+    told = error_of("prompts: {at: a mug, style: {0: clay, 2: pencil-skech}}")
     assert told == "<text>:2:42: prompts.style.2: no style 'pencil-skech'; did you mean 'pencil-sketch'?"
 
 
-def test_how_embeddings_are_mixed_is_told_to_every_frame():
+def test_every_frame_has_the_kind_of_prompt_blend():
     assert {frame.prompt.blend for frame in film("prompts: {at: a, blend: slerp}")} == {"slerp"}
-    assert "prompts.blend: 'circle' is not known; allowed: 'linear' or 'slerp'" in wrong(
+    assert "prompts.blend: 'circle' is not known; allowed: 'linear' or 'slerp'" in error_of(
         "prompts: {blend: circle}"
     )

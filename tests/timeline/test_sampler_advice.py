@@ -1,4 +1,4 @@
-"""What few-step models need: taken where the file says nothing, told where it says something else."""
+"""Few-step models: their defaults, and advice on settings that contradict them."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from animator.timeline.compile import remarks
 NANO = "video: {frames: 3}\nmodel: {loras: {fast: {file: nano-few-steps}}}\n"
 
 
-def told(text):
+def notes(text):
     return [str(problem).split(":", 3)[3].strip() for problem in remarks(loads(text))]
 
 
@@ -28,7 +28,7 @@ def told(text):
         ("nano-few-steps", "nano", None),
     ],
 )
-def test_few_step_models_are_known_by_their_names(name, kind, steps):
+def test_few_step_models_are_recognised_by_name(name, kind, steps):
     assert recognised(name) == (few_steps.KINDS[kind], steps)
 
 
@@ -36,11 +36,11 @@ def test_few_step_models_are_known_by_their_names(name, kind, steps):
     "name",
     ["stabilityai/stable-diffusion-xl-base-1.0", "hyperrealistic.safetensors", "turbo/sdxl.safetensors"],
 )
-def test_other_models_are_not(name):
+def test_other_models_are_not_recognised_as_few_step_models(name):
     assert recognised(name) is None
 
 
-def test_what_a_few_step_model_needs_is_set():
+def test_a_few_step_model_sets_its_own_defaults():
     painting = timeline(loads(NANO))[0].painting
     assert (painting.steps, painting.guidance_scale, painting.sampler) == (4, 1.0, "Euler")
     hyper = "video: {frames: 3}\nmodel: {base: ByteDance/Hyper-SDXL-8steps}\n"
@@ -48,7 +48,7 @@ def test_what_a_few_step_model_needs_is_set():
     assert (painting.sampler, painting.schedule, painting.steps) == ("DDIM", "sgm_uniform", 8)
 
 
-def test_the_bundled_model_is_painted_as_suits_it_and_others_as_suits_sdxl():
+def test_the_bundled_model_and_sdxl_have_different_defaults():
     nano = timeline(loads("prompts: {at: a mug}"))[0].painting
     sdxl = timeline(loads("model: {base: some/model}"))[0].painting
     assert (nano.steps, nano.guidance_scale) == (12, 3.0)
@@ -57,59 +57,61 @@ def test_the_bundled_model_is_painted_as_suits_it_and_others_as_suits_sdxl():
     assert (said.steps, said.guidance_scale) == (12, 5.0)
 
 
-def test_what_the_file_says_stays():
+def test_written_settings_override_the_few_step_defaults():
     painting = timeline(loads(NANO + "painting: {steps: 6, sampler: DPM++ 2M Karras}\n"))[0].painting
     assert (painting.steps, painting.guidance_scale, painting.sampler) == (6, 1.0, "DPM++ 2M Karras")
 
 
-def test_it_can_be_switched_off_and_named():
+def test_few_steps_can_be_switched_off_and_named():
     off = NANO.replace("model: {", "model: {few_steps: none, ")
     assert timeline(loads(off))[0].painting.steps == 12
     named = "video: {frames: 3}\nmodel: {base: some/model, few_steps: lcm}\n"
     assert timeline(loads(named))[0].painting.sampler == "LCM"
 
 
-def test_a_lora_that_is_off_sets_nothing():
+def test_a_few_step_lora_of_scale_0_sets_no_defaults():
     assert timeline(loads(NANO + "loras: {fast: 0}\n"))[0].painting.guidance_scale == 3.0
 
 
-def test_a_film_that_goes_on_has_the_same_settings():
+def test_a_resolved_film_has_the_same_few_step_settings():
     again = loads(resolved(loads(NANO)))
     assert timeline(again) == timeline(loads(NANO))
 
 
-def test_contradictions_are_told_with_what_to_write():
-    assert told(NANO) == []
-    assert told(NANO + "painting: {guidance_scale: 6, steps: 30, sampler: Heun}\n") == [
+def test_settings_that_contradict_a_few_step_model_give_notes():
+    assert notes(NANO) == []
+    assert notes(NANO + "painting: {guidance_scale: 6, steps: 30, sampler: Heun}\n") == [
         "painting.guidance_scale: 6: nano-few-steps paints in few steps, without guidance; write 1",
         "painting.steps: 30: nano-few-steps paints in few steps; more than 4 or so make it worse",
         "painting.sampler: Heun: nano-few-steps paints in few steps; write Euler or DDIM or DPM++ 2M",
     ]
 
 
-def test_a_schedule_that_does_not_begin_in_noise_is_told():
+def test_a_schedule_that_does_not_begin_in_noise_gives_a_note():
     text = "video: {frames: 3}\nmodel: {base: ByteDance/SDXL-Lightning}\npainting: {schedule: karras}\n"
-    assert told(text) == [
+    assert notes(text) == [
         "painting.schedule: karras: ByteDance/SDXL-Lightning paints in few steps; write sgm_uniform"
     ]
 
 
-def test_eta_is_told_where_it_means_nothing():
-    assert told("video: {frames: 3}\npainting: {eta: 0.5}\n") == [
-        "painting.eta: means nothing to Euler; it is a setting of DDIM, TCD"
+def test_eta_without_effect_gives_a_note():
+    assert notes("video: {frames: 3}\npainting: {eta: 0.5}\n") == [
+        "painting.eta: has no effect with Euler; samplers that use it: DDIM, TCD"
     ]
-    assert told("video: {frames: 3}\npainting: {eta: 0.5, sampler: DDIM}\n") == []
+    assert notes("video: {frames: 3}\npainting: {eta: 0.5, sampler: DDIM}\n") == []
 
 
-def test_edges_that_meet_move_with_a_border_that_wraps():
+def test_tiling_with_motion_and_no_wrapping_border_gives_a_note():
     text = "video: {frames: 3}\nmodel: {tiling: true}\nmotion: {translation_x: 2"
-    assert told(text + "}\n") == ["model.tiling: edges that meet stay so only with 'border: wrap'"]
-    assert told(text + ", border: wrap}\n") == []
+    assert notes(text + "}\n") == [
+        "model.tiling: with motion, opposite edges keep meeting only with 'motion: {border: wrap}'"
+    ]
+    assert notes(text + ", border: wrap}\n") == []
 
 
-def test_two_spacings_of_one_painting_are_refused():
+def test_a_sampler_and_a_schedule_that_contradict_are_refused():
     with pytest.raises(
-        SceneError, match="Euler Karras is spaced by karras, the schedule says beta at frame 0"
+        SceneError, match="Euler Karras has the schedule karras, but 'schedule' is beta at frame 0"
     ):
         loads("video: {frames: 3}\npainting: {sampler: Euler Karras, schedule: beta}\n")
 
@@ -121,9 +123,9 @@ def test_sampler_and_schedule_may_change_with_time():
     assert painted[0].sampler == "DPM++ 2M"
 
 
-def test_what_a_controlnets_paintings_do_without_is_told():
+def test_guidance_rescale_with_a_controlnet_gives_a_note():
     text = "video: {frames: 3}\ncontrol: {a: {model: some/net, hint: canny, scale: SCALE}}\npainting: {guidance_rescale: 0.7}\n"
-    assert told(text.replace("SCALE", "1")) == [
-        "painting.guidance_rescale: means nothing to paintings that a ControlNet guides"
+    assert notes(text.replace("SCALE", "1")) == [
+        "painting.guidance_rescale: has no effect on frames that a ControlNet guides"
     ]
-    assert told(text.replace("SCALE", "0")) == []
+    assert notes(text.replace("SCALE", "0")) == []

@@ -34,7 +34,7 @@ def test_random_seeds_come_from_the_runs_seed():
     assert len(set(first)) == 6
 
 
-def test_a_seed_moves_on_at_paintings_only_and_wraps():
+def test_a_seed_advances_at_painted_frames_only_and_wraps():
     diffuse = np.array([True, False, True, False, False, True])
     assert seeds("iter", 2**32 - 2, diffuse).tolist() == [
         2**32 - 2,
@@ -46,7 +46,7 @@ def test_a_seed_moves_on_at_paintings_only_and_wraps():
     ]
 
 
-def told(at, negative="", common="", travel=0, frames=6):
+def prompt_rows(at, negative="", common="", travel=0, frames=6):
     clock = Clock(frames)
     signals = clock.signals()
     no = spoken(negative, clock, signals)[0]
@@ -55,27 +55,27 @@ def told(at, negative="", common="", travel=0, frames=6):
     return prompts(words, no, spoken(common, clock, signals), on_way, frames)
 
 
-def test_a_prompt_counts_from_its_key_until_the_next():
-    row = told({0: "a", 2: "b"}, "no", "c", frames=4)
+def test_a_prompt_holds_from_its_key_until_the_next():
+    row = prompt_rows({0: "a", 2: "b"}, "no", "c", frames=4)
     assert [(p.text, p.negative, p.next, p.weight) for p in row] == [
         ("a, c", "no", "a, c", 0), ("a, c", "no", "a, c", 0), ("b, c", "no", "b, c", 0), ("b, c", "no", "b, c", 0),
     ]  # fmt: skip
 
 
 def test_travel_blends_into_the_next_prompt_and_arrives_at_its_key():
-    row = told({0: "a", 4: "b"}, travel=4)
+    row = prompt_rows({0: "a", 4: "b"}, travel=4)
     assert [(p.text, p.next, p.weight) for p in row] == [
         ("a", "a", 0), ("a", "b", 0.25), ("a", "b", 0.5), ("a", "b", 0.75), ("b", "b", 0), ("b", "b", 0),
     ]  # fmt: skip
 
 
-def test_every_prompt_owns_a_frame_however_long_the_travel():
-    row = told({0: "a", 1: "b", 4: "c"}, travel=100)
+def test_every_prompt_holds_alone_on_a_frame_however_long_the_travel():
+    row = prompt_rows({0: "a", 1: "b", 4: "c"}, travel=100)
     assert [p.text for p in row if p.weight == 0] == ["a", "b", "c", "c"]
 
 
-def test_what_stands_behind_neg_is_to_be_kept_out_beside_what_always_is():
-    row = told({0: "a mug, --neg blur", 3: "a cup"}, "text", "sharp --neg noise")
+def test_text_after_neg_is_joined_with_the_negative_prompt():
+    row = prompt_rows({0: "a mug, --neg blur", 3: "a cup"}, "text", "sharp --neg noise")
     assert [(p.text, p.negative) for p in row][::3] == [
         ("a mug, sharp", "blur, text, noise"),
         ("a cup, sharp", "text, noise"),
@@ -83,7 +83,7 @@ def test_what_stands_behind_neg_is_to_be_kept_out_beside_what_always_is():
 
 
 def test_a_formula_in_a_prompt_is_its_value_on_every_frame():
-    row = told(
+    row = prompt_rows(
         {0: "(red:`0.5+t/100`) mug", 4: "(blue:`1 - k/3`)"}, "(text:`t%2`)", "`where(t<2, 1, -0.0001)`"
     )
     assert [p.text for p in row] == [
@@ -93,8 +93,8 @@ def test_a_formula_in_a_prompt_is_its_value_on_every_frame():
     assert [p.negative for p in row] == ["(text:0)", "(text:1)"] * 3
 
 
-def test_a_formula_goes_on_while_one_prompt_blends_into_the_next():
-    row = told({0: "`t`", 4: "`10*t`"}, travel=2)
+def test_a_formula_is_evaluated_while_one_prompt_blends_into_the_next():
+    row = prompt_rows({0: "`t`", 4: "`10*t`"}, travel=2)
     assert [(p.text, p.next, p.weight) for p in row][2:5] == [
         ("2", "2", 0),
         ("3", "30", 0.5),
@@ -109,16 +109,16 @@ def test_a_formula_goes_on_while_one_prompt_blends_into_the_next():
         ("a `sine(t)`", "unknown function 'sine'; did you mean 'sin'"),
         ("a `1/(t-3)`", "inf at frame 3 in `1/"),
         ("a `__import__('os')`", 'in "__import__'),
-        ("a ``", "an empty text is no value"),
+        ("a ``", "an empty text is not a value"),
     ],
 )
 def test_a_formula_that_cannot_be_computed_names_its_key(text, words):
     with pytest.raises(CurveError, match=re.escape(words)) as caught:
-        told({"0": "fine", "0.1s": text})
+        prompt_rows({"0": "fine", "0.1s": text})
     assert caught.value.key == "0.1s"
 
 
-def test_the_first_prompt_counts_from_the_start():
+def test_the_first_prompt_holds_from_frame_0():
     assert texts({"3": "a", "5": "b"}, Clock(10)) == {0: "a", 5: "b"}
 
 
@@ -126,7 +126,7 @@ def test_the_first_prompt_counts_from_the_start():
     ("written", "words"),
     [({"0": "a", "99": "b"}, "outside the film"), ({"24": "a", "1s": "b"}, "both frame 24")],
 )
-def test_prompt_keys_that_own_no_frame_are_refused(written, words):
+def test_prompt_keys_outside_the_film_or_on_one_frame_are_refused(written, words):
     with pytest.raises(CurveError, match=words):
         texts(written, Clock(48))
 
@@ -139,12 +139,12 @@ def test_strength_0_paints_nothing_but_the_first_frame():
     assert painted(np.array([0, 0, 0.5, 0]), 1).nonzero()[0].tolist() == [0, 2]
 
 
-def test_in_betweens_grow_towards_the_painting_to_come():
+def test_the_weight_of_in_betweens_grows_towards_the_next_painted_frame():
     diffuse = np.array([1, 0, 0, 1, 0, 1], bool)
     assert tweens(diffuse, np.zeros(6, bool)) == pytest.approx([1, 1 / 3, 2 / 3, 1, 0.5, 1])
 
 
-def test_frames_of_strength_0_hold_the_painting_before():
+def test_frames_of_strength_0_hold_the_previous_painted_frame():
     strength = np.array([0.5, 0.5, 0, 0, 0.5, 0.5, 0.5, 0])
     diffuse = painted(strength, 3)
     assert diffuse.nonzero()[0].tolist() == [0, 6]

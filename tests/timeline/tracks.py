@@ -21,7 +21,7 @@ def tone(frequency, seconds, level=0.5):
 
 
 def clicks(bpm, seconds, first=0.0, level=0.8):
-    """A short bright click on every beat, on faint noise; returns samples and the beats' times."""
+    """Return samples of a short bright click on every beat over faint noise, and the beats' times in seconds."""
     samples = 0.002 * np.random.default_rng(0).standard_normal(int(seconds * RATE))
     times = np.arange(first, seconds - 0.05, 60 / bpm)
     click = tone(1_800, 0.02, level) * np.exp(-np.arange(int(0.02 * RATE)) / (0.004 * RATE))

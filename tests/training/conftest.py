@@ -1,4 +1,4 @@
-"""Small trainings: the untrained checkpoint, photographs of 64 pixels, a few steps."""
+"""Fixtures of small trainings: the untrained checkpoint, images of 64 pixels, a few steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from animator.training.settings import Settings, read
 
 
 def picture(number: int, width: int = 96, height: int = 96) -> np.ndarray:
-    """A sharp picture (height, width, 3) of coloured boxes on a ground of its own."""
+    """Return a sharp image (height, width, 3) of coloured boxes on a background of its own."""
     random = np.random.default_rng(number)
     image = np.full((height, width, 3), random.integers(60, 220, 3), np.uint8)
     for _ in range(12):
@@ -28,7 +28,7 @@ def picture(number: int, width: int = 96, height: int = 96) -> np.ndarray:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of five photographs, two of them wide, one with a caption."""
+    """Return a folder of five images, two of them wide, one with a caption."""
     path = tmp_path / "pictures"
     path.mkdir()
     for number in range(5):
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def chosen(checkpoint: Path) -> Callable[..., Settings]:
-    """Settings for the untrained checkpoint: 64 pixels, four steps, no sheets."""
+    """Return a function that makes settings for the untrained checkpoint: 64 pixels, four steps, no sheets."""
 
     def settings(*options: str) -> Settings:
         small = [f"model.base={checkpoint}", "data.resolution=64", "data.bucket_step=32", "learning.steps=4"]

@@ -1,4 +1,4 @@
-"""The loss of one step is what a hand computes, and only what learns gets gradients."""
+"""Loss of a step: it equals the one computed by hand, and only the adapter gets gradients."""
 
 import pytest
 import torch
@@ -38,9 +38,9 @@ def test_the_loss_is_the_one_computed_by_hand(kind, gamma):
     assert float(loss.loss(made, target, weights)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_places_count_as_their_mask_says():
+def test_pixels_are_weighted_by_their_mask():
     made, target = torch.zeros(1, 4, 2, 2), torch.zeros(1, 4, 2, 2)
-    target[..., 0] = 3.0  # wrong by 3 on the left, right on the right
+    target[..., 0] = 3.0  # wrong by 3 on the left, correct on the right
     places = torch.tensor([[0.1, 1.0], [0.1, 1.0]])[None, None]
     assert float(loss.loss(made, target, torch.ones(1), places)) == pytest.approx(9 * 0.2 / 2.2)
     assert float(loss.loss(made, target, torch.ones(1))) == pytest.approx(4.5)
@@ -74,7 +74,7 @@ def test_gradients_reach_the_lora_alone(checkpoint, chosen):
     assert all(p.grad is None for p in pipe.vae.parameters())
 
 
-def test_a_lessons_loss_is_the_models_error_at_the_noise_it_drew(pipe, chosen):
+def test_the_loss_of_a_batch_is_the_models_error_at_the_noise_it_drew(pipe, chosen):
     settings = chosen("learning.min_snr=0")
     shelf = Shelf([item()], 1, 0)
     levels = loss.noises(pipe.scheduler.config)
@@ -82,7 +82,9 @@ def test_a_lessons_loss_is_the_models_error_at_the_noise_it_drew(pipe, chosen):
     random = torch.Generator().manual_seed(5)
     with torch.no_grad():
         found = float(lesson.loss(shelf.batch(0), torch.Generator().manual_seed(5)))
-        torch.randn(1, 4, 4, 4, generator=random)  # the latent's own spread, zero here
+        torch.randn(
+            1, 4, 4, 4, generator=random
+        )  # noise of the latent's own distribution, whose deviation is 0 here
         noise = torch.randn(1, 4, 4, 4, generator=random)
         level = int(torch.rand(1, generator=random) * 1000)
         kept = float(levels.alphas_cumprod[level])
@@ -93,7 +95,7 @@ def test_a_lessons_loss_is_the_models_error_at_the_noise_it_drew(pipe, chosen):
     assert found == pytest.approx(float((said - noise).square().mean()), rel=1e-5)
 
 
-def test_every_round_shows_every_picture_once_in_batches_of_one_size():
+def test_every_epoch_contains_every_image_in_batches_of_one_size():
     items = [item(i / 10) for i in range(5)] + [item(0.9, side=8) for _ in range(2)]
     shelf = Shelf(items, 2, seed=3)
     rounds = [[shelf.batch(4 * turn + number) for number in range(4)] for turn in range(2)]

@@ -1,4 +1,4 @@
-"""A folder of photographs: what is handled, what is refused, always by name."""
+"""Reading a folder of photos: unusual files are converted and noted, unusable ones refused by name."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def save(path, image, **options):
     return path
 
 
-def test_captions_and_masks_stand_beside_their_pictures(folder):
+def test_captions_and_masks_are_read_from_files_beside_their_images(folder):
     mask = np.zeros((96, 96), np.uint8)
     mask[20:60, 30:70] = 255
     save(folder / "1.mask.png", mask)
@@ -32,14 +32,14 @@ def test_captions_and_masks_stand_beside_their_pictures(folder):
     assert (photos[2].image == picture(2)).all()
 
 
-def test_cmyk_is_turned_into_rgb_and_noted(tmp_path):
+def test_cmyk_is_converted_to_rgb_and_noted(tmp_path):
     Pictures.fromarray(picture(1)).convert("CMYK").save(tmp_path / "print.jpg", quality=95)
     photo = only(tmp_path)
     assert np.abs(photo.image.astype(int) - picture(1)).mean() < 12
     assert "CMYK" in photo.notes[0]
 
 
-def test_16_bits_keep_their_brightness(tmp_path):
+def test_16_bit_images_keep_their_brightness(tmp_path):
     levels = np.linspace(0, 65535, 96 * 96).reshape(96, 96).astype(np.uint16)
     save(tmp_path / "deep.png", levels)
     photo = only(tmp_path)
@@ -47,7 +47,7 @@ def test_16_bits_keep_their_brightness(tmp_path):
     assert "16 bits" in photo.notes[0]
 
 
-def test_transparency_lies_on_white_and_is_the_mask(tmp_path):
+def test_transparency_is_laid_on_white_and_becomes_the_mask(tmp_path):
     alpha = np.zeros((96, 96, 1), np.uint8)
     alpha[30:60, 30:60] = 255
     save(tmp_path / "cut.png", np.concatenate([picture(1), alpha], -1))
@@ -56,7 +56,7 @@ def test_transparency_lies_on_white_and_is_the_mask(tmp_path):
     assert (photo.mask == alpha[..., 0]).all() and "transparent" in photo.notes[0]
 
 
-def test_a_picture_is_turned_as_its_exif_says(tmp_path):
+def test_an_image_is_rotated_by_its_exif_orientation(tmp_path):
     exif = Pictures.Exif()
     exif[0x0112] = 6  # the camera was held upright
     save(tmp_path / "phone.png", picture(1, 160), exif=exif)
@@ -75,7 +75,7 @@ def test_a_picture_is_turned_as_its_exif_says(tmp_path):
         ("clip.gif", b"GIF89a", "save it as PNG"),
     ],
 )
-def test_what_cannot_be_read_is_refused_by_name(folder, name, data, told):
+def test_an_unreadable_file_is_refused_by_name(folder, name, data, told):
     (folder / name).write_bytes(data)
     with pytest.raises(SceneError, match=told) as caught:
         read(folder)
@@ -83,20 +83,20 @@ def test_what_cannot_be_read_is_refused_by_name(folder, name, data, told):
     assert f"{name}: " in line
 
 
-def test_a_cut_off_file_is_refused_by_name(folder):
+def test_a_truncated_file_is_refused_by_name(folder):
     whole = (folder / "3.png").read_bytes()
     (folder / "3.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SceneError, match=r"3\.png: .*truncated"):
         read(folder)
 
 
-def test_a_video_is_refused_with_the_way_out(folder):
+def test_a_video_is_refused_with_the_command_that_extracts_its_frames(folder):
     films.write(folder / "turn.mp4", films.greys(3))
     with pytest.raises(SceneError, match=r"turn\.mp4: a video; .*ffmpeg -i turn\.mp4"):
         read(folder)
 
 
-def test_every_bad_file_is_told_at_once(folder):
+def test_all_bad_files_are_reported_at_once(folder):
     save(folder / "1.mask.png", np.zeros((8, 8), np.uint8))
     save(folder / "icon.png", picture(1)[:20, :20])
     (folder / "2.txt").write_bytes(b"\xff\xfe\x00")
@@ -104,19 +104,19 @@ def test_every_bad_file_is_told_at_once(folder):
         read(folder)
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
-    assert "1.png: its mask 1.mask.png has 8x8 pixels, the picture 96x96" in lines[0]
+    assert "1.png: its mask 1.mask.png has 8x8 pixels, the image 96x96" in lines[0]
     assert "2.txt is not UTF-8" in lines[1]
     assert "20x20 pixels; at least 64" in lines[2]
 
 
-def test_a_folder_without_pictures_and_no_folder_are_one_line(tmp_path):
-    with pytest.raises(SceneError, match="holds no pictures"):
+def test_an_empty_and_a_missing_folder_are_reported_in_one_line(tmp_path):
+    with pytest.raises(SceneError, match="contains no images"):
         read(tmp_path)
     with pytest.raises(SceneError, match="no such folder"):
         read(tmp_path / "none")
 
 
-def test_other_files_are_passed_over(folder):
+def test_other_files_are_ignored(folder):
     (folder / "notes.md").write_text("x")
     (folder / ".DS_Store").write_bytes(b"x")
     (folder / "more").mkdir()

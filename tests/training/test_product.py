@@ -1,7 +1,7 @@
-"""End to end on the bundled model: a product it has never seen, learnt from a dozen photographs.
+"""Training end to end on the bundled model: it learns a new product from a dozen renderings.
 
-The measure is `toy.likeness` against photographs that were not learnt: how alike the colours are (intersection of
-histograms of hue and chroma) and the forms (overlap of silhouettes), each 0..1.
+`toy.likeness` measures the result against renderings that were not trained on: the similarity of colours
+(intersection of histograms of hue and chroma) and of forms (overlap of silhouettes), each 0..1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OTHERS = [
 ]
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0)
 FULL, QUICK = Settings(steps=8, guidance=2.0), Settings(steps=6, guidance=1.0)
-CLASS = [  # what is learnt along, so that it stays as it is
+CLASS = [  # prompts of the class images, which keep other products as they are
     f"studio photo of {thing}"
     for thing in (
         "a red mug",
@@ -53,12 +53,12 @@ def learnt(room, name, *options):
 
 
 def painted(painter, scale, prompts, how=FULL):
-    """The prompts painted with the LoRA at a scale."""
+    """Paint the prompts with the LoRA at `scale`."""
     painter.fresh.set_adapters(["default_0"], [scale])
     return painter.paint(prompts, range(len(prompts)), how)
 
 
-def test_a_few_steps_already_bring_the_products_colours(tmp_path):
+def test_a_few_steps_already_teach_the_products_colours(tmp_path):
     out = learnt(
         tmp_path, "tower", "learning.steps=40", "learning.batch=2", "learning.rate=4e-3", "watch.sheets=false"
     )
@@ -71,7 +71,7 @@ def test_a_few_steps_already_bring_the_products_colours(tmp_path):
 
 
 def taught(room):
-    """The LoRA of the full form: minutes on one core."""
+    """Train the LoRA of the full test, which takes minutes on one core."""
     prior = [
         "prior.pictures=24",
         "prior.steps=8",
@@ -89,7 +89,7 @@ def taught(room):
 
 
 def figures(painter):
-    """Likeness to the true product by scale, and what became of other products: alike to themselves, and to it."""
+    """Return similarities: of the product by scale, of other products to themselves, and of those to the product."""
     truth = [toy.render(100 + number) for number in range(6)]
     before, after = (painted(painter, scale, OTHERS) for scale in (0.0, 1.0))
     kept = [toy.likeness([now], [then]) for now, then in zip(after, before, strict=True)]
@@ -102,7 +102,7 @@ def figures(painter):
 
 @pytest.mark.slow
 def test_a_dozen_photographs_make_the_token_mean_the_product(tmp_path):
-    # docs/training.md shows the pictures and figures of this very training.
+    # docs/training.md shows the images and figures of this training.
     found = figures(Painter(nano.folder(), taught(tmp_path)))
     both = [sum(found["product"][scale]) / 2 for scale in SCALES]
     assert both[-1] > both[0] + 0.5

@@ -1,4 +1,4 @@
-"""Settings: one definition for file, options and page; mistakes are told with their place."""
+"""Training settings: one definition for file, options and page; mistakes are reported with their place."""
 
 import re
 import shlex
@@ -19,7 +19,7 @@ def written(tmp_path, text):
     return tmp_path / "train.yaml"
 
 
-def test_options_lie_over_the_file_and_the_file_over_defaults(tmp_path):
+def test_options_override_the_file_and_the_file_overrides_defaults(tmp_path):
     file = written(tmp_path, "token: oue mug\nlearning: {steps: 300, rate: 1e-3}\n")
     found = read(file, ["learning.steps=20", "class=mug"])
     assert (found.token, found.kind, found.learning.steps, found.learning.rate) == (
@@ -53,27 +53,30 @@ def test_a_base_model_beside_the_file_is_found_from_anywhere(tmp_path):
             "token: a\nfile: {format: ckpt}\n",
             "train.yaml:2:16: file.format: 'ckpt' is not known; allowed: 'diffusers'",
         ),
-        ("token: a\nprior: {pictures: 5}\n", "train.yaml:2:19: prior.pictures: pictures of which class?"),
+        (
+            "token: a\nprior: {pictures: 5}\n",
+            "train.yaml:2:19: prior.pictures: the class of the images is missing",
+        ),
         (
             "token: a\nlearning: {steps: 5, warmup: 5}\n",
-            "learning.warmup: 5 of 5 steps: the full rate would never",
+            "learning.warmup: 5 of 5 steps: the full rate is never",
         ),
         ("token: a\nklass: b\n", "train.yaml:2:1: klass: no such setting; did you mean 'class'?"),
         ("token: a\ndata: {resolution: 100}\n", "train.yaml:2:20: data.resolution"),
     ],
 )
-def test_a_mistake_is_told_with_line_column_and_what_is_allowed(tmp_path, text, told):
+def test_a_mistake_is_reported_with_line_column_and_what_is_allowed(tmp_path, text, told):
     with pytest.raises(SceneError) as caught:
         read(written(tmp_path, text))
     assert told in str(caught.value)
 
 
-def test_the_table_on_the_page_is_that_of_the_code():
+def test_the_table_on_the_page_matches_the_code():
     page = (ROOT / "docs/training.md").read_text(encoding="utf8")
     assert page.partition("<!-- training -->\n")[2].partition("\n<!-- /training -->")[0] == table(Settings)
 
 
-def test_the_pages_commands_and_its_file_are_good(tmp_path):
+def test_the_commands_and_the_settings_file_on_the_page_are_valid(tmp_path):
     page = (ROOT / "docs/training.md").read_text(encoding="utf8")
     [text] = re.findall(r"```text\n(.*?)```", page, re.S)
     assert read(written(tmp_path, text), ["token=oue scooter", "class=scooter"]).prior.pictures == 100
@@ -86,7 +89,9 @@ def test_the_pages_commands_and_its_file_are_good(tmp_path):
         assert any(option in parameter.opts for parameter in main.commands["train"].params), option
 
 
-def test_check_tells_everything_and_writes_a_sheet(folder, checkpoint, tmp_path, capsys, monkeypatch):
+def test_check_reports_on_photos_token_and_cost_and_writes_a_sheet(
+    folder, checkpoint, tmp_path, capsys, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as ended:
         main(["train", str(folder), "--check", "--token", "box", "--class", "box", "--set", f"model.base={checkpoint}",
@@ -94,8 +99,8 @@ def test_check_tells_everything_and_writes_a_sheet(folder, checkpoint, tmp_path,
         raise SystemExit(0)
     told = capsys.readouterr().out
     assert ended.value.code == 0
-    assert "pictures: 5" in told and "numbers learn" in told and "the class alone" in told
-    assert "what will be learnt: pictures.check.png" in told and (tmp_path / "pictures.check.png").is_file()
+    assert "images: 5" in told and "trainable parameters" in told and "the class alone" in told
+    assert "images to be learnt: pictures.check.png" in told and (tmp_path / "pictures.check.png").is_file()
 
 
 def test_a_training_without_a_file_to_write_is_refused(folder, capsys):

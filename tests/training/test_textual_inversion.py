@@ -1,4 +1,4 @@
-"""Textual inversion: a new word for both encoders, and not a weight of the model changed."""
+"""Textual inversion: it adds a new word to both text encoders and changes no weight of the model."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def learn(folder, settings, out, **how):
     return list(train(read(folder), settings, out, **how))
 
 
-def test_the_file_is_a_word_to_diffusers_and_means_what_was_learnt(folder, word, checkpoint, tmp_path):
+def test_diffusers_loads_the_file_with_the_same_embeddings(folder, word, checkpoint, tmp_path):
     out = tmp_path / "oue-box.safetensors"
     learn(folder, word("network.vectors=2", "file.dtype=float32"), out)
     rows = load_file(out)
@@ -49,7 +49,7 @@ def test_the_file_is_a_word_to_diffusers_and_means_what_was_learnt(folder, word,
     assert told["modelspec.trigger_phrase"] == "oue-box" and "ss_network_dim" not in told
 
 
-def test_only_the_new_words_vectors_learn(folder, word, checkpoint, tmp_path):
+def test_only_the_vectors_of_the_new_word_are_trained(folder, word, checkpoint, tmp_path):
     pipe = StableDiffusionXLPipeline.from_pretrained(checkpoint, dtype=torch.float32)
     learner = Word(pipe, word())
     tokens, _, pooled, _ = pipe.encode_prompt("photo of oue-box", do_classifier_free_guidance=False)

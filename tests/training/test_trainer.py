@@ -1,4 +1,4 @@
-"""A step's cost: what is expected beforehand, against what is measured."""
+"""Cost of a training step: the estimate against the measurement."""
 
 import pytest
 from diffusers import UNet2DConditionModel
@@ -8,7 +8,7 @@ from animator.training.settings import read
 from benchmarks.training import SDXL, measure
 
 
-def test_a_step_is_about_as_long_as_expected():
+def test_a_step_takes_about_the_estimated_time():
     config = UNet2DConditionModel.load_config(nano.folder() / "unet")
     found = measure(config, read(None, ["token=oue", "data.resolution=128"]), steps=6)
     assert 0.1 < found.seconds / found.expected.seconds < 10

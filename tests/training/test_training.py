@@ -1,4 +1,4 @@
-"""A training from pictures to file: resumed it ends as any other, killed it loses nothing, and the file is read back."""
+"""Training from photos to file: a resumed or killed run ends with the same weights, and other programs read the file."""
 
 import hashlib
 import json
@@ -57,7 +57,7 @@ def header(file):
     "options",
     [(), ("learning.accumulate=2", "network.dropout=0.3", "learning.schedule=cosine", "learning.warmup=2"),
      ("network.text_encoders=true", "learning.noise_offset=0.1", "data.drop_captions=0.5", "data.held_out=1")],
-    ids=["plain", "accumulated, with dropout and warm-up", "with text encoders and held-out pictures"],
+    ids=["plain", "accumulated, with dropout and warm-up", "with text encoders and held-out images"],
 )  # fmt: skip
 def test_a_resumed_training_ends_with_the_same_weights(folder, chosen, tmp_path, options):
     wanted = chosen(*options)
@@ -83,7 +83,7 @@ main(sys.argv[1:])
 
 
 def command(folder, out, checkpoint):
-    """The arguments of a training of 30 steps."""
+    """Return the arguments of a training of 30 steps."""
     file = out.with_suffix(".yaml")
     file.write_text(
         f"token: oue box\nmodel: {{base: {checkpoint}}}\ndata: {{resolution: 64}}\n"
@@ -97,7 +97,7 @@ def reached(out: Path, lines: int) -> bool:
     return metrics.exists() and metrics.read_bytes().count(b"\n") >= lines
 
 
-def test_killed_and_interrupted_a_training_goes_on_to_the_same_weights(folder, checkpoint, tmp_path, capsys):
+def test_a_killed_and_interrupted_training_resumes_to_the_same_weights(folder, checkpoint, tmp_path, capsys):
     out, whole = tmp_path / "box.safetensors", tmp_path / "whole.safetensors"
     words = command(folder, out, checkpoint)
     process = subprocess.Popen([sys.executable, "-c", PROGRAM, *words])
@@ -114,17 +114,17 @@ def test_killed_and_interrupted_a_training_goes_on_to_the_same_weights(folder, c
     threading.Thread(target=interrupt).start()
     with pytest.raises(SystemExit, match="130"):
         main([*words, "--resume"])
-    assert "go on with the same command and --resume" in capsys.readouterr().err
+    assert "continue with the same command and --resume" in capsys.readouterr().err
     taken = (folder_of(out) / "metrics.jsonl").read_bytes().count(b"\n")
     assert 9 <= taken < 30
     config = settings(out.with_suffix(".yaml"))
     rest = run(folder, config, out, resume=True)
-    assert rest[0].step == taken + 1  # Ctrl-C saved the step it came in
+    assert rest[0].step == taken + 1  # Ctrl-C saved the step during which it came
     run(folder, config, whole)
     assert same(out, whole)
 
 
-def test_a_checkpoint_is_whole_or_the_one_before(folder, chosen, tmp_path):
+def test_a_truncated_checkpoint_is_refused(folder, chosen, tmp_path):
     run(folder, chosen(), tmp_path / "a.safetensors")
     checkpoint = tmp_path / "a.training/checkpoint.safetensors"
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
@@ -132,7 +132,7 @@ def test_a_checkpoint_is_whole_or_the_one_before(folder, chosen, tmp_path):
         run(folder, chosen(), tmp_path / "a.safetensors", resume=True)
 
 
-def test_another_training_is_neither_resumed_nor_written_over(folder, chosen, tmp_path):
+def test_another_training_is_neither_resumed_nor_overwritten(folder, chosen, tmp_path):
     out = tmp_path / "a.safetensors"
     with pytest.raises(RunError, match="no training to resume"):
         run(folder, chosen(), out, resume=True)
@@ -142,11 +142,11 @@ def test_another_training_is_neither_resumed_nor_written_over(folder, chosen, tm
     with pytest.raises(RunError, match=r"other learning\.rate"):
         run(folder, chosen("learning.rate=2e-2"), out, resume=True)
     Pictures.fromarray(picture(99)).save(folder / "99.png")
-    with pytest.raises(RunError, match="other pictures"):
+    with pytest.raises(RunError, match="other photos"):
         run(folder, chosen(), out, resume=True)
     (folder / "99.png").unlink()
     run(folder, chosen("watch.every=3"), out, resume=True)
-    with pytest.raises(RunError, match="there already"):
+    with pytest.raises(RunError, match="exists already"):
         run(folder, chosen(), out)
 
 
@@ -155,7 +155,7 @@ def trained(folder, chosen, out, *options):
     return out
 
 
-def test_both_layouts_are_the_same_lora_to_diffusers(folder, chosen, checkpoint, tmp_path):
+def test_diffusers_reads_the_same_lora_from_both_formats(folder, chosen, checkpoint, tmp_path):
     options = [
         "network.layers=all",
         "network.text_encoders=true",
@@ -180,13 +180,13 @@ def test_both_layouts_are_the_same_lora_to_diffusers(folder, chosen, checkpoint,
             for name, value in get_peft_model_state_dict(network, adapter_name="a").items()
         }
         module = pipe.unet.mid_block.attentions[0].transformer_blocks[0].attn1.to_q
-        assert module.scaling["a"] == 1.0  # alpha is in the weights: no reader can forget it
+        assert module.scaling["a"] == 1.0  # alpha is in the weights: no reader can ignore it
     assert loaded["ours"].keys() == loaded["kohya"].keys()
     assert len(loaded["ours"]) == len(load_file(ours))
     assert all(torch.equal(loaded["ours"][name], value) for name, value in loaded["kohya"].items())
 
 
-def test_the_film_paints_what_training_saw(folder, chosen, checkpoint, tmp_path):
+def test_a_film_paints_with_the_trained_lora(folder, chosen, checkpoint, tmp_path):
     out = trained(folder, chosen, tmp_path / "box.safetensors", "learning.steps=8", "learning.rate=5e-2")
     paint = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {"box": out})
     text = Prompt("photo of oue box", next="photo of oue box")
@@ -208,7 +208,7 @@ def test_the_film_paints_what_training_saw(folder, chosen, checkpoint, tmp_path)
     assert Path(told.file) == out and timeline(scene)[-1].loras
 
 
-def test_the_header_tells_what_the_file_is(folder, chosen, checkpoint, tmp_path):
+def test_the_metadata_describes_the_file(folder, chosen, checkpoint, tmp_path):
     options = [
         "network.alpha=2",
         "learning.min_snr=3",
@@ -255,7 +255,7 @@ def test_the_best_weights_by_held_out_loss_are_written(folder, chosen, tmp_path)
     assert torch.equal(found[name], learnt[f"learnt.{part}.{rest.replace('.lora_B.', '.lora_B.default.')}"])
 
 
-def test_class_pictures_are_painted_once_and_learnt_along(folder, chosen, tmp_path):
+def test_class_images_are_painted_once_and_add_to_the_loss(folder, chosen, tmp_path):
     options = ["prior.pictures=3", "prior.steps=2"]
     with_prior = run(folder, chosen(*options), tmp_path / "a.safetensors", stop=2)
     painted = sorted((tmp_path / "a.training/class").glob("*.png"))
@@ -267,8 +267,8 @@ def test_class_pictures_are_painted_once_and_learnt_along(folder, chosen, tmp_pa
     assert with_prior[0].loss > without[0].loss
 
 
-def test_masks_and_captions_change_what_is_learnt(folder, chosen, tmp_path):
-    every = ["learning.batch=5", "data.buckets=false"]  # all pictures in the first batch
+def test_masks_and_captions_change_the_loss(folder, chosen, tmp_path):
+    every = ["learning.batch=5", "data.buckets=false"]  # all images in the first batch
     first = run(folder, chosen(*every), tmp_path / "a.safetensors", stop=1)[0].loss
     assert (
         run(folder, chosen(*every, "data.captions=token"), tmp_path / "b.safetensors", stop=1)[0].loss
@@ -284,7 +284,7 @@ def test_masks_and_captions_change_what_is_learnt(folder, chosen, tmp_path):
     )
 
 
-def test_a_sample_sheet_shows_the_same_seed_step_after_step(folder, chosen, tmp_path):
+def test_sample_sheets_are_painted_at_the_configured_steps(folder, chosen, tmp_path):
     sheets = ["watch.sheets=true", "watch.prompts=['photo of {token}', 'a box']", "learning.rate=5e-2"]
     reports = run(folder, chosen(*sheets), tmp_path / "a.safetensors")
     files = [report.sheet for report in reports if report.sheet]
@@ -293,16 +293,16 @@ def test_a_sample_sheet_shows_the_same_seed_step_after_step(folder, chosen, tmp_
     assert first.shape == (64, 128, 3) and (first != last).any()
 
 
-def test_trouble_is_one_line_with_the_way_out(folder, chosen, tmp_path):
+def test_invalid_settings_raise_errors_with_advice(folder, chosen, tmp_path):
     with pytest.raises(ModelError, match="bitsandbytes"):
         run(folder, chosen("learning.optimizer=adamw8bit"), tmp_path / "a.safetensors")
-    with pytest.raises(SceneError, match="leave none to learn from"):
+    with pytest.raises(SceneError, match="leaves none to train on"):
         run(folder, chosen("data.held_out=5"), tmp_path / "c.safetensors")
     with pytest.raises(RunError, match=r"only \.safetensors"):
         run(folder, chosen(), tmp_path / "d.ckpt")
 
 
-def test_a_loss_that_is_no_number_ends_the_training(folder, chosen, checkpoint, tmp_path):
+def test_a_loss_that_is_not_a_number_ends_the_training(folder, chosen, checkpoint, tmp_path):
     base = shutil.copytree(checkpoint, tmp_path / "base")
     file = base / "unet" / "diffusion_pytorch_model.safetensors"
     weights = load_file(file)
@@ -312,7 +312,7 @@ def test_a_loss_that_is_no_number_ends_the_training(folder, chosen, checkpoint, 
         run(folder, chosen(f"model.base={base}"), tmp_path / "a.safetensors")
 
 
-def test_no_memory_names_the_setting_to_lower(folder, chosen, tmp_path):
+def test_running_out_of_memory_names_the_setting_to_lower(folder, chosen, tmp_path):
     with pytest.raises(ModelError, match=r"lower learning\.batch, now 1024"):
         soft, hard = resource.getrlimit(resource.RLIMIT_AS)
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

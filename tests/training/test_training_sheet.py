@@ -1,4 +1,4 @@
-"""Look before training: formats, crops, what a person should look at, what it will take."""
+"""Checks before training: bucket sizes, crops, notes on problems, and the memory and time needed."""
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ def notes(photos, chosen, word):
     return [note for note in survey.survey(photos, chosen()).notes if word in note.message]
 
 
-def test_buckets_have_the_squares_area_and_no_longer_format_than_asked():
+def test_buckets_keep_the_squares_area_and_the_longest_aspect_ratio():
     sizes = buckets.sizes(1024, Data(longest=2.0))
     assert (1024, 1024) in sizes and (832, 1216) in sizes and (1216, 832) in sizes
     assert all(h % 64 == 0 and w % 64 == 0 and 0.5 <= w / h <= 2 and h * w <= 1024**2 for h, w in sizes)
@@ -28,49 +28,49 @@ def test_buckets_have_the_squares_area_and_no_longer_format_than_asked():
     assert buckets.sizes(1024, Data(buckets=False)) == [(1024, 1024)]
 
 
-def test_a_picture_goes_to_the_nearest_format():
+def test_an_image_goes_to_the_bucket_of_the_nearest_aspect_ratio():
     sizes = buckets.sizes(1024, Data())
     assert buckets.nearest((3000, 4000), sizes) == (896, 1152)
     assert buckets.nearest((500, 500), sizes) == (1024, 1024)
     assert buckets.nearest((100, 1000), sizes) == (704, 1408)
 
 
-def test_a_crop_is_told_to_the_model_and_keeps_what_the_mask_shows():
+def test_a_crop_is_in_the_conditioning_and_keeps_the_masked_product():
     image, mask = picture(1, 200, 100), np.zeros((100, 200), np.uint8)
     mask[:, 150:190] = 255
     plain, masked = buckets.fit(image, None, (64, 64)), buckets.fit(image, mask, (64, 64))
     assert plain.sizes == (64, 64, 0, 32, 64, 64) and plain.image.shape == (64, 64, 3)
     assert masked.sizes == (64, 64, 0, 64, 64, 64)
-    assert masked.mask.mean() > 0.3  # in the middle its product would have been cut off
+    assert masked.mask.mean() > 0.3  # a centred crop would have cut off the product
     small = cv2.resize(image, (128, 64), interpolation=cv2.INTER_AREA)
     assert (plain.image == small[:, 32:96]).all()
 
 
-def test_an_enlarged_picture_is_told_with_its_own_size():
+def test_an_enlarged_image_is_conditioned_on_its_own_size():
     assert buckets.fit(picture(1, 64, 64), None, (128, 128)).sizes == (64, 64, 0, 0, 128, 128)
 
 
-def test_the_lines_tell_sizes_captions_and_masks(folder, chosen):
+def test_the_summary_contains_sizes_and_captions(folder, chosen):
     lines = "\n".join(survey.survey(read(folder), chosen()).lines)
-    assert "pictures: 5, from 96x96 to 160x96" in lines
+    assert "images: 5, from 96x96 to 160x96" in lines
     assert ("64x64 (3)" in lines and "64x32 (2)" in lines) or "64x64 (5)" in lines
     assert "1 from files, 4 'photo of oue box'" in lines
 
 
-def test_a_blurred_picture_is_named(folder, chosen):
+def test_a_blurred_image_is_noted(folder, chosen):
     Pictures.fromarray(cv2.GaussianBlur(picture(1), (0, 0), 6)).save(folder / "1.png")
     [note] = notes(read(folder), chosen, "blurred")
     assert note.place.file.endswith("1.png")
 
 
-def test_the_same_picture_twice_is_named(folder, chosen):
+def test_a_duplicate_image_is_noted(folder, chosen):
     assert not notes(read(folder), chosen, "nearly the same")
     Pictures.fromarray(picture(2)).save(folder / "9.jpg", quality=80)
     [note] = notes(read(folder), chosen, "nearly the same")
     assert note.place.file.endswith("9.jpg") and "2.png" in note.message
 
 
-def test_dark_and_burnt_pictures_are_named(folder, chosen):
+def test_dark_and_overexposed_images_are_noted(folder, chosen):
     Pictures.fromarray(picture(1) // 8).save(folder / "1.png")
     burnt = picture(2)
     burnt[16:80, 16:80] = 255
@@ -79,7 +79,7 @@ def test_dark_and_burnt_pictures_are_named(folder, chosen):
     assert notes(read(folder), chosen, "pure white")[0].place.file.endswith("2.png")
 
 
-def test_one_background_for_all_is_noted_unless_masks_say_where_the_product_is(folder, chosen):
+def test_one_background_for_all_images_is_noted_unless_they_have_masks(folder, chosen):
     photos = read(folder)[:3]
     assert not notes(photos, chosen, "same background")
     for photo in photos:
@@ -89,14 +89,14 @@ def test_one_background_for_all_is_noted_unless_masks_say_where_the_product_is(f
     assert not notes(masked, chosen, "same background")
 
 
-def test_few_small_and_cropped_pictures_are_noted(tmp_path, chosen):
+def test_few_small_and_cropped_images_are_noted(tmp_path, chosen):
     Pictures.fromarray(picture(1, 300, 64)).save(tmp_path / "long.png")
     found = survey.survey(read(tmp_path), chosen("data.resolution=128"))
     told = "\n".join(map(str, found.notes))
-    assert "1 pictures are few" in told and "cropped away" in told and "enlarged" in told
+    assert "1 images are few" in told and "cropped away" in told and "enlarged" in told
 
 
-def test_the_sheet_shows_every_picture_and_pales_what_masks_leave_out(folder, chosen):
+def test_the_sheet_shows_every_image_and_pales_parts_outside_the_mask(folder, chosen):
     mask = np.zeros((96, 96), np.uint8)
     mask[:, :48] = 255
     Pictures.fromarray(mask).save(folder / "0.mask.png")
@@ -111,17 +111,17 @@ def test_the_sheet_shows_every_picture_and_pales_what_masks_leave_out(folder, ch
     ("token", "told"),
     [
         ("red mug", "'red' is a word the model knows"),
-        ("zyxwvq mug", "read in 6 pieces"),
+        ("zyxwvq mug", "split into 6 pieces"),
         ("mug", "the class alone"),
     ],
 )
-def test_a_token_that_learns_badly_is_noted(token, told):
+def test_an_unsuitable_token_is_noted(token, told):
     tokenizer = CLIPTokenizer.from_pretrained(nano.folder() / "tokenizer")
     assert told in "\n".join(tokens.remarks(token, "mug", tokenizer))
     assert list(tokens.remarks("oue mug", "mug", tokenizer)) == []
 
 
-def test_memory_and_time_grow_with_what_is_asked():
+def test_memory_and_time_grow_with_rank_and_batch():
     def need(*options):
         chosen = settings(None, ["token=oue", "data.resolution=64", *options])
         return estimate.need(nano.folder() / "unet", chosen, torch.device("cpu"), torch.float32)

@@ -1,4 +1,4 @@
-"""A product nano has never seen, a tower of rings in two colours, and a measure of how much a picture is like it."""
+"""A product nano was not trained on, a tower of rings in two colours, and a measure of similarity to it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ BACKDROPS = {"white": "white background", "grey": "grey background"}
 
 
 def tower() -> Product:
-    """Five rings, each smaller than the one below, the colours in turn, and a ball on top."""
+    """Return the tower: five rings, each smaller than the one below, in alternating colours, and a ball on top."""
     shapes, height = [], 0.0
     for number, radius in enumerate((0.5, 0.42, 0.34, 0.26, 0.18)):
         material = BODY if number % 2 == 0 else INNER
@@ -32,7 +32,7 @@ def tower() -> Product:
 
 
 def render(number: int, size: int = 256, backdrop: str = "white") -> np.ndarray:
-    """A photograph (size, size, 3) of the tower; another camera and light for every number."""
+    """Return a rendering (size, size, 3) of the tower, with another camera and light for every `number`."""
     random = np.random.default_rng([number, 8])
     view = View(
         azimuth=float(random.uniform(0, 360)),
@@ -50,7 +50,7 @@ def render(number: int, size: int = 256, backdrop: str = "white") -> np.ndarray:
 
 
 def photograph(folder: Path, count: int, size: int = 256) -> Path:
-    """A folder of photographs with captions, as a designer's: `{token}` stands for the product's name."""
+    """Write `count` renderings with captions into `folder`; `{token}` stands for the product's name."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         backdrop = list(BACKDROPS)[number % 2]
@@ -61,7 +61,7 @@ def photograph(folder: Path, count: int, size: int = 256) -> Path:
 
 
 def histogram(picture: np.ndarray) -> np.ndarray:
-    """Shares of hue and chroma (16, 4) of the coloured part of a picture."""
+    """Return the histogram of hue and chroma (16, 4) of the product in an image, with a sum of 1."""
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).astype(np.float32) - 128
     a, b = lab[..., 1][silhouette(picture)], lab[..., 2][silhouette(picture)]
     if not len(a):
@@ -73,9 +73,9 @@ def histogram(picture: np.ndarray) -> np.ndarray:
 
 
 def likeness(pictures, truth) -> tuple[float, float]:
-    """How alike pictures are to true ones, 0..1: colour (histogram intersection) and form (silhouettes' overlap).
+    """Return the similarity of images to true ones, 0..1: colour (histogram intersection), form (silhouette overlap).
 
-    Each picture counts with the mean over all true ones; 1 is not reached even by the true ones among themselves.
+    Each value is the mean over all pairs. True images do not reach 1 among themselves, either.
     """
     color = [np.minimum(histogram(p), histogram(t)).sum() for p in pictures for t in truth]
     form = [overlap(silhouette(p), silhouette(t)) for p in pictures for t in truth]

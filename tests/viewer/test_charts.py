@@ -1,4 +1,4 @@
-"""Schedules drawn."""
+"""Plots of schedules."""
 
 import time
 
@@ -19,20 +19,20 @@ cadence: 3
 """
 
 
-def test_what_varies_is_drawn_and_nothing_else():
+def test_only_curves_that_vary_are_drawn():
     scene = loads(TEXT)
     assert list(varying(timeline(scene))) == ["motion.zoom", "motion.angle", "painting.strength"]
 
 
 @pytest.mark.parametrize("name", ["film.png", "film.svg", "film.pdf"])
-def test_a_plot_is_a_picture_of_its_kind(tmp_path, name):
+def test_a_plot_has_the_format_of_its_suffix(tmp_path, name):
     scene = loads(TEXT)
     plot(scene, timeline(scene), tmp_path / name)
     head = (tmp_path / name).read_bytes()[:400]
     assert {"film.png": b"PNG", "film.svg": b"<svg", "film.pdf": b"%PDF"}[name] in head
 
 
-def test_a_plot_shows_something(tmp_path):
+def test_a_plot_is_not_empty(tmp_path):
     scene = loads(TEXT)
     plot(scene, timeline(scene), tmp_path / "film.png")
     with Pictures.open(tmp_path / "film.png") as picture:
@@ -49,7 +49,7 @@ def test_a_film_of_10000_frames_and_one_of_1_are_drawn(tmp_path):
     assert time.perf_counter() - started < 20
 
 
-def test_a_plot_of_another_kind_is_refused(tmp_path):
+def test_a_plot_of_an_unknown_format_is_an_error(tmp_path):
     scene = loads(TEXT)
     with pytest.raises(RunError, match="a plot is one of .png, .svg, .pdf"):
         plot(scene, timeline(scene), tmp_path / "film.gif")

@@ -1,4 +1,4 @@
-"""Pages: what they carry, how large they become, and that what strangers wrote stays text."""
+"""Pages: embedded content, size, and the escaping of untrusted text."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ EVIL = '</script><img src=x onerror=alert(1)> & "quoted" $id'
 
 
 class Tags(HTMLParser):
-    """The tags of a page, and whether all of them are closed."""
+    """Parser that collects the tags of a page, and those left open."""
 
     VOID = ("meta", "img", "input", "br")
 
@@ -54,7 +54,7 @@ class Tags(HTMLParser):
 
 
 def jpegs(text):
-    """Every picture that a page carries."""
+    """Return every JPEG embedded in a page."""
     found = re.findall(r"data:image/jpeg;base64,([\w+/=]+)", text)
     return [
         cv2.imdecode(np.frombuffer(base64.b64decode(one), np.uint8), cv2.IMREAD_COLOR_RGB) for one in found
@@ -68,7 +68,7 @@ def noise(index):
 NOISE = [noise(index % 4) for index in range(40)]
 
 
-def test_a_page_carries_the_video_and_what_each_frame_is(tmp_path):
+def test_a_page_contains_the_video_and_the_settings_of_each_frame(tmp_path):
     scene = loads(FILM)
     frames = list(write(scene, "film", tmp_path / "a" / "film.html", 128))
     assert [frame.index for frame in frames] == list(range(12))
@@ -91,7 +91,7 @@ def test_a_page_carries_the_video_and_what_each_frame_is(tmp_path):
     assert "default-src 'none'" in page
 
 
-def test_what_a_film_says_stays_text(tmp_path):
+def test_text_of_a_schedule_is_escaped(tmp_path):
     scene = loads(FILM.replace("photo", json.dumps(EVIL)))
     list(write(scene, EVIL, tmp_path / "a.html", 64))
     page = (tmp_path / "a.html").read_text(encoding="utf8")
@@ -104,7 +104,7 @@ def test_what_a_film_says_stays_text(tmp_path):
     assert Tags(whole(EVIL, "")).names.count("img") == 0
 
 
-def test_a_curve_is_drawn_where_its_values_are():
+def test_a_curve_is_drawn_at_its_values():
     text = curves.curves(timeline(loads(FILM)))
     Tags(text)
     (points,) = re.findall(r'points="([^"]+)"', text)
@@ -116,12 +116,12 @@ def test_a_curve_is_drawn_where_its_values_are():
     assert [float(width) for width in re.findall(r"width:([\d.]+)%", text)] == [50, 50]
 
 
-def test_a_long_film_becomes_no_long_page():
+def test_the_page_of_a_long_film_stays_small():
     text = curves.curves(timeline(loads(FILM, settings=["video.frames=5000"])))
     assert len(text) < 60_000
 
 
-def test_small_pictures_are_within_their_bytes_whatever_they_show():
+def test_thumbnails_stay_within_their_size_limit_for_any_content():
     for most in (300_000, 9_000):
         found = small(range(40), NOISE.__getitem__, most=most)
         assert 0 < sum(len(one.address) for one in found) <= most
@@ -132,14 +132,14 @@ def test_small_pictures_are_within_their_bytes_whatever_they_show():
     assert shown.shape == (240, 320, 3) and np.abs(shown.astype(int) - 199).max() <= 2
 
 
-def test_a_small_picture_is_not_enlarged_and_keeps_its_colours():
+def test_a_thumbnail_is_not_enlarged_and_keeps_its_colours():
     image = np.zeros((20, 30, 3), np.uint8)
     image[:] = (200, 60, 30)
     shown = jpegs(pictures.Small(0, jpeg(image, 320)).address)[0]
     assert shown.shape == (20, 30, 3) and np.abs(shown.astype(int) - image).max() <= 6
 
 
-def test_the_first_and_the_last_are_among_those_chosen_evenly():
+def test_the_first_and_the_last_item_are_among_those_chosen_evenly():
     assert evenly(range(10), 4) == [0, 3, 6, 9]
     assert evenly(range(3), 9) == [0, 1, 2]
     assert evenly([5], 3) == [5]
@@ -157,7 +157,7 @@ def test_a_scene_shows_where_its_prompts_begin(tmp_path, textured):
     assert "<img" not in cards.card(loads(FILM, settings=["video.frames=3000"]))
 
 
-def test_what_two_films_show_is_compared_frame_by_frame():
+def test_two_films_are_compared_frame_by_frame():
     one, other = (
         [pictures.Small(i, jpeg(np.full((32, 32, 3), i + up, np.uint8), 32)) for i in (0, 4)]
         for up in (10, 90)
@@ -170,10 +170,10 @@ def test_what_two_films_show_is_compared_frame_by_frame():
     assert np.array(greys) == pytest.approx(np.array([[10, 90], [14, 94]]), abs=1.5)
 
 
-def test_progress_is_told_with_the_latest_picture():
+def test_progress_is_shown_with_the_latest_frame():
     assert "loading" in live.live(0, 10, 0, 0.0, None)
     text = live.live(4, 10, 2, 1.5, jpeg(noise(1), 64))
     Tags(text)
-    assert "4 of 10 frames · 2 painted, 2 in-between · 1.50 s a frame · about 9 seconds left" in text
+    assert "4 of 10 frames · 2 painted, 2 in-between · 1.50 s per frame · about 9 seconds left" in text
     assert "width:40.0%" in text and len(jpegs(text)) == 1
     assert "left" not in live.live(10, 10, 5, 1.0, b"") and "of" not in live.live(3, 0, 1, 1.0, b"")[:80]

@@ -1,4 +1,4 @@
-"""Words in pictures."""
+"""Text drawn into images."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ def drawn(text):
     return image, label.put(image, text, (4, 28), 20, (255, 200, 100))
 
 
-def test_a_line_is_drawn_in_its_colour_as_wide_as_it_is_said_to_be():
+def test_a_line_is_drawn_in_its_colour_and_measured_width():
     image, end = drawn("strength 0.45")
     across = np.flatnonzero(image.any((0, 2)))
     assert image.max((0, 1)).tolist() == [255, 200, 100]
@@ -20,12 +20,12 @@ def test_a_line_is_drawn_in_its_colour_as_wide_as_it_is_said_to_be():
 
 
 @pytest.mark.parametrize("text", ["Grün", "café", "→ 40 %", "мир", "a · b"])
-def test_every_letter_has_a_shape_of_its_own(text):
+def test_every_letter_has_its_own_glyph(text):
     unknown, _ = drawn(text.replace(max(text), "?"))
     assert (drawn(text)[0] != unknown).any()
 
 
-def test_text_is_broken_between_words_and_what_does_not_fit_is_told_by_dots():
+def test_text_is_wrapped_between_words_and_omitted_text_is_marked_by_an_ellipsis():
     lines = label.wrapped("a pencil sketch of a red mug on white paper", 16, 150, 2)
     assert len(lines) == 2 and lines[1].endswith("…")
     assert all(label.width(line, 16) <= 150 for line in lines)
@@ -35,5 +35,5 @@ def test_text_is_broken_between_words_and_what_does_not_fit_is_told_by_dots():
     assert word.endswith("…") and label.width(word, 16) <= 150
 
 
-def test_a_written_colour_is_three_numbers():
+def test_a_hex_colour_is_parsed_to_rgb():
     assert label.color("#0a84ff") == (10, 132, 255)

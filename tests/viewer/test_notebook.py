@@ -27,7 +27,7 @@ SMALL = ["video.size=64x64", "painting.steps=3", "cadence=10"]
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
-    """The notebook after it ran in a kernel, over a very small film: the outputs of each cell, by its code."""
+    """Run the notebook in a kernel with a very small film; return the outputs of each cell, by its code."""
     room = tmp_path_factory.mktemp("room")
     notebook = nbformat.read(ROOT / "notebooks" / "preview.ipynb", 4)
     nbformat.validate(notebook)
@@ -42,7 +42,7 @@ def executed(tmp_path_factory):
 
 
 def html(executed, code):
-    """The HTML that the cell with `code` in it shows, in order."""
+    """Return the HTML outputs of the cell that contains `code`, in order."""
     (outputs,) = [
         outputs for source, outputs in executed[1].items() if code in source and ".widget" not in source
     ]
@@ -54,12 +54,12 @@ def html(executed, code):
     [
         ("\nscene", 7),
         ("notebook.render(scene)", 1),
-        ("notebook.scrub(run)", 31),  # sliders have the picture that they begin with in the page itself, too
+        ("notebook.scrub(run)", 31),  # the first image of a slider is in the page a second time
         ("notebook.sheet(run", 10),
         ("notebook.compare", 50),
     ],
 )
-def test_every_view_of_the_notebook_shows_pictures(executed, code, count):
+def test_every_view_of_the_notebook_shows_images(executed, code, count):
     shown = html(executed, code)[-1]
     Tags(shown)
     found = jpegs(shown)
@@ -84,7 +84,7 @@ def test_progress_ends_with_all_frames_and_is_shown_in_one_place(executed):
     assert "30 of 30 frames" in watched
 
 
-def test_the_widget_shows_whole_frames(executed):
+def test_the_widget_shows_frames_at_full_size(executed):
     (outputs,) = [outputs for source, outputs in executed[1].items() if ".widget()" in source]
     assert "application/vnd.jupyter.widget-view+json" in outputs[0].data
 
@@ -95,7 +95,7 @@ def test_an_executed_notebook_is_small(executed):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run painted by a painter without a model, the second half of which has a colour of its own."""
+    """Return a run painted without a model, whose second half has another colour."""
     folder = tmp_path_factory.mktemp("run")
     scene = animator.loads(
         "video: {size: 96x64, frames: 6, fps: 6}\nprompts: {at: {0: a, 3: b}}\nmotion: {angle: 5}"
@@ -133,13 +133,13 @@ def test_the_widget_follows_its_slider(run):
         assert f"<b>{index}</b>" in words.value
 
 
-def test_runs_without_pictures_or_frames_in_common_are_told(run, tmp_path):
-    from animator.viewer import notebook
+def test_runs_without_frames_or_without_common_frames_are_errors(run, tmp_path):
+    from animator import notebook
 
     scene = animator.loads("video: {size: 64x64, frames: 6}")
     empty = shoot.start_run(scene, None, tmp_path / "empty")
     for view in (notebook.scrub, notebook.sheet):
-        with pytest.raises(RunError, match="has no pictures yet"):
+        with pytest.raises(RunError, match="has no frames yet"):
             view(empty)
     with pytest.raises(RunError, match="has no video yet; go on with: animator resume"):
         notebook.play(empty)
@@ -165,13 +165,13 @@ def test_videos_are_made_smaller_until_they_fit(run, tmp_path):
     assert len(decode(tmp_path / "least.mp4", 128, 86)) == 6
 
 
-def test_the_core_needs_no_notebook():
+def test_the_package_imports_without_the_notebook_extra():
     code = """
 import sys, animator
 animator.timeline(animator.loads("motion: {zoom: 1.01}"))
-import animator.cli, animator.rehearsal, animator.shoot, animator.pages.write
+import animator.cli, animator.viewer.preview, animator.runs.render, animator.viewer.write
 assert not {"IPython", "ipywidgets", "ipykernel"} & set(sys.modules)
-import animator.notebook
+import animator.viewer.notebook
 assert not {"IPython", "ipywidgets", "ipykernel", "torch"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)

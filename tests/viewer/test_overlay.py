@@ -1,4 +1,4 @@
-"""What is written over a preview's pictures."""
+"""Captions over the frames of a preview."""
 
 import numpy as np
 import pytest
@@ -36,13 +36,13 @@ def test_a_painted_frame_has_a_dot_and_an_in_between_a_ring(rows):
     assert orange(painted) > 60 and orange(between) == 0
 
 
-def test_what_a_prompt_blends_into_is_written_as_long_as_it_does(rows):
+def test_the_next_prompt_is_written_while_the_prompts_blend(rows):
     assert [rows[at]["prompt"]["weight"] > 0 for at in (2, 4, 5, 7)] == [False, True, True, False]
     lines = [orange(drawn(rows, at)[34:480]) for at in (2, 5, 7)]
     assert lines[0] < 80 and lines[2] < 80 and lines[1] > 150
 
 
-def test_the_bar_shows_prompts_and_where_the_film_stands(rows):
+def test_the_bar_shows_the_prompts_and_the_current_position(rows):
     bars = [drawn(rows, at)[-16:] for at in (0, 11)]
     stands = [np.flatnonzero((np.abs(bar.astype(int) - ORANGE).max(-1) < 8).all(0)).mean() for bar in bars]
     assert stands == pytest.approx([512 / 24, 512 * 23 / 24], abs=2)
@@ -50,13 +50,13 @@ def test_the_bar_shows_prompts_and_where_the_film_stands(rows):
     assert (first != second).any() and (bars[1][4, 100] == first).all()
 
 
-def test_numbers_tell_what_runs(rows):
+def test_the_settings_line_shows_the_steps_that_run(rows):
     assert overlay.numbers(rows[0]) == "strength 0.20 · 10 of 10 steps · guidance 3 · seed 7"
     assert overlay.numbers(rows[6]) == "strength 0.80 · 8 of 10 steps · guidance 3 · seed 9"
     assert overlay.numbers({**rows[4], "loras": {"marker": 0.5}}).endswith("seed 8 · marker 0.50")
 
 
-def test_the_picture_given_is_left_as_it_was(rows):
+def test_the_input_image_is_not_modified(rows):
     image = np.full((512, 512, 3), 128, np.uint8)
     Overlay(rows, [""] * 12, 12.0, 512, 512, True)(image, rows[3])
     assert (image == 128).all()

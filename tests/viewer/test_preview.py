@@ -1,4 +1,4 @@
-"""A film before it is painted: what a preview shows, in which size, and how fast."""
+"""Previews: content, size and speed."""
 
 import time
 
@@ -42,7 +42,7 @@ def test_a_draft_moves_as_the_film_does_in_fewer_pixels(tmp_path, textured):
 @pytest.mark.parametrize(
     "motion", ["{translation_z: 6, orbit_y: 1}", "{translation_z: 6, orbit_y: 1, depth: proxy}"]
 )
-def test_a_draft_moves_as_the_film_does_in_space(motion, tmp_path, textured):
+def test_a_draft_moves_as_the_film_does_in_3d(motion, tmp_path, textured):
     Pictures.fromarray(np.kron(textured[:64, :64], np.ones((4, 4, 1), np.uint8))).save(tmp_path / "a.png")
     scene = loads(f"video: {{size: 256x256, frames: 8}}\nstart: {{image: a.png}}\nmotion: {motion}", tmp_path)
     for large, little in zip(shown(scene), shown(draft(scene, 128)), strict=True):
@@ -60,7 +60,7 @@ def test_a_draft_keeps_every_decision_of_the_film(tmp_path):
         assert small.motion.zoom == frame.motion.zoom
 
 
-def test_a_feather_in_pixels_stays_as_wide_a_part_of_the_picture(tmp_path):
+def test_a_feather_in_pixels_is_scaled_with_the_draft(tmp_path):
     Pictures.new("L", (256, 192), 255).save(tmp_path / "m.png")
     scene = loads(
         f"{FILM}masks: {{product: {{file: m.png, feather: 16}}}}\nlock: {{mask: product, feather: 8}}",
@@ -71,7 +71,7 @@ def test_a_feather_in_pixels_stays_as_wide_a_part_of_the_picture(tmp_path):
     assert timeline(small)[3].lock.feather == 8 / 256
 
 
-def test_a_preview_asks_for_no_depth_model():
+def test_a_preview_loads_no_depth_model():
     small = draft(
         loads("motion: {depth: model, depth_model: nobody/nothing, orbit_y: 1}\nvideo: {frames: 3}"), 64
     )
@@ -88,7 +88,7 @@ def test_a_preview_passes_through_the_views_of_the_film(tmp_path, textured):
     pictures = shown(scene)
     assert (pictures[0] == textured).all() and (pictures[8] == 255 - textured).all()
     distance = [np.abs(picture.astype(int) - pictures[8]).mean() for picture in pictures]
-    assert distance[3] > distance[5] > distance[7] > distance[8]  # led there over the last second
+    assert distance[3] > distance[5] > distance[7] > distance[8]  # guided there over the last second
 
 
 def test_a_preview_shows_the_footage_that_is_painted_over(tmp_path):
@@ -98,7 +98,7 @@ def test_a_preview_shows_the_footage_that_is_painted_over(tmp_path):
     assert greys == pytest.approx([10 + 2 * i for i in range(8)], abs=2.5)
 
 
-def test_the_words_cover_the_edges_and_leave_the_middle_alone(tmp_path, textured):
+def test_the_overlay_covers_the_edges_and_leaves_the_middle_free(tmp_path, textured):
     Pictures.fromarray(textured).resize((512, 384)).save(tmp_path / "a.png")
     scene = draft(loads(f"{FILM}start: {{image: a.png}}", tmp_path))
     for (_, drawn), (_, bare) in zip(captioned(scene), rehearsal.plain(scene), strict=True):
@@ -106,7 +106,7 @@ def test_the_words_cover_the_edges_and_leave_the_middle_alone(tmp_path, textured
         assert (drawn[:20] != bare[:20]).any() and (drawn[-60:] != bare[-60:]).any()
 
 
-def test_a_test_card_takes_on_a_colour_for_every_prompt():
+def test_a_test_card_is_tinted_with_a_colour_per_prompt():
     scene = draft(loads(FILM), 128)
     middle = [image[64:66, 20:100].mean((0, 1)) for _, image in captioned(scene, words=False)]
     assert np.abs(middle[7] - middle[5]).max() > 8
@@ -114,12 +114,12 @@ def test_a_test_card_takes_on_a_colour_for_every_prompt():
 
 
 @pytest.mark.parametrize("size", ["64x64", "96x16", "16x96", "720x1280"])
-def test_words_fit_into_any_size(size):
+def test_the_overlay_fits_into_any_size(size):
     scene = loads(f"video: {{size: {size}, frames: 2}}\nprompts: {{at: {'very ' * 80}long}}")
     assert [image.shape[:2] for _, image in captioned(scene)] == [scene.size[::-1]] * 2
 
 
-def test_a_preview_of_a_boomerang_goes_back(tmp_path):
+def test_a_preview_of_a_boomerang_plays_backwards(tmp_path):
     scene = loads("video: {size: 64x64, frames: 6, loop: boomerang}\nmotion: {translation_x: 4}")
     frames = list(record(scene, tmp_path / "a.mp4", None, overlay=False, crf=4))
     assert [frame.index for frame in frames] == list(range(6))
@@ -134,7 +134,7 @@ def test_the_frames_of_a_preview_are_those_of_the_film():
     assert [row["steps_run"] > 0 for row in shoot.rows(scene, timeline(scene))].count(True) == 5
 
 
-def test_240_frames_of_1024_pixels_are_seen_in_seconds(tmp_path):
+def test_240_frames_of_1024_pixels_are_previewed_in_seconds(tmp_path):
     (tmp_path / "film.yaml").write_text(
         "video: {size: 1024x1024, frames: 240}\nprompts: {at: {0: a, 3s: b}, travel: 12}\n"
         "motion: {zoom: 1.004, angle: 0.3*sin(t/20)}\ncadence: 2\n"

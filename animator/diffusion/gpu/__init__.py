@@ -1,1 +1,1 @@
-"""Pictures that stay on the device that paints them: what pixels/ does to arrays, done to tensors there."""
+"""Images that stay on the GPU between painting passes, and the image operations on them as torch tensors."""

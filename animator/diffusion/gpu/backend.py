@@ -1,4 +1,4 @@
-"""A device as the place where a film's pictures stay, see residing.py: its tools, and how pictures come and leave."""
+"""The GPU as the place where a film's images stay: image operations, and the transfer from and to the host."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from animator.imaging.backend import Tools
 
 
 class Device:
-    """Where `frames` of a film are painted, and stay."""
+    """Keeps the images of a film on a device, with the image operations that work there."""
 
     def __init__(self, name: str, frames: Sequence[Frame]) -> None:
-        """`name`: torch's, such as "cuda"."""
+        """`name` is torch's device name, such as "cuda"; `frames` are those to paint, in order."""
         self.device = torch.device(name)
         self.tools = Tools(
             picture=self._here,
@@ -40,19 +40,19 @@ class Device:
         return on(image, self.device)
 
     def painter(self, paint: Any) -> Callable[[Frame, Any], Any]:
-        """What paints there: see residing.Keeping."""
+        """Return a function (frame, start) → image that paints with `paint` and leaves the image on the device."""
         return lambda frame, start: self._here(paint.kept(frame, start))
 
     def known(self, pictures: Mapping[int, Image]) -> Mapping[int, Any]:
-        """Paintings that are there already, as they come here when they are asked for."""
+        """Return saved images by frame index, each copied to the device when it is read."""
         return Known(pictures, self._here)
 
     def state(self, state: State) -> State:
-        """A state whose pictures are here."""
+        """Return `state` with all its images on the device."""
         return state.brought(self._here)
 
     def watch(self, film: Iterator[tuple[Frame, State]]) -> Iterator[tuple[Frame, State]]:
-        """`film`, whose finished pictures are on their way to the host when they are handed on."""
+        """Yield from `film` and start to copy each finished image to the host before it is yielded."""
         with closing(film):  # type: ignore[type-var]
             for frame, state in film:
                 shown: Any = state.shown
@@ -61,7 +61,7 @@ class Device:
 
 
 class Known(Mapping[int, Any]):
-    """Pictures by frame, each brought to its place when it is asked for."""
+    """Images by frame index, each copied to the device by `bring` when it is read."""
 
     def __init__(self, pictures: Mapping[int, Image], bring: Callable[[Image], Picture]) -> None:
         self._pictures, self._bring = pictures, bring
@@ -70,7 +70,7 @@ class Known(Mapping[int, Any]):
         return self._bring(self._pictures[index])
 
     def __contains__(self, index: object) -> bool:
-        return index in self._pictures  # without reading it
+        return index in self._pictures  # Mapping's default would read the image
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._pictures)

@@ -1,4 +1,4 @@
-"""Match a picture's colours to a reference's, and pull them to a palette, on its device: as pixels/color.py does."""
+"""Colour matching and palette pull on the device, equal to the NumPy versions except for rounding."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ from animator.diffusion.gpu.transfer import sent
 from animator.imaging import cube, palette
 from animator.imaging.color import FLAT, STRETCH
 
-Way = Callable[[Values], Values]  # (3, …), each row the values of one channel → what becomes of them
+Way = Callable[[Values], Values]  # maps values (3, …), one row per channel, to new values of the same shape
 
 
 def match(picture: Picture, goal: Colors, space: str, by: str = "statistics", amount: float = 1.0) -> Picture:
-    """`picture` with its colours brought to `goal`, or a part `amount` (0..1) of the way there."""
+    """Return the image with its colours moved to `goal`, or a part `amount` (0..1) of the way.
+
+    `goal` must be measured in the same `space` ("lab", "hsv" or "rgb"); `by` is "statistics" (mean and
+    deviation) or "histogram".
+    """
     now = measure(picture, space)
     goal = mix(now, goal, amount)
     return _APPLY[space](picture, _WAYS[by](now, goal), goal.hue - now.hue)
@@ -47,7 +51,7 @@ def _histogram(now: Colors, goal: Colors) -> Way:
     found = now.quantiles
 
     def way(values: Values) -> Values:
-        # In float64, since a picture's quantiles may lie as near as that.
+        # In float64, because neighbouring quantiles may differ by less than float32 resolves.
         exact = values.double()
         moved = [interpolated(row, x, y) for row, x, y in zip(exact, found, aims, strict=True)]
         low, high = _rows(found[:, 0], exact), _rows(found[:, -1], exact)
@@ -58,7 +62,7 @@ def _histogram(now: Colors, goal: Colors) -> Way:
 
 
 def _rows(figures: Values, values: Values) -> Values:
-    """One figure for each row of `values`, to compute with."""
+    """Reshape three figures, one per row of `values`, so that they broadcast over it."""
     return figures.to(values.dtype).reshape(3, *[1] * (values.ndim - 1))
 
 
@@ -75,7 +79,7 @@ def _apply_lab(picture: Picture, way: Way, _: Values) -> Picture:
 
 
 def _apply_hsv(picture: Picture, way: Way, turn: Values) -> Picture:
-    """Not by a table of colours: the hue of greys has a step in it."""
+    """Convert every pixel instead of using a colour table, because hue is discontinuous at greys."""
     values = rgb_to_hsv(planes(picture) / 255)
     _, saturation, value = way(values).clamp(0, 1)
     degrees = torch.where(turn.isfinite(), turn.rad2deg(), 0.0).float()
@@ -86,22 +90,23 @@ _APPLY = {"rgb": _apply_rgb, "lab": _apply_lab, "hsv": _apply_hsv}
 
 
 class Pull:
-    """Pulls pictures on `device` towards `colors` (n, 3), RGB 0..255, as pixels/palette.py does."""
+    """Pulls images on `device` towards a palette `colors` (n, 3), RGB 0..255; the GPU version of the NumPy class."""
 
     def __init__(self, colors: NDArray[np.uint8], device: torch.device) -> None:
         self._goal = _table(palette.Pull(colors).goal, device)
 
     def __call__(self, picture: Picture, amount: float) -> Picture:
-        """`picture` with hue and chroma a part `amount` (0..1) of the way to the palette; its lightness stays."""
+        """Return the image with hue and chroma moved a part `amount` (0..1) towards the palette; lightness stays."""
         return _through(picture, lab_to_rgb(torch.lerp(_lab_table(picture.device), self._goal, amount)))
 
 
 def _through(picture: Picture, found: Values) -> Picture:
-    """`picture` through the function that turns `cube.COLORS` into `found`, (3, 33, 33, 33) of blue, green, red.
+    """Map the image's colours through a table: `found` (3, 33, 33, 33) holds the new colours of `cube.COLORS`.
 
-    Interpolated trilinearly between the table's colours, which are 8 grey levels apart.
+    The table's axes are blue, green and red. Its colours are 8 grey levels apart and interpolated
+    trilinearly.
     """
-    grid = picture.pixels.float() / 128 - 1  # red, green, blue: as grid_sample counts its axes, from the last
+    grid = picture.pixels.float() / 128 - 1  # red, green, blue: grid_sample counts axes from the last
     colors = functional.grid_sample(
         found[None].float() * 255,
         grid[None, None],
@@ -114,10 +119,10 @@ def _through(picture: Picture, found: Values) -> Picture:
 
 @lru_cache(maxsize=8)
 def _lab_table(device: torch.device) -> Values:
-    """`cube.COLORS` as L*a*b*, (3, 33, 33, 33)."""
+    """Return `cube.COLORS` converted to L*a*b*, (3, 33, 33, 33)."""
     return rgb_to_lab(_table(cube.COLORS, device))
 
 
 def _table(colors: NDArray[np.float32], device: torch.device) -> Values:
-    """A table (33, 33, 33, 3) on the device, channels first."""
+    """Copy a colour table (33, 33, 33, 3) to the device as float64, channels first."""
     return sent(colors, device).movedim(-1, 0).double().contiguous()

@@ -1,4 +1,4 @@
-"""A picture's colours as figures that stay on the device: pixels/color.py's, without a number coming to the host."""
+"""Colour statistics of an image, computed and kept on the device without copying a number to the host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ Values = torch.Tensor  # float64
 
 
 class Colors(NamedTuple):
-    """`hue` in radians, NaN outside HSV and where the picture has no common hue."""
+    """Colour statistics of an image in one colour space, as float64 tensors on its device.
+
+    `hue` is in radians; NaN outside HSV and for images without a common hue.
+    """
 
     mean: Values  # (3,)
     deviation: Values  # (3,)
@@ -26,7 +29,7 @@ class Colors(NamedTuple):
 
 
 def measure(picture: Picture, space: str) -> Colors:
-    """The colours of `picture` in "lab", "hsv" or "rgb", by the pixels that the host's `measure` takes, too."""
+    """Measure the image's colours in "lab", "hsv" or "rgb", from the same sample of pixels as the CPU version."""
     height, width = picture.shape[:2]
     sampled = picture.pixels.reshape(-1, 3).index_select(0, _places(height, width, picture.device))
     values = to_space(sampled.T.double(), space)
@@ -42,18 +45,18 @@ def _places(height: int, width: int, device: torch.device) -> torch.Tensor:
 
 
 def _quantiles(values: Values, low: float, high: float) -> Values:
-    """By a histogram, as on the host. Counts are whole numbers: the same, in whatever order a device adds them."""
+    """Return the quantiles from a histogram, as on the CPU; its integer counts do not depend on the order of sums."""
     at = ((values - low) * (FINE / (high - low))).long().clamp(0, FINE - 1)
     counts = values.new_zeros(FINE).scatter_add_(0, at, torch.ones_like(values))
     below = torch.cat([values.new_zeros(1), counts.cumsum(0)])
     steps = torch.arange(FINE + 1, dtype=values.dtype, device=values.device)
-    rising = below / below[-1] + steps * 1e-12  # also where nothing lies
+    rising = below / below[-1] + steps * 1e-12  # strictly rising, even over empty bins
     spread = (steps[:QUANTILES] + 0.5) / QUANTILES
     return interpolated(spread, rising, low + steps * ((high - low) / FINE))
 
 
 def interpolated(values: Values, x: Values, y: Values) -> Values:
-    """`np.interp`: what `values` become on the line through the points `x` (rising) and `y`, level at its ends."""
+    """Interpolate linearly through the points (`x`, `y`), x rising, constant beyond the ends, as `np.interp` does."""
     after = torch.searchsorted(x, values.contiguous(), right=True).clamp(1, len(x) - 1)
     x0, x1, y0, y1 = x[after - 1], x[after], y[after - 1], y[after]
     part = (values - x0) / torch.where(x1 > x0, x1 - x0, 1.0)
@@ -61,7 +64,7 @@ def interpolated(values: Values, x: Values, y: Values) -> Values:
 
 
 def _hue(values: Values) -> Values:
-    """A mean of angles, each with the weight of the colour it stands for: grey has no hue."""
+    """Return the mean hue in radians, weighted by saturation times value (greys have no hue); NaN if scattered."""
     angle, weight = values[0].deg2rad(), values[1] * values[2]
     east, north = (angle.cos() * weight).mean(), (angle.sin() * weight).mean()
     found = torch.hypot(east, north) > (AGREEING * weight.mean()).clamp(min=FLAT)
@@ -69,7 +72,7 @@ def _hue(values: Values) -> Values:
 
 
 def mix(one: Colors, other: Colors, weight: float) -> Colors:
-    """Colours between two: `one` at weight 0, `other` at weight 1."""
+    """Interpolate between two colour statistics: `one` at weight 0, `other` at weight 1; hue takes the shorter way."""
     mean, deviation, quantiles = (
         (1 - weight) * a + weight * b for a, b in zip(one[:3], other[:3], strict=True)
     )

@@ -1,4 +1,4 @@
-"""A picture that stays on the device that painted it, until somebody asks for it here."""
+"""An image that stays on the device that painted it until the host reads its pixels."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from animator.frame import Image
 
 
 class Picture:
-    """A picture on a device, which nobody changes: `np.asarray` of it is the `Image`, once it has come to the host."""
+    """Immutable RGB image on a device; `np.asarray(image)` copies it to the host and returns the `Image`."""
 
     def __init__(self, pixels: torch.Tensor, spoilt: torch.Tensor | None = None) -> None:
-        """`pixels`: uint8 (height, width, 3), RGB. `spoilt`: see there."""
-        # In the order that a picture read from disk has: in another, torch adds the same numbers up differently.
+        """Wrap `pixels`, uint8 (height, width, 3) RGB; `spoilt` is the attribute of that name."""
+        # C order, as images read from disk: torch's sums of the same numbers depend on the memory layout.
         self.pixels = pixels.contiguous()
         self.spoilt = spoilt
-        """The frame whose painting was NaN, of those that led to this picture, int32 (1,); below 0: none was.
+        """Index of the first NaN frame among those that led to this image, int32 (1,); negative if there is none.
 
-        Only the host can raise an error, and asking the device for it would mean to wait: so it goes along.
+        Reading it would block the host until the device has finished, so it travels with the image and is
+        checked once the image is copied.
         """
         self._arrival: Arrival | None = None
         self._array: Image | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The shape (height, width, 3)."""
         return tuple(self.pixels.shape)
 
     @property
@@ -36,16 +38,16 @@ class Picture:
         return self.pixels.device
 
     def become(self, pixels: torch.Tensor) -> Picture:
-        """What has been made of this picture."""
+        """Return an image with new `pixels`, derived from this one: it keeps the record of a NaN frame."""
         return type(self)(pixels, self.spoilt)
 
     def leave(self) -> None:
-        """Send the picture to the host; nobody waits for it before it is asked for."""
+        """Start to copy the image to the host and return at once; reading the image waits for the copy."""
         if self._arrival is None:
             self._arrival = fetch(self.pixels, *(() if self.spoilt is None else (self.spoilt,)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        """The picture on the host, the same array each time. Raises ModelError where a painting was NaN."""
+        """Return the image on the host, the same array each time. Raises ModelError for a NaN frame."""
         if self._array is None:
             self.leave()
             assert self._arrival is not None
@@ -57,15 +59,15 @@ class Picture:
 
 
 def on(image: Picture | Image, device: torch.device) -> Picture:
-    """`image` on `device`; the identical picture where it is one."""
+    """Copy an `Image` to `device`; an image that is already on a device is returned as it is."""
     return image if isinstance(image, Picture) else Picture(sent(image, device))
 
 
 def planes(picture: Picture) -> torch.Tensor:
-    """The three colours of a picture as float32 (3, height, width), 0..255."""
+    """Return the image's channels as float32 (3, height, width), 0..255."""
     return picture.pixels.permute(2, 0, 1).float()
 
 
 def pixels(values: torch.Tensor) -> torch.Tensor:
-    """Grey levels (3, height, width) as uint8 (height, width, 3): rounded, halves to even as cv2 does, and clipped."""
+    """Convert grey levels (3, height, width) to uint8 (height, width, 3): rounded half to even as in cv2, clipped."""
     return values.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)

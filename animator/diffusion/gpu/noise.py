@@ -1,4 +1,4 @@
-"""Noise for pictures on a device: drawn on the CPU, so that one seed gives one noise everywhere, one frame ahead."""
+"""Noise for images on a device, drawn on the CPU one frame ahead, so that a seed gives the same noise everywhere."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from animator.imaging.filters import drawn
 
 
 class Draw(NamedTuple):
-    """Which noise: `drawn`'s arguments besides the picture's shape and kind."""
+    """Parameters of one noise image, besides its shape and kind."""
 
     amount: float
     seed: int
 
 
 class Ahead:
-    """`add_noise` for `frames`: while one is painted, a thread draws the noise of the next one.
+    """The `add_noise` function for `frames`; a thread draws the noise of the next frame while the GPU paints.
 
-    Frames in another order than theirs, or others, get their noise as well: it is only drawn when it is asked for.
+    Other frames, or frames out of order, also get the correct noise, but it is drawn only when it is needed.
     """
 
     def __init__(self, frames: Iterable[Frame], device: torch.device) -> None:
@@ -37,7 +37,7 @@ class Ahead:
         self._coming: tuple[Draw, Future[torch.Tensor]] | None = None
 
     def __call__(self, picture: Picture, amount: float, seed: int, clouds: bool = False) -> Picture:
-        """`picture` plus Gaussian noise: see pixels/noise.py."""
+        """Add Gaussian noise of deviation 127.5 * `amount` grey levels, scaled by Perlin noise if `clouds`."""
         wanted, shape, coming = Draw(amount, seed), picture.shape, self._coming
         foreseen = coming is not None and coming[0] == wanted
         noise = coming[1] if coming is not None and foreseen else self._drawn(wanted, shape, clouds)

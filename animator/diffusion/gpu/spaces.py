@@ -1,6 +1,6 @@
-"""Colour spaces on the device: sRGB ↔ CIE L*a*b* and HSV, with the formulas and units of pixels/.
+"""Colour spaces on the device: sRGB ↔ CIE L*a*b* and HSV, with the formulas and units of the CPU versions.
 
-Values (3, …), channels first, float64 but for whole pictures, which are float32.
+Values have shape (3, …), channels first; float64, except that whole images are float32.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ Values = torch.Tensor
 
 
 def to_space(levels: Values, space: str) -> Values:
-    """Colours of 0..255 in "lab" (0..100, about -100..100), "hsv" (degrees, 0..1, 0..1) or "rgb" (as it is)."""
+    """Convert grey levels 0..255 to "lab" (0..100, about -100..100), "hsv" (degrees, 0..1, 0..1) or "rgb" (as is)."""
     return _INTO[space](levels)
 
 
 def rgb_to_lab(rgb: Values) -> Values:
+    """Convert sRGB (0..1) to CIE L*a*b* (0..100, about -100..100)."""
     light = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb.clamp(min=0) + 0.055) / 1.055) ** 2.4)
     part = _mixed(lab.XYZ / lab.WHITE[:, None], light)
     root = torch.where(part > 216 / 24389, part.clamp(min=0) ** (1 / 3), part * (841 / 108) + 4 / 29)
@@ -30,7 +31,7 @@ def rgb_to_lab(rgb: Values) -> Values:
 
 
 def lab_to_rgb(values: Values) -> Values:
-    """L*, a*, b* in sRGB; colours sRGB cannot show lie outside 0..1."""
+    """Convert CIE L*a*b* to sRGB; colours outside the sRGB gamut lie outside 0..1."""
     lightness, a, b = values
     y = (lightness + 16) / 116
     root = torch.stack([y + a / 500, y, y - b / 200])
@@ -41,6 +42,7 @@ def lab_to_rgb(values: Values) -> Values:
 
 
 def rgb_to_hsv(rgb: Values) -> Values:
+    """Convert sRGB (0..1) to hue (degrees, 0..360), saturation and value (0..1)."""
     red, green, blue = rgb
     value = rgb.amax(0)
     chroma = value - rgb.amin(0)
@@ -54,7 +56,7 @@ def rgb_to_hsv(rgb: Values) -> Values:
 
 
 def hsv_to_rgb(values: Values) -> Values:
-    """Degrees, whole turns more or less, saturation and value in sRGB, 0..1."""
+    """Convert hue (degrees, any number of turns), saturation and value (0..1) to sRGB, 0..1."""
     hue, saturation, value = values
     chroma = value * saturation
     places = [(hue / 60 + turn).remainder(6) for turn in (5, 3, 1)]
@@ -62,7 +64,7 @@ def hsv_to_rgb(values: Values) -> Values:
 
 
 def _mixed(matrix: NDArray[np.floating], values: Values) -> Values:
-    """`matrix` (3, 3) times each of `values`; its numbers go along with the kernels."""
+    """Multiply each of `values` by `matrix` (3, 3); entries are passed as scalars, without a copy to the device."""
     x, y, z = values
     return torch.stack([x * float(a) + y * float(b) + z * float(c) for a, b, c in matrix])
 

@@ -1,6 +1,6 @@
-"""Between the host and a device, without either waiting for the other: all that is particular to CUDA.
+"""Asynchronous copies between the host and a device; the only module with code specific to CUDA.
 
-On the CPU, where nothing has to be brought anywhere, the same functions copy or hand on.
+On a CPU device the same functions copy synchronously or return their argument.
 """
 
 from __future__ import annotations
@@ -16,43 +16,43 @@ _TYPES = {np.dtype(kind): getattr(torch, kind) for kind in ("uint8", "int64", "f
 
 
 def pinned(array: NDArray[Any], device: torch.device) -> torch.Tensor:
-    """A copy of `array` (uint8, int64 or float32) on the host, in memory that `device` reads by itself."""
+    """Copy `array` (uint8, int64 or float32) to host memory, pinned if `device` is a CUDA device."""
     memory = torch.empty(array.shape, dtype=_TYPES[array.dtype], pin_memory=device.type == "cuda")
     memory.numpy()[...] = array
     return memory
 
 
 def sent(array: NDArray[Any], device: torch.device) -> torch.Tensor:
-    """`array` on `device`; what else the device has to do is not waited for."""
+    """Copy `array` (uint8, int64 or float32) to `device` without waiting for the device's other work."""
     return pinned(array, device).to(device, non_blocking=True)
 
 
 class Arrival(NamedTuple):
-    """Tensors on their way to the host."""
+    """Tensors whose copy to the host has begun."""
 
     tensors: tuple[torch.Tensor, ...]
-    done: torch.cuda.Event | None = None  # once they have arrived; None: they have
+    done: torch.cuda.Event | None = None  # fires when the copy is complete; None: it is complete
 
     def wait(self) -> tuple[torch.Tensor, ...]:
-        """The tensors, once they are there; may be called in any thread."""
+        """Wait for the copy and return the tensors on the host; may be called from any thread."""
         if self.done is not None:
             self.done.synchronize()
         return self.tensors
 
 
 def fetch(*tensors: torch.Tensor) -> Arrival:
-    """Send for `tensors`, which are of one device, and change no more: what is computed next goes on meanwhile."""
+    """Start to copy `tensors` to the host while the device computes on; all on one device, and not modified later."""
     device = tensors[0].device
     if device.type != "cuda":
         return Arrival(tuple(tensor.cpu() for tensor in tensors))
     side = _side(device)
-    side.wait_stream(torch.cuda.current_stream(device))  # the copy begins when they have been computed
-    with torch.inference_mode(), torch.cuda.stream(side):  # a painting's tensors are of that mode
+    side.wait_stream(torch.cuda.current_stream(device))  # the copy begins when the tensors are computed
+    with torch.inference_mode(), torch.cuda.stream(side):  # pipelines create their tensors in inference mode
         copies = tuple(torch.empty(t.shape, dtype=t.dtype, pin_memory=True) for t in tensors)
         for copy, tensor in zip(copies, tensors, strict=True):
             copy.copy_(tensor, non_blocking=True)
-            tensor.record_stream(side)  # its memory is not given away before it has been copied
-        # Whoever waits sleeps, and leaves the core to others.
+            tensor.record_stream(side)  # its memory is not reused before the copy is complete
+        # blocking: a waiting thread sleeps instead of occupying a core.
         done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
         done.record(side)
     return Arrival(copies, done)
@@ -60,5 +60,5 @@ def fetch(*tensors: torch.Tensor) -> Arrival:
 
 @lru_cache(maxsize=8)
 def _side(device: torch.device) -> torch.cuda.Stream:
-    """The stream on which pictures leave `device`."""
+    """Return the CUDA stream that copies images from `device` to the host."""
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

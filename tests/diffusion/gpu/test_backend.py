@@ -1,4 +1,4 @@
-"""The tools for pictures on a device do what numpy's and cv2's do, but for rounding: on a GPU, or on torch's CPU device."""
+"""Image operations on a device equal those of NumPy and cv2 except for rounding, on a GPU or torch's CPU device."""
 
 import inspect
 
@@ -30,13 +30,13 @@ WAYS = ["statistics", "histogram"]
 
 
 def apart(picture, image):
-    """The largest difference, in grey levels, and the mean one."""
+    """Return the largest and the mean difference in grey levels."""
     difference = np.abs(np.asarray(picture).astype(int) - image)
     return difference.max(), difference.mean()
 
 
 def photo(seed, height=80, width=96):
-    """Soft shapes in colours of its own, with a little grain: without edges that a 64th of a pixel shows on."""
+    """Return an image of soft shapes with a little grain and no sharp edges, insensitive to a 64th of a pixel."""
     random = np.random.default_rng(seed)
     coarse = random.integers(0, 256, (6, 7, 3), dtype=np.uint8)
     soft = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC).astype(float)
@@ -45,7 +45,7 @@ def photo(seed, height=80, width=96):
 
 
 def matrices():
-    """Twists of every kind, those of a camera in space among them: one that sees the edge of a picture, too."""
+    """Return warp matrices: affine, shifts, and 3D camera moves, one of which sees the plane almost edge-on."""
     random, camera = np.random.default_rng(5), PlaneCamera(Lens(96, 80))
     flat = [np.eye(3) + np.vstack([random.normal(0, 0.2, (2, 3)), np.zeros(3)]) for _ in range(6)]
     shifts = [(7, -3), (0.5, 0.25), (-40.3, 20), (-700, 1000.5)]
@@ -55,19 +55,19 @@ def matrices():
 
 
 @pytest.mark.parametrize("border", BORDERS)
-def test_a_warp_is_cv2s_but_for_rounding(textured, border):
+def test_a_warp_equals_cv2_except_for_rounding(textured, border):
     for matrix in matrices():
         most, _ = apart(warp(on(textured, HERE), matrix, border), warp_here.warp(textured, matrix, border))
         assert most <= 1
 
 
-def test_a_still_camera_gives_the_identical_picture(textured):
+def test_an_identity_warp_returns_the_identical_image(textured):
     picture = on(textured, HERE)
     assert warp(picture, np.eye(3)) is picture
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_colours_measure_the_same(space):
+def test_colour_statistics_equal_those_on_the_cpu(space):
     image = photo(2)
     found, known = figures.measure(on(image, HERE), space), color_here.measure(image, space)
     scale = np.array([high - low for low, high in color_here.RANGE[space]])
@@ -80,7 +80,7 @@ def test_colours_measure_the_same(space):
 @pytest.mark.parametrize("amount", [1.0, 0.4])
 @pytest.mark.parametrize("by", WAYS)
 @pytest.mark.parametrize("space", SPACES)
-def test_colours_are_matched_the_same(space, by, amount):
+def test_colour_matching_equals_that_on_the_cpu(space, by, amount):
     image, other = photo(2), photo(3)
     goal, there = color_here.measure(other, space), figures.measure(on(other, HERE), space)
     matched = color_here.match(image, goal, space, by, amount)
@@ -91,7 +91,7 @@ def test_colours_are_matched_the_same(space, by, amount):
 
 @pytest.mark.parametrize("by", WAYS)
 @pytest.mark.parametrize("space", SPACES)
-def test_a_flat_picture_and_colours_that_agree_already_are_matched_the_same(space, by):
+def test_matching_flat_or_equal_images_equals_that_on_the_cpu(space, by):
     grey, image = np.full((80, 96, 3), 90, np.uint8), photo(2)
     for one, other in [(grey, image), (image, grey), (grey, grey), (image, image)]:
         matched = color_here.match(one, color_here.measure(other, space), space, by)
@@ -100,7 +100,7 @@ def test_a_flat_picture_and_colours_that_agree_already_are_matched_the_same(spac
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_colours_are_mixed_the_same(space):
+def test_mixed_colour_statistics_equal_those_on_the_cpu(space):
     one, other = photo(2), photo(3)
     known = color_here.mix(color_here.measure(one, space), color_here.measure(other, space), 0.3)
     found = figures.mix(*(figures.measure(on(image, HERE), space) for image in (one, other)), 0.3)
@@ -108,39 +108,39 @@ def test_colours_are_mixed_the_same(space):
     assert found.mean.cpu().numpy() == pytest.approx(known.mean, abs=0.3)
 
 
-def test_a_palette_pulls_the_same():
+def test_a_palette_pull_equals_that_on_the_cpu():
     image, colors = photo(4), np.array([(10, 132, 255), (250, 90, 20)], np.uint8)
     pulled = color.Pull(colors, HERE)(on(image, HERE), 0.7)
     assert apart(pulled, Pull(colors)(image, 0.7))[0] <= 1
 
 
 @pytest.mark.parametrize("ratio", [0.5, 0.97, 1.03, 4.0])
-def test_contrast_is_the_same_to_the_byte(textured, ratio):
+def test_contrast_equals_that_on_the_cpu_to_the_byte(textured, ratio):
     assert (
         np.asarray(filters.contrast(on(textured, HERE), ratio)) == color_here.contrast(textured, ratio)
     ).all()
 
 
-def test_the_blur_of_sharpening_is_cv2s_to_the_byte(textured):
+def test_the_blur_of_sharpening_equals_cv2_to_the_byte(textured):
     values = torch.from_numpy(textured.astype(np.float32)).permute(2, 0, 1).to(HERE)
     found = filters.blurred(values, 1.0).permute(1, 2, 0).cpu().numpy()
     assert (found == cv2.GaussianBlur(textured, (0, 0), 1.0)).all()
 
 
 @pytest.mark.parametrize("amount", [0.1, 0.5, 3.0])
-def test_sharpening_is_the_same_but_for_rounding(textured, amount):
+def test_sharpening_equals_that_on_the_cpu_except_for_rounding(textured, amount):
     assert apart(filters.sharpen(on(textured, HERE), amount), sharpen(textured, amount))[0] <= 1
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 0.5, 1.0])
-def test_a_crossfade_is_the_same_but_for_rounding(textured, weight):
+def test_a_crossfade_equals_that_on_the_cpu_except_for_rounding(textured, weight):
     other = photo(4)
     faded = filters.crossfade(on(textured, HERE), on(other, HERE), weight)
     assert apart(faded, crossfade(textured, other, weight))[0] <= 1
 
 
 @pytest.mark.parametrize("clouds", [False, True])
-def test_noise_is_the_same_to_the_byte_in_the_frames_order_or_another(textured, clouds):
+def test_noise_equals_that_on_the_cpu_to_the_byte_in_any_order_of_frames(textured, clouds):
     frames = [Frame(index, seed, grade=Grade(noise=0.1)) for index, seed in enumerate([3, 2**32 - 1, 3, 8])]
     ahead, picture = Ahead(frames, HERE), on(textured, HERE)
     for frame in [*frames, frames[0], frames[2], Frame(9, 77, grade=Grade(noise=0.02))]:
@@ -148,7 +148,7 @@ def test_noise_is_the_same_to_the_byte_in_the_frames_order_or_another(textured, 
         assert (np.asarray(noisy) == add_noise(textured, frame.grade.noise, frame.seed, clouds)).all()
 
 
-def test_every_tool_takes_the_same_arguments():
+def test_every_operation_has_the_same_defaults_on_cpu_and_device():
     there = Device("cpu", []).tools
     assert Tools._fields == there._fields
     for name in set(Tools._fields) - {"picture", "pull", "add_noise"}:
@@ -158,7 +158,7 @@ def test_every_tool_takes_the_same_arguments():
         ], name
 
 
-def test_no_tool_changes_the_picture_it_is_given(textured):
+def test_no_operation_modifies_its_input(textured):
     picture = on(textured, HERE)
     tools = Device("cpu", []).tools
     tools.match(picture, tools.measure(picture, "lab"), "lab")
@@ -170,8 +170,8 @@ def test_no_tool_changes_the_picture_it_is_given(textured):
 
 @pytest.mark.parametrize("by", WAYS)
 @pytest.mark.parametrize("space", SPACES)
-def test_no_tool_waits_for_a_number_from_the_device(space, by):
-    # torch's meta device has shapes alone: whoever asks it for a value gets an error.
+def test_no_operation_waits_for_a_value_from_the_device(space, by):
+    # torch's meta device has only shapes: reading a value from it raises an error.
     frames = [Frame(index, index, grade=Grade(noise=0.1)) for index in range(3)]
     tools = Device("meta", frames).tools
     picture, other = (tools.picture(photo(seed)) for seed in (1, 2))

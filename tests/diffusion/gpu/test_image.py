@@ -1,4 +1,4 @@
-"""Pictures on a device: how they come to the host, and what painting makes of them."""
+"""Images on a device: copies to the host, and painting without leaving the device."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from animator.frame import Prompt
 HERE = torch.device("cpu")
 
 
-def test_a_picture_is_an_array_when_it_is_asked_to_be_and_the_same_one_each_time(textured):
+def test_an_image_converts_to_one_array_that_is_reused(textured):
     picture = on(textured, HERE)
     picture.leave()
     assert np.asarray(picture) is np.asarray(picture)
@@ -27,7 +27,7 @@ def test_a_picture_is_an_array_when_it_is_asked_to_be_and_the_same_one_each_time
     assert on(picture, HERE) is picture
 
 
-def test_a_painting_of_nan_is_told_by_its_frame_wherever_it_has_come():
+def test_a_nan_frame_is_reported_by_index_in_all_images_derived_from_it():
     sound, broken = torch.full((1, 3, 8, 8), 0.5), torch.full((1, 3, 8, 8), torch.nan)
     first = finished(sound, 4, (8, 8))
     second = finished(broken, 5, (8, 8), first)
@@ -35,11 +35,11 @@ def test_a_painting_of_nan_is_told_by_its_frame_wherever_it_has_come():
     later = finished(broken, 7, (8, 8), third)
     assert np.asarray(first).tolist() == np.full((8, 8, 3), 128).tolist()
     for picture in (second, third, filters.sharpen(third, 0.5), later):
-        with pytest.raises(ModelError, match="frame 5: the model painted no picture but NaN"):
+        with pytest.raises(ModelError, match="frame 5: the model produced NaN instead of an image"):
             np.asarray(picture)
 
 
-def test_what_is_kept_is_what_is_painted_otherwise_to_the_byte(sdxl, frame):
+def test_painting_on_the_device_gives_the_same_bytes_as_on_the_host(sdxl, frame):
     start = sdxl(frame(seed=3), None)
     assert (np.asarray(sdxl.kept(frame(seed=3), None)) == start).all()
     kept = on(start, sdxl.device)
@@ -53,7 +53,7 @@ def test_what_is_kept_is_what_is_painted_otherwise_to_the_byte(sdxl, frame):
 
 
 @pytest.mark.parametrize("memory", ["balanced", "low"])
-def test_it_is_so_however_memory_is_saved(checkpoint, frame, memory):
+def test_painting_on_the_device_gives_the_same_bytes_in_every_memory_mode(checkpoint, frame, memory):
     sdxl = Sdxl(Checkpoint(str(checkpoint), memory=memory), 64, 64, {})
     start = sdxl(frame(), None)
     kept = sdxl.kept(frame(seed=8), on(start, sdxl.device))
@@ -61,19 +61,19 @@ def test_it_is_so_however_memory_is_saved(checkpoint, frame, memory):
 
 
 @pytest.mark.parametrize("size", [(98, 66), (64, 90)])
-def test_any_size_is_kept(checkpoint, frame, size):
+def test_painting_on_the_device_works_for_any_size(checkpoint, frame, size):
     sdxl = Sdxl(Checkpoint(str(checkpoint)), *size, {})
     fresh = sdxl(frame(), None)
     assert (np.asarray(sdxl.kept(frame(), None)) == fresh).all()
     assert (np.asarray(sdxl.kept(frame(seed=8), on(fresh, sdxl.device))) == sdxl(frame(seed=8), fresh)).all()
 
 
-def test_a_painter_without_a_gpu_has_no_home(sdxl):
+def test_images_stay_on_the_device_only_with_a_gpu(sdxl):
     assert sdxl.home == ("cuda" if torch.cuda.is_available() else "")
 
 
 @pytest.mark.gpu
-def test_pictures_come_and_go_beside_what_a_gpu_computes(textured):
+def test_copies_to_and_from_a_gpu_do_not_block(textured):
     there = torch.device("cuda")
     torch.cuda.set_sync_debug_mode("error")
     try:
