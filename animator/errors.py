@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 MOST_LINES = 50  # problems of a file that are printed
-Path = tuple[str, ...]  # keys that lead to a value of a schedule file: ("motion", "zoom", "30")
+SettingPath = tuple[str, ...]  # keys that lead to a value of a schedule file: ("motion", "zoom", "30")
 
 
 class AnimatorError(Exception):
@@ -65,7 +65,7 @@ class Problem:
     """One mistake in a schedule file: its position, the setting's path, and a message for the user."""
 
     place: Place
-    path: Path
+    path: SettingPath
     message: str
 
     def __str__(self) -> str:

@@ -15,11 +15,9 @@ import cv2
 import numpy as np
 
 from animator.frame import Motion
-from animator.imaging.affine import matrix
 from animator.imaging.depth import Proxy, cut
-from animator.imaging.geometry import Lens
-from animator.imaging.relief import Relief, project
-from animator.imaging.warp import warp
+from animator.imaging.geometry import Lens, matrix
+from animator.imaging.warp import Relief, project, warp
 from benchmarks.loop import textured
 from tests.imaging.truth import Room, errors
 

@@ -29,7 +29,7 @@ from PIL import Image
 
 from animator import load
 from animator.models import nano
-from animator.render.painters import painter
+from animator.render.pipeline import painter
 from animator.runs.events import Done
 from animator.runs.render import shoot, start_run
 from benchmarks import fullsize

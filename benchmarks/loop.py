@@ -20,14 +20,12 @@ import psutil
 from animator import loads, timeline
 from animator.imaging import color
 from animator.imaging import filters as noises
-from animator.imaging.blend import crossfade
 from animator.imaging.cameras import Camera2D
-from animator.imaging.difference import drift
+from animator.imaging.color import Pull, drift
+from animator.imaging.filters import crossfade, sharpen
 from animator.imaging.flow import between
-from animator.imaging.palette import Pull
-from animator.imaging.sharpen import sharpen
+from animator.render.grading import AddNoise, Contrast, First, MatchColor, Sharpen
 from animator.render.loop import render
-from animator.render.stages import AddNoise, Contrast, First, MatchColor, Sharpen
 from animator.runs.metadata import infotext
 from animator.runs.recorder import Recorder
 from animator.runs.run import Run

@@ -16,12 +16,11 @@ import cv2
 import numpy as np
 
 from animator import animate, loads
-from animator.imaging.blend import crossfade
-from animator.imaging.color import measure
-from animator.imaging.difference import drift
+from animator.imaging.color import drift, measure
+from animator.imaging.filters import crossfade
 from animator.imaging.flow import between
-from nanolab.recipes import Recipe, draw
-from nanolab.view import View
+from nanolab.gbuffer import View
+from nanolab.recipes import Recipe, draw_recipe
 
 WEIGHTS = (0.25, 0.5, 0.75)
 GRADES = {
@@ -60,7 +59,7 @@ def disc(t: float, size: int = 512) -> np.ndarray:
 
 def turned(product: str, degrees: float, t: float) -> np.ndarray:
     view = View(azimuth=30 + degrees * t, elevation=20, scale=0.9)
-    return draw(Recipe(product, color="blue", view=view), (512, 512)).image
+    return draw_recipe(Recipe(product, color="blue", view=view), (512, 512)).image
 
 
 def in_betweens() -> dict[str, dict[str, float]]:
@@ -87,7 +86,7 @@ def in_betweens() -> dict[str, dict[str, float]]:
 def pushing(frame, start):
     """Paint a drawn mug first, then the previous image: warmer, with darker midtones and less contrast."""
     if start is None:
-        return draw(Recipe("mug", color="blue"), (256, 256)).image
+        return draw_recipe(Recipe("mug", color="blue"), (256, 256)).image
     values = 255 * (start / 255.0) ** 1.004 * (1.01, 1.0, 0.99)
     return np.clip(np.rint((values - 127.5) * 0.995 + 127.5 + 0.4), 0, 255).astype(np.uint8)
 

@@ -19,7 +19,7 @@ import numpy as np
 from animator import sample
 from animator.timeline.clock import Clock
 from animator.timeline.curves import column
-from animator.timeline.expression import compile_expression
+from animator.timeline.expressions import compile_expression
 
 EXPRESSIONS = [
     "1.0025+0.002*sin(1.25*3.14*t/30)",

@@ -25,7 +25,7 @@ from animator.models import nano
 from animator.training import estimate, loss
 from animator.training.adapters import Lora
 from animator.training.dataset import Item, Shelf
-from animator.training.lesson import Lesson
+from animator.training.loss import Lesson
 from animator.training.settings import Settings, read
 from animator.training.train import accelerator
 from animator.training.trainer import Course

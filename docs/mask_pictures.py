@@ -8,8 +8,8 @@ from PIL import Image as Pictures
 
 from animator import animate, load, loads
 from animator.frame import Image
-from nanolab.recipes import Recipe, draw
-from nanolab.view import View
+from nanolab.gbuffer import View
+from nanolab.recipes import Recipe, draw_recipe
 
 HERE = Path(__file__).parent
 FILM = HERE.parent / "schedules" / "06_lock.yaml"
@@ -36,7 +36,7 @@ CLOSE = (slice(72, 174), slice(77, 179))  # rows and columns of the product
 def closely(color: str, product: str) -> list[Image]:
     """A small product close by: drawn, painted over, and painted with the detail pass."""
     view = View(azimuth=30, scale=0.42)
-    drawn = draw(Recipe(product, color=color, backdrop="sunset", view=view, shape=3)).image
+    drawn = draw_recipe(Recipe(product, color=color, backdrop="sunset", view=view, shape=3)).image
     with tempfile.TemporaryDirectory() as room:
         Pictures.fromarray(drawn).save(Path(room, "start.png"))
         films = [SMALL.format(words=f"{color} {product}", strength=strength) for strength in (0, 0.3)]

@@ -9,9 +9,9 @@ from animator.frame import Image, Motion, State
 from animator.imaging.cameras import DepthCamera, PlaneCamera
 from animator.imaging.depth import Proxy, cut
 from animator.imaging.geometry import Lens
-from animator.imaging.relief import Relief
-from nanolab.recipes import Picture, Recipe, draw
-from nanolab.view import View
+from animator.imaging.warp import Relief
+from nanolab.gbuffer import View
+from nanolab.recipes import Picture, Recipe, draw_recipe
 
 HERE = Path(__file__).parent
 SIZE, GAP = 256, 4
@@ -45,7 +45,7 @@ def save(rows: list[list[Image]], name: str) -> None:
 
 def ways() -> None:
     """A flat picture, and the same in depth, under five motions."""
-    image = draw(product("mug", backdrop="grey"), (SIZE, SIZE)).image
+    image = draw_recipe(product("mug", backdrop="grey"), (SIZE, SIZE)).image
     state = State(painting=image)
     cameras = (PlaneCamera(LENS), DepthCamera(LENS, Proxy(LENS, 0.5)))
     rows = [[camera.move(state, LENS.pose(Motion(**way))) for way in WAYS] for camera in cameras]
@@ -55,10 +55,12 @@ def ways() -> None:
 def orbit() -> None:
     """Round a product: by proxy, by its true depth, and as it is drawn from there."""
     recipe = product("speaker", style="photo")
-    first = draw(recipe, (SIZE, SIZE))
+    first = draw_recipe(recipe, (SIZE, SIZE))
     proxy = Relief(first.image, Proxy(LENS, 0.5).disparity(first.image, 0, None), LENS)
     true = Relief(first.image, depth(first), LONG)
-    anew = [draw(product("speaker", 25 + angle, style="photo"), (SIZE, SIZE)).image for angle in ANGLES]
+    anew = [
+        draw_recipe(product("speaker", 25 + angle, style="photo"), (SIZE, SIZE)).image for angle in ANGLES
+    ]
     moved = [
         [relief.seen(relief.lens.pose(Motion(orbit_y=angle))) for angle in ANGLES] for relief in (proxy, true)
     ]

@@ -7,12 +7,11 @@ from PIL import Image as Pictures
 
 from animator import animate, loads
 from animator.frame import Frame, Image
-from animator.imaging.blend import crossfade
+from animator.imaging.color import Pull, rgb
+from animator.imaging.filters import crossfade
 from animator.imaging.flow import between
-from animator.imaging.palette import Pull
-from animator.scene.lists import rgb
-from nanolab.recipes import Recipe, draw
-from nanolab.view import View
+from nanolab.gbuffer import View
+from nanolab.recipes import Recipe, draw_recipe
 
 HERE, SIZE = Path(__file__).parent, 224
 BRAND = ["#0a84ff", "#ff9f0a", "#ffffff"]
@@ -20,7 +19,7 @@ BRAND = ["#0a84ff", "#ff9f0a", "#ffffff"]
 
 def product(name: str, color: str, azimuth: float = 30, style: str = "photo") -> Image:
     view = View(azimuth=azimuth, elevation=20, scale=0.9)
-    return draw(Recipe(name, style=style, color=color, view=view), (SIZE, SIZE)).image
+    return draw_recipe(Recipe(name, style=style, color=color, view=view), (SIZE, SIZE)).image
 
 
 def warming(frame: Frame, start: Image | None) -> Image:  # noqa: ARG001 (a painter's shape)

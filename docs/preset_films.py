@@ -16,7 +16,7 @@ from PIL import Image as Pictures
 
 from animator import animate, load
 from animator.frame import Frame, Image
-from animator.scene.presets import presets, shelf
+from animator.scene.compose import data_folder, presets
 from animator.timeline.compile import timeline
 from nanolab.metrics import overlap, silhouette
 
@@ -93,7 +93,7 @@ def film(name: str) -> None:
         loop=0,
         quality=60,
     )
-    stills = shelf("presets") / "stills"
+    stills = data_folder("presets") / "stills"
     stills.mkdir(exist_ok=True)
     Pictures.fromarray(small(pictures[round(len(pictures) * 0.7)], STILL)).save(
         stills / f"{name}.jpg", quality=80

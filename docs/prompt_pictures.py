@@ -8,9 +8,8 @@ from PIL import Image as Pictures
 
 from animator import Frame, Painting, Prompt, loads, timeline
 from animator.frame import Image
-from animator.render.painters import painter
-from nanolab.gallery import STARTS
-from nanolab.recipes import draw
+from animator.render.pipeline import painter
+from nanolab.recipes import STARTS, draw_recipe
 
 HERE = Path(__file__).parent
 PAINTING, SEED = Painting(steps=12, guidance_scale=4.0, strength=0.87), 11
@@ -59,7 +58,7 @@ def styles() -> Image:
         timeline(loads(f"video: {{frames: 1}}\nprompts: {{at: a teal bottle, style: {name}}}"))[0].prompt
         for name in names
     ]
-    start = draw(STARTS["bottle_photo"], (256, 256)).image
+    start = draw_recipe(STARTS["bottle_photo"], (256, 256)).image
     return strip([picture(prompt, start) for prompt in prompts], list(names))
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 from PIL import Image as Pictures
 
 from animator import loads
-from animator.render.painters import painter
+from animator.render.pipeline import painter
 from animator.runs.sheets import grid
-from animator.runs.stills import stills, take
-from animator.runs.variants import Axis, laid_out, varied
+from animator.runs.stills import Axis, laid_out, stills, take, varied
 
 HERE = Path(__file__).parent
 FILM = """

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests are no part of t
 
 from animator import animate, loads
 from animator.models import nano
-from nanolab.painter import Painter
+from nanolab.checkpoint import Painter
 from tests.training import toy
 from tests.training.test_product import ASKED, OTHERS, figures, painted, taught
 

@@ -8,9 +8,9 @@ from PIL import Image as Pictures
 
 from animator import animate, loads, timeline
 from animator.frame import Upscale
-from animator.imaging.enlarge import resized
 from animator.imaging.flow import betweens
-from animator.render import painters
+from animator.imaging.resize import resized
+from animator.render import pipeline
 from animator.render.upscale import enlarger
 
 HERE = Path(__file__).parent
@@ -27,7 +27,7 @@ PART = slice(120, 376)
 def larger() -> None:
     """A part of a painting twice as large: by Lanczos, and by second passes of three strengths."""
     scene = loads(FILM)
-    paint = painters.painter(scene)
+    paint = pipeline.painter(scene)
     frame = timeline(scene)[0]
     picture = paint(frame, None)
     enlarge = enlarger(scene)
@@ -46,7 +46,7 @@ def beyond() -> None:
         "marker rendering of a green speaker, three-quarter view",
     ]
     films = [loads(f"video: {{size: 384x384, frames: 1}}\nprompts: {{at: '{text}'}}") for text in words]
-    paint = painters.painter(films[0])
+    paint = pipeline.painter(films[0])
     (first,), *_ = frames = [timeline(film) for film in films]
     rows = []
     for hires in (0.0, first.painting.hires):

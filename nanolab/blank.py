@@ -1,5 +1,11 @@
-"""Untrained SDXL checkpoints of any width and depth: a few megabytes, for tests or as a start for training."""
+"""Untrained SDXL checkpoints of any width and depth: a few megabytes, for tests or as a start for training.
 
+A byte-level CLIP tokenizer: every byte is a token, so that 514 tokens write any text.
+"""
+
+from __future__ import annotations
+
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,17 +13,20 @@ from typing import TypeVar
 
 import torch
 from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from tokenizers import pre_tokenizers
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from nanolab.letters import write_letters
-
 Net = TypeVar("Net", bound=nn.Module)
 
+
 GROUP = 32  # channels: every level is a multiple of it, for group norm and for heads of 32 channels
+
 # Widths; the first two must differ: by them diffusers tells the text encoders of a single file apart.
 TEXT, TEXT_2, POOLED = 32, 64, 48
+
 TIME = 8  # channels per number of SDXL's six size conditions
+
 CONTRAST = 0.5  # standard deviation of a decoded image, on the scale -1..1
 
 
@@ -145,3 +154,33 @@ def _scheduler() -> EulerDiscreteScheduler:
         timestep_spacing="leading",
         steps_offset=1,
     )
+
+
+BEGIN, END = "<|startoftext|>", "<|endoftext|>"
+
+LENGTH = 77  # tokens, as in CLIP
+
+
+def write_letters(folder: Path) -> Path:
+    """Write the tokenizer's files to `folder`, which is created if missing, and return `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    symbols = byte_symbols()
+    tokens = [*symbols, *(f"{symbol}</w>" for symbol in symbols), BEGIN, END]
+    settings = {
+        "tokenizer_class": "CLIPTokenizer",
+        "model_max_length": LENGTH,
+        "bos_token": BEGIN,
+        "eos_token": END,
+        "unk_token": END,
+        "pad_token": END,
+    }
+    vocab = {token: number for number, token in enumerate(tokens)}
+    (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")  # no merges at all
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
+    return folder
+
+
+def byte_symbols() -> list[str]:
+    """Return the 256 characters that stand for bytes in byte-level BPE, in CLIP's order."""
+    return sorted(pre_tokenizers.ByteLevel.alphabet())

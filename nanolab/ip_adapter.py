@@ -15,13 +15,12 @@ from torch.nn import functional
 from transformers import CLIPTokenizer, CLIPVisionConfig, CLIPVisionModelWithProjection
 from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
+from nanolab import text
 from nanolab import text as captions
-from nanolab import words
-from nanolab.dataset import Pictures, readable, recipes
+from nanolab.dataset import Pictures, read_recipes, readable
 from nanolab.judge import QUESTIONS, truth
-from nanolab.model import Nano
-from nanolab.noising import noised, sizes, spoken, spread
-from nanolab.shelves import CATALOGUE, Library
+from nanolab.latents import CATALOGUE, Library
+from nanolab.model import Nano, noised, sizes, spoken, spread
 from nanolab.trainer import place
 
 Rgb = NDArray[np.uint8]
@@ -61,7 +60,7 @@ class LookLesson:
     """Pretrain the image encoder: classify the training images by the questions of the classifier."""
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
-        pictures, known = Pictures(folder), recipes(folder)
+        pictures, known = Pictures(folder), read_recipes(folder)
         self.views = np.stack([view(pictures[i]) for i in range(len(pictures))])
         self.answers = [truth(recipe) for recipe in known]
         self.batch, self.eye = batch, eye()
@@ -166,7 +165,7 @@ class LikenessLesson:
         # Mirrored latents come with the image unmirrored: the reference need not face the same way.
         seen = np.stack([view(self.pictures[int(i) % len(self.pictures)]) for i in picked])
         texts = [captions.caption(shelf.recipes[int(i)], random) for i in picked]
-        tokens = torch.from_numpy(words.ids(self.tokenizer, texts)).to(device)
+        tokens = torch.from_numpy(text.ids(self.tokenizer, texts)).to(device)
         hold = spoken(0.34, self.batch, random, device)
         given = noised(shelf.latents[picked], spread(self.batch, LEAN, random), device)
         with torch.autocast(device.type, torch.bfloat16):

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nanolab.backdrops import BACKDROPS
-from nanolab.colors import COLORS
-from nanolab.dataset import Pictures, recipes
+from nanolab.dataset import Pictures, read_recipes
+from nanolab.photo import BACKDROPS, COLORS
 from nanolab.products import PRODUCTS
 from nanolab.recipes import PAINTED, STYLES, Recipe
 from nanolab.trainer import Plan, Progress, averaged, train
@@ -104,7 +103,7 @@ class Exam:
 
 def exam(folder: Path, shards: slice) -> Exam:
     """Load and shrink the images of the chosen shards of a folder, with their right answers."""
-    pictures, known = Pictures(folder), recipes(folder)
+    pictures, known = Pictures(folder), read_recipes(folder)
     ends = [0, *pictures.ends.tolist()]
     chosen = [i for first, last in list(itertools.pairwise(ends))[shards] for i in range(first, last)]
     return Exam([shrink(pictures[i]) for i in chosen], [truth(known[i]) for i in chosen])

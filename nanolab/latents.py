@@ -1,8 +1,12 @@
-"""Encoding of the training images to latents, cached in the work folder."""
+"""Encoding of the training images to latents, cached in the work folder.
+
+Encoded training images with their recipes, and sampling from them.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +16,8 @@ from numpy.typing import NDArray
 
 from animator.models.nano import folder
 from nanolab import vae as autoencoder
-from nanolab.dataset import Pictures, recipes, write_whole
-from nanolab.shelves import Library, Shelf
+from nanolab.dataset import Pictures, read_recipes, write_whole
+from nanolab.recipes import Recipe
 from nanolab.trainer import averaged, place
 
 FORMATS = {"wide": (192, 256), "tall": (256, 192), "big": (384, 384), "small": (128, 128)}  # height, width
@@ -67,7 +71,7 @@ def encode(vae: AutoencoderKL, images: list[NDArray[np.uint8]], batch: int = 8) 
 def _shelve(vae: AutoencoderKL, folder: Path, path: Path) -> Shelf:
     """Encode a folder's images and their mirror images, shard by shard; shards already encoded are only read."""
     parts = []
-    known = recipes(folder)
+    known = read_recipes(folder)
     for shard in sorted(folder.glob("pictures-*.npy")):
         stored = path / shard.name
         if not stored.exists():
@@ -89,3 +93,42 @@ def library(room: Path, device: str = "cpu") -> Library:
     large = _shelve(vae, room / "pictures", store / "large")
     others = [_shelve(vae, room / name, store / name) for name in FORMATS if any((room / name).glob("*.npy"))]
     return Library(large, tuple(others))
+
+
+CATALOGUE = 0.15  # default share of catalogue images in a batch
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Latents of images of one size, and their recipes."""
+
+    latents: NDArray[np.float16]  # (n, 4, h/8, w/8): the images, then the mirror image of each
+    recipes: list[Recipe]
+
+    def pick(self, odds: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.int64]:
+        """Return random indices (n,): a catalogue image with probability `odds` (n,), else one of the free views."""
+        usual, free = self._sorts
+        if not len(usual) or not len(free):
+            return random.integers(len(self.recipes), size=len(odds))
+        places = random.random(len(odds))
+        picked = np.where(
+            random.random(len(odds)) < odds,
+            usual[(places * len(usual)).astype(int)],
+            free[(places * len(free)).astype(int)],
+        )
+        return np.asarray(picked, np.int64)
+
+    @cached_property
+    def _sorts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Indices of the catalogue images, without their mirror images, and of all others."""
+        half = len(self.recipes) // 2
+        usual = np.array([recipe.spread < 1.0 for recipe in self.recipes])
+        return np.flatnonzero(usual[:half]), np.flatnonzero(~usual)
+
+
+@dataclass(frozen=True)
+class Library:
+    """Latents of all formats that training uses."""
+
+    large: Shelf  # 256×256
+    others: tuple[Shelf, ...] = ()  # further formats

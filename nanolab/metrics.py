@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from nanolab import judge
 from nanolab import text as captions
-from nanolab.colors import COLORS
-from nanolab.gallery import STARTS
+from nanolab.checkpoint import Painter, Settings
+from nanolab.gbuffer import View
 from nanolab.judge import Judge
-from nanolab.painter import Painter, Settings
+from nanolab.photo import COLORS
 from nanolab.products import PRODUCTS
-from nanolab.recipes import HELD_OUT, Recipe, draw, random_look
+from nanolab.recipes import HELD_OUT, STARTS, Recipe, draw_recipe, random_look
 from nanolab.vae import image, round_trip, tensor
-from nanolab.view import View
 
 Rgb = NDArray[np.uint8]
 AZIMUTHS = {"front": 0.0, "three-quarter": 42.0, "side": 90.0, "back": 165.0}
@@ -108,7 +107,7 @@ def kept(painter: Painter, strength: float, settings: Settings) -> float:
     """Return the mean IoU of the silhouettes of start images and of their img2img results at `strength`."""
     found = []
     for i, recipe in enumerate(subjects()):
-        start = draw(recipe).image
+        start = draw_recipe(recipe).image
         made = painter.repaint(start, captions.plain(recipe), strength, i, settings)
         found.append(overlap(silhouette(start), silhouette(made)))
     return float(np.mean(found))
@@ -159,7 +158,7 @@ def motion_kept(
     """Return the mean shares of turn and zoom that a painted film retains, over `count` products."""
     motion, found = Motion(), []
     for recipe in subjects()[:count]:
-        start = draw(replace(recipe, view=replace(recipe.view, scale=0.62))).image
+        start = draw_recipe(replace(recipe, view=replace(recipe.view, scale=0.62))).image
         shown = film(painter, start, [captions.plain(recipe)] * frames, strength, motion)
         found.append(survived(start, shown[-1], motion, frames))
     turn, zoom = np.mean(found, axis=0)
@@ -180,7 +179,7 @@ def variety(painter: Painter, settings: Settings, seeds: int = 6) -> float:
 
 def seconds(painter: Painter) -> dict[str, float]:
     """Measure the median seconds per new image and per img2img frame at 256×256, after one warm-up."""
-    start, prompt = draw(STARTS["mug_photo"]).image, "studio photo of a red mug"
+    start, prompt = draw_recipe(STARTS["mug_photo"]).image, "studio photo of a red mug"
     tasks: dict[str, Callable[[], object]] = {
         "picture, 8 steps, guidance 4": lambda: painter.paint([prompt], [0], Settings(8, 4.0)),
         "frame, 4 calls, guidance 4": lambda: painter.repaint(start, prompt, 0.5, 0, Settings(8, 4.0)),

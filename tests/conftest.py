@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner
 
 import animator
-import animator.diffusion  # before diffusers: it silences log messages of the libraries
+import animator.diffusion
 from animator.cli import main
 from animator.frame import Image
 

@@ -18,7 +18,7 @@ from animator.models import families as few_steps
 from animator.models import samplers
 from animator.scene.schema import table
 from animator.timeline.easing import EASINGS
-from animator.timeline.functions import FUNCTIONS, WHERE
+from animator.timeline.expressions import FUNCTIONS, WHERE
 from tests import films, lora_files
 from tests.timeline.tracks import clicks, write
 

@@ -10,9 +10,9 @@ import click
 
 from animator.cli.main import FilePath, ScheduleFile, main, settings
 from animator.errors import Problem, RunError
-from animator.render.pipeline import load
-from animator.runs import render as shooting
+from animator.runs import metadata as shooting
 from animator.timeline.compile import timeline
+from animator.timeline.load import load
 
 
 @main.command("import")
@@ -36,7 +36,7 @@ def import_(file: Path, out: Path | None) -> None:
 def export(file: Path, kind: str, out: Path | None, options: tuple[str, ...]) -> None:
     """Export the film of FILE: as Deforum settings, or as CSV with every value of every frame."""
     from animator.interop.deforum_export import settings as deforum
-    from animator.runs.atomic import table
+    from animator.runs.metadata import table
 
     scene = load(file, options)
     if kind == "csv":

@@ -1,22 +1,28 @@
-"""The commands that read a schedule file without loading a model: check, explain, plot, motions, schema."""
+"""The commands that read a schedule file without loading a model: check, explain, plot, motions, schema.
+
+The commands to run before painting: preview, bench.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from animator.cli.main import FilePath, ScheduleFile, main, settings
-from animator.errors import SceneError
-from animator.render.pipeline import load
-from animator.runs import bench
-from animator.runs import render as shooting
-from animator.runs.tables import as_data, columns, json_lines
+from animator.cli.progress import show
+from animator.errors import RunError, SceneError
+from animator.runs import cost
+from animator.runs import cost as benching
+from animator.runs import metadata as shooting
+from animator.runs.events import as_data
+from animator.runs.metadata import columns, json_lines
 from animator.timeline.compile import remarks, timeline
-from animator.timeline.english import sentences
-from animator.timeline.moves import HOLD, MOVES, SHAKES, calm
+from animator.timeline.load import load, loads
+from animator.timeline.motion import HOLD, MOVES, SHAKES, calm, sentences
 
 
 @main.command()
@@ -45,7 +51,7 @@ def check(file: Path, as_json: bool, options: tuple[str, ...]) -> None:
     seconds = len(frames) / scene.settings.video.fps
     size = f"{scene.size.width}x{scene.size.height}"
     click.echo(f"{file}: good: {len(frames)} frames, {painted} painted, {seconds:g} s at {size}")
-    click.echo(bench.told(scene, shooting.rows(scene, frames)))
+    click.echo(cost.told(scene, shooting.rows(scene, frames)))
 
 
 @main.command()
@@ -67,14 +73,14 @@ def explain(file: Path, english: bool, as_json: bool, as_csv: bool, options: tup
         return
     rows = shooting.rows(scene, frames)
     if as_csv:
-        from animator.runs.atomic import table
+        from animator.runs.metadata import table
 
         click.echo(table(rows), nl=False)
     elif as_json:
         click.echo("\n".join(json_lines(rows)))
     else:
-        click.echo(bench.told(scene, rows))
-        click.echo("\n".join(columns(bench.timed(scene, rows))))
+        click.echo(cost.told(scene, rows))
+        click.echo("\n".join(columns(cost.timed(scene, rows))))
 
 
 @main.command()
@@ -106,3 +112,68 @@ def schema() -> None:
     from animator.scene.schema import schema as written
 
     click.echo(json.dumps(written(), indent=2))
+
+
+PAGES = {".html", ".htm"}
+
+
+@main.command()
+@click.argument("file", type=ScheduleFile)
+@click.option("-o", "--out", type=FilePath, help="Video or HTML page to write.  [renders/NAME/preview.mp4]")
+@settings
+@click.option(
+    "--size", type=click.IntRange(64, 4096), default=512, show_default=True, help="Longer side in pixels."
+)
+@click.option("--full", is_flag=True, help="Draw in the film's own size.")
+@click.option(
+    "--overlay/--no-overlay", default=True, help="Write prompt, seed and strength over the frames, or not."
+)
+@click.option(
+    "--open", "opened", is_flag=True, help="Open the page in the browser, or the video given by -o."
+)
+def preview(
+    file: Path, out: Path | None, options: tuple[str, ...], size: int, full: bool, overlay: bool, opened: bool
+) -> None:
+    """Preview the whole film without a model: its motion, prompts, settings and cost.
+
+    It is drawn over the start image, the views or the footage; without any of them, over a test card.
+    """
+    from animator.viewer.html import write
+    from animator.viewer.preview import record
+
+    scene = load(file, options)
+    target = out or Path("renders") / file.stem / ("preview.html" if opened else "preview.mp4")
+    side = None if full else size
+    if target.suffix.lower() in PAGES:
+        show(write(scene, file.stem, target, side, overlay), 0, scene.frames)
+    else:
+        show(record(scene, target, side, overlay), 0, scene.frames)
+    click.echo(benching.told(scene, shooting.rows(scene, timeline(scene))), err=True)
+    click.echo(target)
+    if opened and click.launch(str(target)) != 0:
+        raise RunError(f"{target}: no program on this computer opens it")
+
+
+@main.command()
+@click.argument("file", type=ScheduleFile, required=False)
+@settings
+@click.option("--json", "as_json", is_flag=True, help="Print the measurement as JSON.")
+def bench(file: Path | None, options: tuple[str, ...], as_json: bool) -> None:
+    """Measure this machine with FILE's model at its size, to estimate how long films take.
+
+    Without FILE, the bundled model is measured. The result is stored for this user; check, explain and
+    preview use it.
+    """
+    scene = loads("{}", settings=options) if file is None else load(file, options)
+    from animator.runs.benchmark import measure
+
+    profile = measure(scene)
+    kept = benching.keep(profile)
+    if as_json:
+        click.echo(json.dumps(asdict(profile), indent=2))
+        return
+    click.echo("\n".join(cost.lines(profile)))
+    rows = shooting.rows(scene, timeline(scene))
+    if file is not None:
+        click.echo(f"{file}: {benching.told(scene, rows)}")
+    click.echo(f"stored in {kept}", err=True)

@@ -1,8 +1,13 @@
-"""The commands for presets, which are whole films with variables to fill in."""
+"""The commands for presets, which are whole films with variables to fill in.
+
+The commands that describe LoRA files and prompt styles: lora, styles.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +15,15 @@ import click
 
 from animator.cli.main import FilePath, main
 from animator.errors import RunError, SceneError, nearest
-from animator.scene.compose import merged
-from animator.scene.declared import Variable, variables
-from animator.scene.presets import extended, shelf
-from animator.scene.presets import presets as known
+from animator.models import lora_file, nano
+from animator.scene.compose import data_folder, extended, merged
+from animator.scene.compose import presets as known
+from animator.scene.styles import bundled_styles, read_styles
+from animator.scene.variables import Variable, variables
 
 if TYPE_CHECKING:
     from rich.text import Text
+
 
 WIDE = 24  # columns of a still in the terminal: a pixel wide, and each row two pixels high
 
@@ -100,7 +107,7 @@ def _still(name: str) -> Text:
     from rich.text import Text
 
     text = Text()
-    file = shelf("presets") / "stills" / f"{name}.jpg"
+    file = data_folder("presets") / "stills" / f"{name}.jpg"
     if not file.exists():
         return text
     picture = Image.open(file).convert("RGB")
@@ -113,3 +120,43 @@ def _still(name: str) -> Text:
             text.append("▀", Style(color=ink, bgcolor=paper))
         text.append("\n")
     return text
+
+
+@main.command()
+@click.argument("file", type=FilePath)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def lora(file: Path, as_json: bool) -> None:
+    """Describe a LoRA FILE: model, rank, trigger words, training. Its weights are not read."""
+    facts = lora_file.read(nano.LORAS.get(str(file), file))
+    if as_json:
+        click.echo(json.dumps(asdict(facts), indent=2, ensure_ascii=False))
+        return
+    layers = ", ".join(f"{part} ({count} layers)" for part, count in facts.layers.items())
+    tags = ", ".join(f"{word} ({count})" for word, count in facts.words.tags)
+    told = {
+        "made for": facts.base or "unknown: the file does not name its model",
+        "kind": f"{facts.kind}, {facts.keys} keys, {facts.numbers:,} numbers",
+        "rank": ", ".join(map(str, facts.ranks)),
+        "alpha": ", ".join(f"{alpha:g}" for alpha in facts.alphas) or "not stored: the rank is used",
+        "changes": layers,
+        "trigger words": ", ".join(facts.words.triggers) or "none stored",
+        "captions": tags,
+        **facts.training,
+    }
+    for name, value in told.items():
+        if value:
+            click.echo(f"{name:14} {value}")
+
+
+@main.command()
+@click.argument("file", type=FilePath, required=False)
+@click.option("--long", "whole", is_flag=True, help="Print each style's prompt and negative prompt too.")
+def styles(file: Path | None, whole: bool) -> None:
+    """List the styles that a schedule can name, with those of your own FILE."""
+    found = {**bundled_styles(), **(read_styles(file) if file else {})}
+    for name, style in found.items():
+        click.echo(f"{name:18} {style.says}".rstrip())
+        if whole:
+            click.echo(f"{'':18}   {style.prompt}")
+            if style.negative:
+                click.echo(f"{'':18}   not: {style.negative}")

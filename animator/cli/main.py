@@ -14,8 +14,8 @@ import click
 
 from animator import __version__
 from animator.errors import AnimatorError
-from animator.runs.reporting import Reporter, reporting
-from animator.scene.presets import named
+from animator.runs.events import Reporter, reporting
+from animator.scene.compose import named
 
 FilePath = click.Path(path_type=Path)
 

@@ -12,11 +12,10 @@ import click
 
 from animator.cli.main import FilePath, ScheduleFile, heard, main, settings
 from animator.errors import RunError
-from animator.render.painters import painter
-from animator.render.pipeline import load
-from animator.runs.variants import MOST, Axis, Variants, laid_out, varied
+from animator.runs.stills import MOST, Axis, Variants, laid_out, varied
 from animator.scene.resolve import resolved
 from animator.scene.scene import Scene
+from animator.timeline.load import load
 
 if TYPE_CHECKING:
     from animator.runs.run import Run
@@ -86,6 +85,8 @@ def still(file: Path, time: str, behind: Path | None, out: Path | None, options:
     target = out or Path("renders") / file.stem / f"still-{index:06d}.png"
     wanted = [take(scene, index, run)]
     with heard():
+        from animator.render.pipeline import painter
+
         paint = painter(scene)
     ((_, found),) = stills(wanted, paint)
     _write(target, found)
@@ -142,6 +143,8 @@ def variants(
     folder = out or Path("renders") / file.stem / f"variants-{datetime.now():%Y%m%d-%H%M%S}"
     painted: dict[int, Still] = {}
     with click.progressbar(length=len(cells), file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        from animator.render.pipeline import painter
+
         for number, found in stills(cells, painter(scene), batch):
             painted[number] = found
             _write(folder / f"{number + 1:03d}.png", found)
@@ -177,14 +180,14 @@ def _axes(
 
 
 def _begins_with_picture(scene: Scene, index: int) -> bool:
-    from animator.render.leading import views
+    from animator.render.views import views
 
     return bool(scene.settings.start.image or scene.settings.footage.file or index in views(scene))
 
 
 def _sheet(file: Path, plan: Variants, painted: dict[int, Still]) -> Path:
     """Write the sheet of all images as `file`, and return that path."""
-    from animator.runs.atomic import png
+    from animator.runs.metadata import png
     from animator.runs.sheets import grid
 
     wide = len(plan.columns.values)
@@ -196,7 +199,7 @@ def _sheet(file: Path, plan: Variants, painted: dict[int, Still]) -> Path:
 
 
 def _write(file: Path, found: Still) -> None:
-    from animator.runs.atomic import png
+    from animator.runs.metadata import png
 
     _save(file, png(found.image, found.texts()))
 

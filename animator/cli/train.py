@@ -48,10 +48,10 @@ def train(
     options: tuple[str, ...],
 ) -> None:
     """Train a LoRA or a textual inversion on the photos of a product in the folder PICTURES."""
-    from animator.diffusion import builds
+    from animator.diffusion import loading
     from animator.training.settings import read
 
-    builds.check()
+    loading.check()
     given = {"token": token, "class": kind, "method": method, "file.format": form}
     chosen = read(
         config, [*(f"{name}={value}" for name, value in given.items() if value is not None), *options]
@@ -66,7 +66,7 @@ def train(
 
 
 def _learn(pictures: Path, chosen: Settings, out: Path, resume: bool) -> None:
-    from animator.training.pictures import read as photos
+    from animator.training.photos import read as photos
     from animator.training.train import folder_of
     from animator.training.train import train as course
 
@@ -79,7 +79,7 @@ def _learn(pictures: Path, chosen: Settings, out: Path, resume: bool) -> None:
 
 
 def _looked(pictures: Path, chosen: Settings, out: Path) -> Iterator[str]:
-    from animator.training.pictures import read as photos
+    from animator.training.photos import read as photos
     from animator.training.preflight import check
 
     yield from check(photos(pictures), chosen, out.with_name(f"{out.stem}.check.png"))

@@ -1,11 +1,23 @@
-"""Upscaling of images by networks of any architecture that spandrel supports (extra `upscale`)."""
+"""Detectors, depth estimator, upscaling network.
+
+Upscaling of images by networks of any architecture that spandrel supports (extra `upscale`).
+
+ControlNet hints drawn by networks: line art and poses, through controlnet-aux (extra `control`).
+
+Depth estimation of an image by a transformers model.
+"""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from animator.diffusion.loading import device_for
@@ -57,3 +69,85 @@ class Enlarger:
             )
             raise ModelError(message) from error
         return np.asarray(np.rint(made.transpose(1, 2, 0) * 255.0), np.uint8)
+
+
+SMALLEST = 64  # pixels; controlnet-aux rounds the sides of its input to multiples of this
+
+ANNOTATORS = "lllyasviel/Annotators"  # repository of the weights, as in controlnet-aux's own examples
+
+_CLASSES = {"lineart": "LineartDetector", "openpose": "OpenposeDetector"}
+
+
+def detector(hint: str, device: str = "auto", weights: str = ANNOTATORS) -> Callable[[Image], Image]:
+    """Load the detector for `hint` ("lineart" or "openpose"); `weights` is a hub id or a folder.
+
+    Returns a function that draws the hint of an image in the image's size. Raises ModelError.
+    """
+    draw = _loaded(hint, weights).to(device_for(device))
+
+    def drawn(image: Image) -> Image:
+        height, width = image.shape[:2]
+        side = max(min(height, width), SMALLEST)
+        found = np.asarray(
+            draw(image, detect_resolution=side, image_resolution=side, output_type="np"), np.uint8
+        )
+        return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+    return drawn
+
+
+def _loaded(hint: str, weights: str) -> Any:
+    """Load the detector of controlnet-aux on the CPU. Raises ModelError.
+
+    It reads .pth files, which cannot run code because torch loads weights only by default.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about optional libraries and deprecated calls
+            import controlnet_aux
+        kind = getattr(controlnet_aux, _CLASSES[hint])
+    except (ImportError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ModelError(f"hint {hint} cannot be drawn: {reason}; pip install 'animator[control]'") from error
+    try:
+        return kind.from_pretrained(weights)
+    except Exception as error:  # the hub and damaged weights raise many types
+        reason = " ".join(str(error).split())[:120]
+        raise ModelError(
+            f"hint {hint} cannot be drawn: no weights from {weights} ({reason}); download them once with"
+            " network access, or set 'file' of the control to a ready-made image"
+        ) from error
+
+
+Floats = NDArray[np.float32]
+
+
+class Estimator:
+    """Loaded depth estimator; a call returns float32 (height, width) that grows with nearness, in the model's unit."""
+
+    def __init__(self, model: str, device: str = "auto") -> None:
+        """Load `model`, a hub id or a folder with .safetensors weights. Raises ModelError."""
+        from transformers import AutoImageProcessor, AutoModelForDepthEstimation
+
+        self.device = device_for(device)
+        try:
+            self.prepare = AutoImageProcessor.from_pretrained(model)
+            loaded = AutoModelForDepthEstimation.from_pretrained(model, use_safetensors=True)
+        except (OSError, ValueError, ImportError) as error:
+            reason = str(error).strip().splitlines()[0][:120]
+            advice = "set motion.depth_model to a folder, or use depth: proxy"
+            raise ModelError(f"depth estimator {model} cannot be loaded; {advice} ({reason})") from error
+        self.model = loaded.to(self.device).eval()
+        # Metric models estimate distance, which falls with nearness.
+        self.sign = (
+            -1.0 if getattr(self.model.config, "depth_estimation_type", "relative") == "metric" else 1.0
+        )
+
+    def __call__(self, image: Image) -> Floats:
+        inputs = self.prepare(images=image, return_tensors="pt").to(self.device)
+        with torch.inference_mode():
+            found = self.model(**inputs).predicted_depth[0].float().cpu().numpy()
+        height, width = image.shape[:2]
+        return np.asarray(
+            self.sign * cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
+        )

@@ -1,4 +1,9 @@
-"""Conversion between RGB images and a pipeline's float arrays, with padding to whole latents."""
+"""Arrays/tensors in and out of a pipeline.
+
+Conversion between RGB images and a pipeline's float arrays, with padding to whole latents.
+
+Conversion between images on the device and a pipeline's tensors, bit for bit equal to that of host images.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
-from animator.errors import ModelError
+from animator.diffusion.gpu.image import Picture, broken, pixels, planes
 from animator.frame import Image
 
 
@@ -25,13 +32,13 @@ def padded(image: Any, grain: int) -> Any:
     return np.asarray(cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
-def given(image: Image, grain: int) -> NDArray[np.float32]:
+def to_pipeline(image: Image, grain: int) -> NDArray[np.float32]:
     """Return an image as pipelines expect it: float32 (1, height, width, 3), 0..1, padded to multiples of `grain`."""
     floats: NDArray[np.float32] = padded(image, grain)[None].astype(np.float32, order="C")
     return floats / np.float32(255.0)
 
 
-def finished(painted: NDArray[np.float32], index: int) -> Image:
+def from_pipeline(painted: NDArray[np.float32], index: int) -> Image:
     """Return the pipeline's output for frame `index`, floats (height, width, 3) in 0..1, as a uint8 image.
 
     Raises ModelError if any value is NaN or infinite.
@@ -43,9 +50,42 @@ def finished(painted: NDArray[np.float32], index: int) -> Image:
     return picture
 
 
-def broken(index: int) -> ModelError:
-    """Return the error for a frame whose pixels are NaN."""
-    return ModelError(
-        f"frame {index}: the model produced NaN instead of an image; SDXL's own VAE does so in float16:"
-        " set model.dtype to bfloat16 or float32"
+def to_pipeline_tensor(picture: Picture, grain: int) -> torch.Tensor:
+    """Return the image as the VAE expects it: float32 (1, 3, height, width), -1..1, padded to multiples of `grain`."""
+    height, width = picture.shape[:2]
+    down, right = (whole(side, grain) - side for side in (height, width))
+    values = planes(picture)[None]
+    if down or right:
+        values = functional.pad(values, (0, right, 0, down), mode="replicate")
+    # The memory layout that diffusers produces from an array: with another one, sums are rounded differently.
+    return (values.to(memory_format=torch.channels_last) / 255.0) * 2.0 - 1.0
+
+
+def encoded(pipe: Any, values: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Encode `values`, an image as the VAE expects it, into latents.
+
+    An img2img pipeline that receives latents skips its check of the image, which would wait for the device.
+    The latents are drawn from `generator` as the pipeline draws them, so that the noise drawn afterwards is
+    equal too.
+    """
+    device, dtype = pipe._execution_device, pipe.unet.dtype
+    latents: torch.Tensor = pipe.prepare_latents(
+        values, None, 1, 1, dtype, device, generator, add_noise=False
     )
+    return latents
+
+
+def from_pipeline_tensor(
+    painted: torch.Tensor, index: int, size: tuple[int, int], start: Picture | None = None
+) -> Picture:
+    """Return the pipeline's output for frame `index`, (1, 3, h, w) in 0..1, as an image cropped to `size` (h, w).
+
+    The image records `index` if its pixels are NaN, or the first NaN frame already recorded in `start`.
+    """
+    height, width = size
+    values = painted[0, :, :height, :width].float()
+    before = None if start is None else start.spoilt
+    now = torch.full((1,), index, dtype=torch.int32, device=values.device)
+    sound = torch.full_like(now, -1) if before is None else before
+    broken = ~torch.isfinite(values).all() & (sound < 0)
+    return Picture(pixels(values * 255.0), torch.where(broken, now, sound))

@@ -1,4 +1,13 @@
-"""Loading of SDXL checkpoints by diffusers' loaders, from a hub id, a diffusers folder or a .safetensors file."""
+"""Checkpoint, VAE, prediction type.
+
+Loading of SDXL checkpoints by diffusers' loaders, from a hub id, a diffusers folder or a .safetensors file.
+
+Prediction type of a checkpoint (epsilon or v), from its config, marker tensors in its file, or the schedule.
+
+Replacement of a checkpoint's VAE, given by alias, hub id, folder or file; VAEs of other models are refused.
+
+Check that the installed torchvision matches torch; with a mismatch, diffusers cannot be imported.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +16,30 @@ import os
 import re
 import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import StableDiffusionXLPipeline
+from diffusers import AutoencoderKL, AutoencoderTiny, EulerDiscreteScheduler, StableDiffusionXLPipeline
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+)
 
-from animator.diffusion.prediction import set_prediction
 from animator.diffusion.single_file import embedded_config
-from animator.diffusion.vae import put_vae
 from animator.errors import ModelError
+from animator.models import safetensors as headers
 
 SDXL = "stabilityai/stable-diffusion-xl-base-1.0"
+
 _LIBRARIES = {"diffusers", "transformers", None}  # libraries whose classes a checkpoint may name
+
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
 _ALLOWED = "allowed: nano, a hub id, a diffusers folder or a .safetensors file"
 
 
@@ -195,3 +212,149 @@ def _from_hub(name: str, options: dict[str, Any]) -> Any:
         raise ModelError(
             f"model.base {name!r}: {why}; with network access, run: hf download {name}"
         ) from error
+
+
+# Empty marker tensors in single files, written by trainers and read by ComfyUI.
+SAYS_V, SAYS_ZERO_SNR = "v_pred", "ztsnr"
+
+
+def set_prediction(pipe: Any, file: Path, wanted: str) -> None:
+    """Set the prediction type in the scheduler of `pipe`; `file` is the checkpoint, searched for markers if a file.
+
+    `wanted` is "auto" (by the markers, else the checkpoint's config), "epsilon" or "v_prediction". A zero-SNR
+    marker also sets zero terminal SNR and trailing steps. Raises OSError or ValueError for a damaged file.
+    """
+    change: dict[str, Any] = {} if wanted == "auto" else {"prediction_type": wanted}
+    if file.is_file():
+        said = {SAYS_V, SAYS_ZERO_SNR} & {tensor.name for tensor in headers.tensors(file)}
+        if SAYS_V in said and wanted == "auto":
+            change["prediction_type"] = "v_prediction"
+        if SAYS_ZERO_SNR in said:
+            # The last level is pure noise, and only trailing timesteps start there (Lin et al. 2023).
+            change |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+    if change:
+        pipe.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config, **change)
+
+
+# Aliases of the two common choices.
+NAMES = {"taesdxl": "madebyollin/taesdxl", "fp16-fix": "madebyollin/sdxl-vae-fp16-fix"}
+
+KINDS = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}
+
+CHANNELS = 4  # of SDXL's latents; SD 3 and FLUX have 16
+
+
+def put_vae(pipe: Any, name: str, folder: Path, dtype: torch.dtype) -> None:
+    """Replace the VAE of `pipe` by `name`: an alias, a hub id, a folder or a .safetensors file.
+
+    Relative paths start from `folder`. Raises ModelError if it cannot be loaded or belongs to another model.
+    """
+    name = NAMES.get(name, name)
+    path = folder / os.path.expanduser(name)  # noqa: PTH111 (pathlib's raises for unknown users)
+    try:
+        if path.suffix == ".safetensors":
+            vae = _vae_from_file(path, pipe.vae, dtype)
+        elif path.is_dir():
+            vae = _vae_from_folder(path, dtype)
+        else:
+            vae = _vae_from_hub(name, dtype)
+    except ModelError:
+        raise
+    except Exception as error:  # diffusers raises many types for damaged or foreign files
+        raise ModelError(
+            f"model.vae {name!r} cannot be loaded: {' '.join(str(error).split())[:300]}"
+        ) from error
+    _fits(vae, pipe.vae, name)
+    pipe.register_modules(vae=vae)
+
+
+def _vae_from_file(file: Path, like: Any, dtype: torch.dtype) -> Any:
+    """Load a VAE from a file of weights, with the config of the VAE that it replaces (`like`). Raises ModelError."""
+    if not file.is_file():
+        raise ModelError(f"model.vae: no such file: {file}")
+    sizes = {
+        tensor.name.rsplit("first_stage_model.", 1)[-1]: tensor.shape for tensor in headers.tensors(file)
+    }
+    entry = sizes.get("decoder.conv_in.weight")
+    if entry is None:
+        raise ModelError(f"model.vae: {file} does not hold a VAE")
+    if entry[1] != CHANNELS:
+        raise ModelError(f"model.vae: {file} has {entry[1]} latent channels; SDXL's VAE has {CHANNELS}")
+    with tempfile.TemporaryDirectory(prefix="animator-") as room:
+        like.save_config(room)
+        return AutoencoderKL.from_single_file(
+            str(file), config=room, local_files_only=True, torch_dtype=dtype
+        )
+
+
+def _vae_from_folder(folder: Path, dtype: torch.dtype) -> Any:
+    if not (folder / "config.json").is_file() and (folder / "vae").is_dir():
+        folder /= "vae"  # the folder is a whole checkpoint
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"model.vae: {folder} does not hold a VAE: it has no config.json")
+    kind = json.loads((folder / "config.json").read_text(encoding="utf8")).get("_class_name", "")
+    if kind not in KINDS:
+        raise ModelError(f"model.vae: {folder} holds a {kind or 'model of unknown kind'}, not a VAE for SDXL")
+    return KINDS[kind].from_pretrained(folder, use_safetensors=True, local_files_only=True, torch_dtype=dtype)
+
+
+def _vae_from_hub(name: str, dtype: torch.dtype) -> Any:
+    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}
+    files = ["config.json", "diffusion_pytorch_model.safetensors", "vae/*"]
+    try:
+        return _vae_from_folder(
+            Path(snapshot_download(name, local_files_only=offline, allow_patterns=files)), dtype
+        )
+    except (OSError, HFValidationError, LocalEntryNotFoundError, HfHubHTTPError) as error:
+        raise ModelError(
+            f"model.vae {name!r}: no such folder or file, and it cannot be downloaded from the hub;"
+            f" allowed: {', '.join(NAMES)}, a hub id, a folder, a .safetensors file;"
+            f" with network access, run: hf download {name}"
+        ) from error
+
+
+def _fits(vae: Any, own: Any, name: str) -> None:
+    """Raise ModelError for a VAE whose latents differ from those of the checkpoint's `own` VAE."""
+    if vae.config.latent_channels != own.config.latent_channels:
+        count = vae.config.latent_channels
+        raise ModelError(f"model.vae {name!r} has {count} latent channels; this model's has {CHANNELS}")
+    # Tiny autoencoders use the UNet's latents directly; only full VAEs scale them.
+    scale, wanted = vae.config.scaling_factor, own.config.scaling_factor
+    if isinstance(vae, AutoencoderKL) and isinstance(own, AutoencoderKL) and abs(scale - wanted) > 1e-3:
+        raise ModelError(
+            f"model.vae {name!r} belongs to another model: its latents are scaled by {scale:g},"
+            f" this model's by {wanted:g}"
+        )
+
+
+WHEELS = "https://download.pytorch.org/whl"
+
+
+def check() -> None:
+    """Raise ModelError, with the command that repairs it, if torchvision is installed but cannot be imported.
+
+    Call it before the first import of diffusers. The animator itself does not need torchvision; the extras
+    `upscale` and `control` install it. Its wheel on PyPI is built for torch with CUDA and fails beside a
+    torch for CPUs.
+    """
+    if find_spec("torchvision") is None:
+        return
+    try:
+        import torchvision  # noqa: F401
+    except Exception as error:  # a missing compiled part can raise any type
+        import torch
+
+        reason = " ".join(str(error).split())[:120]
+        raise ModelError(
+            f"torchvision does not match torch {torch.__version__} ({reason});"
+            f" run: {remedy(torch.__version__)}"
+        ) from error
+
+
+def remedy(torch: str) -> str:
+    """Return the pip command that installs the torchvision for a torch version: 0.28 for 2.13, in the same build."""
+    version = re.match(r"2\.(\d+)\.", torch)
+    wanted = f"torchvision~=0.{int(version[1]) + 15}.0" if version else "torchvision"
+    build = torch.partition("+")[2]
+    index = f" --index-url {WHEELS}/{build}" if build else ""
+    return f"pip install --force-reinstall --no-deps {wanted}{index}"

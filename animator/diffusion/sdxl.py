@@ -1,4 +1,9 @@
-"""The SDXL painter: loads a checkpoint once and paints frames (txt2img, img2img) with diffusers' own pipelines."""
+"""SDXLPainter.
+
+The SDXL painter: loads a checkpoint once and paints frames (txt2img, img2img) with diffusers' own pipelines.
+
+Batching: the arguments of several pipeline calls stacked into those of one call.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +14,28 @@ from types import MappingProxyType
 from typing import Any
 
 import diffusers
+import numpy as np
 import torch
 import transformers
 from diffusers import StableDiffusionXLImg2ImgPipeline
 
-from animator.diffusion import differential, faster, freeu, memory, noise, sizes
 from animator.diffusion import images as pictures
-from animator.diffusion import painting as resident
+from animator.diffusion import images as resident
+from animator.diffusion import inpaint, memory, schedulers, unet_patches
 from animator.diffusion import unet_patches as tiling
-from animator.diffusion.adapters import Adapter, IpAdapters
-from animator.diffusion.batch import stacked
+from animator.diffusion.adapters import Adapter, IpAdapters, Loras
 from animator.diffusion.controlnet import Controls, Net
 from animator.diffusion.gpu.image import Picture, on
 from animator.diffusion.inpaint import Inpaint, inpaints
-from animator.diffusion.inversion import Inversions
 from animator.diffusion.loading import Checkpoint, device_for, dtype_for, read_pipeline
-from animator.diffusion.lora import Loras
 from animator.diffusion.refiner import Refiner
-from animator.diffusion.sampling import Schedulers
-from animator.diffusion.text_encoding import Texts
+from animator.diffusion.schedulers import Schedulers
+from animator.diffusion.text_encoding import Inversions, Texts
 from animator.frame import Frame, Image, Mask
 
 # The command line draws its own progress bar while models load.
 diffusers.logging.disable_progress_bar()
+
 transformers.logging.disable_progress_bar()
 
 
@@ -63,12 +67,12 @@ class Sdxl:
         self.width, self.height = width, height
         dtype = dtype_for(source.dtype, device)
         controls, adapters = controls or {}, adapters or {}
-        more = sizes.beside(
+        more = memory.beside(
             controls.values(), refiner[0] if refiner else None, [*adapters.values()], loras.values()
         )
         plan = memory.planned(source, device, dtype, max(source.pixels, width * height), more)
         memory.tell(plan)
-        compiled = faster.compiles(source.compile, device, source.calls, plan.way)
+        compiled = unet_patches.compiles(source.compile, device, source.calls, plan.way)
         self.txt2img = read_pipeline(source, dtype)
         self.loras = Loras(self.txt2img, loras)
         spell = Inversions(self.txt2img, embeddings or {}).spell
@@ -82,7 +86,7 @@ class Sdxl:
         for network in beside:
             network.to(device)
         if compiled:
-            faster.compile_unet(self.txt2img.unet, device)
+            unet_patches.compile_unet(self.txt2img.unet, device)
         self.img2img = StableDiffusionXLImg2ImgPipeline(**self.txt2img.components, add_watermarker=False)
         self.img2img.set_progress_bar_config(disable=True)
         self.grain = self.txt2img.vae_scale_factor  # pixels per latent; sides are padded to multiples of it
@@ -128,7 +132,7 @@ class Sdxl:
         if frame.painting.strength == 0 or (mask is not None and not mask.any()):
             return start
         painting = self._painted(frame, start, mask, hints)
-        return painting if mask is None else differential.seamed(start, painting, mask)
+        return painting if mask is None else inpaint.seamed(start, painting, mask)
 
     def kept(self, frame: Frame, start: Picture | Image | None) -> Picture:
         """Paint `frame` over `start` and leave the image on the device; a `start` on the host is copied there.
@@ -145,7 +149,7 @@ class Sdxl:
         with memory.enough([frame], width, height), torch.inference_mode():
             pipe, arguments = self._asked(frame, over)
             painted = pipe(**{**arguments, "output_type": "pt"}).images
-            return resident.finished(painted, frame.index, (height, width), over)
+            return resident.from_pipeline_tensor(painted, frame.index, (height, width), over)
 
     def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
         """Paint frames that differ only in seed and prompt in one pipeline call, and return their images.
@@ -158,7 +162,7 @@ class Sdxl:
             return [start for _, start in wanted if start is not None]
         single = self.inpaint is not None or self.refiner is not None
         if single or any(
-            noise.changed(frame) for frame, _ in wanted
+            schedulers.changed(frame) for frame, _ in wanted
         ):  # the scheduler changes the noise, and a batch shares one scheduler
             return [self(frame, start) for frame, start in wanted]
         asked = [self._asked(frame, start) for frame, start in wanted]
@@ -200,17 +204,17 @@ class Sdxl:
             "eta": painting.eta,
             "guidance_rescale": painting.guidance_rescale,
         }
-        freeu.set_freeu(self.txt2img.unet, painting.freeu)
+        unet_patches.set_freeu(self.txt2img.unet, painting.freeu)
         if start is None:
             pipe, (scheduler, steps) = self.txt2img, self.schedulers.fresh(painting)
             width, height = (pictures.whole(side, self.grain) for side in (self.width, self.height))
             arguments |= {"width": width, "height": height}
-            arguments |= noise.drawn(pipe, frame, width, height, generator)
+            arguments |= schedulers.drawn(pipe, frame, width, height, generator)
         else:
             pipe, (scheduler, steps) = self.img2img, self.schedulers.over(painting)
-            read: Any = resident.given if isinstance(start, Picture) else pictures.given
+            read: Any = resident.to_pipeline_tensor if isinstance(start, Picture) else pictures.to_pipeline
             arguments["image"] = read(start, self.grain)
-        noise.give(scheduler, noise.changed(frame))
+        schedulers.give(scheduler, schedulers.changed(frame))
         seen = {name: pictures.padded(hint, self.grain) for name, hint in hints.items()}
         pipe, scheduler, arguments = self.controls.added(pipe, scheduler, arguments | steps, frame, seen)
         pipe.scheduler = scheduler
@@ -220,7 +224,7 @@ class Sdxl:
                 pipe = self.inpaint.pipe
                 pipe.scheduler, arguments = self.inpaint.arguments(scheduler, arguments, wide)
             elif wide is not None:
-                arguments |= differential.arguments(pipe, arguments["image"], wide, generator)
+                arguments |= inpaint.arguments(pipe, arguments["image"], wide, generator)
             elif isinstance(start, Picture):
                 arguments["image"] = resident.encoded(pipe, arguments["image"], generator)
         return pipe, arguments
@@ -236,10 +240,43 @@ class Sdxl:
             else:
                 painted = pipe(**arguments).images
         return [
-            pictures.finished(picture[:height, :width], frame.index)
+            pictures.from_pipeline(picture[:height, :width], frame.index)
             for picture, frame in zip(painted, frames, strict=True)
         ]
 
     def _size(self, start: Picture | Image | None) -> tuple[int, int]:
         """Return the height and width in pixels of an image painted over `start`."""
         return (self.height, self.width) if start is None else (start.shape[0], start.shape[1])
+
+
+GENERATOR = "generator"  # a list, one per image: diffusers draws each image's noise from its own generator
+
+
+def stacked(asked: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the arguments of one call for all of `asked`: tensors and arrays (1, …) are concatenated, the rest kept.
+
+    Returns None if the calls cannot be batched: other arguments differ, shapes differ, or a call has a
+    callback or a list of tensors.
+    """
+    if len({frozenset(arguments) for arguments in asked}) != 1:
+        return None
+    together: dict[str, Any] = {}
+    for name, first in asked[0].items():
+        values = [arguments[name] for arguments in asked]
+        if name == GENERATOR:
+            together[name] = values
+        elif isinstance(first, torch.Tensor | np.ndarray):
+            if len({tuple(value.shape) for value in values}) != 1:
+                return None
+            join: Any = torch.cat if isinstance(first, torch.Tensor) else np.concatenate
+            together[name] = join(values)
+        elif callable(first) or _of_one(first) or any(value != first for value in values):
+            return None
+        else:
+            together[name] = first
+    return together
+
+
+def _of_one(value: Any) -> bool:
+    """Return True for a list of tensors, such as the image embeddings of IP-Adapters, which belong to one image."""
+    return isinstance(value, list) and any(isinstance(item, torch.Tensor | np.ndarray) for item in value)

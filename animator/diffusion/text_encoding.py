@@ -1,18 +1,34 @@
-"""Encoding of prompts into SDXL's embeddings, cached per distinct text."""
+"""Prompts → embeddings, cached, weighted.
+
+Encoding of prompts into SDXL's embeddings, cached per distinct text.
+
+Prompt embeddings for SDXL, and the interpolation between two of them.
+
+Encoding of prompts with weights, chunks and blends into SDXL's embeddings, through compel.
+
+compel receives parsed trees and never prompt text, because its grammar differs from ours and would interpret
+signs in users' prompts.
+
+Textual inversions: words whose embeddings come from a file, for both text encoders.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
+from compel import Compel, ReturnedEmbeddingsType
+from compel.prompt_parser import Conjunction, FlattenedPrompt
+from safetensors.torch import load_file
 
-from animator.diffusion.embedding import Embedding, linear, padded, slerp
-from animator.diffusion.weighted import Weighted
 from animator.errors import ModelError
 from animator.frame import Prompt
-from animator.models.prompt_syntax import Words, parse
+from animator.models.prompt_syntax import Chunk, Part, Words, parse
+from animator.models.safetensors import ENCODERS
 
 CACHED = 256  # texts; 80 MB at 77 tokens of 2048 numbers in bfloat16
 
@@ -104,4 +120,207 @@ class Texts:
         return all(
             len(tokenizer(text, truncation=False, verbose=False).input_ids) <= tokenizer.model_max_length
             for tokenizer in (self.pipe.tokenizer, self.pipe.tokenizer_2)
+        )
+
+
+PARALLEL = 1e-4  # radians: below this angle an arc equals a line within rounding, and a line is stable
+
+
+class Embedding(NamedTuple):
+    """Output of SDXL's two text encoders for one text."""
+
+    tokens: torch.Tensor  # (1, tokens, width of both encoders)
+    pooled: torch.Tensor  # (1, width of the second encoder's projection)
+
+
+def padded(embedding: Embedding, length: int, empty: Embedding) -> Embedding:
+    """Return `embedding` padded to `length` tokens with the tokens of the `empty` text; it is never shortened."""
+    missing = length - embedding.tokens.shape[1]
+    if missing <= 0:
+        return embedding
+    more = [empty.tokens] * -(-missing // empty.tokens.shape[1])
+    return Embedding(torch.cat([embedding.tokens, *more], dim=1)[:, :length], embedding.pooled)
+
+
+def mean(weighted: Sequence[tuple[float, Embedding]]) -> Embedding:
+    """Return the weighted mean of embeddings with the same number of tokens; the weights must sum to 1."""
+    tokens = sum(weight * embedding.tokens for weight, embedding in weighted)
+    pooled = sum(weight * embedding.pooled for weight, embedding in weighted)
+    return Embedding(torch.as_tensor(tokens), torch.as_tensor(pooled))
+
+
+def linear(one: Embedding, other: Embedding, weight: float) -> Embedding:
+    """Interpolate linearly: weight 0 returns `one`, weight 1 returns `other`."""
+    return Embedding(*(torch.lerp(a, b, weight) for a, b in zip(one, other, strict=True)))
+
+
+def slerp(one: Embedding, other: Embedding, weight: float, first: int) -> Embedding:
+    """Interpolate spherically: each vector rotates at even speed from `one` (weight 0) to `other` (weight 1).
+
+    The first `first` numbers of each token belong to the first text encoder, the rest to the second; the two
+    parts rotate separately. Lengths are interpolated linearly.
+    """
+    left = _turned(one.tokens[..., :first], other.tokens[..., :first], weight)
+    right = _turned(one.tokens[..., first:], other.tokens[..., first:], weight)
+    return Embedding(torch.cat([left, right], dim=-1), _turned(one.pooled, other.pooled, weight))
+
+
+def _turned(a: torch.Tensor, b: torch.Tensor, weight: float) -> torch.Tensor:
+    """Interpolate vectors along the last axis spherically, and their lengths linearly."""
+    x, y = a.float(), b.float()
+    lengths = [v.norm(dim=-1, keepdim=True).clamp_min(1e-12) for v in (x, y)]
+    cosine = ((x / lengths[0]) * (y / lengths[1])).sum(-1, keepdim=True).clamp(-1.0, 1.0)
+    angle = torch.arccos(cosine)
+    sine = torch.sin(angle)
+    direction = torch.sin((1 - weight) * angle) / sine * (x / lengths[0]) + torch.sin(
+        weight * angle
+    ) / sine * (y / lengths[1])
+    arc = direction * torch.lerp(lengths[0], lengths[1], weight)
+    # The arc is undefined between equal vectors and ambiguous between opposite ones.
+    flat = (angle < PARALLEL) | (angle > torch.pi - PARALLEL)
+    return torch.where(flat, torch.lerp(x, y, weight), arc).to(a.dtype)
+
+
+class Encoder:
+    """Text encoder proxy for compel: reports the device it computes on and hides its last `skip` layers."""
+
+    def __init__(self, encoder: Any, device: torch.device, skip: int) -> None:
+        # With offloading, the encoder's own device is where its weights wait; hooks move them to `device`.
+        self.encoder, self.device, self.skip = encoder, device, skip
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.encoder, name)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Return the encoder's output without its last `skip` hidden states; the pooled output is unchanged."""
+        found = self.encoder(*args, **options)
+        if self.skip and found.hidden_states is not None:
+            found.hidden_states = found.hidden_states[: -self.skip]
+        return found
+
+
+class Weighted:
+    """Encodes prompts with both text encoders of a pipeline in their current state.
+
+    Create one per text, because LoRA scales may change the encoders in between.
+    """
+
+    def __init__(self, pipe: Any, clip_skip: int = 0) -> None:
+        pairs = [(pipe.tokenizer, pipe.text_encoder), (pipe.tokenizer_2, pipe.text_encoder_2)]
+        self.device, self.dtype = pipe.device, pipe.text_encoder_2.dtype
+        place = pipe._execution_device
+        self.compels = [
+            Compel(
+                tokenizer=tokenizer,
+                text_encoder=Encoder(encoder, place, clip_skip),
+                returned_embeddings_type=ReturnedEmbeddingsType.PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED,
+                truncate_long_prompts=False,
+                device=place,
+            )
+            for tokenizer, encoder in pairs
+        ]
+
+    def __call__(self, words: Words) -> Embedding:
+        """Return the embedding of a parsed prompt of n chunks: tokens (1, n * tokens, width), pooled (1, width)."""
+        found = [(weight, self._chunks(chunks)) for weight, chunks in words.blends]
+        if len(found) == 1:
+            return found[0][1]
+        empty = self._chunks((Chunk((Part(""),)),))
+        length = max(embedding.tokens.shape[1] for _, embedding in found)
+        return mean([(weight, padded(embedding, length, empty)) for weight, embedding in found])
+
+    def _chunks(self, chunks: tuple[Chunk, ...]) -> Embedding:
+        parts = [self._meaning(compel, chunks) for compel in self.compels]
+        length = max(part.shape[1] for part in parts)
+        for i, compel in enumerate(self.compels):
+            missing = length - parts[i].shape[1]
+            if missing:  # the two tokenizers may count differently
+                empty = compel.conditioning_provider.empty_z
+                parts[i] = torch.cat([parts[i], *[empty] * (missing // empty.shape[1])], dim=1)
+        second = self.compels[1]
+        text = " ".join(part.text for chunk in chunks for part in chunk.parts)
+        pooled = second.conditioning_provider.get_pooled_embeddings([text], device=second.device)
+        return Embedding(
+            torch.cat(parts, dim=-1).to(self.device, self.dtype), pooled.to(self.device, self.dtype)
+        )
+
+    def _meaning(self, compel: Compel, chunks: tuple[Chunk, ...]) -> torch.Tensor:
+        """Return one encoder's embedding of all n chunks, (1, n * tokens, width)."""
+        tokenizer = compel.conditioning_provider.tokenizer
+        said = [
+            [(part.text, part.weight) for part in chunk.parts if _says(tokenizer, part.text)]
+            for chunk in chunks
+        ]
+        prompts = [FlattenedPrompt(parts or [("", 1.0)]) for parts in said]
+        tree = Conjunction(prompts, [chunk.weight for chunk in chunks])
+        embedding: torch.Tensor = compel.build_conditioning_tensor_for_conjunction(tree)[0]
+        return embedding
+
+
+def _says(tokenizer: Any, text: str) -> bool:
+    """Return True if `text` has any token; compel cannot weight a text without tokens."""
+    return bool(tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
+
+
+_ALONE = {768: "SD 1.x", 1024: "SD 2.x"}
+
+
+class Inversions:
+    """Textual inversions loaded into one pipeline, by the word that calls them."""
+
+    def __init__(self, pipe: Any, files: Mapping[str, Path]) -> None:
+        """Load `files` (word → .safetensors file). Raises ModelError for a file that does not fit the model."""
+        self.tokens: dict[str, str] = {}
+        for number, (word, file) in enumerate(files.items()):
+            vectors = _vectors(word, file)
+            # Tokens that no prompt contains, one per vector: diffusers would take `x` and `x_1` for one
+            # inversion of two vectors.
+            tokens = [f"<animator-{number}-{i}>" for i in range(vectors[0].shape[0])]
+            pairs = ((pipe.tokenizer, pipe.text_encoder), (pipe.tokenizer_2, pipe.text_encoder_2))
+            for vector, (tokenizer, encoder) in zip(vectors, pairs, strict=True):
+                _check(word, file, vector, encoder)
+                held = [{token: row} for token, row in zip(tokens, vector, strict=True)]
+                pipe.load_textual_inversion(held, token=tokens, tokenizer=tokenizer, text_encoder=encoder)
+            self.tokens[word] = " ".join(tokens)
+        words = "|".join(sorted(map(re.escape, files), key=len, reverse=True))
+        self._pattern = re.compile(rf"(?<![\w-])(?:{words})(?![\w-])") if files else None
+
+    def spell(self, text: str) -> str:
+        """Return `text` with each textual inversion's word replaced by its tokens; only whole words count."""
+        if self._pattern is None:
+            return text
+        return self._pattern.sub(lambda match: self.tokens[match[0]], text)
+
+
+def _vectors(word: str, file: Path) -> list[torch.Tensor]:
+    """Read the vectors for both encoders from `file`, (vectors, width) each, in equal number. Raises ModelError."""
+    try:
+        held = load_file(file)
+    except Exception as error:  # safetensors raises its own exception type, which names the fault
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"embedding {word!r}: {file} cannot be read: {reason}") from error
+    for names in ENCODERS:
+        if set(names) <= set(held):
+            found = [held[name].reshape(-1, held[name].shape[-1]) for name in names]
+            if found[0].shape[0] != found[1].shape[0]:
+                counts = " and ".join(str(vectors.shape[0]) for vectors in found)
+                raise ModelError(
+                    f"embedding {word!r}: {file} has {counts} vectors for the two text encoders;"
+                    " their numbers must be equal"
+                )
+            return found
+    made = next((_ALONE[t.shape[-1]] for t in held.values() if t.ndim and t.shape[-1] in _ALONE), "")
+    told = f" It is made for {made}." if made else ""
+    raise ModelError(
+        f"embedding {word!r}: {file} does not hold vectors for both of SDXL's text encoders,"
+        f" 'clip_l' and 'clip_g'.{told}"
+    )
+
+
+def _check(word: str, file: Path, vectors: torch.Tensor, encoder: Any) -> None:
+    width = encoder.get_input_embeddings().weight.shape[-1]
+    if vectors.shape[-1] != width:
+        raise ModelError(
+            f"embedding {word!r}: {file} has vectors of {vectors.shape[-1]} numbers, but the model's text"
+            f" encoder expects {width}; use an embedding made for this model"
         )

@@ -1,17 +1,27 @@
-"""Tileable images: every convolution pads with the pixels of the opposite edge.
+"""Tiling, FreeU, compile.
+
+Tileable images: every convolution pads with the pixels of the opposite edge.
 
 Convolutions are the only layers that depend on the position of edges; attention and normalisation in SDXL do
 not.
+
+FreeU (Si et al. 2023): reweights the UNet's backbone and skip features, by an amount that may vary per frame.
+
+Compilation of the UNet: costs minutes before the first frame and saves time in every later one.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 from typing import Any
 
 import torch
 from diffusers.models.downsampling import Downsample2D
 from torch import nn
 from torch.nn import functional
+
+from animator.errors import ModelError
 
 AXES = {"none": (), "x": ("x",), "y": ("y",), "both": ("x", "y")}
 
@@ -74,3 +84,52 @@ class _Asymmetric:
         if self.down:
             pixels = torch.cat([pixels[..., :-1, :], pixels[..., :1, :]], dim=-2)
         return (pixels, *given[1:])
+
+
+# Factors for SDXL in diffusers' documentation: s1 and s2 weaken skip connections, b1 and b2 strengthen the
+# backbone.
+SDXL = {"s1": 0.6, "s2": 0.4, "b1": 1.1, "b2": 1.2}
+
+
+def set_freeu(unet: Any, amount: float) -> None:
+    """Set FreeU in `unet` to a part `amount` of the factors recommended for SDXL: 0 switches it off, 1 is all."""
+    on = getattr(unet.up_blocks[0], "b1", None) is not None
+    if amount:
+        unet.enable_freeu(**{name: 1 + (value - 1) * amount for name, value in SDXL.items()})
+    elif on:
+        unet.disable_freeu()
+
+
+logger = logging.getLogger(__name__)
+
+
+WORTH = 5_000  # UNet calls from which "auto" compiles: about where a minute or two of compiling pays off
+
+
+def compiles(wanted: str, device: torch.device, calls: int, way: str) -> bool:
+    """Return True if the UNet is to be compiled for a film of `calls` UNet calls.
+
+    `wanted` is model.compile ("auto", "on", "off"); `way` is the memory mode. Offloaded networks cannot be
+    compiled, only those that stay on their device. Raises ModelError if "on" is impossible.
+    """
+    if wanted == "off" or (wanted == "auto" and (device.type != "cuda" or calls < WORTH or way != "fast")):
+        return False
+    if device.type == "cuda" and importlib.util.find_spec("triton") is None:
+        if wanted == "auto":
+            return False
+        raise ModelError("model.compile: on needs triton, which comes with torch for CUDA on Linux")
+    if way != "fast":
+        raise ModelError(f"model.compile: on cannot be combined with model.memory: {way}; remove one of them")
+    return True
+
+
+def compile_unet(unet: Any, device: torch.device) -> None:
+    """Compile `unet` in place for images of one size; the compilation runs at the first call.
+
+    On CUDA, the kernels become one CUDA graph that is replayed, which removes Python's overhead.
+    """
+    logger.info("compiling the UNet: the first painted frame takes minutes")
+    if device.type == "cuda":
+        unet.compile(mode="reduce-overhead", dynamic=False)
+    else:
+        unet.compile(dynamic=False)

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 from animator.frame import Image
 from animator.imaging import color
 from animator.imaging import filters as noise
-from animator.imaging.blend import crossfade
-from animator.imaging.palette import Pull
-from animator.imaging.sharpen import sharpen
+from animator.imaging.color import Pull
+from animator.imaging.filters import crossfade, sharpen
 from animator.imaging.warp import warp
 
 

@@ -7,11 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from animator.frame import Frame, Image, Matrix, Motion, State
-from animator.imaging.affine import matrix
 from animator.imaging.depth import Source
-from animator.imaging.geometry import Lens
-from animator.imaging.relief import Relief
-from animator.imaging.warp import warp
+from animator.imaging.geometry import Lens, matrix
+from animator.imaging.warp import Relief, warp
 
 # An image, the (3, 3) matrix that moves its pixels, a border mode → the image resampled once.
 Warp = Callable[[Image, Matrix, str], Image]

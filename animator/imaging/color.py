@@ -1,11 +1,26 @@
-"""Match an image's colours to a reference, by mean and deviation or by histogram; change contrast.
+"""Statistics, matching, Lab, LUT, palette, ΔE.
+
+Convert between sRGB and CIE L*a*b*: exact and unclipped for the colours of a table, by cv2 for images.
+
+Formulas: IEC 61966-2-1 (sRGB) and CIE 15 (L*a*b*), white point D65, with the matrix cv2 uses, so that both agree.
+
+3D lookup tables: a function of colour is computed for 36,000 colours and interpolated for an image's million.
+
+Match an image's colours to a reference, by mean and deviation or by histogram; change contrast.
 
 diffusion/resident/color.py holds the same mathematics for images on a GPU.
+
+Pull an image towards a palette: every colour towards tints and shades of the palette's nearest colours.
+
+Colour differences as CIE76 ΔE, the distance in L*a*b*: 1 is hardly visible, 2.3 just noticeable.
+
+Subsample an image's pixels for its colour statistics.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -13,19 +28,114 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.frame import Image
-from animator.imaging import cube
-from animator.imaging.lab import lab_of, to_lab, to_rgb
-from animator.imaging.sample import sample
 
-Floats = NDArray[np.floating]
-Way = Callable[[Floats], Floats]  # values of one channel → their new values
+Floats = NDArray[np.float32]
+
+
+XYZ = np.array(
+    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]]
+)
+
+WHITE = XYZ.sum(axis=1)
+
+RGB = (np.linalg.inv(XYZ) * WHITE).astype(np.float32)  # from XYZ relative to white, to linear RGB
+
+
+def to_lab(rgb: NDArray[np.floating]) -> Floats:
+    """Return sRGB colours (..., 3) in 0..1 as L* (0..100), a*, b*, float32; values over 1 are extrapolated."""
+    rgb = np.asarray(rgb, np.float64)
+    light = np.where(rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0.0) + 0.055) / 1.055) ** 2.4)
+    part = (light @ XYZ.T) / WHITE
+    root = np.where(part > 216 / 24389, np.cbrt(part), part * (841 / 108) + 4 / 29)
+    x, y, z = np.moveaxis(root, -1, 0)
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)
+
+
+def to_rgb(lab: NDArray[np.floating]) -> Floats:
+    """Return L*a*b* colours (..., 3) as sRGB, float32; colours outside the gamut lie outside 0..1."""
+    lightness, a, b = np.moveaxis(np.asarray(lab, np.float32), -1, 0)
+    y = (lightness + 16) / 116
+    root = np.stack([y + a / 500, y, y - b / 200], axis=-1)
+    part = np.where(root > 6 / 29, root**3, (root - 4 / 29) * (108 / 841))
+    light = part @ RGB.T
+    bright = 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
+    return np.asarray(np.where(light <= 0.0031308, 12.92 * light, bright), np.float32)
+
+
+def lab_of(pixels: NDArray[np.uint8]) -> Floats:
+    """Return 8-bit sRGB (..., 3) as L*, a*, b*, float32, exact to about 0.3 units: cv2 interpolates in a table."""
+    flat = np.ascontiguousarray(pixels.reshape(1, -1, 3)).astype(np.float32) / np.float32(255)
+    return np.asarray(cv2.cvtColor(flat, cv2.COLOR_RGB2LAB), np.float32).reshape(pixels.shape)
+
+
+SIDE = 33  # colours along each axis of the table: every 8th of 256 grey levels
+
+_LEVELS = np.linspace(0, 256, SIDE) / 255
+
+_BLUE, _GREEN, _RED = np.meshgrid(_LEVELS, _LEVELS, _LEVELS, indexing="ij")
+
+COLORS: Floats = np.stack([_RED, _GREEN, _BLUE], axis=-1).astype(np.float32)
+
+"""The colours to compute a function for: (blue 33, green 33, red 33, RGB 3), sRGB, 0..256/255."""
+
+
+def _between() -> Floats:
+    """Return the weights (256, 33) that interpolate each grey level of blue between two levels of the table."""
+    level = np.arange(256) / 8
+    below = level.astype(int)
+    weights = np.zeros((256, SIDE), np.float32)
+    weights[np.arange(256), below] = 1 - (level - below)
+    weights[np.arange(256), below + 1] += level - below
+    return weights
+
+
+_BETWEEN = _between()
+
+_PLACE = (np.arange(256) / 8).astype(np.float32)  # position of a grey level along an axis
+
+STRIP = 64  # rows at a time, so that intermediate results stay in the processor's cache
+
+_SLICE = (np.arange(256) * SIDE).astype(np.float32)  # first row of the sheet for a level of blue
+
+
+def apply(image: Image, found: Floats) -> Image:
+    """Return `image` through the function that turns `COLORS` into `found`, interpolated trilinearly.
+
+    cv2.remap interpolates in two dimensions, so the table is first interpolated to a sheet of red by green for each
+    of the 256 levels of blue; each pixel is then looked up on its sheet. `found`, float32 (33, 33, 33, 3), may lie
+    outside 0..1: only the result is clipped, which keeps the edges of the gamut straight. Colours that the function
+    does not change are kept exactly.
+    """
+    padded = np.zeros((*found.shape[:3], 4), np.float32)  # cv2 looks up four channels twice as fast as three
+    np.multiply(found, np.float32(255), out=padded[..., :3])
+    sheets = (_BETWEEN @ padded.reshape(SIDE, -1)).reshape(256 * SIDE, SIDE, 4)
+    result = np.empty(image.shape, np.uint8)
+    for top in range(0, len(image), STRIP):
+        red, green, blue = cv2.split(image[top : top + STRIP])
+        down = cv2.add(cv2.LUT(blue, _SLICE), cv2.LUT(green, _PLACE))
+        colors = cv2.remap(sheets, cv2.LUT(red, _PLACE), down, cv2.INTER_LINEAR)
+        whole = cv2.addWeighted(colors, 1.0, colors, 0.0, 0.0, dtype=cv2.CV_8U)
+        cv2.cvtColor(whole, cv2.COLOR_RGBA2RGB, dst=result[top : top + STRIP])
+    return result
+
+
+AnyFloats = NDArray[np.floating]
+
+Way = Callable[[AnyFloats], AnyFloats]  # values of one channel → their new values
+
 
 QUANTILES = 64  # that represent a histogram: enough for its shape, few enough not to cause banding
+
 _SPREAD = (np.arange(QUANTILES) + 0.5) / QUANTILES
+
 FLAT = 1e-3  # a channel with a smaller deviation has no contrast to stretch
+
 AGREEING = 0.2  # 0: hues all round the circle, 1: a single hue; below this a mean hue is meaningless
+
 STRETCH = 4.0  # largest change of a channel's contrast in one frame: a flat image must not turn to noise
+
 FINE = 4096  # entries of the lookup tables for a channel of floats
+
 RANGE = {
     "lab": ((0, 100.1), (-128, 128), (-128, 128)),
     "hsv": ((0, 360), (0, 1.001), (0, 1.001)),
@@ -103,7 +213,7 @@ def _histogram(now: Colors, goal: Colors, channel: int) -> Way:
     found, which = np.unique(now.quantiles[channel], return_inverse=True)
     aims = np.bincount(which, aims) / np.bincount(which)
 
-    def way(values: Floats) -> Floats:
+    def way(values: AnyFloats) -> AnyFloats:
         beyond = np.minimum(values - found[0], 0) + np.maximum(values - found[-1], 0)
         return np.asarray(np.interp(values, found, aims) + beyond)
 
@@ -118,12 +228,12 @@ def _apply_rgb(image: Image, ways: list[Way], _: float) -> Image:
     return np.asarray(cv2.LUT(image, np.clip(np.rint(table), 0, 255).astype(np.uint8)), dtype=np.uint8)
 
 
-_LAB = to_lab(cube.COLORS)
+_LAB = to_lab(COLORS)
 
 
 def _apply_lab(image: Image, ways: list[Way], _: float) -> Image:
     found = np.stack([way(_LAB[..., channel]) for channel, way in enumerate(ways)], axis=-1)
-    return cube.apply(image, to_rgb(found))
+    return apply(image, to_rgb(found))
 
 
 def _apply_hsv(image: Image, ways: list[Way], turn: float) -> Image:
@@ -136,11 +246,11 @@ def _apply_hsv(image: Image, ways: list[Way], turn: float) -> Image:
     # cv2 accepts hues above 360 degrees, but not below 0.
     degrees = np.float32(np.degrees(turn) % 360 if np.isfinite(turn) else 0.0)
     result = np.empty(image.shape, np.uint8)
-    for top in range(0, len(image), cube.STRIP):
-        h, s, v = cv2.split(_convert(image[top : top + cube.STRIP], "hsv"))
+    for top in range(0, len(image), STRIP):
+        h, s, v = cv2.split(_convert(image[top : top + STRIP], "hsv"))
         parts = [np.asarray(h) + degrees, saturation.take(_steps(s)), value.take(_steps(v))]
         rgb = cv2.cvtColor(cv2.merge(parts), cv2.COLOR_HSV2RGB)
-        result[top : top + cube.STRIP] = cv2.addWeighted(rgb, 255.0, rgb, 0.0, 0.0, dtype=cv2.CV_8U)
+        result[top : top + STRIP] = cv2.addWeighted(rgb, 255.0, rgb, 0.0, 0.0, dtype=cv2.CV_8U)
     return result
 
 
@@ -162,9 +272,99 @@ def _convert(pixels: NDArray[np.uint8], space: str) -> NDArray[np.float32]:
     return np.asarray(cv2.cvtColor(rows, cv2.COLOR_RGB2HSV), np.float32).reshape(pixels.shape)
 
 
-def _hue(pixels: Floats) -> float:
+def _hue(pixels: AnyFloats) -> float:
     """Return the mean hue in radians, weighted by saturation and value since grey has no hue; NaN if hues disagree."""
     angle, weight = np.radians(pixels[..., 0]), pixels[..., 1] * pixels[..., 2]
     east, north = float((np.cos(angle) * weight).mean()), float((np.sin(angle) * weight).mean())
     found = np.hypot(east, north) > max(FLAT, AGREEING * float(weight.mean()))
     return float(np.arctan2(north, east)) if found else np.nan
+
+
+LIGHTNESS = 0.1  # weight of a difference in lightness in the search for the nearest colour
+
+_NEAR = 4  # Shepard's exponent: 2 mixes in far colours, 8 switches between colours abruptly
+
+
+class Pull:
+    """Pulls images towards the palette `colors` (n, 3), RGB 0..255, n >= 1."""
+
+    def __init__(self, colors: NDArray[np.uint8]) -> None:
+        self._colors = to_lab(colors / 255)
+        self.goal = _goal(_LAB, self._colors)  # what each of `cube.COLORS` is pulled to, L*a*b*
+
+    def __call__(self, image: Image, amount: float) -> Image:
+        """Return `image` with hue and chroma a part `amount` (0..1) of the way to the palette.
+
+        Lightness stays, since it models the form, which a palette should not flatten.
+        """
+        return apply(image, to_rgb(_LAB + (self.goal - _LAB) * np.float32(amount)))
+
+    def distance(self, image: Image) -> float:
+        """Return the distance of `image` from the palette: mean CIE76 ΔE to the result of a pull with `amount` 1."""
+        found = lab_of(sample(image))
+        return float(np.linalg.norm(_goal(found, self._colors) - found, axis=-1).mean())
+
+
+def _goal(lab: Floats, colors: Floats) -> Floats:
+    """Return the target of each colour (..., 3): tints and shades of `colors` (n, 3), weighted by nearness, in L*a*b*.
+
+    The weights are Shepard's inverse distances (1968): smooth everywhere, so that there is no banding, and exact on
+    the palette itself.
+    """
+    tinted = np.stack([_tinted(lab[..., 0], color) for color in colors])
+    other = LIGHTNESS * (lab[..., 0] - colors[:, 0].reshape(-1, *[1] * (lab.ndim - 1))) ** 2
+    square = ((tinted - lab) ** 2).sum(axis=-1) + other + np.float32(1e-3)
+    weight = (square.min(axis=0) / square) ** (_NEAR / 2)
+    return np.asarray((tinted * (weight / weight.sum(axis=0))[..., None]).sum(axis=0), np.float32)
+
+
+def _tinted(lightness: Floats, color: Floats) -> Floats:
+    """Return `color` at each `lightness`: a shade towards black below its own, a tint towards white above."""
+    own = float(np.clip(color[0], 1, 99))
+    part = np.minimum(lightness / own, (100 - lightness) / (100 - own))
+    return np.stack([lightness, *(color[1:, None] * np.maximum(part, 0).ravel()).reshape(2, *part.shape)], -1)
+
+
+def delta_e(one: Image, other: Image) -> float:
+    """Return the mean CIE76 ΔE between two images of one size, pixel by pixel: for images with aligned content."""
+    return float(np.linalg.norm(lab_of(one) - lab_of(other), axis=-1).mean())
+
+
+def drift(image: Image, reference: Colors) -> float:
+    """Return how far the colours of `image` have drifted from `reference` (measured in "lab"), as a CIE76 ΔE.
+
+    The quantiles of L*, a* and b* are compared, not pixels, so that motion does not count as drift. If all colours
+    change alike, the result is their ΔE.
+    """
+    return float(np.linalg.norm(measure(image, "lab").quantiles - reference.quantiles, axis=0).mean())
+
+
+ENOUGH = 65_536  # pixels: their mean lies within a third of a grey level of the whole image's
+
+
+def sample(image: Image) -> Image:
+    """Return one pixel from each square block of `image`, (about 65,536, 3); all pixels if there are fewer.
+
+    The position inside each block is random but fixed: a regular grid would see only every 4th line of a striped
+    image, and new positions for every frame would make colours flicker.
+    """
+    return np.asarray(image).reshape(-1, 3).take(places(*image.shape[:2]), axis=0)
+
+
+@lru_cache(maxsize=8)
+def places(height: int, width: int) -> NDArray[np.intp]:
+    """Return the indices of the sampled pixels, counted along the image's rows."""
+    block = max(1, int(np.sqrt(height * width / ENOUGH)))
+    random = np.random.Generator(np.random.PCG64(0))
+    rows, columns = np.arange(0, height - block + 1, block), np.arange(0, width - block + 1, block)
+    shape = (len(rows), len(columns))
+    down = rows[:, None] + random.integers(0, block, shape)
+    right = columns[None, :] + random.integers(0, block, shape)
+    return np.asarray(down * width + right, np.intp).ravel()
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    """Return (red, green, blue), 0..255 each, of a colour such as `#0a84ff` or `#08f`."""
+    digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
+    red, green, blue = (int(digits[at : at + 2], 16) for at in (0, 2, 4))
+    return red, green, blue

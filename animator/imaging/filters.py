@@ -1,4 +1,13 @@
-"""White noise, and white noise in clouds (modulated by Perlin noise), the two noise types of Deforum."""
+"""Crossfade, sharpen, noise, ControlNet hints.
+
+White noise, and white noise in clouds (modulated by Perlin noise), the two noise types of Deforum.
+
+Crossfade between two images.
+
+Sharpen an image by an unsharp mask.
+
+Make ControlNet hints from an image: edges, or depth.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +21,13 @@ from animator.frame import Image
 
 Floats = NDArray[np.float32]
 
+
 CELLS = 8  # Perlin cells along each side in the first octave, as Deforum's default
+
 OCTAVES = 4
+
 PERSISTENCE = 0.5  # amplitude of each octave relative to the coarser one
+
 DETAIL = 4  # samples along the side of each cell; cubic interpolation between them is as good as more
 
 
@@ -73,3 +86,34 @@ def _axis(size: int, cells: int) -> tuple[Floats, Floats]:
     near = 1 - np.minimum(np.abs(way), 1)
     weight = near**3 * (near * (near * 6 - 15) + 10)
     return weight, weight * way
+
+
+def crossfade(old: Image, new: Image, weight: float) -> Image:
+    """Return the weighted mean of two images: `old` at weight 0, `new` at weight 1, rounded to whole grey levels."""
+    return np.asarray(cv2.addWeighted(old, 1.0 - weight, new, weight, 0.0), dtype=np.uint8)
+
+
+def sharpen(image: Image, amount: float, sigma: float = 1.0) -> Image:
+    """Return `image` plus `amount` times its difference from a Gaussian blur of `sigma` pixels; clipped to 0..255."""
+    blurred = cv2.GaussianBlur(image, (0, 0), sigma)
+    return np.asarray(cv2.addWeighted(image, 1.0 + amount, blurred, -amount, 0.0), dtype=np.uint8)
+
+
+def canny(image: Image, low: float, high: float) -> Image:
+    """Return the Canny edges of `image`, white on black, RGB uint8.
+
+    Gradients from `high` on start an edge, gradients from `low` on continue it.
+    """
+    edges = cv2.Canny(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), low, high)
+    return _three(np.asarray(edges, np.uint8))
+
+
+def nearness(disparity: NDArray[np.float32]) -> Image:
+    """Return numbers (h, w) of any scale that grow with nearness as an RGB image: black farthest, white nearest."""
+    far, near = float(disparity.min()), float(disparity.max())
+    unit = (disparity - far) / max(near - far, 1e-6)
+    return _three(np.rint(unit * 255.0).astype(np.uint8))
+
+
+def _three(grey: NDArray[np.uint8]) -> Image:
+    return np.repeat(grey[..., None], 3, axis=-1)

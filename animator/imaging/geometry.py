@@ -1,8 +1,12 @@
-"""Motion as a pose in 3D, and the lens that relates 3D points to pixels.
+"""Motion → 3x3 / 4x4 matrices, Lens.
+
+Motion as a pose in 3D, and the lens that relates 3D points to pixels.
 
 A pose is a (4, 4) matrix that moves points (x, y, z, 1), in pixels, in front of the camera: x right, y down, z away
 from the camera, which stands at the origin. On the reference plane, at z = focal length, a pixel of the image is
 one pixel wide.
+
+Motion as a (3, 3) matrix of pixel coordinates.
 """
 
 from __future__ import annotations
@@ -13,7 +17,6 @@ from math import atan2, cos, hypot, radians, sin, tan
 import numpy as np
 
 from animator.frame import Matrix, Motion
-from animator.imaging.affine import turn
 
 SPATIAL = ("translation_z", "rotation_3d_x", "rotation_3d_y", "rotation_3d_z", "orbit_x", "orbit_y")
 
@@ -122,3 +125,29 @@ def _pan(degrees: float) -> Matrix:
 def _roll(degrees: float) -> Matrix:
     c, s = cos(radians(degrees)), sin(radians(degrees))
     return np.array([[c, s, 0], [-s, c, 0], [0, 0, 1.0]])
+
+
+def turn(motion: Motion, width: int, height: int) -> Matrix:
+    """Return the zoom and rotation of `motion` about its centre as a (3, 3) matrix of pixel coordinates.
+
+    `width` and `height` are the image's size in pixels. Pixel centres lie at whole numbers, so the middle of the
+    image is at x = (width - 1) / 2.
+    """
+    x, y = width * motion.center_x - 0.5, height * motion.center_y - 0.5
+    a = motion.zoom * cos(radians(motion.angle))
+    b = motion.zoom * sin(radians(motion.angle))
+    return np.array([[a, b, (1 - a) * x - b * y], [-b, a, b * x + (1 - a) * y], [0, 0, 1]])
+
+
+def shift(motion: Motion) -> Matrix:
+    """Return the translation of `motion` as a (3, 3) matrix of pixel coordinates."""
+    return np.array([[1, 0, motion.translation_x], [0, 1, motion.translation_y], [0, 0, 1.0]])
+
+
+def matrix(motion: Motion, width: int, height: int) -> Matrix:
+    """Return the (3, 3) matrix that takes a pixel (x, y, 1) of the previous frame to its position in this one.
+
+    The order is Deforum's: translation first, then rotation and zoom about the centre.
+    """
+    product: Matrix = turn(motion, width, height) @ shift(motion)
+    return product

@@ -1,4 +1,9 @@
-"""Read a video as a stream of images, one for each frame of the film, without keeping any."""
+"""Read images and videos.
+
+Read a video as a stream of images, one for each frame of the film, without keeping any.
+
+Read image files as arrays of a given size.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image as Pictures
+from PIL import ImageOps
 
 from animator.frame import Image
 from animator.imaging.ffmpeg import program
 
 _QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin")
+
 _INPUT = ("-protocol_whitelist", "file")  # a playlist must not fetch anything
+
 SECONDS = 120  # time limit for reading a header
+
 INDEXED = {
     ".mp4",
     ".m4v",
@@ -23,6 +33,7 @@ INDEXED = {
     ".mkv",
     ".webm",
 }  # seeking in other containers can be off by the length of a shot
+
 MARGIN = 1.0  # seconds by which a seek stays before the wanted image
 
 
@@ -111,3 +122,29 @@ def _run(command: list[str]) -> bytes:
         words = done.stderr.decode("utf8", "replace").strip().partition("\n")[0]
         raise ValueError(re.sub(r"^\[.*?\] ", "", words)[:200] or "ffmpeg gave no message")
     return done.stdout
+
+
+def read(file: Path, width: int, height: int) -> Image:
+    """Return the image in `file` on white, scaled to cover width x height and cropped: RGB uint8 (height, width, 3).
+
+    It is rotated as its EXIF orientation says, and cropped in the middle. Raises OSError, ValueError.
+    """
+    try:
+        with Pictures.open(file) as opened:
+            picture = ImageOps.exif_transpose(opened).convert("RGBA")
+    except Pictures.DecompressionBombError as error:
+        raise ValueError(error) from error
+    # A cut-out product is put on white, as in designers' files; convert("RGB") would show the hidden colours of
+    # transparent pixels.
+    paper = Pictures.alpha_composite(Pictures.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    if paper.size == (width, height):
+        return np.asarray(paper)
+    return np.asarray(ImageOps.fit(paper, (width, height), Pictures.Resampling.LANCZOS))
+
+
+def check(file: Path) -> None:
+    """Read the header of an image file. Raises OSError, ValueError if it is not a readable image."""
+    try:
+        Pictures.open(file).close()
+    except Pictures.DecompressionBombError as error:
+        raise ValueError(error) from error

@@ -1,11 +1,18 @@
-"""Draw, key or read masks, soften and grow them, and paste one image over another through them.
+"""Draw, key, soften, paste, boxes.
+
+Draw, key or read masks, soften and grow them, and paste one image over another through them.
 
 A mask is uint8 (height, width): 0 outside, 255 fully inside.
+
+Read a video as masks: the grey of its image at each frame of the film.
+
+Find the padded bounding boxes of a mask's connected parts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -15,6 +22,7 @@ from PIL import Image as Pictures
 from PIL import ImageOps
 
 from animator.frame import Image, Mask
+from animator.imaging.io import Film, pictures
 
 FINE = 4  # supersampling of polygons in each direction
 
@@ -177,3 +185,69 @@ def cut(image: Image, mask: Mask) -> NDArray[np.uint8]:
     alpha = np.rint(mask * kept).astype(np.uint8)
     gone = (alpha == 0) & (carried == image).all(axis=-1)
     return np.dstack([np.where(gone[..., None], np.uint8(0), carried), alpha])
+
+
+def decode(film: Film, frames: int) -> list[bytes]:
+    """Return the grey of at most `frames` images of a video, each compressed as PNG. Raises ValueError.
+
+    A second of masks at 1024x1024 takes 24 MB as arrays and some kB as PNG.
+    """
+    greys = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in islice(pictures(film), frames))
+    return [pack(np.asarray(grey, np.uint8)) for grey in greys]
+
+
+def pack(mask: Mask) -> bytes:
+    """Return a mask compressed as PNG."""
+    return cv2.imencode(".png", mask)[1].tobytes()
+
+
+def unpack(packed: bytes) -> Mask:
+    """Return the mask of a PNG made by `pack`, exactly."""
+    return np.asarray(cv2.imdecode(np.frombuffer(packed, np.uint8), cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
+
+
+Box = tuple[slice, slice]  # rows and columns of an image
+
+LEAST = 0.0002  # of the image's area: smaller parts are specks and are ignored
+
+
+def regions(mask: Mask, padding: float) -> list[Box]:
+    """Return a box for every connected part of `mask`, padded on each side by `padding` of its longer side.
+
+    Overlapping boxes are merged. Boxes are sorted from top to bottom.
+    """
+    _, _, found, _ = cv2.connectedComponentsWithStats((mask > 0).astype(np.uint8), connectivity=8)
+    boxes = [
+        _padded(x, y, width, height, padding, mask.shape)
+        for x, y, width, height, area in found[1:].tolist()
+        if area >= LEAST * mask.size
+    ]
+    return sorted(_joined(boxes), key=lambda box: (box[0].start, box[1].start))
+
+
+def _padded(x: int, y: int, width: int, height: int, padding: float, shape: tuple[int, ...]) -> Box:
+    more = round(padding * max(width, height))
+    rows = slice(max(0, y - more), min(shape[0], y + height + more))
+    return rows, slice(max(0, x - more), min(shape[1], x + width + more))
+
+
+def _joined(boxes: list[Box]) -> list[Box]:
+    """Return `boxes` with overlapping ones merged until none overlap."""
+    left, done = list(boxes), []
+    while left:
+        box = left.pop()
+        touched = next((other for other in left if _overlap(box, other)), None)
+        if touched is None:
+            done.append(box)
+        else:
+            left.remove(touched)
+            left.append((_around(box[0], touched[0]), _around(box[1], touched[1])))
+    return done
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
+
+
+def _around(one: slice, other: slice) -> slice:
+    return slice(min(one.start, other.start), max(one.stop, other.stop))

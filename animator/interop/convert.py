@@ -1,18 +1,25 @@
-"""Convert another program's file to a schedule file that loads, with notes on what it cannot hold."""
+"""Convert another program's file to a schedule file that loads, with notes on what it cannot hold.
+
+Detect the kind of a file and read it as a draft of a schedule file.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from pathlib import Path as FilePath
 from typing import Any
 
-from animator.errors import Path, Place, Problem, SceneError
-from animator.interop import recognise
-from animator.interop.draft import Draft
-from animator.interop.write import schedule
-from animator.render.pipeline import loads
+from animator.errors import Place, Problem, SceneError, SettingPath
+from animator.interop import camera_paths as camera
+from animator.interop import deforum, metadata, parseq
+from animator.interop import metadata as carried
+from animator.interop.draft import Draft, Source, schedule
+from animator.runs.metadata import FILM
 from animator.scene.parse import MAX_BYTES
+from animator.timeline.load import loads
 
 ROUNDS = 20  # of leaving out invalid settings; each round may reveal further problems
 
@@ -23,7 +30,7 @@ def convert(file: FilePath, folder: FilePath) -> tuple[str, Sequence[Problem]]:
     The text loads: a value that our own reader refuses is left out and noted. Only LoRA files may be missing.
     Raises SceneError if `file` cannot be read or its schedule file would be too large.
     """
-    draft = recognise.read(file)
+    draft = read(file)
     says = [f"{file.name}: {draft.says}"]
     for _ in range(ROUNDS):
         text = schedule(draft.data, says)
@@ -69,9 +76,9 @@ def _leave_out(draft: Draft, problem: Problem) -> None:
     draft.notes.append(Problem(Place(draft.source.file), problem.path, left_out))
 
 
-def _existing(data: Any, path: Path) -> Path:
+def _existing(data: Any, path: SettingPath) -> SettingPath:
     """Return the longest prefix of `path` that exists in `data`."""
-    found: Path = ()
+    found: SettingPath = ()
     for name in path:
         key = _key(data, name) if isinstance(data, dict) else None
         if key is None:
@@ -83,3 +90,141 @@ def _existing(data: Any, path: Path) -> Path:
 def _key(data: dict[Any, Any], name: str) -> Any:
     """Return the key of `data` that is written `name` (frame keys are integers), or None."""
     return next((key for key in data if str(key) == name), None)
+
+
+MOST = 100_000_000  # bytes; about the size of a Parseq manifest of one hour
+
+KNOWN = (
+    "Deforum settings, a Parseq manifest, an image with infotext, a film made by animator, or a camera path"
+)
+
+
+def read(file: Path) -> Draft:
+    """Detect the kind of `file` from its content and return it as a draft. Raises SceneError."""
+    source = Source(str(file))
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(12)
+        if head.startswith(b"\x89PNG"):
+            return _picture(source, file)
+        if head[4:8] == b"ftyp" or head.startswith(carried.EBML):
+            text = carried.of_film(file) if head[4:8] == b"ftyp" else carried.of_webm(file)
+            if text is None:
+                raise source.error("this video contains no schedule file; only videos made by animator do")
+            return metadata.from_film(source, text)
+        if head.startswith(carried.HEADS):
+            return _commented(source, file)
+        if file.stat().st_size > MOST:
+            raise source.error(f"too large: {file.stat().st_size:,} bytes, at most {MOST:,}")
+        raw = file.read_bytes()
+    except OSError as error:
+        raise source.error(error.strerror or "cannot be read") from error
+    try:
+        return _text(Source(str(file), raw.decode("utf-8-sig")))
+    except UnicodeDecodeError as error:
+        raise source.error(f"not text, and no known kind of file; known: {KNOWN}") from error
+
+
+def _picture(source: Source, file: Path) -> Draft:
+    from PIL import Image as Pictures
+
+    try:
+        with Pictures.open(file, formats=["PNG"]) as picture:
+            if "parameters" not in picture.info and FILM not in picture.info:
+                picture.load()  # some programs write their text chunks after the pixels
+            texts = {key: str(value) for key, value in picture.info.items() if isinstance(value, str)}
+    except (OSError, ValueError, SyntaxError, Pictures.DecompressionBombError) as error:
+        raise source.error(f"cannot be read as a PNG: {error}") from error
+    if FILM in texts:
+        return metadata.from_film(source, texts[FILM])
+    found = metadata.split(texts.get("parameters", ""))
+    if found is None:
+        raise source.error("this image contains no infotext (PNG text 'parameters')")
+    return metadata.read(source, *found)
+
+
+def _commented(source: Source, file: Path) -> Draft:
+    """Read an image other than a PNG, whose comment is a schedule file of ours or an infotext."""
+    from PIL import Image as Pictures
+
+    try:
+        text = carried.of_picture(file)
+    except (OSError, ValueError, SyntaxError, Pictures.DecompressionBombError) as error:
+        raise source.error(f"cannot be read as an image: {error}") from error
+    found = metadata.split(text or "")
+    try:
+        return metadata.from_film(source, text or "")
+    except SceneError:
+        if found is None:
+            raise source.error(
+                "this image contains neither a schedule file of animator nor an infotext"
+            ) from None
+        return metadata.read(source, *found)
+
+
+def _text(source: Source) -> Draft:
+    if not source.text.lstrip().startswith(("{", "[")):
+        found = metadata.split(source.text)
+        if found is not None:
+            return metadata.read(source, *found)
+        if Path(source.file).suffix in (".yaml", ".yml"):
+            raise source.error("a YAML file is already a schedule file; test it with animator check")
+    data = _json(source)
+    if isinstance(data, dict) and data.get("format") == camera.FORMAT:
+        return camera.read(source, data)
+    if parseq.is_parseq(data):
+        return parseq.read(source, data)
+    settings = deforum.find(data)
+    if settings is None:
+        raise source.error(f"unknown kind of file; known: {KNOWN}")
+    draft = deforum.read(source, settings)
+    manifest = _manifest(settings.get("parseq_manifest"))
+    if manifest is not None:
+        width, _, height = draft.data["video"]["size"].partition("x")
+        overlay(draft, parseq.read(Source(source.file), manifest, (int(width), int(height))))
+    return draft
+
+
+def _manifest(written: Any) -> Any:
+    """Return the Parseq manifest pasted into Deforum's settings, or None. Its values override theirs."""
+    try:
+        data = json.loads(written) if isinstance(written, str) else written
+    except (ValueError, RecursionError):
+        return None
+    return data if parseq.is_parseq(data) else None
+
+
+def overlay(draft: Draft, top: Draft) -> None:
+    """Override settings in `draft` with those of `top`, one by one, and add its notes."""
+    for section, value in top.data.items():
+        if section == "model":
+            continue  # a manifest names no model; its draft's is only the default
+        old = draft.data.get(section)
+        both = isinstance(value, dict) and isinstance(old, dict)
+        draft.data[section] = {**old, **value} if both and old is not None else value
+    draft.notes = [note for note in draft.notes if note.path != ("parseq_manifest",)] + top.notes
+
+
+def _json(source: Source) -> Any:
+    try:
+        return json.loads(source.text)
+    except json.JSONDecodeError as error:
+        at = source.at(error.pos)
+        raise SceneError([Problem(at, (), f"not JSON: {_mistake(source.text, error)}")]) from error
+    except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
+        raise source.error("not JSON: nested too deeply, or a number too long") from error
+
+
+def _mistake(text: str, error: json.JSONDecodeError) -> str:
+    """Return the decoder's message, or a clearer one for the two mistakes that real files contain."""
+    before, char, after = (
+        text[: error.pos].rstrip(),
+        text[error.pos : error.pos + 1],
+        text[error.pos + 1 :].lstrip(),
+    )
+    closed = (char in ("}", "]") and before.endswith(",")) or (char == "," and after[:1] in ("}", "]"))
+    if closed:
+        return "a comma with nothing after it; remove it"
+    if char.isalnum():
+        return f"unexpected {char!r}; put names in double quotes, and a comma between values"
+    return f"{error.msg[0].lower()}{error.msg[1:]}"

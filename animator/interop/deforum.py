@@ -9,16 +9,14 @@ from typing import Any
 
 from animator.errors import CurveError, quoted
 from animator.interop import deforum_fields as names
-from animator.interop.choices import put_model, sampler
+from animator.interop.camera_paths import SCALE, scaled, space
 from animator.interop.draft import Draft, Source
 from animator.interop.keystrings import constant, rewrite, within
-from animator.interop.prompts import put_prompts
-from animator.interop.space import SCALE, scaled, space
+from animator.interop.prompts import put_model, put_prompts, sampler
 from animator.scene.settings import MAX_FRAMES
+from animator.timeline.cadence import MAX_SEED
 from animator.timeline.clock import Clock
-from animator.timeline.curves import keys
-from animator.timeline.keystring import split_keys
-from animator.timeline.seeds import MAX_SEED
+from animator.timeline.curves import keys, split_keys
 
 DRAWN = "floor((noise(t, s) + 1)*2147483647)"  # a random seed per frame, the meaning of Deforum's -1
 

@@ -1,7 +1,11 @@
-"""Export a scene as the settings file that A1111's Deforum loads, with notes on what it cannot hold."""
+"""Export a scene as the settings file that A1111's Deforum loads, with notes on what it cannot hold.
+
+Check which expressions Deforum evaluates as this program does.
+"""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -12,18 +16,17 @@ from numpy.typing import NDArray
 from animator.errors import CurveError, Problem
 from animator.frame import Frame
 from animator.imaging.geometry import spatial
+from animator.interop.camera_paths import divided, space, vertical
 from animator.interop.keystrings import compact, complement, decimal, same
 from animator.interop.prompts import tagged
-from animator.interop.readable import readable
-from animator.interop.space import divided, space, vertical
 from animator.models.samplers import AUTOMATIC
 from animator.scene.scene import Scene
 from animator.timeline.clock import Clock
 from animator.timeline.compile import timeline
-from animator.timeline.curves import Key, keys, unchecked
-from animator.timeline.keystring import number
+from animator.timeline.curves import Key, keys, number, unchecked
 
 Floats = NDArray[np.float64]
+
 
 # Deforum schedule → section and name of our curve (as in Frame), and the conversion of its values.
 SCHEDULES: dict[str, tuple[str, str, Callable[[str], str]]] = {
@@ -40,6 +43,7 @@ SCHEDULES: dict[str, tuple[str, str, Callable[[str], str]]] = {
     "contrast_schedule": ("grade", "contrast", same),
     "amount_schedule": ("grade", "sharpen", same),
 }
+
 # Switches off what Deforum does by default and this program does not.
 QUIET = {
     "enable_perspective_flip": False, "enable_noise_multiplier_scheduling": False, "enable_subseed_scheduling": False,
@@ -240,3 +244,55 @@ def _text(key: Key) -> str:
 def _from_zero(found: list[Key]) -> list[Key]:
     """Return the keys with one at frame 0 added if it is missing, as Deforum requires one."""
     return found if found[0].frame == 0 else [Key(0, found[0].value), *found]
+
+
+# numexpr functions of one argument: Deforum splits its schedules at every comma, so others cannot be written.
+FUNCTIONS = {
+    "abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "ceil", "cos", "cosh", "exp", "expm1",
+    "floor", "log", "log10", "log1p", "sin", "sinh", "sqrt", "tan", "tanh",
+}  # fmt: skip
+
+NAMES = {"t", "s", "max_f", *FUNCTIONS}
+
+ALLOWED = (
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Name, ast.Constant, ast.Load, ast.operator,
+    ast.unaryop, ast.cmpop,
+)  # fmt: skip
+
+REFUSED = (ast.FloorDiv, ast.MatMult, ast.LShift, ast.RShift, ast.Not, ast.In, ast.NotIn, ast.Is, ast.IsNot)
+
+
+def readable(key: Key) -> bool:
+    """Return True if Deforum evaluates a key's value as this program does."""
+    if isinstance(key.value, float):
+        return True
+    try:
+        tree = ast.parse(key.value, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return all(_same_there(node) for node in ast.walk(tree))
+
+
+def _same_there(node: ast.AST) -> bool:
+    """Return True if a node of an expression means the same in Deforum."""
+    match node:
+        case ast.Name(id=name):
+            return name in NAMES
+        case ast.Constant(value=value):
+            return type(value) in (int, float)
+        case ast.Call(args=args, keywords=named):
+            return len(args) == 1 and not named
+        case ast.Compare(ops=ops):
+            return len(ops) == 1 and not isinstance(ops[0], REFUSED)
+        case ast.BinOp(op=ast.Pow(), left=base, right=power):
+            # Deforum keeps integers: their powers overflow past 2**63, and negative powers fail.
+            return isinstance(power, ast.Constant) and (power.value in (2, 3) or _fraction(base))
+    return isinstance(node, ALLOWED) and not isinstance(node, REFUSED)
+
+
+def _fraction(node: ast.expr) -> bool:
+    """Return True if a node is computed in floating point, whatever its operands."""
+    parts = list(ast.walk(node))
+    return any(isinstance(part, ast.Call | ast.Div) for part in parts) or any(
+        isinstance(part, ast.Constant) and isinstance(part.value, float) for part in parts
+    )

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from animator.errors import CurveError, quoted
 from animator.timeline.clock import Clock
-from animator.timeline.curves import unchecked
-from animator.timeline.keystring import number, split_keys
+from animator.timeline.curves import number, split_keys, unchecked
 
 Floats = NDArray[np.float64]
 Convert = Callable[[str], str]  # maps a number or an expression, as text, to another one

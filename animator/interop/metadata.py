@@ -1,21 +1,39 @@
 """Read the comment stored in a video or image file.
 
 Only the headers are parsed: no external program is run on an untrusted file.
+
+Import the infotext that the web UI writes into images: prompt, negative prompt, `Name: value` pairs.
+
+Recover the schedule file that animator stores in its images and videos.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+from animator.errors import CurveError, SceneError
+from animator.interop.draft import Draft, Source
+from animator.interop.keystrings import rewrite
+from animator.interop.prompts import put_model, put_prompts, sampler
+from animator.scene.read import read_text
+from animator.timeline.cadence import MAX_SEED
 
 MOST = 64_000_000  # bytes; at most this much of a video's header is read
+
 ITEMS = (b"udta", b"meta")  # nested boxes of an MP4 header that hold the comment
+
 EBML = b"\x1a\x45\xdf\xa3"
+
 _SEGMENT, _TAGS, _TAG, _SIMPLE, _NAME, _STRING = 0x18538067, 0x1254C367, 0x7373, 0x67C8, 0x45A3, 0x4487
+
 PICTURES = ("GIF", "WEBP", "JPEG")
+
 HEADS = (b"GIF8", b"RIFF", b"\xff\xd8\xff")
 
 
@@ -139,3 +157,105 @@ def of_picture(file: Path) -> str | None:
         return noted[8:].decode("utf-16-be", "replace")
     note = noted if isinstance(noted, bytes) else said
     return note.removeprefix(b"ASCII\0\0\0").decode("utf8", "replace") if isinstance(note, bytes) else None
+
+
+_PAIR = re.compile(r'\s*([A-Za-z][\w \-/+]{0,60}):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
+
+_LAST = re.compile(r"Steps:\s*\d+,.*", re.S)
+
+# Facts about an image's making or naming that do not affect the look of a film.
+SILENT = {
+    "Model hash", "Version", "Lora hashes", "TI hashes", "Hashes", "RNG", "Schedule type", "VAE", "VAE hash", "Parser",
+    "User", "Size-1", "Size-2", "Schedule max sigma", "Schedule min sigma",
+}  # fmt: skip
+
+
+def split(text: str) -> tuple[str, str, dict[str, str]] | None:
+    """Split an infotext into prompt, negative prompt and pairs; return None for any other text."""
+    lines = text.strip().splitlines()
+    start = next((at for at in range(len(lines) - 1, -1, -1) if _LAST.match(lines[at])), None)
+    if start is None:
+        return None
+    pairs = {name.strip(): _unquoted(value) for name, value in _PAIR.findall(" ".join(lines[start:]))}
+    body = "\n".join(lines[:start])
+    prompt, _, negative = body.partition("Negative prompt:")
+    return prompt.strip(), negative.strip(), pairs
+
+
+def _unquoted(value: str) -> str:
+    try:
+        return str(json.loads(value)) if value.startswith('"') else value.strip()
+    except ValueError:
+        return value.strip('"')
+
+
+def read(source: Source, prompt: str, negative: str, pairs: Mapping[str, str]) -> Draft:
+    """Return a draft with the settings of an image: the look of a film, without any motion."""
+    draft = Draft(source, "infotext of an image")
+    put_model(draft, "Model", _model(pairs.get("Model", "")))
+    put_prompts(draft, {0: prompt}, negative=negative)
+    if re.fullmatch(r"\d+x\d+", pairs.get("Size", "")):
+        width, height = (int(side) // 8 * 8 for side in pairs["Size"].split("x"))
+        draft.put("video.size", f"{width}x{height}")
+    for name, path in (("Steps", "painting.steps"), ("CFG scale", "painting.guidance_scale")):
+        _put(draft, path, name, pairs)
+    if "Hires upscale" not in pairs:  # with it, the strength is that of the upscaling pass
+        _put(draft, "painting.strength", "Denoising strength", pairs)
+    if pairs.get("Seed", "").isdecimal() and int(pairs["Seed"]) <= MAX_SEED:
+        draft.put("painting.seed", {"start": int(pairs["Seed"])} | _variation(pairs))
+    if "Sampler" in pairs:
+        given = sampler(draft, "Sampler", pairs["Sampler"], pairs.get("Schedule type", ""))
+        draft.put("painting.sampler", given)
+    read_here = {"Model", "Size", "Steps", "CFG scale", "Seed", "Sampler", *SILENT}
+    if _variation(pairs):
+        read_here |= set(VARIATION)
+    if "Hires upscale" not in pairs:
+        read_here.add("Denoising strength")
+    for name, value in pairs.items():
+        if name not in read_here and not (name == "Clip skip" and value == "2"):  # as SDXL always does
+            draft.note(name, value, "has no counterpart here")
+    return draft
+
+
+VARIATION = ("Variation seed", "Variation seed strength")
+
+
+def _variation(pairs: Mapping[str, str]) -> dict[str, Any]:
+    """Return the second seed and the share of its noise, or an empty dict."""
+    seed, strength = (pairs.get(name, "") for name in VARIATION)
+    if not seed.isdecimal() or int(seed) > MAX_SEED or not re.fullmatch(r"0?\.\d+|[01](\.0*)?", strength):
+        return {}
+    return {"subseed": int(seed), "subseed_strength": float(strength)}
+
+
+def _model(name: str) -> str:
+    return name if not name or name.endswith((".safetensors", ".ckpt")) else f"{name}.safetensors"
+
+
+def _put(draft: Draft, path: str, name: str, pairs: Mapping[str, str]) -> None:
+    if name in pairs:
+        try:
+            value: Any = rewrite(pairs[name])
+        except CurveError:
+            value = None
+        if isinstance(value, int | float):
+            draft.put(path, value)
+
+
+NONE = "its comment is not a schedule file; only images and videos made by animator contain one"
+
+
+def from_film(source: Source, text: str) -> Draft:
+    """Return the draft of a whole film from `text`, the `resolved.yaml` stored in it. Raises SceneError."""
+    try:
+        scene, problems = read_text(text, Path())
+    except SceneError as error:
+        raise source.error(NONE) from error
+    if not scene.document.data:
+        raise source.error(NONE)
+    draft = Draft(source, "film made by animator")
+    draft.data = scene.settings.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    width, height = scene.size
+    draft.data.setdefault("video", {})["size"] = f"{width}x{height}"
+    draft.notes += [problem for problem in problems if "no such file" not in problem.message]
+    return draft

@@ -1,24 +1,32 @@
-"""Import a Parseq manifest: values per frame become short key strings, keyframes stay keyframes."""
+"""Import a Parseq manifest: values per frame become short key strings, keyframes stay keyframes.
+
+Import the keyframes of a Parseq manifest without rendered frames: values, and formulas between them.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.interop.choices import SDXL
-from animator.interop.draft import Draft, Source
-from animator.interop.keystrings import compact, compact_motion
-from animator.interop.prompts import put_prompts
-from animator.interop.space import SCALE, space
+from animator.errors import CurveError
+from animator.interop.camera_paths import SCALE, space
+from animator.interop.draft import Draft, Source, limits
+from animator.interop.keystrings import compact, compact_motion, within
+from animator.interop.prompts import SDXL, put_prompts
 from animator.scene.settings import MAX_FRAMES
+from animator.timeline import easing
+from animator.timeline.cadence import MAX_SEED
 from animator.timeline.clock import Clock
-from animator.timeline.seeds import MAX_SEED
+from animator.timeline.curves import sample
 
 Floats = NDArray[np.float64]
+
 MOST_PROMPTS = 2_000  # prompt keyframes; prompt weights may change on every frame
+
 MOST_TEXT = 200_000  # characters of prompts; people read schedule files, too
 
 
@@ -31,7 +39,9 @@ class Field(NamedTuple):
 
 
 FLAT = {"zoom", "angle", "translation_x", "translation_y"}
+
 SOLID = {"translation_z", "rotation_3d_x", "rotation_3d_y", "rotation_3d_z"}
+
 FIELDS: dict[str, dict[str, Field]] = {
     "2D": {
         "zoom": Field("motion.zoom", True),
@@ -45,6 +55,7 @@ FIELDS: dict[str, dict[str, Field]] = {
         name: Field(f"motion.{name}", True) for name in ("translation_x", "translation_y", *sorted(SOLID))
     },
 }
+
 PAINTING = {
     "strength": Field("painting.strength", complement=True),
     "scale": Field("painting.guidance_scale"),
@@ -53,6 +64,7 @@ PAINTING = {
     "contrast": Field("grade.contrast"),
     "amount": Field("grade.sharpen"),
 }
+
 # Parseq's values of fields that have no effect; None: any constant.
 IDLE = {
     "frame": None, "seed": None, "subseed": None, "subseed_strength": 0, "deforum_prompt": None, "antiblur_amount": 0,
@@ -86,8 +98,6 @@ def read(source: Source, data: Mapping[str, Any], size: tuple[int, int] = (1024,
     draft.put("cadence", int(_number(options.get("cadence")) or 1))
     rows = _frames(data)
     if not rows:
-        from animator.interop.parseq_keyframes import put_keyframes
-
         put_keyframes(draft, _frames(data, "keyframes"), data, size)
         return draft
     last = int(max(row["frame"] for row in rows))
@@ -235,3 +245,114 @@ def put_prompt_list(draft: Draft, prompts: Any) -> None:
     common = common if isinstance(common, dict) else {}
     if texts:
         put_prompts(draft, texts, str(common.get("positive") or ""), str(common.get("negative") or ""))
+
+
+_NUMBER = r"\s*(-?[\d.]+)\s*"
+
+_BEZIER = re.compile(rf"bez\({_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}\)")
+
+_NAMED = re.compile(r"""(?:bez\()?(?:c\s*=\s*)?["']?(?:ease)(InOut|In|Out)(\w+?)["']?\)?""")
+
+WAYS = {"": "linear", "L": "linear", "S": "step", "C": "smooth", "P": "smooth"}
+
+
+def put_keyframes(
+    draft: Draft, rows: Sequence[Mapping[str, Any]], data: Mapping[str, Any], size: tuple[int, int]
+) -> None:
+    """Write Parseq's keyframes into `draft`; motions, which Parseq writes as positions, become steps per frame."""
+    ordered = sorted(rows, key=lambda row: row["frame"])
+    count = int(ordered[-1]["frame"]) + 1
+    if not 1 <= count <= MAX_FRAMES:
+        raise draft.source.error(
+            f"frame {count - 1} is out of range; allowed 0..{MAX_FRAMES - 1:,}", "keyframes"
+        )
+    names = {name for row in ordered for name in row}
+    kind = mode(names, data.get("managedFields"))
+    draft.says += f", keyframes, {kind}"
+    draft.put("video.frames", count)
+    clock = Clock(count, draft.data["video"]["fps"])
+    put_prompt_list(draft, data.get("prompts"))
+    fov = column({int(row["frame"]): row for row in ordered}, "fov", count)
+    factors = put_lens(draft, kind, fov, size)
+    for name, field in {**FIELDS[kind], **PAINTING}.items():
+        found = keyframes(draft, ordered, name)
+        if found and field.moves:
+            steps = deltas(name, sample(found, count))
+            draft.put_curve(field.path, name, compact_motion(steps * factors.get(name, 1.0)), clock)
+        elif found:
+            _put(draft, field, name, _complement(found) if field.complement else found, clock)
+    seeds = keyframes(draft, ordered, "seed")
+    if seeds:
+        put_seeds(draft, sample(seeds, count))
+    known = {*FIELDS[kind], *PAINTING, *IDLE}
+    for name in sorted(names - known):
+        values = [row[name] for row in ordered if row.get(name) not in (None, "", 0)]
+        if values and not name.endswith("_i") and not name.startswith("prompt_weight_"):
+            draft.note(name, values[0], "has no counterpart here")
+
+
+def _put(draft: Draft, field: Field, name: str, keys: dict[int, Any], clock: Clock) -> None:
+    """Set a curve from keyframes, kept within the limits of our setting."""
+    first = next(iter(keys.values()))
+    level = not isinstance(first, dict) and all(first == _value(item) for item in keys.values())
+    curve, wrong = within(first if level else keys, clock, *limits(field.path))
+    if wrong:
+        draft.note(name, first, wrong)
+    draft.put(field.path, curve)
+
+
+def _value(item: Any) -> Any:
+    return item["value"] if isinstance(item, dict) else item
+
+
+def keyframes(draft: Draft, rows: Sequence[Mapping[str, Any]], name: str) -> dict[int, Any]:
+    """Return a field's keyframes in our form: {0: 1, 30: {value: 2, ease: in-out-sine}}.
+
+    A formula is the easing from its keyframe to the following ones, until another formula is written.
+    """
+    found: dict[int, Any] = {}
+    way = "linear"
+    for row in rows:
+        value = column({0: row}, name, 1)
+        if value is not None:
+            number = int(value[0]) if float(value[0]).is_integer() else float(value[0])
+            plain = way == "linear" or not found
+            found[int(row["frame"])] = number if plain else {"value": number, "ease": way}
+        formula = row.get(f"{name}_i")
+        if formula not in (None, ""):
+            way = _way(draft, name, str(formula).strip())
+    return found
+
+
+def _way(draft: Draft, name: str, formula: str) -> str:
+    """Return our easing for a Parseq formula; an unknown one is noted and becomes linear."""
+    if formula in WAYS:
+        if formula in ("C", "P"):
+            draft.note(
+                f"{name}_i", formula, "becomes 'smooth', a curve through all keys that never overshoots"
+            )
+        return WAYS[formula]
+    if match := _BEZIER.fullmatch(formula):
+        ease = f"bezier({', '.join(match.groups())})"
+    elif match := _NAMED.fullmatch(formula):
+        ease = f"{match[1].replace('InOut', 'In-Out').lower()}-{match[2].lower()}"
+    else:
+        ease = "bezier(0.5, 0, 0.5, 1)" if formula in ("bez()", "bez") else formula
+    try:
+        easing.find(ease)
+    except CurveError:
+        draft.note(f"{name}_i", formula, "no such easing here; linear is used")
+        return "linear"
+    return ease
+
+
+def _complement(keys: dict[int, Any]) -> dict[int, Any]:
+    """Return keyframes with 1 - each value. Easings keep their shape: they are fractions between two values."""
+    return {
+        frame: {**item, "value": _one_minus(item["value"])} if isinstance(item, dict) else _one_minus(item)
+        for frame, item in keys.items()
+    }
+
+
+def _one_minus(value: float) -> float:
+    return round(1 - value, 12)

@@ -1,4 +1,7 @@
-"""Split prompts of other programs into prompt, negative prompt (`--neg`) and LoRA tags, and write LoRA tags."""
+"""Split prompts of other programs into prompt, negative prompt (`--neg`) and LoRA tags, and write LoRA tags.
+
+Model and sampler names of other programs, and substitutes for those not available here.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,19 @@ from typing import Any
 from animator.errors import CurveError
 from animator.interop.draft import Draft
 from animator.interop.keystrings import rewrite
+from animator.models import samplers
 from animator.models.prompt_syntax import MAX_WEIGHT
-from animator.scene.prompts import MAX_PROMPT
+from animator.scene.settings import MAX_PROMPT
 from animator.timeline.prompt_formulas import FORMULA, NUMBER, tails
 
 _NEGATIVE = re.compile(r"\s*--neg(?![a-z])\s*")
+
 _LORA = re.compile(r"<lora:([^:<>]+)((?::[^:<>]*)*)>")
+
 _NAMED = re.compile(r"^(te|unet|dyn)=")  # <lora:name:te=0.5:unet=0.5>
+
 _GONE = "\0"  # marks the position of a removed tag
+
 _EDITED = re.compile(r"\[[^\[\]]*(?::\s*[.\d]+\s*|\|[^\[\]]*)\]")  # [from:to:when], [a|b]
 
 
@@ -142,3 +150,57 @@ def tagged(text: str, scales: Mapping[str, float]) -> str:
     """Append a LoRA tag to `text` for each scale (name → number) that is not 0."""
     tags = [f"<lora:{name}:{round(scale, 4):g}>" for name, scale in scales.items() if round(scale, 4)]
     return " ".join([text, *tags]).strip()
+
+
+SDXL = "stabilityai/stable-diffusion-xl-base-1.0"  # used where a file names no model that can be loaded
+
+
+# Sampler names of the 2022 web UI by index; below them, the names of the notebooks.
+BY_INDEX = (
+    "Euler a", "Euler", "LMS", "Heun", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM fast",
+    "DPM adaptive", "LMS Karras", "DPM2 Karras", "DPM2 a Karras", "DPM++ 2S a Karras", "DPM++ 2M Karras",
+    "DPM++ SDE Karras", "DDIM", "PLMS",
+)  # fmt: skip
+
+SAMPLERS = {
+    "klms": "LMS", "dpm2_ancestral": "DPM2 a",
+    "dpmpp_2s_a": "DPM++ 2S a", "unipc": "UniPC",
+}  # fmt: skip
+
+
+def put_model(draft: Draft, key: str, name: str) -> None:
+    """Set the draft's model to `name` if it is a .safetensors file, else to SDXL base; note what has to be done."""
+    known = re.match(r"sd_?xl_?base|stable-diffusion-xl-base", name, re.I)
+    if name.endswith(".safetensors") and not known:
+        draft.put("model.base", re.split(r"[\\/]", name)[-1])
+        draft.note(key, name, "copy the file beside the schedule file; it must be an SDXL model")
+        return
+    draft.put("model.base", SDXL)
+    if name and not known:
+        draft.note(key, name, f"only SDXL models in .safetensors files are supported; {SDXL} is used")
+
+
+def sampler(draft: Draft, key: str, written: Any, scheduler: str) -> str:
+    """Return our name of a sampler with its schedule type; note substitutes for unavailable ones."""
+    name = str(written).strip()
+    if name.isdecimal():
+        name = BY_INDEX[int(name)] if int(name) < len(BY_INDEX) else "Euler a"
+    name = SAMPLERS.get(name.lower(), name)
+    found = _found(name)
+    if found is None:
+        ancestral = re.search(r" a\b|ancestral", name)
+        found = samplers.LACKING.get(name.lower(), "Euler a" if ancestral else "Euler")
+        draft.note(key, written, f"sampler not available here; {found} is used")
+    if scheduler.lower() in ("", samplers.AUTOMATIC, *found.lower().split()):
+        return found
+    spaced = _found(f"{found} {scheduler}")
+    if spaced is None:
+        draft.note(key, scheduler, "schedule type not available here; left out")
+    return spaced or found
+
+
+def _found(name: str) -> str | None:
+    try:
+        return samplers.find(name).name
+    except CurveError:
+        return None

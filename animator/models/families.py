@@ -1,15 +1,20 @@
-"""Settings of models and LoRAs that are distilled to few steps, and the recognition of their names. Data only.
+"""Native sizes, widths, few-step recipes, defaults per family.
+
+Settings of models and LoRAs that are distilled to few steps, and the recognition of their names. Data only.
 
 The settings are those of the authors' model cards. All of these models were distilled without guidance, which
 would double the painting time and oversaturate the colours.
+
+Native size of a model: the side of the square with the number of pixels it was trained on.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,11 @@ KINDS = {
         Kind("nano", ("Euler", "DDIM", "DPM++ 2M"), "automatic", 4),
     )
 }
+
 MOST = 2.5  # multiple of a kind's steps above which the image gets worse, not better
+
 _WORDS = {"turbo": "turbo", "lightning": "lightning", "lcm": "lcm", "hyper": "hyper", "dmd2": "dmd2"}
+
 _BEFORE, _AFTER = r"(?:^|[^a-z])", r"(?:[^a-z]|$|sd|lora)"
 
 
@@ -59,3 +67,26 @@ def recognised(name: str) -> tuple[Kind, int | None] | None:
             steps = re.search(r"(\d{1,2})[ _-]?steps?", stem)
             return KINDS[kind], int(steps[1]) if steps and int(steps[1]) > 0 else None
     return None
+
+
+NAMED = {"nano": 256, "stabilityai/sdxl-turbo": 512}  # side in pixels, by name
+
+SDXL = 1024  # side in pixels of every other SDXL model
+
+GRAIN = 8  # pixels per latent, in each direction
+
+
+def native(base: str, place: Path) -> int:
+    """Return the native side in pixels of the model `base`: by its name, or by the diffusers folder at `place`."""
+    if base in NAMED:
+        return NAMED[base]
+    file = place / "unet" / "config.json"
+    try:
+        found = json.loads(file.read_bytes())["sample_size"] if file.is_file() else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):  # loading the model reports it
+        return SDXL
+    return found * GRAIN if isinstance(found, int) and found > 0 else SDXL
+
+
+# Width of the text embeddings that a model's cross attention reads → the model's name in messages.
+BASES = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL", 1280: "SDXL's refiner", 160: "nano"}

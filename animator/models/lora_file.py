@@ -1,8 +1,12 @@
-"""Information about a LoRA from its file's header: kind, base model, ranks, trigger words, training settings.
+"""What a LoRA file says of itself.
+
+Information about a LoRA from its file's header: kind, base model, ranks, trigger words, training settings.
 
 A .safetensors file begins with eight bytes, the length of a JSON text that lists every tensor with its shape.
 Trainers write their settings into the same text (`ss_…` by kohya's scripts, `modelspec.…` by Stability's
 standard, `lora_adapter_metadata` by diffusers). Reading it needs no torch, loads no weights and runs no code.
+
+Trigger words of a LoRA, from the metadata that its trainer wrote.
 """
 
 from __future__ import annotations
@@ -11,28 +15,31 @@ import json
 import re
 import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from animator.errors import ModelError
-from animator.models.lora_words import Words, words
+from animator.models.families import BASES
+from animator.models.safetensors import _header, _shape
 
-MAX_HEADER = 100_000_000  # bytes; the safetensors format itself allows no more
 MAX_NUMBERS = 5_000  # alphas that are read; a LoRA can change some 2,400 layers of SDXL
 
-# Width of the text embeddings that a model's cross attention reads → the model's name in messages.
-BASES = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL", 1280: "SDXL's refiner", 160: "nano"}
 _DOWN = re.compile(r"(?:\.lora_down|\.lora_A(?:\.[^.]+)?|\.lora\.down|_lora\.down)\.weight$")
+
 _OTHERS = {".hada_w1_a": "LoHa", ".lokr_w1": "LoKr", ".lokr_w1_a": "LoKr", ".oft_blocks": "OFT"}
+
 _CROSS = re.compile(r"attn2[._](?:processor[._])?to_[kv]")
+
 # Names of layers in models that have no UNet as SD and SDXL do.
 _FOREIGN = re.compile(
     r"^(?:base_model\.model\.)?(?:transformer\.|lora_transformer_|lora_unet_(?:double|single|joint)_blocks)"
 )
+
 _TRANSFORMER = "a transformer such as Flux or SD 3"
+
 _PARTS = (
     ("second text encoder", re.compile(r"lora_te2_|text_encoder_2\.")),
     ("text encoder", re.compile(r"lora_te1?_|text_encoder\.")),
@@ -79,34 +86,6 @@ def _read(file: Path, _time: int, size: int) -> LoraFacts:
     if not facts.layers:
         raise ModelError(f"{file}: not a LoRA: none of its {len(header):,} tensors changes a layer")
     return facts
-
-
-def shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every tensor in a .safetensors file, by name. Raises ModelError."""
-    try:
-        with file.open("rb") as stream:
-            header = _header(stream, file.stat().st_size)[1]
-    except (OSError, ValueError, RecursionError, struct.error) as error:
-        raise ModelError(f"{file}: not a .safetensors file: {error}") from error
-    return {name: _shape(entry) for name, entry in header.items() if name != "__metadata__"}
-
-
-def _header(stream: BinaryIO, size: int) -> tuple[int, dict[str, Any]]:
-    """Return the offset in bytes of the tensors, and the header. Raises ValueError."""
-    if size < 8:
-        raise ValueError("it is too short for a header")
-    (length,) = struct.unpack("<Q", stream.read(8))
-    if length > min(MAX_HEADER, size):
-        raise ValueError(f"its header would be {length:,} bytes long")
-    header = json.loads(stream.read(length))
-    if not isinstance(header, dict):
-        raise ValueError("its header is not a list of tensors")
-    return 8 + length, header
-
-
-def _shape(entry: Any) -> tuple[int, ...]:
-    shape = entry.get("shape") if isinstance(entry, dict) else None
-    return tuple(side for side in shape if isinstance(side, int)) if isinstance(shape, list) else ()
 
 
 def _alphas(stream: BinaryIO, start: int, size: int, header: Mapping[str, Any]) -> Counter[float]:
@@ -234,3 +213,71 @@ def _training(notes: Mapping[str, str]) -> dict[str, str]:
         if value and value != "None":
             found.setdefault(says, value if len(value) <= 200 else f"{value[:197]}...")
     return found
+
+
+SURE = 0.9  # a word is a trigger if at least this fraction of the captions has it
+
+MOST_TAGS = 20
+
+MOST_WORDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Trigger words of a LoRA, and the commonest tags of its captions."""
+
+    triggers: tuple[str, ...] = ()  # at least one of them belongs in the prompt
+    tags: tuple[tuple[str, int], ...] = ()  # the commonest in its captions, with the number of images
+
+    def heard(self, texts: Iterable[str]) -> bool:
+        """Return whether one of `texts` has a trigger word; True if the LoRA has no trigger words."""
+        patterns = [re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.I) for word in self.triggers]
+        return not patterns or any(pattern.search(text) for text in texts for pattern in patterns)
+
+
+def words(notes: Mapping[str, str]) -> Words:
+    """Find trigger words: those the file names, else words of nearly all captions, else names of its folders."""
+    tags, pictures = _tags(notes), _pictures(notes)
+    total = Counter[str]()
+    for counts in tags.values():
+        total.update(counts)
+    said = [word.strip() for word in notes.get("modelspec.trigger_phrase", "").split(",")]
+    said += [word.strip() for word in notes.get("ss_trigger_words", "").split(",")]
+    if not any(said):
+        least = SURE * sum(pictures.values())
+        said = [word for word, count in total.most_common(MOST_WORDS) if least and count >= least]
+    if not any(said):
+        said = [_subject(folder) for folder in pictures]
+    found = tuple(dict.fromkeys(word for word in said if word))[:MOST_WORDS]
+    return Words(found, tuple(total.most_common(MOST_TAGS)))
+
+
+def _tags(notes: Mapping[str, str]) -> dict[str, Counter[str]]:
+    """Return how often each tag occurs in the captions, by folder."""
+    found = {}
+    for folder, counts in _object(notes.get("ss_tag_frequency")).items():
+        if isinstance(counts, dict):
+            clean = {word.strip(): count for word, count in counts.items() if isinstance(count, int)}
+            found[folder] = Counter({word: count for word, count in clean.items() if word})
+    return found
+
+
+def _pictures(notes: Mapping[str, str]) -> dict[str, int]:
+    """Return the number of training images, by folder."""
+    folders = _object(notes.get("ss_dataset_dirs"))
+    counts = {name: entry.get("img_count") for name, entry in folders.items() if isinstance(entry, dict)}
+    return {name: count for name, count in counts.items() if isinstance(count, int) and count > 0}
+
+
+def _subject(folder: str) -> str:
+    """Return the caption in the name of a kohya folder, such as `10_oue scooter`, used for images without one."""
+    match = re.fullmatch(r"\d+_(.+)", folder)
+    return match[1].strip() if match else ""
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,20 +1,34 @@
-"""Facts about models from file headers and configs, read before any weights are loaded. Needs no torch."""
+"""Header reader, parameter counts.
+
+Facts about models from file headers and configs, read before any weights are loaded. Needs no torch.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import struct
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from pathlib import Path as FilePath
+from typing import Any, BinaryIO, NamedTuple
+
+from animator.errors import ModelError
+from animator.models import nano
 
 LONGEST = 100_000_000  # bytes of a .safetensors header; the format's own limit
+
 SDXL_WIDTH = 2048  # of the text embeddings that SDXL reads; SD 1.5 reads 768, SD 2 1024
+
 KINDS = {768: "SD 1.5", 1024: "SD 2"}
+
 # Tensor names of a textual inversion for both text encoders: by kohya and ComfyUI, by diffusers.
 ENCODERS = (("clip_l", "clip_g"), ("text_encoders_0", "text_encoders_1"))
+
 _NETWORK = re.compile(r"(diffusion_pytorch_)?model[.-]")  # start of the names of a diffusers folder's weights
+
 WEIGHTS = (".ckpt", ".pt", ".pth", ".bin")  # pickles, which can run code
 
 
@@ -112,3 +126,63 @@ def levels(config: Mapping[str, Any]) -> tuple[int, ...]:
 def size_of(config: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return the parts of a UNet's config that a ControlNet must share: text width, channels of each level."""
     return (config.get("cross_attention_dim"), tuple(config.get("block_out_channels", ())))
+
+
+MAX_HEADER = 100_000_000  # bytes; the safetensors format itself allows no more
+
+
+def shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor in a .safetensors file, by name. Raises ModelError."""
+    try:
+        with file.open("rb") as stream:
+            header = _header(stream, file.stat().st_size)[1]
+    except (OSError, ValueError, RecursionError, struct.error) as error:
+        raise ModelError(f"{file}: not a .safetensors file: {error}") from error
+    return {name: _shape(entry) for name, entry in header.items() if name != "__metadata__"}
+
+
+def _header(stream: BinaryIO, size: int) -> tuple[int, dict[str, Any]]:
+    """Return the offset in bytes of the tensors, and the header. Raises ValueError."""
+    if size < 8:
+        raise ValueError("it is too short for a header")
+    (length,) = struct.unpack("<Q", stream.read(8))
+    if length > min(MAX_HEADER, size):
+        raise ValueError(f"its header would be {length:,} bytes long")
+    header = json.loads(stream.read(length))
+    if not isinstance(header, dict):
+        raise ValueError("its header is not a list of tensors")
+    return 8 + length, header
+
+
+def _shape(entry: Any) -> tuple[int, ...]:
+    shape = entry.get("shape") if isinstance(entry, dict) else None
+    return tuple(side for side in shape if isinstance(side, int)) if isinstance(shape, list) else ()
+
+
+SDXL_TEXT_WIDTH = 2048  # width of the text embeddings that SDXL's cross attention reads
+
+_CROSS = re.compile(r"(model\.diffusion_model\.|^unet\.|^)(input_blocks|down_blocks).*attn2\.to_k\.weight$")
+
+
+def lora_text_width(base: str, place: FilePath) -> int | None:
+    """Return the width of the text embeddings that a model reads, from its config or header; None if unknown."""
+    if base == "nano":
+        place = nano.WEIGHTS
+    try:
+        stamp = (place / "unet" / "config.json" if place.is_dir() else place).stat().st_mtime_ns
+    except (OSError, ValueError):  # a missing file, or a name that the OS rejects
+        return SDXL_TEXT_WIDTH if re.fullmatch(r"[\w.-]+/[\w.-]+", base) else None  # a hub id
+    return _width(place, stamp)
+
+
+@lru_cache(maxsize=16)
+def _width(place: FilePath, _time: int) -> int | None:
+    try:
+        if place.is_dir():
+            config = json.loads((place / "unet" / "config.json").read_text(encoding="utf8"))
+            width = config.get("cross_attention_dim")
+            return width if isinstance(width, int) else None
+        found = {shape[-1] for name, shape in shapes(place).items() if shape and _CROSS.search(name)}
+        return next(iter(found)) if len(found) == 1 else None
+    except (OSError, ValueError, AttributeError, RecursionError, ModelError):
+        return None  # loading the model reports the reason

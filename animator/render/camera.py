@@ -1,17 +1,19 @@
-"""Choose the camera that a scene's motion needs."""
+"""Which camera a scene needs.
+
+Choose the camera that a scene's motion needs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from animator.frame import Frame
 from animator.imaging.geometry import SPATIAL, spatial
-from animator.render import control as controlling
 from animator.render.loop import Camera
 from animator.scene.scene import Scene
 from animator.timeline.compile import timeline
-from animator.timeline.moves import orbits
+from animator.timeline.motion import orbits
 
 if TYPE_CHECKING:
     from animator.imaging.backend import Tools
@@ -51,10 +53,22 @@ def _depth(scene: Scene) -> Source:
     if motion.depth == "proxy":
         return Proxy(scene.lens, motion.depth_scale)
     if motion.depth == "model":
-        return Estimated(controlling.estimator(scene), scene.lens, motion.depth_scale)
+        return Estimated(estimator(scene), scene.lens, motion.depth_scale)
     # A single depth map belongs to a shot's first frame and is reprojected along the motion since then.
     film = timeline(scene) if len(scene.depth_files) == 1 else []
     poses, cuts = [frame.motion for frame in film], {frame.shot for frame in film}
     if scene.settings.video.loop == "closed" and film:  # the first frame is repeated after the last one
         poses, cuts = [*poses, film[0].motion], {*cuts, len(film)}
     return Pictured(scene.depth_files, scene.lens, motion.depth_scale, poses, cuts)
+
+
+def estimator(scene: Scene) -> Any:
+    """Return the depth model that the scene names, loaded. Raises ModelError."""
+    from animator.diffusion import loading
+
+    loading.check()
+    from animator.diffusion.auxiliary import Estimator
+
+    motion = scene.settings.motion
+    place = scene.file(("motion", "depth_model"), motion.depth_model)
+    return Estimator(str(place) if place.exists() else motion.depth_model, scene.settings.model.device)

@@ -1,99 +1,35 @@
-"""A scene's additional models: ControlNets and the sources of their hints, IP-Adapters, the refiner."""
+"""ControlNet hints.
+
+A scene's additional models: ControlNets and the sources of their hints, IP-Adapters, the refiner.
+
+Hints for ControlNets: their sources, and a painter that passes them to the model.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from animator.errors import Problem, SceneError
-from animator.frame import Image
-from animator.models import nano
-from animator.render import grading
-from animator.scene.control import control_files
-from animator.scene.ip_adapter import adapter_files
-from animator.scene.presets import is_file
-from animator.scene.refiner import BASE
+from animator.errors import SceneError
+from animator.frame import Frame, Image, Mask
+from animator.render import views
+from animator.render.camera import estimator
+from animator.render.footage import Footage
+from animator.render.loop import Paint
+from animator.render.masks import Shot
+from animator.render.painter import Hinting
 from animator.scene.scene import Scene
+from animator.scene.settings_models import BASE
 
 if TYPE_CHECKING:
     from animator.diffusion.adapters import Adapter
     from animator.diffusion.controlnet import Net
-    from animator.render.footage import Footage
-    from animator.render.hints import Make, Source
-    from animator.render.loop import Camera, Paint
+    from animator.render.loop import Camera
     from animator.render.masks import Masks
 
+
 SQUARE = 448  # pixels: twice the input of CLIP's image encoders, which shrink it with their own filter
-
-
-def problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of existing ControlNet and IP-Adapter files, judged by their headers."""
-    if scene.settings.control or scene.settings.ip_adapter:
-        yield from _misfits(scene)
-    for path, name in [*control_files(scene), *adapter_files(scene)]:
-        file = scene.file(path, name)
-        try:
-            if is_file(file):
-                _check(file, path[-1])
-        except (OSError, ValueError) as error:
-            kind = "a video" if path[-1] == "video" else "an image"
-            yield scene.problem(path, f"cannot be used as {kind}: {error}")
-
-
-def _check(file: Path, kind: str) -> None:
-    """Read the header of an image, or of a video if `kind` is "video". Raises OSError, ValueError."""
-    if kind == "video":
-        from animator.imaging.io import length
-
-        length(file)
-    else:
-        from animator.imaging.picture import check
-
-        check(file)
-
-
-def _misfits(scene: Scene) -> Iterator[Problem]:
-    """Yield ControlNets and IP-Adapters that do not fit the checkpoint, by their configs and headers.
-
-    Also yields ControlNet files that are missing or are not .safetensors.
-    """
-    from animator.models import safetensors as headers
-
-    base = scene.settings.model.base
-    wanted = headers.text_width(nano.WEIGHTS if base == "nano" else scene.file(("model", "base"), base))
-    for name, adapter in scene.settings.ip_adapter.items():
-        path = ("ip_adapter", name, "weights")
-        place = scene.file(("ip_adapter", name, "model"), adapter.model) / adapter.weights
-        if place.suffix == ".safetensors" and (why := headers.misfit(headers.text_width(place), wanted)):
-            yield scene.problem(path, why)
-    for name, control in scene.settings.control.items():
-        path = ("control", name, "model")
-        place = scene.file(path, control.model)
-        if place.suffix in headers.WEIGHTS:
-            yield scene.problem(path, "only .safetensors files are loaded; others can run code")
-        elif place.suffix == ".safetensors" and not is_file(place):
-            yield scene.problem(path, f"no such file: {place}")
-        elif place.exists() and (why := headers.misfit(headers.text_width(place), wanted)):
-            yield scene.problem(path, why)
-        yield from _kinds(scene, name, place)
-
-
-def _kinds(scene: Scene, name: str, place: Path) -> Iterator[Problem]:
-    """Yield the problem of a hint type that a Union ControlNet, a folder, does not support."""
-    from animator.models import safetensors as headers
-
-    most = headers.config(place).get("num_control_type") if place.is_dir() else None
-    mode = scene.settings.control[name].mode
-    if most is not None and mode is None:
-        yield scene.problem(
-            ("control", name), "a Union model needs to know what the image shows; add e.g. 'shows: canny'"
-        )
-    elif most is not None and mode is not None and mode >= most:
-        yield scene.problem(
-            ("control", name), f"this Union model supports {most} kinds of hints, but not this one"
-        )
 
 
 def nets(scene: Scene) -> dict[str, Net]:
@@ -110,7 +46,7 @@ def nets(scene: Scene) -> dict[str, Net]:
 def adapters(scene: Scene) -> dict[str, Adapter]:
     """Return the IP-Adapters to load, by name, with their images cropped to squares. Raises SceneError."""
     from animator.diffusion.adapters import Adapter
-    from animator.imaging.picture import read
+    from animator.imaging.io import read
 
     found = {}
     for name, adapter in scene.settings.ip_adapter.items():
@@ -143,7 +79,7 @@ def follows(scene: Scene) -> bool:
     return any(control.file is not None and control.follow for control in scene.settings.control.values())
 
 
-def guided(
+def controlled_painter(
     scene: Scene, paint: Paint, camera: Camera, masks: Masks | None, first: Image | None
 ) -> tuple[Paint, Sequence[Footage]]:
     """Return `paint` with the scene's ControlNet hints, and the videos that hints are read from.
@@ -151,28 +87,27 @@ def guided(
     `first` is the image that hints are made of where there is no image to paint over. A painter that takes no hints
     is returned as it is, without videos. Raises SceneError, ModelError.
     """
-    from animator.render import hints
+    from animator.render import painter
 
-    if not scene.settings.control or not isinstance(paint, hints.Hinting):
+    if not scene.settings.control or not isinstance(paint, painter.Hinting):
         return paint, []
     played: list[Footage] = []
     found = {}
     for name in scene.settings.control:
         source = _source(scene, name, masks)
-        if isinstance(source, hints.Played):
+        if isinstance(source, Played):
             played.append(source.footage)
-        found[name] = hints.Hint(source, _make(scene, name, camera))
-    return hints.guided(paint, found, first), played
+        found[name] = Hint(source, _make(scene, name, camera))
+    return with_hints(paint, found, first), played
 
 
 def _source(scene: Scene, name: str, masks: Masks | None) -> Source:
     """Return the source of the image that the hint `name` is made of. Raises SceneError."""
     from animator.render.footage import Footage
-    from animator.render.hints import Played, Still, painted_over
 
     control = scene.settings.control[name]
     if control.file is not None:
-        picture = grading.picture(scene, ("control", name, "file"), control.file)
+        picture = views.picture(scene, ("control", name, "file"), control.file)
         return Still(picture, masks.shot if masks is not None and control.follow else None)
     return painted_over if control.video is None else Played(Footage(partial(_pictures, scene, name)))
 
@@ -191,22 +126,22 @@ def _pictures(scene: Scene, name: str, index: int) -> Iterator[Image]:
 
 def _make(scene: Scene, name: str, camera: Camera) -> Make:
     """Return the function that makes the hint `name` of its image. Raises ModelError."""
-    from animator.imaging import hints
+    from animator.imaging import filters
 
     control = scene.settings.control[name]
     match control.hint:
         case "canny":
             low, high = control.thresholds
-            return lambda image, _: hints.canny(image, low, high)
+            return lambda image, _: filters.canny(image, low, high)
         case "depth":
             return _depth(scene, camera)
         case "picture":
             return lambda image, _: image
         case _:
-            from animator.diffusion import builds
+            from animator.diffusion import loading
 
-            builds.check()
-            from animator.diffusion.detect import detector
+            loading.check()
+            from animator.diffusion.auxiliary import detector
 
             draw = detector(control.hint, scene.settings.model.device)
             return lambda image, _: draw(image)
@@ -214,27 +149,92 @@ def _make(scene: Scene, name: str, camera: Camera) -> Make:
 
 def _depth(scene: Scene, camera: Camera) -> Make:
     """Return the function that makes a depth hint: from the camera's depth, or a depth model for a flat camera."""
-    from animator.imaging import hints
+    from animator.imaging import filters
     from animator.imaging.cameras import DepthCamera
-    from animator.render.following import Following
+    from animator.render.footage import Following
 
     inner = camera.camera if isinstance(camera, Following) else camera
     if isinstance(inner, DepthCamera):
         source = inner.source
-        return lambda image, frame: hints.nearness(
+        return lambda image, frame: filters.nearness(
             source.disparity(image, frame.index, source.span(image, None))
         )
     estimate = estimator(scene)
-    return lambda image, _: hints.nearness(estimate(image))
+    return lambda image, _: filters.nearness(estimate(image))
 
 
-def estimator(scene: Scene) -> Any:
-    """Return the depth model that the scene names, loaded. Raises ModelError."""
-    from animator.diffusion import builds
+Source = Callable[
+    [Frame, Image | None], Image | None
+]  # a frame and the image that is painted over → the image a hint is made of, or None
 
-    builds.check()
-    from animator.diffusion.estimate import Estimator
+Make = Callable[[Image, Frame], Image]  # an image of that frame → a hint
 
-    motion = scene.settings.motion
-    place = scene.file(("motion", "depth_model"), motion.depth_model)
-    return Estimator(str(place) if place.exists() else motion.depth_model, scene.settings.model.device)
+
+def painted_over(frame: Frame, start: Image | None) -> Image | None:  # noqa: ARG001 (a source's signature)
+    """Return `start`, the image that is painted over, as the source of a hint."""
+    return start
+
+
+class Still:
+    """Source that gives one image for the whole film; with a `shot`, warped as the camera has moved since it began."""
+
+    def __init__(self, picture: Image, shot: Shot | None) -> None:
+        self.picture, self.shot = picture, shot
+
+    def __call__(self, frame: Frame, start: Image | None) -> Image:  # noqa: ARG002 (a source's signature)
+        if self.shot is None or self.shot.first is None:  # nothing is painted yet
+            return self.picture
+        return self.shot.carried(self.picture, frame)
+
+
+class Played:
+    """Source that gives a video's image at the time of each frame."""
+
+    def __init__(self, footage: Footage) -> None:
+        self.footage = footage
+
+    def __call__(self, frame: Frame, start: Image | None) -> Image:  # noqa: ARG002 (a source's signature)
+        return self.footage(frame.index)
+
+
+class Hint:
+    """ControlNet hint that `make` makes of the image from `source`; made once while the image stays the same."""
+
+    def __init__(self, source: Source, make: Make) -> None:
+        self.source, self.make = source, make
+        self._last: tuple[Image | None, Image | None] = (None, None)
+
+    def __call__(self, frame: Frame, start: Image | None) -> Image | None:
+        picture = self.source(frame, start)
+        if picture is None:
+            return None
+        if self._last[0] is not picture:
+            self._last = picture, self.make(picture, frame)
+        return self._last[1]
+
+
+class Guided:
+    """A painter that passes hints with a scale above 0 to `paint`.
+
+    Hints of the image that is painted over are made of `first` where there is no such image.
+    """
+
+    def __init__(self, paint: Hinting, hints: Mapping[str, Hint], first: Image | None) -> None:
+        self.paint, self.hints, self.first = paint, hints, first
+
+    def __call__(self, frame: Frame, start: Image | None) -> Image:
+        return self.paint.hinted(frame, start, self._seen(frame, start))
+
+    def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
+        return self.paint.hinted(frame, start, self._seen(frame, start), mask)
+
+    def _seen(self, frame: Frame, start: Image | None) -> dict[str, Image]:
+        start = self.first if start is None else start
+        wanted = {name: hint for name, hint in self.hints.items() if frame.control[name].scale > 0}
+        found = {name: hint(frame, start) for name, hint in wanted.items()}
+        return {name: picture for name, picture in found.items() if picture is not None}
+
+
+def with_hints(paint: Paint, hints: Mapping[str, Hint], first: Image | None) -> Paint:
+    """Return `paint` with `hints`; `paint` itself if it takes none or there are none."""
+    return Guided(paint, hints, first) if hints and isinstance(paint, Hinting) else paint

@@ -1,4 +1,7 @@
-"""The detail pass: a painter that paints parts of another's painted frames once more, larger, and pastes them back."""
+"""Detail pass.
+
+The detail pass: a painter that paints parts of another's painted frames once more, larger, and pastes them back.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ import cv2
 import numpy as np
 
 from animator.frame import Frame, Image, Mask, Prompt
-from animator.imaging.enlarge import resized
-from animator.imaging.masks import paste
-from animator.imaging.regions import Box, regions
+from animator.imaging.masks import Box, paste, regions
+from animator.imaging.resize import resized
 from animator.render.loop import Paint
-from animator.render.masks import Masking, Masks
+from animator.render.masks import Masks
+from animator.render.painter import Masking
+from animator.scene.scene import Scene
+from animator.timeline.compile import timeline
 
 GRAIN = 8  # pixels per latent: sides of an enlarged part are multiples of it
 
@@ -75,3 +80,25 @@ def enlarged(width: int, height: int, scale: float, most: int) -> tuple[int, int
     scale = max(1.0, min(scale, (most / (width * height)) ** 0.5))
     wide, high = (max(GRAIN, round(side * scale / GRAIN) * GRAIN) for side in (width, height))
     return wide, high
+
+
+MOST_DETAIL = 4  # times the pixels a model was trained on: the largest size of a part in the detail pass
+
+
+def detailed(scene: Scene, paint: Paint, again: Paint, masks: Masks) -> Paint:
+    """Return `paint` followed by the scene's detail pass, which `again` paints; `paint` itself without one."""
+    detail = scene.settings.detail
+    if not detail.mask:
+        return paint
+    most = MOST_DETAIL * scene.native**2
+    return Detailed(paint, again, masks, most, detail.prompt, detail.padding)
+
+
+def closest(scene: Scene) -> int:
+    """Return the most pixels that the detail pass may paint at once, for a mask that covers all; 0 without it."""
+    details = [frame.detail for frame in timeline(scene) if frame.diffuse and frame.detail.mask]
+    scales = [detail.scale for detail in details if detail.strength]
+    if not scales:
+        return 0
+    width, height = enlarged(*scene.size, max(scales), MOST_DETAIL * scene.native**2)
+    return width * height

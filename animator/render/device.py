@@ -1,36 +1,32 @@
-"""Keep frames on the GPU between painting passes where every stage supports it."""
+"""CPU or GPU residence.
+
+Keep frames on the GPU between painting passes where every stage supports it.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from animator.frame import Frame, Image, State
-from animator.render import masking
+from animator.render import masks
 from animator.render.loop import Paint
+from animator.render.painter import Keeping
 from animator.scene.scene import Scene
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:
     from animator.imaging.backend import Tools
 
+
 logger = logging.getLogger(__name__)
 
+
 Film = Iterator[tuple[Frame, State]]
-
-
-@runtime_checkable
-class Keeping(Protocol):
-    """Interface of a painter that can leave its images on the device that paints them."""
-
-    home: str  # torch's name of the device; "" if images are better copied to the host
-
-    def kept(self, frame: Frame, start: Any) -> Any:
-        """Paint `frame` over `start`, an image on the device or an array; return an image on the device."""
 
 
 class Place(Protocol):
@@ -107,7 +103,7 @@ def hindrance(scene: Scene) -> str:
     tweens = any(frame.tween and not frame.diffuse for frame in film)
     asked = {
         "motion.depth": settings.motion.depth != "flat",
-        "masks": masking.used(film),
+        "masks": masks.used(film),
         "footage": settings.footage.file is not None,
         "control": bool(settings.control),
         "model.refiner": settings.model.refiner is not None,

@@ -1,16 +1,31 @@
-"""Footage in the film: a reader of its images, and the stages that use them around a painting pass."""
+"""Video under the painting; tracking camera.
+
+Footage in the film: a reader of its images, and the stages that use them around a painting pass.
+
+A camera that adds a video's motion to its own, so that painted frames move as the video does.
+
+Build the parts of a film that use the scene's footage, and check its file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from animator.frame import Frame, Image, State
-from animator.imaging import color, follow
+from animator.errors import SceneError
+from animator.frame import Frame, Image, Matrix, Motion, State
+from animator.imaging import color, flow
 from animator.imaging import masks as mask
-from animator.imaging.blend import crossfade
-from animator.render.loop import Paint
+from animator.imaging.filters import crossfade
+from animator.render import masks
+from animator.render.loop import Camera, Paint
 from animator.render.masks import Masks
+from animator.scene.scene import Scene
+from animator.scene.settings_images import FOOTAGE_FILE
+
+if TYPE_CHECKING:
+    from animator.render.loop import Stage
 
 
 class Footage:
@@ -98,15 +113,15 @@ class Flow:
         if frame.index < self._index:
             return image
         if self._index < state.index:
-            self._index, self._seen = state.index, follow.small(self.footage(state.index))
+            self._index, self._seen = state.index, flow.small(self.footage(state.index))
         if self._painted != state.index:
             self._painted, self._way = state.index, None
         while self._index < frame.index:
             self._index += 1
-            seen, last = follow.small(self.footage(self._index)), self._seen
-            step = follow.flow(last, seen) * self._amounts[self._index]
-            self._seen, self._way = seen, follow.chained(self._way, step)
-        return image if self._way is None else follow.along(image, self._way)
+            seen, last = flow.small(self.footage(self._index)), self._seen
+            step = flow.flow(last, seen) * self._amounts[self._index]
+            self._seen, self._way = seen, flow.chained(self._way, step)
+        return image if self._way is None else flow.along(image, self._way)
 
 
 class MatchFootage:
@@ -123,3 +138,128 @@ class MatchFootage:
         if self._last[0] != frame.index:  # measured once for the stages before and after the painting pass
             self._last = frame.index, color.measure(self.footage(frame.index), self.space)
         return color.match(image, self._last[1], self.space, self.by, amount)
+
+
+class Steps:
+    """Motion of the footage into each frame, scaled by `footage.motion_amount`: (3, 3) matrices of pixels.
+
+    Each is estimated once, in the order in which the footage is read, beginning with frame `first`.
+    """
+
+    def __init__(self, footage: Footage, first: int, step: flow.Step) -> None:
+        self.footage, self.step = footage, step
+        self._next = first
+        self._seen: Any = None
+        self._known: dict[int, Matrix] = {}
+
+    def __call__(self, frame: Frame) -> Matrix:
+        while self._next <= frame.index:
+            picture = self.footage(self._next)
+            seen = flow.small(picture)
+            last = seen if self._seen is None else self._seen
+            self._known[self._next] = flow.enlarged(self.step(last, seen), *picture.shape[1::-1])
+            self._seen, self._next = seen, self._next + 1
+        return flow.part(self._known[frame.index], frame.footage.motion_amount)
+
+
+class Following:
+    """Camera that moves as `camera` does, and then, in the image plane, as the footage does.
+
+    `lift` turns the footage's (3, 3) matrices into the matrices of `camera`.
+    """
+
+    def __init__(self, camera: Camera, steps: Steps, lift: Callable[[Matrix], Matrix]) -> None:
+        self.camera, self.steps, self.lift = camera, steps, lift
+        self.rest = camera.rest
+
+    def matrix(self, motion: Motion) -> Matrix:
+        return self.camera.matrix(motion)
+
+    def into(self, frame: Frame) -> Matrix:
+        both: Matrix = self.lift(self.steps(frame)) @ self.camera.into(frame)
+        return both
+
+    def seen(self, painting: Image, frame: Frame, state: State) -> State:
+        return self.camera.seen(painting, frame, state)
+
+    def move(self, state: State, view: Matrix) -> Image:
+        return self.camera.move(state, view)
+
+    def carry(self, pixels: Image, state: State, view: Matrix) -> Image:
+        return self.camera.carry(pixels, state, view)
+
+    def edged(self, border: str) -> Following:
+        return Following(self.camera.edged(border), self.steps, self.lift)
+
+
+def played(scene: Scene) -> Footage:
+    """Return the reader of the scene's footage; the file is opened when the first frame asks for an image."""
+    return Footage(partial(_pictures, scene))
+
+
+def _pictures(scene: Scene, index: int) -> Iterator[Image]:
+    """Yield the footage's images from frame `index` on; the last one repeats endlessly. Raises SceneError."""
+    from animator.imaging.io import Film, pictures
+
+    footage = scene.settings.footage
+    file = scene.file(FOOTAGE_FILE, str(footage.file))
+    film = Film(file, *scene.size, scene.settings.video.fps, footage.start)
+    try:
+        yield from pictures(film, index, hold=True)
+    except (OSError, ValueError) as error:
+        raise SceneError([scene.problem(FOOTAGE_FILE, f"cannot be used as a video: {error}")]) from error
+
+
+def followed(scene: Scene, frames: Sequence[Frame], state: State, camera: Camera, footage: Footage) -> Camera:
+    """Return `camera` with the footage's motion added, for `frames` that follow `state`.
+
+    Returns `camera` itself unless `footage.motion` is "affine" or "perspective".
+    """
+    from animator.imaging import flow
+
+    step = {"affine": flow.affine, "perspective": flow.perspective}.get(scene.settings.footage.motion)
+    if scene.settings.footage.file is None or step is None:
+        return camera
+    # A resumed film needs the footage image before its first frame; masks that follow need all since the shot began.
+    first = frames[0].index - (state.painting is not None)
+    if masks.used(frames):
+        first = frames[0].shot
+    flat = camera.rest.shape == (3, 3)
+    return Following(camera, Steps(footage, first, step), _same if flat else scene.lens.everywhere)
+
+
+def _same(matrix: Matrix) -> Matrix:
+    return matrix
+
+
+def laid(
+    scene: Scene,
+    frames: Sequence[Frame],
+    footage: Footage,
+    masks: Masks | None,
+    start: Image | None,
+    parts: tuple[Paint, list[Stage], list[Stage]],
+) -> tuple[Paint, list[Stage], list[Stage]]:
+    """Return the painter, the stages before a painting pass and the stages over other frames, with the footage added.
+
+    `parts` are the three without footage, and are returned unchanged if the scene has none. The footage comes first,
+    so that masks, grading and the lock work on the image with the footage in it. `start` is the image that a shot
+    starts from, if any.
+    """
+    if scene.settings.footage.file is None:
+        return parts
+    paint, before, finish = parts
+    composite = Composite(footage, masks)
+    flow: list[Stage] = [Flow(footage, frames)] if scene.settings.footage.motion == "flow" else []
+    return Opening(paint, composite, start), [*flow, composite, *before], [*flow, *finish]
+
+
+def first(scene: Scene, frame: Frame) -> Image | None:
+    """Return the footage's image for `frame`, or None without footage; closes the video. Raises SceneError."""
+    if scene.settings.footage.file is None:
+        return None
+    footage = played(scene)
+    try:
+        return footage(frame.index)
+    finally:
+        footage.close()

@@ -1,38 +1,33 @@
-"""Build a scene's grading: the stages around a painting pass, and the colour metrics of painted frames."""
+"""Colour stages and metrics.
+
+Build a scene's grading: the stages around a painting pass, and the colour metrics of painted frames.
+
+Grading stages around a painting pass: colour matching, palette, noise, contrast, sharpening.
+
+A stage takes an image, its frame and the state, and returns an image. `tools` are the image operations of the device
+that holds the images.
+
+Colour metrics of painted frames: drift from a reference, distance to the palette.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import Path, SceneError
 from animator.frame import Frame, Image, State
+from animator.imaging.backend import CPU, Tools
+from animator.imaging.color import Pull, drift, rgb
 from animator.render.loop import Stage
-from animator.scene.lists import rgb
+from animator.render.views import picture
 from animator.scene.scene import Scene
-from animator.scene.settings import REFERENCES
+from animator.scene.settings import REFERENCE, REFERENCES
 
 if TYPE_CHECKING:
-    from animator.imaging.backend import Tools
     from animator.render.footage import Footage
-
-REFERENCE = ("grade", "color_reference")  # the setting that names an image to match colours to
-
-
-def picture(scene: Scene, path: Path, name: str) -> Image:
-    """Return the image file `name`, named by the setting at `path`, in the film's size. Raises SceneError.
-
-    The image is scaled to cover the size and cropped in the middle: RGB uint8 (height, width, 3).
-    """
-    from animator.imaging.picture import read
-
-    try:
-        return read(scene.file(path, name), *scene.size)
-    except (OSError, ValueError) as error:
-        raise SceneError([scene.problem(path, f"cannot be read as an image: {error}")]) from error
 
 
 def stages(
@@ -44,7 +39,6 @@ def stages(
     default the CPU. Raises SceneError if a reference image cannot be read.
     """
     from animator.imaging.backend import CPU
-    from animator.render.stages import AddNoise, Contrast, PullToPalette, Sharpen
 
     grade, tools = scene.settings.grade, tools or CPU
     ready, painted = _matched(scene, film, tools)
@@ -56,7 +50,6 @@ def stages(
 def _matched(scene: Scene, film: Footage | None, tools: Tools) -> tuple[list[Stage], list[Stage]]:
     """Return the colour-matching stages before and after a painting pass."""
     from animator.render.footage import MatchFootage
-    from animator.render.stages import First, Fixed, MatchColor, Rolling, UnlessAnchor
 
     grade = scene.settings.grade
     if grade.color == "none":
@@ -87,9 +80,7 @@ def _rgb(colors: Sequence[str]) -> NDArray[np.uint8]:
 
 def facts(scene: Scene) -> Callable[[Frame, State], dict[str, float]]:
     """Return the function that measures the colours of each painted frame for a run's journal."""
-    from animator.imaging.palette import Pull
-    from animator.render.facts import Facts
-    from animator.render.stages import First, Fixed
+    from animator.imaging.color import Pull
 
     grade = scene.settings.grade
     given = grade.color != "none" and grade.color_reference not in REFERENCES
@@ -97,7 +88,142 @@ def facts(scene: Scene) -> Callable[[Frame, State], dict[str, float]]:
     return Facts(goal, Pull(_rgb(grade.palette)) if grade.palette else None)
 
 
-def start_picture(scene: Scene) -> Image | None:
-    """Return the scene's start image in the film's size, or None. Raises SceneError."""
-    image = scene.settings.start.image
-    return None if image is None else picture(scene, ("start", "image"), image)
+Goal = Callable[[Image, State], Any]  # colour statistics that an image is matched to; None: leave its colours
+
+
+class First:
+    """Colour reference: the first painted frame, or the last anchor."""
+
+    def __init__(self, space: str, tools: Tools = CPU) -> None:
+        self.space, self.tools = space, tools
+        self._last: tuple[Image | None, Any] = (None, None)
+
+    def __call__(self, image: Image, state: State) -> Any:  # noqa: ARG002 (a goal's signature)
+        reference, colors = self._last
+        if reference is not state.reference:
+            # The reference stays the same for a whole shot: measure it once.
+            colors = None if state.reference is None else self.tools.measure(state.reference, self.space)
+            self._last = state.reference, colors  # one assignment, since threads may share this object
+        return colors
+
+
+class Fixed:
+    """Colour reference: one image for the whole film."""
+
+    def __init__(self, picture: Image, space: str, tools: Tools = CPU) -> None:
+        self._colors = tools.measure(tools.picture(picture), space)
+
+    def __call__(self, image: Image, state: State) -> Any:  # noqa: ARG002 (a goal's signature)
+        return self._colors
+
+
+class Rolling:
+    """Colour reference: an exponential moving average over painted frames, which smooths flicker.
+
+    Each new frame has the weight 1/`memory`. The last painted frame already has the colours of the average before
+    it, so that no other state is needed.
+    """
+
+    def __init__(self, space: str, memory: float, tools: Tools = CPU) -> None:
+        self.space, self.memory, self.tools = space, memory, tools
+
+    def __call__(self, image: Image, state: State) -> Any:
+        if state.painting is None:
+            return None
+        last, now = (self.tools.measure(picture, self.space) for picture in (state.painting, image))
+        return self.tools.mix(last, now, 1 / self.memory)
+
+
+class MatchColor:
+    """A stage that matches an image's colours to a reference, by `grade.color_amount`."""
+
+    def __init__(self, goal: Goal, space: str, by: str, tools: Tools = CPU) -> None:
+        self.goal, self.space, self.by, self.tools = goal, space, by, tools
+
+    def __call__(self, image: Image, frame: Frame, state: State) -> Image:
+        goal = self.goal(image, state) if frame.grade.color_amount else None
+        if goal is None:
+            return image
+        matched: Image = self.tools.match(image, goal, self.space, self.by, frame.grade.color_amount)
+        return matched
+
+
+class UnlessAnchor:
+    """A stage that skips anchors: frames that become the colour reference once they are painted."""
+
+    def __init__(self, stage: Callable[[Image, Frame, State], Image]) -> None:
+        self.stage = stage
+
+    def __call__(self, image: Image, frame: Frame, state: State) -> Image:
+        return image if frame.anchor else self.stage(image, frame, state)
+
+
+class PullToPalette:
+    """A stage that pulls a painted frame towards a palette, by `grade.palette_amount`."""
+
+    def __init__(self, pull: Pull) -> None:
+        self.pull = pull
+
+    def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's signature)
+        amount = frame.grade.palette_amount
+        return self.pull(image, amount) if amount else image
+
+
+class AddNoise:
+    """A stage that adds noise from the frame's seed, by `grade.noise`, of which the model makes detail."""
+
+    def __init__(self, clouds: bool = False, tools: Tools = CPU) -> None:
+        self.clouds, self.tools = clouds, tools
+
+    def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's signature)
+        if not frame.grade.noise:
+            return image
+        noisy: Image = self.tools.add_noise(image, frame.grade.noise, frame.seed, self.clouds)
+        return noisy
+
+
+class Contrast:
+    """A stage that changes contrast by the ratio `grade.contrast`."""
+
+    def __init__(self, tools: Tools = CPU) -> None:
+        self.tools = tools
+
+    def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's signature)
+        ratio = frame.grade.contrast
+        changed: Image = image if ratio == 1.0 else self.tools.contrast(image, ratio)
+        return changed
+
+
+class Sharpen:
+    """A stage that sharpens by `grade.sharpen`."""
+
+    def __init__(self, tools: Tools = CPU) -> None:
+        self.tools = tools
+
+    def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's signature)
+        amount = frame.grade.sharpen
+        sharper: Image = self.tools.sharpen(image, amount) if amount else image
+        return sharper
+
+
+class Facts:
+    """Colour metrics of a painted frame in CIE76 ΔE, as {"drift": …, "palette": …}; empty for other frames.
+
+    `drift` is the distance to the reference `goal`, `palette` the mean distance to the palette's tints and shades.
+    A metric without a reference or palette is left out.
+    """
+
+    def __init__(self, goal: Goal, pull: Pull | None = None) -> None:
+        self.goal, self.pull = goal, pull
+
+    def __call__(self, frame: Frame, state: State) -> dict[str, float]:
+        image = state.shown
+        if image is None or not frame.diffuse:
+            return {}
+        facts = {}
+        goal = self.goal(image, state)
+        if goal is not None:
+            facts["drift"] = round(drift(image, goal), 2)
+        if self.pull is not None:
+            facts["palette"] = round(self.pull.distance(image), 2)
+        return facts

@@ -1,12 +1,17 @@
-"""The frame loop: warp the last painted frame with the camera, paint over it, hand it to the next frame.
+"""THE LOOP; Camera protocol; shots.
+
+The frame loop: warp the last painted frame with the camera, paint over it, hand it to the next frame.
 
 It knows nothing of files, models, prompts or settings.
+
+Split a timeline into shots, which can be painted independently of each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +19,9 @@ import numpy as np
 from animator.frame import Frame, Image, Matrix, Motion, State
 
 Paint = Callable[[Frame, Image | None], Image]  # the image to paint over; None: paint from noise
+
 Stage = Callable[[Image, Frame, State], Image]
+
 Blend = Callable[[Image, Image, float], Image]  # old image, new image, weight of the new one
 
 
@@ -103,3 +110,13 @@ def _views(view: Matrix, frames: Iterable[Frame], camera: Camera) -> Iterator[Ma
     for frame in frames:
         view = camera.into(frame) @ view
         yield view
+
+
+def shots(frames: Iterable[Frame]) -> list[list[Frame]]:
+    """Return `frames` grouped by shot; each starts anew, so that shots can be painted separately or in sequence."""
+    return [list(shot) for _, shot in groupby(frames, key=lambda frame: frame.shot)]
+
+
+def begins(frame: Frame) -> bool:
+    """Return True if a shot begins with `frame`."""
+    return frame.index == frame.shot

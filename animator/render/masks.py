@@ -1,17 +1,32 @@
-"""Masks as they lie in a frame, the painter and stages that they bound, and the product lock."""
+"""Masks over time, lock, masked painter.
+
+Masks as they lie in a frame, the painter and stages that they bound, and the product lock.
+
+Sources of masks: drawn once, keyed from the first image, or read from a video.
+
+Build a scene's masks from their sources, and check their files.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from animator.errors import RunError, SceneError
 from animator.frame import Frame, Image, Mask, Matrix, State
 from animator.imaging import masks as pixels
+from animator.imaging.io import Film
+from animator.imaging.masks import decode, soften, unpack
 from animator.render.loop import Camera, Paint, Stage
-from animator.scene.settings_images import EVERYWHERE
+from animator.render.painter import Masking
+from animator.scene.scene import Scene
+from animator.scene.settings_images import EVERYWHERE, WITHIN
+from animator.timeline.compile import timeline
 from animator.timeline.mask_expressions import Mix, Words, parse
 
 
@@ -181,14 +196,6 @@ class Lock:
         return pixels.paste(image, seen, mask)
 
 
-@runtime_checkable
-class Masking(Protocol):
-    """Interface of a painter that can change only the masked pixels of an image."""
-
-    def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
-        """Paint `frame` over `start`, changing pixels by their value in `mask` (0 not at all, 255 fully)."""
-
-
 class Masked:
     """A painter that changes an image only in the frame's `painting.mask`, in proportion to its value.
 
@@ -207,3 +214,114 @@ class Masked:
             return self.paint.within(frame, start, mask)
         painting = self.paint(frame, start)
         return painting if start is None else pixels.paste(start, painting, mask)
+
+
+class Still:
+    """One mask for the whole film, feathered by `reach` pixels to either side of its edge."""
+
+    def __init__(self, mask: Mask, reach: float) -> None:
+        self.mask = soften(mask, reach)
+
+    def __call__(self, frame: int, first: Image | None) -> Mask:  # noqa: ARG002 (a source's signature)
+        return self.mask
+
+
+class Keyed:
+    """Mask that `key` makes of the shot's first image, feathered by `reach` pixels; None until that is painted."""
+
+    def __init__(self, key: Callable[[Image], Mask], reach: float) -> None:
+        self.key, self.reach = key, reach
+        self._mask: Mask | None = None
+
+    def __call__(self, frame: int, first: Image | None) -> Mask | None:  # noqa: ARG002 (a source's signature)
+        if self._mask is None and first is not None:
+            self._mask = soften(self.key(first), self.reach)
+        return self._mask
+
+
+class Played:
+    """Mask from a video: the grey of its image at the time of each frame, feathered by `reach` pixels.
+
+    At most `frames` images are decoded, when the first mask is asked for. After the last one the video starts again
+    if `loop`, and else the last one stays. Raises RunError if the video can no longer be read.
+    """
+
+    def __init__(self, film: Film, frames: int, loop: bool, reach: float) -> None:
+        self.film, self.frames, self.loop, self.reach = film, frames, loop, reach
+        self._packed: list[bytes] = []
+
+    def __call__(self, frame: int, first: Image | None) -> Mask:  # noqa: ARG002 (a source's signature)
+        if not self._packed:
+            try:
+                self._packed = decode(self.film, self.frames)
+            except ValueError as error:
+                raise RunError(f"{self.film.file} can no longer be used as a mask: {error}") from error
+        count = len(self._packed)
+        return soften(unpack(self._packed[frame % count if self.loop else min(frame, count - 1)]), self.reach)
+
+
+def used(frames: Sequence[Frame]) -> bool:
+    """Return True if a mask bounds the painting, grading, lock, footage or detail pass of any frame."""
+    return any(_texts(frame) for frame in frames)
+
+
+def _texts(frame: Frame) -> str:
+    """Return the mask expressions of `frame`, joined; "" if it uses no mask."""
+    parts = (frame.painting, frame.grade, frame.lock, frame.footage, frame.detail)
+    return "".join(part.mask for part in parts)
+
+
+def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | None) -> Masks:
+    """Return the scene's masks for `frames`, a shot or the rest of one that began with the image `first`.
+
+    `first` is None where the shot begins with a painted frame. Raises SceneError for files that cannot be read.
+    """
+    begun = frames[0].shot
+    whole = {frame.index: frame for frame in timeline(scene)} | {frame.index: frame for frame in frames}
+    since = [frame for frame in whole.values() if begun < frame.index <= frames[-1].index]
+    shot = Shot(begun, since, camera, scene.settings.motion.border, first)
+    named = {
+        name: Named(_source(scene, name, camera, range(begun, frames[-1].index + 1)), mask.follow)
+        for name, mask in scene.settings.masks.items()
+    }
+    return Masks(named, shot, *scene.size)
+
+
+def _source(scene: Scene, name: str, camera: Camera, frames: range) -> Source:
+    """Return the source of the mask `name`, feathered, for these frames of the film. Raises SceneError."""
+    from animator.imaging import masks as pixels
+    from animator.imaging.io import Film
+
+    mask, size = scene.settings.masks[name], scene.size
+    given: Any = getattr(mask, mask.source)
+    path, reach = ("masks", name, mask.source), pixels.pixels(mask.feather, size.width)
+    try:
+        match mask.source:
+            case "file":
+                return Still(pixels.read(scene.file(path, given), *size), reach)
+            case "alpha":
+                return Still(pixels.read_alpha(scene.file(path, given), *size), reach)
+            case "video":
+                film = Film(scene.file(path, given), *size, scene.settings.video.fps)
+                return Played(film, frames.stop, mask.after == "loop", reach)
+            case "polygon":
+                return Still(pixels.polygon(given, *size), reach)
+            case "color":
+                within = WITHIN if mask.within is None else mask.within
+                return Keyed(lambda image: pixels.keyed(image, given, within), reach)
+            case "luminance":
+                return Keyed(lambda image: pixels.luminance(image, *given), reach)
+            case _:
+                depth = partial(_distance, camera, frames.start, scene.settings.motion.depth_scale)
+                return Keyed(lambda image: pixels.ranged(depth(image), *given), reach)
+    except (OSError, ValueError) as error:
+        raise SceneError([scene.problem(path, f"cannot be used: {error}")]) from error
+
+
+def _distance(camera: Camera, index: int, scale: float, image: Image) -> NDArray[np.float32]:
+    """Return the distance of each pixel of `image`, that of frame `index`: 0 nearest to 1 farthest, float32 (h, w)."""
+    from animator.imaging.cameras import DepthCamera
+    from animator.imaging.depth import distance
+
+    assert isinstance(camera, DepthCamera), "depth masks need motion.depth"
+    return distance(camera.source.disparity(image, index, camera.source.span(image, None)), scale)

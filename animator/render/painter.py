@@ -1,17 +1,28 @@
-"""Hires fix: compose an image at the model's native size, then enlarge it and paint over it at the film's size."""
+"""Painter ABC, wrappers (start image, hires fix, cache), FlatPainter.
+
+Hires fix: compose an image at the model's native size, then enlarge it and paint over it at the film's size.
+
+Start a film from an image instead of noise.
+
+Reuse saved painted frames: return them unchanged, without painting or stages.
+
+A painter without a model, for previews, tests and computers without weights, and a test card; imports no torch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+import cv2
 import numpy as np
 
-from animator.frame import Frame, Image, Mask
-from animator.imaging.enlarge import resized
+from animator.frame import Frame, Image, Mask, State
+from animator.imaging.resize import resized
 from animator.models import samplers
-from animator.scene.size import Pixels
+from animator.render.loop import Paint, Stage
+from animator.scene.fields import Pixels
 
 
 class Hires:
@@ -79,3 +90,139 @@ class Hires:
 def _over(frame: Frame) -> Frame:
     """Return `frame` with the strength of the second pass, over the enlarged image."""
     return replace(frame, painting=replace(frame.painting, strength=frame.painting.hires))
+
+
+class FromPicture:
+    """A painter that paints over `picture` where it would otherwise start from noise."""
+
+    def __init__(self, paint: Any, picture: Image) -> None:
+        """`paint`: the SDXL painter, or one with the same methods."""
+        self.paint, self.picture = paint, picture
+        self.home: str = paint.home
+
+    def __call__(self, frame: Frame, start: Image | None) -> Image:
+        painted: Image = self.paint(frame, self._over(start))
+        return painted
+
+    def kept(self, frame: Frame, start: Any) -> Any:
+        return self.paint.kept(frame, self._over(start))
+
+    def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
+        painted: Image = self.paint.within(frame, self._over(start), mask)
+        return painted
+
+    def hinted(
+        self, frame: Frame, start: Image | None, hints: Mapping[str, Image], mask: Mask | None = None
+    ) -> Image:
+        painted: Image = self.paint.hinted(frame, self._over(start), hints, mask)
+        return painted
+
+    def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
+        painted: list[Image] = self.paint.batch([(frame, self._over(start)) for frame, start in wanted])
+        return painted
+
+    def _over(self, start: Any) -> Any:
+        return self.picture if start is None else start
+
+
+class Known:
+    """A painter that returns saved painted frames, by frame number, and lets `paint` paint the others."""
+
+    def __init__(self, paint: Paint, pictures: Mapping[int, Image]) -> None:
+        self.paint, self.pictures = paint, pictures
+
+    def __call__(self, frame: Frame, start: Image | None) -> Image:
+        known = frame.index in self.pictures
+        return self.pictures[frame.index] if known else self.paint(frame, start)
+
+
+class Unless:
+    """A stage that skips the frames of which a painted frame is saved."""
+
+    def __init__(self, stage: Stage, pictures: Mapping[int, Image]) -> None:
+        self.stage, self.pictures = stage, pictures
+
+    def __call__(self, image: Image, frame: Frame, state: State) -> Image:
+        return image if frame.index in self.pictures else self.stage(image, frame, state)
+
+
+def unless_known(
+    pictures: Mapping[int, Image], paint: Paint, before: Sequence[Stage], after: Sequence[Stage]
+) -> tuple[Paint, list[Stage], list[Stage]]:
+    """Return the painter and the stages before and after it, wrapped so that frames in `pictures` are not painted."""
+    if not pictures:
+        return paint, [*before], [*after]
+    return (
+        Known(paint, pictures),
+        [Unless(stage, pictures) for stage in before],
+        [Unless(stage, pictures) for stage in after],
+    )
+
+
+class Flat:
+    """Painter without a model: returns a given image from nothing, and blends a flat colour over a start image.
+
+    The seed determines the colour and the strength its opacity: 0 keeps the start image, 1 ignores it.
+    """
+
+    def __init__(self, picture: Image) -> None:
+        self.picture = picture
+
+    def __call__(self, frame: Frame, start: Image | None) -> Image:
+        if start is None:
+            return self.picture
+        random = np.random.Generator(np.random.PCG64(frame.seed))
+        color = np.broadcast_to(random.integers(0, 256, 3, dtype=np.uint8), start.shape)
+        strength = frame.painting.strength
+        return np.asarray(cv2.addWeighted(start, 1.0 - strength, color.copy(), strength, 0.0), dtype=np.uint8)
+
+
+def test_card(width: int, height: int) -> Image:
+    """Return an RGB image on which every motion is visible: a grid, circles, a colour gradient and an upward arrow."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    unit = min(width, height) / 16
+    card = np.stack([70 + 110 * x / width, np.full_like(x, 105), 180 - 100 * y / height], axis=-1)
+    checks = ((x // unit + y // unit) % 2)[..., None]
+    card = (card + 26 * checks).astype(np.uint8)
+    middle, white = (width // 2, height // 2), (245, 245, 245)
+    thick = max(1, round(unit / 8))
+    for radius in (2, 4, 6):
+        cv2.circle(card, middle, round(radius * unit), white, thick, cv2.LINE_AA)
+    tip, tail = (middle[0], round(middle[1] - 3.5 * unit)), (middle[0], round(middle[1] + 3.5 * unit))
+    cv2.arrowedLine(card, tail, tip, (250, 190, 60), 3 * thick, cv2.LINE_AA, tipLength=0.3)
+    return np.asarray(card, dtype=np.uint8)
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """Interface of a painter that can leave its images on the device that paints them."""
+
+    home: str  # torch's name of the device; "" if images are better copied to the host
+
+    def kept(self, frame: Frame, start: Any) -> Any:
+        """Paint `frame` over `start`, an image on the device or an array; return an image on the device."""
+
+
+@runtime_checkable
+class Hinting(Protocol):
+    """Interface of a painter that takes ControlNet hints, by the names in `Frame.control`."""
+
+    def hinted(
+        self, frame: Frame, start: Image | None, hints: Mapping[str, Image], mask: Mask | None = None
+    ) -> Image:
+        """Paint `frame` over `start`, guided by `hints`; with a `mask`, change only the pixels in it."""
+
+
+@runtime_checkable
+class Masking(Protocol):
+    """Interface of a painter that can change only the masked pixels of an image."""
+
+    def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
+        """Paint `frame` over `start`, changing pixels by their value in `mask` (0 not at all, 255 fully)."""
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """A painter that can paint several frames in one batch, if they differ in seeds and prompts only."""
+
+    def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]: ...

@@ -1,97 +1,45 @@
-"""Read a scene, build its parts and paint it: the composition root, which alone imports every core package.
+"""Animate(): parts for a scene.
+
+Read a scene, build its parts and paint it: the composition root, which alone imports every core package.
 
 Modules with heavy libraries are imported where they are used, so that checking a file loads neither torch nor cv2.
+
+Load the painter of a scene: SDXL with the models that the schedule names.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from animator.errors import Path as Place
-from animator.errors import Problem, SceneError
 from animator.frame import Frame, Image, State
+from animator.models import nano, samplers
 from animator.render import camera as cameras
 from animator.render import control as controlling
+from animator.render import detail, footage, grading, views
 from animator.render import device as residing
-from animator.render import grading, leading, masking, painters
-from animator.render import parts_footage as footage
-from animator.render.loop import Camera, Paint, Stage, render
-from animator.render.shards import begins, shots
+from animator.render import masks as masks_
+from animator.render import upscale as upscaling
+from animator.render import views as views_
+from animator.render.loop import Camera, Paint, Stage, begins, render, shots
+from animator.render.masks import used
+from animator.render.painter import FromPicture
+from animator.render.views import start_picture
 from animator.scene import model_checks as whereabouts
-from animator.scene.presets import is_file, named
-from animator.scene.scene import Scene, read, read_text
-from animator.scene.settings import REFERENCES
-from animator.scene.views import view_files
-from animator.timeline import deliverables as delivery
+from animator.scene.scene import Scene
+from animator.timeline.advice import scalings, unheard
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:
+    from animator.diffusion.loading import Checkpoint
     from animator.imaging.backend import Tools
     from animator.render.footage import Footage
     from animator.render.masks import Masks
 
+
 logger = logging.getLogger(__name__)
-
-
-def load(file: str | Path, settings: Sequence[str] = ()) -> Scene:
-    """Read a schedule file, or the preset of that name, and check its settings, curves and the files it names.
-
-    `settings` are overrides as on the command line: `"motion.zoom=1.01"`, `"product=electric scooter"`.
-    Raises SceneError with every problem found.
-    """
-    return _whole(*read(named(Path(file)), settings))
-
-
-def loads(text: str, folder: str | Path = ".", settings: Sequence[str] = ()) -> Scene:
-    """Read and check a schedule given as YAML text; relative paths in it start from `folder`.
-
-    The text cannot use `extends`. `settings` are overrides as in `load`. Raises SceneError with every problem found.
-    """
-    return _whole(*read_text(text, Path(folder), settings))
-
-
-def _whole(scene: Scene, problems: list[Problem]) -> Scene:
-    """Return `scene` if it has no problem: neither `problems`, nor in its files, models, deliverables and curves.
-
-    Raises SceneError with every problem found.
-    """
-    for path, file in _pictures(scene):
-        from animator.imaging.picture import check
-
-        try:
-            check(file)
-        except (OSError, ValueError) as error:
-            name = "" if path != ("motion", "depth") else f"{file.name} "
-            problems.append(scene.problem(path, f"{name}cannot be read as an image: {error}"))
-    problems.extend(masking.problems(scene))
-    problems.extend(footage.problems(scene))
-    problems.extend(controlling.problems(scene))
-    problems.extend(whereabouts.problems(scene))
-    problems.extend(delivery.problems(scene))
-    try:
-        timeline(scene)
-    except SceneError as error:
-        problems.extend(error.problems)
-    if problems:
-        raise SceneError(problems)
-    return scene
-
-
-def _pictures(scene: Scene) -> Iterator[tuple[Place, Path]]:
-    """Yield the existing image files that a scene names, each with the path of its setting."""
-    reference = scene.settings.grade.color_reference
-    named = {
-        ("start", "image"): scene.settings.start.image,
-        grading.REFERENCE: None if reference in REFERENCES else reference,
-    }
-    files = [(path, scene.file(path, name)) for path, name in named.items() if name is not None]
-    files += [(("motion", "depth"), file) for file in scene.depth_files]
-    files += [(path, scene.file(path, name)) for path, name in view_files(scene)]
-    return ((path, file) for path, file in files if is_file(file))
 
 
 def animate(
@@ -123,7 +71,7 @@ def painted(
     Images may still be on the GPU or under way to the host; `np.asarray` makes an array of one. Raises AnimatorError.
     """
     frames = timeline(scene) if frames is None else frames
-    paint = painters.painter(scene) if paint is None else paint
+    paint = painter(scene) if paint is None else paint
     place = residing.place(scene, frames, paint)
     camera, film = cameras.camera_of(scene, frames, place.tools), footage.played(scene)
     work = Work(place.painter(paint), place.known(known), place.tools)
@@ -147,7 +95,7 @@ def _animate(
 
     A closed loop is painted up to the repetition of its first frame, which is not yielded.
     """
-    again = leading.again(scene, frames)
+    again = views.again(scene, frames)
     for frame, after in _paint(scene, [*frames, again] if again else frames, work, camera, film, state):
         if frame is not again:
             yield frame, after
@@ -158,21 +106,21 @@ def _paint(
 ) -> Iterator[tuple[Frame, State]]:
     """Paint `frames`, all of one shot, after `state`; yield each frame with the state after it."""
     from animator.imaging.flow import between
-    from animator.render.known import unless_known
+    from animator.render.painter import unless_known
 
     blend = {"crossfade": work.tools.crossfade, "flow": between}[scene.settings.tween]
     camera = footage.followed(scene, frames, state, camera, film)
-    views, masks = leading.views(scene), None
+    views, masks = views_.views(scene), None
     paint, (before, after) = work.paint, grading.stages(scene, film, work.tools)
     finish: list[Stage] = []
-    picture = views[frames[0].shot] if frames[0].shot in views else grading.start_picture(scene)
-    if masking.used(frames) or controlling.follows(scene):
-        masks = masking.masks(scene, frames, camera, state.first if picture is None else picture)
+    picture = views[frames[0].shot] if frames[0].shot in views else start_picture(scene)
+    if used(frames) or controlling.follows(scene):
+        masks = masks_.masks(scene, frames, camera, state.first if picture is None else picture)
     plain = paint
-    paint, played = controlling.guided(scene, paint, camera, masks, grading.start_picture(scene))
-    if masks is not None and masking.used(frames):
+    paint, played = controlling.controlled_painter(scene, paint, camera, masks, start_picture(scene))
+    if masks is not None and used(frames):
         paint, before, after, finish = _masked(masks, paint, before, after)
-        paint = masking.detailed(scene, paint, plain, masks)
+        paint = detail.detailed(scene, paint, plain, masks)
     paint, before, finish = footage.laid(scene, frames, film, masks, picture, (paint, before, finish))
     paint, before, after = _led(scene, frames, camera, views, paint, before, after)
     paint, before, after = unless_known(work.known, paint, before, after)
@@ -198,7 +146,7 @@ def _led(
     """
     from animator.render.views import Again, FromView, Unpainted
 
-    lead = leading.lead(scene, frames, camera, views)
+    lead = views_.lead(scene, frames, camera, views)
     painter = Unpainted(FromView(paint, views), scene.frames)
     return painter, [lead, *before], [*after, Again(scene.frames)]
 
@@ -215,3 +163,55 @@ def _masked(
     graded: list[Stage] = [Within(stage, masks) for stage in before]
     mended: list[Stage] = [Within(stage, masks) for stage in after]
     return Masked(paint, masks), graded, [*mended, Lock(masks)], [Lock(masks, whole=True)]
+
+
+def painter(scene: Scene) -> Paint:
+    """Return the scene's painter: SDXL, loaded, with hires fix and the start image where the scene needs them.
+
+    Logs a note for each LoRA whose trigger words no prompt contains. Raises ModelError, SceneError.
+    """
+    from animator.diffusion import loading
+
+    whereabouts.check(scene)
+    loading.check()
+    from animator.diffusion.sdxl import Sdxl
+    from animator.render.painter import Hires
+
+    model, frames = scene.settings.model, timeline(scene)
+    loras = {
+        name: scene.file(("model", "loras", name, "file"), lora.file) for name, lora in model.loras.items()
+    }
+    words = {word: scene.file(("model", "embeddings", word), file) for word, file in model.embeddings.items()}
+    for note in unheard(scene, frames):
+        logger.info("note: %s", note)
+    first = views.start_picture(scene)  # before the model, so that an unreadable file is reported at once
+    nets, refiner, adapters = controlling.nets(scene), controlling.refiner(scene), controlling.adapters(scene)
+    source = _checkpoint(scene, frames)
+    sdxl = Sdxl(source, *scene.size, loras, words, controls=nets, refiner=refiner, adapters=adapters)
+    known = Hires(sdxl, scene.size, scene.native) if scene.size.beyond(scene.native) else sdxl
+    paint = known if first is None else FromPicture(known, first)
+    residing.tell(scene, paint)
+    return paint
+
+
+def _checkpoint(scene: Scene, frames: Sequence[Frame]) -> Checkpoint:
+    """Return the checkpoint that the scene names, with the size and number of its painting passes.
+
+    Both decide whether compiling the model pays, and how much memory is needed.
+    """
+    from animator.diffusion.loading import Checkpoint
+
+    model = scene.settings.model
+    base = str(nano.folder()) if model.base == "nano" else model.base
+    config = None if model.config is None else scene.file(("model", "config"), model.config)
+    folder = scene.file(("model", "base"), ".")
+    vae = model.vae
+    if vae is not None and scene.file(("model", "vae"), vae).exists():
+        vae = str(scene.file(("model", "vae"), vae))
+    running: dict[str, Any] = {
+        name: getattr(model, name) for name in ("prediction", "tiling", "memory", "compile")
+    }
+    calls = sum(samplers.steps_run(frame.painting) for frame in frames if frame.diffuse)
+    calls //= scalings(frames) or 1  # each LoRA scaling would have to be compiled
+    running |= {"calls": calls, "pixels": max(upscaling.largest(scene), detail.closest(scene))}
+    return Checkpoint(base, folder, config, model.device, model.dtype, vae, **running)

@@ -1,21 +1,20 @@
-"""Upscale a scene's finished frames for its video, and interpolate more frames between them."""
+"""Second pass, networks, interpolation.
+
+Upscale a scene's finished frames for its video, and interpolate more frames between them.
+
+Interpolate additional frames for a video with a higher frame rate.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from animator.frame import Frame, Image
-from animator.render.loop import Paint
-from animator.render.shards import begins
+from animator.render.loop import Paint, begins
+from animator.scene.fields import Pixels
 from animator.scene.scene import Scene
-from animator.scene.size import Pixels
-from animator.scene.upscale import FILE, WAYS
-
-if TYPE_CHECKING:
-    from animator.runs.recorder import Between
-    from animator.runs.run import Run
+from animator.scene.settings_output import FILE, WAYS
 
 Enlarge = Callable[[Frame, Image, Paint], Image]  # a frame, its finished image, the film's painter
 
@@ -29,58 +28,12 @@ def size(scene: Scene) -> Pixels:
     return Pixels(width, height)
 
 
-class Larger:
-    """Upscaled frames of a run, in the size of its video: each is made once and saved in the run's folder."""
-
-    def __init__(self, scene: Scene, run: Run) -> None:
-        """Load the upscaling network, if the scene names one. Raises ModelError."""
-        from animator.runs.upscaled import Upscaled
-
-        self.enlarge = enlarger(scene)
-        self.kept = None if self.enlarge is None else Upscaled(run.folder)
-
-    def lacking(self, frames: Sequence[Frame]) -> list[Frame]:
-        """Return those of `frames` that are not upscaled yet; empty if the scene does not upscale."""
-        return [] if self.kept is None else [frame for frame in frames if frame.index not in self.kept]
-
-    def complete(self, run: Run, frames: Sequence[Frame], paint: Paint) -> None:
-        """Upscale and save those of `frames`, all of them saved in `run`, that are not upscaled yet."""
-        for frame in self.lacking(frames):
-            assert self.kept is not None
-            self.kept.save(frame.index, self.made(frame, run.picture(frame.index), paint))
-
-    def __call__(self, frame: Frame, picture: Image, paint: Paint) -> Image | None:
-        """Return the upscaled image of `frame`, made from `picture` unless saved; None without upscaling."""
-        if self.kept is None:
-            return None
-        there = frame.index in self.kept
-        return self.kept.picture(frame.index) if there else self.made(frame, picture, paint)
-
-    def made(self, frame: Frame, picture: Image, paint: Paint) -> Image:
-        """Upscale `picture`, the finished image of `frame`; `paint` is the film's painter, for a second pass."""
-        assert self.enlarge is not None
-        return self.enlarge(frame, picture, paint)
-
-
-def shown(scene: Scene, run: Run) -> Callable[[int], Image]:
-    """Return the function that reads the video's image of a frame by its number.
-
-    It reads upscaled images if the run has all of them, and the frames themselves otherwise.
-    """
-    from animator.runs.upscaled import Upscaled
-
-    if scene.settings.output.upscale is None:
-        return run.picture
-    kept = Upscaled(run.folder)
-    return kept.picture if all(index in kept for index in range(run.first, run.stop)) else run.picture
-
-
 def enlarger(scene: Scene) -> Enlarge | None:
     """Return the function that enlarges finished images to the video's size; None without upscaling.
 
     Raises ModelError if the upscaling network cannot be loaded.
     """
-    from animator.imaging.enlarge import resized, tiled
+    from animator.imaging.resize import resized, tiled
 
     upscale, target = scene.settings.output.upscale, size(scene)
     if upscale is None:
@@ -89,9 +42,9 @@ def enlarger(scene: Scene) -> Enlarge | None:
         return lambda frame, picture, paint: _second_pass(scene, frame, resized(picture, *target), paint)
     if upscale.by in WAYS:
         return lambda _, picture, __: resized(picture, *target)
-    from animator.diffusion import builds
+    from animator.diffusion import loading
 
-    builds.check()
+    loading.check()
     from animator.diffusion.auxiliary import Enlarger
 
     network = Enlarger(scene.file(FILE, upscale.by), scene.settings.model.device)
@@ -118,7 +71,6 @@ def _second_pass(scene: Scene, frame: Frame, picture: Image, paint: Paint) -> Im
 def between(scene: Scene, frames: Sequence[Frame]) -> Between | None:
     """Return the function that interpolates between the images of `frames`, a film or a part; None if it need not."""
     from animator.imaging.flow import betweens
-    from animator.render.interpolate import Interpolated
 
     times, loop = scene.settings.output.interpolate, scene.settings.video.loop
     if times == 1:
@@ -128,3 +80,41 @@ def between(scene: Scene, frames: Sequence[Frame]) -> Between | None:
     starts = {frame.index for frame in frames if begins(frame)}
     interpolated = Interpolated(times, betweens, closes)
     return lambda film: interpolated((picture, index in starts) for index, picture in film)
+
+
+Betweens = Callable[[Image, Image, Sequence[float]], Iterable[Image]]  # old, new, weights of the new one
+
+
+class Interpolated:
+    """Multiplies the frame rate of a film by `times`; `betweens` makes the images between two frames.
+
+    Nothing is interpolated across a cut: the image before it is repeated, and so is the last one, unless the film
+    `closes`, which interpolates from the last image to the first. A film of n frames gives n * times images.
+    """
+
+    def __init__(self, times: int, betweens: Betweens, closes: bool) -> None:
+        self.betweens, self.closes, self.times = betweens, closes, times
+        self.weights = [step / times for step in range(1, times)]
+
+    def __call__(self, film: Iterable[tuple[Image, bool]]) -> Iterator[Image]:
+        """Yield the images of `film` and those between; each item of it is an image and a flag for a cut before it."""
+        first: Image | None = None
+        last: Image | None = None
+        for picture, cut in film:
+            if last is not None:
+                yield from self._after(last, None if cut else picture)
+            first = picture if first is None else first
+            yield picture
+            last = picture
+        if last is not None:
+            yield from self._after(last, first if self.closes else None)
+
+    def _after(self, picture: Image, following: Image | None) -> Iterable[Image]:
+        if following is None or (following is picture) or (following == picture).all():
+            return [picture] * len(self.weights)
+        return self.betweens(picture, following, self.weights)
+
+
+Between = Callable[
+    [Iterable[tuple[int, Image]]], Iterable[Image]
+]  # (frame, image) pairs → the video's images

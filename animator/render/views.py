@@ -1,15 +1,25 @@
-"""Guide a film towards images ahead of it: views, and in a closed loop its own first painted frame."""
+"""Start image, views, loop closing.
+
+Guide a film towards images ahead of it: views, and in a closed loop its own first painted frame.
+
+Guide painted frames towards upcoming views, and a closed loop towards its first frame.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from animator.frame import Frame, Image, Matrix, State
-from animator.imaging.blend import crossfade
+from animator.errors import SceneError, SettingPath
+from animator.frame import Ahead, Frame, Image, Matrix, State
+from animator.imaging.filters import crossfade
 from animator.imaging.masks import paste
 from animator.render.loop import Camera, Paint
+from animator.scene.file_references import view_files
+from animator.scene.scene import Scene
+from animator.timeline.compile import clock, timeline
 
 
 class Lead:
@@ -70,3 +80,57 @@ class Again:
 
     def __call__(self, image: Image, frame: Frame, state: State) -> Image:
         return image if frame.index != self.index or state.first is None else state.first
+
+
+def views(scene: Scene) -> dict[int, Image]:
+    """Return the images of the scene's views by frame number, in the film's size. Raises SceneError."""
+    if not scene.settings.views:
+        return {}
+    times = clock(scene)
+    return {times.frame(path[1]): picture(scene, path, name) for path, name in view_files(scene)}
+
+
+def again(scene: Scene, frames: Sequence[Frame]) -> Frame | None:
+    """Return the first frame, renumbered to follow `frames`, if they end a closed loop of one shot; else None."""
+    if scene.settings.video.loop != "closed" or frames[-1].index + 1 != scene.frames or frames[0].shot:
+        return None
+    first = timeline(scene)[0]
+    return replace(first, index=scene.frames, diffuse=True, tween=1.0, ahead=Ahead())
+
+
+def lead(scene: Scene, frames: Sequence[Frame], camera: Camera, pictures: Mapping[int, Image]) -> Lead:
+    """Return the stage that guides `frames`, a shot or the rest of one, towards the next view or the loop's end.
+
+    `pictures` are the images of the views by frame number.
+    """
+    led = [frame for frame in frames if frame.ahead.weight]
+    film = timeline(scene) if led else []
+    # The view may lie after the end of `frames`; after the end of a loop comes its beginning.
+    motions = {len(film): frame.motion for frame in film[:1]}
+    motions |= {frame.index: frame.motion for frame in [*film, *frames]}
+    back: dict[int, Matrix] = {}
+    for frame in led:
+        way = camera.rest
+        for index in range(frame.index + 1, frame.ahead.frame + 1):
+            way = camera.matrix(motions[index]) @ way
+        back[frame.index] = np.asarray(np.linalg.inv(way), np.float64)
+    return Lead(pictures, back, camera, scene.settings.motion.border)
+
+
+def picture(scene: Scene, path: SettingPath, name: str) -> Image:
+    """Return the image file `name`, named by the setting at `path`, in the film's size. Raises SceneError.
+
+    The image is scaled to cover the size and cropped in the middle: RGB uint8 (height, width, 3).
+    """
+    from animator.imaging.io import read
+
+    try:
+        return read(scene.file(path, name), *scene.size)
+    except (OSError, ValueError) as error:
+        raise SceneError([scene.problem(path, f"cannot be read as an image: {error}")]) from error
+
+
+def start_picture(scene: Scene) -> Image | None:
+    """Return the scene's start image in the film's size, or None. Raises SceneError."""
+    image = scene.settings.start.image
+    return None if image is None else picture(scene, ("start", "image"), image)

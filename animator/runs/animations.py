@@ -1,24 +1,40 @@
-"""Animated GIF and WebP files, with the film's recipe embedded."""
+"""GIF, WebP, size limits.
+
+Animated GIF and WebP files, with the film's recipe embedded.
+
+Fit an animation under a maximum file size, with fewer and smaller images.
+
+A film's images in the order a file shows them, read from the disk one by one.
+"""
 
 from __future__ import annotations
 
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pictures
 
-from animator.imaging.ffmpeg import program
-from animator.imaging.pipe import Pipe
-from animator.runs.reel import Reel
+from animator.errors import RunError
+from animator.imaging.ffmpeg import Pipe, program
+from animator.imaging.resize import scaled
 
 GIF_FASTEST = 50.0  # images per second: browsers take a faster rate for a mistake and slow it down
+
 WEBP_FASTEST = 100.0
+
 SAMPLES = 48  # images that the palette is computed from
+
 _QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin", "-y")
+
 _DITHER = {"draft": "bayer:bayer_scale=4", "good": "sierra2_4a", "best": "sierra2_4a"}
+
 _WEBP = {"draft": ("60", "2"), "good": ("82", "4"), "best": ("95", "6")}  # quality 0..100, effort 0..6
 
 
@@ -136,3 +152,108 @@ def exif(comment: str) -> bytes:
     found = Pictures.Exif()
     found.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + comment.encode("utf-16-be")
     return found.tobytes().removeprefix(b"Exif\0\0")
+
+
+# (keep every n-th image, scale), from the least visible loss to the most visible one.
+STEPS = (
+    (1, 1.0), (1, 0.8), (2, 0.8), (2, 0.65), (2, 0.5), (3, 0.5), (3, 0.4), (3, 0.32), (4, 0.25), (4, 0.2), (4, 0.15)
+)  # fmt: skip
+
+SLOWEST = 7.5  # images per second; below this a film looks like a slide show
+
+TRIAL = 8  # images encoded first, to estimate the size of the rest
+
+
+def fitted(
+    reel: Reel, most: int | None, encode: Callable[[Reel], bytes], fastest: float
+) -> tuple[bytes, Reel]:
+    """Encode as much of `reel` as fits into `most` bytes; return the data and the reel that was encoded.
+
+    `most`: None for no limit. `fastest`: the most images per second that the format can show. Raises RunError
+    where even the smallest version is too large.
+    """
+    reel = reel.every(-int(-reel.fps // fastest))
+    if most is None:
+        return encode(reel), reel
+    each, encoded = 0.0, b""  # bytes per pixel; 0 until measured
+    if len(reel) > 2 * TRIAL:
+        middle = (len(reel) - TRIAL) // 2
+        trial = reel.only(reel.order[middle : middle + TRIAL])
+        each = len(encode(trial)) / trial.pixels
+    slowest = max(1, int(reel.fps / SLOWEST))
+    for every, scale in STEPS:
+        tried = reel.every(min(every, slowest)).smaller(scale)
+        # A smaller image has no less detail per pixel, so this version would not fit.
+        if tried.pixels * each > most and (every, scale) != STEPS[-1]:
+            continue
+        encoded = encode(tried)
+        if len(encoded) <= most:
+            return encoded, tried
+        each = len(encoded) / tried.pixels
+    raise RunError(f"{tried} still take {told(len(encoded))}; raise output.max_size")
+
+
+def told(size: int) -> str:
+    """Return `size`, in bytes, as text for people: 7.6 MB."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
+
+
+Picture = NDArray[np.uint8]  # RGB (height, width, 3) or RGBA (height, width, 4)
+
+
+@dataclass(frozen=True)
+class Reel:
+    """Frames in the order they are shown; a frame may come more than once.
+
+    `look` returns the image of a frame: RGB uint8 (height, width, 3), or RGBA with `alpha`. `seconds`:
+    duration of the whole.
+    """
+
+    order: Sequence[int]
+    look: Callable[[int], Picture]
+    width: int
+    height: int
+    fps: float
+    seconds: float
+    alpha: bool = False
+
+    def __iter__(self) -> Iterator[Picture]:
+        return map(self.look, self.order)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels of all images together."""
+        return self.width * self.height * len(self)
+
+    def every(self, number: int) -> Reel:
+        """Return a reel of every `number`-th image, each shown longer; the duration stays."""
+        return self if number == 1 else replace(self, order=self.order[::number], fps=self.fps / number)
+
+    def smaller(self, scale: float) -> Reel:
+        """Return a reel whose images are scaled by `scale`."""
+        if scale == 1:
+            return self
+        width, height = (max(1, round(side * scale)) for side in (self.width, self.height))
+        return replace(
+            self, width=width, height=height, look=partial(_scaled, look=self.look, size=(width, height))
+        )
+
+    def only(self, order: Sequence[int]) -> Reel:
+        """Return a reel of other frames of this film."""
+        return replace(self, order=order, seconds=len(order) / self.fps)
+
+    def durations(self, unit: float) -> list[int]:
+        """Return the duration of each image in units of `unit` seconds: integers whose errors never add up."""
+        ends = [min(number / self.fps, self.seconds) for number in range(1, len(self))]
+        times = [0, *(round(end / unit) for end in ends), round(self.seconds / unit)]
+        return [max(1, after - before) for before, after in pairwise(times)]
+
+    def __str__(self) -> str:
+        return f"{len(self)} frames of {self.width}x{self.height} at {self.fps:.3g} fps"
+
+
+def _scaled(index: int, look: Callable[[int], Picture], size: tuple[int, int]) -> Picture:
+    return scaled(look(index), *size)

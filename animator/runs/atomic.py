@@ -1,24 +1,15 @@
-"""Atomic file writes, PNGs with metadata, and CSV tables."""
+"""Atomic file writes, PNGs with metadata, and CSV tables.
+
+A film's frames in one ZIP file, for programs that read a sequence of PNGs.
+"""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import os
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image as Pictures
-from PIL.PngImagePlugin import PngInfo
-
-from animator.runs.metadata import flat
-
-LONG = 1_000  # characters; a longer text is stored compressed
-PNG_LEVEL = 1  # zlib compression level: level 6 takes four times as long and saves a tenth
 
 
 def sha(data: bytes) -> str:
@@ -42,22 +33,21 @@ def write_into(file: Path, data: bytes) -> None:
     write_whole(file, data)
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the frame table as CSV: one line per frame, nested sections as `section.name` columns."""
-    flattened = [flat(dict(row)) for row in rows]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(flattened[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flattened)
-    return text.getvalue()
+EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed date: equal frames give an equal file whenever it is written
 
 
-def png(image: NDArray[np.uint8], texts: Mapping[str, str]) -> bytes:
-    """Encode an RGB or RGBA uint8 image as a PNG with `texts` by keyword. Equal input gives equal bytes."""
-    info = PngInfo()
-    for key, text in texts.items():
-        long = len(text) > LONG
-        info.add_text(key, text, zip=long) if text.isascii() else info.add_itxt(key, text, zip=long)
-    data = io.BytesIO()
-    Pictures.fromarray(image).save(data, "PNG", pnginfo=info, compress_level=PNG_LEVEL)
-    return data.getvalue()
+def archive(target: Path, pictures: Iterable[tuple[str, bytes]], beside: Mapping[str, str]) -> None:
+    """Write `pictures` (name, content) and the texts `beside` them into the ZIP file `target`. Raises OSError.
+
+    The file appears under its name only when it is complete.
+    """
+    draft = target.with_name(f".{target.name}.draft")
+    try:
+        with zipfile.ZipFile(draft, "w") as file:
+            for name, data in pictures:  # PNGs are compressed already
+                file.writestr(zipfile.ZipInfo(name, EPOCH), data, zipfile.ZIP_STORED)
+            for name, text in beside.items():
+                file.writestr(zipfile.ZipInfo(name, EPOCH), text, zipfile.ZIP_DEFLATED)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -18,10 +18,9 @@ import numpy as np
 from animator.frame import Control, Frame, Image, Mask
 from animator.render import upscale as upscaling
 from animator.render.loop import Paint
-from animator.render.painters import painter
-from animator.runs import cost, profiles
-from animator.runs.bench import setup
-from animator.runs.cost import Profile
+from animator.render.pipeline import painter
+from animator.runs import cost
+from animator.runs.cost import Profile, setup
 from animator.runs.render import shoot, start_run
 from animator.scene.scene import Scene
 from animator.scene.settings import Start
@@ -37,11 +36,11 @@ def measure(scene: Scene, patience: float = PATIENCE) -> Profile:
 
     Raises AnimatorError.
     """
-    from animator.diffusion import builds
-    from animator.render.flat import test_card
+    from animator.diffusion import loading
+    from animator.render.painter import test_card
 
-    builds.check()
-    from animator.diffusion.hardware import describe
+    loading.check()
+    from animator.diffusion.memory import describe
 
     bare = replace(scene, settings=scene.settings.model_copy(update={"start": Start()}))
     started = time.perf_counter()
@@ -50,7 +49,7 @@ def measure(scene: Scene, patience: float = PATIENCE) -> Profile:
     card = test_card(*scene.size)
     first = next(frame for frame in timeline(scene) if frame.diffuse)
     return Profile(
-        machine=profiles.machine(),
+        machine=cost.machine(),
         hardware=describe(scene.settings.model.device),
         setup=setup(scene),
         model=scene.settings.model.base,
@@ -69,7 +68,7 @@ def _painting(paint: Paint, frame: Frame, card: Image, patience: float) -> dict[
     Frames are painted with different steps, guidance, start images and hints; least squares splits their
     times.
     """
-    from animator.render.hints import Hinting
+    from animator.render.painter import Hinting
 
     def timed(steps: int, guidance: float, start: Image | None, hints: Mapping[str, Image]) -> float:
         wanted = replace(
@@ -143,7 +142,7 @@ class _Idle:
     """A painter that does nothing, and records the number of pixels of each call, by frame."""
 
     def __init__(self, card: Image) -> None:
-        from animator.render.flat import Flat
+        from animator.render.painter import Flat
 
         self.flat, self.card = Flat(card), card
         self.asked: dict[int, list[int]] = defaultdict(list)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from animator.errors import CurveError, RunError
 from animator.frame import Frame
-from animator.render.pipeline import load
-from animator.render.shards import begins
+from animator.render.loop import begins
 from animator.runs.fingerprint import Lineage
 from animator.runs.render import part, start_run
 from animator.scene.scene import Scene
 from animator.timeline.compile import clock
+from animator.timeline.load import load
 
 if TYPE_CHECKING:
     from animator.runs.run import Run

@@ -1,19 +1,40 @@
-"""Time estimates: arithmetic on a machine's measured profile and a film's frame table."""
+"""Time estimates, machine profiles.
+
+Time estimates: arithmetic on a machine's measured profile and a film's frame table.
+
+Estimates of how long a scene's film takes, from measured profiles of this machine.
+
+Speed profiles stored for this user: one small JSON file for each model and size measured.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import platform
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from datetime import date
 from itertools import accumulate, islice
+from pathlib import Path
 from typing import Any
 
+from animator.errors import RunError
 from animator.frame import Painting
 from animator.models import samplers
+from animator.render import upscale as upscaling
+from animator.runs.atomic import write_whole
+from animator.scene.fields import Pixels
+from animator.scene.scene import Scene
 
 # Schedulers of diffusers that call the model twice in every step but the last.
 TWICE = {"HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler"}
+
 # (least seconds for which a unit is used, the unit in seconds, its symbol)
 UNITS = ((5400.0, 3600, "h"), (90.0, 60, "min"), (0.0, 1, "s"))
+
 WORDS = {"h": "hour", "min": "minute", "s": "second"}
 
 
@@ -131,3 +152,117 @@ def lines(profile: Profile) -> list[str]:
         times["the detail pass, per call"] = profile.closer * profile.guided
     head = f"{profile.model} at {profile.width}x{profile.height} on {profile.hardware}"
     return [head, *(f"{name:28}{took:9.3f} s" for name, took in times.items())]
+
+
+def setup(scene: Scene) -> str:
+    """Return the key of a profile, as JSON: the settings that decide how long painting takes.
+
+    They are those of the model, the numbers of LoRAs and guides, upscaling, interpolation and the detail
+    pass.
+    """
+    model = scene.settings.model
+    place = scene.file(("model", "base"), model.base)
+    settings = model.model_dump(mode="json", exclude={"loras"}, exclude_none=True)
+    settings["base"] = str(place) if place.exists() else model.base
+    finished = scene.settings.output.model_dump(
+        mode="json", include={"upscale", "interpolate"}, exclude_none=True
+    )
+    settings |= {name: value for name, value in finished.items() if value != 1}
+    beside = {name: len(getattr(scene.settings, name)) for name in ("control", "ip_adapter")}
+    settings |= {name: count for name, count in beside.items() if count}
+    if scene.settings.detail.mask:
+        settings["detail"] = True
+    return json.dumps({**settings, "loras": len(model.loras)}, sort_keys=True)
+
+
+def known(scene: Scene) -> Profile | None:
+    """Return this machine's profile for such a film; None before it was measured."""
+    return find(setup(scene), *scene.size)
+
+
+def expected(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> list[float] | None:
+    """Return the seconds from the start until each frame is done on this machine; None without a profile."""
+    profile = known(scene)
+    return None if profile is None else list(film(rows, profile, pictured(scene)))
+
+
+def pictured(scene: Scene) -> Pictured:
+    """Return the image sizes of a film, in pixels."""
+    size = scene.size
+    small = size.within(scene.native) if size.beyond(scene.native) else Pixels(0, 0)
+    return Pictured(size.width * size.height, upscaling.largest(scene), small.width * small.height)
+
+
+def timed(scene: Scene, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the frame table with a column of the seconds that each frame takes; unchanged without a profile."""
+    profile, picture = known(scene), pictured(scene)
+    if profile is None:
+        return list(rows)
+    return [{**row, "seconds": float(f"{seconds(row, profile, picture):.3g}")} for row in rows]
+
+
+def told(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return one sentence: how long the film takes on this machine, or how to measure that."""
+    profile, seconds = known(scene), expected(scene, rows)
+    if profile is None or seconds is None:
+        file = scene.document.file
+        command = f"animator bench{'' if file.startswith('<') else f' {file}'}"
+        return f"no time estimate yet; measure this machine once with: {command}"
+    day = date.fromisoformat(profile.measured)
+    other = f" at {profile.width}x{profile.height}" if scene.size != (profile.width, profile.height) else ""
+    return f"{about(seconds[-1])} on this machine, by the profile of {day.day} {day:%b}{other}"
+
+
+def keep(profile: Profile) -> Path:
+    """Store `profile` for this user; return its file. Raises RunError."""
+    return save(profile)
+
+
+def folder() -> Path:
+    """Return the profiles' folder, below ANIMATOR_CACHE, else XDG_CACHE_HOME, else the system's cache folder."""
+    if own := os.environ.get("ANIMATOR_CACHE"):
+        return Path(own) / "profiles"
+    if given := os.environ.get("XDG_CACHE_HOME"):
+        cache = Path(given)
+    elif sys.platform == "darwin":
+        cache = Path.home() / "Library" / "Caches"
+    elif sys.platform == "win32":
+        cache = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    else:
+        cache = Path.home() / ".cache"
+    return cache / "animator" / "profiles"
+
+
+def machine() -> str:
+    """Return this computer's network name."""
+    return platform.node() or "this machine"
+
+
+def save(profile: Profile) -> Path:
+    """Store `profile` in place of an older one of the same model and size; return its file. Raises RunError."""
+    key = f"{profile.machine}\n{profile.setup}\n{profile.width}x{profile.height}"
+    file = folder() / f"{hashlib.sha256(key.encode('utf8')).hexdigest()[:16]}.json"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, json.dumps(asdict(profile), indent=2).encode("utf8"))
+    except OSError as error:
+        raise RunError(f"{file}: cannot be written: {error.strerror}") from error
+    return file
+
+
+def find(setup: str, width: int, height: int) -> Profile | None:
+    """Return this machine's profile of `setup` at this size, else at the nearest size; None if unmeasured."""
+    here = machine()
+    known = [one for one in _kept() if one.machine == here and one.setup == setup]
+    return min(known, key=lambda one: abs(one.width * one.height - width * height), default=None)
+
+
+def _kept() -> Iterator[Profile]:
+    """Yield all stored profiles; skip files that are no profile of this version."""
+    for file in sorted(folder().glob("*.json")):
+        try:
+            profile = Profile(**json.loads(file.read_text(encoding="utf8")))
+        except (OSError, ValueError, TypeError):
+            continue
+        if min(profile.width, profile.height) > 0:
+            yield profile

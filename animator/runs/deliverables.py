@@ -1,20 +1,40 @@
-"""Make a run's deliverables once all its frames are saved: which files, from which images and masks."""
+"""All other files of a run.
+
+Make a run's deliverables once all its frames are saved: which files, from which images and masks.
+
+Deliverables made from a run's frames: one function for each kind of file.
+
+Masks of a finished film, recomputed without painting.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from animator.errors import AnimatorError, RunError
-from animator.frame import Framing
-from animator.render import upscale as upscaling
-from animator.runs.placing import Placed
+from animator.frame import Frame, Framing, Image, Mask, State
+from animator.render import footage, masks
+from animator.render import views as views_
+from animator.render.camera import camera_of
+from animator.render.loop import shots
+from animator.render.upscale import Between, between
+from animator.render.views import start_picture
+from animator.runs import animations, sheets
+from animator.runs import animations as loops
+from animator.runs import recorder as upscaling
+from animator.runs.animations import Reel
+from animator.runs.atomic import archive, write_whole
+from animator.runs.metadata import png
 from animator.runs.render import back, heard, part, quality
+from animator.runs.run import Run
+from animator.runs.video import Format, Video
 from animator.scene.resolve import resolved
 from animator.scene.scene import Scene
 from animator.scene.settings_output import cut_out, file_name, is_pixels, size, split
@@ -22,10 +42,9 @@ from animator.scene.settings_output import shape as sides
 from animator.timeline import deliverables as delivery
 
 if TYPE_CHECKING:
-    from animator.runs.editions import Edition
-    from animator.runs.reel import Picture
-    from animator.runs.run import Run
-    from animator.runs.video import Format
+    from animator.render.masks import Masks
+    from animator.runs.animations import Picture
+
 
 FOLLOWED = 0.25  # seconds over which a crop that follows the product is smoothed
 
@@ -72,7 +91,6 @@ class _Maker:
         return whole and bool(self.scene.settings.video.loop == "closed")
 
     def __call__(self, word: str) -> Made:
-        from animator.runs.editions import make
 
         file = self.run.folder / file_name(word)
         try:
@@ -84,8 +102,7 @@ class _Maker:
 
     def edition(self, word: str) -> Edition:
         """Return the specification of a file named as in `output.also`. Raises AnimatorError."""
-        from animator.runs.editions import Edition
-        from animator.runs.reel import Reel
+        from animator.runs.animations import Reel
 
         kind, shape = split(word)
         look, width, height = self.look(shape, cut_out(word))
@@ -99,7 +116,7 @@ class _Maker:
             recipe=resolved(self.scene),
             bare=not shape and not cut_out(word) and self.shown == self.run.picture,
             video=self.video(kind, width, height),
-            between=None if cut_out(word) else upscaling.between(self.scene, self.frames),
+            between=None if cut_out(word) else between(self.scene, self.frames),
             quality=output.quality,
             forever=output.repeat == "forever" or (output.repeat == "auto" and loops),
             most=size(output.max_size),
@@ -164,3 +181,164 @@ class _Maker:
             index: replace(framing, x=framing.x - 0.5 + x[at], y=framing.y - 0.5 + y[at])
             for at, (index, framing) in enumerate(columns.items())
         }
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One file to write: its images, and the facts about the film that it needs.
+
+    `bare`: the images are the saved PNGs, unchanged to the bit. `video`: the format, for a kind that is a
+    video; `between`: interpolates images for it. `most`: maximum size of a GIF or WebP, in bytes. `painted`:
+    frames among which the poster is chosen where `poster` is None.
+    """
+
+    run: Run
+    reel: Reel
+    recipe: str
+    bare: bool = True
+    video: Format | None = None
+    between: Between | None = None
+    quality: str = "good"
+    forever: bool = False
+    most: int | None = None
+    painted: Sequence[int] = ()
+    poster: int | None = None
+    prompts: Mapping[int, str] | None = None
+
+    @property
+    def frames(self) -> Sequence[int]:
+        """Every frame once, in film order."""
+        return range(self.run.first, self.run.stop)
+
+
+def make(kind: str, edition: Edition, target: Path) -> str:
+    """Write the kind of file `kind` (one of KINDS) as `target`; return a line that describes the result.
+
+    The file appears under its name only when it is complete. Raises AnimatorError, OSError.
+    """
+    kind = kind.removesuffix("-alpha")
+    return _MAKERS[kind](edition, target) if kind in _MAKERS else _video(edition, target)
+
+
+def _video(edition: Edition, target: Path) -> str:
+    assert edition.video is not None
+    reel = edition.reel
+    pictures = ((index, reel.look(index)) for index in reel.order)
+    count = 0
+    with Video(target, edition.video, edition.recipe) as video:
+        for picture in reel if edition.between is None else edition.between(pictures):
+            video.write(picture)
+            count += 1
+    told = f"{count} frames of {reel.width}x{reel.height} at {edition.video.fps:.3g} fps"
+    return f"{told}, {_size(target)}"
+
+
+def _moving(
+    encode: Callable[[Reel, str, bool, str], bytes], fastest: float, edition: Edition, target: Path
+) -> str:
+    def encoded(reel: Reel) -> bytes:
+        return encode(reel, edition.recipe, edition.forever, edition.quality)
+
+    data, reel = animations.fitted(edition.reel, edition.most, encoded, fastest)
+    write_whole(target, data)
+    if len(reel) == len(edition.reel) and reel.width == edition.reel.width:
+        return f"{reel}, {_size(target)}"
+    whole = f"the film has {edition.reel.width}x{edition.reel.height} at {edition.reel.fps:.3g} fps"
+    why = f"at most {animations.told(edition.most)}" if edition.most else "the format's maximum rate"
+    return f"{reel}, {_size(target)} ({why}; {whole})"
+
+
+def _poster(edition: Edition, target: Path) -> str:
+    index = edition.poster
+    if index is None:
+        late = edition.painted[len(edition.painted) * 2 // 3 :] if not edition.forever else edition.painted
+        index = sheets.telling(late, edition.run.picture)
+    write_whole(target, _png(edition, index))
+    return f"frame {index}"
+
+
+def _png(edition: Edition, index: int) -> bytes:
+    """Return a frame as a PNG with its texts; the saved file itself where the image is unchanged."""
+    if edition.bare:
+        return edition.run.picture_file(index).read_bytes()
+    return png(edition.reel.look(index), edition.run.texts(index))
+
+
+def _sheet(edition: Edition, target: Path) -> str:
+    first, fps = edition.run.first, edition.reel.fps
+    reel = edition.reel.only(edition.frames)
+    write_whole(target, sheets.sheet(reel, edition.recipe, lambda i: f"{i}  {(i - first) / fps:.2f} s"))
+    return f"{min(sheets.SHEET, len(reel))} of {len(reel)} frames"
+
+
+def _subtitles(edition: Edition, target: Path) -> str:
+    assert edition.prompts is not None
+    texts = [edition.prompts[index] for index in edition.reel.order]
+    text = sheets.subtitles(texts, edition.reel.fps)
+    write_whole(target, text.encode("utf8"))
+    return f"{text.count(' --> ')} prompts"
+
+
+def _archive(edition: Edition, target: Path) -> str:
+    names = {index: f"{edition.run.picture_file(index).name}" for index in edition.frames}
+    archive(
+        target,
+        ((name, _png(edition, index)) for index, name in names.items()),
+        {"resolved.yaml": edition.recipe},
+    )
+    return f"{len(names)} frames of {edition.reel.width}x{edition.reel.height}, {_size(target)}"
+
+
+def _size(file: Path) -> str:
+    return animations.told(file.stat().st_size)
+
+
+_MAKERS: Mapping[str, Callable[[Edition, Path], str]] = {
+    "gif": partial(_moving, loops.gif, loops.GIF_FASTEST),
+    "webp": partial(_moving, loops.webp, loops.WEBP_FASTEST),
+    "poster": _poster,
+    "sheet": _sheet,
+    "srt": _subtitles,
+    "zip": _archive,
+}
+
+
+class Placed:
+    """Mask of any finished frame, moved with the camera as it was when the film was painted.
+
+    Masks are recomputed from the schedule and the images that shots began with. No model is needed, unless
+    depth is estimated by one.
+    """
+
+    def __init__(self, run: Run, scene: Scene, frames: Sequence[Frame], opened: ExitStack) -> None:
+        self.run, self.scene, self.opened = run, scene, opened
+        self.frames = {frame.index: frame for frame in frames}
+        self.shots = {shot[0].shot: shot for shot in shots(frames)}
+        self._masks: dict[int, Masks] = {}  # by the frame their shot began with
+        self._packed: dict[tuple[str, int], bytes] = {}
+
+    def __call__(self, text: str, index: int) -> Mask:
+        """Return the mask of the expression `text` in frame `index`, uint8 (height, width). Raises AnimatorError."""
+        from animator.imaging.masks import pack, unpack
+
+        if (text, index) not in self._packed:
+            frame = self.frames[index]
+            if frame.shot not in self._masks:
+                self._masks[frame.shot] = self._of(self.shots[frame.shot])
+            self._packed[text, index] = pack(self._masks[frame.shot](text, frame))
+        return unpack(self._packed[text, index])
+
+    def _of(self, shot: Sequence[Frame]) -> Masks:
+        film = footage.played(self.scene)
+        self.opened.callback(film.close)
+        state = State()
+        camera = footage.followed(self.scene, shot, state, camera_of(self.scene, shot), film)
+        return masks.masks(self.scene, shot, camera, self._first(shot[0]))
+
+    def _first(self, frame: Frame) -> Image:
+        """Return the image that a shot began with, before it was painted over."""
+        views = views_.views(self.scene)
+        given = views.get(frame.shot)
+        if given is None:
+            given = start_picture(self.scene)
+        return self.run.picture(frame.index) if given is None else given

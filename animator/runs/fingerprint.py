@@ -20,16 +20,14 @@ from typing import Any
 
 from animator.frame import Control, Detail, Frame, Grade, Likeness, Lock, Motion, Painting
 from animator.models import nano
-from animator.render import leading
+from animator.render import views
 from animator.render.camera import in_space
-from animator.render.loop import strokes
-from animator.render.shards import begins, shots
-from animator.scene.parse import parse
-from animator.scene.presets import is_file
+from animator.render.loop import begins, shots, strokes
+from animator.scene.file_references import view_files
+from animator.scene.parse import is_file, parse
 from animator.scene.resolve import resolved
 from animator.scene.scene import Scene
 from animator.scene.settings_images import EVERYWHERE
-from animator.scene.views import view_files
 from animator.timeline.compile import clock, timeline
 from animator.timeline.mask_expressions import Words
 from animator.timeline.mask_expressions import parse as combined
@@ -91,7 +89,7 @@ class Lineage:
 
     def _shot(self, shot: Sequence[Frame]) -> Iterator[tuple[int, str]]:
         """Yield (frame index, fingerprint) of one shot; each depends on the frames before it."""
-        again = leading.again(self.scene, shot)
+        again = views.again(self.scene, shot)
         link = "a shot begins"
         for *between, last in strokes([*shot, again] if again else shot):
             way = [[asdict(frame.motion), asdict(frame.footage)] for frame in (*between, last)]

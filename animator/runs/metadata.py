@@ -1,16 +1,31 @@
-"""Texts stored in a frame's PNG: A1111's "parameters", which image viewers read, and our own JSON."""
+"""Texts stored in a frame's PNG: A1111's "parameters", which image viewers read, and our own JSON.
+
+Text output of the frame table, of problems and of colour measurements.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pictures
+from PIL.PngImagePlugin import PngInfo
+
 from animator.frame import Frame
 from animator.models import samplers
+from animator.render.loop import begins
+from animator.scene.scene import Scene
 
 VERSION = "animator 0.1"
+
 RECIPE = "animator"  # PNG keyword of our JSON; A1111's keyword is "parameters"
+
 FILM = "animator-film"  # PNG keyword of the film's resolved.yaml
 
 
@@ -59,3 +74,81 @@ def flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in data.items():
         columns |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return columns
+
+
+def json_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the frame table as a JSON array with one object per line."""
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    yield "["
+    yield ",\n".join(lines)
+    yield "]"
+
+
+def color_lines(drift: Mapping[int, float], palette: Mapping[int, float]) -> Iterator[str]:
+    """Yield lines on the distance of a run's colours (ΔE by frame) to their reference and to their palette."""
+    for name, facts in (("to the reference", drift), ("to the palette", palette)):
+        if len(facts) > 1:
+            worst = max(facts, key=lambda frame: facts[frame])
+            mean = sum(facts.values()) / len(facts)
+            yield f"colours: ΔE {name} {mean:.1f} on average, {facts[worst]:.1f} at most (frame {worst})"
+
+
+def columns(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the frame table as text: constant columns once, then a line per frame with the others."""
+    table = [flat(row) for row in rows]
+    names = list(table[0])
+    steady = [name for name in names if name != "index" and all(row[name] == table[0][name] for row in table)]
+    yield from (f"{name}: {_cell(table[0][name])}" for name in steady)
+    yield ""
+    moving = [name for name in names if name not in steady]
+    moving.sort(key=lambda name: isinstance(table[0][name], str))  # texts last: they are long
+    cells = [moving]
+    for before, row in zip([{}, *table], table, strict=False):
+        # A text is printed where it begins; repeated on every line it would hide the numbers.
+        again = {name for name in moving if isinstance(row[name], str) and before.get(name) == row[name]}
+        cells.append(["" if name in again else _cell(row[name]) for name in moving])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+LONG = 1_000  # characters; a longer text is stored compressed
+
+PNG_LEVEL = 1  # zlib compression level: level 6 takes four times as long and saves a tenth
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the frame table as CSV: one line per frame, nested sections as `section.name` columns."""
+    flattened = [flat(dict(row)) for row in rows]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(flattened[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flattened)
+    return text.getvalue()
+
+
+def png(image: NDArray[np.uint8], texts: Mapping[str, str]) -> bytes:
+    """Encode an RGB or RGBA uint8 image as a PNG with `texts` by keyword. Equal input gives equal bytes."""
+    info = PngInfo()
+    for key, text in texts.items():
+        long = len(text) > LONG
+        info.add_text(key, text, zip=long) if text.isascii() else info.add_itxt(key, text, zip=long)
+    data = io.BytesIO()
+    Pictures.fromarray(image).save(data, "PNG", pnginfo=info, compress_level=PNG_LEVEL)
+    return data.getvalue()
+
+
+def rows(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
+    """Return the frame table: the settings of each frame as nested data, and the steps that really run."""
+    given = scene.settings.start.image is not None
+    # A shot that begins with a view (weight 1) is painted over that view, so it does not start from noise.
+    return [
+        row(frame, not given and begins(frame) and frame.ahead.weight < 1 and not frame.footage.alpha)
+        for frame in frames
+    ]

@@ -1,28 +1,35 @@
-"""Recorder: saves finished frames and encodes the video in other threads, while the frame loop goes on."""
+"""Threads with bounds.
+
+Recorder: saves finished frames and encodes the video in other threads, while the frame loop goes on.
+
+Bounded worker threads, ordered and unordered: a slow disk slows the frame loop, it does not fill the memory.
+"""
 
 from __future__ import annotations
 
 import os
+import queue
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from animator.errors import ProgramError
 from animator.frame import Frame, Image, Span
-from animator.runs.queue import Abandoned, Line, Pool
+from animator.render.loop import Paint
+from animator.render.upscale import Between, enlarger
 from animator.runs.run import Run
-from animator.runs.upscaled import Upscaled
+from animator.runs.store import Upscaled
 from animator.runs.video import Format, Video
-
-Between = Callable[
-    [Iterable[tuple[int, Image]]], Iterable[Image]
-]  # (frame, image) pairs → the video's images
+from animator.scene.scene import Scene
 
 # Threads that write PNGs: one at 1024x1024 takes 90 ms, longer than a GPU needs for a frame of few steps.
 WRITERS = max(2, min(6, (os.cpu_count() or 1) // 2))
+
 WAITING = 8  # images in each queue: 25 MB at 1024x1024
 
 
@@ -144,3 +151,123 @@ class Recorder:
 
 def _pictures(film: Iterable[tuple[int, Image]]) -> Iterator[Image]:
     return (picture for _, picture in film)
+
+
+Item = TypeVar("Item")
+
+
+class Abandoned(Exception):  # noqa: N818 (a signal; the error itself is raised elsewhere)
+    """Raised in a consumer whose work is no longer needed."""
+
+
+class Pool:
+    """Runs tasks in a few threads; `submit` blocks while too many are pending, and raises an earlier task's error."""
+
+    def __init__(self, threads: int, bound: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="animator-frames")
+        self._room = threading.BoundedSemaphore(bound)
+        self._error: BaseException | None = None
+
+    def submit(self, task: Callable[[], None]) -> None:
+        self._room.acquire()
+        if self._error is not None:
+            self._room.release()
+            raise self._error
+        self._threads.submit(task).add_done_callback(self._done)
+
+    def _done(self, future: Future[None]) -> None:
+        self._error = self._error or future.exception()
+        self._room.release()
+
+    def close(self) -> None:
+        """Wait for every task; raise the first error that one of them raised."""
+        self._threads.shutdown()
+        if self._error is not None:
+            raise self._error
+
+
+class Line(Generic[Item]):
+    """Passes items to one consumer, in order, in a thread of its own.
+
+    `consume` is called with a function that waits for the next item and returns None after the last one. Its
+    error is stored in `error`; from then on items are taken and dropped, so that a failed encoder does not
+    stop painting.
+    """
+
+    def __init__(self, consume: Callable[[Callable[[], Item | None]], None], bound: int) -> None:
+        self._items: queue.Queue[Item | None] = queue.Queue(bound)
+        self._consume = consume
+        self._ended = self._abandoned = False
+        self.error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="animator-video", daemon=True)
+        self._thread.start()
+
+    def put(self, item: Item) -> None:
+        self._items.put(item)
+
+    def close(self, abandon: bool = False) -> None:
+        """Mark the end of the items and wait for the consumer; with `abandon`, its next wait raises Abandoned."""
+        self._abandoned = abandon
+        self._items.put(None)
+        self._thread.join()
+
+    def _next(self) -> Item | None:
+        item = self._items.get()
+        self._ended = item is None
+        if self._abandoned:
+            raise Abandoned
+        return item
+
+    def _work(self) -> None:
+        try:
+            self._consume(self._next)
+        except BaseException as error:  # reported by the owner, after `close`
+            self.error = error
+        while not self._ended:
+            self._ended = self._items.get() is None
+
+
+class Larger:
+    """Upscaled frames of a run, in the size of its video: each is made once and saved in the run's folder."""
+
+    def __init__(self, scene: Scene, run: Run) -> None:
+        """Load the upscaling network, if the scene names one. Raises ModelError."""
+        from animator.runs.store import Upscaled
+
+        self.enlarge = enlarger(scene)
+        self.kept = None if self.enlarge is None else Upscaled(run.folder)
+
+    def lacking(self, frames: Sequence[Frame]) -> list[Frame]:
+        """Return those of `frames` that are not upscaled yet; empty if the scene does not upscale."""
+        return [] if self.kept is None else [frame for frame in frames if frame.index not in self.kept]
+
+    def complete(self, run: Run, frames: Sequence[Frame], paint: Paint) -> None:
+        """Upscale and save those of `frames`, all of them saved in `run`, that are not upscaled yet."""
+        for frame in self.lacking(frames):
+            assert self.kept is not None
+            self.kept.save(frame.index, self.made(frame, run.picture(frame.index), paint))
+
+    def __call__(self, frame: Frame, picture: Image, paint: Paint) -> Image | None:
+        """Return the upscaled image of `frame`, made from `picture` unless saved; None without upscaling."""
+        if self.kept is None:
+            return None
+        there = frame.index in self.kept
+        return self.kept.picture(frame.index) if there else self.made(frame, picture, paint)
+
+    def made(self, frame: Frame, picture: Image, paint: Paint) -> Image:
+        """Upscale `picture`, the finished image of `frame`; `paint` is the film's painter, for a second pass."""
+        assert self.enlarge is not None
+        return self.enlarge(frame, picture, paint)
+
+
+def shown(scene: Scene, run: Run) -> Callable[[int], Image]:
+    """Return the function that reads the video's image of a frame by its number.
+
+    It reads upscaled images if the run has all of them, and the frames themselves otherwise.
+    """
+    from animator.runs.store import Upscaled
+
+    if scene.settings.output.upscale is None:
+        return run.picture
+    kept = Upscaled(run.folder)
+    return kept.picture if all(index in kept for index in range(run.first, run.stop)) else run.picture

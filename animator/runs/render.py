@@ -1,4 +1,9 @@
-"""Render a run from its first frame to its video: paint the missing frames and record them as they are done."""
+"""Start, resume, render a run.
+
+Render a run from its first frame to its video: paint the missing frames and record them as they are done.
+
+Continue a run: check that its saved frames are still valid, and find the segments to render.
+"""
 
 from __future__ import annotations
 
@@ -6,43 +11,32 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animator.errors import RunError
-from animator.frame import Frame, Image
-from animator.render import upscale as upscaling
+from animator.frame import Frame, Image, State
+from animator.render import upscale as upscaling_
 from animator.render.grading import facts
-from animator.render.loop import Paint
-from animator.render.painters import painter
-from animator.render.pipeline import load
-from animator.render.shards import begins
+from animator.render.loop import Paint, shots
+from animator.render.pipeline import painted, painter
+from animator.render.upscale import paints, size
 from animator.runs import metadata as infotext
-from animator.runs.continuity import stretches, unchanged
+from animator.runs import recorder as upscaling
 from animator.runs.events import Done, Encoded, Loaded, Loading, Started, Tell, Warned, silence
 from animator.runs.fingerprint import Lineage
+from animator.runs.metadata import rows
 from animator.scene.resolve import resolved
 from animator.scene.scene import Scene
+from animator.timeline.audio import Sound, sound
 from animator.timeline.cadence import cut
 from animator.timeline.compile import remarks, timeline
-from animator.timeline.hearing import sound
-from animator.timeline.track import Sound
+from animator.timeline.load import load
 
 if TYPE_CHECKING:
     from animator.runs.run import Run
     from animator.runs.video import Format
-
-
-def rows(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
-    """Return the frame table: the settings of each frame as nested data, and the steps that really run."""
-    given = scene.settings.start.image is not None
-    # A shot that begins with a view (weight 1) is painted over that view, so it does not start from noise.
-    return [
-        infotext.row(
-            frame, not given and begins(frame) and frame.ahead.weight < 1 and not frame.footage.alpha
-        )
-        for frame in frames
-    ]
 
 
 def part(scene: Scene, span: tuple[int, int] | None) -> list[Frame]:
@@ -66,7 +60,8 @@ def start_run(
 
     `span`: render the frames first..stop-1 only. `more`: additional fields of the journal's header.
     """
-    from animator.runs.atomic import sha, table
+    from animator.runs.atomic import sha
+    from animator.runs.metadata import table
     from animator.runs.run import Run
 
     frames, film = part(scene, span), resolved(scene)
@@ -129,13 +124,13 @@ def _shoot(
     rehearse(video, run.folder)
     larger = upscaling.Larger(scene, run)
     work: Paint = _idle
-    if paintings or (upscaling.paints(scene) and larger.lacking(frames)):
+    if paintings or (paints(scene) and larger.lacking(frames)):
         tell(Loading(scene.settings.model.base))
         work = paint(scene)
         tell(Loaded())
     measure = facts(scene)
     again = [frame.index for frame in back(scene, frames)]
-    between, kept = upscaling.between(scene, frames), larger.kept
+    between, kept = upscaling_.between(scene, frames), larger.kept
     told, texts = partial(_tell_of, run, tell), _Texts(scene, frames)
     with Recorder(run, video, resolved(scene), texts, again, told, between, kept) as recorder:
         for stretch in stretches(run, scene, frames, work):
@@ -155,7 +150,7 @@ def _format(scene: Scene, frames: Sequence[Frame]) -> Format:
     from animator.runs.video import Format
 
     fps = scene.settings.video.fps * scene.settings.output.interpolate
-    return Format(*upscaling.size(scene), fps, sound=heard(scene, frames), **quality(scene))
+    return Format(*size(scene), fps, sound=heard(scene, frames), **quality(scene))
 
 
 def _idle(frame: Frame, start: Image | None) -> Image:  # noqa: ARG001 (the interface of a painter)
@@ -164,7 +159,7 @@ def _idle(frame: Frame, start: Image | None) -> Image:  # noqa: ARG001 (the inte
 
 def _started(run: Run, scene: Scene, paintings: int) -> Started:
     from animator import __version__
-    from animator.runs.log import NAME
+    from animator.runs.run import NAME
 
     kept = sum(run.first <= index < run.stop for index in run.saved)
     model, fps = scene.settings.model.base, scene.settings.video.fps
@@ -213,3 +208,49 @@ class _Texts:
         row = json.dumps(self.rows[frame.index - self.first], ensure_ascii=False)
         text = infotext.infotext(frame, *self.scene.size, model)
         return {"parameters": text, infotext.RECIPE: row, infotext.FILM: self.film}
+
+
+def unchanged(run: Run, scene: Scene, frames: Sequence[Frame]) -> Lineage:
+    """Return the fingerprints of `frames`; raise RunError if a saved frame no longer matches its own.
+
+    Fingerprints are not compared once every frame is saved.
+    """
+    way_out = f"keep the frames that are still valid, and paint the rest, with: animator branch {run.folder}"
+    if run.saved and run.edited():
+        raise RunError(f"{run.folder}/resolved.yaml has been edited since the run began; {way_out}")
+    for index in run.given:
+        if index not in run.saved:
+            raise RunError(
+                f"{run.picture_file(index)} was taken over from another run and is missing; branch again"
+            )
+    lineage = Lineage(scene, frames, {index: run.key(index) or "" for index in run.given})
+    if all(frame.index in run.saved for frame in frames):
+        return lineage  # nothing to paint, so it does not matter if the model is gone
+    before = run.head.get("files", {})
+    for index, key in lineage.keys.items():
+        if index in run.saved and run.key(index) not in (None, key):
+            changed = [path for path, digest in lineage.files.items() if before.get(path, digest) != digest]
+            what = changed[0] if changed else "a setting or an earlier frame that it depends on"
+            raise RunError(f"{what} has changed since frame {index} was painted; {way_out}")
+    return lineage
+
+
+def stretches(
+    run: Run, scene: Scene, frames: Sequence[Frame], paint: Paint
+) -> Iterator[list[Frame] | Iterator[tuple[Frame, State]]]:
+    """Yield a run's frames in film order, in segments: lists of saved frames, and iterators that render the others.
+
+    Painted frames that are saved are read from the disk where a segment has to be rendered again.
+    """
+    from animator.runs.run import Saved
+
+    position, state = run.resume(frames)
+    if position:
+        yield list(frames[:position])
+    known = Saved(run)
+    for complete, group in groupby(
+        shots(frames[position:]), lambda shot: {f.index for f in shot} <= known.keys()
+    ):
+        rest = [frame for shot in group for frame in shot]
+        yield rest if complete else painted(scene, rest, paint, state, known)
+        state = State()

@@ -1,4 +1,6 @@
-"""A run's folder: frames, journal, resume point.
+"""Run folder, resume point, log.
+
+A run's folder: frames, journal, resume point.
 
 frames/000000000.png   frame images, each with its recipe inside
 upscaled/              larger images of the frames, where the video is larger than the film: see upscaled.py
@@ -8,6 +10,8 @@ settings.yaml          the schedule file as the user gave it
 resolved.yaml          the schedule with presets, options and defaults filled in: renders the same film
 frames.csv             the frame table
 video.mp4              the video, once it is complete
+
+A run's log: one line per event. Every command that works on the run appends to it.
 """
 
 from __future__ import annotations
@@ -24,7 +28,8 @@ from PIL import Image as Pictures
 from animator.errors import RunError
 from animator.frame import Frame, Image, Span, State
 from animator.runs import store as journal
-from animator.runs.atomic import png, sha, write_whole
+from animator.runs.atomic import sha, write_whole
+from animator.runs.metadata import png
 
 GIVEN = "given"  # header field: the frames before this one were taken over from another film
 
@@ -256,3 +261,28 @@ class Saved(Mapping[int, Image]):
 
     def __len__(self) -> int:
         return len(self._frames)
+
+
+NAME = "run.log"
+
+
+class Log:
+    """The log file in a run's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the log for appending. Raises RunError where it cannot be written."""
+        try:
+            self._stream = (folder / NAME).open("a", encoding="utf8", errors="backslashreplace")
+        except OSError as error:
+            raise RunError(f"{folder}: cannot be written: {error.strerror}") from error
+
+    def write(self, text: str) -> None:
+        """Append a line, readable at once. Errors are ignored: on a full disk, saving a frame raises."""
+        try:
+            self._stream.write(text.rstrip("\n") + "\n")
+            self._stream.flush()
+        except OSError:
+            return
+
+    def close(self) -> None:
+        self._stream.close()

@@ -12,10 +12,8 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.imaging.codecs import CODECS, encoder
-from animator.imaging.ffmpeg import program
-from animator.imaging.pipe import Pipe
-from animator.timeline.track import Sound, stretch
+from animator.imaging.ffmpeg import CODECS, Pipe, encoder, program
+from animator.timeline.audio import Sound, stretch
 
 
 @dataclass(frozen=True, slots=True)

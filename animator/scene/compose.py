@@ -1,15 +1,25 @@
-"""Merge of a schedule file with the files it extends, its `when:` sections and `--set` options."""
+"""Extends, when:, --set, storyboard.
+
+Merge of a schedule file with the files it extends, its `when:` sections and `--set` options.
+
+Find presets and the files that a schedule file extends.
+
+Storyboard: a CSV table of shots → prompts, cuts and moves of the film, with their lines in the table.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
+from pathlib import Path as FilePath
 from typing import Any
 
-from animator.errors import Path, Place, Problem, SceneError, nearest, shown
-from animator.scene.declared import carried, variables
-from animator.scene.parse import Document, parse_value
+from animator.errors import Place, Problem, SceneError, SettingPath, nearest, quoted, shown
+from animator.scene.parse import MAX_BYTES, Document, is_file, parse_value, read
+from animator.scene.variables import carried, fill, variables
 
 FALSE = ("", "0", "0.0", "no", "off", "false", "False")  # values of a variable that make its condition false
 
@@ -60,18 +70,18 @@ def _chosen(document: Document, holding: Mapping[str, bool]) -> Document:
     return found
 
 
-def _noted(document: Document, found: Document, path: Path, message: str) -> Document:
+def _noted(document: Document, found: Document, path: SettingPath, message: str) -> Document:
     problem = Problem(document.name(path), path, message)
     return replace(found, problems=(*found.problems, problem))
 
 
-def _below(places: Mapping[Path, Place], path: Path) -> dict[Path, Place]:
+def _below(places: Mapping[SettingPath, Place], path: SettingPath) -> dict[SettingPath, Place]:
     return {at[len(path) :]: place for at, place in places.items() if at[: len(path)] == path}
 
 
 def lay_over(base: Document, top: Document) -> Document:
     """Merge `top` over `base`: sections and the entries of `model.loras` are merged, other values replaced."""
-    replaced: set[Path] = set()
+    replaced: set[SettingPath] = set()
     data = _merge(_without_rival(base.data, top.data), top.data, (), replaced)
     if "vars" in data:
         data["vars"] = carried(base.data.get("vars"), data["vars"])
@@ -80,7 +90,9 @@ def lay_over(base: Document, top: Document) -> Document:
     return Document(top.file, data, places, names, base.problems + top.problems)
 
 
-def _merge(base: dict[str, Any], top: dict[str, Any], path: Path, replaced: set[Path]) -> dict[str, Any]:
+def _merge(
+    base: dict[str, Any], top: dict[str, Any], path: SettingPath, replaced: set[SettingPath]
+) -> dict[str, Any]:
     """Return `top` merged over `base`; the paths of replaced values are added to `replaced`."""
     merged = dict(base)
     for key, value in top.items():
@@ -110,7 +122,7 @@ def _without(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in old.items() if name not in gone}
 
 
-def _outside(places: Mapping[Path, Place], replaced: set[Path]) -> dict[Path, Place]:
+def _outside(places: Mapping[SettingPath, Place], replaced: set[SettingPath]) -> dict[SettingPath, Place]:
     """Return `places` without those inside a replaced value, which point into text that no longer applies."""
     longest = max(map(len, replaced), default=0)
     return {
@@ -147,3 +159,144 @@ def _deep(base: Any, top: Any) -> Any:
     if not isinstance(base, dict) or not isinstance(top, dict):
         return top
     return {**base, **{key: _deep(base.get(key), value) for key, value in top.items()}}
+
+
+def data_folder(name: str) -> FilePath:
+    """Return the folder `presets` or `schedules`: in the package if it is installed, beside it in a checkout."""
+    package = FilePath(__file__).resolve().parents[1]
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / name
+
+
+def presets() -> dict[str, FilePath]:
+    """Return the bundled presets: name → file."""
+    return {file.stem: file for file in sorted(data_folder("presets").glob("*.yaml"))}
+
+
+def named(file: FilePath) -> FilePath:
+    """Return `file` if it exists, else the bundled preset of that name, else `file`."""
+    return file if is_file(file) else presets().get(str(file), file)
+
+
+def extended(file: FilePath) -> list[Document]:
+    """Return the document in `file`, preceded by all that it extends, the base first. Raises SceneError."""
+    return _chain(file, ())
+
+
+def _chain(file: FilePath, seen: tuple[FilePath, ...]) -> list[Document]:
+    document = read(file)
+    if "extends" not in document.data:
+        return [document]
+    base = document.data.pop("extends")
+    found = _find(base, file)
+    if found is None:
+        raise _refuse(document, f"no preset or file {shown(base)}; {nearest(str(base), presets())}")
+    if found.resolve() in seen:
+        raise _refuse(document, f"{shown(base)} extends this file in turn")
+    return [*_chain(found, (*seen, file.resolve())), document]
+
+
+def _find(base: Any, file: FilePath) -> FilePath | None:
+    """Return the file named `base`, with or without `.yaml`, in the folder of `file`; else a preset; else None."""
+    if not isinstance(base, str) or not base:
+        return None
+    places = [file.parent / base, file.parent / f"{base}.yaml", presets().get(base)]
+    return next((place for place in places if place is not None and is_file(place)), None)
+
+
+def _refuse(document: Document, message: str) -> SceneError:
+    return SceneError([Problem(document.place(("extends",)), ("extends",), message)])
+
+
+NEEDED = ("time", "sentence")
+
+COLUMNS = (*NEEDED, "motion", "material", "transition")
+
+TRANSITIONS = ("cut", "blend")
+
+KEY: SettingPath = ("storyboard",)
+
+
+def boarded(document: Document, folder: FilePath) -> Document:
+    """Return `document` with the shots of its `storyboard:` table, if any; table names are relative to `folder`."""
+    if KEY[0] not in document.data:
+        return document
+    data = {key: value for key, value in document.data.items() if key != KEY[0]}
+    bare = Document(document.file, data, document.places, document.names, document.problems)
+    board = _Board(str(folder / str(document.data[KEY[0]])))
+    try:
+        table = fill(board.document(data.get("vars")))
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        problem = Problem(document.place(KEY), KEY, f"{board.file}: {why}")
+        return Document(bare.file, data, bare.places, bare.names, (*bare.problems, problem))
+    del table.data["vars"]
+    return lay_over(bare, table)
+
+
+class _Board:
+    """Reader of one storyboard table."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self.places: dict[SettingPath, Place] = {}
+        self.prompts: dict[str, str] = {}
+        self.moves: dict[str, str] = {}
+        self.cuts: list[str] = []
+
+    def document(self, variables: Any) -> Document:
+        """Return the table as settings. Raises OSError and ValueError if it cannot be read."""
+        raw = FilePath(self.file).read_bytes()
+        if len(raw) > MAX_BYTES:
+            raise ValueError(f"{len(raw):,} bytes; a storyboard has at most {MAX_BYTES:,}")
+        text = raw.decode("utf-8-sig")
+        # Spreadsheets separate by semicolons in locales with a decimal comma.
+        first = text.partition("\n")[0]
+        rows = csv.DictReader(
+            io.StringIO(text), delimiter=";" if ";" in first else ",", skipinitialspace=True
+        )
+        names = [name.strip().lower() for name in rows.fieldnames or ()]
+        for name in names:
+            if name not in COLUMNS:
+                raise ValueError(f"unknown column {quoted(name)}; {nearest(name, COLUMNS)}")
+        for name in NEEDED:
+            if name not in names:
+                raise ValueError(f"no column {name!r}; a storyboard has the columns {', '.join(COLUMNS)}")
+        rows.fieldnames = names
+        for row in rows:
+            self.shot({name: (row.get(name) or "").strip() for name in COLUMNS}, rows.line_num)
+        if not self.prompts and not self.problems:
+            raise ValueError("it has no shots")
+        return Document(self.file, self.settings(variables), self.places, {}, tuple(self.problems))
+
+    def settings(self, variables: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {"vars": variables or {}, "prompts": {"at": self.prompts}}
+        if self.cuts:
+            found["cuts"] = self.cuts
+        if self.moves:
+            found["motion"] = {"moves": self.moves}
+        return found
+
+    def shot(self, row: dict[str, str], line: int) -> None:
+        if not any(row.values()):
+            return
+        time, place = row["time"], Place(self.file, line, 1)
+        if not time or not row["sentence"]:
+            missing = "time" if not time else "sentence"
+            self.problems.append(Problem(place, (missing,), "must be given in every line"))
+            return
+        if time in self.prompts:
+            self.problems.append(Problem(place, ("time",), f"{shown(time)} is written twice"))
+            return
+        if row["transition"] and row["transition"] not in TRANSITIONS:
+            told = f"{shown(row['transition'])} is not known; allowed: {', '.join(TRANSITIONS)}"
+            self.problems.append(Problem(place, ("transition",), told))
+        if self.prompts and row["transition"] != "blend":
+            self.places["cuts", str(len(self.cuts))] = place
+            self.cuts.append(time)
+        self.places["prompts", "at", time] = place
+        self.prompts[time] = ", ".join(filter(None, (row["sentence"], row["material"])))
+        if row["motion"]:
+            self.places["motion", "moves", time] = place
+            self.moves[time] = row["motion"]

@@ -1,18 +1,27 @@
-"""Building blocks of settings: the base class of sections, and the types of numbers, texts and curves."""
+"""Section, Curve, Number, Size, FileRef types.
+
+Building blocks of settings: the base class of sections, and the types of numbers, texts and curves.
+
+Types of settings that are lists: times, and the colours of a palette.
+
+Size of a film: pixels, or a ratio that snaps to one of the sizes SDXL was trained on.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from math import isfinite
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from animator.errors import shown
 
 Scalar = int | float | str
+
 CurveValue = Scalar | dict[str, Any]  # number, expression, key string, or keyframe → value
 
 
@@ -38,7 +47,9 @@ _KEYFRAMES = {
         ]
     },
 }
+
 CURVE_SCHEMA: dict[str, Any] = {"anyOf": [{"type": ["number", "string"]}, _KEYFRAMES]}
+
 Curve = Annotated[Any, BeforeValidator(curve), WithJsonSchema(CURVE_SCHEMA)]
 
 
@@ -57,7 +68,9 @@ def _number(value: Any) -> Any:
 
 
 Number = Annotated[float, BeforeValidator(_number)]
+
 Whole = Annotated[int, BeforeValidator(_number)]
+
 TextOrNumber = Annotated[Any, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "number"]})]
 
 
@@ -88,3 +101,119 @@ def optional(annotation: Any) -> Any:
     """Return an annotation without None: `Shake | None` → `Shake`; other annotations unchanged."""
     given = [kind for kind in get_args(annotation) if kind is not type(None)]
     return given[0] if isinstance(annotation, UnionType) or get_origin(annotation) is Union else annotation
+
+
+NO = (False, 0, "no", "off", "false")  # in YAML 1.2, "no" and "off" are text
+
+_HEX = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
+
+_TIMES = {"type": "array", "items": {"type": ["number", "string"]}, "minItems": 1}
+
+_COLOR = rf"^(?:{_HEX.pattern}|\{{\w+\}})$"  # a colour, or a {variable}
+
+_COLORS = {"type": "array", "items": {"type": "string", "pattern": _COLOR}}
+
+
+def _times(value: Any) -> list[str]:
+    listed = isinstance(value, list) and value and all(type(item) in (int, float, str) for item in value)
+    if not listed:
+        raise ValueError(f"{value!r} is not a list of times such as [0, 2s, 50%, end]")
+    return [str(item) for item in value]
+
+
+def _paint(value: Any) -> Any:
+    """Return a list of times or an expression, from either of them or from {at: either, or keyframes of yes/no}."""
+    if isinstance(value, dict) and set(value) == {"at"}:
+        value = value["at"]
+        if isinstance(value, dict):
+            value = [key for key, wanted in value.items() if wanted not in NO]
+    return value if isinstance(value, str) else _times(value)
+
+
+def _colors(value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is not a list of colours such as ['#0a84ff', '#fff']")
+    for item in value:
+        # An unquoted "#" leaves None: YAML reads the rest of the line as a comment.
+        if not isinstance(item, str) or not _HEX.fullmatch(item):
+            raise ValueError(f"{item!r} is not a colour; write it in quotes: '#0a84ff' or '#08f'")
+    return value
+
+
+Times = Annotated[Any, BeforeValidator(_times), WithJsonSchema(_TIMES)]
+
+_YES_NO = {"type": "object", "minProperties": 1, "additionalProperties": {"type": ["number", "boolean"]}}
+
+_AT = {
+    "type": "object",
+    "properties": {"at": {"anyOf": [{"type": "string"}, _TIMES, _YES_NO]}},
+    "required": ["at"],
+    "additionalProperties": False,
+}
+
+Paint = Annotated[Any, BeforeValidator(_paint), WithJsonSchema({"anyOf": [{"type": "string"}, _TIMES, _AT]})]
+
+Colors = Annotated[Any, BeforeValidator(_colors), WithJsonSchema(_COLORS)]
+
+
+# The sizes SDXL was trained on with about 1024x1024 pixels and a side ratio a film may have
+# (Podell et al. 2023, "SDXL", appendix I).
+BUCKETS = [
+    (640, 1536), (704, 1408), (704, 1344), (768, 1344), (768, 1280), (832, 1216), (832, 1152), (896, 1152),
+    (896, 1088), (960, 1088), (960, 1024), (1024, 1024), (1024, 960), (1088, 960), (1088, 896), (1152, 896),
+    (1152, 832), (1216, 832), (1280, 768), (1344, 768), (1344, 704), (1408, 704), (1536, 640),
+]  # fmt: skip
+
+
+BEYOND = 1.5  # multiple of the native pixel count above which a model repeats or loses its subject
+
+
+class Pixels(NamedTuple):
+    """Width and height in pixels; both even, as h264's yuv420p needs."""
+
+    width: int
+    height: int
+
+    def beyond(self, native: int) -> bool:
+        """Return whether it is too large for one pass of a model with a native size of `native` pixels."""
+        return self.width * self.height > BEYOND * native**2
+
+    def within(self, native: int) -> Pixels:
+        """Return a size of this shape with about `native`² pixels; both sides are multiples of 8."""
+        share = native / (self.width * self.height) ** 0.5
+        return Pixels(*(max(8, round(side * share / 8) * 8) for side in self))
+
+
+class Ratio(NamedTuple):
+    """Ratio of width to height, such as 16:9."""
+
+    width: float
+    height: float
+
+    def pixels(self, native: int) -> Pixels:
+        """Return the nearest trained size, scaled to a native size of `native` pixels; sides are multiples of 8."""
+        width, height = min(BUCKETS, key=lambda size: abs(size[0] / size[1] - self.width / self.height))
+        return Pixels(*(max(8, round(side * native / 1024 / 8) * 8) for side in (width, height)))
+
+
+def _size(value: Any) -> Pixels | Ratio:
+    if isinstance(value, Pixels | Ratio):
+        return value
+    text = str(value).strip()
+    if match := re.fullmatch(r"(\d{1,5})\s*[xX×]\s*(\d{1,5})", text):
+        size = Pixels(int(match[1]), int(match[2]))
+        if min(size) < 16 or max(size) > 8192 or size.width % 2 or size.height % 2:
+            raise ValueError(f"{text!r}: width and height must be even, 16..8192")
+        return size
+    if match := re.fullmatch(r"(\d{1,4}(?:\.\d{1,4})?):(\d{1,4}(?:\.\d{1,4})?)", text):
+        ratio = Ratio(float(match[1]), float(match[2]))
+        if min(ratio) > 0 and 1 / 4 <= ratio.width / ratio.height <= 4:
+            return ratio
+    raise ValueError(
+        f'{shown(value)} is not a size; write pixels as 1024x1024 or a ratio from 1:4 to 4:1 as "16:9"'
+    )
+
+
+Size = Annotated[
+    Any, BeforeValidator(_size), WithJsonSchema({"type": "string", "examples": ["1024x1024", "16:9"]})
+]

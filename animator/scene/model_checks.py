@@ -1,4 +1,7 @@
-"""Checks that the models a schedule names exist and fit SDXL, from names, configs and headers, loading none."""
+"""Problems of models, from headers.
+
+Checks that the models a schedule names exist and fit SDXL, from names, configs and headers, loading none.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,27 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from animator.errors import ModelError, Problem, quoted
-from animator.errors import Path as Place
-from animator.models import lora_file
-from animator.scene.presets import is_file
-from animator.scene.refiner import BASE as REFINER
-from animator.scene.running import SDXL_VAES
+from animator.errors import SettingPath as Place
+from animator.models import families, nano, safetensors
+from animator.models.safetensors import lora_text_width
+from animator.scene.parse import is_file
 from animator.scene.scene import Scene
-from animator.scene.settings_models import scale_and_blocks, text_width
+from animator.scene.settings_models import BASE as REFINER
+from animator.scene.settings_models import SDXL_VAES, scale_and_blocks
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+
 OTHERS = {768, 1024, 1280}  # width of the text embeddings that SD 1.x, SD 2.x and SDXL's refiner read
+
 BASE: Place = ("model", "base")
+
 VAE: Place = ("model", "vae")
+
 # Channels on each level of the UNet. A model on the hub is taken for SDXL: no other kind is supported.
 NANO_LEVELS, SDXL_LEVELS = (64, 96, 160), (320, 640, 1280)
+
 _BY_NAME: Mapping[Place, tuple[str, ...]] = {BASE: ("nano",), VAE: SDXL_VAES}
+
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -71,12 +80,12 @@ def _base(scene: Scene) -> Iterator[Problem]:
         return
     if place.suffix == ".safetensors" and is_file(place):
         try:
-            lora_file.shapes(place)
+            safetensors.shapes(place)
         except ModelError as error:
             yield scene.problem(BASE, str(error))
-    width = text_width(base, place)
+    width = lora_text_width(base, place)
     if width in OTHERS:
-        yield scene.problem(BASE, f"{base} is {lora_file.BASES[width]}; only SDXL checkpoints are supported")
+        yield scene.problem(BASE, f"{base} is {families.BASES[width]}; only SDXL checkpoints are supported")
 
 
 def _absent(place: Path, model: str) -> bool:
@@ -113,7 +122,7 @@ def _nets(scene: Scene, channels: tuple[int, ...]) -> Iterator[Problem]:
     """Yield problems of ControlNets whose config has the checkpoint's text width but other channels."""
     from animator.models import safetensors as headers
 
-    wanted = text_width(scene.settings.model.base, scene.file(BASE, scene.settings.model.base))
+    wanted = lora_text_width(scene.settings.model.base, scene.file(BASE, scene.settings.model.base))
     for name, control in scene.settings.control.items():
         path: Place = ("control", name, "model")
         folder = scene.file(path, control.model)
@@ -161,3 +170,45 @@ def _embeddings(scene: Scene) -> Iterator[Problem]:
             why = str(error)
         if why is not None:
             yield scene.problem(path, why)
+
+
+def _misfits(scene: Scene) -> Iterator[Problem]:
+    """Yield ControlNets and IP-Adapters that do not fit the checkpoint, by their configs and headers.
+
+    Also yields ControlNet files that are missing or are not .safetensors.
+    """
+    from animator.models import safetensors as headers
+
+    base = scene.settings.model.base
+    wanted = headers.text_width(nano.WEIGHTS if base == "nano" else scene.file(("model", "base"), base))
+    for name, adapter in scene.settings.ip_adapter.items():
+        path = ("ip_adapter", name, "weights")
+        place = scene.file(("ip_adapter", name, "model"), adapter.model) / adapter.weights
+        if place.suffix == ".safetensors" and (why := headers.misfit(headers.text_width(place), wanted)):
+            yield scene.problem(path, why)
+    for name, control in scene.settings.control.items():
+        path = ("control", name, "model")
+        place = scene.file(path, control.model)
+        if place.suffix in headers.WEIGHTS:
+            yield scene.problem(path, "only .safetensors files are loaded; others can run code")
+        elif place.suffix == ".safetensors" and not is_file(place):
+            yield scene.problem(path, f"no such file: {place}")
+        elif place.exists() and (why := headers.misfit(headers.text_width(place), wanted)):
+            yield scene.problem(path, why)
+        yield from _kinds(scene, name, place)
+
+
+def _kinds(scene: Scene, name: str, place: Path) -> Iterator[Problem]:
+    """Yield the problem of a hint type that a Union ControlNet, a folder, does not support."""
+    from animator.models import safetensors as headers
+
+    most = headers.config(place).get("num_control_type") if place.is_dir() else None
+    mode = scene.settings.control[name].mode
+    if most is not None and mode is None:
+        yield scene.problem(
+            ("control", name), "a Union model needs to know what the image shows; add e.g. 'shows: canny'"
+        )
+    elif most is not None and mode is not None and mode >= most:
+        yield scene.problem(
+            ("control", name), f"this Union model supports {most} kinds of hints, but not this one"
+        )

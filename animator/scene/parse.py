@@ -1,21 +1,26 @@
-"""Strict YAML parser: text → plain data with the position of every value.
+"""Strict YAML with places and explained errors.
+
+Strict YAML parser: text → plain data with the position of every value.
 
 Scalars follow YAML 1.2 although PyYAML implements 1.1: `16:9` and `1:30` are text, `1e-3` is a number, `010`
 is ten, `on` and `no` are text. Duplicate keys, anchors and tags are refused: schedule files are untrusted input.
+
+YAML loader with YAML 1.2 scalars and limits on size and nesting, as schedule files are untrusted input.
+
+Explain common YAML mistakes, such as unquoted colours, colons and tabs, with the corrected line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 
-from animator.errors import AnimatorError, Path, Place, Problem, SceneError, quoted
-from animator.scene.slips import lost_color, syntax
-from animator.scene.strict import PREFIX, SCALARS, Strict
+from animator.errors import AnimatorError, Place, Problem, SceneError, SettingPath, quoted
 
 MAX_BYTES = 500_000  # a schedule file is a page of text; key strings for 20,000 frames still fit
 
@@ -26,17 +31,17 @@ class Document:
 
     file: str
     data: dict[str, Any] = field(default_factory=dict)
-    places: Mapping[Path, Place] = field(default_factory=dict)  # position of each value
-    names: Mapping[Path, Place] = field(default_factory=dict)  # position of each key
+    places: Mapping[SettingPath, Place] = field(default_factory=dict)  # position of each value
+    names: Mapping[SettingPath, Place] = field(default_factory=dict)  # position of each key
     problems: tuple[Problem, ...] = ()  # one for each refused value; `data` lacks these values
 
-    def place(self, path: Path) -> Place:
+    def place(self, path: SettingPath) -> Place:
         """Return the position of the value at `path`, or of the nearest section around it."""
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, Place(self.file, 1, 1))
 
-    def name(self, path: Path) -> Place:
+    def name(self, path: SettingPath) -> Place:
         """Return the position of the last key of `path`, or else of its value."""
         return self.names.get(path) or self.place(path)
 
@@ -107,19 +112,19 @@ class _Reader:
 
     def __init__(self, file: str, text: str) -> None:
         self.file, self.text = file, text
-        self.places: dict[Path, Place] = {}
-        self.names: dict[Path, Place] = {}
+        self.places: dict[SettingPath, Place] = {}
+        self.names: dict[SettingPath, Place] = {}
         self.problems: list[Problem] = []
         self.seen: set[int] = set()  # ids of nodes read; a second visit means an alias
 
-    def refuse(self, node: Any, path: Path, message: str) -> Any:
+    def refuse(self, node: Any, path: SettingPath, message: str) -> Any:
         self.problems.append(Problem(self.place(node), path, message))
         return _REFUSED
 
     def place(self, node: yaml.Node) -> Place:
         return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
 
-    def value(self, node: yaml.Node, path: Path) -> Any:
+    def value(self, node: yaml.Node, path: SettingPath) -> Any:
         self.places[path] = self.place(node)
         if id(node) in self.seen:
             return self.refuse(node, path, "anchors and aliases (& and *) are not allowed; write it out")
@@ -134,7 +139,7 @@ class _Reader:
             return self.scalar(node, kind, path)
         return self.refuse(node, path, f"tag {quoted(node.tag)} is not allowed")
 
-    def scalar(self, node: yaml.ScalarNode, kind: str, path: Path) -> Any:
+    def scalar(self, node: yaml.ScalarNode, kind: str, path: SettingPath) -> Any:
         if any("\ud800" <= char <= "\udfff" for char in node.value):
             return self.refuse(
                 node, path, "half of a surrogate pair is not a character; write the character itself"
@@ -151,7 +156,7 @@ class _Reader:
         except ValueError:  # a number of 5,000 digits, or a tag that does not match the text
             return self.refuse(node, path, f"{quoted(node.value)} is not a number")
 
-    def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def mapping(self, node: yaml.MappingNode, path: SettingPath) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
@@ -169,3 +174,134 @@ class _Reader:
             if value is not _REFUSED:
                 result[key] = value
         return result
+
+
+MAX_VALUES = 70_000  # names and values, one second of work for PyYAML; 10,000 keyframes with eases fit
+
+MAX_NESTING = 100  # brackets and indents; PyYAML checks all open ones at every character
+
+
+class Strict(yaml.SafeLoader):
+    """PyYAML's safe loader with YAML 1.2's core schema for plain scalars, and with limits on size and nesting."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 (an attribute of PyYAML)
+    values = depth = 0
+
+    def fetch_flow_collection_start(self, token: type[yaml.Token]) -> None:
+        if self.flow_level >= MAX_NESTING:
+            raise yaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=self.get_mark())
+        super().fetch_flow_collection_start(token)
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.values += 1
+        self.depth += 1
+        if self.values > MAX_VALUES or self.depth > MAX_NESTING:
+            problem = _TOO_DEEP if self.depth > MAX_NESTING else _TOO_MANY
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=self.get_mark())
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+_TOO_DEEP = f"nested too deeply; at most {MAX_NESTING} levels"
+
+_TOO_MANY = f"more than {MAX_VALUES:,} names and values; long curves are shorter as key strings"
+
+
+PREFIX = "tag:yaml.org,2002:"
+
+for _tag, _pattern, _first in [
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+", list("-+0123456789")),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
+]:
+    Strict.add_implicit_resolver(PREFIX + _tag, re.compile(rf"^(?:{_pattern})$"), _first)
+
+
+SCALARS: dict[str, Callable[[str], Any]] = {
+    "null": lambda _: None,
+    "bool": lambda text: text.lower() == "true",
+    "int": int,
+    "float": float,
+    "str": str,
+}
+
+
+# YAML reads `#ff8800` after a space as a comment up to the end of the line. Real comments begin with "# ".
+_COLOR = re.compile(r"[ \t]+(#(?:[0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})\b[^\r\n]*)")
+
+_ENTRY = re.compile(r"[\s-]*([^\s:'\"{}\[\]]+):[ \t]+(\S.*?)\s*")
+
+_EXAMPLE = '"red, #ff8800"'
+
+_HINT = f"put quotes round the whole text: {_EXAMPLE} (a comment has a space after its #)"
+
+_LONGEST = 60  # characters of a line that a message repeats with quotes
+
+
+def lost_color(text: str, end: int, left: str) -> tuple[int, str] | None:
+    """Return the index of the # and a message if YAML cut the plain value `left` at `end` because a colour follows."""
+    match = _COLOR.match(text, end)
+    if match is None:
+        return None
+    lost = match[1].rstrip()
+    kept = f"only {quoted(left)} is left" if left else "nothing is left"
+    whole = f'"{left} {lost}"' if left else f'"{lost}"'
+    example = whole if len(whole) <= _LONGEST and '"' not in left + lost else _EXAMPLE
+    return match.start(1), (
+        f"YAML takes {quoted(lost)} for a comment, and {kept}; {_HINT.replace(_EXAMPLE, example)}"
+    )
+
+
+def syntax(error: yaml.MarkedYAMLError, text: str) -> tuple[yaml.Mark | None, str]:
+    """Return position and message for a YAML syntax error, worded for users who do not know YAML's terms."""
+    problem, mark = error.problem or "not YAML", error.problem_mark or error.context_mark
+    if mark is None:
+        return None, problem
+    if (color := _color_between(error, text)) is not None:
+        return color
+    line = [*text.splitlines()[: mark.line + 1], ""][mark.line]
+    if "mapping values are not allowed" in problem:
+        return mark, f"a value that holds ': ' needs quotes round it, {_with_quotes(line)}"
+    if "but got ':'" in problem:
+        return mark, f"a value that holds ': ' needs quotes round it, {_with_quotes('')}"
+    if "cannot start any token" in problem and "'\\t'" in problem:
+        return mark, "a tab; indent lines with spaces"
+    if "cannot start any token" in problem:
+        return mark, f"{problem}; put quotes round the value"
+    if "found '<scalar>'" in problem and re.search(r"[:-] +[\[{]", line[: mark.column]):
+        quotes = "a value that starts with [ or { needs quotes round all of it"
+        return mark, f"text after a closing bracket; {quotes}"
+    return mark, f"{problem} ({error.context})" if error.context else problem
+
+
+def _with_quotes(line: str) -> str:
+    """Return the user's line with the quotes added, or an example if that is not possible."""
+    entry = _ENTRY.fullmatch(line)
+    if entry is None or len(line) > _LONGEST or '"' in entry[2] or "\\" in entry[2]:
+        return 'as in zoom: "0: (1.0), 30: (1.04)"'
+    return f'as in {entry[1]}: "{entry[2]}"'
+
+
+def _color_between(error: yaml.MarkedYAMLError, text: str) -> tuple[yaml.Mark, str] | None:
+    """Return position and message if a colour hid a closing bracket: `{at: red #ff8800, travel: 3}`; else None."""
+    first, last = error.context_mark, error.problem_mark
+    if first is None or last is None or "flow" not in (error.context or ""):
+        return None
+    for match in _COLOR.finditer(text, first.index, last.index + 1):
+        start = text.rfind("\n", 0, match.start()) + 1
+        before = text[start : match.start()]
+        if before.count('"') % 2 == before.count("'") % 2 == 0:
+            at, line = match.start(1), text.count("\n", 0, match.start(1))
+            message = f"YAML takes {quoted(match[1].rstrip())} for a comment, brackets and all; {_HINT}"
+            return yaml.Mark("", at, line, at - start, None, 0), message
+    return None
+
+
+def is_file(path: FilePath) -> bool:
+    """Return whether `path` is a file; False for names that the OS rejects, such as too long ones."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, or with a NUL
+        return False

@@ -1,24 +1,18 @@
-"""Scene → a complete schedule file that renders the same film from any folder of this machine."""
+"""Scene → YAML that renders the same.
+
+Scene → a complete schedule file that renders the same film from any folder of this machine.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
-from animator.errors import Path
-from animator.scene.control import control_files
-from animator.scene.footage import FILE
-from animator.scene.ip_adapter import adapter_files
-from animator.scene.refiner import BASE as REFINER
+from animator.scene.file_references import _files
+from animator.scene.parse import Strict
 from animator.scene.scene import Scene
-from animator.scene.settings import DEPTHS, REFERENCES
-from animator.scene.settings_images import mask_files
-from animator.scene.strict import Strict
-from animator.scene.upscale import upscale_file
 from animator.scene.variables import escape
-from animator.scene.views import view_files
 
 
 class _Dumper(yaml.SafeDumper):
@@ -41,37 +35,6 @@ def resolved(scene: Scene) -> str:
             holder = holder[part]
         holder[path[-1]] = str(scene.file(path, name))
     return written(escape(data))
-
-
-def _files(scene: Scene) -> Iterator[tuple[Path, str]]:
-    """Yield the path and the value of every setting that names a file or a folder on this machine."""
-    settings = scene.settings
-    model, motion, reference = settings.model, settings.motion, settings.grade.color_reference
-    named: dict[Path, str | None] = {
-        **{("model", "loras", name, "file"): lora.file for name, lora in model.loras.items()},
-        **{("model", "embeddings", word): file for word, file in model.embeddings.items()},
-        ("prompts", "styles_file"): settings.prompts.styles_file,
-        ("audio", "file"): None if settings.audio is None else settings.audio.file,
-        ("start", "image"): settings.start.image,
-        FILE: settings.footage.file,
-        ("grade", "color_reference"): None if reference in REFERENCES else reference,
-        ("motion", "depth"): None if motion.depth in DEPTHS else motion.depth,
-    }
-    yield from ((path, name) for path, name in named.items() if name is not None)
-    for files in (mask_files, control_files, view_files, upscale_file, adapter_files):
-        yield from files(scene)
-    maybe: dict[Path, str | None] = {  # files, folders, or else hub ids
-        ("model", "base"): None if model.base == "nano" else model.base,
-        ("model", "config"): model.config,
-        ("model", "vae"): model.vae,
-        REFINER: None if model.refiner is None else model.refiner.base,
-        ("motion", "depth_model"): motion.depth_model,
-        **{("ip_adapter", name, "model"): adapter.model for name, adapter in settings.ip_adapter.items()},
-        **{("control", name, "model"): control.model for name, control in settings.control.items()},
-    }
-    for path, name in maybe.items():
-        if name is not None and scene.file(path, name).exists():
-            yield path, name
 
 
 def written(data: dict[str, Any]) -> str:

@@ -9,8 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from animator.scene.fields import Curve, optional
-from animator.scene.prompts import Texts
-from animator.scene.settings import Settings
+from animator.scene.settings import Settings, Texts
 
 
 def table(settings: type[BaseModel] = Settings) -> str:

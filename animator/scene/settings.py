@@ -1,27 +1,90 @@
-"""Sections of a schedule file with types, defaults and descriptions; curves are still as written."""
+"""The settings tree: video, model, prompts, motion, painting, grade.
+
+Prompt settings of a schedule file: texts over time, their blending, and styles.
+
+Sections of a schedule file with types, defaults and descriptions; curves are still as written.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from animator.errors import shown
 from animator.frame import Footage, Grade, Lock, Motion, Painting
-from animator.scene.control import ControlCurves
-from animator.scene.declared import TYPES
-from animator.scene.detail import DetailCurves, detail_by_mask
-from animator.scene.fields import Curve, Number, Section, TextOrNumber, Whole, curves
-from animator.scene.footage import Filmed, footage_by_file
-from animator.scene.ip_adapter import AdapterCurves
-from animator.scene.lists import Colors, Paint, Times
-from animator.scene.prompts import Prompts
-from animator.scene.refiner import Refiner, refiner_by_name
-from animator.scene.running import Running
-from animator.scene.settings_images import Mask, lock_by_mask
-from animator.scene.settings_models import LoraFile, Scale
+from animator.scene.fields import (
+    Colors,
+    Curve,
+    Number,
+    Paint,
+    Section,
+    Size,
+    TextOrNumber,
+    Times,
+    Whole,
+    curves,
+)
+from animator.scene.settings_images import (
+    DetailCurves,
+    Filmed,
+    Mask,
+    Views,
+    detail_by_mask,
+    footage_by_file,
+    lock_by_mask,
+)
+from animator.scene.settings_models import (
+    AdapterCurves,
+    ControlCurves,
+    LoraFile,
+    Refiner,
+    Running,
+    Scale,
+    refiner_by_name,
+)
 from animator.scene.settings_output import Output
-from animator.scene.size import Size
-from animator.scene.views import Views
+from animator.scene.variables import TYPES
+
+MAX_PROMPT = 4_000  # characters; SDXL encodes about 300 at a time
+
+
+def _prompt(text: str) -> str:
+    if len(text) > MAX_PROMPT:
+        raise ValueError(f"a prompt of {len(text):,} characters; at most {MAX_PROMPT:,}")
+    return text
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, dict) and value and all(isinstance(item, str) for item in value.values()):
+        return {key: _prompt(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return _prompt(value)
+    raise ValueError(f"{shown(value)} is not a text or keyframes of texts such as {{0: first, 2s: second}}")
+
+
+_TEXTS = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}
+
+Texts = Annotated[Any, BeforeValidator(_texts), WithJsonSchema({"anyOf": [{"type": "string"}, _TEXTS]})]
+
+
+class Prompts(Section):
+    """Prompts and negative prompts over time, their blending, and their styles."""
+
+    at: Texts = Field("", description="prompt: a text, or keyframes of texts")
+    common: Annotated[str, AfterValidator(_prompt)] = Field("", description="text added to each prompt")
+    negative: Texts = Field("", description="negative prompt: a text, or keyframes of texts")
+    travel: TextOrNumber = Field(
+        0, description="frames (or 0.5s) over which one prompt blends into the next; 0 = cut"
+    )
+    blend: Literal["linear", "slerp"] = Field(
+        "linear", description="interpolation of embeddings: along a line, or rotated at constant speed"
+    )
+    style: Texts = Field(
+        "", description="name of a style, or keyframes of names; `animator styles` lists them"
+    )
+    styles_file: str | None = Field(None, description="YAML file with your own styles, by name")
+
 
 MAX_FRAMES = 200_000  # more than two hours at 24 frames per second
 
@@ -155,7 +218,9 @@ _MOVE = {
     "required": ["move"],
     "additionalProperties": False,
 }
+
 _MOVES = {"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, _MOVE]}}
+
 Moves = Annotated[Any, BeforeValidator(_moves), WithJsonSchema(_MOVES)]
 
 
@@ -222,10 +287,15 @@ class _Colored(Section):
 
 # Not a field of the class, since `as` is a keyword of Python.
 _AS = Field("rate", description="meaning of the values: rates, or positions relative to the first image")
+
 MotionCurves: Any = curves("MotionCurves", Motion, _Moving, **{"as": (Literal["rate", "position"], _AS)})
+
 PaintingCurves: Any = curves("PaintingCurves", Painting, _Seeded)
+
 GradeCurves: Any = curves("GradeCurves", Grade, _Colored)
+
 LockCurves: Any = curves("LockCurves", Lock, Section)
+
 FootageCurves: Any = curves("FootageCurves", Footage, Filmed)
 
 
@@ -239,10 +309,12 @@ _VARIABLE = {
     },
     "additionalProperties": False,
 }
+
 _VARIABLES = {
     "type": "object",
     "additionalProperties": {"anyOf": [{"type": ["string", "number"]}, _VARIABLE]},
 }
+
 Variables = Annotated[dict[str, TextOrNumber], WithJsonSchema(_VARIABLES)]
 
 
@@ -297,3 +369,6 @@ class Settings(Section):
     )
     tween: Literal["crossfade", "flow"] = Field("crossfade", description="method for in-betweens")
     output: Output = Output()
+
+
+REFERENCE = ("grade", "color_reference")  # the setting that names an image to match colours to

@@ -1,24 +1,33 @@
-"""Mask settings of a schedule file: the source of each named mask, and its shape."""
+"""Masks, footage, views, detail options.
+
+Mask settings of a schedule file: the source of each named mask, and its shape.
+
+Footage settings of a schedule file: a video that is painted over, or whose motion the film follows.
+
+View settings of a schedule file: images that the film passes through at given times.
+
+Settings of the detail pass, which paints parts of each painted frame once more at a larger size.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from animator.errors import Path, Problem, quoted
-from animator.scene.fields import Number, Section
-from animator.scene.presets import is_file
-
-if TYPE_CHECKING:
-    from animator.scene.scene import Scene
+from animator.errors import SettingPath, quoted, shown
+from animator.frame import Detail
+from animator.scene.fields import Number, Section, curves
 
 EVERYWHERE = "everywhere"  # name of the built-in mask of the whole image
+
 WITHIN = 20.0  # default tolerance of a colour key, in ΔE
-FILES = ("file", "alpha", "video")
-SOURCES = (*FILES, "polygon", "color", "luminance", "depth")
+
+MASK_FILES = ("file", "alpha", "video")
+
+SOURCES = (*MASK_FILES, "polygon", "color", "luminance", "depth")
+
 MOST_POINTS = 10_000
 
 
@@ -57,11 +66,15 @@ def _color(value: Any) -> str:
 
 
 _NUMBER = {"type": "number"}
+
 _PAIR = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}
+
 Points = Annotated[
     Any, BeforeValidator(_points), WithJsonSchema({"type": "array", "items": _PAIR, "minItems": 3})
 ]
+
 Range = Annotated[Any, BeforeValidator(_range), WithJsonSchema(_PAIR)]
+
 Color = Annotated[
     Any, BeforeValidator(_color), WithJsonSchema({"type": "string", "pattern": "^#([0-9a-fA-F]{3}){1,2}$"})
 ]
@@ -115,39 +128,54 @@ def lock_by_mask(value: Any) -> Any:
     return {"mask": value} if isinstance(value, str) else value
 
 
-def mask_files(scene: Scene) -> Iterator[tuple[Path, str]]:
-    """Yield the path and the value of every setting that names a mask's file."""
-    for name, mask in scene.settings.masks.items():
-        if mask.source in FILES:
-            yield ("masks", name, mask.source), getattr(mask, mask.source)
+FOOTAGE_FILE: SettingPath = ("footage", "file")
 
 
-def mask_problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of the masks: names, files and sources."""
-    for path, file in mask_files(scene):
-        if not is_file(scene.file(path, file)):
-            yield scene.problem(path, f"no such file: {scene.file(path, file)}")
-    for name, mask in scene.settings.masks.items():
-        path = ("masks", name)
-        # From the document: the settings lack values that have a problem of their own.
-        yield from (scene.problem(path, says) for says in _sources(scene.document.data["masks"][name]))
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", name) or name == EVERYWHERE:
-            message = f"{name!r} cannot name a mask: use letters, digits and _; {EVERYWHERE!r} is reserved"
-            yield Problem(scene.document.name(path), path, message)
-        if mask.depth is not None and scene.settings.motion.depth == "flat":
-            message = "the image has no depth; choose a depth source, e.g. motion: {depth: proxy}"
-            yield scene.problem((*path, "depth"), message)
+class Filmed(Section):
+    """Footage settings that cannot change over time."""
+
+    file: str | None = Field(None, description="video that is painted over, in any format that ffmpeg reads")
+    start: Number = Field(0.0, ge=0, le=86_400, description="seconds into the video at which the film begins")
+    motion: Literal["none", "affine", "perspective", "flow"] = Field(
+        "none", description="way in which the painted frame follows the video's motion"
+    )
 
 
-def _sources(written: Mapping[str, Any]) -> Iterator[str]:
-    """Yield messages about the sources of one mask."""
-    for name in (name for name, value in written.items() if value is None):
-        # An unquoted "#" leaves None: YAML reads the rest of the line as a comment.
-        yield f'{name!r} has no value; a colour needs quotes: color: "#00ff00"'
-    given = [name for name in SOURCES if name in written]
-    if len(given) != 1:
-        found = f"not {' and '.join(given)}" if given else "none is given"
-        yield f"a mask needs exactly one source of {', '.join(SOURCES)}; {found}"
-    for extra, owner in (("within", "color"), ("after", "video")):
-        if extra in written and given and given != [owner]:
-            yield f"{extra!r} belongs to {owner!r}, not to {given[0]!r}"
+def footage_by_file(value: Any) -> Any:
+    """Expand the short form: `footage: street.mp4` means `footage: {file: street.mp4}`."""
+    return {"file": value} if isinstance(value, str) else value
+
+
+def _views(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(file, str) for file in value.values()):
+        raise ValueError(f"{shown(value)} is not a list of images such as {{0: front.png, 3s: side.png}}")
+    return {str(time): file for time, file in value.items()}
+
+
+Views = Annotated[
+    Any,
+    BeforeValidator(_views),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
+]
+
+
+class Detailing(Section):
+    """Detail-pass settings that cannot change over time."""
+
+    prompt: str | None = Field(
+        None, max_length=4_000, description="prompt for the parts; default: the frame's own prompt"
+    )
+    padding: Number = Field(
+        0.25,
+        ge=0,
+        le=4,
+        description="surroundings included on each side of a part, as a fraction of its length",
+    )
+
+
+DetailCurves: Any = curves("DetailCurves", Detail, Detailing)
+
+
+def detail_by_mask(value: Any) -> Any:
+    """Expand the short form: `detail: label` means `detail: {mask: label}`."""
+    return {"mask": value} if isinstance(value, str) else value

@@ -1,27 +1,28 @@
-"""LoRA settings of a schedule file: files, scales over time and per block; checks that they fit the model."""
+"""LoRA, ControlNet, IP-Adapter, refiner, runtime options.
+
+LoRA settings of a schedule file: files, scales over time and per block; checks that they fit the model.
+
+ControlNet settings of a schedule file: a model, and the hint image it follows.
+
+IP-Adapter settings of a schedule file: images whose style or subject is painted.
+
+Refiner settings of a schedule file: a second SDXL model for the last steps of a painting pass.
+
+Runtime settings of `model`: VAE, few-step kind, tiling, memory, compilation; and defaults that fit the model.
+"""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-from functools import lru_cache
-from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from animator.errors import ModelError, Path, Problem, nearest, quoted, shown
-from animator.models import lora_file, nano
-from animator.scene.fields import CURVE_SCHEMA, Section, curve
-from animator.scene.presets import is_file
+from animator.errors import SettingPath, quoted, shown
+from animator.frame import Control, Likeness
+from animator.scene.fields import CURVE_SCHEMA, Number, Section, curve, curves
 
-if TYPE_CHECKING:
-    from animator.scene.scene import Scene
-
-SDXL_WIDTH = 2048  # width of the text embeddings that SDXL's cross attention reads
 _BLOCK = re.compile(r"mid|text|(down|up)(_\d)?")
-_CROSS = re.compile(r"(model\.diffusion_model\.|^unet\.|^)(input_blocks|down_blocks).*attn2\.to_k\.weight$")
 
 
 class LoraFile(Section):
@@ -54,11 +55,13 @@ def _scale(value: Any) -> Any:
 
 
 _BLOCKS = {"type": "object", "additionalProperties": CURVE_SCHEMA}
+
 _SCALE = {
     "type": "object",
     "properties": {"scale": CURVE_SCHEMA, "blocks": _BLOCKS},
     "additionalProperties": False,
 }
+
 Scale = Annotated[Any, BeforeValidator(_scale), WithJsonSchema({"anyOf": [*CURVE_SCHEMA["anyOf"], _SCALE]})]
 
 
@@ -69,70 +72,160 @@ def declared(data: Any) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def lora_problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of LoRAs and embeddings: names, files, and LoRAs made for another model."""
-    names = declared(scene.document.data)
-    for name in scene.settings.loras:
-        if name not in names:
-            known = nearest(name, names) if names else "none are declared there"
-            yield scene.problem(("loras", name), f"no LoRA of that name in model.loras; {known}")
-    for name, lora in scene.settings.model.loras.items():
-        path = ("model", "loras", name, "file")
-        yield from _file(scene, path, lora.file) or _unfit(scene, path, scene.file(path, lora.file))
-    for name, file in scene.settings.model.embeddings.items():
-        here = ("model", "embeddings", name)
-        if not re.fullmatch(r"[^\W_][\w-]*", name) or len(name) > 60:
-            message = f"{quoted(name)} cannot name an embedding: use one word of letters, digits, - and _"
-            yield Problem(scene.document.name(here), here, message)
-        yield from _file(scene, here, file)
+CONTROL_FILES = ("file", "video")
+
+# Number of each kind of hint in a Union model: xinsir's ControlNet++, whose config counts 6 or 8 of them.
+MODES = {
+    "openpose": 0,
+    "depth": 1,
+    "scribble": 2,
+    "canny": 3,
+    "lineart": 3,
+    "normal": 4,
+    "segment": 5,
+    "tile": 6,
+}
+
+Shows = Literal["openpose", "depth", "scribble", "canny", "lineart", "normal", "segment", "tile"]
 
 
-def _file(scene: Scene, path: Path, name: str) -> list[Problem]:
-    file = scene.file(path, name)
-    if file.suffix != ".safetensors":
-        return [
-            scene.problem(path, f"{quoted(name)}: only .safetensors files are loaded; others can run code")
-        ]
-    return [] if is_file(file) else [scene.problem(path, f"no such file: {file}")]
+def _pair(value: Any) -> tuple[float, float]:
+    numbers = isinstance(value, list | tuple) and len(value) == 2 and {type(x) for x in value} <= {int, float}
+    if not numbers or not 0 <= value[0] <= value[1] <= 10_000:
+        raise ValueError(
+            f"{quoted(value)} is not a pair of thresholds; write [low, high] with 0 <= low <= high, e.g. [100, 200]"
+        )
+    return float(value[0]), float(value[1])
 
 
-def _unfit(scene: Scene, path: Path, file: FilePath) -> Iterator[Problem]:
-    """Yield the problem of a LoRA that is unreadable or made for another model; only headers are read."""
-    try:
-        facts = lora_file.read(file)
-    except ModelError as error:
-        yield scene.problem(path, str(error))
-        return
-    base = scene.settings.model.base
-    width = text_width(base, scene.file(("model", "base"), base))
-    if width is None or (facts.width in (None, width) and not facts.base.startswith("a transformer")):
-        return
-    model = lora_file.BASES.get(width, f"a model with text embeddings of width {width}")
-    remedy = f"set model.base to the model it was trained on, or use a LoRA for {model}"
-    yield scene.problem(path, f"made for {facts.base}, but {base} is {model}; {remedy}")
+_PAIR = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+
+Thresholds = Annotated[Any, BeforeValidator(_pair), WithJsonSchema(_PAIR)]
 
 
-def text_width(base: str, place: FilePath) -> int | None:
-    """Return the width of the text embeddings that a model reads, from its config or header; None if unknown."""
-    if base == "nano":
-        place = nano.WEIGHTS
-    try:
-        stamp = (place / "unet" / "config.json" if place.is_dir() else place).stat().st_mtime_ns
-    except (OSError, ValueError):  # a missing file, or a name that the OS rejects
-        return SDXL_WIDTH if re.fullmatch(r"[\w.-]+/[\w.-]+", base) else None  # a hub id
-    return _width(place, stamp)
+class Hinted(Section):
+    """ControlNet settings that cannot change over time."""
+
+    model: str = Field(description="ControlNet for SDXL: hub id, diffusers folder or .safetensors file")
+    hint: Literal["picture", "canny", "depth", "lineart", "openpose"] = Field(
+        "picture",
+        description="kind of hint made of the image; `picture` uses the image as it is",
+    )
+    file: str | None = Field(
+        None, description="image the hint is made of; default: the image that is painted over"
+    )
+    video: str | None = Field(
+        None, description="video the hint is made of, at the time of each frame; instead of `file`"
+    )
+    follow: bool = Field(
+        True, description="true: the image of `file` moves with the camera; false: it stays in place"
+    )
+    thresholds: Thresholds = Field(
+        [100.0, 200.0], description="of canny: gradients above which an edge continues, and starts"
+    )
+    shows: Shows | None = Field(
+        None, description="for Union models: kind of a ready-made hint; default: that of `hint`"
+    )
+
+    @property
+    def source(self) -> str:
+        """Name of the setting in FILES that the hint is made of; "" for the image that is painted over."""
+        return next((name for name in CONTROL_FILES if getattr(self, name) is not None), "")
+
+    @property
+    def mode(self) -> int | None:
+        """Number of the hint's kind in a Union model, from MODES; None if unknown."""
+        kind = self.shows or (self.hint if self.hint != "picture" else "tile" if not self.source else None)
+        return None if kind is None else MODES[kind]
 
 
-@lru_cache(maxsize=16)
-def _width(place: FilePath, _time: int) -> int | None:
-    try:
-        if place.is_dir():
-            config = json.loads((place / "unet" / "config.json").read_text(encoding="utf8"))
-            width = config.get("cross_attention_dim")
-            return width if isinstance(width, int) else None
-        found = {
-            shape[-1] for name, shape in lora_file.shapes(place).items() if shape and _CROSS.search(name)
-        }
-        return next(iter(found)) if len(found) == 1 else None
-    except (OSError, ValueError, AttributeError, RecursionError, ModelError):
-        return None  # loading the model reports the reason
+ControlCurves: Any = curves("ControlCurves", Control, Hinted)
+
+
+class Adapter(Section):
+    """IP-Adapter settings that cannot change over time."""
+
+    file: str = Field(description="image whose style or subject is painted")
+    takes: Literal["whole", "style", "layout"] = Field(
+        "whole",
+        description="part of the image that is used: everything, its style, or the layout of its objects",
+    )
+    model: str = Field(
+        "h94/IP-Adapter", description="hub id or folder with the adapter and its image encoder"
+    )
+    weights: str = Field(
+        "sdxl_models/ip-adapter_sdxl_vit-h.safetensors",
+        description="path of the adapter in `model`, a .safetensors file for SDXL",
+    )
+    encoder: str = Field(
+        "models/image_encoder",
+        description="folder in `model` with the image encoder that the adapter was made for",
+    )
+
+
+AdapterCurves: Any = curves("AdapterCurves", Likeness, Adapter)
+
+
+BASE: SettingPath = ("model", "refiner", "base")
+
+
+class Refiner(Section):
+    """Model of the refiner, its share of the steps, and the frames it paints."""
+
+    base: str = Field(
+        description="hub id or diffusers folder, e.g. stabilityai/stable-diffusion-xl-refiner-1.0"
+    )
+    at: Number = Field(
+        0.8,
+        ge=0.05,
+        le=0.99,
+        description="fraction of the noise after which it takes over from the base model",
+    )
+    paints: Literal["fresh", "every"] = Field(
+        "fresh",
+        description="fresh: only frames painted from noise, such as the first of a film; every: all of them",
+    )
+
+
+def refiner_by_name(value: Any) -> Any:
+    """Expand the short form: `refiner: some/refiner` means `refiner: {base: some/refiner}`."""
+    return {"base": value} if isinstance(value, str) else value
+
+
+SDXL_VAES = ("taesdxl", "fp16-fix")
+
+
+def _both(value: Any) -> Any:
+    """Expand the short form: `tiling: true` means `tiling: both`."""
+    return ("both" if value else "none") if isinstance(value, bool) else value
+
+
+def _switch(value: Any) -> Any:
+    """Accept true and false for on and off, which YAML 1.1 writers use: `compile: on`."""
+    return ("on" if value else "off") if isinstance(value, bool) else value
+
+
+class Running(Section):
+    """Settings of how the model runs."""
+
+    vae: str | None = Field(
+        None,
+        description="another VAE: taesdxl (small and fast), fp16-fix, a hub id, a folder or a .safetensors file",
+    )
+    few_steps: Literal["auto", "none", "turbo", "lightning", "lcm", "hyper", "dmd2", "nano"] = Field(
+        "auto",
+        description="few-step kind of the model: gives sampler, schedule, steps and guidance their defaults",
+    )
+    prediction: Literal["auto", "epsilon", "v_prediction"] = Field(
+        "auto", description="quantity that the model predicts; auto: as the checkpoint declares"
+    )
+    tiling: Annotated[Literal["none", "x", "y", "both"], BeforeValidator(_both)] = Field(
+        "none", description="axes along which opposite edges meet, for seamless textures; both, or true"
+    )
+    memory: Literal["auto", "fast", "balanced", "low"] = Field(
+        "auto", description="GPU memory use: all networks at once, one network at a time, or less"
+    )
+    compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = Field(
+        "auto",
+        description="compile the UNet first: minutes, then faster frames; auto: on CUDA, for long films",
+    )

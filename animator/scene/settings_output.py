@@ -1,4 +1,9 @@
-"""Output settings of a schedule file: codec and quality of the video, other deliverables, crops of other shapes."""
+"""Codec, deliverables, shapes, upscaling.
+
+Settings for upscaling finished frames and for interpolating frames between them.
+
+Output settings of a schedule file: codec and quality of the video, other deliverables, crops of other shapes.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,59 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from animator.errors import nearest, shown
-from animator.frame import Framing
-from animator.imaging.codecs import FILMS
-from animator.scene.fields import Section, TextOrNumber, Whole, curves
-from animator.scene.upscale import Finished
+from animator.errors import SettingPath, nearest, shown
+from animator.frame import Framing, Upscale
+from animator.imaging.ffmpeg import FILMS
+from animator.scene.fields import Number, Section, TextOrNumber, Whole, curves
+
+WAYS = ("lanczos", "second-pass")  # values of `by`; any other is a file
+
+MOST = 8192  # pixels per side, as for video.size
+
+FILE: SettingPath = ("output", "upscale", "by")
+
+
+class Upscaled(Section):
+    """Upscaling settings that cannot change over time."""
+
+    by: str = Field(
+        "lanczos",
+        description="lanczos, second-pass (SDXL over the enlarged image), or a .safetensors file that spandrel knows",
+    )
+    factor: Number = Field(
+        2.0, ge=1, le=8, description="size of the video's frames relative to the painted frames"
+    )
+    tile: Whole = Field(
+        512,
+        ge=128,
+        le=8192,
+        description="side in pixels of the tiles that a file's network processes; smaller tiles need less memory",
+    )
+
+
+def upscale_by_word(value: Any) -> Any:
+    """Expand the short forms: `upscale: 2` means `{factor: 2}`, `upscale: second-pass` means `{by: second-pass}`."""
+    if isinstance(value, str):
+        return {"by": value}
+    return {"factor": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+UpscaleCurves: Any = curves("UpscaleCurves", Upscale, Upscaled)
+
+
+class Finished(Section):
+    """Output settings that resize or interpolate frames."""
+
+    upscale: Annotated[UpscaleCurves | None, BeforeValidator(upscale_by_word)] = Field(
+        None, description="enlargement of the finished frames for the video"
+    )
+    interpolate: Whole = Field(
+        1,
+        ge=1,
+        le=8,
+        description="frames of the video per frame of the film; the added ones are interpolated by flow",
+    )
+
 
 # Kind of deliverable, as named in `also` → its file name.
 KINDS = {
@@ -31,15 +84,21 @@ KINDS = {
     "zip": "frames.zip",
     "zip-alpha": "cutout.zip",
 }
+
 CODEC = {  # kind of video → its codec; `mp4` has the film's own
     **{name: name for name in (*FILMS, "prores", "prores-alpha")},
     "webm": "vp9",
     "webm-alpha": "vp9-alpha",
 }
+
 NO_SHAPE = ("srt",)  # kinds that are the same for every shape
+
 SMALLEST, LARGEST = 16, 8192  # pixels per side
+
 _SHAPE = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)\s*[xX×:]\s*(\d{1,4}(?:\.\d{1,3})?)")
+
 _BYTES = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*(k|M|G)?B?", re.IGNORECASE)
+
 _UNIT = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 
 

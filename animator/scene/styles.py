@@ -1,4 +1,7 @@
-"""Named styles: text around a prompt, and a negative prompt."""
+"""Prompt styles.
+
+Named styles: text around a prompt, and a negative prompt.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from animator.errors import Place, Problem, SceneError, shown
 from animator.scene.parse import Document, read
-from animator.scene.prompts import MAX_PROMPT
+from animator.scene.settings import MAX_PROMPT
 
 if TYPE_CHECKING:
     from animator.scene.scene import Scene
 
+
 SHELF = FilePath(__file__).with_name("styles.yaml")
+
 SLOT = "{prompt}"  # placeholder of the schedule's prompt
+
 FILE = ("prompts", "styles_file")
+
 _FIELDS = ("says", "prompt", "negative")
 
 
@@ -37,14 +44,14 @@ class Style:
 
 
 @lru_cache(maxsize=1)
-def shelf() -> Mapping[str, Style]:
+def bundled_styles() -> Mapping[str, Style]:
     """Return the bundled styles by name, in the order of their file."""
     return _styles(read(SHELF))[0]
 
 
 def styles(scene: Scene) -> Mapping[str, Style]:
     """Return all styles of a scene by name: the bundled ones, and its own, which take precedence."""
-    return {**shelf(), **_own(scene)[0]}
+    return {**bundled_styles(), **_own(scene)[0]}
 
 
 def read_styles(file: FilePath) -> Mapping[str, Style]:
@@ -53,11 +60,6 @@ def read_styles(file: FilePath) -> Mapping[str, Style]:
     if problems:
         raise SceneError(problems)
     return found
-
-
-def style_problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of the scene's styles file."""
-    yield from _own(scene)[1]
 
 
 def _own(scene: Scene) -> tuple[Mapping[str, Style], list[Problem]]:

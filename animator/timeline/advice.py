@@ -1,20 +1,41 @@
-"""Checks across values: steps a sampler cannot run, motion that leaves nothing to paint, to mask or to lock."""
+"""Limits (errors) and advice (notes).
+
+Checks across values: steps a sampler cannot run, motion that leaves nothing to paint, to mask or to lock.
+
+Advice about valid schedules: unreachable keys, unused settings, unsuitable sizes.
+
+Advice on LoRAs whose trigger words are in no prompt.
+
+Advice on sampling: settings that do not suit a few-step model, and settings without effect.
+
+Advice on compiling the UNet: each new scale inside it has to be compiled again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import CurveError
-from animator.frame import Motion, Painting
-from animator.imaging.affine import matrix
-from animator.imaging.geometry import Lens, spatial
-from animator.models import samplers
+from animator.errors import CurveError, ModelError, Problem, SettingPath
+from animator.frame import Control, Frame, Grade, Motion, Painting
+from animator.imaging.geometry import Lens, matrix, spatial
+from animator.models import families as few_steps
+from animator.models import lora_file, samplers
+from animator.scene.checks import refiner_notes
+from animator.scene.read import distilled
+from animator.scene.scene import Scene
+from animator.scene.settings_models import scale_and_blocks
+from animator.timeline.clock import Clock
+from animator.timeline.curves import split_keys
 
 RETURN = 0.01  # part of the width by which a loop's camera may miss its start
+
 NEAREST = 0.02  # part of the reference plane's distance that must stay in front of the camera
+
 MAX_ZOOM = 6.0  # power of ten: the largest zoom from one painted frame to the next
 
 
@@ -94,3 +115,173 @@ def comes_back(motions: Sequence[Motion], lens: Lens) -> None:
     if missed > RETURN:
         said = f"the camera ends {missed:.1%} of the width from where it began, and so do masks and the lock"
         raise CurveError(f"{said}; make the motion return, e.g. translation_x: 2*sin(2*pi*t/(max_f + 1))")
+
+
+LEAST = 0.5  # part of the pixels a model was trained on: in smaller images SDXL loses its subject
+
+
+def notes(scene: Scene, clock: Clock) -> Iterator[Problem]:
+    """Yield advice on a scene without problems, each item with its place in the file."""
+    yield from _size(scene)
+    yield from _idle(scene)
+    yield from refiner_notes(scene)
+    for name, frame in clock.events.items():
+        if not 0 <= frame < clock.frames:
+            message = f"frame {frame} is outside the film's 0..{clock.frames - 1}: it never happens"
+            yield scene.problem(("events", name), message)
+    for path, written in _curves(scene):
+        for key in _keys(written):
+            try:
+                frame = clock.frame(key)
+            except CurveError:
+                continue  # an expression of max_f
+            if not 0 <= frame < clock.frames:
+                where = f"key {key} is frame {frame}, outside the film's 0..{clock.frames - 1}"
+                yield scene.problem((*path, key), f"{where}: it is never reached")
+
+
+def _size(scene: Scene) -> Iterator[Problem]:
+    width, height = scene.size
+    trained = f"{width}x{height}: {scene.settings.model.base} was trained on {scene.native}x{scene.native}"
+    if width * height < LEAST * scene.native**2:
+        yield scene.problem(("video", "size"), f"{trained}, and may lose its subject")
+    elif scene.size.beyond(scene.native) and scene.settings.painting.hires == 0:
+        message = f"{trained}, and may repeat or lose its subject without 'painting.hires'"
+        yield scene.problem(("video", "size"), message)
+    if width % 8 or height % 8:
+        whole = f"{-(-width // 8) * 8}x{-(-height // 8) * 8}"
+        yield scene.problem(("video", "size"), f"{width}x{height} is painted as {whole} and cropped")
+
+
+def _idle(scene: Scene) -> Iterator[Problem]:
+    """Yield advice on colour settings without effect, because the feature they belong to is off."""
+    grade = scene.settings.grade
+    for name, default in (("color_reference", "first"), ("color_renew", None)):
+        if grade.color == "none" and getattr(grade, name) != default:
+            yield scene.problem(
+                ("grade", name), "has no effect without a colour match; add e.g. 'color: lab'"
+            )
+    if not grade.palette and grade.palette_amount != Grade().palette_amount:
+        yield scene.problem(("grade", "palette_amount"), "has no effect without a 'palette'")
+
+
+def _curves(scene: Scene) -> Iterator[tuple[SettingPath, Any]]:
+    """Yield the path and the value of curves and lists of times as they were written."""
+    settings = scene.settings
+    for name in ("motion", "painting", "grade", "footage", "detail"):
+        for setting, written in getattr(settings, name).written().items():
+            yield (name, setting), written
+    for name, shape in settings.output.frame.items():
+        for setting in shape.written().keys() - {"follow"}:
+            yield ("output", "frame", name, setting), getattr(shape, setting)
+    yield ("paint",), settings.paint
+    yield ("cuts",), settings.cuts
+    for setting in ("at", "subseed", "subseed_strength"):
+        yield ("painting", "seed", setting), getattr(settings.painting.seed, setting)
+    yield ("views_strength",), settings.views_strength
+    for name, written in settings.loras.items():
+        scale, blocks = scale_and_blocks(written)
+        yield ("loras", name) if scale is written else ("loras", name, "scale"), scale
+        yield from ((("loras", name, "blocks", block), item) for block, item in blocks.items())
+    for name, adapter in settings.ip_adapter.items():
+        yield ("ip_adapter", name, "scale"), adapter.scale
+    for name, control in settings.control.items():
+        for setting in fields(Control):
+            yield ("control", name, setting.name), getattr(control, setting.name)
+
+
+def _keys(written: Any) -> list[str]:
+    """Return the keys of a curve as they were written; an empty list for a number or an expression."""
+    if isinstance(written, dict | list):
+        return [str(key) for key in written]
+    pairs = split_keys(written) if isinstance(written, str) else None
+    return [key for key, _ in pairs or ()]
+
+
+SHOWN = 5  # trigger words listed in one note
+
+
+def unheard(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
+    """Yield a note for each LoRA whose trigger words are in no prompt of the `frames` on which its scale is not 0."""
+    for name, lora in scene.settings.model.loras.items():
+        texts = {frame.prompt.text for frame in frames if frame.loras[name]}
+        if not texts:
+            continue
+        path = ("model", "loras", name, "file")
+        try:
+            words = lora_file.read(scene.file(path, lora.file)).words
+        except ModelError:  # the file was readable when the scene was checked; it may have gone since
+            continue
+        if not words.heard(texts):
+            listed = ", ".join(map(repr, words.triggers[:SHOWN]))
+            yield scene.problem(path, f"no prompt has a trigger word of this LoRA; add one of: {listed}")
+
+
+_TRAILING = ("sgm_uniform", "simple")
+
+
+def sampler_notes(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
+    """Yield advice on how the painted frames are sampled, each item with its place in the file."""
+    found = distilled(scene.settings)
+    if found is not None:
+        yield from _few_steps(scene, frames, found[1], found[2])
+    painted = [frame.painting for frame in frames if frame.diffuse]
+    deaf = next((row for row in painted if row.eta and not samplers.find(row.sampler).eta), None)
+    if deaf is not None:
+        names = ", ".join(name for name in samplers.NAMES if samplers.find(name).eta)
+        message = f"has no effect with {deaf.sampler}; samplers that use it: {names}"
+        yield scene.problem(("painting", "eta"), message)
+    guided = [row for row in frames if row.diffuse and any(item.scale for item in row.control.values())]
+    if any(row.painting.guidance_rescale for row in guided):
+        message = "has no effect on frames that a ControlNet guides"
+        yield scene.problem(("painting", "guidance_rescale"), message)
+    if scene.settings.model.tiling != "none" and scene.settings.motion.border != "wrap":
+        message = "with motion, opposite edges keep meeting only with 'motion: {border: wrap}'"
+        if any(frame.motion != type(frame.motion)() for frame in frames):
+            yield scene.problem(("model", "tiling"), message)
+
+
+def _few_steps(scene: Scene, frames: Sequence[Frame], name: str, kind: few_steps.Kind) -> Iterator[Problem]:
+    """Yield one note per setting that contradicts the few-step model `name`."""
+    suited = {samplers.find(sampler).scheduler for sampler in kind.samplers}
+    what = f"{name} paints in few steps"
+    told: dict[str, str] = {}
+    for frame in frames:
+        row = frame.painting
+        if not frame.diffuse:
+            continue
+        if row.guidance_scale > kind.guidance:
+            best = f"{kind.guidance:g} at most" if kind.guidance > 1 else "1"
+            message = f"{row.guidance_scale:g}: {what}, without guidance; write {best}"
+            told.setdefault("guidance_scale", message)
+        if row.steps > few_steps.MOST * kind.steps:
+            message = f"{row.steps}: {what}; more than {kind.steps} or so make it worse"
+            told.setdefault("steps", message)
+        if samplers.find(row.sampler).scheduler not in suited:
+            told.setdefault("sampler", f"{row.sampler}: {what}; write {' or '.join(kind.samplers)}")
+        spaced = samplers.schedule(row)
+        trailing = kind.schedule in _TRAILING and spaced not in _TRAILING
+        if trailing and samplers.find(row.sampler).scheduler == samplers.find(kind.samplers[0]).scheduler:
+            told.setdefault("schedule", f"{spaced}: {what}; write {kind.schedule}")
+    for setting, message in told.items():
+        yield scene.problem(("painting", setting), message)
+
+
+def scalings(frames: Sequence[Frame]) -> int:
+    """Return the number of UNets to compile: distinct LoRA and IP-Adapter scales, FreeU, guidance on or off."""
+    return len({repr(_scaling(frame)) for frame in frames if frame.diffuse})
+
+
+def _scaling(frame: Frame) -> tuple[object, ...]:
+    adapters = [likeness.scale for likeness in frame.ip_adapter.values()]
+    guided = frame.painting.guidance_scale > 1  # guidance doubles the batch
+    return dict(frame.loras), dict(frame.lora_blocks), adapters, frame.painting.freeu, guided
+
+
+def compile_notes(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
+    """Yield a note if `model.compile` is on and the UNet would be compiled more than once."""
+    count = scalings(frames)
+    if scene.settings.model.compile == "on" and count > 1:
+        what = "scales of LoRAs, IP-Adapters or FreeU, or guidance that comes and goes"
+        message = f"the UNet is compiled {count} times, once for each of the film's {what}"
+        yield scene.problem(("model", "compile"), message)

@@ -1,15 +1,24 @@
-"""Choose the painted frames, and the weight of the next painted frame in each in-between."""
+"""Which frames are painted; seeds; view leads.
+
+Choose the painted frames, and the weight of the next painted frame in each in-between.
+
+Seed behaviors (fixed, iter, ladder, alternate, random): one seed per frame, advancing at painted frames.
+
+Weights that guide paintings towards upcoming views, and a closed loop towards its first painted frame.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from animator.errors import CurveError
 from animator.frame import Ahead, Frame
+from animator.timeline.clock import Clock
 
 Flags = NDArray[np.bool_]
 
@@ -97,3 +106,85 @@ def cut(frames: Sequence[Frame], first: int, stop: int) -> list[Frame]:
         )
         for frame, paint, weight, shot in zip(part, diffuse, weights, shots, strict=True)
     ]
+
+
+Seeds = NDArray[np.uint32]
+
+
+MAX_SEED = 2**32 - 1
+
+
+def _iterate(start: int, count: int, every: int) -> NDArray[np.int64]:
+    return start + np.arange(count) // every
+
+
+def _ladder(start: int, count: int, _: int) -> NDArray[np.int64]:
+    """Return seeds that go two up, one down, as Deforum's: 100, 102, 101, 103, 102, 104 and so on."""
+    n = np.arange(count)
+    return start + (n + 1) // 2 + (n % 2)
+
+
+def _alternate(start: int, count: int, _: int) -> NDArray[np.int64]:
+    return start + np.arange(count) % 2
+
+
+def _random(start: int, count: int, _: int) -> NDArray[np.int64]:
+    """Return random seeds, drawn with `start` as the seed, so that a file always gives the same film."""
+    return np.random.Generator(np.random.PCG64(start)).integers(0, MAX_SEED, count, endpoint=True)
+
+
+_BEHAVIORS: dict[str, Callable[[int, int, int], NDArray[np.int64]]] = {
+    "fixed": lambda start, count, _: np.full(count, start),
+    "iter": _iterate,
+    "ladder": _ladder,
+    "alternate": _alternate,
+    "random": _random,
+}
+
+
+def seeds(behavior: str, start: int, diffuse: NDArray[np.bool_], every: int = 1) -> Seeds:
+    """Return one seed per frame, uint32 (frames,), advancing at each frame painted by `diffuse`; wraps at 2**32."""
+    nth = np.maximum(np.cumsum(diffuse) - 1, 0)
+    values = _BEHAVIORS[behavior](start, int(nth[-1]) + 1, every)
+    result: Seeds = (values[nth] % (MAX_SEED + 1)).astype(np.uint32)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """An image that the paintings before it are guided towards."""
+
+    frame: int  # the frame that the image belongs to
+    reached: int  # the painted frame that equals the image
+    lead: int  # number of frames before `reached` that are guided
+
+
+def led(goals: Sequence[Goal], diffuse: NDArray[np.bool_], shot: NDArray[np.int64]) -> list[Ahead]:
+    """Return for each frame the image its painting is guided towards, and the weight; `Ahead()` if none.
+
+    A painting is guided to the next goal of its own shot. `diffuse` marks the painted frames (frames,); `shot` is the
+    first frame of each frame's shot (frames,). The difference shrinks in even steps: of 4 paintings before a goal the
+    first has weight 1/4, the next 1/3 of the rest, then 1/2, then 1, so that no step is larger than another.
+    """
+    result = [Ahead()] * len(diffuse)
+    painted = np.flatnonzero(diffuse)
+    for goal in sorted(goals, key=lambda goal: -goal.reached):  # a nearer goal overwrites a later one
+        begun = max(goal.reached - max(goal.lead, 1), int(shot[goal.reached]) - 1)
+        within = [int(at) for at in painted if begun < at <= goal.reached]
+        before = int(max((at for at in painted if at <= begun), default=begun))
+        for last, at in zip([max(before, begun), *within], within, strict=False):
+            result[at] = Ahead(goal.frame, (at - last) / (goal.reached - last))
+    return result
+
+
+def viewed(views: dict[str, Any], clock: Clock) -> dict[int, str]:
+    """Return the views as {frame: time as written}. Raises CurveError for a bad time."""
+    found: dict[int, str] = {}
+    for time in views:
+        frame = clock.frame(time)
+        if frame in found:
+            raise CurveError(f"{time} and {found[frame]} are both frame {frame}", time)
+        if not 0 <= frame < clock.frames:
+            raise CurveError(f"frame {frame} is outside the film; its frames are 0..{clock.frames - 1}", time)
+        found[frame] = time
+    return found

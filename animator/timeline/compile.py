@@ -1,9 +1,14 @@
-"""Scene → list[Frame]. Finds every problem of the schedule's curves before any model is loaded."""
+"""Scene → list[Frame].
+
+Columns of the frame table: sections of curves, motion written as rates, positions or moves, and seeds.
+
+Scene → list[Frame]. Finds every problem of the schedule's curves before any model is loaded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Container, Iterable
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,32 +16,143 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import Problem, SceneError
-from animator.frame import Ahead, Control, Detail, Frame, Grade, Likeness, Lock, Motion, Painting
+from animator.errors import CurveError, Problem, SceneError
+from animator.frame import (
+    Ahead,
+    Control,
+    Detail,
+    Footage,
+    Frame,
+    Grade,
+    Likeness,
+    Lock,
+    Motion,
+    Painting,
+    Upscale,
+)
+from animator.imaging.geometry import spatial
 from animator.scene.scene import Scene
 from animator.timeline.advice import (
     can_run,
     comes_back,
+    compile_notes,
     masks_follow,
+    notes,
     one_schedule,
+    sampler_notes,
     stays_in_front,
     stays_visible,
+    unheard,
 )
-from animator.timeline.ahead import Goal, led, viewed
-from animator.timeline.cadence import by_shot, closed_tweens, evenly, painted, painted_at, tweens
+from animator.timeline.cadence import (
+    MAX_SEED,
+    Goal,
+    by_shot,
+    closed_tweens,
+    evenly,
+    led,
+    painted,
+    painted_at,
+    seeds,
+    tweens,
+    viewed,
+)
 from animator.timeline.clock import Clock
-from animator.timeline.columns import Columns
-from animator.timeline.lora_notes import unheard
-from animator.timeline.loras import scales
-from animator.timeline.moments import first_painted
-from animator.timeline.notes import notes
-from animator.timeline.sampler_notes import sampler_notes
-from animator.timeline.scalings import compile_notes
-from animator.timeline.telling import told
+from animator.timeline.motion import SHAKES, per_frame, shaken, steps, steps_in_space, with_moves
+from animator.timeline.prompts import scales, told
+from animator.timeline.reader import Reader, first_painted
+
+
+class Columns(Reader):
+    """Reader of one scene's columns, each independent of the others."""
+
+    def named(self, kind: Any, name: str) -> list[dict[str, Any]]:
+        """Return the values of a section with named members, such as `control`: {member: values} per frame."""
+        written = getattr(self.scene.settings, name)
+        columns = {member: self.section(kind, part, name, member) for member, part in written.items()}
+        return [{member: column[i] for member, column in columns.items()} for i in range(self.clock.frames)]
+
+    def footage(self) -> list[Footage]:
+        """Return the footage settings of each frame; all 0 if the film has no footage."""
+        written, none = self.scene.settings.footage, Footage(alpha=0.0, motion_amount=0.0)
+        if written.file is None:
+            return [none] * self.clock.frames
+        return self.section(Footage, written, "footage")
+
+    def upscale(self) -> list[Upscale]:
+        """Return the settings of each frame's second pass at output size; strength 0 if the film has none."""
+        written = self.scene.settings.output.upscale
+        if written is None or written.by != "second-pass":
+            return [Upscale(strength=0.0)] * self.clock.frames
+        return self.section(Upscale, written, "output", "upscale")
+
+    def viewed(self, painting: list[Painting], views: Container[int]) -> list[Painting]:
+        """Return `painting` with `views_strength` on the frames of `views`."""
+        written = self.scene.settings.views_strength
+        if written is None:
+            return painting
+        strength = self.numbers(written, ("views_strength",), (0.0, 1.0))
+        return [replace(row, strength=strength[i]) if i in views else row for i, row in enumerate(painting)]
+
+    def motion(self) -> list[Motion]:
+        """Return the motion into each frame, from rates per frame or second, positions, moves and shake."""
+        written = self.scene.settings.motion
+        motions = self.section(Motion, written, "motion")
+        position, second = getattr(written, "as") == "position", written.per == "second"
+        if position and second:
+            message = "positions have no rate; remove 'per: second' or 'as: position'"
+            self.problems.append(self.scene.problem(("motion", "per"), message))
+        if position and not self.problems:
+            motions = self.attempt(("motion",), lambda: self.steps(motions), motions)
+        elif second:
+            motions = per_frame(motions, self.clock.fps)
+        return self.moves(motions)
+
+    def moves(self, motions: list[Motion]) -> list[Motion]:
+        """Return `motions` with the named moves and the camera's shake added."""
+        written, size = self.scene.settings.motion, self.scene.size
+        found = self.attempt(
+            ("motion", "moves"), lambda: with_moves(motions, written.moves, self.clock, size), motions
+        )
+        if written.shake is None:
+            return found
+        strength = self.numbers(written.shake.strength, ("motion", "shake", "strength"), (0.0, 100.0))
+        return shaken(found, SHAKES[written.shake.like], np.array(strength), self.clock, size)
+
+    def steps(self, positions: list[Motion]) -> list[Motion]:
+        """Return the motions between positions. Raises CurveError where the zoom of a step is out of range."""
+        if any(map(spatial, positions)):
+            motions = steps_in_space(positions, self.scene.lens)
+        else:
+            motions = steps(positions, *self.scene.size)
+        low, high = next((f.metadata["low"], f.metadata["high"]) for f in fields(Motion) if f.name == "zoom")
+        for frame, motion in enumerate(motions):
+            if not low <= motion.zoom <= high:
+                raise CurveError(
+                    f"zoom changes by {motion.zoom:g} into frame {frame}; allowed {low:g}..{high:g}"
+                )
+        return motions
+
+    def seeds(self, diffuse: Any) -> Any:
+        """Return the seed of each frame, by the schedule `painting.seed.at` or by the seed's behavior."""
+        seed = self.scene.settings.painting.seed
+        if seed.at is None:
+            return seeds(seed.behavior, seed.start, diffuse, seed.every)
+        return np.rint(self.numbers(seed.at, ("painting", "seed", "at"), (0, MAX_SEED)))
+
+    def subseeds(self) -> tuple[Any, list[float]]:
+        """Return the seed of the second noise of each frame, and the share 0..1 of it in the mix."""
+        seed, path = self.scene.settings.painting.seed, ("painting", "seed")
+        values = self.numbers(seed.subseed, (*path, "subseed"), (0, MAX_SEED))
+        return np.rint(values), self.numbers(seed.subseed_strength, (*path, "subseed_strength"), (0.0, 1.0))
+
 
 SECTIONS = {"painting": Painting, "grade": Grade, "lock": Lock, "detail": Detail}
+
 MEMBERS = {"control": Control, "ip_adapter": Likeness}
+
 MASKED = ("painting", "grade", "lock", "footage", "detail")
+
 
 # Several parts of a render ask for the same frames; a scene never changes.
 _KNOWN: WeakKeyDictionary[Scene, list[Frame]] = WeakKeyDictionary()

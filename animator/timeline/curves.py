@@ -1,12 +1,19 @@
-"""Curves: number, expression, Deforum key string or keyframes → one value per frame.
+"""Any curve → values per frame.
+
+Curves: number, expression, Deforum key string or keyframes → one value per frame.
 
 A number is interpolated to the next key; an expression is evaluated on every frame until the next key.
 Before the first key its value holds, after the last key the last one's.
+
+Interpolation of `ease: smooth`: a monotone cubic through all keys, which never overshoots them.
+
+Parser of Deforum's key strings, `0:(1.0), 30:(2*sin(t/10))`, which respects brackets and quotes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+import re
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from typing import Any
@@ -17,11 +24,10 @@ from numpy.typing import NDArray
 from animator.errors import CurveError, quoted
 from animator.timeline import easing
 from animator.timeline.clock import Clock, Signals
-from animator.timeline.expression import evaluate
-from animator.timeline.keystring import number, split_keys
-from animator.timeline.smooth import hermite, slopes
+from animator.timeline.expressions import evaluate
 
 Floats = NDArray[np.float64]
+
 
 MAX_KEYS = 10_000  # evaluating a formula at every key takes a third of a millisecond each
 
@@ -220,3 +226,121 @@ def _formula(key: Key, first: int, last: int, signals: Signals) -> Floats:
         return evaluate(str(key.value), part, last - first)
     except CurveError as error:
         raise CurveError(str(error), key.name) from error
+
+
+def slopes(at: Floats, values: Floats) -> Floats:
+    """Return the slope at each key, per frame, that makes the cubic between keys monotone (Fritsch & Butland 1984).
+
+    `at` are the keys' frames in order, `values` their values. The slope is 0 at a maximum, a minimum, and at the first
+    and last key.
+    """
+    result = np.zeros(len(at))
+    if len(at) < 3:
+        return result
+    width = np.diff(at)
+    rise = np.diff(values) / width
+    same = rise[:-1] * rise[1:] > 0
+    left, right = 2 * width[1:] + width[:-1], width[1:] + 2 * width[:-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = (left + right) / (left / rise[:-1] + right / rise[1:])
+    result[1:-1] = np.where(same, mean, 0.0)
+    return result
+
+
+def hermite(part: Floats, width: float, ends: tuple[float, float], slope: tuple[float, float]) -> Floats:
+    """Return the Hermite cubic between keys `width` frames apart, at `part` (0..1), from both values and slopes."""
+    square, cube = part**2, part**3
+    return np.asarray(
+        (2 * cube - 3 * square + 1) * ends[0]
+        + (cube - 2 * square + part) * width * slope[0]
+        + (3 * square - 2 * cube) * ends[1]
+        + (cube - square) * width * slope[1],
+        dtype=np.float64,
+    )
+
+
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+_SIGN = re.compile(r"[\"'()\[\]{}:,]")
+
+_OPEN, _CLOSE = "([{", ")]}"
+
+_MAX_NESTING = 100
+
+_LONGEST_NUMBER = 80
+
+_LONGEST = 500_000  # characters, the limit of a whole schedule file
+
+
+def number(text: str) -> float | None:
+    """Return the number that `text` is, in any brackets and spaces, with at most one sign (`-(1e-3)`); else None."""
+    if len(text) > _LONGEST_NUMBER:
+        return None
+    sign, text = 1.0, _bare(text)
+    if text[:1] in ("-", "+") and not _NUMBER.fullmatch(text):
+        sign = -1.0 if text[0] == "-" else 1.0
+        text = _bare(text[1:])
+        if text[:1] in ("-", "+"):
+            return None  # Deforum also takes -(-1) for a formula
+    return sign * float(text) if _NUMBER.fullmatch(text) else None
+
+
+def split_keys(text: str) -> list[tuple[str, str]] | None:
+    """Return the (key, value) pairs of a key string, as text; None if `text` is an expression. Raises CurveError."""
+    if len(text) > _LONGEST:
+        raise CurveError(f"a text of {len(text):,} characters; at most {_LONGEST:,}")
+    parts = [(part, list(_split(part, ":"))) for part in _split(text, ",")]
+    if all(len(pieces) == 1 for _, pieces in parts):
+        return None
+    if not parts[-1][0].strip():
+        parts.pop()  # a comma at the end
+    pairs = []
+    for part, (key, *values) in parts:
+        if len(values) != 1 or not key.strip() or not _bare(values[0]):
+            raise CurveError(f"{quoted(part.strip())} is not a key with a value; write 0:(1.0), 30:(1.04)")
+        pairs.append((_bare(key), _bare(values[0])))
+    return pairs
+
+
+def _split(text: str, separator: str) -> Iterator[str]:
+    """Yield the parts of `text` between separators outside brackets and quotes. Raises CurveError."""
+    start, depth, quote = 0, list[str](), ""
+    for match in _SIGN.finditer(text):
+        at, char = match.start(), match[0]
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif char in _OPEN:
+            depth.append(char)
+        elif char in _CLOSE:
+            if not depth or _OPEN.index(depth.pop()) != _CLOSE.index(char):
+                raise CurveError(f"{char!r} at character {at + 1} closes nothing")
+        elif char == separator and not depth:
+            yield text[start:at]
+            start = at + 1
+        if len(depth) > _MAX_NESTING:
+            raise CurveError(f"brackets nested more than {_MAX_NESTING} deep")
+    if depth or quote:
+        raise CurveError(f"{depth[-1] if depth else quote!r} is never closed")
+    yield text[start:]
+
+
+def _bare(text: str) -> str:
+    """Return `text` without the spaces, quotes and brackets that enclose all of it."""
+    text = text.strip()
+    while len(text) > 1 and (text[0] + text[-1] in ("()", '""', "''")) and _encloses(text):
+        text = text[1:-1].strip()
+    return text
+
+
+def _encloses(text: str) -> bool:
+    """Return True if the last character closes the first one: True for `(1)`, False for `(1)*(2)`."""
+    if text[0] in "\"'":
+        return text.find(text[0], 1) == len(text) - 1
+    depth = 0
+    for at, char in enumerate(text):
+        depth += (char == "(") - (char == ")")
+        if depth == 0:
+            return at == len(text) - 1
+    return False

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from functools import partial
 
-from animator.errors import CurveError, Path, Problem, ProgramError, SceneError, nearest
+from animator.errors import CurveError, Problem, ProgramError, SceneError, SettingPath, nearest
 from animator.frame import Framing
-from animator.imaging.codecs import CODECS, encoder
-from animator.imaging.ffmpeg import program
+from animator.imaging.ffmpeg import CODECS, encoder, program
 from animator.scene.scene import Scene
 from animator.scene.settings_output import CODEC, cut_out, split
 from animator.timeline.reader import Reader
@@ -103,12 +102,12 @@ def problems(scene: Scene) -> list[Problem]:
             found.append(scene.problem((*also, str(at)), f"no shape {form!r} in output.frame; {known}"))
     found += _told(scene, ("output", "poster"), partial(poster, scene))
     if output.mask is not None or any(map(cut_out, output.also)):
-        path: Path = MASK if output.mask is not None else also
+        path: SettingPath = MASK if output.mask is not None else also
         found += _told(scene, path, partial(mask, scene))
     return [*found, *_encoders(scene)]
 
 
-def _told(scene: Scene, path: Path, work: Callable[[], object]) -> Iterator[Problem]:
+def _told(scene: Scene, path: SettingPath, work: Callable[[], object]) -> Iterator[Problem]:
     try:
         work()
     except CurveError as error:
@@ -118,7 +117,7 @@ def _told(scene: Scene, path: Path, work: Callable[[], object]) -> Iterator[Prob
 def _encoders(scene: Scene) -> Iterator[Problem]:
     """Yield codecs that the installed ffmpeg cannot write, and a `crf` out of the codec's range."""
     output = scene.settings.output
-    places: dict[str | None, Path] = {
+    places: dict[str | None, SettingPath] = {
         codec(scene, split(word)[0]): ("output", "also", str(at)) for at, word in enumerate(output.also)
     }
     places[output.codec] = ("output", "codec")

@@ -1,13 +1,24 @@
-"""Python syntax tree → numexpr text, through an allowlist: any node that is not listed is refused.
+"""Text → checked tree → numexpr.
+
+Functions of expressions: written as numexpr text where numexpr has them, otherwise computed by NumPy.
+
+Python syntax tree → numexpr text, through an allowlist: any node that is not listed is refused.
 
 Allowed are numbers, known names, FUNCTIONS, arithmetic, comparison and boolean operators, and the conditional
 expression.
+
+Expression text → checked syntax tree → numexpr, over all frames at once.
+
+numexpr's own sanitiser can be bypassed (before 2.14.3 a text could run code), so numexpr receives only text that
+`Writer` has generated from the checked tree.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,19 +26,163 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import CurveError, nearest, quoted
-from animator.timeline.clock import HEARD
-from animator.timeline.functions import FUNCTIONS, WHERE, floor_divide, power, remainder
+from animator.timeline import easing
+from animator.timeline.clock import HEARD, Signals
 
 Floats = NDArray[np.float64]
 
+
+_ONE = (
+    "abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "ceil", "cos", "cosh", "exp", "expm1",
+    "floor", "log", "log10", "log1p", "log2", "round", "sign", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
+)  # fmt: skip
+
+_TWO = ("arctan2", "copysign", "fmod", "hypot", "maximum", "minimum")
+
+
+ONE = "_one"  # name of a numexpr variable that is 1.0
+
+
+class Function(NamedTuple):
+    """A function of expressions: its number of arguments, and either `write` or `compute`."""
+
+    low: int  # fewest arguments
+    high: int  # most arguments
+    write: Callable[[list[str]], str] | None = None  # arguments as numexpr text → numexpr text
+    compute: Callable[..., Floats] | None = None  # or: arguments as arrays → array
+    repeats: bool = False  # `write` uses an argument more than once
+
+
+def _call(name: str) -> Callable[[list[str]], str]:
+    """Return a writer of a call of numexpr's function `name`."""
+    return lambda args: f"{name}({', '.join(args)})"
+
+
+def _fold(name: str) -> Callable[[list[str]], str]:
+    """Return a writer of nested calls of numexpr's function `name` of two arguments, for any number of them."""
+
+    def write(args: list[str]) -> str:
+        text = args[0]
+        for arg in args[1:]:
+            text = f"{name}({text}, {arg})"
+        return text
+
+    return write
+
+
+def power(base: str, exponent: str) -> str:
+    """Return a power as numexpr text, computed in floating point.
+
+    An integer base would be computed in integers: wrong beyond 2**63, and endless for 9**9**9**9. The factor is a
+    variable, since numexpr leaves the power of two constants to Python, which makes (-1)**0.5 complex.
+    """
+    return f"(({ONE} * {base}) ** {exponent})"
+
+
+def _smoothstep(low: str, high: str, x: str) -> str:
+    """Return the Hermite smoothstep of x between two edges as numexpr text: 3u² - 2u³, u clamped to 0..1."""
+    u = f"minimum(maximum(({x} - {low}) / (1.0 * ({high} - {low})), 0.0), 1.0)"
+    return f"({u} * {u} * (3.0 - 2.0 * {u}))"
+
+
+def _phase(x: Floats, period: Floats) -> Floats:
+    """Return the position of x within its period, 0..1."""
+    turns = x / period
+    return np.asarray(turns - np.floor(turns))
+
+
+def _tri(x: Floats, period: Floats) -> Floats:
+    """Return a triangle wave: 0 at the start of the period, 1 after a quarter, -1 after three quarters."""
+    return np.asarray(1.0 - np.abs(4.0 * _phase(x + period / 4.0, period) - 2.0))
+
+
+def _saw(x: Floats, period: Floats) -> Floats:
+    """Return a sawtooth wave: from -1 up to 1 over the period, then down at once."""
+    return 2.0 * _phase(x, period) - 1.0
+
+
+def _square(x: Floats, period: Floats) -> Floats:
+    """Return a square wave: 1 in the first half of the period, -1 in the second."""
+    return np.where(_phase(x, period) < 0.5, 1.0, -1.0)
+
+
+def _pulse(x: Floats, period: Floats, part: Floats | float = 0.1) -> Floats:
+    """Return 1 in the first `part` (0..1) of the period, else 0."""
+    return np.where(_phase(x, period) < part, 1.0, 0.0)
+
+
+def _noise(x: Floats, seed: Floats | float = 0.0) -> Floats:
+    """Return smooth, deterministic noise in -1..1: random values at integer x, joined by 6u⁵ - 15u⁴ + 10u³."""
+    x, seed = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(seed, np.float64))
+    whole = np.floor(x)
+    u = x - whole
+    fade = u * u * u * (u * (u * 6.0 - 15.0) + 10.0)
+    before, after = _height(whole, seed), _height(whole + 1.0, seed)
+    return np.asarray(before + (after - before) * fade)
+
+
+def _height(whole: Floats, seed: Floats) -> Floats:
+    """Return a random number in -1..1 for each pair of integers, by splitmix64's mixing (Steele et al. 2014)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        bits = whole.astype(np.int64).astype(np.uint64) + seed.astype(np.int64).astype(np.uint64) * np.uint64(
+            0x9E3779B97F4A7C15
+        )
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        bits ^= bits >> np.uint64(31)
+    return np.asarray((bits >> np.uint64(11)).astype(np.float64) / 2**52 - 1.0)
+
+
+def floor_divide(a: NDArray[np.generic], b: NDArray[np.generic]) -> Floats:
+    """Return Python's a // b, as floats."""
+    return np.floor(np.asarray(a, np.float64) / np.asarray(b, np.float64))
+
+
+def remainder(a: NDArray[np.generic], b: NDArray[np.generic]) -> Floats:
+    """Return Deforum's a % b, with the sign of b: exact for integers, by numexpr's own formula for floats."""
+    x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    whole = a.dtype.kind in "iu" and b.dtype.kind in "iu"
+    return np.asarray(np.mod(x, y) if whole else x - np.floor(x / y) * y)
+
+
+def _eased(name: str) -> Callable[[Floats], Floats]:
+    """Return the easing `name` as a function of any x: x is clipped to 0..1."""
+    return lambda x: easing.EASINGS[name](np.clip(np.asarray(x, np.float64), 0.0, 1.0))
+
+
+FUNCTIONS: dict[str, Function] = {
+    **{name: Function(1, 1, _call(name)) for name in _ONE},
+    **{name: Function(2, 2, _call(name)) for name in _TWO},
+    "min": Function(2, 100, _fold("minimum")),
+    "max": Function(2, 100, _fold("maximum")),
+    "clamp": Function(3, 3, lambda a: f"minimum(maximum({a[0]}, {a[1]}), {a[2]})"),
+    "lerp": Function(3, 3, lambda a: f"({a[0]} + ({a[1]} - {a[0]}) * {a[2]})", repeats=True),
+    "smoothstep": Function(3, 3, lambda a: _smoothstep(*a), repeats=True),
+    "pow": Function(2, 2, lambda a: power(*a)),
+    "tri": Function(2, 2, compute=_tri),
+    "saw": Function(2, 2, compute=_saw),
+    "square": Function(2, 2, compute=_square),
+    "pulse": Function(2, 3, compute=_pulse),
+    "noise": Function(1, 2, compute=_noise),
+    # An expression has no hyphens in its names: in-out-sine is in_out_sine(x).
+    **{name.replace("-", "_"): Function(1, 1, compute=_eased(name)) for name in easing.EASINGS},
+}
+
+WHERE = "where"  # not in FUNCTIONS: its first argument is a condition
+
+
 _ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+
 # Not numexpr's: with integers it crashes the process for one pair of operands, and gives 0 for x // 0.
 _DIVISIONS = {ast.FloorDiv: floor_divide, ast.Mod: remainder}
+
 _BITS = {ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^"}
+
 # Names that exist only with another setting, and that setting.
 _NEEDS = dict.fromkeys(HEARD, "a track: audio: {file: track.wav}") | dict.fromkeys(
     ("beat", "bpm"), "beats: bpm: 120, or audio: {file: track.wav} with an audible beat"
 )
+
 _COMPARE = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 
 
@@ -184,3 +339,75 @@ def _shown(node: ast.AST) -> str:
     except (RecursionError, ValueError):
         return type(node).__name__
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+MAX_LENGTH = 10_000  # characters; the longest schedule in 97 public Deforum files has 4,198
+
+
+# numexpr raises these for a valid text that it cannot compute (RecursionError is a RuntimeError).
+_FAILURES = (ArithmeticError, TypeError, ValueError, NotImplementedError, KeyError, RuntimeError, MemoryError)
+
+
+class Program(NamedTuple):
+    """A checked expression as assignments; the last one is the result."""
+
+    steps: tuple[Step, ...]
+    names: frozenset[str]
+
+
+@lru_cache(maxsize=4096)
+def compile_expression(text: str, known: frozenset[str]) -> Program:
+    """Parse and check `text`, which may use the names `known`, and return its program. Raises CurveError."""
+    text = " ".join(text.split())
+    if not text:
+        raise CurveError("an empty text is not a value; write a number or an expression")
+    if len(text) > MAX_LENGTH:
+        raise CurveError(f"an expression of {len(text):,} characters; at most {MAX_LENGTH:,}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # Python warns of `1if t else 2`, which is valid
+            tree = ast.parse(text, mode="eval").body
+        writer = Writer(known)
+        result = writer.number(tree)
+    except SyntaxError as error:
+        where = f" at character {error.offset}" if error.offset else ""
+        raise CurveError(f"cannot read {quoted(text)}{where}: {error.msg}") from error
+    except (RecursionError, MemoryError, ValueError) as error:
+        raise CurveError(
+            f"cannot read {quoted(text)}: nested too deeply or with a forbidden character"
+        ) from error
+    except CurveError as error:
+        raise CurveError(f"{error} (in {quoted(text)})") from error
+    if not writer.steps or result != writer.steps[-1].name:
+        writer.assign(result)
+    return Program(tuple(writer.steps), frozenset(writer.names))
+
+
+def evaluate(text: str, signals: Signals, frames: int) -> NDArray[np.float64]:
+    """Return the value of `text` on every frame, float64 (frames,), NaN and infinity included. Raises CurveError."""
+    program = compile_expression(text, frozenset(signals))
+    values: dict[str, NDArray[np.generic]] = {name: signals[name] for name in program.names}
+    values[ONE] = np.array(1.0)
+    try:
+        with np.errstate(all="ignore"):
+            for step in program.steps:
+                values[step.name] = _run(step, values)
+    except _FAILURES as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise CurveError(f"cannot compute {quoted(text)}: {reason}") from error
+    return np.array(np.broadcast_to(values[program.steps[-1].name], frames), dtype=np.float64)
+
+
+def _run(step: Step, values: Mapping[str, NDArray[np.generic]]) -> NDArray[np.generic]:
+    import numexpr
+
+    if step.compute is not None:
+        return step.compute(*(values[arg] if arg in values else np.array(_literal(arg)) for arg in step.args))
+    # Without both dictionaries numexpr reads the variables of this function.
+    return np.asarray(numexpr.evaluate(step.text, local_dict=dict(values), global_dict={}))
+
+
+def _literal(text: str) -> int | float:
+    """Return the number that `text` is: an int if it is written as one and a float holds it exactly, else a float."""
+    value = float(text)
+    return int(value) if text.isdecimal() and value < 2**53 else value

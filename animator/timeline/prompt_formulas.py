@@ -15,7 +15,7 @@ import numpy as np
 from animator.errors import CurveError, quoted
 from animator.models.prompt_syntax import BLEND, MAX_PARTS, MAX_WEIGHT, numbers, parse
 from animator.timeline.clock import Signals
-from animator.timeline.expression import compile_expression, evaluate
+from animator.timeline.expressions import compile_expression, evaluate
 
 TAG = re.compile(r"\s*<lora:([^:<>`]+)(?::((?:`[^`]*`|[^<>`])*))?>")
 NUMBER = re.compile(r"\s*[-+]?[.\d]+\s*")

@@ -1,55 +1,36 @@
-"""Prompt keyframes → one Prompt per frame: text, next text, weight of the next, negative."""
+"""Prompt keyframes, styles, LoRA columns.
+
+Prompt keyframes → one Prompt per frame: text, next text, weight of the next, negative.
+
+The prompts of a scene → one Prompt per frame, and the LoRA scales set by tags in them.
+
+Prompt styles: the text a style adds before and after a prompt, and to the negative prompt.
+
+LoRA scales and block factors per frame, from curves and prompt tags.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import CurveError, nearest, quoted
+from animator.errors import CurveError, SettingPath, nearest, quoted
 from animator.frame import Prompt
+from animator.scene.settings_models import declared, scale_and_blocks
+from animator.scene.styles import Style, styles
 from animator.timeline.clock import Clock, Signals
 from animator.timeline.prompt_formulas import Text, wording
+from animator.timeline.reader import Reader, held, timed
 
-MAX_KEYS = 10_000
 NEGATIVE = "--neg"  # Deforum's mark: the text after it is a negative prompt
 
 
 Texts = dict[int, Text]  # keyed by the frame from which the text holds, in order of time
-
-
-def texts(written: Any, clock: Clock) -> dict[int, str]:
-    """Return keyframes of text as {frame: text}, in order of time; the first one holds from frame 0.
-
-    Raises CurveError for a key that is not a time, outside the film or on the frame of another key.
-    """
-    return {frame: text for frame, (_, text) in timed(written, clock).items()}
-
-
-def timed(written: Any, clock: Clock) -> dict[int, tuple[str | None, str]]:
-    """Return keyframes of text as {frame: (key as written, text)}; the key is None for a single text.
-
-    Frames are ordered and errors raised as in `texts`.
-    """
-    if isinstance(written, str):
-        return {0: (None, written)}
-    if len(written) > MAX_KEYS:
-        raise CurveError(f"{len(written):,} keys; at most {MAX_KEYS:,}")
-    found: dict[int, tuple[str | None, str]] = {}
-    for key, text in written.items():
-        frame = clock.frame(str(key))
-        if frame in found:
-            raise CurveError(f"{key} and {found[frame][0]} are both frame {frame}", str(key))
-        if not 0 <= frame < clock.frames:
-            raise CurveError(
-                f"frame {frame} is outside the film; its frames are 0..{clock.frames - 1}", str(key)
-            )
-        found[frame] = (str(key), text)
-    ordered = [found[frame] for frame in sorted(found)]
-    return dict(zip([0, *sorted(found)[1:]], ordered, strict=True))
 
 
 def spoken(written: Any, clock: Clock, signals: Signals, loras: Collection[str] = ()) -> tuple[Texts, Texts]:
@@ -104,13 +85,6 @@ def _against(text: Text) -> Text:
             f"{tag} does nothing in a negative prompt; move it to the prompt, perhaps with a scale below 0"
         )
     return text
-
-
-def held(keyframes: dict[int, Any], frames: int) -> list[Any]:
-    """Return one value per frame: the value of the last key at or before it."""
-    starts = np.array(list(keyframes))
-    ordered = list(keyframes.values())
-    return [ordered[i] for i in np.searchsorted(starts, np.arange(frames), side="right") - 1]
 
 
 class Way(NamedTuple):
@@ -203,3 +177,140 @@ class _Joined:
         if not any(part.changing for part in parts):
             self.known[parts] = text
         return text
+
+
+def told(
+    reader: Reader, shot: NDArray[np.int64], closed: bool
+) -> tuple[list[Prompt], dict[str, list[float]]]:
+    """Return the prompt of each frame, and {LoRA: scale per frame} of all tags; `reader` collects the problems.
+
+    `shot` is the first frame of each frame's shot; `closed` is True for a closed loop.
+    """
+    scene, clock, signals = reader.scene, reader.clock, reader.signals
+    written, loras = scene.settings.prompts, declared(scene.document.data)
+    nothing = spoken("", clock, signals)
+
+    def read(name: str) -> tuple[Texts, Texts]:
+        text = getattr(written, name)
+        return reader.attempt(("prompts", name), lambda: spoken(text, clock, signals, loras), nothing)
+
+    plain, common = read("at"), read("common")
+    negative = reader.attempt(
+        ("prompts", "negative"), lambda: kept_out(written.negative, clock, signals), nothing[0]
+    )
+    shelf = styles(scene)
+    at = reader.attempt(
+        ("prompts", "style"), lambda: dressed(plain, written.style, shelf, clock, signals), plain
+    )
+    travel = reader.attempt(("prompts", "travel"), lambda: reader.length(written.travel), 0)
+    back = max(travel, round(clock.fps)) if closed else 0
+    on_way = ways(list(at[0]), travel, shot, back)
+    found = prompts(at, negative, common, on_way, len(shot), written.blend)
+    return found, tags(at[0], common[0], on_way, len(shot))
+
+
+_LEADS = re.compile(r"\s+(of|with|in|on|as)\s*$")  # dropped from `before` if no prompt follows it
+
+
+def dressed(
+    spoken: tuple[Texts, Texts], written: Any, shelf: Mapping[str, Style], clock: Clock, signals: Signals
+) -> tuple[Texts, Texts]:
+    """Return prompts and negative prompts, `spoken`, wrapped in the styles of the keyframes `written`.
+
+    `shelf` has the styles by name. A key of the prompts or of the styles begins a new text, so that `travel` blends
+    from style to style as from prompt to prompt. Raises CurveError for an unknown style.
+    """
+    styles: dict[int, tuple[Text, Text, Text] | None] = {}
+    for frame, (key, text) in timed(written, clock).items():
+        name = text.strip()
+        if name and name not in shelf:
+            raise CurveError(f"no style {quoted(name)}; {nearest(name, shelf)}", key)
+        try:
+            styles[frame] = _understood(shelf[name], signals, clock.frames) if name else None
+        except CurveError as error:
+            raise CurveError(f"style {name!r}: {error}", key) from error
+    wanted, unwanted = spoken
+    words: Texts = {}
+    against: Texts = {}
+    for frame in sorted({*wanted, *styles}):
+        said, no, style = _last(wanted, frame), _last(unwanted, frame), _last(styles, frame)
+        if style is not None:
+            before, after, negative = style
+            if said.empty:
+                before = Text(_LEADS.sub("", before.plain), before.changing, before.loras)
+            said = before + said + after
+            no = no + Text("" if no.empty or negative.empty else ", ") + negative
+        words[frame], against[frame] = said, no
+    return words, against
+
+
+def _understood(style: Style, signals: Signals, frames: int) -> tuple[Text, Text, Text]:
+    before, after, negative = (
+        wording(text, signals, frames) for text in (style.before, style.after, style.negative)
+    )
+    for name in negative.loras:
+        raise CurveError(f"<lora:{name}> does nothing in a negative prompt")
+    return before, after, negative
+
+
+def _last(keyframes: Mapping[int, Any], frame: int) -> Any:
+    """Return the value of the last key at or before `frame`."""
+    starts = list(keyframes)
+    return keyframes[starts[int(np.searchsorted(starts, frame, side="right")) - 1]]
+
+
+SCALE = (-10.0, 10.0)  # negative scales invert a LoRA's effect; beyond this range images are noise
+
+
+Column = list[float]
+
+Blocks = list[Mapping[str, Mapping[str, float]]]
+
+
+def scales(reader: Reader, tagged: Mapping[str, Column]) -> tuple[list[dict[str, float]], Blocks]:
+    """Return the scale of every LoRA on each frame, by name, and its block factors, by name and block.
+
+    A scale is 1 unless a curve of `loras` or a tag sets it; `tagged` has the scales set by tags. `reader` collects the
+    problems.
+    """
+    settings, frames = reader.scene.settings, reader.clock.frames
+    found: dict[str, Column] = {}
+    columns: dict[str, dict[str, Column]] = {}
+    for name in [
+        *settings.model.loras,
+        *(name for name in settings.loras if name not in settings.model.loras),
+    ]:
+        written = settings.loras.get(name, 1.0)
+        scale, blocks = scale_and_blocks(written)
+        path: SettingPath = ("loras", name)
+        scaled = written is scale or "scale" in written
+        if name in tagged and name in settings.loras and scaled:
+            message = f"its scale is also set by a <lora:{name}:…> tag in the prompts; keep one of them"
+            reader.problems.append(reader.scene.problem(path, message))
+        found[name] = (
+            within(reader, tagged[name], name) if name in tagged
+            else reader.numbers(scale, path if written is scale else (*path, "scale"), SCALE)
+        )  # fmt: skip
+        if blocks:
+            columns[name] = {
+                block: reader.numbers(item, (*path, "blocks", block), SCALE) for block, item in blocks.items()
+            }
+    whole = [{name: column[i] for name, column in found.items()} for i in range(frames)]
+    return whole, [_at(columns, i) for i in range(frames)] if columns else [{}] * frames
+
+
+def within(reader: Reader, column: Column, name: str) -> Column:
+    """Return `column`, the scales of a tag; `reader` collects the first one out of range as a problem."""
+    low, high = SCALE
+    bad = next((i for i, value in enumerate(column) if not low <= value <= high), None)
+    if bad is not None:
+        message = f"<lora:{name}> is {column[bad]:g} at frame {bad}; allowed {low:g}..{high:g}"
+        reader.problems.append(reader.scene.problem(("prompts", "at"), message))
+    return column
+
+
+def _at(columns: Mapping[str, Mapping[str, Column]], frame: int) -> dict[str, Any]:
+    """Return {LoRA: {block: factor}} of one frame."""
+    return {
+        name: {block: column[frame] for block, column in blocks.items()} for name, blocks in columns.items()
+    }

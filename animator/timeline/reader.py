@@ -1,8 +1,13 @@
-"""Settings as written → numbers and names per frame. Problems are collected, and reading continues."""
+"""Settings → columns, problems collected.
+
+Settings as written → numbers and names per frame. Problems are collected, and reading continues.
+
+Flags per frame, from a list of times or an expression.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import Field, fields, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -10,20 +15,18 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import CurveError, Path, Problem, quoted
+from animator.errors import CurveError, Problem, SettingPath, quoted
 from animator.models import samplers
 from animator.scene.scene import Scene
 from animator.scene.settings_images import EVERYWHERE
 from animator.timeline import curves as curve
-from animator.timeline.audio import Heard, silence
+from animator.timeline.audio import Heard, listen, silence
 from animator.timeline.clock import RESERVED, Clock, Signals
-from animator.timeline.functions import FUNCTIONS
-from animator.timeline.hearing import listen
+from animator.timeline.expressions import FUNCTIONS
 from animator.timeline.mask_expressions import parse
-from animator.timeline.moments import moments
-from animator.timeline.prompts import held, texts
 
 Row = TypeVar("Row")
+
 Result = TypeVar("Result")
 
 
@@ -41,7 +44,7 @@ class Reader:
         self.clock = replace(plain, events=self.events(plain))
         self.signals: Signals = self.clock.signals() | (heard.signals if heard is not None else {})
 
-    def attempt(self, path: Path, work: Callable[[], Result], otherwise: Result) -> Result:
+    def attempt(self, path: SettingPath, work: Callable[[], Result], otherwise: Result) -> Result:
         """Return the result of `work`; if it raises CurveError, collect a problem at `path` and return `otherwise`."""
         try:
             return work()
@@ -62,7 +65,7 @@ class Reader:
             return [cls()] * self.clock.frames
         return [cls(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 
-    def column(self, field: Field[Any], written: Any, path: Path) -> list[Any]:
+    def column(self, field: Field[Any], written: Any, path: SettingPath) -> list[Any]:
         """Return the value of one dataclass field on each frame: text, number or whole number, by its default."""
         if isinstance(field.default, str):
             read = {"sampler": _sampler, "schedule": samplers.find_schedule, "mask": self.mask}[field.name]
@@ -70,7 +73,7 @@ class Reader:
         values = self.numbers(written, path, (field.metadata["low"], field.metadata["high"]))
         return [round(value) for value in values] if isinstance(field.default, int) else values
 
-    def numbers(self, written: Any, path: Path, limits: tuple[float, float]) -> list[float]:
+    def numbers(self, written: Any, path: SettingPath, limits: tuple[float, float]) -> list[float]:
         """Return the value of a curve on each frame; a value outside `limits` (low, high) is a problem."""
         low, high = limits
 
@@ -130,7 +133,7 @@ class Reader:
             raise CurveError(f"{quoted(written)} is not a duration; write frames (12) or seconds (0.5s)")
         return frames
 
-    def moments(self, written: Any, path: Path) -> NDArray[np.bool_] | None:
+    def moments(self, written: Any, path: SettingPath) -> NDArray[np.bool_] | None:
         """Return the flags of a list of times or an expression; None if it is not set or has a problem."""
         if written is None:
             return None
@@ -140,3 +143,76 @@ class Reader:
 def _sampler(text: str) -> str:
     """Return the canonical name of a sampler. Raises CurveError."""
     return samplers.find(text).name
+
+
+Flags = NDArray[np.bool_]
+
+
+def moments(written: Sequence[str] | str, clock: Clock, signals: Signals) -> Flags:
+    """Mark the frames of a list of times (`[0, 2s, 4b, 50%, end]`), or those where an expression is not 0.
+
+    Times outside the film are ignored. Raises CurveError, whose key is the index in the list.
+    """
+    if isinstance(written, str):
+        return np.asarray(curve.column(written, clock, signals) != 0)
+    frames = np.array([_frame(written[at], str(at), clock) for at in range(len(written))])
+    flags = np.zeros(clock.frames, np.bool_)
+    flags[frames[(frames >= 0) & (frames < clock.frames)]] = True
+    return flags
+
+
+def _frame(time: str, place: str, clock: Clock) -> int:
+    try:
+        return clock.frame(time)
+    except CurveError as error:
+        raise CurveError(str(error), place) from error
+
+
+def first_painted(flags: Flags, diffuse: Flags) -> Flags:
+    """Mark the first painted frame at or after each frame that `flags` marks."""
+    painted = np.flatnonzero(diffuse)
+    following = np.searchsorted(painted, np.flatnonzero(flags))
+    result: Flags = np.zeros(len(diffuse), np.bool_)
+    result[painted[following[following < len(painted)]]] = True
+    return result
+
+
+MAX_KEYS = 10_000
+
+
+def texts(written: Any, clock: Clock) -> dict[int, str]:
+    """Return keyframes of text as {frame: text}, in order of time; the first one holds from frame 0.
+
+    Raises CurveError for a key that is not a time, outside the film or on the frame of another key.
+    """
+    return {frame: text for frame, (_, text) in timed(written, clock).items()}
+
+
+def timed(written: Any, clock: Clock) -> dict[int, tuple[str | None, str]]:
+    """Return keyframes of text as {frame: (key as written, text)}; the key is None for a single text.
+
+    Frames are ordered and errors raised as in `texts`.
+    """
+    if isinstance(written, str):
+        return {0: (None, written)}
+    if len(written) > MAX_KEYS:
+        raise CurveError(f"{len(written):,} keys; at most {MAX_KEYS:,}")
+    found: dict[int, tuple[str | None, str]] = {}
+    for key, text in written.items():
+        frame = clock.frame(str(key))
+        if frame in found:
+            raise CurveError(f"{key} and {found[frame][0]} are both frame {frame}", str(key))
+        if not 0 <= frame < clock.frames:
+            raise CurveError(
+                f"frame {frame} is outside the film; its frames are 0..{clock.frames - 1}", str(key)
+            )
+        found[frame] = (str(key), text)
+    ordered = [found[frame] for frame in sorted(found)]
+    return dict(zip([0, *sorted(found)[1:]], ordered, strict=True))
+
+
+def held(keyframes: dict[int, Any], frames: int) -> list[Any]:
+    """Return one value per frame: the value of the last key at or before it."""
+    starts = np.array(list(keyframes))
+    ordered = list(keyframes.values())
+    return [ordered[i] for i in np.searchsorted(starts, np.arange(frames), side="right") - 1]

@@ -1,28 +1,39 @@
-"""Survey a set of photos before training: notes on problems, and a sheet of the images to be learnt."""
+"""Survey a set of photos before training: notes on problems, and a sheet of the images to be learnt.
+
+Read a folder of photos with their captions and masks; unusable files are errors, by name.
+
+Aspect-ratio buckets: scale and crop every photo to the nearest of several sizes of one area.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pictures
+from PIL import ImageOps, UnidentifiedImageError
 
-from animator.errors import Place, Problem
-from animator.frame import Image
-from animator.training import buckets
-from animator.training.buckets import View
-from animator.training.pictures import Photo
-from animator.training.settings import Settings
+from animator.errors import Place, Problem, SceneError
+from animator.frame import Image, Mask
+from animator.scene.scene import PICTURES
+from animator.training.settings import Data, Settings
 
 FEW, MANY = 8, 200  # photos
+
 SOFT = 0.12  # share of the set's median sharpness; below it a photo is out of focus beside the others
+
 SOFTEST = 12.0  # variance of the Laplacian at 512 pixels; below it nothing is sharp
+
 TWINS = 0.12  # mean difference of two thumbnails, relative to their contrast; below it they are duplicates
+
 DARK, BRIGHT = 40, 0.5  # mean luminance, 0..255; share of overexposed pixels in the middle
+
 ALIKE = 8.0  # standard deviation of border colours, in levels; below it all have one background
 
 
@@ -37,11 +48,10 @@ class Survey:
 
 def survey(photos: Sequence[Photo], settings: Settings) -> Survey:
     """Measure `photos` and crop them as training does."""
-    known = buckets.sizes(settings.resolution, settings.data)
+    known = sizes(settings.resolution, settings.data)
     masks = [photo.mask if settings.data.masks else None for photo in photos]
     views = [
-        buckets.fit(photo.image, mask, buckets.nearest(photo.size, known))
-        for photo, mask in zip(photos, masks, strict=True)
+        fit(photo.image, mask, nearest(photo.size, known)) for photo, mask in zip(photos, masks, strict=True)
     ]
     notes = [*_of_files(photos, views), *_of_sharpness(photos), *_of_twins(photos), *_of_light(photos, views)]
     return Survey(views, [*_of_all(photos, views, settings), *notes], list(_lines(photos, views, settings)))
@@ -162,3 +172,205 @@ def sheet(views: Sequence[View], cell: int = 256, columns: int = 6) -> Image:
         y, x = number // columns * cell + 4, number % columns * cell + 4
         page[y : y + small.shape[0], x : x + small.shape[1]] = small
     return page
+
+
+VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"}
+
+FOREIGN = {".heic", ".heif", ".psd", ".raw", ".dng", ".cr2", ".nef", ".arw", ".svg", ".pdf", ".avif", ".jxl"}
+
+SMALLEST = 64  # pixels per side; anything less is an icon
+
+MASK = ".mask.png"
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A training image: upright, RGB, transparency laid on white."""
+
+    file: Path
+    image: Image  # (h, w, 3)
+    caption: str | None = None  # from NAME.txt
+    mask: Mask | None = None  # (h, w), 255 where the product is
+    notes: tuple[str, ...] = field(default=())  # conversions applied to the file
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+
+def read(folder: Path) -> list[Photo]:
+    """Read every photo in `folder`, sorted by name. Files that are neither images nor videos are ignored.
+
+    CMYK, 16 bits, transparency and EXIF rotation are converted and noted. Raises SceneError with a line for each
+    video, unsupported or broken file, caption that is not UTF-8 and mask of another size, or if there are no images.
+    """
+    if not folder.is_dir():
+        raise SceneError([Problem(Place(str(folder)), (), "no such folder; name the folder of the photos")])
+    photos, problems = [], []
+    for file in sorted(folder.iterdir()):
+        if file.name.startswith(".") or file.name.endswith(MASK) or not file.is_file():
+            continue
+        suffix = file.suffix.lower()
+        try:
+            if suffix in PICTURES:
+                photos.append(_photo(file))
+            elif suffix in VIDEOS:
+                command = f"ffmpeg -i {file.name} -vf fps=1 {file.stem}-%03d.png"
+                raise ValueError(f"a video; extract its frames with: {command}")
+            elif suffix in FOREIGN | {".gif"}:
+                raise ValueError(f"{suffix[1:]} files are not supported; save it as PNG or JPEG")
+        except (OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError for broken PNGs
+            problems.append(Problem(Place(str(file)), (), " ".join(str(error).split())[:200]))
+    if not photos and not problems:
+        message = f"contains no images; supported: {', '.join(sorted(PICTURES))}"
+        problems = [Problem(Place(str(folder)), (), message)]
+    if problems:
+        raise SceneError(problems)
+    return photos
+
+
+def _photo(file: Path) -> Photo:
+    notes: list[str] = []
+    try:
+        with Pictures.open(file) as opened:
+            count = getattr(opened, "n_frames", 1)
+            if count > 1 and opened.format != "MPO":
+                raise ValueError(f"an animation of {count} frames; save one of them as an image")
+            opened.load()
+            turned = ImageOps.exif_transpose(opened)
+            if turned.size != opened.size or opened.getexif().get(0x0112, 1) not in (0, 1):
+                notes.append("rotated as its EXIF orientation requires")
+            picture = _eight_bit(turned, notes)
+    except Pictures.DecompressionBombError as error:
+        raise ValueError(error) from error
+    except UnidentifiedImageError as error:
+        raise ValueError("broken, or not an image at all") from error
+    if min(picture.size) < SMALLEST:
+        raise ValueError(
+            f"{picture.width}x{picture.height} pixels; at least {SMALLEST}x{SMALLEST} are needed"
+        )
+    image, alpha = _on_paper(picture, notes)
+    mask = _mask(file, image.shape[:2])
+    return Photo(file, image, _caption(file), alpha if mask is None else mask, tuple(notes))
+
+
+def _eight_bit(picture: Pictures.Image, notes: list[str]) -> Pictures.Image:
+    """Convert the image to 8-bit RGB, or to RGBA if it has transparency; add `notes` on the conversion."""
+    if picture.mode.startswith("I") or picture.mode == "F":
+        notes.append("16 bits per channel, converted to 8")
+        levels = np.asarray(picture, np.float64)
+        top = 255.0 if levels.max() <= 255 else 65535.0
+        return Pictures.fromarray(np.clip(levels * 255 / top + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode in ("CMYK", "YCCK"):
+        notes.append("CMYK, converted to RGB without its colour profile; compare the colours")
+        return picture.convert("RGB")
+    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+
+
+def _on_paper(picture: Pictures.Image, notes: list[str]) -> tuple[Image, Mask | None]:
+    """Lay the image on white; return it with its alpha channel as a mask, None if it is opaque everywhere."""
+    if picture.mode != "RGBA":
+        return np.array(picture), None
+    alpha = np.array(picture.getchannel("A"))
+    paper = Pictures.alpha_composite(Pictures.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    if alpha.min() == 255:
+        return np.array(paper), None
+    if alpha.max() == 0:
+        raise ValueError("fully transparent; it shows nothing")
+    notes.append("transparent, laid on white; its opaque part is the mask")
+    return np.array(paper), alpha
+
+
+def _mask(file: Path, size: tuple[int, ...]) -> Mask | None:
+    path = file.with_name(file.stem + MASK)
+    if not path.is_file():
+        return None
+    with Pictures.open(path) as opened:
+        mask: NDArray[np.uint8] = np.array(opened.convert("L"))
+    if mask.shape != size:
+        given, wanted = (f"{side[1]}x{side[0]}" for side in (mask.shape, size))
+        raise ValueError(f"its mask {path.name} has {given} pixels, the image {wanted}")
+    if mask.max() < 128:
+        raise ValueError(f"its mask {path.name} is black; it must be white where the product is")
+    return mask
+
+
+def _caption(file: Path) -> str | None:
+    path = file.with_suffix(".txt")
+    if not path.is_file():
+        return None
+    try:
+        text = " ".join(path.read_bytes().decode("utf-8-sig").split())
+    except UnicodeDecodeError as error:
+        raise ValueError(f"its caption {path.name} is not UTF-8 text") from error
+    return text or None
+
+
+Size = tuple[int, int]  # height, width in pixels
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A photo as training uses it: scaled and cropped, with SDXL's size and crop conditioning."""
+
+    image: Image  # (h, w, 3), of a bucket's size
+    mask: NDArray[np.float32] | None  # (h, w) 0..1
+    scale: float  # pixels of this image per pixel of the photo
+    sizes: tuple[int, int, int, int, int, int]  # SDXL conditioning, h and w: original, crop corner, target
+
+
+def sizes(resolution: int, data: Data) -> list[Size]:
+    """Return all bucket sizes: sides in whole steps, at most the square's area, no longer than `data.longest`."""
+    step = data.bucket_step
+    square = max(resolution // step, 1) * step
+    found = {(square, square)}
+    if data.buckets:
+        for width in range(step, int(square * data.longest) + step, step):
+            height = square * square // width // step * step
+            if height and max(width / height, height / width) <= data.longest:
+                found |= {(height, width), (width, height)}
+    return sorted(found)
+
+
+def nearest(size: Size, known: list[Size]) -> Size:
+    """Return the known size of the most similar aspect ratio; of equal ones, the largest."""
+    ratio = np.log(size[1] / size[0])
+    return min(known, key=lambda one: (abs(np.log(one[1] / one[0]) - ratio), -one[0] * one[1]))
+
+
+def fit(image: Image, mask: Mask | None, bucket: Size) -> View:
+    """Scale a photo (h, w, 3) to cover `bucket` and crop it around its centre, or around the masked product.
+
+    The original size in the conditioning is the photo's own if it was enlarged (such images are soft, and the model
+    should not paint later ones so), else the size it was reduced to.
+    """
+    height, width = image.shape[:2]
+    scale = max(bucket[0] / height, bucket[1] / width)
+    wide = (max(round(width * scale), bucket[1]), max(round(height * scale), bucket[0]))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    large = cv2.resize(image, wide, interpolation=how)
+    soft: NDArray[np.float32] | None = (
+        None
+        if mask is None
+        else np.asarray(cv2.resize(mask, wide, interpolation=cv2.INTER_AREA) / 255, np.float32)
+    )
+    top, left = _corner(large.shape[:2], soft, bucket)
+    rows, columns = slice(top, top + bucket[0]), slice(left, left + bucket[1])
+    told = bucket if scale < 1 else (height, width)
+    return View(
+        np.ascontiguousarray(large[rows, columns]).astype(np.uint8),
+        None if soft is None else np.ascontiguousarray(soft[rows, columns]),
+        scale,
+        (*told, top, left, *bucket),
+    )
+
+
+def _corner(size: tuple[int, ...], mask: NDArray[np.float32] | None, bucket: Size) -> Size:
+    """Return top and left of the crop: centred on the image, or on the mask as far as the image reaches."""
+    spare = (size[0] - bucket[0], size[1] - bucket[1])
+    if mask is None or not (mask > 0.5).any():
+        return spare[0] // 2, spare[1] // 2
+    middles = [(np.flatnonzero((mask > 0.5).any(axis))[[0, -1]].sum() + 1) / 2 for axis in (1, 0)]
+    top, left = (int(np.clip(round(m - b / 2), 0, s)) for m, b, s in zip(middles, bucket, spare, strict=True))
+    return top, left

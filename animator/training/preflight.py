@@ -1,4 +1,7 @@
-"""Checks before training (`--check`): a report in lines, and a sheet of the images to be learnt."""
+"""Checks before training (`--check`): a report in lines, and a sheet of the images to be learnt.
+
+Check a token with the model's tokenizer: known words and words in too many pieces learn badly.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,9 @@ from transformers import CLIPTokenizer
 
 from animator.diffusion.loading import device_for
 from animator.diffusion.single_file import embedded_config
-from animator.training import tokens
-from animator.training.photos import sheet, survey
-from animator.training.pictures import Photo
-from animator.training.preparation import base_of, numbers_of
+from animator.training.photos import Photo, sheet, survey
 from animator.training.settings import Settings
+from animator.training.train import base_of, numbers_of
 
 
 def check(photos: Sequence[Photo], settings: Settings, file: Path) -> Iterator[str]:
@@ -31,7 +32,7 @@ def check(photos: Sequence[Photo], settings: Settings, file: Path) -> Iterator[s
             yield f"{settings.model.base} is not downloaded yet: token, memory and time are not checked"
         else:
             tokenizer = CLIPTokenizer.from_pretrained(config / "tokenizer")
-            yield from (f"note: {line}" for line in tokens.remarks(settings.token, settings.kind, tokenizer))
+            yield from (f"note: {line}" for line in remarks(settings.token, settings.kind, tokenizer))
             yield _needed(config, settings)
     yield from (f"note: {note}" for note in found.notes)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -71,3 +72,23 @@ def _long(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+COMMON = 0.75  # share of the vocabulary, which is ordered by frequency, that counts as common words
+
+MANY = 3  # pieces of a word; more learn slowly
+
+
+def remarks(token: str, kind: str | None, tokenizer: Any) -> Iterator[str]:
+    """Yield advice against `token` (which may end in the class `kind`) for a CLIP tokenizer; none if it is good."""
+    known = set((kind or "").lower().split())
+    rare = [word for word in token.lower().split() if word not in known]
+    if not rare:
+        yield f"token {token!r} is the class alone; put a rare word before it, such as oue {token}"
+    for word in rare:
+        pieces = tokenizer.tokenize(word)
+        if len(pieces) == 1 and tokenizer.convert_tokens_to_ids(pieces[0]) < COMMON * tokenizer.vocab_size:
+            yield f"token: {word!r} is a word the model knows and would unlearn; use a rare one, such as oue"
+        elif len(pieces) > MANY:
+            spelt = " ".join(piece.removesuffix("</w>") for piece in pieces)
+            yield f"token: {word!r} is split into {len(pieces)} pieces ({spelt}); a shorter word is learnt faster"

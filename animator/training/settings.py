@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from animator.errors import Problem, SceneError
-from animator.models.native import native
+from animator.models.families import native
 from animator.scene.compose import override
 from animator.scene.fields import Number, Section, Whole
 from animator.scene.parse import Document

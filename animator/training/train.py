@@ -1,28 +1,38 @@
-"""Run a training from its photos to the file it writes."""
+"""Run a training from its photos to the file it writes.
+
+Prepare a training: load the base model and compute everything that is computed once.
+
+Images that the model paints during training: sample sheets at a fixed seed, and class images.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from PIL import Image as Pictures
 
-from animator.errors import RunError
-from animator.training import samples
-from animator.training.adapters import Learner
-from animator.training.export import Facts, header
-from animator.training.files import write
-from animator.training.pictures import Photo
-from animator.training.preparation import prepared
-from animator.training.saved import Folder
+from animator.diffusion.loading import Checkpoint, device_for, dtype_for, load_pipeline
+from animator.errors import Place, Problem, RunError, SceneError
+from animator.frame import Image
+from animator.models import nano
+from animator.training import dataset, loss
+from animator.training.adapters import Learner, Lora, Word
+from animator.training.dataset import Words
+from animator.training.export import Facts, base_hash, header, write
+from animator.training.loss import Lesson
+from animator.training.photos import Photo, View, survey
 from animator.training.settings import Settings
-from animator.training.trainer import Course, Progress, patient
+from animator.training.trainer import Course, Folder, Progress, patient
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,7 @@ def _looked(course: Course, folder: Folder, progress: Progress, began: float, in
     sheet = None
     if due and settings.watch.sheets:
         file = folder.path / "samples" / f"step-{step:06}.png"
-        sheet = samples.sheet(lesson.pipe, lesson.words, settings, file)
+        sheet = paint_sample_sheet(lesson.pipe, lesson.words, settings, file)
     rate = settings.learning.rate * progress.rate
     seconds = round(time.monotonic() - began, 3)
     return Report(step, settings.learning.steps, progress.loss, rate, progress.norm, seconds, held_out, sheet)
@@ -139,3 +149,182 @@ def _write(course: Course, learner: Learner, out: Path, facts: Facts, pipe: Any)
     told = header(settings, replace(facts, steps=state.best_step if best else facts.steps), out.stem)
     kohya = settings.file.format == "kohya" and settings.method == "lora"
     write(out, weights, told, settings.file.dtype, pipe.unet.config.layers_per_block if kohya else 0)
+
+
+def base_of(settings: Settings) -> str:
+    """Return the base model as a path or hub id that the loaders accept."""
+    return str(nano.folder()) if settings.model.base == "nano" else settings.model.base
+
+
+def prepared(
+    photos: Sequence[Photo], settings: Settings, class_folder: Path
+) -> tuple[Any, Lesson, Learner, Facts]:
+    """Return the pipeline, the training objective, the trainable adapter and the facts for the file's metadata.
+
+    Class images are painted into `class_folder` where they are missing. Raises ModelError, SceneError.
+    """
+    found = survey(photos, settings)
+    captions = [_caption(photo, settings) for photo in photos]
+    views = list(zip(found.views, captions, strict=True))
+    apart = _apart(len(views), settings)
+    pipe = opened(settings)
+    torch.manual_seed(settings.learning.seed)  # peft initialises weights from torch's global generator
+    data, learning = settings.data, settings.learning
+    before = Words(pipe, live=False)
+    class_views = paint_class_images(pipe, before, settings, class_folder)
+    torch.manual_seed(settings.learning.seed)
+    learner: Learner = Lora(pipe, settings) if settings.method == "lora" else Word(pipe, settings)
+    words = Words(pipe, learner.live)
+    learnt = dataset.encode(pipe, [v for i, v in enumerate(views) if i not in apart], data.outside, data.flip)
+    judged = dataset.encode(pipe, [v for i, v in enumerate(views) if i in apart], data.outside)
+    prior = dataset.encode(pipe, class_views, 1.0)
+    lesson = Lesson(
+        pipe,
+        words,
+        loss.noises(pipe.scheduler.config),
+        dataset.Shelf(learnt, learning.batch, learning.seed),
+        dataset.Shelf(prior, learning.batch, learning.seed + 1) if prior else None,
+        dataset.Shelf(judged, 1, 0) if judged else None,
+        settings,
+    )
+    _lighten(pipe, words, lesson, settings)
+    facts = Facts(
+        captions,
+        [view.image.shape[:2] for view in found.views],
+        pipe.scheduler.config.prediction_type,
+        base_hash(Path(base_of(settings))),
+        0,
+    )
+    return pipe, lesson, learner, facts
+
+
+def opened(settings: Settings) -> Any:
+    """Load the base model onto its device. Raises ModelError."""
+    model = settings.model
+    device = device_for(model.device)
+    config = None if model.config is None else Path(model.config)
+    source = Checkpoint(base_of(settings), Path(), config, model.device, model.dtype)
+    return load_pipeline(source, device, numbers_of(settings, device))
+
+
+def numbers_of(settings: Settings, device: torch.device) -> torch.dtype:
+    """Return the dtype of the frozen model: float16 becomes float32, as its range is too small for training."""
+    wanted = dtype_for(settings.model.dtype, device)
+    return torch.float32 if wanted == torch.float16 else wanted
+
+
+def _lighten(pipe: Any, words: Words, lesson: Lesson, settings: Settings) -> None:
+    """Encode all texts that training needs, then move the parts it no longer needs off the GPU."""
+    texts = {
+        item.caption
+        for shelf in (lesson.shelf, lesson.prior, lesson.held_out)
+        if shelf
+        for item in shelf.items
+    }
+    words.encode([*sorted(texts), *settings.sample_prompts, ""])
+    if pipe.unet.device.type != "cpu":
+        pipe.vae.to("cpu")
+        if not words.live:
+            pipe.text_encoder.to("cpu")
+            pipe.text_encoder_2.to("cpu")
+        torch.cuda.empty_cache()
+        if settings.learning.checkpointing:
+            pipe.unet.enable_gradient_checkpointing()
+    pipe.unet.train()
+
+
+def _caption(photo: Photo, settings: Settings) -> str:
+    if settings.data.captions == "token" or photo.caption is None:
+        return settings.caption
+    return photo.caption.replace("{token}", settings.token)
+
+
+def _apart(count: int, settings: Settings) -> set[int]:
+    """Return the indices of held-out photos, evenly spread, as a folder is often in shooting order."""
+    wanted = settings.data.held_out
+    if wanted >= count:
+        message = f"data.held_out: {wanted} of {count} photos leaves none to train on"
+        raise SceneError([Problem(Place("the settings"), (), message)])
+    return {int((place + 0.5) * count / wanted) for place in range(wanted)}
+
+
+@contextmanager
+def _painting(pipe: Any, device: torch.device) -> Iterator[None]:
+    """Put the whole model on the device in evaluation mode, and restore it afterwards."""
+    places = {name: getattr(pipe, name).device for name in ("vae", "text_encoder", "text_encoder_2")}
+    learning = pipe.unet.training
+    pipe.unet.eval()
+    for name in places:
+        getattr(pipe, name).to(device)
+    try:
+        yield
+    finally:
+        pipe.unet.train(learning)
+        for name, place in places.items():
+            getattr(pipe, name).to(place)
+
+
+@torch.no_grad()
+def paint(
+    pipe: Any,
+    words: Words,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    size: int,
+    steps: int,
+    guidance: float,
+) -> Iterator[Image]:
+    """Yield one image (size, size, 3), uint8 RGB, per prompt and seed; size in whole steps of the VAE."""
+    device = pipe.unet.device
+    side = size // pipe.vae_scale_factor * pipe.vae_scale_factor
+    with _painting(pipe, device):
+        for prompt, seed in zip(prompts, seeds, strict=True):
+            tokens, pooled = words.encode([prompt])
+            with torch.autocast(device.type, torch.bfloat16, enabled=pipe.unet.dtype == torch.bfloat16):
+                made = pipe(
+                    prompt_embeds=tokens,
+                    pooled_prompt_embeds=pooled,
+                    negative_prompt_embeds=torch.zeros_like(tokens),
+                    negative_pooled_prompt_embeds=torch.zeros_like(pooled),
+                    height=side,
+                    width=side,
+                    num_inference_steps=steps,
+                    guidance_scale=guidance,
+                    generator=torch.Generator("cpu").manual_seed(seed),
+                    output_type="np",
+                ).images[0]
+            yield np.rint(np.nan_to_num(made) * 255).astype(np.uint8)
+
+
+def paint_sample_sheet(pipe: Any, words: Words, settings: Settings, file: Path) -> Path:
+    """Paint the sample prompts, each at the same seed, side by side into `file`."""
+    prompts, watch = settings.sample_prompts, settings.watch
+    seeds = [watch.seed] * len(prompts)
+    images = list(paint(pipe, words, prompts, seeds, settings.resolution, watch.steps, watch.guidance_scale))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Pictures.fromarray(np.concatenate(images, axis=1)).save(file)
+    return file
+
+
+def paint_class_images(pipe: Any, words: Words, settings: Settings, folder: Path) -> list[tuple[View, str]]:
+    """Return the class images with their prompts; the untrained model paints those missing in `folder`."""
+    prior, size = settings.prior, settings.resolution
+    prompts = [settings.class_prompts[i % len(settings.class_prompts)] for i in range(prior.pictures)]
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{number:04}.png" for number in range(prior.pictures)]
+    missing = [number for number, file in enumerate(files) if not file.exists()]
+    seeds = [settings.learning.seed + 1 + number for number in missing]
+    asked = [prompts[number] for number in missing]
+    for number, image in zip(
+        missing, paint(pipe, words, asked, seeds, size, prior.steps, prior.guidance_scale), strict=True
+    ):
+        draft = files[number].with_suffix(".draft")
+        Pictures.fromarray(image).save(draft, "PNG")
+        draft.replace(files[number])
+    views = []
+    for file, prompt in zip(files, prompts, strict=True):
+        with Pictures.open(file) as opened:
+            image = np.array(opened.convert("RGB"))
+        height, width = image.shape[:2]
+        views.append((View(image, None, 1.0, (height, width, 0, 0, height, width)), prompt))
+    return views

@@ -1,27 +1,36 @@
-"""Plot of a schedule: prompts as bands, every curve that varies, beats as ticks. PNG, SVG or PDF."""
+"""Plot of a schedule: prompts as bands, every curve that varies, beats as ticks. PNG, SVG or PDF.
+
+A film's prompts and curves as HTML and SVG, without scripts or libraries.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from animator.errors import ProgramError, RunError
 from animator.frame import Frame
 from animator.runs.metadata import flat
 from animator.scene.scene import Scene
 from animator.timeline.compile import beats
-from animator.viewer.stretches import BANDS, stretches
+from animator.viewer.overlay import BANDS, stretches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+
 LINE, PAINTED, TICK = "#20507c", "#c2410c", "#8a8f98"
+
 ROW, WIDTH = 1.1, 11.0  # inches: height of a curve, width of the plot
+
 SECTIONS = ("motion", "painting", "loras", "grade", "footage")
+
 FORMATS = (".png", ".svg", ".pdf")
 
 
@@ -109,3 +118,62 @@ def _moments(axis: Axes, scene: Scene) -> None:
     ticks = beats(scene)
     if len(ticks) <= 400:
         axis.vlines(ticks, 0, 0.12, color=TICK, lw=0.8, transform=axis.get_xaxis_transform())
+
+
+POINTS = 1000  # points of a curve: more than a screen has pixels for
+
+TICKS = 400  # painted frames that are marked: more could not be told apart
+
+Floats = NDArray[np.float64]
+
+
+def curves(frames: Sequence[Frame]) -> str:
+    """Return HTML with the prompts as bands, and the name, the range and the line of every curve that varies."""
+    rows = [_bands(frames), *(_svg_curve(name, values) for name, values in varying(frames).items())]
+    painted = [at for at, frame in enumerate(frames) if frame.diffuse]
+    if len(painted) < len(frames) and len(painted) <= TICKS:
+        rows.append(_ticks(painted, len(frames)))
+    return f'<div class="curves">{"".join(rows)}</div>'
+
+
+def _bands(frames: Sequence[Frame]) -> str:
+    found = stretches([(frame.prompt.text, frame.prompt.weight) for frame in frames])
+    spans = "".join(
+        f'<span title="{escape(one.text)}" style="background:{one.color};'
+        f'width:{100 * (one.stop - one.first) / len(frames):.4f}%">{escape(one.text)}</span>'
+        for one in found
+    )
+    return _row("prompt", "", f'<div class="bands">{spans}</div>')
+
+
+def _svg_curve(name: str, values: Floats) -> str:
+    low, high = float(values.min()), float(values.max())
+    at = np.unique(np.linspace(0, len(values) - 1, min(len(values), POINTS)).astype(int))
+    x = (at + 0.5) * 1000 / len(values)
+    y = 31 - 28 * (values[at] - low) / (high - low)
+    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+    line = f'<polyline class="line" points="{points}"/>'
+    return _row(name, f"{number(low)} … {number(high)}", _drawing(line))
+
+
+def _ticks(painted: Sequence[int], count: int) -> str:
+    lines = "".join(
+        f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="6" y2="28"/>'
+        for x in ((at + 0.5) * 1000 / count for at in painted)
+    )
+    return _row("painted", f"{len(painted)} of {count}", _drawing(lines))
+
+
+def _drawing(content: str) -> str:
+    return f'<svg viewBox="0 0 1000 34" preserveAspectRatio="none">{content}</svg>'
+
+
+def _row(name: str, span: str, drawn: str) -> str:
+    told = f"<br><small>{escape(span)}</small>" if span else ""
+    value = f'<div class="value" data-name="{escape(name)}"></div>'
+    return f'<div class="name">{escape(name)}{told}</div><div>{drawn}</div>{value}'
+
+
+def number(value: float) -> str:
+    """Return `value` with four significant digits."""
+    return f"{value:.4g}"

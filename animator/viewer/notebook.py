@@ -1,4 +1,12 @@
-"""Films in a notebook: cards of scenes, previews that play, sliders through frames, live progress.
+"""HTML output for a notebook, which can be saved as a page.
+
+Progress display of a notebook while a film is painted.
+
+Videos small enough to be embedded in a notebook.
+
+HTML cards of scenes and runs: facts about a film, its curves, and thumbnails.
+
+Films in a notebook: cards of scenes, previews that play, sliders through frames, live progress.
 
     from animator import notebook
     scene = animator.load("film.yaml")   # shows a card as the result of its cell
@@ -12,32 +20,203 @@ kernel.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from animator.errors import RunError
+import cv2
+
+from animator.errors import ProgramError, RunError
 from animator.frame import Frame, Image, State
-from animator.runs.render import reopen_run, rows, shoot, start_run
+from animator.runs.atomic import write_whole
+from animator.runs.cost import told
+from animator.runs.metadata import rows
+from animator.runs.render import back, heard, part, reopen_run, shoot, start_run
 from animator.runs.run import Run
+from animator.runs.video import Format, Video
 from animator.scene.scene import Scene
 from animator.timeline.compile import timeline
-from animator.viewer import cards, strips
+from animator.viewer import html
 from animator.viewer import html as pictures
-from animator.viewer.display import Display, needed
-from animator.viewer.fill import fragment
-from animator.viewer.overlay import numbers
-from animator.viewer.player import video
-from animator.viewer.videos import rehearsed, within
-from animator.viewer.view import View
-from animator.viewer.write import body
+from animator.viewer.charts import curves
+from animator.viewer.html import WIDTH, Small, body, fragment, jpeg, live, small, summary, video, whole
+from animator.viewer.overlay import numbers, stretches
+from animator.viewer.preview import captioned, draft, record
 
 if TYPE_CHECKING:
     import ipywidgets
 
+
+class View:
+    """HTML that a notebook displays and that `save` writes as a page."""
+
+    def __init__(self, body: str, title: str = "animator") -> None:
+        self.body, self.title = body, title
+
+    def _repr_html_(self) -> str:
+        return fragment(self.body)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.title}: {len(self.body) // 1000} kB>"
+
+    def save(self, file: str | Path) -> Path:
+        """Write a self-contained page; return its path. Raises RunError."""
+        target = Path(file)
+        try:
+            write_whole(target, whole(self.title, self.body).encode("utf8"))
+        except OSError as error:
+            raise RunError(f"{target} cannot be written: {error.strerror}") from error
+        return target
+
+
+EVERY = 0.5  # seconds between updates
+
+
+class Display:
+    """Output of a cell, updated in place, with the progress of a film and its latest frame."""
+
+    def __init__(self, total: int) -> None:
+        """Show an empty display. `total`: number of the film's frames, 0 if unknown.
+
+        Raises ProgramError without IPython.
+        """
+        self.total, self.done, self.painted = total, 0, 0
+        self._first = self._shown = 0.0  # time of the first frame, so that loading the model does not count
+        show = needed("IPython.display").display
+        self._handle = show(View(live(0, total, 0, 0.0, None), "progress"), display_id=True)
+
+    def count(self, frame: Frame) -> None:
+        """Count `frame` as done."""
+        self._first = self._first or time.monotonic()
+        self.done += 1
+        self.painted += frame.diffuse
+
+    @property
+    def due(self) -> bool:
+        """True when the last update is more than EVERY seconds old."""
+        return time.monotonic() - self._shown > EVERY
+
+    def show(self, image: Image) -> None:
+        """Show `image` as the latest frame."""
+        self._shown = time.monotonic()
+        pace = (self._shown - self._first) / max(1, self.done - 1)
+        if self._handle is not None:  # None outside a notebook
+            body = live(self.done, self.total, self.painted, pace, jpeg(image, WIDTH))
+            self._handle.update(View(body, "progress"))
+
+
+def needed(module: str) -> Any:
+    """Import a module of the extra `notebook`. Raises ProgramError where it is not installed."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ProgramError("this needs the notebook extra: pip install 'animator[notebook]'") from error
+
+
+MOST = 4_000_000  # bytes: maximum size of an embedded video
+
+# Longer side in pixels and x264's CRF, tried in this order; the last takes 20 kB per second.
+SIZES = ((448, 24), (320, 30), (224, 36), (128, 45))
+
+
+def rehearsed(scene: Scene, most: int = MOST) -> bytes:
+    """Return the preview as an MP4 of at most `most` bytes, else the smallest version. Raises AnimatorError."""
+
+    def write(file: Path, side: int, crf: int) -> None:
+        for _ in record(scene, file, side, overlay=False, crf=crf):
+            pass
+
+    return next(_fitting(write, most))
+
+
+def within(run: Run, scene: Scene, most: int = MOST) -> bytes:
+    """Return a run's video, or a smaller H.264 one where it exceeds `most` bytes or has another codec.
+
+    Raises AnimatorError.
+    """
+    if run.video.stat().st_size <= most and scene.settings.output.codec == "h264":  # plays in every browser
+        return run.video.read_bytes()
+    frames = part(scene, (run.first, run.stop))
+    order = [frame.index for frame in [*frames, *back(scene, frames)]]
+
+    def write(file: Path, side: int, crf: int) -> None:
+        size = draft(scene, side).size
+        video = Format(*size, scene.settings.video.fps, crf, heard(scene, frames), quality="draft")
+        with Video(file, video) as sink:
+            for index in order:
+                sink.write(cv2.resize(run.picture(index), size, interpolation=cv2.INTER_AREA).astype("uint8"))
+
+    return next(_fitting(write, most))
+
+
+def _fitting(write: Callable[[Path, int, int], None], most: int) -> Iterator[bytes]:
+    """Yield the files that `write` makes at those of SIZES that fit in `most` bytes; the last one in any case."""
+    with tempfile.TemporaryDirectory(prefix="animator-") as room:
+        file = Path(room, "video.mp4")
+        for size in SIZES:
+            write(file, *size)
+            if file.stat().st_size <= most or size == SIZES[-1]:
+                yield file.read_bytes()
+
+
+THUMB = 136  # pixels: width of a thumbnail; seven fit in a line
+
+THUMBS = 7
+
+LONG = 2_000  # frames: drawing the motion of a longer film takes more than a few seconds
+
+
+def card(scene: Scene) -> str:
+    """Return HTML for a scene: its size, length, cost and curves, and preview frames at its prompts."""
+    frames = timeline(scene)
+    table = rows(scene, frames)
+    pictures = thumbs(_drawn(scene), _texts(scene)) if len(frames) <= LONG else ""
+    lines = "<br>".join(map(escape, (summary(scene), told(scene, table))))
+    return f'<div class="animator"><p class="told">{lines}</p>{pictures}{curves(frames)}</div>'
+
+
+def thumbs(pictures: Sequence[Small], texts: Mapping[int, str]) -> str:
+    """Return HTML for thumbnails side by side, with their frame numbers and the `texts` of their frames."""
+    figures = "".join(
+        f'<figure style="width:{THUMB}px"><img src="{one.address}" width="{THUMB}" alt="frame {one.index}">'
+        f"<figcaption>{one.index}{escape(_short(texts.get(one.index, '')))}</figcaption></figure>"
+        for one in pictures
+    )
+    return f'<div class="thumbs">{figures}</div>'
+
+
+def _short(text: str) -> str:
+    return f" · {text}" if text else ""
+
+
+def _drawn(scene: Scene) -> list[Small]:
+    """Return preview frames: where prompts begin, between those while they are few, and at the film's end."""
+    frames = timeline(scene)
+    found = stretches([(frame.prompt.text, frame.prompt.weight) for frame in frames])
+    wanted = {stretch.first for stretch in found} | {len(frames) - 1}
+    if len(found) < THUMBS // 2 + 1:
+        parts = THUMBS // len(found)
+        wanted |= {
+            one.first + (one.stop - one.first) * part // parts for one in found for part in range(parts)
+        }
+    seen: dict[int, Image] = {}
+    for at, (_, image) in enumerate(captioned(draft(scene, 2 * THUMB), words=False)):
+        if at in wanted:
+            seen[at] = image
+    return small(sorted(seen), seen.__getitem__, 2 * THUMB, THUMBS)
+
+
+def _texts(scene: Scene) -> dict[int, str]:
+    return {at: frame.prompt.text for at, frame in enumerate(timeline(scene))}
+
+
 PAIRS = 24  # frames that are compared: few enough to fit at any size
+
 
 __all__ = ["View", "compare", "play", "preview", "render", "scrub", "sheet", "watch"]
 
@@ -58,9 +237,9 @@ def play(run: Run | str | Path) -> View:
 def sheet(run: Run | str | Path, count: int = 24) -> View:
     """Show `count` frames of a run side by side, with their numbers and prompts. Raises RunError."""
     opened, scene = _opened(run)
-    shown = pictures.small(_painted(opened), opened.picture, 2 * cards.THUMB, count)
+    shown = pictures.small(_painted(opened), opened.picture, 2 * THUMB, count)
     texts = {frame.index: frame.prompt.text for frame in timeline(scene)}
-    return View(f'<div class="animator">{cards.thumbs(shown, texts)}</div>', opened.folder.name)
+    return View(f'<div class="animator">{thumbs(shown, texts)}</div>', opened.folder.name)
 
 
 def scrub(run: Run | str | Path) -> Scrub:
@@ -79,7 +258,7 @@ def compare(before: Run | str | Path, after: Run | str | Path, names: tuple[str,
         pictures.small(chosen, run.picture, 2 * pictures.WIDTH, PAIRS, pictures.MOST // 2)
         for run in (one, other)
     )
-    return View(strips.compare(first, second, names or (one.folder.name, other.folder.name)))
+    return View(html.compare(first, second, names or (one.folder.name, other.folder.name)))
 
 
 def render(scene: Scene, folder: str | Path | None = None) -> Run:
@@ -126,7 +305,7 @@ class Scrub(View):
         table = rows(scene, timeline(scene))
         self.told = {row["index"]: f"{row['prompt']['text']} · {numbers(row)}" for row in table}
         shown = pictures.small(_painted(run), run.picture)
-        super().__init__(strips.scrub(shown, self.told), run.folder.name)
+        super().__init__(html.scrub(shown, self.told), run.folder.name)
 
     def widget(self) -> ipywidgets.VBox:
         """Return a slider through every frame, at the film's size up to 1024 pixels across; it needs a kernel.
@@ -161,4 +340,4 @@ def _painted(run: Run) -> Sequence[int]:
     return sorted(run.saved)
 
 
-Scene.as_html = lambda scene: fragment(cards.card(scene))
+Scene.as_html = lambda scene: fragment(card(scene))

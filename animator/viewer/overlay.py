@@ -1,20 +1,28 @@
-"""Caption frames of a preview with their time, prompt, settings and position in the film."""
+"""Caption frames of a preview with their time, prompt, settings and position in the film.
+
+Draw text into images in OpenCV's bundled sans serif font: Latin, Greek, Cyrillic, arrows and dots.
+
+Prompt bands: the runs of frames that share a prompt, with a colour for each prompt.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import cv2
 import numpy as np
 
 from animator.frame import Image
-from animator.viewer import label
-from animator.viewer.stretches import stretches
 
 WHITE, GREY, ORANGE, DARK = (255, 255, 255), (205, 209, 214), (255, 150, 60), (24, 26, 30)
+
 SHADE = 0.72  # opacity of the bars behind the text: enough for white letters on a white image
+
 TINT = 0.28  # opacity of a prompt's colour over a test card
+
 Row = Mapping[str, Any]  # of the frame table
 
 
@@ -51,11 +59,11 @@ class Overlay:
         tint = np.full_like(image, self._color(row["index"] - self.first))
         return np.asarray(cv2.addWeighted(image, 1 - TINT, tint, TINT, 0), np.uint8)
 
-    def _color(self, at: int) -> label.Color:
+    def _color(self, at: int) -> Color:
         """Return the colour of the prompt at that position, saturated so that prompts can be told apart."""
         found = next(stretch for stretch in self.stretches if at < stretch.stop)
         # The colours of the bands are pale: their difference from grey is multiplied by four.
-        pale = np.array(label.color(found.color), np.float64)
+        pale = np.array(color(found.color), np.float64)
         red, green, blue = np.clip(pale.mean() + 4 * (pale - pale.mean()), 0, 255).astype(int).tolist()
         return red, green, blue
 
@@ -64,30 +72,30 @@ class Overlay:
         base = self.edge + self.letter
         _shade(image[: base + self.edge])
         when = f"frame {row['index']} / {self.first + self.count} · {row['index'] / self.fps:.2f} s"
-        end = label.put(image, when, (self.edge, base), self.letter, WHITE)
+        end = put(image, when, (self.edge, base), self.letter, WHITE)
         kind = "painted" if row["steps_run"] else "in-between" if row["tween"] else "moves only"
         size = self.letter
-        left = self.width - self.edge - label.width(kind, size)
+        left = self.width - self.edge - width(kind, size)
         if left - 2 * size > end:
             color, radius = (ORANGE if row["steps_run"] else GREY), max(2, size // 3)
-            label.put(image, kind, (left, base), size, color)
+            put(image, kind, (left, base), size, color)
             middle = (left - size + radius // 2, base - radius)
             cv2.circle(image, middle, radius, color, -1 if row["steps_run"] else 1, cv2.LINE_AA)
 
     def _foot(self, image: Image, row: Row, at: int) -> None:
         """Draw the prompt text, the settings, and the film's bar."""
         prompt, room = row["prompt"], self.width - 2 * self.edge
-        lines = [(line, WHITE) for line in label.wrapped(prompt["text"], self.letter, room, 2)]
+        lines = [(line, WHITE) for line in wrapped(prompt["text"], self.letter, room, 2)]
         if prompt["weight"] and prompt["next"] != prompt["text"]:
             coming = f"→ {prompt['weight']:.0%} {prompt['next']}"
-            lines += [(line, ORANGE) for line in label.wrapped(coming, self.letter, room, 1)]
+            lines += [(line, ORANGE) for line in wrapped(coming, self.letter, room, 1)]
         told = f"{numbers(row)} · {self.spent[at]}"
-        lines += [(line, GREY) for line in label.wrapped(told, self.letter, room, 2)]
+        lines += [(line, GREY) for line in wrapped(told, self.letter, room, 2)]
         top = self.height - len(self.bar) - self.edge - len(lines) * self.line
         _shade(image[max(0, top - self.edge) :])
         for number, (line, color) in enumerate(lines):
             base = top + number * self.line + self.letter
-            label.put(image, line, (self.edge, base), self.letter, color)
+            put(image, line, (self.edge, base), self.letter, color)
         image[self.height - len(self.bar) :] = self.bar
         x = round((at + 0.5) * self.width / self.count)
         cv2.line(image, (x, self.height - len(self.bar) - self.edge // 2), (x, self.height), ORANGE, 2)
@@ -98,7 +106,7 @@ class Overlay:
         bar = np.full((height, self.width, 3), 60, np.uint8)
         for stretch in self.stretches:
             first, stop = self._across(stretch.first), self._across(stretch.stop)
-            bar[:, first:stop] = label.color(stretch.color)
+            bar[:, first:stop] = color(stretch.color)
             bar[:, max(first, stop - 1) : stop] = DARK
         strength = [height - 2 - row["painting"]["strength"] * (height - 4) for row in rows]
         line = [(self._across(at + 0.5), round(y)) for at, y in enumerate(strength)]
@@ -126,3 +134,85 @@ def numbers(row: Row) -> str:
 def _shade(part: Image) -> None:
     """Darken a part of an image in place."""
     part[:] = cv2.addWeighted(part, 1 - SHADE, np.full_like(part, DARK), SHADE, 0)
+
+
+Color = tuple[int, int, int]
+
+WEIGHT = 400  # of the font: regular
+
+_FACE = cv2.FontFace("sans")
+
+_WIDE = (0, 1 << 20)  # so wide that cv2 never wraps a line
+
+
+def put(image: Image, text: str, at: tuple[int, int], size: int, color: Color) -> int:
+    """Draw one line of text into `image` in place from `at` (left, baseline); return the x at which it ends.
+
+    Letters are `size` pixels high.
+    """
+    end, _ = cv2.putText(image, text, at, color, _FACE, size, WEIGHT, wrap=_WIDE)
+    return int(end[0])
+
+
+def width(text: str, size: int) -> int:
+    """Return the width of a line of text in pixels."""
+    return put(np.zeros((1, 1, 3), np.uint8), text, (0, 0), size, (0, 0, 0))
+
+
+def wrapped(text: str, size: int, room: int, most: int) -> list[str]:
+    """Return `text` as at most `most` lines of `room` pixels, broken between words; `…` marks omitted text."""
+    lines: list[str] = []
+    words = text.split()
+    while words and len(lines) < most:
+        count = len(words)
+        while count > 1 and width(" ".join(words[:count]), size) > room:
+            count -= 1
+        lines.append(" ".join(words[:count]))
+        words = words[count:]
+    if not lines:
+        return []
+    if words:
+        lines[-1] += " …"
+    return [_cut(line, size, room) for line in lines]
+
+
+def _cut(line: str, size: int, room: int) -> str:
+    """Return `line`, shortened and ended by `…` if it is wider than `room` pixels."""
+    if width(line, size) <= room:
+        return line
+    line = line.removesuffix(" …")
+    while len(line) > 1 and width(f"{line}…", size) > room:
+        line = line[:-1]
+    return f"{line.rstrip()}…"
+
+
+def color(written: str) -> Color:
+    """Return the colour "#rrggbb" as RGB, 0..255."""
+    red, green, blue = np.frombuffer(bytes.fromhex(written.removeprefix("#")), np.uint8).tolist()
+    return red, green, blue
+
+
+BANDS = ("#cfe3f5", "#f6dcc2", "#d5ecd0", "#ead6ee", "#f4edc0", "#f3d0d3")  # light, for dark text on them
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A run of frames with one prompt: positions first..stop-1 in the film, and a colour `#rrggbb`."""
+
+    first: int
+    stop: int
+    text: str
+    color: str
+    blends: int  # position where the blend into the next prompt starts; `stop` without one
+
+
+def stretches(prompts: Sequence[tuple[str, float]]) -> list[Stretch]:
+    """Return a film's bands, from (prompt text, weight of the next prompt) per frame; equal texts share a colour."""
+    colors: dict[str, str] = {}
+    found = []
+    for text, group in groupby(range(len(prompts)), key=lambda at: prompts[at][0]):
+        at = list(group)
+        color = colors.setdefault(text, BANDS[len(colors) % len(BANDS)])
+        blends = next((i for i in at if prompts[i][1]), at[-1] + 1)
+        found.append(Stretch(at[0], at[-1] + 1, text, color, blends))
+    return found

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from animator.errors import RunError
 from animator.frame import Frame, Grade, Image, State
-from animator.render import parts_footage as footage
-from animator.render.grading import start_picture
+from animator.render import footage
+from animator.render.loop import begins
 from animator.render.pipeline import animate
-from animator.render.shards import begins
-from animator.runs import bench, cost
+from animator.render.views import start_picture
+from animator.runs import cost
+from animator.runs.metadata import rows
 from animator.runs.render import back as backwards
-from animator.runs.render import heard, rows
+from animator.runs.render import heard
+from animator.scene.fields import Pixels
 from animator.scene.scene import Scene
-from animator.scene.size import Pixels
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tup
     Images that need no painting appear in their places: views, and footage. Yields each frame of the film
     with its state, whose `shown` is the image, RGB uint8 (height, width, 3). Raises AnimatorError.
     """
-    from animator.render.flat import Flat, test_card
+    from animator.render.painter import Flat, test_card
 
     frames = timeline(scene) if frames is None else frames
     picture = _given(scene, frames[0])
@@ -146,7 +147,7 @@ def _overlay(scene: Scene, rows: Sequence[dict[str, Any]]) -> Overlay:
     from animator.viewer.overlay import Overlay
 
     tinted = _given(scene, timeline(scene)[0]) is None and not scene.settings.views
-    spent = cost.spent(rows, bench.expected(scene.film or scene, rows))
+    spent = cost.spent(rows, cost.expected(scene.film or scene, rows))
     return Overlay(rows, spent, scene.settings.video.fps, *scene.size, tinted)
 
 

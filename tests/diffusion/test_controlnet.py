@@ -8,12 +8,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from animator import ModelError
-from animator.diffusion import sizes
+from animator.diffusion import memory
 from animator.diffusion.controlnet import Controls, Net
 from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
 from animator.frame import Control
-from animator.imaging.hints import canny
+from animator.imaging.filters import canny
 from tests import control as small
 
 
@@ -231,7 +231,7 @@ def test_controlnet_weights_are_counted_from_headers_and_a_shared_model_once(loa
     named = [Net(str(nets["edges"])), Net(str(nets["union"]), 1), Net(str(nets["union"]), 3)]
     loaded = [*load("edges").controls.networks, *load("union:1", "union:3").controls.networks]
     weights = sum(values.numel() for network in loaded for values in network.parameters())
-    assert sizes.beside(named, None, [], []) == sizes.Beside(stays=weights)
+    assert memory.beside(named, None, [], []) == memory.Beside(stays=weights)
     save_file({"a": torch.zeros(3)}, tmp_path / "diffusion_pytorch_model.safetensors")
     save_file({"a": torch.zeros(5)}, tmp_path / "diffusion_pytorch_model_promax.safetensors")
-    assert sizes.beside([Net(str(tmp_path))], None, [], []).stays == 3  # diffusers loads no other
+    assert memory.beside([Net(str(tmp_path))], None, [], []).stays == 3  # diffusers loads no other

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from animator.diffusion.estimate import Estimator
+from animator.diffusion.auxiliary import Estimator
 from animator.errors import ModelError
 
 

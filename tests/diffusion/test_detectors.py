@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from animator import ModelError
-from animator.diffusion.detect import detector
+from animator.diffusion.auxiliary import detector
 from tests.films import texture
 
 HERE = find_spec("controlnet_aux") is not None

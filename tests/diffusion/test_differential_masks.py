@@ -7,7 +7,7 @@ import pytest
 
 from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
-from animator.imaging.picture import read
+from animator.imaging.io import read
 from animator.models import nano, samplers
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from animator import ModelError, SceneError, animate, loads, timeline
-from animator.diffusion import sizes
+from animator.diffusion import memory
 from animator.diffusion.adapters import Adapter, IpAdapters, layers
 from animator.diffusion.controlnet import Net
 from animator.diffusion.loading import Checkpoint
@@ -297,7 +297,7 @@ def test_adapter_and_image_encoder_weights_are_counted_from_headers(like, sdxl, 
     def weights(network):
         return sum(values.numel() for values in network.parameters())
 
-    found = sizes.beside([], None, [adapter(), adapter("other", 2)], [])
+    found = memory.beside([], None, [adapter(), adapter("other", 2)], [])
     assert (found.stays, found.known) == (0, True)
     assert found.unet == weights(like.txt2img.unet) - weights(sdxl.txt2img.unet)
     assert found.image_encoder == pytest.approx(weights(like.txt2img.image_encoder), rel=0.01)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from animator.diffusion.noise import drawn, mixed_in, slerp
+from animator.diffusion.schedulers import drawn, mixed_in, slerp
 from animator.frame import Prompt
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from animator import Frame, Painting, Prompt, loads, timeline
-from animator.render.painters import painter
+from animator.render.pipeline import painter
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import torch
 from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
 
 from animator import ModelError
-from animator.diffusion import sizes
+from animator.diffusion import memory
 from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
 from animator.frame import Prompt
@@ -146,7 +146,7 @@ def test_the_refiner_ignores_weights_and_mixes_blends(refined):
 def test_the_refiners_own_weights_are_counted_from_headers(refined, load, small_refiner, checkpoint):
     for folder, paint in ((small_refiner, refined), (checkpoint, load(checkpoint))):
         own = sum(values.numel() for network in paint.refiner.networks for values in network.parameters())
-        found = sizes.beside([], str(folder), [], [])
+        found = memory.beside([], str(folder), [], [])
         assert (found.stays, found.known) == (
             pytest.approx(own, rel=0.001),
             True,

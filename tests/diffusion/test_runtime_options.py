@@ -11,16 +11,16 @@ from diffusers import AutoencoderKL, AutoencoderTiny
 from safetensors.torch import load_file, save_file
 
 from animator import ModelError
-from animator.diffusion import memory, sizes
+from animator.diffusion import memory
 from animator.diffusion.controlnet import Net
-from animator.diffusion.faster import WORTH, compiles
 from animator.diffusion.loading import Checkpoint, read_pipeline
-from animator.diffusion.sampling import Schedulers
+from animator.diffusion.schedulers import Schedulers
 from animator.diffusion.sdxl import Sdxl
+from animator.diffusion.unet_patches import WORTH, compiles
 from animator.frame import Painting
 from animator.models import nano
 from animator.models.safetensors import numbers, tensors
-from animator.render.painters import painter
+from animator.render.pipeline import painter
 
 CPU, CUDA, HALF = torch.device("cpu"), torch.device("cuda"), torch.bfloat16
 
@@ -108,7 +108,7 @@ def test_the_schedules_prediction_type_takes_effect(checkpoint, frame):
 
 def test_weights_are_counted_from_headers(checkpoint, single_file):
     pipe = read_pipeline(Checkpoint(str(checkpoint)), torch.float32)
-    for name in sizes.SDXL:
+    for name in memory.SDXL:
         assert numbers(checkpoint / name) == pytest.approx(getattr(pipe, name).num_parameters(), rel=0.01)
     whole = memory.planned(Checkpoint(str(checkpoint)), CPU, HALF, 64 * 64)
     one = memory.planned(Checkpoint(str(single_file)), CPU, HALF, 64 * 64)
@@ -121,7 +121,7 @@ def test_a_file_that_is_not_safetensors_is_refused(tmp_path):
         list(tensors(tmp_path / "no.safetensors"))
 
 
-def plan(free, monkeypatch, wanted="auto", pixels=1024**2, beside=sizes.Beside()):
+def plan(free, monkeypatch, wanted="auto", pixels=1024**2, beside=memory.Beside()):
     """Plan the memory for SDXL in bfloat16 on a GPU with `free` gigabytes."""
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free * 1e9, 80e9))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -139,11 +139,11 @@ def test_auto_takes_the_fastest_mode_that_fits(monkeypatch):
 
 def test_extra_networks_count_and_controlnets_stay_on_the_gpu(monkeypatch):
     alone = plan(10.5, monkeypatch)
-    net = sizes.Beside(stays=1_250_000_000)  # a ControlNet for SDXL: 2.5 GB
+    net = memory.Beside(stays=1_250_000_000)  # a ControlNet for SDXL: 2.5 GB
     guided = plan(10.5, monkeypatch, beside=net)
     assert (alone.way, guided.way) == ("fast", "low")
     assert [guided.needs[way] - alone.needs[way] for way in memory.WAYS] == pytest.approx([2.5e9] * 3)
-    like = plan(10.5, monkeypatch, beside=sizes.Beside(unet=40_000_000, image_encoder=632_000_000))
+    like = plan(10.5, monkeypatch, beside=memory.Beside(unet=40_000_000, image_encoder=632_000_000))
     more = [like.needs[way] - alone.needs[way] for way in memory.WAYS]
     assert more == pytest.approx(
         [1.344e9, 0.08e9, 0.002e9]
@@ -153,12 +153,12 @@ def test_extra_networks_count_and_controlnets_stay_on_the_gpu(monkeypatch):
 def test_loras_count_and_missing_files_are_left_out_and_marked_as_about(monkeypatch, lora, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     weights = sum(values.numel() for values in load_file(lora).values())
-    assert sizes.beside([], None, [], [lora]) == sizes.Beside(unet=weights)
-    assert sizes.beside([Net("nobody/no-such-net")], None, [], [lora]) == sizes.Beside(
+    assert memory.beside([], None, [], [lora]) == memory.Beside(unet=weights)
+    assert memory.beside([Net("nobody/no-such-net")], None, [], [lora]) == memory.Beside(
         unet=weights, known=False
     )
-    assert not sizes.beside([], str(tmp_path), [], []).known
-    assert " needs about " in str(plan(24, monkeypatch, beside=sizes.Beside(known=False)))
+    assert not memory.beside([], str(tmp_path), [], []).known
+    assert " needs about " in str(plan(24, monkeypatch, beside=memory.Beside(known=False)))
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,9 @@ import pytest
 import torch
 
 from animator import ModelError
-from animator.diffusion.embedding import Embedding, slerp
 from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
-from animator.diffusion.text_encoding import Texts
-from animator.diffusion.weighted import Weighted
+from animator.diffusion.text_encoding import Embedding, Texts, Weighted, slerp
 from animator.frame import Prompt
 from animator.models.prompt_syntax import parse
 

@@ -5,9 +5,9 @@ import torch
 from safetensors.torch import save_file
 
 from animator import ModelError, SceneError
-from animator.diffusion.inversion import Inversions
 from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
+from animator.diffusion.text_encoding import Inversions
 from animator.frame import Prompt
 
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from animator import ModelError
-from animator.imaging.enlarge import resized, tiled
+from animator.imaging.resize import resized, tiled
 from tests.films import texture
 
 pytestmark = pytest.mark.skipif(find_spec("spandrel") is None, reason="needs the extra `upscale`")

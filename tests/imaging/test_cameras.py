@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from animator import Frame, Motion, State
-from animator.imaging.blend import crossfade
 from animator.imaging.cameras import Camera2D, DepthCamera, PlaneCamera
 from animator.imaging.depth import Estimated
+from animator.imaging.filters import crossfade
 from animator.imaging.geometry import Lens
 from animator.render.loop import render
 from tests.imaging.test_warp import centre, spot

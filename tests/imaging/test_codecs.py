@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from animator import ProgramError, SceneError, loads
-from animator.imaging.codecs import CODECS, QUALITIES, encoder
-from animator.imaging.ffmpeg import program
+from animator.imaging.ffmpeg import CODECS, QUALITIES, encoder, program
 from animator.runs.video import Format, Video
 from tests.runs.test_video import probe
 

@@ -4,11 +4,20 @@ import cv2
 import numpy as np
 import pytest
 
-from animator.imaging import cube
-from animator.imaging.color import contrast, match, measure, mix
-from animator.imaging.difference import delta_e, drift
-from animator.imaging.lab import lab_of, to_lab, to_rgb
-from animator.imaging.sample import ENOUGH, sample
+from animator.imaging import color
+from animator.imaging.color import (
+    ENOUGH,
+    contrast,
+    delta_e,
+    drift,
+    lab_of,
+    match,
+    measure,
+    mix,
+    sample,
+    to_lab,
+    to_rgb,
+)
 
 SPACES = ["lab", "hsv", "rgb"]
 BYS = ["statistics", "histogram"]
@@ -39,15 +48,15 @@ def test_lab_matches_the_cie_formula_and_is_invertible():
 
 def test_an_identity_lookup_table_changes_no_pixel():
     image = np.random.default_rng(0).integers(0, 256, (130, 98, 3), dtype=np.uint8)
-    assert (cube.apply(image, cube.COLORS) == image).all()
-    assert (cube.apply(image, to_rgb(to_lab(cube.COLORS))) == image).all()
+    assert (color.apply(image, color.COLORS) == image).all()
+    assert (color.apply(image, to_rgb(to_lab(color.COLORS))) == image).all()
 
 
 def test_a_lookup_table_is_interpolated_along_all_three_axes():
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    turned = cube.COLORS @ np.array([[0, 0.5, 0], [0, 0.5, 0.3], [1, 0, 0.7]], np.float32)
+    turned = color.COLORS @ np.array([[0, 0.5, 0], [0, 0.5, 0.3], [1, 0, 0.7]], np.float32)
     exact = image / 255 @ np.array([[0, 0.5, 0], [0, 0.5, 0.3], [1, 0, 0.7]]) * 255
-    assert np.abs(cube.apply(image, turned) - exact).max() < 0.51
+    assert np.abs(color.apply(image, turned) - exact).max() < 0.51
 
 
 @pytest.mark.parametrize("push", [{}, {"gamma": 1.1}, {"gain": (0.85, 0.85, 0.85), "offset": 15}])

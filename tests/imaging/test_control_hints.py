@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from animator.imaging.hints import canny, nearness
+from animator.imaging.filters import canny, nearness
 
 
 def test_canny_draws_edges_white_on_black_and_fewer_at_higher_thresholds():

@@ -7,8 +7,7 @@ import pytest
 from animator.frame import Motion
 from animator.imaging.depth import cut, raised
 from animator.imaging.geometry import Lens
-from animator.imaging.relief import Relief
-from animator.imaging.warp import warp
+from animator.imaging.warp import Relief, warp
 from tests.imaging.truth import Room, errors
 
 LENS = Lens(250, 190)  # a multiple neither of 64 nor of 8

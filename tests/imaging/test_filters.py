@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from animator.imaging.blend import crossfade
 from animator.imaging.color import contrast, match, measure
-from animator.imaging.filters import add_noise, perlin
-from animator.imaging.picture import read
-from animator.imaging.sharpen import sharpen
+from animator.imaging.filters import add_noise, crossfade, perlin, sharpen
+from animator.imaging.io import read
 
 GREY = np.full((130, 98, 3), 128, np.uint8)  # not a multiple of 64, at which Deforum's noise crashes
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from animator.imaging.blend import crossfade
+from animator.imaging.filters import crossfade
 from animator.imaging.flow import between
 
 

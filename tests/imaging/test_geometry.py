@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from animator.frame import Motion
-from animator.imaging.affine import matrix
-from animator.imaging.geometry import Lens, angles, rotation, spatial
+from animator.imaging.geometry import Lens, angles, matrix, rotation, spatial
 
 LENS = Lens(1000, 600, 40)
 

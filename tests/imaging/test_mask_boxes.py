@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from animator.imaging.regions import regions
+from animator.imaging.masks import regions
 
 
 def mask(*boxes):

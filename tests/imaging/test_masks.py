@@ -6,7 +6,7 @@ from PIL import Image as Pictures
 
 from animator.imaging import masks as mask
 from animator.imaging.io import Film, length
-from animator.imaging.mask_film import decode, unpack
+from animator.imaging.masks import decode, unpack
 
 SIZES = [(96, 80), (98, 66), (130, 34)]  # not multiples of 64, as Deforum's masks had to be
 

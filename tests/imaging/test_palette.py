@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from animator.imaging.lab import lab_of
-from animator.imaging.palette import Pull
+from animator.imaging.color import Pull, lab_of
 
 BRAND = np.array([(10, 132, 255), (255, 159, 10), (255, 255, 255)], np.uint8)
 

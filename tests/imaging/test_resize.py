@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from animator.imaging.enlarge import OVERLAP, resized, tiled
+from animator.imaging.resize import OVERLAP, resized, tiled
 from tests.films import texture
 
 

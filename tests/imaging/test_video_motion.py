@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from animator.imaging import follow
+from animator.imaging import flow
 from animator.imaging.warp import warp
 from tests import films
 
@@ -19,15 +19,15 @@ def corners(matrix, width=320, height=240):
 
 
 @pytest.mark.parametrize(
-    ("step", "truth"), [(follow.affine, AFFINE), (follow.perspective, AFFINE), (follow.perspective, TILTED)]
+    ("step", "truth"), [(flow.affine, AFFINE), (flow.perspective, AFFINE), (flow.perspective, TILTED)]
 )
 @pytest.mark.parametrize("times", [1, 3])  # at 3, motion is estimated in a shrunk image
 def test_the_motion_of_the_whole_image_is_estimated_to_a_part_of_a_pixel(step, truth, times):
     large = cv2.resize(films.texture(320, 240), None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
     size = np.diag([times, times, 1.0])
     truth = size @ truth @ np.linalg.inv(size)
-    found = step(follow.small(large), follow.small(warp(large, truth)))
-    whole = follow.enlarged(found, 320 * times, 240 * times)
+    found = step(flow.small(large), flow.small(warp(large, truth)))
+    whole = flow.enlarged(found, 320 * times, 240 * times)
     at = 320 * times, 240 * times
     assert np.abs(corners(whole, *at) - corners(truth, *at)).max() < 0.5 * times
 
@@ -40,13 +40,13 @@ def walker(at):
 
 
 def test_a_small_moving_object_does_not_move_the_matrix_and_moves_alone_in_the_flow():
-    old, new = follow.small(walker(100)), follow.small(walker(106))
-    for step in (follow.affine, follow.perspective):
+    old, new = flow.small(walker(100)), flow.small(walker(106))
+    for step in (flow.affine, flow.perspective):
         assert np.abs(corners(step(old, new)) - corners(np.eye(3))).max() < 0.3
-    way = follow.flow(old, new)
+    way = flow.flow(old, new)
     assert np.median(way[90:150, 116:176], axis=(0, 1)) == pytest.approx((-6, 0), abs=0.3)
     assert np.abs(way[:, 230:]).max() < 0.5
-    moved = follow.along(walker(100), way)
+    moved = flow.along(walker(100), way)
     error = np.abs(moved.astype(int) - walker(106))
     assert error[84:156, 112:182].mean() < 4, "the one who walks has come along"
     assert np.abs(walker(100).astype(int) - walker(106))[84:156, 112:182].mean() > 20
@@ -54,13 +54,13 @@ def test_a_small_moving_object_does_not_move_the_matrix_and_moves_alone_in_the_f
 
 @pytest.mark.parametrize("other", [np.full((240, 320, 3), 90, np.uint8), films.texture(320, 240, seed=77)])
 def test_motion_is_zero_between_unrelated_images(other):
-    old, new = follow.small(films.texture(320, 240)), follow.small(other)
+    old, new = flow.small(films.texture(320, 240)), flow.small(other)
     for one, two in ((old, new), (new, old), (new, new)):
-        assert np.abs(follow.affine(one, two) - np.eye(3)).max() < 1e-3
-        assert np.abs(follow.perspective(one, two) - np.eye(3)).max() < 1e-3
-        assert not np.abs(follow.flow(one, two)).max() > 0.1
+        assert np.abs(flow.affine(one, two) - np.eye(3)).max() < 1e-3
+        assert np.abs(flow.perspective(one, two) - np.eye(3)).max() < 1e-3
+        assert not np.abs(flow.flow(one, two)).max() > 0.1
 
 
 def test_an_image_without_motion_is_returned_as_the_same_array():
     picture = films.texture(96, 80)
-    assert follow.along(picture, np.zeros((80, 96, 2), np.float32)) is picture
+    assert flow.along(picture, np.zeros((80, 96, 2), np.float32)) is picture

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from animator.frame import Motion, State
-from animator.imaging.affine import matrix
 from animator.imaging.cameras import Camera2D
+from animator.imaging.geometry import matrix
 from animator.imaging.warp import warp
 
 

@@ -8,13 +8,11 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import SceneError
-from animator.imaging.codecs import CODECS
-from animator.interop.convert import convert
+from animator.imaging.ffmpeg import CODECS
+from animator.interop.convert import convert, read
 from animator.interop.metadata import of_film, of_picture, of_webm
-from animator.interop.recognise import read
-from animator.runs.animations import exif, gif, webp
-from animator.runs.reel import Reel
-from animator.runs.still import sheet
+from animator.runs.animations import Reel, exif, gif, webp
+from animator.runs.sheets import sheet
 from animator.runs.video import Format, Video
 
 RECIPE = "prompts: {at: 'a mug = über; 日本 # \\ '}\nmotion: {zoom: 1.01}\n"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from animator import SceneError
-from animator.interop.space import space
+from animator.interop.camera_paths import space
 from tests.interop import samples
 
 

@@ -12,9 +12,8 @@ from hypothesis import strategies as some
 from animator import loads, sample
 from animator.interop import deforum
 from animator.interop.deforum_export import settings as exported
-from animator.interop.draft import Source
+from animator.interop.draft import Source, schedule
 from animator.interop.keystrings import compact, complement
-from animator.interop.write import schedule
 from tests.interop import samples
 from tests.timeline.test_deforum_parity import MEASURED
 

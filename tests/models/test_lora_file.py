@@ -11,8 +11,7 @@ from click.testing import CliRunner
 from animator import ModelError
 from animator.cli import main
 from animator.models import nano
-from animator.models.lora_file import read
-from animator.models.lora_words import Words, words
+from animator.models.lora_file import Words, read, words
 from tests import lora_files
 
 

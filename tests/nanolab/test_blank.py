@@ -10,8 +10,7 @@ from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file
 from transformers import CLIPTokenizer
 
-from nanolab.blank import blank
-from nanolab.letters import byte_symbols, write_letters
+from nanolab.blank import blank, byte_symbols, write_letters
 
 torch.set_num_threads(1)
 

@@ -16,12 +16,11 @@ from animator.diffusion.sdxl import Sdxl
 from animator.diffusion.single_file import write_single_file
 from animator.frame import Frame, Painting, Prompt
 from animator.models.nano import folder
-from nanolab import checkpoint, judge, vae, words
+from nanolab import checkpoint, judge, text, vae
 from nanolab import metrics as measures
-from nanolab.gallery import STARTS
+from nanolab.checkpoint import Painter, Settings
 from nanolab.model import Nano
-from nanolab.painter import Painter, Settings
-from nanolab.recipes import draw
+from nanolab.recipes import STARTS, draw_recipe
 
 QUICK = Settings(steps=8, height=256, width=256)
 
@@ -34,8 +33,8 @@ def painter():
 
 def test_an_untrained_model_can_be_exported_and_loaded(tmp_path):
     torch.set_num_threads(1)
-    words.write(tmp_path / "tokens", 30)
-    nano = Nano(words.read(tmp_path / "tokens"), (32, 32, 32))
+    text.write(tmp_path / "tokens", 30)
+    nano = Nano(text.read(tmp_path / "tokens"), (32, 32, 32))
     checkpoint.export(nano, vae.build((8, 8, 16, 16)), tmp_path / "tokens", tmp_path / "weights")
     for kind in (
         StableDiffusionXLPipeline,
@@ -80,7 +79,7 @@ def test_the_prompts_backdrop_decides_the_brightness(painter):
 
 
 def test_a_higher_strength_preserves_less_of_the_start_image(painter):
-    start = draw(STARTS["mug_photo"]).image
+    start = draw_recipe(STARTS["mug_photo"]).image
     prompt = "studio photo of a red mug, white background"
     little, much = (painter.repaint(start, prompt, strength, 0, QUICK) for strength in (0.3, 0.9))
     assert measures.psnr(start, little) > measures.psnr(start, much)
@@ -88,7 +87,7 @@ def test_a_higher_strength_preserves_less_of_the_start_image(painter):
 
 
 def test_the_autoencoder_is_stable_over_sixteen_round_trips(painter):
-    kept = measures.round_trips(painter.fresh.vae, [draw(STARTS["bottle_photo"]).image], (1, 16))
+    kept = measures.round_trips(painter.fresh.vae, [draw_recipe(STARTS["bottle_photo"]).image], (1, 16))
     assert kept["1"] > 34 and kept["16"] > 27  # measured: 36.6 and 28.8
 
 
@@ -99,7 +98,7 @@ def test_wide_and_tall_images_are_painted(painter):
 
 
 def test_restore_loads_the_exported_weights():
-    nano = Nano(words.read(folder() / "tokenizer"))
+    nano = Nano(text.read(folder() / "tokenizer"))
     checkpoint.restore(nano, folder())
     weights = load_file(folder() / "unet" / "diffusion_pytorch_model.safetensors")
     learnt = nano.unet.state_dict()

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nanolab.colors import COLORS
+from nanolab.gbuffer import USUAL, View
+from nanolab.photo import COLORS
 from nanolab.products import PRODUCTS, make
-from nanolab.recipes import HELD_OUT, STYLES, Recipe, draw, paint, random_set, see
-from nanolab.view import USUAL, View
+from nanolab.recipes import HELD_OUT, STYLES, Recipe, draw_recipe, paint, random_set, see
 
 SMALL = (96, 96)
 MUG = Recipe("mug", color="red", view=View(azimuth=-20))
@@ -16,31 +16,31 @@ MUG = Recipe("mug", color="red", view=View(azimuth=-20))
 
 def test_equal_recipes_give_equal_bytes():
     for recipe in random_set(5):
-        one, two = draw(recipe, SMALL), draw(recipe, SMALL)
+        one, two = draw_recipe(recipe, SMALL), draw_recipe(recipe, SMALL)
         assert np.array_equal(one.image, two.image)
         assert np.array_equal(one.mask, two.mask)
 
 
 def test_other_seeds_give_other_proportions():
-    assert not np.array_equal(draw(MUG, SMALL).mask, draw(replace(MUG, shape=1), SMALL).mask)
+    assert not np.array_equal(draw_recipe(MUG, SMALL).mask, draw_recipe(replace(MUG, shape=1), SMALL).mask)
 
 
 @pytest.mark.parametrize("finish", ["matte", "glossy", "metal"])
 def test_a_red_mugs_mask_is_red(finish):
-    picture = draw(replace(MUG, finish=finish), SMALL)
+    picture = draw_recipe(replace(MUG, finish=finish), SMALL)
     red, green, blue = picture.image[picture.mask == 255].astype(int).T
     assert np.mean((red > green + 40) & (red > blue + 40)) > 0.6  # the rest is the pale inside of the mug
 
 
 def test_outside_the_mask_a_white_studio_has_no_hue():
-    picture = draw(MUG, SMALL)
+    picture = draw_recipe(MUG, SMALL)
     ground = picture.image[picture.mask == 0].astype(int)
     assert np.ptp(ground, axis=1).max() < 14
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_depth_and_normals_agree_with_the_mask(name):
-    picture = draw(Recipe(name), SMALL)
+    picture = draw_recipe(Recipe(name), SMALL)
     inside = picture.mask == 255
     assert 0.04 < inside.mean() < 0.8
     assert np.isfinite(picture.depth[inside]).all()
@@ -56,7 +56,7 @@ def test_normals_face_the_camera():
 
 
 def test_azimuth_turns_the_mug():
-    masks = [draw(replace(MUG, view=View(azimuth=a)), SMALL).mask > 127 for a in (0.0, 180.0)]
+    masks = [draw_recipe(replace(MUG, view=View(azimuth=a)), SMALL).mask > 127 for a in (0.0, 180.0)]
     middle = [np.flatnonzero(mask.any(0)).mean() for mask in masks]
     columns = [mask.sum(0) for mask in masks]
     right = [counts[int(at) :].sum() / counts.sum() for counts, at in zip(columns, middle, strict=True)]
@@ -64,15 +64,15 @@ def test_azimuth_turns_the_mug():
 
 
 def test_roll_turns_the_image_clockwise():
-    upright = draw(Recipe("bottle"), SMALL).mask > 127
-    tilted = draw(Recipe("bottle", view=View(roll=30)), SMALL).mask > 127
+    upright = draw_recipe(Recipe("bottle"), SMALL).mask > 127
+    tilted = draw_recipe(Recipe("bottle", view=View(roll=30)), SMALL).mask > 127
     top = [np.flatnonzero(mask[np.flatnonzero(mask.any(1))[:4]].any(0)).mean() for mask in (upright, tilted)]
     assert top[1] > top[0] + 5
 
 
 def test_scale_and_offset_resize_and_move_the_product():
-    small = draw(Recipe("speaker", view=View(scale=0.5, x=-0.2)), SMALL).mask > 127
-    large = draw(Recipe("speaker", view=View(scale=0.9)), SMALL).mask > 127
+    small = draw_recipe(Recipe("speaker", view=View(scale=0.5, x=-0.2)), SMALL).mask > 127
+    large = draw_recipe(Recipe("speaker", view=View(scale=0.9)), SMALL).mask > 127
     assert small.sum() < 0.5 * large.sum()
     assert np.flatnonzero(small.any(0)).mean() < np.flatnonzero(large.any(0)).mean() - 10
 
@@ -98,7 +98,7 @@ def test_colours_are_distinct_on_every_backdrop(backdrop):
 
 
 def test_an_image_of_any_format_can_be_drawn():
-    assert draw(MUG, (72, 96)).image.shape == (72, 96, 3)
+    assert draw_recipe(MUG, (72, 96)).image.shape == (72, 96, 3)
 
 
 def test_most_products_are_drawn_as_a_catalogue_shows_them():

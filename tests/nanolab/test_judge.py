@@ -2,9 +2,9 @@
 
 import pytest
 
+from nanolab.gbuffer import View
 from nanolab.judge import QUESTIONS, truth
 from nanolab.recipes import Recipe
-from nanolab.view import View
 
 
 def seen(product, azimuth, style="photo"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from animator.models.nano import folder
-from nanolab.formats import painted, squared
+from nanolab.evaluate import painted, squared
 from tests.films import texture
 
 

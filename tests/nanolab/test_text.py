@@ -5,10 +5,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from nanolab import text
 from nanolab import text as captions
-from nanolab import words
+from nanolab.gbuffer import View
 from nanolab.recipes import Recipe, random_set
-from nanolab.view import View
 
 
 def test_the_plain_caption_names_style_colour_product_view_and_backdrop():
@@ -27,8 +27,8 @@ def test_captions_vary_but_always_name_product_and_colour():
     recipe, random = Recipe("mug", color="blue"), np.random.default_rng(0)
     texts = [captions.caption(recipe, random) for _ in range(200)]
     assert len(set(texts)) > 80
-    for text in texts:
-        assert "blue" in text and any(name in text for name in captions.NAMES["mug"])
+    for line in texts:
+        assert "blue" in line and any(name in line for name in captions.NAMES["mug"])
 
 
 def test_captions_omit_only_the_usual_view_and_backdrop():
@@ -48,15 +48,15 @@ def test_captions_of_colourless_styles_name_no_colour():
 
 
 def test_merges_join_frequent_words_into_one_token():
-    pairs = words.merges(Counter({"red": 5, "mug": 3}), 10)
+    pairs = text.merges(Counter({"red": 5, "mug": 3}), 10)
     assert "".join(pairs[1]) == "red</w>"
 
 
 def test_any_text_is_encoded_and_padded(tmp_path):
-    words.write(tmp_path, 50)
-    tokenizer = words.read(tmp_path)
-    coded = words.ids(tokenizer, ["red bottle", "émigré ☂ 3/4", ""])
-    assert coded.shape == (3, words.LENGTH)
+    text.write(tmp_path, 50)
+    tokenizer = text.read(tmp_path)
+    coded = text.ids(tokenizer, ["red bottle", "émigré ☂ 3/4", ""])
+    assert coded.shape == (3, text.LENGTH)
     assert (coded[:, 0] == tokenizer.bos_token_id).all()
     assert (coded[2, 1:] == tokenizer.eos_token_id).all()
     assert captions.caption(random_set(0)[0], np.random.default_rng(0))

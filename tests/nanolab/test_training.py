@@ -7,17 +7,16 @@ from PIL import Image as Pngs
 
 from animator.diffusion.adapters import Adapter, IpAdapters
 from animator.frame import Likeness
-from nanolab import checkpoint, judge, settle, vae, words
+from nanolab import checkpoint, judge, text, vae
 from nanolab import ip_adapter as likeness
 from nanolab import latents as encoded
-from nanolab.control import ControlLesson
-from nanolab.dataset import Pictures, draw_shard, recipes
-from nanolab.denoise import DenoiseLesson, usual
-from nanolab.lessons import DistilLesson, add_lora
-from nanolab.look import look
+from nanolab.dataset import Pictures, draw_shard, read_recipes
+from nanolab.latents import Library, Shelf
+from nanolab.lessons import ControlLesson, DenoiseLesson, DistilLesson, add_lora, usual
 from nanolab.model import Nano
 from nanolab.recipes import random_set
-from nanolab.shelves import Library, Shelf
+from nanolab.text import ids
+from nanolab.train import look
 from nanolab.trainer import Plan, averaged, orthogonal, train
 
 WEIGHTS_OF_ADAPTER = "sdxl_models/ip-adapter_sdxl_vit-h.safetensors"
@@ -35,7 +34,7 @@ def _one_thread():
 def room(tmp_path_factory):
     folder = tmp_path_factory.mktemp("room")
     draw_shard(folder / "pictures", 0, (64, 64), 3)
-    words.write(folder / "tokens", 30)
+    text.write(folder / "tokens", 30)
     return folder
 
 
@@ -50,7 +49,7 @@ def library():
 
 def tiny(room):
     torch.manual_seed(0)
-    tokenizer = words.read(room / "tokens")
+    tokenizer = text.read(room / "tokens")
     return Nano(tokenizer, (32, 32, 32)), tokenizer
 
 
@@ -73,7 +72,7 @@ def lessons(room, library):
     yield judge.JudgeLesson(judge.exam(room / "pictures", slice(None)), batch=4)
     torch.manual_seed(0)
     yield vae.VaeLesson(vae.build((8, 8, 16, 16)), Pictures(room / "pictures"), 100)
-    yield settle.SettleLesson(settled(room), Pictures(room / "pictures"), 100)
+    yield vae.SettleLesson(settled(room), Pictures(room / "pictures"), 100)
     pictures, small = Pictures(room / "pictures"), encoded.library(room)
     nano, tokenizer = tiny(room)
     yield ControlLesson(nano, small, pictures, tokenizer, batch=4)
@@ -125,9 +124,9 @@ def test_a_shard_is_drawn_once_and_read_back(room):
     assert draw_shard(room / "pictures", 0, (64, 64), 3) == path
     assert path.stat().st_mtime_ns == before
     pictures = Pictures(room / "pictures")
-    assert len(pictures) == len(recipes(room / "pictures")) == 18
+    assert len(pictures) == len(read_recipes(room / "pictures")) == 18
     assert pictures[11].shape == (64, 64, 3)
-    assert recipes(room / "pictures")[0] == random_set(0)[0]
+    assert read_recipes(room / "pictures")[0] == random_set(0)[0]
 
 
 def test_a_sample_sheet_is_written_from_the_last_saved_weights(room, tmp_path):
@@ -144,7 +143,7 @@ def test_a_sample_sheet_is_written_from_the_last_saved_weights(room, tmp_path):
 def test_mirrored_images_are_encoded_with_the_same_recipes(room):
     encoded.library(room)
     shelf = encoded.library(room).large  # read from disk, not encoded again
-    pictures, known = Pictures(room / "pictures"), recipes(room / "pictures")
+    pictures, known = Pictures(room / "pictures"), read_recipes(room / "pictures")
     assert len(shelf.latents) == 2 * len(pictures) and shelf.recipes == known * 2
     model = encoded.trained(room)
     there, mirrored = encoded.encode(model, [pictures[3], pictures[3][:, ::-1]])
@@ -156,7 +155,7 @@ def test_a_newer_autoencoder_encodes_all_images_again(room, tmp_path):
     draw_shard(tmp_path / "pictures", 0, (64, 64), 1)
     before = encoded.library(tmp_path).large.latents
     torch.manual_seed(1)
-    lesson = settle.SettleLesson(
+    lesson = vae.SettleLesson(
         encoded.trained(tmp_path, finished=False), Pictures(tmp_path / "pictures"), 3, 3e-2
     )
     list(train(lesson, Plan(3, warm=1), tmp_path / "settle.pt"))
@@ -182,7 +181,7 @@ def test_training_can_start_from_an_exported_folder(room, tmp_path):
     torch.manual_seed(1)
     other = Nano(tokenizer, (32, 32, 32))
     checkpoint.restore(other, tmp_path)
-    text = other.text(torch.from_numpy(words.ids(tokenizer, ["a red mug"])))
+    text = other.text(torch.from_numpy(ids(tokenizer, ["a red mug"])))
     sizes = torch.tensor([[64.0, 64, 0, 0, 64, 64]])
     with torch.no_grad():
         asked = (torch.randn(1, 4, 8, 8), torch.tensor([500]), text, sizes)
@@ -207,7 +206,7 @@ def test_the_unets_middle_block_learns_product_and_view(room, library):
 def test_an_untrained_controlnet_changes_nothing(room):
     nano, tokenizer = tiny(room)
     lesson = ControlLesson(nano, encoded.library(room), Pictures(room / "pictures"), tokenizer)
-    text = nano.text(torch.from_numpy(words.ids(tokenizer, ["a red mug"])))
+    text = nano.text(torch.from_numpy(ids(tokenizer, ["a red mug"])))
     sizes = torch.tensor([[64.0, 64, 0, 0, 64, 64]])
     noisy, level = torch.randn(1, 4, 8, 8), torch.tensor([500])
     with torch.no_grad():

@@ -8,8 +8,8 @@ from PIL import Image as Pictures
 
 from animator import State, animate, load
 from animator.imaging.cameras import Camera2D
-from animator.imaging.hints import canny, nearness
-from animator.render.flat import Flat
+from animator.imaging.filters import canny, nearness
+from animator.render.painter import Flat
 from animator.runs import render as shoot
 from animator.viewer import preview as rehearsal
 from tests import control as small

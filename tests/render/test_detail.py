@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from animator import SceneError, animate, loads, timeline
-from animator.render.flat import Flat
+from animator.render.painter import Flat
 from animator.viewer import preview as rehearsal
 from tests.films import texture
 

@@ -12,9 +12,9 @@ from animator import ModelError, animate, load, loads, timeline
 from animator.diffusion.gpu.backend import Device
 from animator.diffusion.gpu.image import Picture, on
 from animator.render import device as residing
-from animator.render import painters
+from animator.render import pipeline
 from animator.render import pipeline as studio
-from animator.render.flat import Flat
+from animator.render.painter import Flat
 from animator.runs import render as shoot
 
 HERE = torch.device("cpu")
@@ -169,7 +169,7 @@ def test_nano_paints_the_same_film_and_resumes_it_with_the_same_bytes(tmp_path, 
         "painting: {steps: 3, strength: 0.5, guidance_scale: 1}\noutput: {interpolate: 2}\n"
     )
     scene = load(tmp_path / "film.yaml")
-    nano = painters.painter(scene)
+    nano = pipeline.painter(scene)
     stays = nano if nano.home else Home(nano)
     whole, part, plain = (
         shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / name) for name in ("whole", "part", "plain")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from animator.frame import Frame, Painting
-from animator.render.flat import Flat
-from animator.render.flat import test_card as card_of
+from animator.render.painter import Flat
+from animator.render.painter import test_card as card_of
 
 
 def test_the_flat_painter_returns_its_image_from_nothing(textured):

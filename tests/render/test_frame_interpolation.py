@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from animator.imaging.flow import between, betweens
-from animator.render.interpolate import Interpolated
+from animator.render.upscale import Interpolated
 from tests.films import texture
 
 SQUARE = 24

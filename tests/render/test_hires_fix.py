@@ -7,10 +7,10 @@ import pytest
 from animator import Frame, Painting, Prompt, loads, timeline
 from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
-from animator.imaging.enlarge import resized
+from animator.imaging.resize import resized
 from animator.models import nano
 from animator.render.painter import Hires
-from animator.render.painters import painter
+from animator.render.pipeline import painter
 from animator.render.upscale import enlarger
 from animator.runs.fingerprint import Lineage
 from tests.films import texture

@@ -7,17 +7,15 @@ import pytest
 
 from animator import Frame, Motion, State
 from animator.frame import Grade, Painting
-from animator.imaging.blend import crossfade
 from animator.imaging.cameras import Camera2D
+from animator.imaging.color import Pull
+from animator.imaging.filters import crossfade
 from animator.imaging.flow import between
-from animator.imaging.palette import Pull
 from animator.imaging.warp import warp
-from animator.render.facts import Facts
-from animator.render.flat import Flat
-from animator.render.loop import render, strokes
-from animator.render.stages import (
+from animator.render.grading import (
     AddNoise,
     Contrast,
+    Facts,
     First,
     Fixed,
     MatchColor,
@@ -26,6 +24,8 @@ from animator.render.stages import (
     Sharpen,
     UnlessAnchor,
 )
+from animator.render.loop import render, strokes
+from animator.render.painter import Flat
 from animator.timeline.cadence import painted, tweens
 
 CAMERA = Camera2D(96, 80)

@@ -10,7 +10,7 @@ from animator import RunError, State, animate, loads, timeline
 from animator.imaging import masks as pixels
 from animator.imaging.cameras import Camera2D
 from animator.render.camera import camera_of
-from animator.render.flat import Flat
+from animator.render.painter import Flat
 
 SQUARE = "[[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7]]"
 SIZE = (96, 80)

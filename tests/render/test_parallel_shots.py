@@ -1,7 +1,7 @@
 """Shots: parts of a film that do not depend on each other."""
 
 from animator import Frame, loads, timeline
-from animator.render.shards import begins, shots
+from animator.render.loop import begins, shots
 
 
 def test_a_timeline_is_split_where_shots_begin():

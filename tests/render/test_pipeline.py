@@ -8,12 +8,12 @@ from PIL import Image as Pictures
 
 from animator import ProgramError, RunError, SceneError, load, loads
 from animator.render import camera as cameras
-from animator.render import grading
+from animator.render import grading, views
 from animator.render import pipeline as studio
-from animator.render.flat import Flat
-from animator.render.stages import AddNoise, Fixed, MatchColor
+from animator.render.grading import AddNoise, Fixed, MatchColor
+from animator.render.painter import Flat
 from animator.runs import render as shoot
-from animator.runs.tables import color_lines
+from animator.runs.metadata import color_lines
 from animator.scene.resolve import resolved
 from animator.timeline.compile import timeline
 from animator.viewer import preview as rehearsal
@@ -154,7 +154,7 @@ def test_a_stopped_film_with_depth_resumes_with_equal_frames(tmp_path, textured)
     ]
 
     def flat(scene):
-        return Flat(grading.start_picture(scene))
+        return Flat(views.start_picture(scene))
 
     list(shoot.shoot(*shoot.reopen_run(folders[0]), flat))
     film = shoot.shoot(*shoot.reopen_run(folders[1]), flat)

@@ -10,11 +10,11 @@ from PIL import Image as Pictures
 
 from animator import load
 from animator.imaging.ffmpeg import program
-from animator.render import painters
-from animator.render.flat import Flat
+from animator.render import pipeline
+from animator.render.painter import Flat
 from animator.runs import render as shoot
 from animator.runs.deliverables import deliver
-from animator.runs.upscaled import Upscaled
+from animator.runs.store import Upscaled
 from tests.films import texture
 from tests.runs.test_video import decode
 from tests.timeline.tracks import clicks, write
@@ -135,7 +135,7 @@ def test_the_second_pass_changes_more_at_a_higher_strength(tmp_path):
         (tmp_path / "film.yaml").write_text(text.replace("STRENGTH", str(strength)))
         scene = load(tmp_path / "film.yaml")
         run = run_whole(
-            shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / str(strength)), scene, painters.painter
+            shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / str(strength)), scene, pipeline.painter
         )
         found[strength] = Upscaled(run.folder).picture(0)
         assert run.picture(0).shape == (48, 64, 3)

@@ -8,8 +8,10 @@ from animator import load, loads, timeline
 from animator.imaging.cameras import Camera2D
 from animator.imaging.warp import warp
 from animator.render import pipeline as studio
-from animator.render.flat import Flat
-from animator.runs import render as shoot
+from animator.render.painter import Flat
+from animator.runs import metadata as shoot
+from animator.runs import render as shoot_
+from animator.runs.render import start_run
 from animator.runs.run import Run
 from animator.scene.resolve import resolved
 
@@ -92,8 +94,8 @@ def test_a_film_with_views_resumes_from_any_frame_with_equal_bytes(tmp_path, pic
         "masks: {dark: {luminance: [0, 0.4]}}\npainting: {mask: '!dark'}"
     )
     scene = load(file)
-    run = shoot.start_run(scene, file, tmp_path / "run")
-    list(shoot.shoot(run, scene, lambda _: Flat(pictures["front.png"])))
+    run = start_run(scene, file, tmp_path / "run")
+    list(shoot_.shoot(run, scene, lambda _: Flat(pictures["front.png"])))
     frames = timeline(scene)
     for missing in range(len(frames)):
         position, state = Run(run.folder, 0, 16, dict.fromkeys(range(missing), "")).resume(frames)
@@ -103,6 +105,6 @@ def test_a_film_with_views_resumes_from_any_frame_with_equal_bytes(tmp_path, pic
 
 def test_a_part_of_a_film_is_guided_to_a_view_as_the_whole_film_is(tmp_path, pictures):
     scene = loads(f"{FILM}motion: {{zoom: 1.02}}", tmp_path)
-    part = [state.shown for _, state in studio.animate(scene, shoot.part(scene, (0, 8)), kept)]
+    part = [state.shown for _, state in studio.animate(scene, shoot_.part(scene, (0, 8)), kept)]
     whole = film(f"{FILM}motion: {{zoom: 1.02}}", tmp_path)
     assert all((a == b).all() for a, b in zip(part, whole[:8], strict=True))

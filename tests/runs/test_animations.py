@@ -9,9 +9,7 @@ from PIL import ImageSequence
 
 from animator import RunError
 from animator.interop.metadata import of_picture
-from animator.runs.animations import gif, webp
-from animator.runs.fitting import fitted
-from animator.runs.reel import Reel
+from animator.runs.animations import Reel, fitted, gif, webp
 
 COLORS = [(200, 40, 40), (40, 180, 60), (30, 60, 200), (240, 240, 240), (16, 16, 16), (128, 128, 128)]
 RECIPE = "prompts: {at: 'über 日本'}\n" * 400

@@ -11,9 +11,9 @@ from PIL import Image as Pictures
 
 from animator import RunError, State, load, timeline
 from animator.cli import main
-from animator.render import grading
 from animator.render import pipeline as studio
-from animator.render.flat import Flat
+from animator.render import views
+from animator.render.painter import Flat
 from animator.runs import render as shoot
 from animator.runs.branch import branched
 from animator.runs.fingerprint import Lineage
@@ -36,7 +36,7 @@ class Counting(Flat):
     """A Flat painter that records the frames it has painted."""
 
     def __init__(self, scene):
-        picture = grading.start_picture(scene)
+        picture = views.start_picture(scene)
         super().__init__(np.full((80, 96, 3), 90, np.uint8) if picture is None else picture)
         self.painted = []
 

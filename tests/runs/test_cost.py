@@ -8,10 +8,12 @@ import pytest
 
 from animator import load, loads, timeline
 from animator.models import nano
-from animator.runs import bench, cost, profiles
-from animator.runs import render as shoot
+from animator.runs import cost
+from animator.runs import metadata as shoot
+from animator.runs import render as shoot_
 from animator.runs.benchmark import measure
 from animator.runs.cost import Pictured, Profile
+from animator.runs.render import start_run
 from tests import control as small
 
 TEXT = "video: {size: 128x128, frames: 10}\nprompts: {at: a red mug}\npainting: {strength: 0.5, steps: 6}\ncadence: 3\n"
@@ -23,7 +25,7 @@ def table(scene):
 
 def profile(scene, **other):
     known = {
-        "machine": profiles.machine(), "hardware": "a machine", "setup": bench.setup(scene), "model": "nano",
+        "machine": cost.machine(), "hardware": "a machine", "setup": cost.setup(scene), "model": "nano",
         "width": 128, "height": 128, "measured": "2026-11-03", "load": 2.0, "guided": 1.0, "plain": 0.5, "read": 0.25,
         "write": 0.5, "frame": 0.125,
     }  # fmt: skip
@@ -69,11 +71,11 @@ def test_hints_the_detail_pass_and_the_second_pass_add_their_model_calls():
     assert [a - b for a, b in zip(once, guided, strict=True)][:7] == [6.5 / 4, 0, 0, 3.75 / 4, 0, 0, 0]
     twice = [cost.seconds(row, more, Pictured(128 * 128, 256 * 256)) for row in rows]
     assert {a - b for a, b in zip(twice, once, strict=True)} == {(3 + 0.25 + 0.5) * 4}  # in every frame
-    profiles.save(more)
-    assert bench.expected(scene, rows)[-1] == pytest.approx(2 + sum(twice))
-    assert sum(row["seconds"] for row in bench.timed(scene, rows)) == pytest.approx(sum(twice), rel=0.01)
+    cost.save(more)
+    assert cost.expected(scene, rows)[-1] == pytest.approx(2 + sum(twice))
+    assert sum(row["seconds"] for row in cost.timed(scene, rows)) == pytest.approx(sum(twice), rel=0.01)
     assert (
-        bench.known(loads(TEXT)) is None
+        cost.known(loads(TEXT)) is None
     )  # a profile measured without guides is valid for films without them
 
 
@@ -84,13 +86,13 @@ def test_the_hires_fix_costs_a_small_pass_and_one_over_it():
         settings=["painting.hires=0.5", "painting.strength={0: 0.5, 3: 0.5, 6: 0.9}"],
     )
     rows, known = table(scene), profile(scene, width=512, height=512)
-    assert bench.pictured(scene) == Pictured(512 * 512, layout=256 * 256)
-    took = [cost.seconds(row, known, bench.pictured(scene)) - known.frame for row in rows]
+    assert cost.pictured(scene) == Pictured(512 * 512, layout=256 * 256)
+    took = [cost.seconds(row, known, cost.pictured(scene)) - known.frame for row in rows]
     once = [cost.seconds(row, known, Pictured(512 * 512)) - known.frame for row in rows]
     assert took[0] == once[0] / 4 + 3 + 0.25 + 0.5  # a first pass from noise, then three steps over it
     assert took[3] == once[3]  # a low strength needs no first pass
     masked = [{**row, "painting": {**row["painting"], "mask": "m"}} for row in rows]
-    assert cost.seconds(masked[6], known, bench.pictured(scene)) - known.frame == once[6]
+    assert cost.seconds(masked[6], known, cost.pictured(scene)) - known.frame == once[6]
     assert took[6] == once[6] / 4 + 3 + 0.25 + 0.5
 
 
@@ -104,45 +106,45 @@ def test_a_duration_is_rounded_as_people_say_it(seconds, words):
 
 def test_a_profile_is_found_for_the_same_model_and_the_nearest_size():
     scene = loads(TEXT)
-    assert bench.known(scene) is None
-    profiles.save(profile(scene))
+    assert cost.known(scene) is None
+    cost.save(profile(scene))
     large = profile(scene, width=512, height=512)
-    profiles.save(large)
-    assert bench.known(scene) == profile(scene)
-    assert bench.known(loads(TEXT, settings=["video.size=384x384"])) == large
-    assert bench.known(loads(TEXT, settings=["model.device=cpu"])) is None
-    profiles.save(profile(scene, load=3.0))
-    assert bench.known(scene).load == 3.0  # the newer profile replaces the older one
+    cost.save(large)
+    assert cost.known(scene) == profile(scene)
+    assert cost.known(loads(TEXT, settings=["video.size=384x384"])) == large
+    assert cost.known(loads(TEXT, settings=["model.device=cpu"])) is None
+    cost.save(profile(scene, load=3.0))
+    assert cost.known(scene).load == 3.0  # the newer profile replaces the older one
 
 
 def test_profiles_are_in_the_users_cache(monkeypatch):
     monkeypatch.delenv("ANIMATOR_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert profiles.folder().as_posix() == "/somewhere/animator/profiles"
+    assert cost.folder().as_posix() == "/somewhere/animator/profiles"
     monkeypatch.setenv("XDG_CACHE_HOME", "")
-    assert profiles.folder().name == "profiles" and Path.home() in profiles.folder().parents
+    assert cost.folder().name == "profiles" and Path.home() in cost.folder().parents
 
 
 def test_files_that_are_no_profile_of_this_machine_are_skipped(cache):
     scene = loads(TEXT)
-    profiles.save(profile(scene, machine="another"))
+    cost.save(profile(scene, machine="another"))
     (cache / "a.json").write_text("no json")
     (cache / "b.json").write_text('{"machine": 3}')
-    assert bench.known(scene) is None
+    assert cost.known(scene) is None
 
 
 def test_the_estimate_names_the_profile_that_it_is_based_on(tmp_path):
     (tmp_path / "film.yaml").write_text(TEXT)
     scene = load(tmp_path / "film.yaml")
     hint = f"no time estimate yet; measure this machine once with: animator bench {tmp_path / 'film.yaml'}"
-    assert bench.told(scene, table(scene)) == hint
-    assert bench.timed(scene, table(scene)) == table(scene)
-    profiles.save(profile(scene))
-    assert bench.told(scene, table(scene)) == "about 21 seconds on this machine, by the profile of 3 Nov"
-    assert [row["seconds"] for row in bench.timed(scene, table(scene))][:2] == [6.62, 0.125]
+    assert cost.told(scene, table(scene)) == hint
+    assert cost.timed(scene, table(scene)) == table(scene)
+    cost.save(profile(scene))
+    assert cost.told(scene, table(scene)) == "about 21 seconds on this machine, by the profile of 3 Nov"
+    assert [row["seconds"] for row in cost.timed(scene, table(scene))][:2] == [6.62, 0.125]
     large = load(tmp_path / "film.yaml", ["video.size=256x256"])
     assert (
-        bench.told(large, table(large))
+        cost.told(large, table(large))
         == "about 78 seconds on this machine, by the profile of 3 Nov at 128x128"
     )
 
@@ -158,7 +160,7 @@ def test_the_estimate_is_within_a_factor_of_two_of_the_render(tmp_path):
     for attempt in range(3):  # other load on the machine may have changed its speed
         measured = measure(scene, patience=0)
         began = time.perf_counter()
-        for _ in shoot.shoot(shoot.start_run(scene, None, tmp_path / f"run{attempt}"), scene):
+        for _ in shoot_.shoot(start_run(scene, None, tmp_path / f"run{attempt}"), scene):
             pass
         took = time.perf_counter() - began
         if took / 2 < (told := list(cost.film(table(scene), measured, Pictured(128 * 128)))[-1]) < took * 2:

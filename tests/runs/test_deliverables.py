@@ -15,7 +15,7 @@ from animator.interop.convert import convert
 from animator.runs import render as shoot
 from animator.runs.deliverables import deliver
 from animator.runs.run import Run
-from animator.timeline.track import RATE, Sound, read
+from animator.timeline.audio import RATE, Sound, read
 from tests.imaging.test_codecs import decode
 from tests.runs.test_video import probe
 from tests.timeline.tracks import clicks, write

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from animator import Frame, ProgramError, RunError
-from animator.runs.queue import Line, Pool
-from animator.runs.recorder import Recorder
+from animator.runs.recorder import Line, Pool, Recorder
 from animator.runs.run import Run
 from animator.runs.video import Format
 from tests.runs.test_video import decode

@@ -11,8 +11,8 @@ from PIL import Image as Pictures
 
 from animator import Frame, RunError
 from animator.frame import Painting, Prompt
-from animator.runs.atomic import table, write_whole
-from animator.runs.metadata import flat, infotext, row
+from animator.runs.atomic import write_whole
+from animator.runs.metadata import flat, infotext, row, table
 from animator.runs.run import Run
 from animator.timeline.cadence import cut
 

@@ -8,10 +8,9 @@ import pytest
 from PIL import Image as Pictures
 
 from animator.interop.metadata import of_picture
-from animator.runs.archive import archive
-from animator.runs.reel import Reel
-from animator.runs.still import sheet, telling
-from animator.runs.words import plain, subtitles
+from animator.runs.animations import Reel
+from animator.runs.atomic import archive
+from animator.runs.sheets import plain, sheet, subtitles, telling
 
 
 def shade(index, width=96, height=64):

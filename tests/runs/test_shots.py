@@ -8,8 +8,10 @@ from PIL import Image as Pictures
 
 from animator import State, load, loads, preview, timeline
 from animator.render import pipeline as studio
-from animator.render.flat import Flat
-from animator.runs import render as shoot
+from animator.render.painter import Flat
+from animator.runs import metadata as shoot
+from animator.runs import render as shoot_
+from animator.runs.render import start_run
 from animator.runs.run import Run
 
 CUT = """
@@ -79,8 +81,8 @@ def test_a_film_resumes_from_any_frame_of_any_shot_with_equal_bytes(tmp_path, te
     file = tmp_path / "film.yaml"
     file.write_text(f"{CUT}\ncuts: [6, 7]")
     scene = load(file)
-    run = shoot.start_run(scene, file, tmp_path / "run")
-    list(shoot.shoot(run, scene, lambda _: Flat(textured)))
+    run = start_run(scene, file, tmp_path / "run")
+    list(shoot_.shoot(run, scene, lambda _: Flat(textured)))
     frames = timeline(scene)
     for missing in range(len(frames)):
         torn = Run(run.folder, 0, len(frames), dict.fromkeys(range(missing), ""))

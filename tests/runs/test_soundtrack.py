@@ -7,9 +7,9 @@ import pytest
 
 from animator import load, loads, timeline
 from animator.imaging.ffmpeg import program
-from animator.render.flat import Flat
+from animator.render.painter import Flat
 from animator.runs import render as shoot
-from animator.timeline.track import RATE, Sound, read
+from animator.timeline.audio import RATE, Sound, read
 from animator.viewer import preview as rehearsal
 from tests.timeline.tracks import clicks, tone, write
 

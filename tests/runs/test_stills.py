@@ -7,13 +7,12 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import RunError, loads
-from animator.render.flat import Flat
-from animator.render.painters import painter
+from animator.render.painter import Flat
+from animator.render.pipeline import painter
 from animator.runs import render as shoot
 from animator.runs.run import Run
 from animator.runs.sheets import grid
-from animator.runs.stills import stills, take
-from animator.runs.variants import Axis, laid_out, varied
+from animator.runs.stills import Axis, laid_out, stills, take, varied
 
 FILM = """\
 video: {size: 64x48, frames: 8, fps: 8}

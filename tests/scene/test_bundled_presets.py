@@ -5,11 +5,9 @@ import pytest
 from PIL import Image
 
 from animator import SceneError, load
-from animator.render.painters import painter
-from animator.render.pipeline import animate
-from animator.scene.compose import merged
-from animator.scene.declared import variables
-from animator.scene.presets import extended, presets, shelf
+from animator.render.pipeline import animate, painter
+from animator.scene.compose import data_folder, extended, merged, presets
+from animator.scene.variables import variables
 from animator.timeline.compile import remarks, timeline
 
 NAMES = sorted(presets())
@@ -59,7 +57,7 @@ def test_every_file_a_preset_takes_can_be_given(name, tmp_path, few_steps):
     kinds = {
         "lora": few_steps,
         "track": write(tmp_path / "track.wav", clicks(120, 9)[0]),
-        "table": shelf("presets") / "storyboard.csv",
+        "table": data_folder("presets") / "storyboard.csv",
     }
     for variable in declared(name).values():
         if variable.type == "file":
@@ -109,7 +107,7 @@ def test_a_preset_is_shown_with_its_variables(run):
     assert status == 0
     assert "# product: text [teal speaker]  the product, in the words of a prompt" in told
     assert "# framing: text (16:9 | 9:16 | 1:1) [1:1]" in told
-    assert told.endswith((shelf("presets") / "concept-reveal.yaml").read_text())
+    assert told.endswith((data_folder("presets") / "concept-reveal.yaml").read_text())
 
 
 def test_a_copied_preset_is_an_equal_film_with_all_its_files(run, tmp_path):
@@ -141,7 +139,7 @@ def test_a_file_takes_precedence_over_a_preset_of_its_name(run, tmp_path):
 def test_every_preset_has_a_still_that_a_terminal_shows(name):
     from animator.cli.library import WIDE, _still
 
-    assert (shelf("presets") / "stills" / f"{name}.jpg").stat().st_size < 8_000
+    assert (data_folder("presets") / "stills" / f"{name}.jpg").stat().st_size < 8_000
     text = _still(name)
     assert [len(line) for line in text.plain.splitlines()] == [WIDE] * (WIDE // 2)
     assert len({str(span.style) for span in text.spans}) > 20  # an image, not a flat area

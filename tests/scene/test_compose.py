@@ -4,8 +4,7 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import SceneError, load
-from animator.scene.compose import merged, override
-from animator.scene.presets import extended
+from animator.scene.compose import extended, merged, override
 from animator.scene.variables import MAX_VARIABLE, fill
 from tests import lora_files
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from animator import SceneError, loads, timeline
-from animator.runs.render import rows
+from animator.runs.metadata import rows
 from animator.scene.resolve import resolved
 from tests import films
 from tests.timeline.tracks import tone

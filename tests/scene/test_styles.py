@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from animator import SceneError, loads, timeline
 from animator.cli import main
-from animator.scene.styles import SLOT, shelf
+from animator.scene.styles import SLOT, bundled_styles
 from animator.timeline.clock import Clock
 from animator.timeline.prompt_formulas import wording
 
@@ -34,17 +34,17 @@ PRODUCT = ["pencil-sketch", "marker-rendering", "clay", "studio-photo", "night-c
 
 def test_the_bundled_styles_include_known_style_presets_and_product_styles():
     assert len(PRESETS) == 17
-    assert {*PRESETS, *PRODUCT} <= set(shelf())
+    assert {*PRESETS, *PRODUCT} <= set(bundled_styles())
 
 
 def test_every_style_can_be_read_and_has_a_description():
     signals = Clock(1).signals()
-    for name, style in shelf().items():
+    for name, style in bundled_styles().items():
         assert style.says, name
         assert wording(style.prompt.replace(SLOT, "a mug"), signals, 1).plain
         assert wording(style.negative, signals, 1).plain
         assert len(style.prompt) < 120, name
-    assert len({style.prompt for style in shelf().values()}) == len(shelf())
+    assert len({style.prompt for style in bundled_styles().values()}) == len(bundled_styles())
 
 
 def test_the_styles_of_a_users_file_override_the_bundled_ones(tmp_path):
@@ -93,4 +93,4 @@ def test_the_command_styles_lists_the_bundled_ones_and_those_of_a_file(tmp_path)
     told = CliRunner().invoke(main, ["styles", str(tmp_path / "mine.yaml"), "--long"]).stdout
     assert "house" in told and "the look of our house" in told and "our look of {prompt}" in told
     short = CliRunner().invoke(main, ["styles"]).stdout.splitlines()
-    assert [line.split()[0] for line in short] == list(shelf())
+    assert [line.split()[0] for line in short] == list(bundled_styles())

@@ -7,9 +7,7 @@ import pytest
 
 from animator.errors import CurveError
 from animator.imaging.ffmpeg import program
-from animator.timeline.audio import NAMES, follow, hear
-from animator.timeline.beats import beats
-from animator.timeline.track import RATE, Sound, read
+from animator.timeline.audio import NAMES, RATE, Sound, beats, follow, hear, read
 from tests.timeline.tracks import clicks, tone, write
 
 FPS = 24.0

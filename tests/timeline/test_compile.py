@@ -7,7 +7,7 @@ import pytest
 
 from animator import Frame, Motion, Painting, SceneError, loads, timeline
 from animator.frame import Prompt
-from animator.runs.render import rows
+from animator.runs.metadata import rows
 from animator.timeline.cadence import cut
 from tests import lora_files
 

@@ -4,8 +4,8 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import loads, timeline
+from animator.timeline.advice import scalings
 from animator.timeline.compile import remarks
-from animator.timeline.scalings import scalings
 
 LORA = "model: {few_steps: none, loras: {f: {file: nano-few-steps}}}\n"
 

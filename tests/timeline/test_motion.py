@@ -5,8 +5,7 @@ import pytest
 
 from animator import SceneError, loads, timeline
 from animator.frame import Motion
-from animator.imaging.affine import matrix, shift, turn
-from animator.imaging.geometry import Lens
+from animator.imaging.geometry import Lens, matrix, shift, turn
 
 HEAD = "video: {frames: 25, fps: 12, size: 96x80}\n"
 

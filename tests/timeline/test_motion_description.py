@@ -1,7 +1,7 @@
 """Descriptions of motion in English."""
 
 from animator import loads, timeline
-from animator.timeline.english import sentences
+from animator.timeline.motion import sentences
 
 
 def describe(text):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from animator import SceneError, loads, timeline
-from animator.timeline.moves import MOVES, SHAKES
+from animator.timeline.motion import MOVES, SHAKES
 
 FILM = "video: {size: 200x100, fps: 20, frames: 81}\n"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from animator import SceneError, loads, timeline
-from animator.scene.styles import shelf
+from animator.scene.styles import bundled_styles
 from tests import lora_files
 
 
@@ -121,14 +121,14 @@ def test_a_block_that_does_not_exist_is_one_line(folder):
 
 def test_a_style_wraps_the_prompt():
     frame = film("prompts: {at: a red mug, style: pencil-sketch, common: 4k, negative: text}")[0]
-    style = shelf()["pencil-sketch"]
+    style = bundled_styles()["pencil-sketch"]
     assert frame.prompt.text == f"{style.before}a red mug{style.after}, 4k"
     assert frame.prompt.negative == f"{style.negative}, text"
 
 
 def test_styles_have_keys_and_blend_over_travel():
     frames = film("prompts: {at: {0: 'a (red:t) mug'}, style: {0: clay, 2: studio-photo}, travel: 2}")
-    clay, photo = shelf()["clay"], shelf()["studio-photo"]
+    clay, photo = bundled_styles()["clay"], bundled_styles()["studio-photo"]
     assert [frame.prompt.weight for frame in frames] == [0, 0.5, 0, 0]
     assert frames[1].prompt.text == f"{clay.before}a (red:1) mug{clay.after}"
     assert frames[1].prompt.next == f"{photo.before}a (red:1) mug{photo.after}"

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from animator import CurveError
-from animator.timeline.cadence import painted, tweens
+from animator.timeline.cadence import painted, seeds, tweens
 from animator.timeline.clock import Clock
-from animator.timeline.prompts import prompts, spoken, texts, ways
-from animator.timeline.seeds import seeds
+from animator.timeline.prompts import prompts, spoken, ways
+from animator.timeline.reader import texts
 
 ALL = np.ones(6, bool)
 

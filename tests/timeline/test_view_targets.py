@@ -5,7 +5,7 @@ import pytest
 
 from animator import SceneError, loads, timeline
 from animator.frame import Ahead
-from animator.timeline.ahead import Goal, led
+from animator.timeline.cadence import Goal, led
 
 
 def weights(goals, painted, frames=12, shot=0):

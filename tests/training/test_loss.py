@@ -6,9 +6,8 @@ from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 
 from animator.training import loss
 from animator.training.adapters import Lora
-from animator.training.dataset import Item, Shelf
-from animator.training.lesson import Lesson
-from animator.training.words import Words
+from animator.training.dataset import Item, Shelf, Words
+from animator.training.loss import Lesson
 
 LINEAR = {"num_train_timesteps": 4, "beta_schedule": "linear", "beta_start": 0.1, "beta_end": 0.4}
 KEPT = [0.9, 0.9 * 0.8, 0.9 * 0.8 * 0.7, 0.9 * 0.8 * 0.7 * 0.6]  # ᾱ for betas 0.1, 0.2, 0.3, 0.4

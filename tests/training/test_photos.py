@@ -5,7 +5,7 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import SceneError
-from animator.training.pictures import read
+from animator.training.photos import read
 from tests import films
 from tests.training.conftest import picture
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from animator.models import nano
-from animator.training.pictures import read
+from animator.training.photos import read
 from animator.training.settings import read as settings
 from animator.training.train import train
-from nanolab.painter import Painter, Settings
+from nanolab.checkpoint import Painter, Settings
 from tests.training import toy
 
 ASKED = "studio photo of oue tower, white background"

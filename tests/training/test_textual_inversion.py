@@ -7,8 +7,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from animator import SceneError
-from animator.training.inversion import Word
-from animator.training.pictures import read
+from animator.training.adapters import Word
+from animator.training.photos import read
 from animator.training.train import train
 
 

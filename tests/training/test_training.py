@@ -27,8 +27,8 @@ from animator.diffusion.loading import Checkpoint
 from animator.diffusion.sdxl import Sdxl
 from animator.frame import Frame, Painting, Prompt
 from animator.models import lora_file
-from animator.scene.presets import shelf
-from animator.training.pictures import read
+from animator.scene.compose import data_folder
+from animator.training.photos import read
 from animator.training.settings import read as settings
 from animator.training.train import folder_of, train
 from tests.training.conftest import picture
@@ -201,7 +201,7 @@ def test_a_film_paints_with_the_trained_lora(folder, chosen, checkpoint, tmp_pat
     far = [np.abs(shown(0.0).astype(float) - shown(scale)).mean() for scale in (0.0, 0.5, 1.0)]
     assert far[0] == 0 < far[1] < far[2]
     scene = load(
-        shelf("presets") / "concept-reveal.yaml",
+        data_folder("presets") / "concept-reveal.yaml",
         [f"lora={out}", "product=oue box", f"model.base={checkpoint}"],
     )
     [told] = scene.settings.model.loras.values()

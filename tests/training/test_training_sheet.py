@@ -8,9 +8,9 @@ from PIL import Image as Pictures
 from transformers import CLIPTokenizer
 
 from animator.models import nano
-from animator.training import buckets, estimate, tokens
+from animator.training import estimate, photos, preflight
 from animator.training import photos as survey
-from animator.training.pictures import Photo, read
+from animator.training.photos import Photo, read
 from animator.training.settings import Data
 from animator.training.settings import read as settings
 from tests.training.conftest import picture
@@ -21,24 +21,24 @@ def notes(photos, chosen, word):
 
 
 def test_buckets_keep_the_squares_area_and_the_longest_aspect_ratio():
-    sizes = buckets.sizes(1024, Data(longest=2.0))
+    sizes = photos.sizes(1024, Data(longest=2.0))
     assert (1024, 1024) in sizes and (832, 1216) in sizes and (1216, 832) in sizes
     assert all(h % 64 == 0 and w % 64 == 0 and 0.5 <= w / h <= 2 and h * w <= 1024**2 for h, w in sizes)
     assert all(h * w > 0.85 * 1024**2 for h, w in sizes)
-    assert buckets.sizes(1024, Data(buckets=False)) == [(1024, 1024)]
+    assert photos.sizes(1024, Data(buckets=False)) == [(1024, 1024)]
 
 
 def test_an_image_goes_to_the_bucket_of_the_nearest_aspect_ratio():
-    sizes = buckets.sizes(1024, Data())
-    assert buckets.nearest((3000, 4000), sizes) == (896, 1152)
-    assert buckets.nearest((500, 500), sizes) == (1024, 1024)
-    assert buckets.nearest((100, 1000), sizes) == (704, 1408)
+    sizes = photos.sizes(1024, Data())
+    assert photos.nearest((3000, 4000), sizes) == (896, 1152)
+    assert photos.nearest((500, 500), sizes) == (1024, 1024)
+    assert photos.nearest((100, 1000), sizes) == (704, 1408)
 
 
 def test_a_crop_is_in_the_conditioning_and_keeps_the_masked_product():
     image, mask = picture(1, 200, 100), np.zeros((100, 200), np.uint8)
     mask[:, 150:190] = 255
-    plain, masked = buckets.fit(image, None, (64, 64)), buckets.fit(image, mask, (64, 64))
+    plain, masked = photos.fit(image, None, (64, 64)), photos.fit(image, mask, (64, 64))
     assert plain.sizes == (64, 64, 0, 32, 64, 64) and plain.image.shape == (64, 64, 3)
     assert masked.sizes == (64, 64, 0, 64, 64, 64)
     assert masked.mask.mean() > 0.3  # a centred crop would have cut off the product
@@ -47,7 +47,7 @@ def test_a_crop_is_in_the_conditioning_and_keeps_the_masked_product():
 
 
 def test_an_enlarged_image_is_conditioned_on_its_own_size():
-    assert buckets.fit(picture(1, 64, 64), None, (128, 128)).sizes == (64, 64, 0, 0, 128, 128)
+    assert photos.fit(picture(1, 64, 64), None, (128, 128)).sizes == (64, 64, 0, 0, 128, 128)
 
 
 def test_the_summary_contains_sizes_and_captions(folder, chosen):
@@ -117,8 +117,8 @@ def test_the_sheet_shows_every_image_and_pales_parts_outside_the_mask(folder, ch
 )
 def test_an_unsuitable_token_is_noted(token, told):
     tokenizer = CLIPTokenizer.from_pretrained(nano.folder() / "tokenizer")
-    assert told in "\n".join(tokens.remarks(token, "mug", tokenizer))
-    assert list(tokens.remarks("oue mug", "mug", tokenizer)) == []
+    assert told in "\n".join(preflight.remarks(token, "mug", tokenizer))
+    assert list(preflight.remarks("oue mug", "mug", tokenizer)) == []
 
 
 def test_memory_and_time_grow_with_rank_and_batch():

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 from PIL import Image as Pictures
 
+from nanolab.gbuffer import View, look
 from nanolab.metrics import overlap, silhouette
 from nanolab.photo import photo
 from nanolab.products import Product
 from nanolab.shapes import BODY, INNER, Place, ellipsoid, frustum
-from nanolab.view import View, look
 
 COLORS = ((244, 120, 18), (18, 158, 160))  # orange and teal
 BACKDROPS = {"white": "white background", "grey": "grey background"}

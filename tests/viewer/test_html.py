@@ -11,12 +11,10 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import loads, timeline
-from animator.runs import render as shoot
-from animator.viewer import cards, curves, live, strips
+from animator.runs import metadata as shoot
+from animator.viewer import charts, html, notebook
 from animator.viewer import html as pictures
-from animator.viewer.fill import data, fragment, whole
-from animator.viewer.html import evenly, jpeg, small
-from animator.viewer.write import write
+from animator.viewer.html import data, evenly, fragment, jpeg, small, whole, write
 from tests.runs.test_video import decode
 
 FILM = """
@@ -98,14 +96,14 @@ def test_text_of_a_schedule_is_escaped(tmp_path):
     assert Tags(page).names.count("img") == 0
     assert EVIL in json.loads(re.search(r"const film = (\{.*?\}), root", page)[1])["texts"]
     assert EVIL not in page
-    assert Tags(fragment(strips.scrub([pictures.Small(0, b"x")], {0: EVIL}))).names.count("img") == 1
+    assert Tags(fragment(html.scrub([pictures.Small(0, b"x")], {0: EVIL}))).names.count("img") == 1
     assert json.loads(data({"a": EVIL})) == {"a": EVIL}
     assert "<" not in data(EVIL)
     assert Tags(whole(EVIL, "")).names.count("img") == 0
 
 
 def test_a_curve_is_drawn_at_its_values():
-    text = curves.curves(timeline(loads(FILM)))
+    text = charts.curves(timeline(loads(FILM)))
     Tags(text)
     (points,) = re.findall(r'points="([^"]+)"', text)
     found = np.array([pair.split(",") for pair in points.split()], float)
@@ -117,7 +115,7 @@ def test_a_curve_is_drawn_at_its_values():
 
 
 def test_the_page_of_a_long_film_stays_small():
-    text = curves.curves(timeline(loads(FILM, settings=["video.frames=5000"])))
+    text = charts.curves(timeline(loads(FILM, settings=["video.frames=5000"])))
     assert len(text) < 60_000
 
 
@@ -148,13 +146,13 @@ def test_the_first_and_the_last_item_are_among_those_chosen_evenly():
 def test_a_scene_shows_where_its_prompts_begin(tmp_path, textured):
     Pictures.fromarray(textured).save(tmp_path / "a.png")
     scene = loads(f"{FILM}start: {{image: a.png}}", tmp_path)
-    text = cards.card(scene)
+    text = notebook.card(scene)
     Tags(text)
     assert re.findall(r"<figcaption>(\d+)", text) == ["0", "2", "4", "6", "8", "10", "11"]
     first, *_ = jpegs(text)
     assert np.abs(first.astype(int).mean((0, 1)) - textured.mean((0, 1))).max() < 8
     assert len(text) < 200_000
-    assert "<img" not in cards.card(loads(FILM, settings=["video.frames=3000"]))
+    assert "<img" not in notebook.card(loads(FILM, settings=["video.frames=3000"]))
 
 
 def test_two_films_are_compared_frame_by_frame():
@@ -162,7 +160,7 @@ def test_two_films_are_compared_frame_by_frame():
         [pictures.Small(i, jpeg(np.full((32, 32, 3), i + up, np.uint8), 32)) for i in (0, 4)]
         for up in (10, 90)
     )
-    text = strips.compare(one, other, ("a", "b"))
+    text = html.compare(one, other, ("a", "b"))
     Tags(text)
     pairs = json.loads(re.search(r"const shown = (\[.*?\]), root", text)[1])
     assert [pair["frame"] for pair in pairs] == [0, 4]
@@ -171,9 +169,9 @@ def test_two_films_are_compared_frame_by_frame():
 
 
 def test_progress_is_shown_with_the_latest_frame():
-    assert "loading" in live.live(0, 10, 0, 0.0, None)
-    text = live.live(4, 10, 2, 1.5, jpeg(noise(1), 64))
+    assert "loading" in html.live(0, 10, 0, 0.0, None)
+    text = html.live(4, 10, 2, 1.5, jpeg(noise(1), 64))
     Tags(text)
     assert "4 of 10 frames · 2 painted, 2 in-between · 1.50 s per frame · about 9 seconds left" in text
     assert "width:40.0%" in text and len(jpegs(text)) == 1
-    assert "left" not in live.live(10, 10, 5, 1.0, b"") and "of" not in live.live(3, 0, 1, 1.0, b"")[:80]
+    assert "left" not in html.live(10, 10, 5, 1.0, b"") and "of" not in html.live(3, 0, 1, 1.0, b"")[:80]

@@ -15,9 +15,9 @@ from PIL import Image as Pictures
 
 import animator
 from animator import RunError
-from animator.render import flat
+from animator.render import painter
 from animator.runs import render as shoot
-from animator.viewer import videos
+from animator.viewer import notebook
 from tests.runs.test_video import decode
 from tests.viewer.test_html import Tags, jpegs
 
@@ -101,7 +101,7 @@ def run(tmp_path_factory):
         "video: {size: 96x64, frames: 6, fps: 6}\nprompts: {at: {0: a, 3: b}}\nmotion: {angle: 5}"
     )
     made = shoot.start_run(scene, None, folder / "film")
-    for _ in shoot.shoot(made, scene, lambda _: flat.Flat(flat.test_card(96, 64))):
+    for _ in shoot.shoot(made, scene, lambda _: painter.Flat(painter.test_card(96, 64))):
         pass
     return made
 
@@ -147,7 +147,9 @@ def test_runs_without_frames_or_without_common_frames_are_errors(run, tmp_path):
         animator.loads("video: {size: 96x64, frames: 9}"), None, tmp_path / "other", (7, 9)
     )
     for _ in shoot.shoot(
-        other, animator.loads("video: {size: 96x64, frames: 9}"), lambda _: flat.Flat(flat.test_card(96, 64))
+        other,
+        animator.loads("video: {size: 96x64, frames: 9}"),
+        lambda _: painter.Flat(painter.test_card(96, 64)),
     ):
         pass
     with pytest.raises(RunError, match="have no frame in common"):
@@ -156,11 +158,11 @@ def test_runs_without_frames_or_without_common_frames_are_errors(run, tmp_path):
 
 def test_videos_are_made_smaller_until_they_fit(run, tmp_path):
     scene = shoot.reopen_run(run.folder)[1]
-    assert videos.within(run, scene) == run.video.read_bytes()
+    assert notebook.within(run, scene) == run.video.read_bytes()
     size = run.video.stat().st_size
-    (tmp_path / "small.mp4").write_bytes(videos.within(run, scene, most=size - 1))
+    (tmp_path / "small.mp4").write_bytes(notebook.within(run, scene, most=size - 1))
     assert (tmp_path / "small.mp4").stat().st_size < size
-    least = videos.rehearsed(scene, most=10)
+    least = notebook.rehearsed(scene, most=10)
     (tmp_path / "least.mp4").write_bytes(least)
     assert len(decode(tmp_path / "least.mp4", 128, 86)) == 6
 

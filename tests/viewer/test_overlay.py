@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from animator import loads, timeline
-from animator.runs import render as shoot
+from animator.runs import metadata as shoot
 from animator.viewer import overlay
 from animator.viewer.overlay import ORANGE, Overlay
 

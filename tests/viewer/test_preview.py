@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import load, loads, preview, timeline
-from animator.runs import render as shoot
+from animator.runs import metadata as shoot
 from animator.viewer import preview as rehearsal
 from animator.viewer.preview import captioned, draft, record
 from tests import films

@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 
-from animator.diffusion.gpu import color, figures, filters
+from animator.diffusion.gpu import color, filters
+from animator.diffusion.gpu.filters import Ahead, warp
 from animator.diffusion.gpu.image import Picture, on
-from animator.diffusion.gpu.noise import Ahead
-from animator.diffusion.gpu.warp import warp
 from animator.frame import Frame, Image, State
 from animator.imaging.backend import Tools
 
@@ -27,8 +26,8 @@ class Device:
             picture=self._here,
             warp=warp,
             crossfade=filters.crossfade,
-            measure=figures.measure,
-            mix=figures.mix,
+            measure=color.measure,
+            mix=color.mix,
             match=color.match,
             contrast=filters.contrast,
             sharpen=filters.sharpen,

@@ -1,22 +1,157 @@
-"""Colour matching and palette pull on the device, equal to the NumPy versions except for rounding."""
+"""Colour matching on device.
+
+Colour spaces on the device: sRGB ↔ CIE L*a*b* and HSV, with the formulas and units of the CPU versions.
+
+Values have shape (3, …), channels first; float64, except that whole images are float32.
+
+Colour statistics of an image, computed and kept on the device without copying a number to the host.
+
+Colour matching and palette pull on the device, equal to the NumPy versions except for rounding.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from animator.diffusion.gpu.figures import Colors, Values, interpolated, measure, mix
 from animator.diffusion.gpu.filters import lookup
-from animator.diffusion.gpu.image import Picture, pixels, planes
-from animator.diffusion.gpu.spaces import hsv_to_rgb, lab_to_rgb, rgb_to_hsv, rgb_to_lab
-from animator.diffusion.gpu.transfer import sent
-from animator.imaging import cube, palette
-from animator.imaging.color import FLAT, STRETCH
+from animator.diffusion.gpu.image import Picture, pixels, planes, sent
+from animator.imaging import color
+from animator.imaging.color import AGREEING, FINE, FLAT, QUANTILES, RANGE, STRETCH
+
+Values = torch.Tensor
+
+
+def to_space(levels: Values, space: str) -> Values:
+    """Convert grey levels 0..255 to "lab" (0..100, about -100..100), "hsv" (degrees, 0..1, 0..1) or "rgb" (as is)."""
+    return _INTO[space](levels)
+
+
+def rgb_to_lab(rgb: Values) -> Values:
+    """Convert sRGB (0..1) to CIE L*a*b* (0..100, about -100..100)."""
+    light = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb.clamp(min=0) + 0.055) / 1.055) ** 2.4)
+    part = _mixed(color.XYZ / color.WHITE[:, None], light)
+    root = torch.where(part > 216 / 24389, part.clamp(min=0) ** (1 / 3), part * (841 / 108) + 4 / 29)
+    x, y, z = root
+    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def lab_to_rgb(values: Values) -> Values:
+    """Convert CIE L*a*b* to sRGB; colours outside the sRGB gamut lie outside 0..1."""
+    lightness, a, b = values
+    y = (lightness + 16) / 116
+    root = torch.stack([y + a / 500, y, y - b / 200])
+    part = torch.where(root > 6 / 29, root**3, (root - 4 / 29) * (108 / 841))
+    light = _mixed(color.RGB, part)
+    bright = 1.055 * light.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
+    return torch.where(light <= 0.0031308, 12.92 * light, bright)
+
+
+def rgb_to_hsv(rgb: Values) -> Values:
+    """Convert sRGB (0..1) to hue (degrees, 0..360), saturation and value (0..1)."""
+    red, green, blue = rgb
+    value = rgb.amax(0)
+    chroma = value - rgb.amin(0)
+    sixth = 60 / torch.where(chroma > 0, chroma, 1.0)
+    hue = torch.where(
+        value == red,
+        (green - blue) * sixth,
+        torch.where(value == green, (blue - red) * sixth + 120, (red - green) * sixth + 240),
+    )
+    return torch.stack([hue.remainder(360), chroma / torch.where(value > 0, value, 1.0), value])
+
+
+def hsv_to_rgb(values: Values) -> Values:
+    """Convert hue (degrees, any number of turns), saturation and value (0..1) to sRGB, 0..1."""
+    hue, saturation, value = values
+    chroma = value * saturation
+    places = [(hue / 60 + turn).remainder(6) for turn in (5, 3, 1)]
+    return torch.stack([value - chroma * torch.minimum(at, 4 - at).clamp(0, 1) for at in places])
+
+
+def _mixed(matrix: NDArray[np.floating], values: Values) -> Values:
+    """Multiply each of `values` by `matrix` (3, 3); entries are passed as scalars, without a copy to the device."""
+    x, y, z = values
+    return torch.stack([x * float(a) + y * float(b) + z * float(c) for a, b, c in matrix])
+
+
+_INTO: dict[str, Callable[[Values], Values]] = {
+    "lab": lambda levels: rgb_to_lab(levels / 255),
+    "hsv": lambda levels: rgb_to_hsv(levels / 255),
+    "rgb": lambda levels: levels,
+}
+
+
+class Colors(NamedTuple):
+    """Colour statistics of an image in one colour space, as float64 tensors on its device.
+
+    `hue` is in radians; NaN outside HSV and for images without a common hue.
+    """
+
+    mean: Values  # (3,)
+    deviation: Values  # (3,)
+    quantiles: Values  # (3, QUANTILES)
+    hue: Values  # ()
+
+
+def measure(picture: Picture, space: str) -> Colors:
+    """Measure the image's colours in "lab", "hsv" or "rgb", from the same sample of pixels as the CPU version."""
+    height, width = picture.shape[:2]
+    sampled = picture.pixels.reshape(-1, 3).index_select(0, _places(height, width, picture.device))
+    values = to_space(sampled.T.double(), space)
+    quantiles = [_quantiles(row, *limits) for row, limits in zip(values, RANGE[space], strict=True)]
+    none = values.new_full((), torch.nan)
+    hue = _hue(values) if space == "hsv" else none
+    return Colors(values.mean(1), values.std(1, correction=0), torch.stack(quantiles), hue)
+
+
+@lru_cache(maxsize=8)
+def _places(height: int, width: int, device: torch.device) -> torch.Tensor:
+    return sent(color.places(height, width), device)
+
+
+def _quantiles(values: Values, low: float, high: float) -> Values:
+    """Return the quantiles from a histogram, as on the CPU; its integer counts do not depend on the order of sums."""
+    at = ((values - low) * (FINE / (high - low))).long().clamp(0, FINE - 1)
+    counts = values.new_zeros(FINE).scatter_add_(0, at, torch.ones_like(values))
+    below = torch.cat([values.new_zeros(1), counts.cumsum(0)])
+    steps = torch.arange(FINE + 1, dtype=values.dtype, device=values.device)
+    rising = below / below[-1] + steps * 1e-12  # strictly rising, even over empty bins
+    spread = (steps[:QUANTILES] + 0.5) / QUANTILES
+    return interpolated(spread, rising, low + steps * ((high - low) / FINE))
+
+
+def interpolated(values: Values, x: Values, y: Values) -> Values:
+    """Interpolate linearly through the points (`x`, `y`), x rising, constant beyond the ends, as `np.interp` does."""
+    after = torch.searchsorted(x, values.contiguous(), right=True).clamp(1, len(x) - 1)
+    x0, x1, y0, y1 = x[after - 1], x[after], y[after - 1], y[after]
+    part = (values - x0) / torch.where(x1 > x0, x1 - x0, 1.0)
+    return torch.lerp(y0, y1, part.clamp(0, 1))
+
+
+def _hue(values: Values) -> Values:
+    """Return the mean hue in radians, weighted by saturation times value (greys have no hue); NaN if scattered."""
+    angle, weight = values[0].deg2rad(), values[1] * values[2]
+    east, north = (angle.cos() * weight).mean(), (angle.sin() * weight).mean()
+    found = torch.hypot(east, north) > (AGREEING * weight.mean()).clamp(min=FLAT)
+    return torch.where(found, torch.atan2(north, east), torch.nan)
+
+
+def mix(one: Colors, other: Colors, weight: float) -> Colors:
+    """Interpolate between two colour statistics: `one` at weight 0, `other` at weight 1; hue takes the shorter way."""
+    mean, deviation, quantiles = (
+        (1 - weight) * a + weight * b for a, b in zip(one[:3], other[:3], strict=True)
+    )
+    turn = (other.hue - one.hue + torch.pi).remainder(2 * torch.pi) - torch.pi
+    hue = torch.where(turn.isfinite(), one.hue + weight * turn, other.hue)
+    return Colors(mean, deviation, quantiles, hue)
+
 
 Way = Callable[[Values], Values]  # maps values (3, …), one row per channel, to new values of the same shape
 
@@ -93,7 +228,7 @@ class Pull:
     """Pulls images on `device` towards a palette `colors` (n, 3), RGB 0..255; the GPU version of the NumPy class."""
 
     def __init__(self, colors: NDArray[np.uint8], device: torch.device) -> None:
-        self._goal = _table(palette.Pull(colors).goal, device)
+        self._goal = _table(color.Pull(colors).goal, device)
 
     def __call__(self, picture: Picture, amount: float) -> Picture:
         """Return the image with hue and chroma moved a part `amount` (0..1) towards the palette; lightness stays."""
@@ -120,7 +255,7 @@ def _through(picture: Picture, found: Values) -> Picture:
 @lru_cache(maxsize=8)
 def _lab_table(device: torch.device) -> Values:
     """Return `cube.COLORS` converted to L*a*b*, (3, 33, 33, 33)."""
-    return rgb_to_lab(_table(cube.COLORS, device))
+    return rgb_to_lab(_table(color.COLORS, device))
 
 
 def _table(colors: NDArray[np.float32], device: torch.device) -> Values:

@@ -7,21 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from animator.diffusion.gpu import color, figures, filters
+from animator.diffusion.gpu import color, filters
 from animator.diffusion.gpu.backend import Device
+from animator.diffusion.gpu.filters import Ahead, warp
 from animator.diffusion.gpu.image import Picture, on
-from animator.diffusion.gpu.noise import Ahead
-from animator.diffusion.gpu.warp import warp
 from animator.frame import Frame, Grade, Motion
 from animator.imaging import color as color_here
 from animator.imaging import warp as warp_here
 from animator.imaging.backend import CPU, Tools
-from animator.imaging.blend import crossfade
 from animator.imaging.cameras import PlaneCamera
-from animator.imaging.filters import add_noise
+from animator.imaging.color import Pull
+from animator.imaging.filters import add_noise, crossfade, sharpen
 from animator.imaging.geometry import Lens
-from animator.imaging.palette import Pull
-from animator.imaging.sharpen import sharpen
 
 HERE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 BORDERS = sorted(warp_here.BORDERS)
@@ -69,7 +66,7 @@ def test_an_identity_warp_returns_the_identical_image(textured):
 @pytest.mark.parametrize("space", SPACES)
 def test_colour_statistics_equal_those_on_the_cpu(space):
     image = photo(2)
-    found, known = figures.measure(on(image, HERE), space), color_here.measure(image, space)
+    found, known = color.measure(on(image, HERE), space), color_here.measure(image, space)
     scale = np.array([high - low for low, high in color_here.RANGE[space]])
     for name in ("mean", "deviation"):
         assert (np.abs(getattr(found, name).cpu().numpy() - getattr(known, name)) < 0.003 * scale).all()
@@ -82,7 +79,7 @@ def test_colour_statistics_equal_those_on_the_cpu(space):
 @pytest.mark.parametrize("space", SPACES)
 def test_colour_matching_equals_that_on_the_cpu(space, by, amount):
     image, other = photo(2), photo(3)
-    goal, there = color_here.measure(other, space), figures.measure(on(other, HERE), space)
+    goal, there = color_here.measure(other, space), color.measure(on(other, HERE), space)
     matched = color_here.match(image, goal, space, by, amount)
     most, mean = apart(color.match(on(image, HERE), there, space, by, amount), matched)
     assert most <= 2
@@ -95,7 +92,7 @@ def test_matching_flat_or_equal_images_equals_that_on_the_cpu(space, by):
     grey, image = np.full((80, 96, 3), 90, np.uint8), photo(2)
     for one, other in [(grey, image), (image, grey), (grey, grey), (image, image)]:
         matched = color_here.match(one, color_here.measure(other, space), space, by)
-        goal = figures.measure(on(other, HERE), space)
+        goal = color.measure(on(other, HERE), space)
         assert apart(color.match(on(one, HERE), goal, space, by), matched)[0] <= 1
 
 
@@ -103,7 +100,7 @@ def test_matching_flat_or_equal_images_equals_that_on_the_cpu(space, by):
 def test_mixed_colour_statistics_equal_those_on_the_cpu(space):
     one, other = photo(2), photo(3)
     known = color_here.mix(color_here.measure(one, space), color_here.measure(other, space), 0.3)
-    found = figures.mix(*(figures.measure(on(image, HERE), space) for image in (one, other)), 0.3)
+    found = color.mix(*(color.measure(on(image, HERE), space) for image in (one, other)), 0.3)
     assert float(found.hue) == pytest.approx(known.hue, abs=1e-3, nan_ok=True)
     assert found.mean.cpu().numpy() == pytest.approx(known.mean, abs=0.3)
 

@@ -6,10 +6,9 @@ import torch
 
 from animator import ModelError
 from animator.diffusion.gpu import filters
-from animator.diffusion.gpu.image import Picture, on
-from animator.diffusion.gpu.transfer import fetch, sent
+from animator.diffusion.gpu.image import Picture, fetch, on, sent
+from animator.diffusion.images import from_pipeline_tensor
 from animator.diffusion.loading import Checkpoint
-from animator.diffusion.painting import finished
 from animator.diffusion.sdxl import Sdxl
 from animator.frame import Prompt
 
@@ -29,10 +28,10 @@ def test_an_image_converts_to_one_array_that_is_reused(textured):
 
 def test_a_nan_frame_is_reported_by_index_in_all_images_derived_from_it():
     sound, broken = torch.full((1, 3, 8, 8), 0.5), torch.full((1, 3, 8, 8), torch.nan)
-    first = finished(sound, 4, (8, 8))
-    second = finished(broken, 5, (8, 8), first)
-    third = finished(sound, 6, (8, 8), filters.contrast(second, 1.2))
-    later = finished(broken, 7, (8, 8), third)
+    first = from_pipeline_tensor(sound, 4, (8, 8))
+    second = from_pipeline_tensor(broken, 5, (8, 8), first)
+    third = from_pipeline_tensor(sound, 6, (8, 8), filters.contrast(second, 1.2))
+    later = from_pipeline_tensor(broken, 7, (8, 8), third)
     assert np.asarray(first).tolist() == np.full((8, 8, 3), 128).tolist()
     for picture in (second, third, filters.sharpen(third, 0.5), later):
         with pytest.raises(ModelError, match="frame 5: the model produced NaN instead of an image"):

@@ -1,0 +1,357 @@
+"""Problems of settings and named files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from pathlib import Path as FilePath
+from typing import Any
+
+from animator.errors import ModelError, Problem, SettingPath, nearest, quoted, shown
+from animator.models import families, lora_file, safetensors
+from animator.models.safetensors import lora_text_width
+from animator.scene.file_references import adapter_files, control_files, mask_files, upscale_file, view_files
+from animator.scene.model_checks import _misfits
+from animator.scene.parse import is_file
+from animator.scene.scene import Scene, _seconds
+from animator.scene.settings import DEPTHS, MAX_FRAMES, REFERENCES
+from animator.scene.settings_images import EVERYWHERE, FOOTAGE_FILE, SOURCES, Mask
+from animator.scene.settings_models import BASE, SDXL_VAES, declared
+from animator.scene.settings_output import MOST, WAYS
+from animator.scene.styles import _own
+
+
+def unreadable_hints(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of existing ControlNet and IP-Adapter files, judged by their headers."""
+    if scene.settings.control or scene.settings.ip_adapter:
+        yield from _misfits(scene)
+    for path, name in [*control_files(scene), *adapter_files(scene)]:
+        file = scene.file(path, name)
+        try:
+            if is_file(file):
+                _check_hint(file, path[-1])
+        except (OSError, ValueError) as error:
+            kind = "a video" if path[-1] == "video" else "an image"
+            yield scene.problem(path, f"cannot be used as {kind}: {error}")
+
+
+def _check_hint(file: Path, kind: str) -> None:
+    """Read the header of an image, or of a video if `kind` is "video". Raises OSError, ValueError."""
+    if kind == "video":
+        from animator.imaging.io import length
+
+        length(file)
+    else:
+        from animator.imaging.io import check
+
+        check(file)
+
+
+def unreadable_masks(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of existing mask files: unreadable, without transparency, or a video that is too short."""
+    for path, name in mask_files(scene):
+        file, mask = scene.file(path, name), scene.settings.masks[path[1]]
+        try:
+            if is_file(file):
+                _check_mask(file, mask, scene)
+        except (OSError, ValueError) as error:
+            kind = "a video" if mask.source == "video" else "an image"
+            yield scene.problem(path, f"cannot be used as {kind}: {error}")
+
+
+def _check_mask(file: Path, mask: Mask, scene: Scene) -> None:
+    """Read the header of a mask's file. Raises OSError, ValueError."""
+    if mask.source != "video":
+        from animator.imaging.masks import check
+
+        return check(file, mask.source == "alpha")
+    from animator.imaging.io import length
+
+    frames = round(length(file) * scene.settings.video.fps)
+    if frames < scene.frames and mask.after is None:
+        film = f"it has {frames} frames, the film has {scene.frames}"
+        raise ValueError(f"{film}; add 'after: hold' or 'after: loop' for the rest")
+    return None
+
+
+def unreadable_footage(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of an existing footage file: not a video, or shorter than `footage.start`."""
+    name, start = scene.settings.footage.file, scene.settings.footage.start
+    if name is None or not is_file(scene.file(FOOTAGE_FILE, name)):
+        return
+    from animator.imaging.io import length
+
+    try:
+        seconds = length(scene.file(FOOTAGE_FILE, name))
+    except (OSError, ValueError) as error:
+        yield scene.problem(FOOTAGE_FILE, f"cannot be used as a video: {error}")
+        return
+    if start >= seconds:
+        yield scene.problem(("footage", "start"), f"{start:g}: the video ends after {seconds:g} seconds")
+
+
+DETECTED = ("lineart", "openpose")  # hints that controlnet-aux computes
+
+REMEDY = "pip install 'animator[control]'"
+
+
+def control_problems(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of the ControlNets: names, files, missing libraries."""
+    for path, file in control_files(scene):
+        if not is_file(scene.file(path, file)):
+            yield scene.problem(path, f"no such file: {scene.file(path, file)}")
+    for name, control in scene.settings.control.items():
+        path = ("control", name)
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", name):
+            message = f"{quoted(name)} cannot name a ControlNet: use letters, digits and _"
+            yield Problem(scene.document.name(path), path, message)
+        if control.file is not None and control.video is not None:
+            yield scene.problem(path, "give either 'file' or 'video', not both")
+        if control.hint in DETECTED and find_spec("controlnet_aux") is None:
+            message = f"{control.hint} needs controlnet-aux, which is not installed: {REMEDY}"
+            yield scene.problem((*path, "hint"), message)
+
+
+def footage_problems(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of the footage: a missing file, and settings that need one."""
+    footage = scene.settings.footage
+    if footage.file is not None:
+        file = scene.file(FOOTAGE_FILE, footage.file)
+        if not is_file(file):
+            yield scene.problem(FOOTAGE_FILE, f"no such file: {file}")
+        return
+    if footage != type(footage)():
+        yield scene.problem(("footage",), "there is no video; write e.g. 'file: street.mp4'")
+    if scene.settings.grade.color_reference == "footage":
+        message = "there is no footage; add e.g. 'footage: {file: street.mp4, alpha: 0}'"
+        yield scene.problem(("grade", "color_reference"), message)
+
+
+def adapter_problems(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of the IP-Adapters: names, files, and different image encoders."""
+    for path, file in adapter_files(scene):
+        if not is_file(scene.file(path, file)):
+            yield scene.problem(path, f"no such file: {scene.file(path, file)}")
+    adapters = scene.settings.ip_adapter
+    for name, adapter in adapters.items():
+        path = ("ip_adapter", name)
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", name):
+            message = f"{quoted(name)} cannot name an IP-Adapter: use letters, digits and _"
+            yield Problem(scene.document.name(path), path, message)
+        if not adapter.weights.endswith(".safetensors"):
+            message = f"{quoted(adapter.weights)}: only .safetensors files are loaded; others can run code"
+            yield scene.problem((*path, "weights"), message)
+    if len({(adapter.model, adapter.encoder) for adapter in adapters.values()}) > 1:
+        yield scene.problem(
+            ("ip_adapter",), "all IP-Adapters of a film share one image encoder; give them one model"
+        )
+
+
+def refiner_problems(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of the refiner's name or folder."""
+    refiner = scene.settings.model.refiner
+    if refiner is None:
+        return
+    place = scene.file(BASE, refiner.base)
+    if place.suffix in (".safetensors", ".ckpt", ".pt", ".bin"):
+        yield scene.problem(
+            BASE, "a refiner is a hub id or a diffusers folder; single files are not supported"
+        )
+    elif place.parent.is_dir() and place.parent != scene.folder and not place.is_dir():
+        yield scene.problem(BASE, f"no such folder: {place}")
+
+
+def refiner_notes(scene: Scene) -> Iterator[Problem]:
+    """Yield a note if the film has LoRAs, which a refiner does not apply."""
+    model = scene.settings.model
+    if model.refiner is not None and model.loras:
+        names = ", ".join(model.loras)
+        says = f"the refiner does not apply the LoRAs ({names}) and may remove their subject; check a frame"
+        yield scene.problem(("model", "refiner"), says)
+
+
+def running_problems(scene: Scene) -> Iterable[Problem]:
+    """Yield problems of the runtime settings that the schedule file alone shows."""
+    model = scene.settings.model
+    if model.base == "nano" and model.vae in SDXL_VAES:
+        yield scene.problem(("model", "vae"), f"{model.vae} is a VAE for SDXL; it does not fit nano")
+    if model.vae is not None and model.vae.endswith((".pt", ".ckpt", ".bin", ".pth")):
+        message = f"{quoted(model.vae)}: only .safetensors files are loaded; others can run code"
+        yield scene.problem(("model", "vae"), message)
+    if model.compile == "on" and model.memory in ("balanced", "low"):
+        yield scene.problem(
+            ("model", "compile"), f"'on' cannot be combined with memory: {model.memory}; leave one out"
+        )
+    if model.tiling != "none" and any(side % 8 for side in scene.size):
+        yield scene.problem(("model", "tiling"), "width and height must be multiples of 8 for tiling")
+
+
+def _contradictions(scene: Scene) -> Iterable[Problem]:
+    """Yield problems that depend on several settings or on files."""
+    video = scene.settings.video
+    if video.frames is not None and video.duration is not None:
+        yield scene.problem(("video", "duration"), "give either 'frames' or 'duration', not both")
+    if video.duration is not None and not _seconds(video.duration) > 0:
+        yield scene.problem(
+            ("video", "duration"), f"{shown(video.duration)} is not a length; write seconds, e.g. 6s"
+        )
+    elif scene.frames > MAX_FRAMES:
+        yield scene.problem(("video", "duration"), f"{scene.frames:,} frames; allowed 1..{MAX_FRAMES:,}")
+    yield from lora_problems(scene)
+    yield from style_problems(scene)
+    audio, place = scene.settings.audio, ("audio", "file")
+    if audio is not None and not is_file(scene.file(place, audio.file)):
+        yield scene.problem(place, f"no such file: {scene.file(place, audio.file)}")
+    yield from _pictures(scene)
+    yield from mask_problems(scene)
+    yield from running_problems(scene)
+    if scene.settings.paint is not None and "cadence" in scene.settings.model_fields_set:
+        yield scene.problem(("paint",), "give either 'cadence' or 'paint', not both")
+    if video.loop == "closed" and scene.settings.cuts is not None:
+        yield scene.problem(("cuts",), "a closed loop has no cuts; leave 'cuts' or 'loop: closed' out")
+    seed = scene.settings.painting.seed
+    if (seed.behavior == "schedule") != (seed.at is not None):
+        yield scene.problem(("painting", "seed"), "'behavior: schedule' and 'at:' belong together")
+
+
+def _pictures(scene: Scene) -> Iterable[Problem]:
+    """Yield problems of images, videos, and sections whose files are checked: footage to IP-Adapters."""
+    image, place = scene.settings.start.image, ("start", "image")
+    if image is not None and not is_file(scene.file(place, image)):
+        yield scene.problem(place, f"no such file: {scene.file(place, image)}")
+    depth, place = str(scene.settings.motion.depth), ("motion", "depth")
+    if depth not in DEPTHS and not all(is_file(file) for file in scene.depth_files or [FilePath()]):
+        known = f"{', '.join(DEPTHS)}, an image or a folder of images"
+        yield scene.problem(place, f"no such image: {scene.file(place, depth)}; allowed: {known}")
+    yield from footage_problems(scene)
+    yield from view_problems(scene)
+    yield from control_problems(scene)
+    yield from upscale_problems(scene)
+    yield from refiner_problems(scene)
+    yield from adapter_problems(scene)
+    name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
+    file = scene.file(place, name)
+    if name not in REFERENCES and not is_file(file):
+        yield scene.problem(place, f"no such file: {file}; or write one of: {', '.join(REFERENCES)}")
+
+
+def mask_problems(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of the masks: names, files and sources."""
+    for path, file in mask_files(scene):
+        if not is_file(scene.file(path, file)):
+            yield scene.problem(path, f"no such file: {scene.file(path, file)}")
+    for name, mask in scene.settings.masks.items():
+        path = ("masks", name)
+        # From the document: the settings lack values that have a problem of their own.
+        yield from (scene.problem(path, says) for says in _sources(scene.document.data["masks"][name]))
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", name) or name == EVERYWHERE:
+            message = f"{name!r} cannot name a mask: use letters, digits and _; {EVERYWHERE!r} is reserved"
+            yield Problem(scene.document.name(path), path, message)
+        if mask.depth is not None and scene.settings.motion.depth == "flat":
+            message = "the image has no depth; choose a depth source, e.g. motion: {depth: proxy}"
+            yield scene.problem((*path, "depth"), message)
+
+
+def _sources(written: Mapping[str, Any]) -> Iterator[str]:
+    """Yield messages about the sources of one mask."""
+    for name in (name for name, value in written.items() if value is None):
+        # An unquoted "#" leaves None: YAML reads the rest of the line as a comment.
+        yield f'{name!r} has no value; a colour needs quotes: color: "#00ff00"'
+    given = [name for name in SOURCES if name in written]
+    if len(given) != 1:
+        found = f"not {' and '.join(given)}" if given else "none is given"
+        yield f"a mask needs exactly one source of {', '.join(SOURCES)}; {found}"
+    for extra, owner in (("within", "color"), ("after", "video")):
+        if extra in written and given and given != [owner]:
+            yield f"{extra!r} belongs to {owner!r}, not to {given[0]!r}"
+
+
+def lora_problems(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of LoRAs and embeddings: names, files, and LoRAs made for another model."""
+    names = declared(scene.document.data)
+    for name in scene.settings.loras:
+        if name not in names:
+            known = nearest(name, names) if names else "none are declared there"
+            yield scene.problem(("loras", name), f"no LoRA of that name in model.loras; {known}")
+    for name, lora in scene.settings.model.loras.items():
+        path = ("model", "loras", name, "file")
+        yield from _file(scene, path, lora.file) or _unfit(scene, path, scene.file(path, lora.file))
+    for name, file in scene.settings.model.embeddings.items():
+        here = ("model", "embeddings", name)
+        if not re.fullmatch(r"[^\W_][\w-]*", name) or len(name) > 60:
+            message = f"{quoted(name)} cannot name an embedding: use one word of letters, digits, - and _"
+            yield Problem(scene.document.name(here), here, message)
+        yield from _file(scene, here, file)
+
+
+def _file(scene: Scene, path: SettingPath, name: str) -> list[Problem]:
+    file = scene.file(path, name)
+    if file.suffix != ".safetensors":
+        return [
+            scene.problem(path, f"{quoted(name)}: only .safetensors files are loaded; others can run code")
+        ]
+    return [] if is_file(file) else [scene.problem(path, f"no such file: {file}")]
+
+
+def _unfit(scene: Scene, path: SettingPath, file: FilePath) -> Iterator[Problem]:
+    """Yield the problem of a LoRA that is unreadable or made for another model; only headers are read."""
+    try:
+        facts = lora_file.read(file)
+    except ModelError as error:
+        yield scene.problem(path, str(error))
+        return
+    base = scene.settings.model.base
+    width = lora_text_width(base, scene.file(("model", "base"), base))
+    if width is None or (facts.width in (None, width) and not facts.base.startswith("a transformer")):
+        return
+    model = families.BASES.get(width, f"a model with text embeddings of width {width}")
+    remedy = f"set model.base to the model it was trained on, or use a LoRA for {model}"
+    yield scene.problem(path, f"made for {facts.base}, but {base} is {model}; {remedy}")
+
+
+def style_problems(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of the scene's styles file."""
+    yield from _own(scene)[1]
+
+
+def _broken(file: FilePath) -> str | None:
+    """Return the reason a .safetensors file cannot be read; None if its header is valid."""
+    try:
+        safetensors.shapes(file)
+    except ModelError as error:
+        return str(error)
+    return None
+
+
+def upscale_problems(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of upscaling: its file, a missing library, and a video that is too large."""
+    upscale = scene.settings.output.upscale
+    if upscale is None:
+        return
+    for path, name in upscale_file(scene):
+        file = scene.file(path, name)
+        if file.suffix != ".safetensors":
+            known = f"known: {', '.join(WAYS)}, or a .safetensors file; files of other kinds can run code"
+            yield scene.problem(
+                path, f"{name!r} is not an upscaling method; {known} (see docs/upscale.md to convert them)"
+            )
+        elif not is_file(file):
+            yield scene.problem(path, f"no such file: {file}")
+        elif find_spec("spandrel") is None:
+            yield scene.problem(
+                path, "this file needs spandrel, which is not installed: pip install 'animator[upscale]'"
+            )
+        elif why := _broken(file):
+            yield scene.problem(path, why)
+    if max(size := [side * upscale.factor for side in scene.size]) > MOST:
+        message = f"the video would be {size[0]:.0f}x{size[1]:.0f} pixels; at most {MOST} per side"
+        yield scene.problem(("output", "upscale"), message)
+
+
+def view_problems(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of views whose image file is missing."""
+    for path, name in view_files(scene):
+        if not is_file(file := scene.file(path, name)):
+            yield scene.problem(path, f"no such file: {file}")
