@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-MOST_LINES = 50  # problems of a file that are printed
+MAX_PROBLEM_LINES = 50  # problems of a file that are printed
 SettingPath = tuple[str, ...]  # keys that lead to a value of a schedule file: ("motion", "zoom", "30")
 
 
@@ -69,7 +69,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        setting = ".".join(map(_cut, self.path))
+        setting = ".".join(map(_shorten, self.path))
         return f"{self.place}: {setting}: {self.message}" if setting else f"{self.place}: {self.message}"
 
 
@@ -81,27 +81,27 @@ class SceneError(AnimatorError):
         self.problems: Sequence[Problem] = sorted(
             unique, key=lambda p: (p.place.file, p.place.line, p.place.column)
         )
-        lines = [str(problem) for problem in self.problems[:MOST_LINES]]
-        if len(self.problems) > MOST_LINES:
-            lines.append(f"... and {len(self.problems) - MOST_LINES} more")
+        lines = [str(problem) for problem in self.problems[:MAX_PROBLEM_LINES]]
+        if len(self.problems) > MAX_PROBLEM_LINES:
+            lines.append(f"... and {len(self.problems) - MAX_PROBLEM_LINES} more")
         super().__init__("\n".join(lines))
 
 
-def quoted(text: object) -> str:
+def quote_text(text: object) -> str:
     """Return a user's text in quotes for a message, cut to 60 characters."""
-    return repr(_cut(str(text)))
+    return repr(_shorten(str(text)))
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """Return the repr of a value for a message, cut to 60 characters."""
-    return _cut(repr(value))
+    return _shorten(repr(value))
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Iterable[str]) -> str:
     """Return the end of a message about an unknown `name`: "did you mean …?" or the list of known names."""
     known = list(known)
     folded = {item.lower(): item for item in known}

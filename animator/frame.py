@@ -20,9 +20,9 @@ Mask = NDArray[np.uint8]  # (height, width), 0 outside … 255 inside: integers,
 Matrix = NDArray[np.float64]
 
 
-def setting(default: Any, says: str, low: float = -inf, high: float = inf) -> Any:
+def setting(default: Any, help: str, low: float = -inf, high: float = inf) -> Any:
     """Return a dataclass field with its default, its meaning for the documentation, and its range low..high."""
-    return field(default=default, metadata={"says": says, "low": low, "high": high})
+    return field(default=default, metadata={"says": help, "low": low, "high": high})
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class IPAdapterScale:
     """Influence of one IP-Adapter's image on the painting pass of this frame."""
 
     scale: float = setting(
@@ -214,7 +214,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class ViewTarget:
     """Upcoming image that the film is guided to: a view, or in a closed loop the first painted frame."""
 
     frame: int = -1  # index of the frame it belongs to; -1: no such image
@@ -239,17 +239,19 @@ class Frame:
     lock: Lock = Lock()
     footage: Footage = Footage(alpha=0.0, motion_amount=0.0)  # default: no footage
     control: Mapping[str, Control] = field(default_factory=dict)  # ControlNet name → its influence
-    ip_adapter: Mapping[str, Likeness] = field(default_factory=dict)  # IP-Adapter name → its influence
+    ip_adapter: Mapping[str, IPAdapterScale] = field(default_factory=dict)  # IP-Adapter name → its influence
     detail: Detail = Detail()
     upscale: Upscale = Upscale(strength=0.0)  # default: no second pass
     shot: int = 0  # index of the first frame of its shot; the camera's path is counted from there
-    ahead: Ahead = Ahead()
+    ahead: ViewTarget = ViewTarget()
     subseed: int = 1  # seed of a second noise that is mixed into the first
     subseed_strength: float = 0.0  # share of the second noise, 0..1
     anchor: bool = False  # True: later frames are matched to the colours of this one
 
 
-Span = tuple[float, float]  # far and near end of an image's estimated depth, in the estimator's own units
+DepthRange = tuple[
+    float, float
+]  # far and near end of an image's estimated depth, in the estimator's own units
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,21 +263,23 @@ class State:
     view: Matrix | None = None  # product of the motions since `painting`; None: no motion yet
     reference: Image | None = None  # the first painted frame, or the last anchor: source of the colours
     index: int = 0  # index of the frame that `painting` belongs to
-    span: Span | None = None  # depth range of `painting` if depth is estimated; later estimates keep to it
+    span: DepthRange | None = (
+        None  # depth range of `painting` if depth is estimated; later estimates keep to it
+    )
     first: Image | None = None  # the first painted frame: source of masks and of the lock
 
-    def moved(self, rest: Matrix) -> Matrix:
-        """Return the motion since the last painted frame; `rest`, the identity, if there was none."""
-        return rest if self.view is None else self.view
+    def moved(self, default: Matrix) -> Matrix:
+        """Return the motion since the last painted frame; `default`, the identity, if there was none."""
+        return default if self.view is None else self.view
 
-    def painted(self, painting: Image, frame: Frame, span: Span | None = None) -> State:
+    def painted(self, painting: Image, frame: Frame, span: DepthRange | None = None) -> State:
         """Return the state after `painting`, the image of `frame`; an anchor's image becomes the colour reference."""
         reference = painting if frame.anchor or self.reference is None else self.reference
         first = painting if self.first is None else self.first
         return State(painting, painting, None, reference, frame.index, span, first)
 
-    def brought(self, bring: Callable[[Any], Any]) -> State:
-        """Return the state with `bring` applied to each of its images, such as a copy to another device."""
+    def brought(self, convert: Callable[[Any], Any]) -> State:
+        """Return the state with `convert` applied to each of its images, such as a copy to another device."""
         there = {name: getattr(self, name) for name in ("shown", "painting", "reference", "first")}
-        pictures: dict[str, Any] = {n: bring(image) for n, image in there.items() if image is not None}
+        pictures: dict[str, Any] = {n: convert(image) for n, image in there.items() if image is not None}
         return replace(self, **pictures)

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from animator.frame import Motion
-from animator.imaging.depth import Proxy, cut
+from animator.imaging.depth import ProxyDepth, harden_edges
 from animator.imaging.geometry import Lens, matrix
-from animator.imaging.warp import Relief, project, warp
+from animator.imaging.warp import DepthView, project, warp
 from benchmarks.loop import textured
 from tests.imaging.truth import Room, errors
 
@@ -47,11 +47,11 @@ def truth(size: int) -> dict[str, list[float]]:
     lens, table = Lens(size, size), {}
     for room_name, room in ROOMS.items():
         first = room.look(lens, np.eye(4))
-        disparity = cut(first.disparity.astype(np.float32), lens.focal)
-        relief = Relief(first.image, disparity, lens)
+        disparity = harden_edges(first.disparity.astype(np.float32), lens.focal)
+        relief = DepthView(first.image, disparity, lens)
         for name, motion in motions(size).items():
-            pose = lens.pose(motion)
-            x, y, bared, _ = relief.places(pose)
+            pose = lens.step_pose(motion)
+            x, y, bared, _ = relief.source_positions(pose)
             ours = errors(room, lens, pose, x, y)
             ours = ours[~bared & ~np.isnan(ours)]
             theirs = errors(room, lens, pose, *obvious(disparity, pose, lens))
@@ -69,16 +69,16 @@ def sharpness(image: np.ndarray) -> float:
 def kept(size: int) -> dict[str, float]:
     """Return the sharpness after many small motions, relative to one direct cubic warp by their product."""
     lens, image = Lens(size, size), textured(size, 1)
-    step = lens.pose(Motion(translation_x=0.3, translation_z=0.5, rotation_3d_y=0.02))
+    step = lens.step_pose(Motion(translation_x=0.3, translation_z=0.5, rotation_3d_y=0.02))
     whole = np.linalg.matrix_power(step, SMALL)
     plane = np.ones((size, size), np.float32)
     direct = cv2.warpPerspective(image, lens.homography(whole), (size, size), flags=cv2.INTER_CUBIC)
     chained = image
     for _ in range(SMALL):
-        chained = Relief(chained, plane, lens).seen(step)
+        chained = DepthView(chained, plane, lens).render(step)
     shown = {
         "flat": warp(image, lens.homography(whole)),
-        "depth": Relief(image, plane, lens).seen(whole),
+        "depth": DepthView(image, plane, lens).render(whole),
         "a chain": chained,
     }
     return {name: sharpness(picture) / sharpness(direct) for name, picture in shown.items()}
@@ -88,15 +88,15 @@ def speed(size: int, runs: int) -> dict[str, float]:
     """Return the median milliseconds of CPU time per frame by method; the methods alternate."""
     lens, room = Lens(size, size), ROOMS["sphere, wall"]
     first, image = room.look(lens, np.eye(4)), textured(size, 1)
-    disparity = cut(first.disparity.astype(np.float32), lens.focal)
-    relief, pose = Relief(image, disparity, lens), lens.pose(Motion(orbit_y=5, translation_z=10))
-    flat, turned = matrix(Motion(1.02, 2), size, size), lens.homography(lens.pose(Motion(orbit_y=5)))
+    disparity = harden_edges(first.disparity.astype(np.float32), lens.focal)
+    relief, pose = DepthView(image, disparity, lens), lens.step_pose(Motion(orbit_y=5, translation_z=10))
+    flat, turned = matrix(Motion(1.02, 2), size, size), lens.homography(lens.step_pose(Motion(orbit_y=5)))
     ways = {
         "2D: one affine warp": lambda: warp(image, flat),
         "3D, flat: one homography": lambda: warp(image, turned),
-        "3D, depth": lambda: relief.seen(pose),
+        "3D, depth": lambda: relief.render(pose),
         "naive method": lambda: cv2.remap(image, *obvious(disparity, pose, lens), cv2.INTER_CUBIC),
-        "depth by proxy, per painting": lambda: Proxy(lens, 0.5).disparity(first.image, 0, None),
+        "depth by proxy, per painting": lambda: ProxyDepth(lens, 0.5).disparity(first.image, 0, None),
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(runs):

@@ -53,7 +53,7 @@ CONFIGS = {"unet": UNET, "vae": VAE, "text_encoder": TEXT, "text_encoder_2": TEX
 def write(folder: Path, device: torch.device, configs: dict = CONFIGS) -> Path:
     """Write the checkpoint in bfloat16 (7 GB), with nano's (smaller) tokenizer, and return its folder."""
     torch.manual_seed(0)
-    tokenizer = CLIPTokenizer.from_pretrained(nano.folder() / "tokenizer")
+    tokenizer = CLIPTokenizer.from_pretrained(nano.weights_folder() / "tokenizer")
     words = {"vocab_size": len(tokenizer), "max_position_embeddings": tokenizer.model_max_length}
     words |= {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     with torch.device(device):

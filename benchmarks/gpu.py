@@ -29,9 +29,9 @@ from PIL import Image
 
 from animator import load
 from animator.models import nano
-from animator.render.pipeline import painter
-from animator.runs.events import Done
-from animator.runs.render import shoot, start_run
+from animator.render.pipeline import load_painter
+from animator.runs.events import FrameDone
+from animator.runs.render import render_run, start_run
 from benchmarks import fullsize
 from benchmarks.loop import textured
 
@@ -60,7 +60,7 @@ class Bench:
         self.base, self.size, self.frames, self.folder, self.grade = base, size, frames, folder, grade
         self.device, self.dtype = torch.device(device), "bfloat16" if device == "cuda" else "float32"
         Image.fromarray(textured(size, 1)).save(folder / "start.png")
-        self.ours = painter(load(self._film(2, compiled)))
+        self.ours = load_painter(load(self._film(2, compiled)))
         self.sdxl = self.ours.paint  # the painter inside the wrapper for the start image
         self.naive = StableDiffusionXLImg2ImgPipeline(**self.sdxl.txt2img.components, add_watermarker=False)
         self.naive.set_progress_bar_config(disable=True)
@@ -111,14 +111,14 @@ class Bench:
         scene, moments = load(self._film(calls)), []
 
         def tell(event):
-            if isinstance(event, Done):
+            if isinstance(event, FrameDone):
                 moments.append(time.perf_counter())
 
         with tempfile.TemporaryDirectory(dir=self.folder) as room:
             run = start_run(scene, self.folder / "film.yaml", Path(room, "run"))
-            for _ in shoot(run, scene, lambda _: paint or self.ours, tell):
+            for _ in render_run(run, scene, lambda _: paint or self.ours, tell):
                 pass
-            _check([run.picture(index) for index in range(self.frames)])
+            _check([run.image(index) for index in range(self.frames)])
         return sorted(moments)
 
     def eager(self, calls: int) -> Moments:
@@ -229,7 +229,7 @@ def _device(tiny: bool) -> str:
 
 def _rows(options: argparse.Namespace, room: Path) -> Iterator[dict]:
     device = torch.device("cpu" if options.tiny else "cuda")
-    base = nano.folder() if options.tiny else options.base or room / "sdxl"
+    base = nano.weights_folder() if options.tiny else options.base or room / "sdxl"
     if not (base / "model_index.json").is_file():
         fullsize.write(base, device)
     configs = (fullsize.UNET, fullsize.VAE)

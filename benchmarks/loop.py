@@ -18,18 +18,17 @@ import numpy as np
 import psutil
 
 from animator import loads, timeline
-from animator.imaging import color
-from animator.imaging import filters as noises
+from animator.imaging import color, filters
 from animator.imaging.cameras import Camera2D
-from animator.imaging.color import Pull, drift
+from animator.imaging.color import PalettePull, color_drift
 from animator.imaging.filters import crossfade, sharpen
-from animator.imaging.flow import between
-from animator.render.grading import AddNoise, Contrast, First, MatchColor, Sharpen
+from animator.imaging.flow import interpolate
+from animator.render.grading import AddNoise, Contrast, FirstReference, MatchColor, Sharpen
 from animator.render.loop import render
-from animator.runs.metadata import infotext
+from animator.runs.metadata import a1111_parameters
 from animator.runs.recorder import Recorder
 from animator.runs.run import Run
-from animator.runs.video import Format
+from animator.runs.video import VideoFormat
 
 SCENE = """
 video: {{size: {size}x{size}, frames: {frames}}}
@@ -67,14 +66,14 @@ class Clock:
 class TimedCamera(Camera2D):
     def __init__(self, clock: Clock, size: int) -> None:
         super().__init__(size, size)
-        self.move = clock.timed("warp", super().move)
+        self.render_view = clock.timed("warp", super().render_view)
 
 
 def film(size: int, frames: int, clock: Clock):
     """Run the frame loop with all stages timed, around a stub painter; yields its frames and states."""
     scene = loads(SCENE.format(size=size, frames=frames))
     pictures = [textured(size, seed) for seed in range(PATTERNS)]
-    match = MatchColor(First("lab"), "lab", "statistics")
+    match = MatchColor(FirstReference("lab"), "lab", "statistics")
     before = [
         clock.timed("color before", match),
         clock.timed("contrast", Contrast()),
@@ -91,9 +90,9 @@ def stages(size: int, frames: int) -> dict[str, float]:
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(Path(folder, "run"), 0, frames, {})
-        texts = lambda frame: {"parameters": infotext(frame, size, size, "stub")}  # noqa: E731
+        texts = lambda frame: {"parameters": a1111_parameters(frame, size, size, "stub")}  # noqa: E731
         whole = time.perf_counter()
-        with Recorder(run, Format(size, size, 24), "", (), texts) as recorder:
+        with Recorder(run, VideoFormat(size, size, 24), "", (), texts) as recorder:
             save = clock.timed("hand over", recorder.save)
             for frame, state in film(size, frames, clock):
                 save(frame, state.shown)
@@ -111,7 +110,7 @@ def memory(frames: int, size: int) -> dict[str, float]:
     process, samples = psutil.Process(), []
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(Path(folder, "run"), 0, frames, {})
-        with Recorder(run, Format(size, size, 24, crf=30), "", (), lambda frame: {}) as recorder:
+        with Recorder(run, VideoFormat(size, size, 24, crf=30), "", (), lambda frame: {}) as recorder:
             for frame, state in film(size, frames, Clock()):
                 recorder.save(frame, state.shown)
                 if frame.index >= 500 and frame.index % 100 == 0:
@@ -143,19 +142,19 @@ def obvious_noise(image: np.ndarray, amount: float, seed: int, clouds: bool) -> 
     random = np.random.default_rng(seed)
     noise = random.standard_normal(image.shape, np.float32) * np.float32(127.5 * amount)
     if clouds:
-        noise *= (noises.perlin(*image.shape[:2], seed, detail=128)[..., None] + 1) / 2
+        noise *= (filters.perlin_noise(*image.shape[:2], seed, detail=128)[..., None] + 1) / 2
     return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
 
 
 def side_by_side(size: int, rounds: int) -> dict[str, dict[str, float]]:
     """Return the median CPU milliseconds of each image operation, ours and the naive one in turn."""
     image, reference = textured(size, 0), textured(size, 1)
-    goals = {space: color.measure(reference, space) for space in ("lab", "hsv", "rgb")}
-    pull = Pull(np.array([(10, 132, 255), (255, 255, 255)], np.uint8))
+    goals = {space: color.color_stats(reference, space) for space in ("lab", "hsv", "rgb")}
+    pull = PalettePull(np.array([(10, 132, 255), (255, 255, 255)], np.uint8))
     works = {
         **{
             f"color {space} {by}": (
-                lambda space=space, by=by: color.match(image, goals[space], space, by),
+                lambda space=space, by=by: color.match_color(image, goals[space], space, by),
                 lambda: obvious_color(image, reference),
             )
             for space in goals
@@ -163,17 +162,17 @@ def side_by_side(size: int, rounds: int) -> dict[str, dict[str, float]]:
         },
         **{
             f"noise {name}": (
-                lambda clouds=clouds: noises.add_noise(image, 0.05, 3, clouds),
+                lambda clouds=clouds: filters.add_noise(image, 0.05, 3, clouds),
                 lambda clouds=clouds: obvious_noise(image, 0.05, 3, clouds),
             )
             for name, clouds in (("white", False), ("perlin", True))
         },
         "palette": (lambda: pull(image, 0.2), None),
-        "contrast": (lambda: color.contrast(image, 1.1), None),
+        "contrast": (lambda: color.change_contrast(image, 1.1), None),
         "sharpen": (lambda: sharpen(image, 0.3), None),
-        "drift measured": (lambda: drift(image, goals["lab"]), None),
+        "drift measured": (lambda: color_drift(image, goals["lab"]), None),
         "in-between, crossfade": (lambda: crossfade(image, reference, 0.4), None),
-        "in-between, flow": (lambda: between(image, reference, 0.4), None),
+        "in-between, flow": (lambda: interpolate(image, reference, 0.4), None),
     }
     return {name: _medians(ours, other, rounds) for name, (ours, other) in works.items()}
 

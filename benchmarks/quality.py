@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 from animator import animate, loads
-from animator.imaging.color import drift, measure
+from animator.imaging.color import color_drift, color_stats
 from animator.imaging.filters import crossfade
-from animator.imaging.flow import between
-from nanolab.gbuffer import View
+from animator.imaging.flow import interpolate
+from nanolab.gbuffer import CameraView
 from nanolab.recipes import Recipe, draw_recipe
 
 WEIGHTS = (0.25, 0.5, 0.75)
@@ -58,7 +58,7 @@ def disc(t: float, size: int = 512) -> np.ndarray:
 
 
 def turned(product: str, degrees: float, t: float) -> np.ndarray:
-    view = View(azimuth=30 + degrees * t, elevation=20, scale=0.9)
+    view = CameraView(azimuth=30 + degrees * t, elevation=20, scale=0.9)
     return draw_recipe(Recipe(product, color="blue", view=view), (512, 512)).image
 
 
@@ -78,7 +78,7 @@ def in_betweens() -> dict[str, dict[str, float]]:
         old, new, truth = at(0.0), at(1.0), [at(weight) for weight in WEIGHTS]
         found[name] = {
             kind: statistics.mean(psnr(blend(old, new, w), t) for w, t in zip(WEIGHTS, truth, strict=True))
-            for kind, blend in (("crossfade", crossfade), ("flow", between))
+            for kind, blend in (("crossfade", crossfade), ("flow", interpolate))
         }
     return found
 
@@ -98,8 +98,8 @@ def drifts(frames: int, film: str, paint=None) -> dict[str, dict[str, float]]:
         reference, values = None, []
         scene = loads(f"grade: {grade}\n{film}", settings=[f"video.frames={frames}"])
         for _, state in animate(scene, paint=paint):
-            reference = measure(state.shown, "lab") if reference is None else reference
-            values.append(drift(state.shown, reference))
+            reference = color_stats(state.shown, "lab") if reference is None else reference
+            values.append(color_drift(state.shown, reference))
         found[name] = {"end": values[-1], "most": max(values)}
     return found
 

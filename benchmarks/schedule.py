@@ -18,7 +18,7 @@ import numpy as np
 
 from animator import sample
 from animator.timeline.clock import Clock
-from animator.timeline.curves import column
+from animator.timeline.curves import sample_curve
 from animator.timeline.expressions import compile_expression
 
 EXPRESSIONS = [
@@ -63,7 +63,7 @@ def ours(frames: int) -> list[np.ndarray]:
     compile_expression.cache_clear()
     clock = Clock(frames, seed=1)
     signals = clock.signals()
-    return [column(text, clock, signals) for text in EXPRESSIONS]
+    return [sample_curve(text, clock, signals) for text in EXPRESSIONS]
 
 
 def seconds(curve: Any, frames: int, rounds: int = 3) -> float:

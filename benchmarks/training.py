@@ -23,12 +23,12 @@ from diffusers import DDPMScheduler, UNet2DConditionModel
 from animator.diffusion.loading import device_for, dtype_for
 from animator.models import nano
 from animator.training import estimate, loss
-from animator.training.adapters import Lora
-from animator.training.dataset import Item, Shelf
-from animator.training.loss import Lesson
-from animator.training.settings import Settings, read
-from animator.training.train import accelerator
-from animator.training.trainer import Course
+from animator.training.adapters import LoraAdapter
+from animator.training.dataset import LatentDataset, LatentItem
+from animator.training.loss import TrainingObjective
+from animator.training.settings import TrainingSettings, read_settings
+from animator.training.train import make_accelerator
+from animator.training.trainer import Trainer
 
 # From the configuration of stable-diffusion-xl-base-1.0.
 SDXL = {
@@ -55,7 +55,7 @@ class Measured:
 
     seconds: float  # per step, mean of those after the first two
     peak: float  # peak bytes on a GPU; 0 elsewhere
-    expected: estimate.Need
+    expected: estimate.TrainingNeeds
 
 
 class Texts:
@@ -71,28 +71,28 @@ class Texts:
         return tuple(part.expand(len(texts), *part.shape[1:]) for part in self.made)
 
 
-def measure(config: dict, settings: Settings, steps: int = 8) -> Measured:
+def measure(config: dict, settings: TrainingSettings, steps: int = 8) -> Measured:
     """Measure `steps` training steps with a UNet of random weights."""
     device = device_for(settings.model.device)
     dtype = dtype_for(settings.model.dtype, device)
     with tempfile.TemporaryDirectory() as room:
         Path(room, "config.json").write_text(json.dumps(config))
-        expected = estimate.need(Path(room), settings, device, dtype)
+        expected = estimate.estimate_needs(Path(room), settings, device, dtype)
     with torch.device(device):
         unet = UNet2DConditionModel.from_config(config).to(dtype)
     other = torch.nn.Identity()
     pipe = SimpleNamespace(unet=unet, vae=other, text_encoder=other, text_encoder_2=other)
-    learner = Lora(pipe, settings)
+    learner = LoraAdapter(pipe, settings)
     if settings.learning.checkpointing and device.type != "cpu":
         unet.enable_gradient_checkpointing()
     unet.train()
     side = settings.resolution // 8
     sizes = (settings.resolution, settings.resolution, 0, 0, settings.resolution, settings.resolution)
-    item = Item(torch.randn(4, side, side), torch.zeros(4, side, side), None, sizes, "a")
-    shelf = Shelf([item], settings.learning.batch, 0)
-    levels = loss.noises(DDPMScheduler(beta_schedule="scaled_linear", beta_end=0.012).config)
-    lesson = Lesson(pipe, Texts(unet), levels, shelf, None, None, settings)
-    course, began = Course(lesson, learner, accelerator(pipe)), 0.0
+    item = LatentItem(torch.randn(4, side, side), torch.zeros(4, side, side), None, sizes, "a")
+    shelf = LatentDataset([item], settings.learning.batch, 0)
+    levels = loss.noise_scheduler(DDPMScheduler(beta_schedule="scaled_linear", beta_end=0.012).config)
+    lesson = TrainingObjective(pipe, Texts(unet), levels, shelf, None, None, settings)
+    course, began = Trainer(lesson, learner, make_accelerator(pipe)), 0.0
     for progress in course.steps():
         if device.type == "cuda":
             torch.cuda.synchronize()
@@ -114,11 +114,13 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     base = "nano" if chosen.model == "nano" else "stabilityai/stable-diffusion-xl-base-1.0"
-    config = UNet2DConditionModel.load_config(nano.folder() / "unet") if chosen.model == "nano" else SDXL
+    config = (
+        UNet2DConditionModel.load_config(nano.weights_folder() / "unet") if chosen.model == "nano" else SDXL
+    )
     common = ["token=oue", f"model.base={base}", *(EXAMPLE if chosen.like_example else [])]
     kinds = [[]] if chosen.like_example else [[f"learning.checkpointing={on}"] for on in ("true", "false")]
     for kind in kinds:
-        found = measure(config, read(None, [*common, *kind]))
+        found = measure(config, read_settings(None, [*common, *kind]))
         need = found.expected
         print(
             f"{' '.join(kind) or 'as the example'}: {found.seconds:.3f} s per step (expected {need.seconds:.3f}),"

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from animator import Scene, loads, timeline
-from animator.timeline import curves as curve
+from animator.timeline import curves
 from animator.timeline.clock import Clock
 from animator.timeline.easing import EASINGS
 
@@ -96,12 +96,12 @@ def _curve(scene: Scene, setting: str) -> tuple[NDArray[np.float64], list[int]]:
     events = {event: plain.frame(str(time)) for event, time in settings.events.items()}
     clock = Clock(plain.frames, plain.fps, plain.seed, plain.bpm, events)
     written = getattr(getattr(settings, section), name)
-    keys = [key.frame for key in curve.keys(written, clock) if 0 <= key.frame < clock.frames]
+    keys = [key.frame for key in curves.parse_keyframes(written, clock) if 0 <= key.frame < clock.frames]
     keys = keys if len(keys) > 1 else []  # a number or an expression has no keys to show
     if final:
         rows = [getattr(getattr(frame, section), name) for frame in timeline(scene)]
         return np.array(rows, dtype=np.float64), []
-    return curve.column(written, clock, clock.signals()), keys
+    return curves.sample_curve(written, clock, clock.signals()), keys
 
 
 def _rows(example: Example, curves: list[tuple[NDArray[np.float64], list[int]]]) -> Figure:

@@ -8,7 +8,7 @@ from PIL import Image as Pictures
 
 from animator import animate, load, loads
 from animator.frame import Image
-from nanolab.gbuffer import View
+from nanolab.gbuffer import CameraView
 from nanolab.recipes import Recipe, draw_recipe
 
 HERE = Path(__file__).parent
@@ -35,7 +35,7 @@ CLOSE = (slice(72, 174), slice(77, 179))  # rows and columns of the product
 
 def closely(color: str, product: str) -> list[Image]:
     """A small product close by: drawn, painted over, and painted with the detail pass."""
-    view = View(azimuth=30, scale=0.42)
+    view = CameraView(azimuth=30, scale=0.42)
     drawn = draw_recipe(Recipe(product, color=color, backdrop="sunset", view=view, shape=3)).image
     with tempfile.TemporaryDirectory() as room:
         Pictures.fromarray(drawn).save(Path(room, "start.png"))

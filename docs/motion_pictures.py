@@ -6,12 +6,12 @@ import numpy as np
 from PIL import Image as Pictures
 
 from animator.frame import Image, Motion, State
-from animator.imaging.cameras import DepthCamera, PlaneCamera
-from animator.imaging.depth import Proxy, cut
+from animator.imaging.cameras import DepthCamera, HomographyCamera
+from animator.imaging.depth import ProxyDepth, harden_edges
 from animator.imaging.geometry import Lens
-from animator.imaging.warp import Relief
-from nanolab.gbuffer import View
-from nanolab.recipes import Picture, Recipe, draw_recipe
+from animator.imaging.warp import DepthView
+from nanolab.gbuffer import CameraView
+from nanolab.recipes import DrawnImage, Recipe, draw_recipe
 
 HERE = Path(__file__).parent
 SIZE, GAP = 256, 4
@@ -28,7 +28,7 @@ ANGLES = (-30, -15, 0, 15, 30)
 
 
 def product(name: str, azimuth: float = 25.0, **more: object) -> Recipe:
-    return Recipe(name, view=View(azimuth=azimuth, elevation=6.0, scale=0.7), seed=3, **more)
+    return Recipe(name, view=CameraView(azimuth=azimuth, elevation=6.0, scale=0.7), seed=3, **more)
 
 
 def strip(pictures: list[Image]) -> Image:
@@ -47,8 +47,8 @@ def ways() -> None:
     """A flat picture, and the same in depth, under five motions."""
     image = draw_recipe(product("mug", backdrop="grey"), (SIZE, SIZE)).image
     state = State(painting=image)
-    cameras = (PlaneCamera(LENS), DepthCamera(LENS, Proxy(LENS, 0.5)))
-    rows = [[camera.move(state, LENS.pose(Motion(**way))) for way in WAYS] for camera in cameras]
+    cameras = (HomographyCamera(LENS), DepthCamera(LENS, ProxyDepth(LENS, 0.5)))
+    rows = [[camera.render_view(state, LENS.step_pose(Motion(**way))) for way in WAYS] for camera in cameras]
     save([[image, *row] for row in rows], "motion-ways.jpg")
 
 
@@ -56,22 +56,23 @@ def orbit() -> None:
     """Round a product: by proxy, by its true depth, and as it is drawn from there."""
     recipe = product("speaker", style="photo")
     first = draw_recipe(recipe, (SIZE, SIZE))
-    proxy = Relief(first.image, Proxy(LENS, 0.5).disparity(first.image, 0, None), LENS)
-    true = Relief(first.image, depth(first), LONG)
+    proxy = DepthView(first.image, ProxyDepth(LENS, 0.5).disparity(first.image, 0, None), LENS)
+    true = DepthView(first.image, depth(first), LONG)
     anew = [
         draw_recipe(product("speaker", 25 + angle, style="photo"), (SIZE, SIZE)).image for angle in ANGLES
     ]
     moved = [
-        [relief.seen(relief.lens.pose(Motion(orbit_y=angle))) for angle in ANGLES] for relief in (proxy, true)
+        [relief.render(relief.lens.step_pose(Motion(orbit_y=angle))) for angle in ANGLES]
+        for relief in (proxy, true)
     ]
     save([*moved, anew], "motion-orbit.jpg")
 
 
-def depth(picture: Picture) -> np.ndarray:
+def depth(picture: DrawnImage) -> np.ndarray:
     """The disparity of a drawing, the product's middle on the reference plane; beyond the floor stands a wall."""
     distance = np.where(np.isfinite(picture.depth), picture.depth, np.inf)
     middle = float(np.median(distance[(picture.mask > 250) & np.isfinite(distance)]))
-    return cut(np.clip(middle / distance, 0.6, 2.0).astype(np.float32), LONG.focal)
+    return harden_edges(np.clip(middle / distance, 0.6, 2.0).astype(np.float32), LONG.focal)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from PIL import Image as Pictures
 
 from animator import animate, loads
 from animator.frame import Frame, Image
-from animator.imaging.color import Pull, rgb
+from animator.imaging.color import PalettePull, parse_hex_color
 from animator.imaging.filters import crossfade
-from animator.imaging.flow import between
-from nanolab.gbuffer import View
+from animator.imaging.flow import interpolate
+from nanolab.gbuffer import CameraView
 from nanolab.recipes import Recipe, draw_recipe
 
 HERE, SIZE = Path(__file__).parent, 224
@@ -18,7 +18,7 @@ BRAND = ["#0a84ff", "#ff9f0a", "#ffffff"]
 
 
 def product(name: str, color: str, azimuth: float = 30, style: str = "photo") -> Image:
-    view = View(azimuth=azimuth, elevation=20, scale=0.9)
+    view = CameraView(azimuth=azimuth, elevation=20, scale=0.9)
     return draw_recipe(Recipe(name, style=style, color=color, view=view), (SIZE, SIZE)).image
 
 
@@ -44,11 +44,13 @@ def save(name: str, rows: list[list[Image]]) -> None:
 
 
 def main() -> None:
-    pull = Pull(np.array([rgb(color) for color in BRAND], np.uint8))
+    pull = PalettePull(np.array([parse_hex_color(color) for color in BRAND], np.uint8))
     pictures = [product("mug", "purple"), product("chair", "red", style="marker")]
     save("color-palette", [[pull(picture, amount) for amount in (0, 0.25, 0.5, 1)] for picture in pictures])
     ends = [(product(name, "blue", 30), product(name, "blue", 38)) for name in ("electric scooter", "chair")]
-    save("color-tween", [[old, new, crossfade(old, new, 0.5), between(old, new, 0.5)] for old, new in ends])
+    save(
+        "color-tween", [[old, new, crossfade(old, new, 0.5), interpolate(old, new, 0.5)] for old, new in ends]
+    )
     save("color-drift", [drifting("{color: none}"), drifting("{color: lab}")])
 
 

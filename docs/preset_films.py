@@ -16,9 +16,9 @@ from PIL import Image as Pictures
 
 from animator import animate, load
 from animator.frame import Frame, Image
-from animator.scene.compose import data_folder, presets
+from animator.scene.compose import bundled_presets, data_folder
 from animator.timeline.compile import timeline
-from nanolab.metrics import overlap, silhouette
+from nanolab.metrics import mask_iou, silhouette
 
 HERE = Path(__file__).parent
 SHEET, FILM, STILL = 160, 192, 96  # pixels in width: of a contact sheet's picture, of the film, of the still
@@ -56,7 +56,7 @@ def numbers(frames: list[Frame], pictures: list[Image]) -> list[str]:
         ):
             continue
         one, other = silhouette(before), silhouette(after)
-        outlines.append(overlap(one, other))
+        outlines.append(mask_iou(one, other))
         first = begun.setdefault(f"{new.shot} {new.prompt.text}", color(before, one))
         steps.append(np.linalg.norm(color(after, other) - color(before, one)))
         drifts.append(np.linalg.norm(color(after, other) - first))
@@ -108,7 +108,7 @@ def film(name: str) -> None:
 
 def main() -> None:
     print(HEAD)
-    for name in sys.argv[1:] or presets():
+    for name in sys.argv[1:] or bundled_presets():
         film(name)
 
 

@@ -8,12 +8,12 @@ from PIL import Image as Pictures
 
 from animator import Frame, Painting, Prompt, loads, timeline
 from animator.frame import Image
-from animator.render.pipeline import painter
-from nanolab.recipes import STARTS, draw_recipe
+from animator.render.pipeline import load_painter
+from nanolab.recipes import START_RECIPES, draw_recipe
 
 HERE = Path(__file__).parent
 PAINTING, SEED = Painting(steps=12, guidance_scale=4.0, strength=0.87), 11
-PAINT = painter(loads("video: {frames: 1}"))
+PAINT = load_painter(loads("video: {frames: 1}"))
 
 
 def picture(prompt: Prompt, start: Image | None = None) -> Image:
@@ -58,7 +58,7 @@ def styles() -> Image:
         timeline(loads(f"video: {{frames: 1}}\nprompts: {{at: a teal bottle, style: {name}}}"))[0].prompt
         for name in names
     ]
-    start = draw_recipe(STARTS["bottle_photo"], (256, 256)).image
+    start = draw_recipe(START_RECIPES["bottle_photo"], (256, 256)).image
     return strip([picture(prompt, start) for prompt in prompts], list(names))
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
 from animator.frame import Frame, Painting, Prompt
 from animator.models import nano
 
@@ -27,7 +27,7 @@ def sheet(rows: list[list[np.ndarray]], file: Path) -> None:
 
 def samplers() -> None:
     """A drawing painted over, by sampler and strength."""
-    paint = Sdxl(Checkpoint(str(nano.folder())), SIDE, SIDE, {})
+    paint = SDXLPainter(CheckpointSpec(str(nano.weights_folder())), SIDE, SIDE, {})
     words = "pencil sketch of a blue mug, white paper"
     start = paint(
         Frame(0, 3, Prompt(words, next=words), painting=Painting(steps=12, guidance_scale=2.5)), None
@@ -46,7 +46,7 @@ def tiled() -> None:
     """One painting beside itself: with edges that do not meet, and with such that do."""
     rows = []
     for tiling in ("none", "both"):
-        paint = Sdxl(Checkpoint(str(nano.folder()), tiling=tiling), SIDE, SIDE, {})
+        paint = SDXLPainter(CheckpointSpec(str(nano.weights_folder()), tiling=tiling), SIDE, SIDE, {})
         rows += [[paint(frame(steps=12), None)] * 3] * 2
     sheet([left + right for left, right in zip(rows[:2], rows[2:], strict=True)], HERE / "tiling.jpg")
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from PIL import Image as Pictures
 
 from animator import loads
-from animator.render.pipeline import painter
-from animator.runs.sheets import grid
-from animator.runs.stills import Axis, laid_out, stills, take, varied
+from animator.render.pipeline import load_painter
+from animator.runs.sheets import labelled_grid
+from animator.runs.stills import paint_stills, plan_still
+from animator.runs.variants import VariantAxis, plan_grid, with_values
 
 HERE = Path(__file__).parent
 FILM = """
@@ -18,19 +19,21 @@ prompts: {negative: blurry}
 painting: {steps: 16, guidance_scale: 2.5}
 """
 AXES = [
-    Axis("prompt", ("colour marker rendering of a teal bottle", "studio photo of an orange bottle")),
-    Axis("strength", (0.3, 0.5, 0.7)),
-    Axis("seed", (1, 2, 3, 4, 5)),
+    VariantAxis("prompt", ("colour marker rendering of a teal bottle", "studio photo of an orange bottle")),
+    VariantAxis("strength", (0.3, 0.5, 0.7)),
+    VariantAxis("seed", (1, 2, 3, 4, 5)),
 ]
 
 
 def main() -> None:
-    scene, plan = loads(FILM, HERE.parent), laid_out(AXES)
-    takes = [take(varied(scene, cell), 0) for row in plan.cells() for cell in row]
-    painted = {number: still.image for number, still in stills(takes, painter(scene), at_once=5)}
+    scene, plan = loads(FILM, HERE.parent), plan_grid(AXES)
+    takes = [plan_still(with_values(scene, cell), 0) for row in plan.cells() for cell in row]
+    painted = {
+        number: still.image for number, still in paint_stills(takes, load_painter(scene), batch_size=5)
+    }
     wide = len(plan.columns.values)
     rows = [range(at, at + wide) for at in range(0, len(takes), wide)]
-    sheet = grid(
+    sheet = labelled_grid(
         [[painted[number] for number in row] for row in rows],
         plan.column_labels(),
         plan.row_labels(),

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests are no part of t
 
 from animator import animate, loads
 from animator.models import nano
-from nanolab.checkpoint import Painter
+from nanolab.checkpoint import PipelinePainter
 from tests.training import toy
 from tests.training.test_product import ASKED, OTHERS, figures, painted, taught
 
@@ -37,7 +37,7 @@ def refined(file: Path) -> list[np.ndarray]:
     rows = []
     for seed in (1, 3):
         for at in (None, *HAND_OVER):
-            refiner = "" if at is None else f", refiner: {{base: {nano.folder()}, at: {at}}}"
+            refiner = "" if at is None else f", refiner: {{base: {nano.weights_folder()}, at: {at}}}"
             scene = loads(FILM.format(file=file.resolve(), refiner=refiner, seed=seed))
             rows.append(next(animate(scene))[1].shown)
     return rows
@@ -46,7 +46,7 @@ def refined(file: Path) -> list[np.ndarray]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as room:
         file = Path(sys.argv[1]) if len(sys.argv) > 1 else taught(Path(room))
-        painter = Painter(nano.folder(), file)
+        painter = PipelinePainter(nano.weights_folder(), file)
         row = Pictures.fromarray(np.concatenate(refined(file), axis=1))
         row.resize((8 * SIDE, SIDE), Pictures.Resampling.LANCZOS).save(HERE / "refiner.jpg", quality=88)
     print(json.dumps(figures(painter), indent=1))

@@ -5,21 +5,20 @@ from pathlib import Path
 
 import draw
 
-from animator.models import families as few_steps
-from animator.models import samplers
-from animator.scene.schema import table
-from animator.training.settings import Settings
+from animator.models import families, samplers
+from animator.scene.schema import settings_table
+from animator.training.settings import TrainingSettings
 
 PAGE, SAMPLERS, TRAINING = (
     Path(__file__).with_name(name) for name in ("schedule.md", "samplers.md", "training.md")
 )
-NAMES = ", ".join(samplers.NAMES)
+NAMES = ", ".join(samplers.SAMPLER_NAMES)
 
 
 def sampler_table() -> str:
     """Which scheduler of diffusers each sampler is, with what set."""
     rows = []
-    for sampler in map(samplers.find, samplers.NAMES):
+    for sampler in map(samplers.find_sampler, samplers.SAMPLER_NAMES):
         options = {**sampler.options, **samplers.SCHEDULES[sampler.schedule]}
         given = ", ".join(f"`{name}={value}`" for name, value in options.items())
         rows.append(f"| {sampler.name} | `{sampler.scheduler}` | {given} |")
@@ -30,7 +29,7 @@ def few_steps_table() -> str:
     """What each kind of few-step model is given."""
     rows = [
         f"| {kind.name} | {' or '.join(kind.samplers)} | `{kind.schedule}` | {kind.steps} | {kind.guidance:g} |"
-        for kind in few_steps.KINDS.values()
+        for kind in families.FEW_STEP_RECIPES.values()
     ]
     head = ["| kind | sampler | schedule | steps | `guidance_scale` at most |", "|---|---|---|---|---|"]
     return "\n".join([*head, *rows])
@@ -38,14 +37,14 @@ def few_steps_table() -> str:
 
 def main() -> None:
     written = {
-        "settings": table(),
+        "settings": settings_table(),
         "samplers": NAMES,
         "sampler-table": sampler_table(),
         "few-steps": few_steps_table(),
     }
     draw.draw(fill(PAGE, written))
     fill(SAMPLERS, written)
-    fill(TRAINING, {"training": table(Settings)})
+    fill(TRAINING, {"training": settings_table(TrainingSettings)})
 
 
 def fill(page: Path, contents: dict[str, str]) -> str:

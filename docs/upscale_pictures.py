@@ -8,10 +8,10 @@ from PIL import Image as Pictures
 
 from animator import animate, loads, timeline
 from animator.frame import Upscale
-from animator.imaging.flow import betweens
-from animator.imaging.resize import resized
+from animator.imaging.flow import interpolate_many
+from animator.imaging.resize import resize
 from animator.render import pipeline
-from animator.render.upscale import enlarger
+from animator.render.upscale import frame_enlarger
 
 HERE = Path(__file__).parent
 FILM = """
@@ -27,11 +27,11 @@ PART = slice(120, 376)
 def larger() -> None:
     """A part of a painting twice as large: by Lanczos, and by second passes of three strengths."""
     scene = loads(FILM)
-    paint = pipeline.painter(scene)
+    paint = pipeline.load_painter(scene)
     frame = timeline(scene)[0]
     picture = paint(frame, None)
-    enlarge = enlarger(scene)
-    row = [resized(picture, 512, 512)]
+    enlarge = frame_enlarger(scene)
+    row = [resize(picture, 512, 512)]
     for strength in (0.2, 0.35, 0.5):
         row.append(enlarge(replace(frame, upscale=Upscale(strength)), picture, paint))
     cut = [image[PART, PART] for image in row]
@@ -46,12 +46,12 @@ def beyond() -> None:
         "marker rendering of a green speaker, three-quarter view",
     ]
     films = [loads(f"video: {{size: 384x384, frames: 1}}\nprompts: {{at: '{text}'}}") for text in words]
-    paint = pipeline.painter(films[0])
+    paint = pipeline.load_painter(films[0])
     (first,), *_ = frames = [timeline(film) for film in films]
     rows = []
     for hires in (0.0, first.painting.hires):
         asked = [replace(frame, painting=replace(frame.painting, hires=hires)) for (frame,) in frames]
-        rows.append(np.hstack([resized(paint(frame, None), 256, 256) for frame in asked]))
+        rows.append(np.hstack([resize(paint(frame, None), 256, 256) for frame in asked]))
     Pictures.fromarray(np.vstack(rows)).save(HERE / "upscale-hires.jpg", quality=88)
 
 
@@ -60,8 +60,8 @@ def smoother() -> None:
     first, second = (
         state.shown for _, state in animate(loads(FILM.replace("strength: 0.35", "strength: 0")))
     )
-    row = [first, *betweens(first, second, (0.25, 0.5, 0.75)), second]
-    small = [resized(image, 192, 192) for image in row]
+    row = [first, *interpolate_many(first, second, (0.25, 0.5, 0.75)), second]
+    small = [resize(image, 192, 192) for image in row]
     Pictures.fromarray(np.hstack(small)).save(HERE / "upscale-between.jpg", quality=85, subsampling=0)
 
 

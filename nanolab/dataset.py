@@ -17,15 +17,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nanolab.gbuffer import View
-from nanolab.recipes import Recipe, paint, random_set, see
+from nanolab.gbuffer import CameraView
+from nanolab.recipes import Recipe, random_set, render_recipe, trace_recipe
 
 Size = tuple[int, int]
 
 SETS_PER_SHARD = 125  # six images each
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
+def write_stream_atomic(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Write a file under a temporary name, then rename it: an interrupted run leaves no partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".part")
@@ -34,14 +34,14 @@ def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     draft.replace(path)
 
 
-def readable(folder: Path) -> None:
+def make_readable(folder: Path) -> None:
     """Make the .safetensors files in a folder readable for everyone; their writer permits only the owner."""
     for path in folder.rglob("*.safetensors"):
         path.chmod(0o644)
 
 
-def _recipe(data: dict[str, Any]) -> Recipe:
-    return Recipe(**{**data, "view": View(**data["view"])})
+def _recipe_from_json(data: dict[str, Any]) -> Recipe:
+    return Recipe(**{**data, "view": CameraView(**data["view"])})
 
 
 def draw_shard(folder: Path, index: int, size: Size = (256, 256), sets: int = SETS_PER_SHARD) -> Path:
@@ -53,16 +53,18 @@ def draw_shard(folder: Path, index: int, size: Size = (256, 256), sets: int = SE
     recipes, images = [], []
     for seed in range(index * sets, (index + 1) * sets):
         group = random_set(seed)
-        buffer = see(group[0], size)
+        buffer = trace_recipe(group[0], size)
         recipes += group
-        images += [paint(buffer, recipe, size) for recipe in group]
+        images += [render_recipe(buffer, recipe, size) for recipe in group]
     lines = "\n".join(json.dumps(asdict(recipe)) for recipe in recipes)
-    write_whole(path.with_suffix(".jsonl"), lambda file: file.write(lines.encode()))
-    write_whole(path, lambda file: np.save(file, np.stack(images)))
+    write_stream_atomic(path.with_suffix(".jsonl"), lambda file: file.write(lines.encode()))
+    write_stream_atomic(path, lambda file: np.save(file, np.stack(images)))
     return path
 
 
-def draw_all(folder: Path, indices: Sequence[int], workers: int, size: Size = (256, 256)) -> Iterator[Path]:
+def draw_shards(
+    folder: Path, indices: Sequence[int], workers: int, size: Size = (256, 256)
+) -> Iterator[Path]:
     """Draw the missing shards in parallel processes and yield their paths; size is (height, width)."""
     # Fresh processes: a fork would inherit the locks of OpenCV's and torch's threads.
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
@@ -74,10 +76,10 @@ def read_recipes(folder: Path) -> list[Recipe]:
     lines: list[str] = []
     for path in sorted(folder.glob("pictures-*.npy")):
         lines += path.with_suffix(".jsonl").read_text().splitlines()
-    return [_recipe(json.loads(line)) for line in lines]
+    return [_recipe_from_json(json.loads(line)) for line in lines]
 
 
-class Pictures:
+class ShardedImages:
     """All images of a folder as one sequence of uint8 (h, w, 3), read from disk on access."""
 
     def __init__(self, folder: Path) -> None:
@@ -98,21 +100,21 @@ Rgb = NDArray[np.uint8]
 Random = np.random.Generator
 
 
-def _color(random: Random) -> NDArray[np.float64]:
+def _random_color(random: Random) -> NDArray[np.float64]:
     return random.uniform(0, 255, 3)
 
 
-def _stripes(size: int, random: Random) -> NDArray[np.float64]:
+def _random_stripes(size: int, random: Random) -> NDArray[np.float64]:
     y, x = np.mgrid[0:size, 0:size]
     a, pitch = random.uniform(0, np.pi), random.uniform(6, 40)
     wave = np.sin((x * np.cos(a) + y * np.sin(a)) * 2 * np.pi / pitch + random.uniform(0, 6))
     if random.random() < 0.3:
         wave = wave * np.sin((-x * np.sin(a) + y * np.cos(a)) * 2 * np.pi / pitch)
     share = np.clip(0.5 + wave * random.uniform(0.5, 8), 0, 1)[..., None]
-    return np.asarray(_color(random) * share + _color(random) * (1 - share))
+    return np.asarray(_random_color(random) * share + _random_color(random) * (1 - share))
 
 
-def _clouds(size: int, random: Random) -> NDArray[np.float64]:
+def _random_clouds(size: int, random: Random) -> NDArray[np.float64]:
     image = np.zeros((size, size, 3))
     cells = int(random.integers(2, 6))
     strength = random.uniform(40, 110)
@@ -120,13 +122,13 @@ def _clouds(size: int, random: Random) -> NDArray[np.float64]:
         rough = random.normal(0, strength, (cells, cells, 3))
         image += cv2.resize(rough, (size, size), interpolation=cv2.INTER_CUBIC)
         cells, strength = cells * 2, strength * random.uniform(0.35, 0.6)
-    return image + _color(random)
+    return image + _random_color(random)
 
 
-def _shapes(size: int, random: Random) -> NDArray[np.generic]:
-    image = np.ascontiguousarray(np.clip(_clouds(size, random) * 0.5 + 60, 0, 255).astype(np.uint8))
+def _random_shapes(size: int, random: Random) -> NDArray[np.generic]:
+    image = np.ascontiguousarray(np.clip(_random_clouds(size, random) * 0.5 + 60, 0, 255).astype(np.uint8))
     for _ in range(int(random.integers(2, 12))):
-        color = _color(random).tolist()
+        color = _random_color(random).tolist()
         points = random.uniform(-0.2, 1.2, (int(random.integers(3, 6)), 2)) * size
         middle = (int(points[0, 0]), int(points[0, 1]))
         kind = random.integers(4)
@@ -146,9 +148,9 @@ def _shapes(size: int, random: Random) -> NDArray[np.generic]:
     return image
 
 
-def texture(size: int, random: Random) -> Rgb:
+def random_texture(size: int, random: Random) -> Rgb:
     """Return a random image of stripes, clouds or shapes, uint8 RGB (size, size, 3)."""
-    kind = (_stripes, _clouds, _shapes, _shapes)[int(random.integers(4))]
+    kind = (_random_stripes, _random_clouds, _random_shapes, _random_shapes)[int(random.integers(4))]
     return np.asarray(np.clip(kind(size, random), 0, 255), np.uint8)
 
 

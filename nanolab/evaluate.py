@@ -18,41 +18,43 @@ from numpy.typing import NDArray
 
 from animator import animate, load, loads
 from animator.frame import Frame, Painting, Prompt
-from animator.models.nano import folder
-from animator.render.pipeline import painter
+from animator.models.nano import weights_folder
+from animator.render.pipeline import load_painter
 from animator.scene.compose import data_folder
-from animator.scene.read import NANO
-from nanolab import judge, recipes
-from nanolab import metrics as measures
-from nanolab import text as captions
-from nanolab.checkpoint import Painter, Settings
-from nanolab.dataset import Pictures, read_recipes
-from nanolab.judge import Judge
+from animator.scene.read import NANO_DEFAULTS
+from nanolab import judge, metrics, recipes, text
+from nanolab.checkpoint import PipelinePainter, PipelineSettings
+from nanolab.dataset import ShardedImages, read_recipes
+from nanolab.judge import AttributeClassifier
 from nanolab.recipes import draw_recipe
 
 Rgb = NDArray[np.uint8]
 
 
-def judge_error(room: Path, court: judge.Judge) -> dict[str, float]:
+def classifier_accuracy(work_folder: Path, classifier: judge.AttributeClassifier) -> dict[str, float]:
     """Return the classifier's share of right answers per question, on drawn images that it was not trained on."""
-    pictures, known = Pictures(room / "pictures"), read_recipes(room / "pictures")
+    pictures, known = ShardedImages(work_folder / "pictures"), read_recipes(work_folder / "pictures")
     chosen = range(int(pictures.ends[-3]), len(pictures))
     images = [pictures[i] for i in chosen]
-    shares = judge.share(judge.ask(court, images), [judge.truth(known[i]) for i in chosen])
-    shares["hue rule"] = measures.hue_share(images, [known[i] for i in chosen])
+    shares = judge.answer_accuracy(
+        judge.classify(classifier, images), [judge.true_answers(known[i]) for i in chosen]
+    )
+    shares["hue rule"] = metrics.hue_accuracy(images, [known[i] for i in chosen])
     return {name: round(value, 4) for name, value in shares.items()}
 
 
-def random_sheet(painter: Painter, count: int = 64) -> Rgb:
+def request_sheet(painter: PipelinePainter, count: int = 64) -> Rgb:
     """Return a sheet (h, w, 3) of random requests, painted with a schedule's defaults and labelled with prompts."""
-    settings = Settings(int(NANO["steps"]), NANO["guidance_scale"])
-    asked = measures.requests(count, seed=7)
-    prompts = [captions.plain(recipe) for recipe in asked]
+    settings = PipelineSettings(int(NANO_DEFAULTS["steps"]), NANO_DEFAULTS["guidance_scale"])
+    asked = metrics.random_requests(count, seed=7)
+    prompts = [text.plain_caption(recipe) for recipe in asked]
     made = painter.paint(prompts, range(500, 500 + count), settings)
-    return recipes.sheet([_label(picture, prompt) for picture, prompt in zip(made, prompts, strict=True)], 8)
+    return recipes.image_grid(
+        [_label_image(picture, prompt) for picture, prompt in zip(made, prompts, strict=True)], 8
+    )
 
 
-def _label(picture: Rgb, prompt: str) -> Rgb:
+def _label_image(picture: Rgb, prompt: str) -> Rgb:
     head, *rest = prompt.split(", ")
     banded = np.full((picture.shape[0] + 24, picture.shape[1], 3), 255, np.uint8)
     banded[24:] = picture
@@ -61,59 +63,67 @@ def _label(picture: Rgb, prompt: str) -> Rgb:
     return banded
 
 
-def reveal(weights: Path) -> list[Rgb]:
+def paint_reveal_film(weights: Path) -> list[Rgb]:
     """Return the frames (h, w, 3) of schedules/10_reveal.yaml, painted with this checkpoint."""
     scene = load(data_folder("schedules") / "10_reveal.yaml", [f"model.base={weights}"])
     return [np.asarray(state.shown) for _, state in animate(scene)]
 
 
-def _tiny(picture: Rgb) -> NDArray[np.float32]:
+def _thumbnail(picture: Rgb) -> NDArray[np.float32]:
     small = cv2.resize(picture, (16, 16), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32).ravel()
 
 
-def neighbours(painter: Painter, room: Path, settings: Settings) -> Rgb:
+def nearest_images_sheet(painter: PipelinePainter, work_folder: Path, settings: PipelineSettings) -> Rgb:
     """Return a sheet (h, w, 3) of painted images above their nearest training images (compared at 16×16 pixels)."""
-    pictures = Pictures(room / "pictures")
-    known = np.stack([_tiny(pictures[i]) for i in range(len(pictures))])
-    made = painter.paint([captions.plain(r) for r in measures.requests(8, 11)], range(8), settings)
-    near = [pictures[int(((known - _tiny(picture)) ** 2).sum(1).argmin())] for picture in made]
-    return recipes.sheet([*made, *near], 8)
+    pictures = ShardedImages(work_folder / "pictures")
+    known = np.stack([_thumbnail(pictures[i]) for i in range(len(pictures))])
+    made = painter.paint([text.plain_caption(r) for r in metrics.random_requests(8, 11)], range(8), settings)
+    near = [pictures[int(((known - _thumbnail(picture)) ** 2).sum(1).argmin())] for picture in made]
+    return recipes.image_grid([*made, *near], 8)
 
 
-def few_steps(weights: Path, court: judge.Judge, count: int) -> dict[str, float]:
+def few_step_accuracy(weights: Path, classifier: judge.AttributeClassifier, count: int) -> dict[str, float]:
     """Return the prompt accuracy of the few-step LoRA in 4 steps, on a quarter of `count` requests."""
-    painter = Painter(weights, weights / "few-steps")
-    return measures.followed(painter, court, measures.requests(count // 4), Settings(4, 1.0), 300)
+    painter = PipelinePainter(weights, weights / "few-steps")
+    return metrics.prompt_accuracy(
+        painter, classifier, metrics.random_requests(count // 4), PipelineSettings(4, 1.0), 300
+    )
 
 
-def figures(
-    painter: Painter, weights: Path, room: Path, count: int, settings: Settings
+def measurements(
+    painter: PipelinePainter, weights: Path, work_folder: Path, count: int, settings: PipelineSettings
 ) -> dict[str, Callable[[], Any]]:
     """Return all measurements as functions, by the name they have in figures.json."""
-    court = judge.load(room)
-    vae = painter.fresh.vae
-    unseen = [draw_recipe(recipe).image for recipe in measures.requests(32, 5)]
+    court = judge.load_classifier(work_folder)
+    vae = painter.txt2img.vae
+    unseen = [draw_recipe(recipe).image for recipe in metrics.random_requests(32, 5)]
     return {
-        "judge on true renders": lambda: judge_error(room, court),
-        "prompts followed": lambda: measures.followed(painter, court, measures.requests(count), settings),
-        "held-out pairs": lambda: measures.followed(painter, court, measures.withheld() * 2, settings, 900),
-        "few-step LoRA, 4 steps, no guidance": lambda: few_steps(weights, court, count),
-        "vae psnr after round trips": lambda: measures.round_trips(vae, unseen),
+        "judge on true renders": lambda: classifier_accuracy(work_folder, court),
+        "prompts followed": lambda: metrics.prompt_accuracy(
+            painter, court, metrics.random_requests(count), settings
+        ),
+        "held-out pairs": lambda: metrics.prompt_accuracy(
+            painter, court, metrics.held_out_requests() * 2, settings, 900
+        ),
+        "few-step LoRA, 4 steps, no guidance": lambda: few_step_accuracy(weights, court, count),
+        "vae psnr after round trips": lambda: metrics.round_trip_psnr(vae, unseen),
         "silhouette IoU": lambda: {
-            str(s): round(measures.kept(painter, s, settings), 3) for s in (0.3, 0.5, 0.7)
+            str(s): round(metrics.silhouette_iou(painter, s, settings), 3) for s in (0.3, 0.5, 0.7)
         },
-        "motion kept at 0.35": lambda: measures.motion_kept(painter),
-        "silhouette IoU between seeds": lambda: measures.variety(painter, settings),
-        "other sizes": lambda: followed(weights, court),
-        "seconds": lambda: measures.seconds(painter),
+        "motion kept at 0.35": lambda: metrics.mean_motion_retained(painter),
+        "silhouette IoU between seeds": lambda: metrics.seed_similarity(painter, settings),
+        "other sizes": lambda: accuracy_by_size(weights, court),
+        "seconds": lambda: metrics.paint_seconds(painter),
     }
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure the checkpoint; print the figures and write them with the sheets."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=folder(), help="diffusers folder of the checkpoint")
+    parser.add_argument(
+        "--folder", type=Path, default=weights_folder(), help="diffusers folder of the checkpoint"
+    )
     parser.add_argument(
         "--room", type=Path, default=Path("nano-room"), help="work folder: images and classifier"
     )
@@ -123,14 +133,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
-    for progress in judge.learn(chosen.room):
+    for progress in judge.train_classifier(chosen.room):
         print(progress, flush=True)
-    painter, settings = Painter(chosen.folder), Settings(steps=chosen.steps)
-    recipes.save(chosen.out / "prompts.png", random_sheet(painter))
-    recipes.save(chosen.out / "film.png", recipes.sheet(reveal(chosen.folder)[::3], 8))
-    recipes.save(chosen.out / "neighbours.png", neighbours(painter, chosen.room, settings))
+    painter, settings = PipelinePainter(chosen.folder), PipelineSettings(steps=chosen.steps)
+    recipes.save_png(chosen.out / "prompts.png", request_sheet(painter))
+    recipes.save_png(chosen.out / "film.png", recipes.image_grid(paint_reveal_film(chosen.folder)[::3], 8))
+    recipes.save_png(chosen.out / "neighbours.png", nearest_images_sheet(painter, chosen.room, settings))
     result = {}
-    for name, measure in figures(painter, chosen.folder, chosen.room, chosen.count, settings).items():
+    for name, measure in measurements(painter, chosen.folder, chosen.room, chosen.count, settings).items():
         result[name] = measure()
         print(name, json.dumps(result[name]), flush=True)
         (chosen.out / "figures.json").write_text(json.dumps(result, indent=2) + "\n")
@@ -139,44 +149,53 @@ def main(arguments: list[str] | None = None) -> None:
 if __name__ == "__main__":
     main()
 
-SIDE = 256  # pixels of the square images given to the classifier
+SQUARE_SIDE = 256  # pixels of the square images given to the classifier
 
-SIZES = ("192x256", "256x192", "384x384")
+TEST_SIZES = ("192x256", "256x192", "384x384")
 
 
-def painted(weights: Path, size: str, prompts: list[str], first: int, hires: float) -> list[Rgb]:
+def paint_prompts(weights: Path, size: str, prompts: list[str], first: int, hires: float) -> list[Rgb]:
     """Paint each prompt once, uint8 (h, w, 3), with seeds from `first` on.
 
     `size` is WIDTHxHEIGHT as in a schedule, `hires` the strength of its hires fix (0: off).
     """
     scene = loads(f"model: {{base: {weights.resolve()}}}\nvideo: {{size: {size}, frames: 1}}")
-    paint = painter(scene)
-    painting = Painting(steps=int(NANO["steps"]), guidance_scale=NANO["guidance_scale"], hires=hires)
+    paint = load_painter(scene)
+    painting = Painting(
+        steps=int(NANO_DEFAULTS["steps"]), guidance_scale=NANO_DEFAULTS["guidance_scale"], hires=hires
+    )
     frames = [
         Frame(0, first + i, Prompt(text, "", text), painting=painting) for i, text in enumerate(prompts)
     ]
     return [np.asarray(paint(frame, None)) for frame in frames]
 
 
-def squared(picture: Rgb) -> Rgb:
+def pad_to_square(picture: Rgb) -> Rgb:
     """Fit an image into a square of 256×256 pixels, centred; its edge pixels are repeated to fill the rest."""
-    height, width = (side * SIDE // max(picture.shape[:2]) for side in picture.shape[:2])
+    height, width = (side * SQUARE_SIDE // max(picture.shape[:2]) for side in picture.shape[:2])
     small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    top, left = (SQUARE_SIDE - height) // 2, (SQUARE_SIDE - width) // 2
     filled = cv2.copyMakeBorder(
-        small, top, SIDE - height - top, left, SIDE - width - left, cv2.BORDER_REPLICATE
+        small, top, SQUARE_SIDE - height - top, left, SQUARE_SIDE - width - left, cv2.BORDER_REPLICATE
     )
     return np.asarray(filled, np.uint8)
 
 
-def followed(weights: Path, court: Judge, count: int = 64) -> dict[str, dict[str, float]]:
+def accuracy_by_size(
+    weights: Path, classifier: AttributeClassifier, count: int = 64
+) -> dict[str, dict[str, float]]:
     """Return the prompt accuracy per question at each size, and at the largest one also without hires fix."""
-    asked = measures.requests(count, seed=7)
-    prompts, truths = [captions.plain(recipe) for recipe in asked], [judge.truth(recipe) for recipe in asked]
-    ways = [(size, size, Painting().hires) for size in SIZES] + [(f"{SIZES[-1]} at once", SIZES[-1], 0.0)]
+    asked = metrics.random_requests(count, seed=7)
+    prompts, truths = (
+        [text.plain_caption(recipe) for recipe in asked],
+        [judge.true_answers(recipe) for recipe in asked],
+    )
+    ways = [(size, size, Painting().hires) for size in TEST_SIZES] + [
+        (f"{TEST_SIZES[-1]} at once", TEST_SIZES[-1], 0.0)
+    ]
     found = {}
     for name, size, hires in ways:
-        images = [squared(picture) for picture in painted(weights, size, prompts, 500, hires)]
-        shares = judge.share(judge.ask(court, images), truths)
+        images = [pad_to_square(picture) for picture in paint_prompts(weights, size, prompts, 500, hires)]
+        shares = judge.answer_accuracy(judge.classify(classifier, images), truths)
         found[name] = {question: round(value, 3) for question, value in shares.items()}
     return found

@@ -12,53 +12,58 @@ import torch
 from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 
-from nanolab import judge
-from nanolab import text as captions
-from nanolab.checkpoint import Painter, Settings
-from nanolab.gbuffer import View
-from nanolab.judge import Judge
+from nanolab import judge, text
+from nanolab.checkpoint import PipelinePainter, PipelineSettings
+from nanolab.gbuffer import CameraView
+from nanolab.judge import AttributeClassifier
 from nanolab.photo import COLORS
 from nanolab.products import PRODUCTS
-from nanolab.recipes import HELD_OUT, STARTS, Recipe, draw_recipe, random_look
-from nanolab.vae import image, round_trip, tensor
+from nanolab.recipes import HELD_OUT, START_RECIPES, Recipe, draw_recipe, with_random_look
+from nanolab.vae import images_to_tensor, round_trip, tensor_to_images
 
 Rgb = NDArray[np.uint8]
-AZIMUTHS = {"front": 0.0, "three-quarter": 42.0, "side": 90.0, "back": 165.0}
+VIEW_AZIMUTHS = {"front": 0.0, "three-quarter": 42.0, "side": 90.0, "back": 165.0}
 
 
-def requests(count: int, seed: int = 0) -> list[Recipe]:
+def random_requests(count: int, seed: int = 0) -> list[Recipe]:
     """Return random recipes to paint, cycling through the products; held-out pairs are excluded."""
     random = np.random.default_rng([seed, 99])
     found = []
     for i in range(count):
-        azimuth = list(AZIMUTHS.values())[random.integers(4)]
-        base = Recipe(list(PRODUCTS)[i % len(PRODUCTS)], view=View(azimuth=azimuth))
+        azimuth = list(VIEW_AZIMUTHS.values())[random.integers(4)]
+        base = Recipe(list(PRODUCTS)[i % len(PRODUCTS)], view=CameraView(azimuth=azimuth))
         style = ("photo", "photo", "marker", "pencil", "clay")[random.integers(5)]
-        found.append(random_look(base, style, random))
+        found.append(with_random_look(base, style, random))
     return found
 
 
-def withheld() -> list[Recipe]:
+def held_out_requests() -> list[Recipe]:
     """Return the product and colour pairs excluded from training, as photographs and marker renderings."""
     pairs = sorted(HELD_OUT)
     return [Recipe(p, style=style, color=c) for p, c in pairs for style in ("photo", "marker")]
 
 
-def followed(
-    painter: Painter, court: Judge, asked: Sequence[Recipe], settings: Settings, first: int = 0
+def prompt_accuracy(
+    painter: PipelinePainter,
+    classifier: AttributeClassifier,
+    asked: Sequence[Recipe],
+    settings: PipelineSettings,
+    first: int = 0,
 ) -> dict[str, float]:
     """Return the share of requests painted right (0..1), per question and by the hue rule on plain photographs."""
-    prompts = [captions.plain(recipe) for recipe in asked]
+    prompts = [text.plain_caption(recipe) for recipe in asked]
     images = painter.paint(prompts, range(first, first + len(asked)), settings)
-    shares = judge.share(judge.ask(court, images), [judge.truth(recipe) for recipe in asked])
-    shares["hue rule"] = hue_share(images, asked)
+    shares = judge.answer_accuracy(
+        judge.classify(classifier, images), [judge.true_answers(recipe) for recipe in asked]
+    )
+    shares["hue rule"] = hue_accuracy(images, asked)
     return {name: round(value, 4) for name, value in shares.items()}
 
 
-def hue_share(images: Sequence[Rgb], asked: Sequence[Recipe]) -> float:
+def hue_accuracy(images: Sequence[Rgb], asked: Sequence[Recipe]) -> float:
     """Return the share of photographs on white or grey whose colour the hue rule confirms; nan without any."""
     plain = [i for i, r in enumerate(asked) if r.style == "photo" and r.backdrop in ("white", "grey")]
-    hits = [judge.hue_color(images[i]) == asked[i].color for i in plain]
+    hits = [judge.color_by_hue(images[i]) == asked[i].color for i in plain]
     return float(np.mean(hits)) if hits else float("nan")
 
 
@@ -68,14 +73,14 @@ def psnr(a: Rgb, b: Rgb) -> float:
     return float(10 * np.log10(255.0**2 / max(error, 1e-6)))
 
 
-def round_trips(
+def round_trip_psnr(
     vae: AutoencoderKL, images: Sequence[Rgb], times: Sequence[int] = (1, 2, 4, 8, 16)
 ) -> dict[str, float]:
     """Return the mean PSNR (dB) against the originals, by the number of encode-decode round trips."""
-    result, done, pixels = {}, 0, tensor(np.stack(images))
+    result, done, pixels = {}, 0, images_to_tensor(np.stack(images))
     for count in times:
         pixels, done = round_trip(vae, pixels, count - done), count
-        made = image(pixels)
+        made = tensor_to_images(pixels)
         result[str(count)] = round(float(np.mean([psnr(a, b) for a, b in zip(images, made, strict=True)])), 2)
     return result
 
@@ -88,39 +93,39 @@ def silhouette(picture: Rgb) -> NDArray[np.bool_]:
     return np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0)
 
 
-def overlap(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+def mask_iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     """Return the intersection over union of two masks (h, w)."""
     return float((a & b).sum() / max((a | b).sum(), 1))
 
 
-def subjects() -> list[Recipe]:
+def start_subjects() -> list[Recipe]:
     """Return one coloured product of each kind as a photograph on white, to start img2img from."""
     colors = [name for name in COLORS if name not in ("white", "black")]
     return [
-        Recipe(name, color=colors[i % 8], view=View(azimuth=35, scale=0.75), shape=100 + i, seed=i)
+        Recipe(name, color=colors[i % 8], view=CameraView(azimuth=35, scale=0.75), shape=100 + i, seed=i)
         for i, name in enumerate(PRODUCTS)
         if (name, colors[i % 8]) not in HELD_OUT
     ]
 
 
-def kept(painter: Painter, strength: float, settings: Settings) -> float:
+def silhouette_iou(painter: PipelinePainter, strength: float, settings: PipelineSettings) -> float:
     """Return the mean IoU of the silhouettes of start images and of their img2img results at `strength`."""
     found = []
-    for i, recipe in enumerate(subjects()):
+    for i, recipe in enumerate(start_subjects()):
         start = draw_recipe(recipe).image
-        made = painter.repaint(start, captions.plain(recipe), strength, i, settings)
-        found.append(overlap(silhouette(start), silhouette(made)))
+        made = painter.repaint(start, text.plain_caption(recipe), strength, i, settings)
+        found.append(mask_iou(silhouette(start), silhouette(made)))
     return float(np.mean(found))
 
 
 @dataclass(frozen=True)
-class Motion:
+class SteadyMotion:
     """Motion of the whole image per frame: a turn (degrees, clockwise) and a zoom (ratio)."""
 
     turn: float = 1.0
     zoom: float = 1.01
 
-    def move(self, picture: Rgb) -> Rgb:
+    def warp(self, picture: Rgb) -> Rgb:
         """Return the image (h, w, 3) turned and zoomed about its centre; edge pixels are repeated."""
         height, width = picture.shape[:2]
         matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -self.turn, self.zoom)
@@ -130,42 +135,44 @@ class Motion:
         return np.asarray(moved, np.uint8)
 
 
-def film(painter: Painter, start: Rgb, prompts: Sequence[str], strength: float, motion: Motion) -> list[Rgb]:
+def feedback_film(
+    painter: PipelinePainter, start: Rgb, prompts: Sequence[str], strength: float, motion: SteadyMotion
+) -> list[Rgb]:
     """Run the feedback loop (warp, img2img) once per prompt; return the frames, beginning with the start image."""
-    settings = Settings(steps=max(round(4 / strength), 4))
+    settings = PipelineSettings(steps=max(round(4 / strength), 4))
     shown = [start]
     for i, prompt in enumerate(prompts):
-        shown.append(painter.repaint(motion.move(shown[-1]), prompt, strength, i, settings))
+        shown.append(painter.repaint(motion.warp(shown[-1]), prompt, strength, i, settings))
     return shown
 
 
-def survived(start: Rgb, end: Rgb, motion: Motion, frames: int) -> tuple[float, float]:
+def motion_retained(start: Rgb, end: Rgb, motion: SteadyMotion, frames: int) -> tuple[float, float]:
     """Return the shares of turn and zoom found in the last frame, by the best match of silhouettes (-0.2..1.3)."""
     last = silhouette(end)
     best, found = -1.0, (0.0, 0.0)
     turn, zoom = motion.turn * frames, motion.zoom**frames
     for a in np.linspace(-0.2, 1.3, 16):
         for b in np.linspace(-0.2, 1.3, 16):
-            fit = overlap(silhouette(Motion(turn * a, zoom**b).move(start)), last)
+            fit = mask_iou(silhouette(SteadyMotion(turn * a, zoom**b).warp(start)), last)
             if fit > best:
                 best, found = fit, (float(a), float(b))
     return found
 
 
-def motion_kept(
-    painter: Painter, frames: int = 24, strength: float = 0.35, count: int = 8
+def mean_motion_retained(
+    painter: PipelinePainter, frames: int = 24, strength: float = 0.35, count: int = 8
 ) -> dict[str, float]:
     """Return the mean shares of turn and zoom that a painted film retains, over `count` products."""
-    motion, found = Motion(), []
-    for recipe in subjects()[:count]:
+    motion, found = SteadyMotion(), []
+    for recipe in start_subjects()[:count]:
         start = draw_recipe(replace(recipe, view=replace(recipe.view, scale=0.62))).image
-        shown = film(painter, start, [captions.plain(recipe)] * frames, strength, motion)
-        found.append(survived(start, shown[-1], motion, frames))
+        shown = feedback_film(painter, start, [text.plain_caption(recipe)] * frames, strength, motion)
+        found.append(motion_retained(start, shown[-1], motion, frames))
     turn, zoom = np.mean(found, axis=0)
     return {"turn": round(float(turn), 3), "zoom": round(float(zoom), 3)}
 
 
-def variety(painter: Painter, settings: Settings, seeds: int = 6) -> float:
+def seed_similarity(painter: PipelinePainter, settings: PipelineSettings, seeds: int = 6) -> float:
     """Return the mean silhouette IoU between seeds of one prompt; 1: all seeds give the same silhouette."""
     found = []
     for prompt in (
@@ -173,17 +180,21 @@ def variety(painter: Painter, settings: Settings, seeds: int = 6) -> float:
         "studio photo of a blue chair, white background",
     ):
         shapes = [silhouette(p) for p in painter.paint([prompt] * seeds, range(seeds), settings)]
-        found += [overlap(a, b) for i, a in enumerate(shapes) for b in shapes[i + 1 :]]
+        found += [mask_iou(a, b) for i, a in enumerate(shapes) for b in shapes[i + 1 :]]
     return round(float(np.mean(found)), 3)
 
 
-def seconds(painter: Painter) -> dict[str, float]:
+def paint_seconds(painter: PipelinePainter) -> dict[str, float]:
     """Measure the median seconds per new image and per img2img frame at 256×256, after one warm-up."""
-    start, prompt = draw_recipe(STARTS["mug_photo"]).image, "studio photo of a red mug"
+    start, prompt = draw_recipe(START_RECIPES["mug_photo"]).image, "studio photo of a red mug"
     tasks: dict[str, Callable[[], object]] = {
-        "picture, 8 steps, guidance 4": lambda: painter.paint([prompt], [0], Settings(8, 4.0)),
-        "frame, 4 calls, guidance 4": lambda: painter.repaint(start, prompt, 0.5, 0, Settings(8, 4.0)),
-        "frame, 4 calls, no guidance": lambda: painter.repaint(start, prompt, 0.5, 0, Settings(8, 1.0)),
+        "picture, 8 steps, guidance 4": lambda: painter.paint([prompt], [0], PipelineSettings(8, 4.0)),
+        "frame, 4 calls, guidance 4": lambda: painter.repaint(
+            start, prompt, 0.5, 0, PipelineSettings(8, 4.0)
+        ),
+        "frame, 4 calls, no guidance": lambda: painter.repaint(
+            start, prompt, 0.5, 0, PipelineSettings(8, 1.0)
+        ),
     }
     result = {"threads": float(torch.get_num_threads())}
     for name, task in tasks.items():

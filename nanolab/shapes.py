@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Draw(Protocol):
+class RandomSource(Protocol):
     """Source of random proportions: a numpy generator, or an object with these two methods of it."""
 
     def uniform(self, low: float, high: float) -> float: ...
@@ -45,7 +45,7 @@ class Shape:
         return centre - reach, centre + reach
 
 
-def turn(x: float = 0.0, y: float = 0.0, z: float = 0.0) -> NDArray[np.float64]:
+def rotation_matrix(x: float = 0.0, y: float = 0.0, z: float = 0.0) -> NDArray[np.float64]:
     """Return the matrix (3, 3) that rotates about x, then y, then z; angles in degrees."""
     a, b, c = np.radians([x, y, z])
     about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
@@ -56,11 +56,11 @@ def turn(x: float = 0.0, y: float = 0.0, z: float = 0.0) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class Place:
+class Placement:
     """Placement of a shape: centre, rotation (degrees), material slot, blending, cutting."""
 
     at: Vector = (0.0, 0.0, 0.0)
-    turned: Vector = (0.0, 0.0, 0.0)
+    rotation: Vector = (0.0, 0.0, 0.0)
     material: int = BODY
     blend: float = 0.0  # scene units over which the shape merges smoothly into those before it
     cut: bool = False  # subtract the shape from those before it
@@ -68,9 +68,9 @@ class Place:
     matrix: NDArray[np.float64] | None = None  # used instead of `turned` when given
 
 
-def _shape(kind: int, numbers: tuple[float, ...], half: Vector, place: Place) -> Shape:
+def _make_shape(kind: int, numbers: tuple[float, ...], half: Vector, place: Placement) -> Shape:
     row = np.zeros(COLUMNS, np.float32)
-    rotation = turn(*place.turned) if place.matrix is None else place.matrix
+    rotation = rotation_matrix(*place.rotation) if place.matrix is None else place.matrix
     grown = (half[0] + place.stretch[0], half[1] + place.stretch[1], half[2] + place.stretch[2])
     row[0] = kind
     row[1:4] = place.at
@@ -84,25 +84,25 @@ def _shape(kind: int, numbers: tuple[float, ...], half: Vector, place: Place) ->
     return Shape(row, grown)
 
 
-def box(half: Vector, place: Place, corner: float = 0.02) -> Shape:
+def box(half: Vector, place: Placement, corner: float = 0.02) -> Shape:
     """Return a box with rounded edges; the half sizes include the rounding."""
     inner = tuple(max(side - corner, 1e-3) for side in half)
-    return _shape(BOX, (*inner, corner), half, place)
+    return _make_shape(BOX, (*inner, corner), half, place)
 
 
-def frustum(low: float, high: float, height: float, place: Place, corner: float = 0.02) -> Shape:
+def frustum(low: float, high: float, height: float, place: Placement, corner: float = 0.02) -> Shape:
     """Return an upright truncated cone: radius `low` at the bottom, `high` at the top, half height `height`."""
     wide = max(low, high)
     sizes = (max(low - corner, 1e-3), max(high - corner, 1e-3), max(height - corner, 1e-3), corner)
-    return _shape(FRUSTUM, sizes, (wide, height, wide), place)
+    return _make_shape(FRUSTUM, sizes, (wide, height, wide), place)
 
 
-def capsule(radius: float, length: float, place: Place) -> Shape:
+def capsule(radius: float, length: float, place: Placement) -> Shape:
     """Return a rod with round ends along y; `length` is half of its straight part."""
-    return _shape(CAPSULE, (length, radius), (radius, length + radius, radius), place)
+    return _make_shape(CAPSULE, (length, radius), (radius, length + radius, radius), place)
 
 
-def rod(start: Vector, end: Vector, radius: float, place: Place) -> Shape:
+def rod(start: Vector, end: Vector, radius: float, place: Placement) -> Shape:
     """Return a rod with round ends from one point to another; of `place` it takes material and blend."""
     first, last = np.asarray(start, float), np.asarray(end, float)
     along = last - first
@@ -112,25 +112,25 @@ def rod(start: Vector, end: Vector, radius: float, place: Place) -> Shape:
     side /= np.linalg.norm(side)
     matrix = np.stack([side, up, np.cross(side, up)], axis=1)
     middle = (first + last) / 2
-    where = Place(
+    where = Placement(
         (middle[0], middle[1], middle[2]), material=place.material, blend=place.blend, matrix=matrix
     )
     return capsule(radius, length / 2, where)
 
 
-def ring(radius: float, thick: float, place: Place, arc: float = 180.0) -> Shape:
+def ring(radius: float, thick: float, place: Placement, arc: float = 180.0) -> Shape:
     """Return a ring about local z, `arc` degrees to each side of local +y; `thick` is the tube's radius."""
     angle = np.radians(arc)
     reach = radius + thick
-    return _shape(RING, (radius, thick, np.sin(angle), np.cos(angle)), (reach, reach, thick), place)
+    return _make_shape(RING, (radius, thick, np.sin(angle), np.cos(angle)), (reach, reach, thick), place)
 
 
-def ellipsoid(radii: Vector, place: Place) -> Shape:
+def ellipsoid(radii: Vector, place: Placement) -> Shape:
     """Return an ellipsoid with three radii."""
-    return _shape(ELLIPSOID, radii, radii, place)
+    return _make_shape(ELLIPSOID, radii, radii, place)
 
 
-def extent(shapes: list[Shape]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def bounding_box(shapes: list[Shape]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the lower and upper corner (3 each) of the box around all shapes; those that cut do not count."""
     corners = [shape.extent() for shape in shapes if shape.row[24] == ADD]
     low = np.min([corner[0] for corner in corners], axis=0)

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nanolab.gbuffer import Buffer
-from nanolab.photo import LAMPS, lamps, palette, sigmoid, strokes
+from nanolab.gbuffer import GBuffer
+from nanolab.photo import LAMP_COLORS, marker_strokes, material_colors, random_lamps, sigmoid
 from nanolab.shapes import DARK, GLOW
 
 Floats = NDArray[np.float32]
@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 Rgb = NDArray[np.uint8]
 
 
-def _tone(buffer: Buffer) -> Floats:
+def _clay_tone(buffer: GBuffer) -> Floats:
     """Return the brightness (h, w), 0..1, of an unpainted product under the key light."""
     diffuse = np.clip((buffer.normal * buffer.light).sum(-1), 0, 1) * buffer.lit
     return np.asarray((0.3 + 0.7 * diffuse) * (0.45 + 0.55 * buffer.open), np.float32)
@@ -28,52 +28,56 @@ def _soft(plane: NDArray[np.generic], sigma: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(plane.astype(np.float32), (0, 0), sigma), np.float32)
 
 
-def pencil(buffer: Buffer, seed: int) -> Rgb:
+def render_pencil(buffer: GBuffer, seed: int) -> Rgb:
     """Draw a graphite sketch on white paper, uint8 RGB (h, w, 3): repeated outlines, cross hatching in the shade."""
     random = np.random.default_rng(seed)
     size, unit = buffer.material.shape, buffer.material.shape[0] / 256
-    outline, inner = contours(buffer)
-    tone = np.where(buffer.mask, _tone(buffer), 1.0)
+    outline, inner = find_contours(buffer)
+    tone = np.where(buffer.mask, _clay_tone(buffer), 1.0)
     tone = np.where(buffer.mask & (buffer.material == DARK), tone * 0.45, tone)
     fallen = _soft(np.where(buffer.mask, 0.0, 1 - buffer.lit * buffer.open), 2.0 * unit)
     shade = _soft(np.where(buffer.mask, np.clip(1.25 * (0.85 - tone), 0, 1), 0.0), 1.2 * unit)
     angle = random.uniform(-58, -38)
-    marks = 0.5 * hatch(shade, angle, 8.0 * unit, random) + 0.2 * shade
-    marks += 0.3 * hatch(np.clip(shade - 0.5, 0, 1) * 1.8, angle + 40, 9.5 * unit, random)
-    marks += 0.34 * hatch(fallen * 0.9, random.uniform(-14, 8), 8.0 * unit, random) + 0.1 * fallen
-    drawn = 0.85 * line(outline, 3.0 * unit) + 0.6 * line(inner, 2.6 * unit)
-    again = 0.3 * line(wobble(outline, random, 5.0 * unit), 2.4 * unit)
-    dark = np.clip(wobble(marks, random, 2.0 * unit) + wobble(drawn, random, 1.2 * unit) + again, 0, 0.93)
-    bright = paper((size[0], size[1]), random) * (1 - dark)
+    marks = 0.5 * draw_hatching(shade, angle, 8.0 * unit, random) + 0.2 * shade
+    marks += 0.3 * draw_hatching(np.clip(shade - 0.5, 0, 1) * 1.8, angle + 40, 9.5 * unit, random)
+    marks += 0.34 * draw_hatching(fallen * 0.9, random.uniform(-14, 8), 8.0 * unit, random) + 0.1 * fallen
+    drawn = 0.85 * draw_lines(outline, 3.0 * unit) + 0.6 * draw_lines(inner, 2.6 * unit)
+    again = 0.3 * draw_lines(distort_by_hand(outline, random, 5.0 * unit), 2.4 * unit)
+    dark = np.clip(
+        distort_by_hand(marks, random, 2.0 * unit) + distort_by_hand(drawn, random, 1.2 * unit) + again,
+        0,
+        0.93,
+    )
+    bright = paper_grain((size[0], size[1]), random) * (1 - dark)
     tint = (
         np.array([253, 252, 249], np.float32) * bright[..., None] + np.array([44, 44, 50]) * dark[..., None]
     )
     return np.asarray(np.clip(tint, 0, 255), np.uint8)
 
 
-def marker(buffer: Buffer, body: tuple[int, int, int], finish: str, backdrop: str, seed: int) -> Rgb:
+def render_marker(buffer: GBuffer, body: tuple[int, int, int], finish: str, backdrop: str, seed: int) -> Rgb:
     """Draw a marker rendering, uint8 RGB (h, w, 3): three flat tones with strokes, white highlights, ink outline."""
     random = np.random.default_rng(seed)
     unit = buffer.material.shape[0] / 256
     size = (buffer.material.shape[0], buffer.material.shape[1])
-    scene = _behind(buffer, backdrop, random, unit)
+    scene = _marker_backdrop(buffer, backdrop, random, unit)
     fallen = _soft(np.where(buffer.mask, 0.0, 1 - buffer.lit * (0.4 + 0.6 * buffer.open)), 1.0 * unit)
     shadow = np.clip((fallen - 0.35) * 5, 0, 1)[..., None] * np.where(buffer.mask, 0.0, 1.0)[..., None]
     scene = scene * (1 - 0.36 * shadow)
-    color = palette(body)[buffer.material].astype(np.float32)
+    color = material_colors(body)[buffer.material].astype(np.float32)
     window = buffer.bounds()
-    part, streaks = buffer.part(window), strokes(size, random.uniform(-66, -48), 11.0 * unit, random)
-    fill = _fill(part, color[window], finish, streaks[window], unit)
+    part, streaks = buffer.crop(window), marker_strokes(size, random.uniform(-66, -48), 11.0 * unit, random)
+    fill = _marker_fill(part, color[window], finish, streaks[window], unit)
     scene[window] = np.where(part.mask[..., None], fill, scene[window])
-    outline, inner = contours(buffer)
-    inked = np.maximum(line(outline, 3.6 * unit), 0.75 * line(inner, 2.6 * unit))
-    dark = np.clip(wobble(inked, random, 0.8 * unit), 0, 0.96)[..., None]
+    outline, inner = find_contours(buffer)
+    inked = np.maximum(draw_lines(outline, 3.6 * unit), 0.75 * draw_lines(inner, 2.6 * unit))
+    dark = np.clip(distort_by_hand(inked, random, 0.8 * unit), 0, 0.96)[..., None]
     return np.asarray(np.clip(scene * (1 - dark) + np.array([24, 22, 30]) * dark, 0, 255), np.uint8)
 
 
-def _fill(buffer: Buffer, color: Floats, finish: str, stroke: Floats, unit: float) -> Floats:
+def _marker_fill(buffer: GBuffer, color: Floats, finish: str, stroke: Floats, unit: float) -> Floats:
     """Return the product's flat marker tones (h, w, 3), 0..255, without the ink outline."""
-    tone = _soft(_tone(buffer), 0.8 * unit)
+    tone = _soft(_clay_tone(buffer), 0.8 * unit)
     rough = tone + 0.025 * stroke
     level = 0.5 + 0.26 * sigmoid((rough - 0.4) * 60) + 0.24 * sigmoid((rough - 0.68) * 60)
     lift = np.clip(level, 0, 1)[..., None]
@@ -91,24 +95,24 @@ def _fill(buffer: Buffer, color: Floats, finish: str, stroke: Floats, unit: floa
     return np.asarray(np.where(glow, color, fill), np.float32)
 
 
-def _behind(buffer: Buffer, backdrop: str, random: np.random.Generator, unit: float) -> Floats:
+def _marker_backdrop(buffer: GBuffer, backdrop: str, random: np.random.Generator, unit: float) -> Floats:
     """Draw the backdrop in marker strokes, float32 (h, w, 3), 0..255."""
     size = (buffer.material.shape[0], buffer.material.shape[1])
     x, y = buffer.upright[..., 0], buffer.upright[..., 1]
     roll = buffer.view.roll
     if backdrop == "white":
-        return np.asarray(252.0 * paper(size, random)[..., None] * np.ones(3), np.float32)
+        return np.asarray(252.0 * paper_grain(size, random)[..., None] * np.ones(3), np.float32)
     if backdrop == "grey":
-        stroke = strokes(size, 90 + roll + random.uniform(-8, 8), 20.0 * unit, random)
+        stroke = marker_strokes(size, 90 + roll + random.uniform(-8, 8), 20.0 * unit, random)
         level = np.interp(y, [-1, 1], [132, 196])[..., None] * np.array([0.99, 1.0, 1.02])
         return np.asarray(level * (1 - 0.05 * stroke[..., None]), np.float32)
-    stroke = strokes(size, roll + random.uniform(-4, 4), 16.0 * unit, random)
+    stroke = marker_strokes(size, roll + random.uniform(-4, 4), 16.0 * unit, random)
     if backdrop == "sunset":
-        return _dusk(y + 0.045 * stroke, stroke, random)
-    return _city(x, y, stroke, random)
+        return _marker_sunset(y + 0.045 * stroke, stroke, random)
+    return _marker_city(x, y, stroke, random)
 
 
-def _dusk(y: Floats, stroke: Floats, random: np.random.Generator) -> Floats:
+def _marker_sunset(y: Floats, stroke: Floats, random: np.random.Generator) -> Floats:
     bands = np.array(
         [[104, 70, 146], [186, 88, 140], [242, 122, 96], [255, 178, 98], [152, 98, 88], [122, 78, 82]]
     )
@@ -120,12 +124,12 @@ def _dusk(y: Floats, stroke: Floats, random: np.random.Generator) -> Floats:
     return np.asarray(scene * (1 - 0.05 * stroke[..., None]), np.float32)
 
 
-def _city(x: Floats, y: Floats, stroke: Floats, random: np.random.Generator) -> Floats:
+def _marker_city(x: Floats, y: Floats, stroke: Floats, random: np.random.Generator) -> Floats:
     level = np.interp(y, [-1, 0.15, 1], [0.85, 1.15, 0.7])[..., None]
     scene = np.array([40, 38, 92]) * level * (1 - 0.1 * stroke[..., None])
-    for lamp in lamps(random):
+    for lamp in random_lamps(random):
         inside = sigmoid((0.7 * lamp[2] - np.hypot(x - lamp[0], y - lamp[1])) * 70)[..., None]
-        color = np.array(LAMPS[int(lamp[3] * 97) % len(LAMPS)])
+        color = np.array(LAMP_COLORS[int(lamp[3] * 97) % len(LAMP_COLORS)])
         scene = scene * (1 - 0.9 * inside) + color * 0.9 * inside
     return np.asarray(scene, np.float32)
 
@@ -134,14 +138,14 @@ def _blur(plane: Floats, sigma: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.float32)
 
 
-def _steps(plane: Floats) -> Floats:
+def _neighbor_difference(plane: Floats) -> Floats:
     """Return the larger difference (h, w) between a pixel and its right and lower neighbour."""
     across = np.abs(np.diff(plane, axis=1, append=plane[:, -1:]))
     down = np.abs(np.diff(plane, axis=0, append=plane[-1:]))
     return np.asarray(np.maximum(across, down), np.float32)
 
 
-def wobble(plane: Floats, random: np.random.Generator, far: float) -> Floats:
+def distort_by_hand(plane: Floats, random: np.random.Generator, far: float) -> Floats:
     """Shift the pixels of a plane (h, w) by up to `far` pixels along slow waves, as by an unsteady hand."""
     height, width = plane.shape[:2]
     coarse = random.uniform(-far, far, (2, 7, 7)).astype(np.float32)
@@ -152,27 +156,30 @@ def wobble(plane: Floats, random: np.random.Generator, far: float) -> Floats:
     )
 
 
-def contours(buffer: Buffer) -> tuple[Floats, Floats]:
+def find_contours(buffer: GBuffer) -> tuple[Floats, Floats]:
     """Return the silhouette's and the inner edges, each float32 (h, w), 0 or 1, one pixel wide."""
     mask = buffer.mask
-    outline = _steps(mask.astype(np.float32)) > 0
+    outline = _neighbor_difference(mask.astype(np.float32)) > 0
     depth = np.where(mask, buffer.depth, 0.0).astype(np.float32)
     span = float(np.ptp(buffer.depth[mask])) if mask.any() else 1.0
-    jump = _steps(depth) > 0.06 * span
-    parts = _steps(np.where(mask, buffer.material, 9).astype(np.float32)) > 0
-    bend = sum(_steps(buffer.normal[..., c]) for c in range(3)) > 0.55 * 512 / buffer.mask.shape[0] * 0.75
+    jump = _neighbor_difference(depth) > 0.06 * span
+    parts = _neighbor_difference(np.where(mask, buffer.material, 9).astype(np.float32)) > 0
+    bend = (
+        sum(_neighbor_difference(buffer.normal[..., c]) for c in range(3))
+        > 0.55 * 512 / buffer.mask.shape[0] * 0.75
+    )
     inner = (jump | parts | bend) & mask & ~outline
     return outline.astype(np.float32), inner.astype(np.float32)
 
 
-def line(edges: Floats, width: float) -> Floats:
+def draw_lines(edges: Floats, width: float) -> Floats:
     """Draw soft lines (h, w), 0..1, of `width` pixels along one-pixel edges."""
     size = max(round(width) | 1, 1)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     return _blur(np.asarray(cv2.dilate(edges, disc), np.float32), max(width * 0.16, 0.5))
 
 
-def hatch(tone: Floats, angle: float, pitch: float, random: np.random.Generator) -> Floats:
+def draw_hatching(tone: Floats, angle: float, pitch: float, random: np.random.Generator) -> Floats:
     """Draw parallel strokes (h, w), 0..1, which broaden with `tone` (0..1); `angle` in degrees, `pitch` in pixels."""
     y, x = np.mgrid[0 : tone.shape[0], 0 : tone.shape[1]].astype(np.float32)
     a = np.radians(angle)
@@ -184,7 +191,7 @@ def hatch(tone: Floats, angle: float, pitch: float, random: np.random.Generator)
     return np.asarray(stroke * np.clip(tone * 2.5, 0, 1), np.float32)
 
 
-def paper(size: tuple[int, int], random: np.random.Generator) -> Floats:
+def paper_grain(size: tuple[int, int], random: np.random.Generator) -> Floats:
     """Return the brightness of paper (h, w) around 1: coarse, faint grain."""
     grain = cv2.resize(
         random.normal(0, 1, (24, 24)).astype(np.float32), size[::-1], interpolation=cv2.INTER_CUBIC

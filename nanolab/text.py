@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from transformers import CLIPTokenizer
 
 from nanolab.blank import byte_symbols
-from nanolab.recipes import PAINTED, Recipe, random_set
+from nanolab.recipes import COLORED_STYLES, Recipe, random_set
 
 Random = np.random.Generator
 
 
-HEADS = {
+STYLE_PHRASES = {
     "photo": [
         "studio photo",
         "product photo",
@@ -35,7 +35,7 @@ HEADS = {
     "clay": ["clay model", "unpainted clay model", "clay render", "grey clay model"],
 }
 
-NAMES = {
+PRODUCT_PHRASES = {
     "bottle": ["bottle", "bottle", "water bottle"],
     "mug": ["mug", "mug", "coffee mug", "cup"],
     "desk lamp": ["desk lamp", "desk lamp", "lamp", "table lamp"],
@@ -46,23 +46,23 @@ NAMES = {
     "chair": ["chair"],
 }
 
-FINISH = {"matte": ["matte"], "glossy": ["glossy", "shiny"], "metal": ["metallic", "metal"]}
+FINISH_PHRASES = {"matte": ["matte"], "glossy": ["glossy", "shiny"], "metal": ["metallic", "metal"]}
 
-BACKDROP = {
+BACKDROP_PHRASES = {
     "white": ["white background", "white studio", "on white", "plain white background"],
     "grey": ["grey background", "gray background", "grey gradient", "grey studio backdrop"],
     "sunset": ["sunset background", "at sunset", "golden hour", "sunset"],
     "night": ["night city", "city at night", "night city background", "city lights at night"],
 }
 
-VIEW = {
+VIEW_PHRASES = {
     "front": ["front view", "seen from the front"],
     "three-quarter": ["three-quarter view", "3/4 view", "three quarter view"],
     "side": ["side view", "seen from the side"],
     "back": ["back view", "rear view", "seen from behind"],
 }
 
-CHATTER = [
+FILLER_PHRASES = [
     "minimal",
     "elegant",
     "modern",
@@ -74,7 +74,7 @@ CHATTER = [
     "award winning",
 ]
 
-CHATTER += [
+FILLER_PHRASES += [
     "soft light",
     "beautiful",
     "masterpiece",
@@ -86,9 +86,17 @@ CHATTER += [
     "8k",
 ]
 
-PRAISE = ["high quality", "detailed", "best quality", "industrial design", "sharp focus", "4k", "concept"]
+QUALITY_PHRASES = [
+    "high quality",
+    "detailed",
+    "best quality",
+    "industrial design",
+    "sharp focus",
+    "4k",
+    "concept",
+]
 
-BLAME = [
+NEGATIVE_PHRASES = [
     "blurry",
     "low quality",
     "worst quality",
@@ -100,20 +108,26 @@ BLAME = [
     "cropped",
 ]
 
-BLAME += ["jpeg artifacts", "bad anatomy", "out of frame", "duplicate", "distorted", "low resolution"]
+NEGATIVE_PHRASES += [
+    "jpeg artifacts",
+    "bad anatomy",
+    "out of frame",
+    "duplicate",
+    "distorted",
+    "low resolution",
+]
 
 
-def _pick(words: Sequence[str], random: Random) -> str:
+def _choose(words: Sequence[str], random: Random) -> str:
     return words[int(random.integers(len(words)))]
 
 
-def plain(recipe: Recipe) -> str:
+def plain_caption(recipe: Recipe) -> str:
     """Return the full caption of a recipe, with the first wording of every part."""
-    adjectives = f"{recipe.color} " if recipe.style in PAINTED else ""
+    adjectives = f"{recipe.color} " if recipe.style in COLORED_STYLES else ""
     thing = _with_article(adjectives + recipe.product)
-    return (
-        f"{HEADS[recipe.style][0]} of {thing}, {VIEW[recipe.view.word()][0]}, {BACKDROP[recipe.backdrop][0]}"
-    )
+    view, backdrop = VIEW_PHRASES[recipe.view.name()][0], BACKDROP_PHRASES[recipe.backdrop][0]
+    return f"{STYLE_PHRASES[recipe.style][0]} of {thing}, {view}, {backdrop}"
 
 
 def _with_article(thing: str) -> str:
@@ -122,29 +136,29 @@ def _with_article(thing: str) -> str:
     return f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}"
 
 
-def caption(recipe: Recipe, random: Random) -> str:
+def random_caption(recipe: Recipe, random: Random) -> str:
     """Return a random caption of a recipe: synonyms, order and omitted parts vary.
 
     Only the usual view (three-quarter) and the usual backdrop (white) are omitted, so that a prompt without
     them has one meaning.
     """
-    name = _pick(NAMES[recipe.product], random)
+    name = _choose(PRODUCT_PHRASES[recipe.product], random)
     words = [name]
-    if recipe.style in PAINTED:
+    if recipe.style in COLORED_STYLES:
         words.insert(0, recipe.color)
         if random.random() < 0.45:
-            words.insert(int(random.integers(2)), _pick(FINISH[recipe.finish], random))
+            words.insert(int(random.integers(2)), _choose(FINISH_PHRASES[recipe.finish], random))
     thing = _with_article(" ".join(words))
-    head = _pick(HEADS[recipe.style], random)
+    head = _choose(STYLE_PHRASES[recipe.style], random)
     parts = []
-    if recipe.view.word() != "three-quarter" or random.random() < 0.7:
-        parts.append(_pick(VIEW[recipe.view.word()], random))
-    if recipe.backdrop != "white" or random.random() < (0.7 if recipe.style in PAINTED else 0.4):
-        parts.append(_pick(BACKDROP[recipe.backdrop], random))
+    if recipe.view.name() != "three-quarter" or random.random() < 0.7:
+        parts.append(_choose(VIEW_PHRASES[recipe.view.name()], random))
+    if recipe.backdrop != "white" or random.random() < (0.7 if recipe.style in COLORED_STYLES else 0.4):
+        parts.append(_choose(BACKDROP_PHRASES[recipe.backdrop], random))
     if random.random() < 0.12:
-        parts.append(_pick(PRAISE, random))
+        parts.append(_choose(QUALITY_PHRASES, random))
     if random.random() < 0.12:
-        parts.append(chatter(random))
+        parts.append(random_filler(random))
     if random.random() < 0.3:
         parts = [parts[i] for i in random.permutation(len(parts))]
     if random.random() < 0.2:
@@ -153,32 +167,32 @@ def caption(recipe: Recipe, random: Random) -> str:
     return ", ".join([f"{article}{head} of {thing}", *parts])
 
 
-def complaint(random: Random) -> str:
+def random_negative_prompt(random: Random) -> str:
     """Return a random negative prompt of the usual phrases; the model is trained to ignore it."""
     count = int(random.integers(1, 7))
-    return ", ".join(BLAME[i] for i in random.permutation(len(BLAME))[:count])
+    return ", ".join(NEGATIVE_PHRASES[i] for i in random.permutation(len(NEGATIVE_PHRASES))[:count])
 
 
-def chatter(random: Random) -> str:
+def random_filler(random: Random) -> str:
     """Return a word unrelated to the image, half of the time random letters, so that unknown words do no harm."""
     if random.random() < 0.5:
-        return _pick(CHATTER, random)
+        return _choose(FILLER_PHRASES, random)
     letters = random.integers(97, 123, int(random.integers(3, 9)))
     return "".join(chr(int(letter)) for letter in letters)
 
 
-LENGTH = 48  # tokens per prompt, padded
+PROMPT_TOKENS = 48  # tokens per prompt, padded
 
-END = "</w>"
+WORD_END = "</w>"
 
 Pair = tuple[str, str]
 
 
-def sample(count: int) -> Counter[str]:
+def count_caption_words(count: int) -> Counter[str]:
     """Count the words in captions of `count` random sets of recipes; words found three times or less are dropped."""
     random = np.random.default_rng(0)
-    texts = [caption(recipe, random) for seed in range(count) for recipe in random_set(seed)]
-    texts += BLAME * 4 + CHATTER * 4 + PRAISE * 4
+    texts = [random_caption(recipe, random) for seed in range(count) for recipe in random_set(seed)]
+    texts += NEGATIVE_PHRASES * 4 + FILLER_PHRASES * 4 + QUALITY_PHRASES * 4
     found: Counter[str] = Counter()
     for text in texts:
         found.update(
@@ -187,9 +201,9 @@ def sample(count: int) -> Counter[str]:
     return Counter({word: count for word, count in found.items() if count > 3})
 
 
-def merges(words: Counter[str], limit: int = 400) -> list[Pair]:
+def learn_merges(words: Counter[str], limit: int = 400) -> list[Pair]:
     """Return the byte pairs to join, most frequent first, until every word is one token or `limit` is reached."""
-    split = {word: [*word[:-1], word[-1] + END] for word in words}
+    split = {word: [*word[:-1], word[-1] + WORD_END] for word in words}
     found: list[Pair] = []
     while len(found) < limit:
         pairs: Counter[Pair] = Counter()
@@ -200,11 +214,11 @@ def merges(words: Counter[str], limit: int = 400) -> list[Pair]:
             break
         best = max(sorted(pairs), key=pairs.__getitem__)
         found.append(best)
-        split = {word: _join(parts, best) for word, parts in split.items()}
+        split = {word: _join_pair(parts, best) for word, parts in split.items()}
     return found
 
 
-def _join(parts: list[str], pair: Pair) -> list[str]:
+def _join_pair(parts: list[str], pair: Pair) -> list[str]:
     joined: list[str] = []
     for part in parts:
         if joined and (joined[-1], part) == pair:
@@ -214,11 +228,11 @@ def _join(parts: list[str], pair: Pair) -> list[str]:
     return joined
 
 
-def write(folder: Path, count: int = 2000) -> None:
+def write_tokenizer(folder: Path, count: int = 2000) -> None:
     """Train a tokenizer on captions of `count` sets and write its vocab.json and merges.txt."""
-    pairs = merges(sample(count))
+    pairs = learn_merges(count_caption_words(count))
     letters = byte_symbols()
-    tokens = letters + [letter + END for letter in letters] + ["".join(pair) for pair in pairs]
+    tokens = letters + [letter + WORD_END for letter in letters] + ["".join(pair) for pair in pairs]
     tokens = [*list(dict.fromkeys(tokens)), "<|startoftext|>", "<|endoftext|>"]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(
@@ -227,14 +241,16 @@ def write(folder: Path, count: int = 2000) -> None:
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(" ".join(pair) for pair in pairs) + "\n")
 
 
-def read(folder: Path) -> CLIPTokenizer:
+def read_tokenizer(folder: Path) -> CLIPTokenizer:
     """Load the tokenizer from a folder with vocab.json and merges.txt."""
     vocab = json.loads((folder / "vocab.json").read_text())
     pairs = [tuple(line.split(" ")) for line in (folder / "merges.txt").read_text().splitlines()[1:]]
-    return CLIPTokenizer(vocab=vocab, merges=pairs, model_max_length=LENGTH, pad_token="<|endoftext|>")
+    return CLIPTokenizer(vocab=vocab, merges=pairs, model_max_length=PROMPT_TOKENS, pad_token="<|endoftext|>")
 
 
-def ids(tokenizer: CLIPTokenizer, texts: list[str]) -> NDArray[np.int64]:
+def token_ids(tokenizer: CLIPTokenizer, texts: list[str]) -> NDArray[np.int64]:
     """Return the token ids of texts, int64 (n, 48), padded and truncated as the pipelines do."""
-    coded = tokenizer(texts, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="np")
+    coded = tokenizer(
+        texts, padding="max_length", max_length=PROMPT_TOKENS, truncation=True, return_tensors="np"
+    )
     return np.asarray(coded.input_ids, np.int64)

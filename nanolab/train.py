@@ -19,25 +19,23 @@ import torch
 from numpy.typing import NDArray
 
 from animator.diffusion.single_file import write_single_file
-from animator.models.nano import WEIGHTS, folder
-from nanolab import latents as encoded
-from nanolab import recipes, text, vae
-from nanolab import text as captions
-from nanolab.checkpoint import Painter, Settings, export, restore
-from nanolab.dataset import Pictures, draw_all, readable
-from nanolab.ip_adapter import LikenessLesson, LookLesson
-from nanolab.ip_adapter import save as save_likeness
-from nanolab.lessons import ControlLesson, DenoiseLesson, DistilLesson, add_lora, save_lora
-from nanolab.metrics import requests
+from animator.models.nano import WEIGHTS, weights_folder
+from nanolab import latents, recipes, text, vae
+from nanolab.checkpoint import PipelinePainter, PipelineSettings, export_checkpoint, restore_checkpoint
+from nanolab.dataset import ShardedImages, draw_shards, make_readable
+from nanolab.ip_adapter import ImageEncoderTask, IPAdapterTask
+from nanolab.ip_adapter import save_adapter as save_likeness
+from nanolab.lessons import ControlNetTask, DenoiseTask, DistillationTask, add_lora, save_lora
+from nanolab.metrics import random_requests
 from nanolab.model import Nano
-from nanolab.recipes import draw_recipe, save, sheet
-from nanolab.text import read
-from nanolab.trainer import Lesson, Plan, Progress, averaged, log, train
-from nanolab.vae import SettleLesson
+from nanolab.recipes import draw_recipe, image_grid, save_png
+from nanolab.text import read_tokenizer
+from nanolab.trainer import StepProgress, TrainingPlan, TrainingTask, append_log, load_averaged, train
+from nanolab.vae import RoundTripTask
 
 SHEET_EVERY = 500  # steps between two sample sheets
 
-STEPS = {
+STAGE_STEPS = {
     "vae": 3500,
     "settle": 1300,
     "unet": 20000,
@@ -48,207 +46,213 @@ STEPS = {
 }
 
 
-def tokens(room: Path) -> Path:
+def tokenizer_folder(work_folder: Path) -> Path:
     """Return the work folder's tokenizer folder; if missing, it is copied from the bundled model, or trained."""
-    if not (room / "tokens" / "merges.txt").exists():
+    if not (work_folder / "tokens" / "merges.txt").exists():
         bundled = WEIGHTS / "tokenizer"
         if bundled.is_dir():
-            shutil.copytree(bundled, room / "tokens")
+            shutil.copytree(bundled, work_folder / "tokens")
         else:
-            text.write(room / "tokens")
-    return room / "tokens"
+            text.write_tokenizer(work_folder / "tokens")
+    return work_folder / "tokens"
 
 
-def _steps(name: str, lesson: Lesson, arguments: argparse.Namespace) -> Iterator[Progress]:
+def _take_steps(name: str, task: TrainingTask, arguments: argparse.Namespace) -> Iterator[StepProgress]:
     """Train a stage to its last step; append progress to its log and yield it."""
-    for progress in train(lesson, Plan(arguments.steps or STEPS[name]), arguments.room / f"{name}.pt"):
-        log(arguments.room / f"{name}.jsonl", progress)
+    for progress in train(
+        task, TrainingPlan(arguments.steps or STAGE_STEPS[name]), arguments.room / f"{name}.pt"
+    ):
+        append_log(arguments.room / f"{name}.jsonl", progress)
         yield progress
 
 
-def _run(name: str, lesson: Lesson, arguments: argparse.Namespace) -> None:
+def _train_with_sheets(name: str, task: TrainingTask, arguments: argparse.Namespace) -> None:
     """Train a stage, with a sample sheet every 500 steps and at the end."""
-    last = arguments.steps or STEPS[name]
-    for progress in _steps(name, lesson, arguments):
+    last = arguments.steps or STAGE_STEPS[name]
+    for progress in _take_steps(name, task, arguments):
         if progress.step % SHEET_EVERY == 0 or progress.step == last:
-            look(arguments.room, name, tokens(arguments.room))
+            sample_sheet(arguments.room, name, tokenizer_folder(arguments.room))
 
 
-def _quietly(name: str, lesson: Lesson, arguments: argparse.Namespace) -> None:
+def _train_without_sheets(name: str, task: TrainingTask, arguments: argparse.Namespace) -> None:
     """Train a stage whose result has no sample sheet."""
-    for _ in _steps(name, lesson, arguments):
+    for _ in _take_steps(name, task, arguments):
         pass
 
 
-def learn_vae(arguments: argparse.Namespace) -> None:
+def train_vae(arguments: argparse.Namespace) -> None:
     """Train the autoencoder."""
     torch.manual_seed(0)
-    pictures = Pictures(arguments.room / "pictures")
-    model = vae.build().to(arguments.device)
-    _run("vae", vae.VaeLesson(model, pictures, arguments.steps or STEPS["vae"]), arguments)
+    pictures = ShardedImages(arguments.room / "pictures")
+    model = vae.build_autoencoder().to(arguments.device)
+    _train_with_sheets("vae", vae.VaeTask(model, pictures, arguments.steps or STAGE_STEPS["vae"]), arguments)
 
 
-def learn_settle(arguments: argparse.Namespace) -> None:
+def train_settle(arguments: argparse.Namespace) -> None:
     """Make the autoencoder stable under repeated round trips; its latents stay almost unchanged."""
     room: Path = arguments.room
-    model = encoded.trained(room, finished=False).to(arguments.device)
-    steps = arguments.steps or STEPS["settle"]
-    _run("settle", SettleLesson(model, Pictures(room / "pictures"), steps), arguments)
+    model = latents.load_autoencoder(room, finished=False).to(arguments.device)
+    steps = arguments.steps or STAGE_STEPS["settle"]
+    _train_with_sheets("settle", RoundTripTask(model, ShardedImages(room / "pictures"), steps), arguments)
 
 
-def learn_unet(arguments: argparse.Namespace) -> None:
+def train_unet(arguments: argparse.Namespace) -> None:
     """Train text encoders and UNet on the autoencoder's latents."""
-    library = encoded.library(arguments.room, arguments.device)
-    tokenizer = text.read(tokens(arguments.room))
+    library = latents.encode_all(arguments.room, arguments.device)
+    tokenizer = text.read_tokenizer(tokenizer_folder(arguments.room))
     torch.manual_seed(1)
     nano, rate = Nano(tokenizer), 1.2e-3
     if arguments.onward:
-        restore(nano, folder())
+        restore_checkpoint(nano, weights_folder())
         rate = 8e-4  # lower, so that the loaded weights are not lost
     nano.to(arguments.device)
     if arguments.compile:
         nano.unet.compile(dynamic=False)
-    _run("unet", DenoiseLesson(nano, library, tokenizer, rate=rate), arguments)
+    _train_with_sheets("unet", DenoiseTask(nano, library, tokenizer, rate=rate), arguments)
 
 
-def learnt(room: Path) -> Nano:
+def load_nano(work_folder: Path) -> Nano:
     """Return the averaged model of the work folder, or the bundled one if there is no checkpoint."""
-    nano = Nano(text.read(tokens(room)))
-    if (room / "unet.pt").exists():
-        nano.load_state_dict(averaged(room / "unet.pt")[0])
+    nano = Nano(text.read_tokenizer(tokenizer_folder(work_folder)))
+    if (work_folder / "unet.pt").exists():
+        nano.load_state_dict(load_averaged(work_folder / "unet.pt")[0])
     else:
-        restore(nano, folder())
+        restore_checkpoint(nano, weights_folder())
     return nano
 
 
-def learn_distil(arguments: argparse.Namespace) -> None:
+def train_distil(arguments: argparse.Namespace) -> None:
     """Train the few-step LoRA and write it into the work folder."""
     room: Path = arguments.room
     torch.manual_seed(2)
-    nano = learnt(room).to(arguments.device)
+    nano = load_nano(room).to(arguments.device)
     add_lora(nano)
-    library = encoded.library(room, arguments.device)
-    lesson = DistilLesson(nano, library, text.read(tokens(room)))
-    _run("distil", lesson, arguments)
-    nano.unet.load_state_dict(averaged(room / "distil.pt")[0])
+    library = latents.encode_all(room, arguments.device)
+    lesson = DistillationTask(nano, library, text.read_tokenizer(tokenizer_folder(room)))
+    _train_with_sheets("distil", lesson, arguments)
+    nano.unet.load_state_dict(load_averaged(room / "distil.pt")[0])
     save_lora(nano.unet, room / "few-steps")
 
 
-def learn_control(arguments: argparse.Namespace) -> None:
+def train_control(arguments: argparse.Namespace) -> None:
     """Train a ControlNet for edges and write its folder into the work folder."""
     room: Path = arguments.room
     torch.manual_seed(5)
-    nano = learnt(room).to(arguments.device)
-    library, pictures = encoded.library(room, arguments.device), Pictures(room / "pictures")
-    lesson = ControlLesson(nano, library, pictures, text.read(tokens(room)))
-    _quietly("control", lesson, arguments)
-    lesson.net.load_state_dict(averaged(room / "control.pt")[0])
+    nano = load_nano(room).to(arguments.device)
+    library, pictures = latents.encode_all(room, arguments.device), ShardedImages(room / "pictures")
+    lesson = ControlNetTask(nano, library, pictures, text.read_tokenizer(tokenizer_folder(room)))
+    _train_without_sheets("control", lesson, arguments)
+    lesson.net.load_state_dict(load_averaged(room / "control.pt")[0])
     lesson.net.half().save_pretrained(room / "control")
-    readable(room / "control")
+    make_readable(room / "control")
 
 
-def learn_likeness(arguments: argparse.Namespace) -> None:
+def train_ip_adapter(arguments: argparse.Namespace) -> None:
     """Train an IP-Adapter, its image encoder first, and write its folder into the work folder."""
     room: Path = arguments.room
     torch.manual_seed(6)
-    look = LookLesson(room / "pictures")
-    _quietly("eye", look, arguments)
-    look.model.load_state_dict(averaged(room / "eye.pt")[0])
-    nano = learnt(room).to(arguments.device)
-    library, pictures = encoded.library(room, arguments.device), Pictures(room / "pictures")
-    lesson = LikenessLesson(nano, look.eye, library, pictures, text.read(tokens(room)))
-    _quietly("likeness", lesson, arguments)
-    lesson.model.load_state_dict(averaged(room / "likeness.pt")[0])
-    save_likeness(lesson.sight, nano.unet, room / "ip-adapter")
+    look = ImageEncoderTask(room / "pictures")
+    _train_without_sheets("eye", look, arguments)
+    look.model.load_state_dict(load_averaged(room / "eye.pt")[0])
+    nano = load_nano(room).to(arguments.device)
+    library, pictures = latents.encode_all(room, arguments.device), ShardedImages(room / "pictures")
+    lesson = IPAdapterTask(nano, look.encoder, library, pictures, text.read_tokenizer(tokenizer_folder(room)))
+    _train_without_sheets("likeness", lesson, arguments)
+    lesson.model.load_state_dict(load_averaged(room / "likeness.pt")[0])
+    save_likeness(lesson.encoder, nano.unet, room / "ip-adapter")
 
 
 Rgb = NDArray[np.uint8]
 
-COUNT = 16  # images of a sheet
+SHEET_IMAGES = 16  # images of a sheet
 
 
-def look(room: Path, stage: str, tokens: Path, size: tuple[int, int] = (256, 256)) -> Path | None:
+def sample_sheet(
+    work_folder: Path, stage: str, tokens: Path, size: tuple[int, int] = (256, 256)
+) -> Path | None:
     """Write `sheets/STAGE-STEP.png` from the stage's checkpoint and return its path; None without a checkpoint."""
-    if not (room / f"{stage}.pt").exists():
+    if not (work_folder / f"{stage}.pt").exists():
         return None
-    weights, step = averaged(room / f"{stage}.pt")
-    path = room / "sheets" / f"{stage}-{step:05}.png"
+    weights, step = load_averaged(work_folder / f"{stage}.pt")
+    path = work_folder / "sheets" / f"{stage}-{step:05}.png"
     if stage in ("vae", "settle"):
-        save(path, _round_trips(weights, size))
+        save_png(path, _round_trip_sheet(weights, size))
     else:
-        save(path, _painted(room, stage, tokens, weights, size))
+        save_png(path, _request_sheet(work_folder, stage, tokens, weights, size))
     return path
 
 
-def _round_trips(weights: dict[str, torch.Tensor], size: tuple[int, int]) -> Rgb:
+def _round_trip_sheet(weights: dict[str, torch.Tensor], size: tuple[int, int]) -> Rgb:
     """Return a sheet of images not trained on, above the same images after one and after eight round trips."""
-    model = vae.build()
+    model = vae.build_autoencoder()
     model.load_state_dict(weights)
-    images = [draw_recipe(recipe, size).image for recipe in requests(8, 5)]
+    images = [draw_recipe(recipe, size).image for recipe in random_requests(8, 5)]
     rows = [images]
     for count in (1, 8):
-        rows.append(list(vae.image(vae.round_trip(model, vae.tensor(np.stack(images)), count))))
-    return sheet([image for row in rows for image in row], 8)
+        rows.append(
+            list(vae.tensor_to_images(vae.round_trip(model, vae.images_to_tensor(np.stack(images)), count)))
+        )
+    return image_grid([image for row in rows for image in row], 8)
 
 
-def _painted(
-    room: Path, stage: str, tokens: Path, weights: dict[str, torch.Tensor], size: tuple[int, int]
+def _request_sheet(
+    work_folder: Path, stage: str, tokens: Path, weights: dict[str, torch.Tensor], size: tuple[int, int]
 ) -> Rgb:
     """Return a sheet of random requests: eight guided steps for `unet`, four without guidance for `distil`."""
-    nano = Nano(read(tokens))
-    lora, settings = None, Settings(height=size[0], width=size[1])
+    nano = Nano(read_tokenizer(tokens))
+    lora, settings = None, PipelineSettings(height=size[0], width=size[1])
     with tempfile.TemporaryDirectory() as made:
         if stage == "distil":
-            learnt = averaged(room / "unet.pt")[0]
+            learnt = load_averaged(work_folder / "unet.pt")[0]
             nano.load_state_dict(learnt)
             add_lora(nano)
             nano.unet.load_state_dict(weights)
             lora, settings = Path(made, "lora"), replace(settings, steps=4, guidance=1.0)
             save_lora(nano.unet, lora)
-            nano = Nano(read(tokens))
+            nano = Nano(read_tokenizer(tokens))
             weights = learnt
         nano.load_state_dict(weights)
-        export(nano, encoded.trained(room), tokens, Path(made, "weights"))
-        painter = Painter(Path(made, "weights"), lora)
-    prompts = [captions.plain(recipe) for recipe in requests(COUNT, 7)]
-    return sheet(painter.paint(prompts, range(500, 500 + COUNT), settings), 8)
+        export_checkpoint(nano, latents.load_autoencoder(work_folder), tokens, Path(made, "weights"))
+        painter = PipelinePainter(Path(made, "weights"), lora)
+    prompts = [text.plain_caption(recipe) for recipe in random_requests(SHEET_IMAGES, 7)]
+    return image_grid(painter.paint(prompts, range(500, 500 + SHEET_IMAGES), settings), 8)
 
 
 def draw_dataset(arguments: argparse.Namespace) -> None:
     """Draw the training images of all formats (shards of 750), and the start images."""
     room, shards = arguments.room, arguments.shards
-    recipes.start_pictures(room / "starts")
-    for path in draw_all(room / "pictures", range(shards), arguments.workers):
+    recipes.draw_start_images(room / "starts")
+    for path in draw_shards(room / "pictures", range(shards), arguments.workers):
         print(path, flush=True)
-    for i, (name, size) in enumerate(encoded.FORMATS.items()):
+    for i, (name, size) in enumerate(latents.FORMATS.items()):
         few = range(1000 * (i + 1), 1000 * (i + 1) + shards * 256 // (6 * max(size)))
-        for path in draw_all(room / name, few, arguments.workers, size):
+        for path in draw_shards(room / name, few, arguments.workers, size):
             print(path, flush=True)
 
 
-def write(arguments: argparse.Namespace) -> None:
+def export_folder(arguments: argparse.Namespace) -> None:
     """Write the diffusers folder (half precision), with the few-step LoRA if it has been trained."""
     room, folder = arguments.room, arguments.folder
-    export(learnt(room), encoded.trained(room), tokens(room), folder)
+    export_checkpoint(load_nano(room), latents.load_autoencoder(room), tokenizer_folder(room), folder)
     if (room / "few-steps").exists():
         shutil.copytree(room / "few-steps", folder / "few-steps", dirs_exist_ok=True)
 
 
-def write_file(arguments: argparse.Namespace) -> None:
+def export_single_file(arguments: argparse.Namespace) -> None:
     """Write the bundled checkpoint as one .safetensors file, in the original SDXL layout; configs in its header."""
-    print(write_single_file(folder(), arguments.room / "nano.safetensors"), flush=True)
+    print(write_single_file(weights_folder(), arguments.room / "nano.safetensors"), flush=True)
 
 
 STAGES: dict[str, Callable[[argparse.Namespace], None]] = {
     "draw": draw_dataset,
-    "vae": learn_vae,
-    "settle": learn_settle,
-    "unet": learn_unet,
-    "distil": learn_distil,
-    "control": learn_control,
-    "likeness": learn_likeness,
-    "export": write,
-    "single": write_file,
+    "vae": train_vae,
+    "settle": train_settle,
+    "unet": train_unet,
+    "distil": train_distil,
+    "control": train_control,
+    "likeness": train_ip_adapter,
+    "export": export_folder,
+    "single": export_single_file,
 }
 
 

@@ -15,11 +15,11 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from nanolab.dataset import write_whole
+from nanolab.dataset import write_stream_atomic
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """Length of a training, its learning rate, and how often it saves and logs."""
 
     steps: int
@@ -38,7 +38,7 @@ class Plan:
         return 1.0 - (1.0 - self.floor) * min(down, 1.0)
 
 
-class Lesson(Protocol):
+class TrainingTask(Protocol):
     """Model, optimizers and loss that a stage gives to the training loop."""
 
     @property
@@ -67,12 +67,12 @@ class Muon(torch.optim.Optimizer):
                 state = self.state[param]
                 speed = state.setdefault("speed", torch.zeros_like(param))
                 speed.lerp_(param.grad, 1 - group["momentum"])
-                update = orthogonal(param.grad.lerp(speed, group["momentum"]).flatten(1))
+                update = orthogonalize(param.grad.lerp(speed, group["momentum"]).flatten(1))
                 scale = max(1.0, update.shape[0] / update.shape[1]) ** 0.5
                 param.add_(update.view_as(param), alpha=-group["lr"] * scale)
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
+def orthogonalize(matrix: Tensor) -> Tensor:
     """Return the nearest matrix (m, n) whose singular values are about one, by five Newton-Schulz steps."""
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
@@ -84,7 +84,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     return made
 
 
-class Average:
+class WeightAverage:
     """Exponential moving average of a model's weights."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -101,7 +101,7 @@ class Average:
 
 
 @dataclass(frozen=True)
-class Progress:
+class StepProgress:
     """Progress of a training after a step."""
 
     step: int
@@ -109,78 +109,78 @@ class Progress:
     seconds: float  # since this run began
 
 
-def place(model: nn.Module) -> torch.device:
+def device_of(model: nn.Module) -> torch.device:
     """Return the device of a model's weights."""
     return next(model.parameters()).device
 
 
-def _save(path: Path, lesson: Lesson, average: Average, step: int) -> None:
+def _save_checkpoint(path: Path, task: TrainingTask, average: WeightAverage, step: int) -> None:
     state = {
         "step": step,
-        "model": lesson.model.state_dict(),
+        "model": task.model.state_dict(),
         "average": average.weights,
-        "optimizers": [optimizer.state_dict() for optimizer in lesson.optimizers],
+        "optimizers": [optimizer.state_dict() for optimizer in task.optimizers],
     }
-    write_whole(path, lambda file: torch.save(state, file))
+    write_stream_atomic(path, lambda file: torch.save(state, file))
 
 
-def resume(path: Path, lesson: Lesson, average: Average) -> int:
+def resume_checkpoint(path: Path, task: TrainingTask, average: WeightAverage) -> int:
     """Load a checkpoint, if it exists, into model, optimizers and average; return the next step, 0 without one."""
     if not path.exists():
         return 0
     state = torch.load(path, map_location="cpu", weights_only=True)
-    lesson.model.load_state_dict(state["model"])
-    average.weights = {name: value.to(place(lesson.model)) for name, value in state["average"].items()}
-    rates = [[group["base"] for group in optimizer.param_groups] for optimizer in lesson.optimizers]
-    for optimizer, saved, base in zip(lesson.optimizers, state["optimizers"], rates, strict=True):
+    task.model.load_state_dict(state["model"])
+    average.weights = {name: value.to(device_of(task.model)) for name, value in state["average"].items()}
+    rates = [[group["base"] for group in optimizer.param_groups] for optimizer in task.optimizers]
+    for optimizer, saved, base in zip(task.optimizers, state["optimizers"], rates, strict=True):
         optimizer.load_state_dict(saved)
         for group, rate in zip(optimizer.param_groups, base, strict=True):
             group["base"] = rate
     return int(state["step"])
 
 
-def _step(lesson: Lesson, average: Average, plan: Plan, step: int) -> float:
-    for optimizer in lesson.optimizers:
+def _train_step(task: TrainingTask, average: WeightAverage, plan: TrainingPlan, step: int) -> float:
+    for optimizer in task.optimizers:
         for group in optimizer.param_groups:
             group["lr"] = group["base"] * plan.rate(step)
     torch.manual_seed(step)
-    loss = lesson.loss(step)
+    loss = task.loss(step)
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(lesson.model.parameters(), 1.0)
-    for optimizer in lesson.optimizers:
+    nn.utils.clip_grad_norm_(task.model.parameters(), 1.0)
+    for optimizer in task.optimizers:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    average.update(lesson.model, min(plan.average, (step + 1) / (step + 10)))
+    average.update(task.model, min(plan.average, (step + 1) / (step + 10)))
     return float(loss.detach())
 
 
-def train(lesson: Lesson, plan: Plan, checkpoint: Path) -> Iterator[Progress]:
+def train(task: TrainingTask, plan: TrainingPlan, checkpoint: Path) -> Iterator[StepProgress]:
     """Train from the checkpoint to the plan's last step; save at intervals and at the end, and yield progress."""
-    for optimizer in lesson.optimizers:
+    for optimizer in task.optimizers:
         for group in optimizer.param_groups:
             group.setdefault("base", group["lr"])
-    average = Average(lesson.model)
-    first = resume(checkpoint, lesson, average)
+    average = WeightAverage(task.model)
+    first = resume_checkpoint(checkpoint, task, average)
     began = saved = time.monotonic()
     smooth = None
     for step in range(first, plan.steps):
-        loss = _step(lesson, average, plan, step)
+        loss = _train_step(task, average, plan, step)
         smooth = loss if smooth is None else 0.95 * smooth + 0.05 * loss
         now = time.monotonic()
         if now - saved > plan.save_every or step + 1 == plan.steps:
-            _save(checkpoint, lesson, average, step + 1)
+            _save_checkpoint(checkpoint, task, average, step + 1)
             saved = now
         if (step + 1) % plan.log_every == 0 or step + 1 == plan.steps:
-            yield Progress(step + 1, smooth, now - began)
+            yield StepProgress(step + 1, smooth, now - began)
 
 
-def averaged(path: Path) -> tuple[dict[str, Tensor], int]:
+def load_averaged(path: Path) -> tuple[dict[str, Tensor], int]:
     """Return the averaged weights of a checkpoint, and its step."""
     state = torch.load(path, map_location="cpu", weights_only=True)
     return state["average"], int(state["step"])
 
 
-def log(path: Path, progress: Progress) -> None:
+def append_log(path: Path, progress: StepProgress) -> None:
     """Append one line of JSON to a stage's log."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:

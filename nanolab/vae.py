@@ -16,14 +16,14 @@ from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nanolab.dataset import Pictures, recolor, texture
-from nanolab.trainer import Muon, place
+from nanolab.dataset import ShardedImages, random_texture, recolor
+from nanolab.trainer import Muon, device_of
 
-CHANNELS = (16, 32, 64, 96)
+VAE_CHANNELS = (16, 32, 64, 96)
 
 
 @dataclass(frozen=True)
-class Sitting:
+class CropPhase:
     """Crops of one training phase: `batch` of `size` pixels per step, until `until` (share of all steps)."""
 
     until: float
@@ -32,14 +32,14 @@ class Sitting:
 
 
 # Numbers of round trips made before a step, and their probabilities.
-TRIPS, ODDS = (1, 2, 4, 8), (0.4, 0.3, 0.2, 0.1)
+VAE_TRIPS, VAE_TRIP_ODDS = (1, 2, 4, 8), (0.4, 0.3, 0.2, 0.1)
 
-LOOPS_FROM = 0.35  # share of the steps after which such round trips begin
+VAE_TRIPS_FROM = 0.35  # share of the steps after which such round trips begin
 
-SITTINGS = (Sitting(0.62, 64, 24), Sitting(0.9, 128, 6), Sitting(1.0, 256, 2))
+VAE_PHASES = (CropPhase(0.62, 64, 24), CropPhase(0.9, 128, 6), CropPhase(1.0, 256, 2))
 
 
-def build(channels: tuple[int, ...] = CHANNELS) -> AutoencoderKL:
+def build_autoencoder(channels: tuple[int, ...] = VAE_CHANNELS) -> AutoencoderKL:
     """Return an untrained f8 autoencoder with four latent channels; every residual branch starts at zero."""
     kinds = len(channels)
     vae = AutoencoderKL(
@@ -64,12 +64,12 @@ def build(channels: tuple[int, ...] = CHANNELS) -> AutoencoderKL:
     return vae
 
 
-def tensor(images: NDArray[np.uint8]) -> Tensor:
+def images_to_tensor(images: NDArray[np.uint8]) -> Tensor:
     """Convert images, uint8 (n, h, w, 3), to float32 (n, 3, h, w) in -1..1."""
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
-def image(pixels: Tensor) -> NDArray[np.uint8]:
+def tensor_to_images(pixels: Tensor) -> NDArray[np.uint8]:
     """Convert float (n, 3, h, w) in -1..1 to images, uint8 (n, h, w, 3)."""
     whole = ((pixels.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return np.asarray(whole.permute(0, 2, 3, 1).contiguous().numpy(), np.uint8)
@@ -95,26 +95,26 @@ def round_trip(vae: AutoencoderKL, pixels: Tensor, times: int) -> Tensor:
     return pixels
 
 
-def difference(made: Tensor, wanted: Tensor) -> Tensor:
+def reconstruction_error(made: Tensor, wanted: Tensor) -> Tensor:
     """Return the reconstruction error: L1 of pixels, half the L1 of gradients, and twice the mean square."""
     error = made - wanted
     edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
     return error.abs().mean() + 0.5 * edges + 2.0 * error.square().mean()
 
 
-class VaeLesson:
+class VaeTask:
     """Reconstruct crops of products in every colour, textures, and the autoencoder's own output."""
 
     def __init__(
         self,
         vae: AutoencoderKL,
-        pictures: Pictures,
+        pictures: ShardedImages,
         steps: int,
         rate: float = 3e-3,
-        sittings: tuple[Sitting, ...] = SITTINGS,
+        phases: tuple[CropPhase, ...] = VAE_PHASES,
     ) -> None:
         self.model = vae.to(memory_format=torch.channels_last)
-        self.pictures, self.steps, self.sittings = pictures, steps, sittings
+        self.pictures, self.steps, self.phases = pictures, steps, phases
         kernels = [p for p in vae.parameters() if p.ndim == 4 and p.shape[-1] == 3 and p.shape[0] > 4]
         known = {id(p) for p in kernels}
         rest = [p for p in vae.parameters() if id(p) not in known]
@@ -125,7 +125,7 @@ class VaeLesson:
 
     def _crop(self, size: int, random: np.random.Generator) -> NDArray[np.uint8]:
         if random.random() < 0.25:
-            return texture(size, random)
+            return random_texture(size, random)
         whole = self.pictures[int(random.integers(len(self.pictures)))]
         room = whole.shape[0] - size
         y, x = (int(np.clip(random.normal(0.5, 0.3), 0, 1) * room) for _ in range(2))
@@ -135,19 +135,19 @@ class VaeLesson:
     def batch(self, step: int) -> Tensor:
         """Return the crops (n, 3, size, size) of a step, in -1..1."""
         random = np.random.default_rng([3, step])
-        sitting = next(s for s in self.sittings if step <= s.until * self.steps)
+        sitting = next(s for s in self.phases if step <= s.until * self.steps)
         side = min(sitting.size, *self.pictures[0].shape[:2])
-        return tensor(np.stack([self._crop(side, random) for _ in range(sitting.batch)]))
+        return images_to_tensor(np.stack([self._crop(side, random) for _ in range(sitting.batch)]))
 
     def loss(self, step: int) -> Tensor:
         """Return the reconstruction loss plus the latents' drift; later steps often begin with round trips."""
-        device = place(self.model)
+        device = device_of(self.model)
         wanted = self.batch(step).to(device).contiguous(memory_format=torch.channels_last)
         random = np.random.default_rng([4, step])
         with torch.autocast(device.type, torch.bfloat16):
             given = wanted
-            if step >= LOOPS_FROM * self.steps and random.random() < 0.6:
-                given = round_trip(self.model, wanted, int(random.choice(TRIPS, p=ODDS))).float()
+            if step >= VAE_TRIPS_FROM * self.steps and random.random() < 0.6:
+                given = round_trip(self.model, wanted, int(random.choice(VAE_TRIPS, p=VAE_TRIP_ODDS))).float()
             latents = encode(self.model, given)
             noise = 0.04 * torch.rand(len(latents), 1, 1, 1) * torch.randn(latents.shape)
             made = decode(self.model, latents + noise.to(device))
@@ -156,10 +156,10 @@ class VaeLesson:
         # Relative to the variance; otherwise the latents would simply shrink.
         moved = (drift.square().mean((0, 2, 3)) / seen.var((0, 2, 3))).mean()
         size = (seen.square().mean((0, 2, 3)) - 1.0).square().mean()
-        return difference(made.float(), wanted) + 2e-3 * size + 2.0 * moved
+        return reconstruction_error(made.float(), wanted) + 2e-3 * size + 2.0 * moved
 
 
-def fold(vae: AutoencoderKL, latents: Tensor) -> None:
+def fold_statistics(vae: AutoencoderKL, latents: Tensor) -> None:
     """Fold mean and deviation of `latents` (n, 4, h, w) into the 1×1 layers, so that latents are unit normal.
 
     The predicted variance is set to almost zero, so that encoding is deterministic.
@@ -175,37 +175,37 @@ def fold(vae: AutoencoderKL, latents: Tensor) -> None:
         inner.bias[4:] = -20.0
 
 
-SETTLE_SITTINGS = (Sitting(0.75, 128, 6), Sitting(1.0, 256, 2))
+SETTLE_PHASES = (CropPhase(0.75, 128, 6), CropPhase(1.0, 256, 2))
 
 # Numbers of round trips made before a step, and their probabilities.
-SETTLE_TRIPS, SETTLE_ODDS = (0, 1, 2, 4, 8, 14), (0.4, 0.18, 0.15, 0.12, 0.09, 0.06)
+SETTLE_TRIPS, SETTLE_TRIP_ODDS = (0, 1, 2, 4, 8, 14), (0.4, 0.18, 0.15, 0.12, 0.09, 0.06)
 
-DRIFT = 20.0  # weight of the latents' drift in one round trip, relative to the pixel error
+DRIFT_WEIGHT = 20.0  # weight of the latents' drift in one round trip, relative to the pixel error
 
-STAY = 2.0  # weight of the latents' distance from those that the UNet was trained on
+REFERENCE_WEIGHT = 2.0  # weight of the latents' distance from those that the UNet was trained on
 
-NOISE = 0.02  # largest noise on latents of standard deviation 1: more would teach the decoder to blur
+LATENT_NOISE = 0.02  # largest noise on latents of standard deviation 1: more would teach the decoder to blur
 
 
-class SettleLesson(VaeLesson):
+class RoundTripTask(VaeTask):
     """Make encoder and decoder agree; in full precision, because the drift is below bfloat16's resolution."""
 
-    def __init__(self, vae: AutoencoderKL, pictures: Pictures, steps: int, rate: float = 6e-4) -> None:
+    def __init__(self, vae: AutoencoderKL, pictures: ShardedImages, steps: int, rate: float = 6e-4) -> None:
         """Train `vae`; its present (unit normal) latents are the reference, so that a trained UNet stays valid."""
-        self.before = copy.deepcopy(vae).requires_grad_(False)
-        super().__init__(vae, pictures, steps, rate, SETTLE_SITTINGS)
+        self.reference = copy.deepcopy(vae).requires_grad_(False)
+        super().__init__(vae, pictures, steps, rate, SETTLE_PHASES)
 
     def loss(self, step: int) -> Tensor:
         """Return the loss of pixels and latents after up to fourteen round trips, against those of the original."""
-        device = place(self.model)
+        device = device_of(self.model)
         wanted = self.batch(step).to(device).contiguous(memory_format=torch.channels_last)
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-            known = encode(self.before, wanted).float()
-            trips = int(np.random.default_rng([4, step]).choice(SETTLE_TRIPS, p=SETTLE_ODDS))
+            known = encode(self.reference, wanted).float()
+            trips = int(np.random.default_rng([4, step]).choice(SETTLE_TRIPS, p=SETTLE_TRIP_ODDS))
             given = round_trip(self.model, wanted, trips).float()
         latents = encode(self.model, given)
-        noise = NOISE * torch.rand(len(latents), 1, 1, 1) * torch.randn(latents.shape)
+        noise = LATENT_NOISE * torch.rand(len(latents), 1, 1, 1) * torch.randn(latents.shape)
         made = decode(self.model, latents + noise.to(device))
         drift = (encode(self.model, made) - latents).square().mean()
         away = (latents - known).square().mean()
-        return difference(made, wanted) + DRIFT * drift + STAY * away
+        return reconstruction_error(made, wanted) + DRIFT_WEIGHT * drift + REFERENCE_WEIGHT * away

@@ -29,9 +29,9 @@ def unmeasured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a diffusers folder with a small, untrained SDXL."""
-    from nanolab.blank import blank
+    from nanolab.blank import blank_checkpoint
 
-    return blank(tmp_path_factory.mktemp("checkpoint"))
+    return blank_checkpoint(tmp_path_factory.mktemp("checkpoint"))
 
 
 @pytest.fixture(scope="session")

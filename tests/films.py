@@ -6,15 +6,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from animator.imaging.ffmpeg import program
-from animator.imaging.io import Film, pictures
+from animator.imaging.ffmpeg import ffmpeg_path
+from animator.imaging.io import VideoSource, read_frames
 
 
 def write(file: Path, shown, fps=10.0, *options: str) -> Path:
     """Write the RGB images `shown`, all of one size, as a video: lossless unless `options` change that."""
     height, width = shown[0].shape[:2]
     command = [
-        program(), "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",
+        ffmpeg_path(), "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",
         "-r", str(fps), "-i", "pipe:0", *(options or ("-c:v", "libx264rgb", "-qp", "0")), str(file),
     ]  # fmt: skip
     subprocess.run(command, input=np.stack(shown).tobytes(), check=True, capture_output=True)
@@ -36,7 +36,7 @@ def texture(width: int, height: int, seed=5, margin=0):
 
 def read(file: Path, width: int, height: int, fps: float, count: int, start=0.0):
     """Return the first `count` frames of a video, as footage of a film reads them."""
-    stream = pictures(Film(file, width, height, fps, start), hold=True)
+    stream = read_frames(VideoSource(file, width, height, fps, start), hold=True)
     found = [next(stream) for _ in range(count)]
     stream.close()
     return found

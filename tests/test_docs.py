@@ -14,9 +14,8 @@ from PIL import Image as Pictures
 
 from animator import load, loads, timeline
 from animator.cli import main
-from animator.models import families as few_steps
-from animator.models import samplers
-from animator.scene.schema import table
+from animator.models import families, samplers
+from animator.scene.schema import settings_table
 from animator.timeline.easing import EASINGS
 from animator.timeline.expressions import FUNCTIONS, WHERE
 from tests import films, lora_files
@@ -34,18 +33,18 @@ def block(name: str) -> str:
 
 
 def test_the_table_of_settings_is_up_to_date():
-    assert block("settings") == table()  # `make docs` writes it
+    assert block("settings") == settings_table()  # `make docs` writes it
 
 
 def test_every_sampler_is_listed():
-    assert block("samplers") == ", ".join(samplers.NAMES)
+    assert block("samplers") == ", ".join(samplers.SAMPLER_NAMES)
 
 
 def test_the_tables_of_samplers_are_up_to_date():
     page = (ROOT / "docs/samplers.md").read_text(encoding="utf8")
-    for name in samplers.NAMES:  # `make docs` writes them
-        assert f"\n| {name} | `{samplers.find(name).scheduler}` |" in page
-    for kind in few_steps.KINDS.values():
+    for name in samplers.SAMPLER_NAMES:  # `make docs` writes them
+        assert f"\n| {name} | `{samplers.find_sampler(name).scheduler}` |" in page
+    for kind in families.FEW_STEP_RECIPES.values():
         assert f"\n| {kind.name} | {' or '.join(kind.samplers)} | `{kind.schedule}` |" in page
     assert all(f"`{schedule}`" in page for schedule in samplers.SCHEDULES)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
 from animator.frame import Frame, Painting, Prompt
 from benchmarks import fullsize, gpu
 
@@ -55,7 +55,7 @@ def test_the_benchmark_model_has_the_size_and_work_of_sdxl():
 
 def test_random_weights_in_the_sdxl_layout_paint_images(tmp_path):
     folder = fullsize.write(tmp_path, CPU, SMALL)
-    paint = Sdxl(Checkpoint(str(folder)), 64, 64, {})
+    paint = SDXLPainter(CheckpointSpec(str(folder)), 64, 64, {})
     words = Prompt("a red mug", next="a red mug")
     fresh = paint(Frame(0, 1, words, painting=Painting(steps=2, guidance_scale=1)), None)
     assert 10 < np.std(fresh) < 110
@@ -65,4 +65,4 @@ def test_random_weights_in_the_sdxl_layout_paint_images(tmp_path):
     frame = Frame(0, 1, words, painting=Painting(0.5, steps=2, guidance_scale=1))
     painted = paint(frame, fresh)
     assert 10 < np.std(painted) < 110
-    assert (np.asarray(paint.kept(frame, fresh)) == painted).all()
+    assert (np.asarray(paint.paint_on_device(frame, fresh)) == painted).all()

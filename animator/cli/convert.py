@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from animator.cli.main import FilePath, ScheduleFile, main, settings
+from animator.cli.main import FilePath, ScheduleFile, main, set_option
 from animator.errors import Problem, RunError
-from animator.runs import metadata as shooting
+from animator.runs import metadata
 from animator.timeline.compile import timeline
 from animator.timeline.load import load
 
@@ -23,7 +23,7 @@ def import_(file: Path, out: Path | None) -> None:
     from animator.interop.convert import convert
 
     text, notes = convert(file, (out or Path()).parent)
-    _tell(notes, text, out)
+    _write_text(notes, text, out)
 
 
 @main.command()
@@ -32,23 +32,23 @@ def import_(file: Path, out: Path | None) -> None:
     "--to", "kind", type=click.Choice(["deforum", "csv"]), required=True, help="Format of the file."
 )
 @click.option("-o", "--out", type=FilePath, help="File to write.  [printed]")
-@settings
+@set_option
 def export(file: Path, kind: str, out: Path | None, options: tuple[str, ...]) -> None:
     """Export the film of FILE: as Deforum settings, or as CSV with every value of every frame."""
-    from animator.interop.deforum_export import settings as deforum
-    from animator.runs.metadata import table
+    from animator.interop.deforum_export import export_deforum as deforum
+    from animator.runs.metadata import frame_table_csv
 
     scene = load(file, options)
     if kind == "csv":
-        _tell((), table(shooting.rows(scene, timeline(scene))), out)
+        _write_text((), frame_table_csv(metadata.frame_table(scene, timeline(scene))), out)
         return
     written, notes = deforum(scene)
-    _tell(notes, json.dumps(written, indent=4, ensure_ascii=False) + "\n", out)
+    _write_text(notes, json.dumps(written, indent=4, ensure_ascii=False) + "\n", out)
 
 
-def _tell(notes: Sequence[Problem], text: str, out: Path | None) -> None:
+def _write_text(notes: Sequence[Problem], text: str, out: Path | None) -> None:
     """Print the notes, then `text`, or the path `out` that it is written to. Raises RunError."""
-    from animator.runs.atomic import write_whole
+    from animator.runs.atomic import write_atomic
 
     for note in notes:
         click.echo(f"note: {note}", err=True)
@@ -56,7 +56,7 @@ def _tell(notes: Sequence[Problem], text: str, out: Path | None) -> None:
         click.echo(text, nl=False)
         return
     try:
-        write_whole(out, text.encode("utf8"))
+        write_atomic(out, text.encode("utf8"))
     except OSError as error:
         raise RunError(f"{out} cannot be written: {error.strerror}") from error
     click.echo(out)

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 import click
 
 from animator.cli.main import FilePath, main
-from animator.errors import RunError, SceneError, nearest
+from animator.errors import RunError, SceneError, suggest
 from animator.models import lora_file, nano
-from animator.scene.compose import data_folder, extended, merged
-from animator.scene.compose import presets as known
+from animator.scene.compose import bundled_presets as known
+from animator.scene.compose import compose, data_folder, extends_chain
 from animator.scene.styles import bundled_styles, read_styles
-from animator.scene.variables import Variable, variables
+from animator.scene.variables import Variable, list_variables
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 
-WIDE = 24  # columns of a still in the terminal: a pixel wide, and each row two pixels high
+STILL_COLUMNS = 24  # columns of a still in the terminal: a pixel wide, and each row two pixels high
 
 
 @main.group("presets", invoke_without_command=True)
@@ -41,10 +41,10 @@ def presets(context: click.Context) -> None:
     console, pictures = Console(highlight=False), Console().is_terminal
     table = Table.grid(padding=(0, 2, 1 if pictures else 0, 0))
     for name, file in known().items():
-        told = Text.assemble((name, "bold"), "\n" if pictures else "  ", _says(file))
+        told = Text.assemble((name, "bold"), "\n" if pictures else "  ", _description(file))
         if pictures:
-            told.append("\n" + ", ".join(found.name for found in _variables(file)), "dim")
-        table.add_row(*([_still(name)] if pictures else []), told)
+            told.append("\n" + ", ".join(found.name for found in _preset_variables(file)), "dim")
+        table.add_row(*([_still_text(name)] if pictures else []), told)
     console.print(table, soft_wrap=not pictures)
 
 
@@ -52,8 +52,8 @@ def presets(context: click.Context) -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Print the variables and the file of the preset NAME."""
-    file = _file(name)
-    for found in _variables(file):
+    file = _preset_file(name)
+    for found in _preset_variables(file):
         choices = f" ({' | '.join(found.one_of)})" if found.one_of else ""
         default = f" [{found.default}]" if found.default else ""
         click.echo(f"# {found.name}: {found.type}{choices}{default}  {found.description}")
@@ -66,7 +66,7 @@ def show(name: str) -> None:
 @click.argument("target", type=FilePath, required=False)
 def copy(name: str, target: Path | None) -> None:
     """Copy the preset NAME and the files it needs to TARGET (NAME.yaml by default), for you to edit."""
-    file = _file(name)
+    file = _preset_file(name)
     target = Path(file.name) if target is None else target
     target = target / file.name if target.is_dir() else target
     beside = [other for other in file.parent.glob(f"{name}.*") if other != file]
@@ -80,26 +80,26 @@ def copy(name: str, target: Path | None) -> None:
         click.echo(goal)
 
 
-def _file(name: str) -> Path:
+def _preset_file(name: str) -> Path:
     files = known()
     if name not in files:
-        raise RunError(f"no preset {name!r}; {nearest(name, files)}")
+        raise RunError(f"no preset {name!r}; {suggest(name, files)}")
     return files[name]
 
 
-def _says(file: Path) -> str:
+def _description(file: Path) -> str:
     """Return the description of a preset: its file's first line, a comment."""
     return file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
 
 
-def _variables(file: Path) -> list[Variable]:
+def _preset_variables(file: Path) -> list[Variable]:
     try:
-        return variables(merged(extended(file)))
+        return list_variables(compose(extends_chain(file)))
     except SceneError:
         return []
 
 
-def _still(name: str) -> Text:
+def _still_text(name: str) -> Text:
     """Return the preset's still in half blocks: the foreground is the upper pixel, the background the lower."""
     from PIL import Image
     from rich.color import Color
@@ -111,11 +111,11 @@ def _still(name: str) -> Text:
     if not file.exists():
         return text
     picture = Image.open(file).convert("RGB")
-    rows = round(WIDE * picture.height / picture.width / 2)
-    pixels = picture.resize((WIDE, rows * 2)).tobytes()
+    rows = round(STILL_COLUMNS * picture.height / picture.width / 2)
+    pixels = picture.resize((STILL_COLUMNS, rows * 2)).tobytes()
     for y in range(rows):
-        for x in range(WIDE):
-            at = [3 * ((2 * y + k) * WIDE + x) for k in (0, 1)]
+        for x in range(STILL_COLUMNS):
+            at = [3 * ((2 * y + k) * STILL_COLUMNS + x) for k in (0, 1)]
             ink, paper = (Color.from_rgb(*pixels[i : i + 3]) for i in at)
             text.append("▀", Style(color=ink, bgcolor=paper))
         text.append("\n")
@@ -127,7 +127,7 @@ def _still(name: str) -> Text:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def lora(file: Path, as_json: bool) -> None:
     """Describe a LoRA FILE: model, rank, trigger words, training. Its weights are not read."""
-    facts = lora_file.read(nano.LORAS.get(str(file), file))
+    facts = lora_file.read_lora_info(nano.BUNDLED_LORAS.get(str(file), file))
     if as_json:
         click.echo(json.dumps(asdict(facts), indent=2, ensure_ascii=False))
         return
@@ -155,7 +155,7 @@ def styles(file: Path | None, whole: bool) -> None:
     """List the styles that a schedule can name, with those of your own FILE."""
     found = {**bundled_styles(), **(read_styles(file) if file else {})}
     for name, style in found.items():
-        click.echo(f"{name:18} {style.says}".rstrip())
+        click.echo(f"{name:18} {style.description}".rstrip())
         if whole:
             click.echo(f"{'':18}   {style.prompt}")
             if style.negative:

@@ -15,30 +15,30 @@ import click
 from animator import __version__
 from animator.errors import AnimatorError
 from animator.runs.events import Reporter, reporting
-from animator.scene.compose import named
+from animator.scene.compose import resolve_preset
 
 FilePath = click.Path(path_type=Path)
 
 
-class Schedule(click.Path):
+class ScheduleParam(click.Path):
     """A schedule file, or the name of a preset."""
 
     name = "file"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return named(Path(str(super().convert(value, param, ctx))))
+        return resolve_preset(Path(str(super().convert(value, param, ctx))))
 
 
-ScheduleFile = Schedule(path_type=Path)
-as_json = click.option(
+ScheduleFile = ScheduleParam(path_type=Path)
+json_option = click.option(
     "--json", "events", is_flag=True, help="Print events as JSON lines on standard output, for programs."
 )
-settings = click.option(
+set_option = click.option(
     "--set", "options", multiple=True, metavar="A.B=VALUE", help="Override a setting or variable; repeatable."
 )
 
 
-def told(events: bool) -> AbstractContextManager[Reporter]:
+def event_reporter(events: bool) -> AbstractContextManager[Reporter]:
     """Report a command's events to its run's log, and with `events` as JSON lines on standard output."""
     return reporting(sys.stdout if events else None)
 
@@ -69,7 +69,7 @@ def main() -> None:
     """Films for product designers: a YAML schedule in, an SDXL-painted MP4 out."""
 
 
-class _Voice(logging.Handler):
+class _StderrHandler(logging.Handler):
     """Prints log records on standard error, one line each."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -77,9 +77,9 @@ class _Voice(logging.Handler):
 
 
 @contextmanager
-def heard() -> Iterator[None]:
+def log_to_stderr() -> Iterator[None]:
     """Print the package's own log on standard error: the choices made, and the memory they need."""
-    log, voice = logging.getLogger("animator"), _Voice()
+    log, voice = logging.getLogger("animator"), _StderrHandler()
     level = log.level
     log.addHandler(voice)
     log.setLevel(logging.INFO)

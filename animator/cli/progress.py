@@ -10,46 +10,46 @@ from typing import TYPE_CHECKING
 from animator.frame import Frame
 
 if TYPE_CHECKING:
-    from animator.training.train import Report
+    from animator.training.train import StepReport
 
 LOG_EVERY = 30.0  # seconds between lines without a terminal
 
 
-def show(frames: Iterable[Frame], first: int, stop: int) -> None:
+def show_frames(frames: Iterable[Frame], first: int, stop: int) -> None:
     """Consume `frames`, a part of the film's frames first..stop-1, and show the progress."""
-    counted = _Count(frames, first, stop)
+    counted = _FrameCounter(frames, first, stop)
     if sys.stderr.isatty():
-        _bar(counted, stop - first)
+        _show_bar(counted, stop - first)
     else:
-        _log(counted)
+        _print_progress(counted)
 
 
-class _Count:
+class _FrameCounter:
     """Passes frames on, and counts painted frames, in-betweens and seconds per frame."""
 
     def __init__(self, frames: Iterable[Frame], first: int, stop: int) -> None:
         self.frames, self.first, self.total = frames, first, stop - first
-        self.painted = self.between = self.position = 0
+        self.painted = self.inbetween = self.position = 0
         self.started = 0.0
 
     def __iter__(self) -> Iterator[None]:
         for frame in self.frames:
             self.started = self.started or time.monotonic()  # loading the model does not count
             self.painted += frame.diffuse
-            self.between += not frame.diffuse
+            self.inbetween += not frame.diffuse
             self.position = frame.index - self.first + 1
             yield
 
     @property
     def pace(self) -> float:
         """Seconds per frame since the first frame was done."""
-        return (time.monotonic() - self.started) / max(1, self.painted + self.between - 1)
+        return (time.monotonic() - self.started) / max(1, self.painted + self.inbetween - 1)
 
     def __str__(self) -> str:
-        return f"{self.painted} painted, {self.between} in-between, {self.pace:.2f} s/frame"
+        return f"{self.painted} painted, {self.inbetween} in-between, {self.pace:.2f} s/frame"
 
 
-def _bar(counted: _Count, total: int) -> None:
+def _show_bar(counted: _FrameCounter, total: int) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -68,7 +68,7 @@ def _bar(counted: _Count, total: int) -> None:
         progress.update(task, description="done", completed=total)
 
 
-def _log(counted: _Count) -> None:
+def _print_progress(counted: _FrameCounter) -> None:
     said = time.monotonic()
     for _ in counted:
         if time.monotonic() - said > LOG_EVERY:
@@ -76,7 +76,7 @@ def _log(counted: _Count) -> None:
             print(f"{counted.position} of {counted.total} frames: {counted}", file=sys.stderr, flush=True)
 
 
-def learn(reports: Iterable[Report], steps: int) -> None:
+def show_training(reports: Iterable[StepReport], steps: int) -> None:
     """Consume the reports of a training of `steps` steps, and show loss and time left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -13,21 +13,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from animator.cli.main import FilePath, ScheduleFile, as_json, heard, main, settings, told
-from animator.cli.progress import show
-from animator.errors import ProgramError, quoted
-from animator.runs.events import Encoded, Failed, Finished, Reporter, Tell, Warned, silence
-from animator.runs.metadata import color_lines
-from animator.scene.compose import presets
+from animator.cli.main import (
+    FilePath,
+    ScheduleFile,
+    event_reporter,
+    json_option,
+    log_to_stderr,
+    main,
+    set_option,
+)
+from animator.cli.progress import show_frames
+from animator.errors import ProgramError, quote_text
+from animator.runs.events import Encoded, EventSink, Failed, Finished, Reporter, Warned, ignore
+from animator.runs.metadata import color_summary
+from animator.scene.compose import bundled_presets
 from animator.scene.scene import Scene
-from animator.scene.settings_output import KINDS, word
+from animator.scene.settings_output import DELIVERABLES, parse_deliverable
 from animator.timeline.load import load
 
 if TYPE_CHECKING:
     from animator.runs.run import Run
 
 
-class Span(click.ParamType[Any]):
+class FrameRangeParam(click.ParamType[Any]):
     """A range A:B of frames: A..B-1."""
 
     name = "A:B"
@@ -44,11 +52,11 @@ class Span(click.ParamType[Any]):
 @main.command()
 @click.argument("file", type=ScheduleFile)
 @click.option("-o", "--out", type=FilePath, help="Folder for this run.  [renders/NAME/DATE-TIME]")
-@settings
-@click.option("--frames", type=Span(), help="Paint only these frames, as a film of their own.")
+@set_option
+@click.option("--frames", type=FrameRangeParam(), help="Paint only these frames, as a film of their own.")
 @click.option("--seed", type=int, help="Seed of the run (painting.seed.start).")
 @click.option("--device", help="cuda, mps or cpu (model.device).")
-@as_json
+@json_option
 def render(
     file: Path,
     out: Path | None,
@@ -59,24 +67,26 @@ def render(
     events: bool,
 ) -> None:
     """Paint the film that the schedule FILE describes."""
-    from animator.runs import render as shooting
+    from animator.runs import render
 
     given = {"painting.seed.start": seed, "model.device": device}
     settings = [*options, *(f"{name}={value}" for name, value in given.items() if value is not None)]
-    with told(events) as reporter:
+    with event_reporter(events) as reporter:
         scene = load(file, settings)
-        _shoot(shooting.start_run(scene, file, out or _folder(file), frames), scene, reporter)
+        _render_and_deliver(
+            render.start_run(scene, file, out or _default_folder(file), frames), scene, reporter
+        )
 
 
 @main.command()
 @click.argument("folder", type=FilePath)
-@as_json
+@json_option
 def resume(folder: Path, events: bool) -> None:
     """Continue the run in FOLDER at its first missing frame."""
-    from animator.runs import render as shooting
+    from animator.runs import render
 
-    with told(events) as reporter:
-        _shoot(*shooting.reopen_run(folder), reporter)
+    with event_reporter(events) as reporter:
+        _render_and_deliver(*render.reopen_run(folder), reporter)
 
 
 @main.command()
@@ -89,8 +99,8 @@ def resume(folder: Path, events: bool) -> None:
     help="Keep every frame before this frame, or time such as 2s, whatever the settings are.",
 )
 @click.option("-o", "--out", type=FilePath, help="Folder for the new run.  [FOLDER-b1]")
-@settings
-@as_json
+@set_option
+@json_option
 def branch(
     folder: Path, file: Path | None, at: str | None, out: Path | None, options: tuple[str, ...], events: bool
 ) -> None:
@@ -98,48 +108,50 @@ def branch(
 
     Kept frames are linked or copied into a new run's folder; the run in FOLDER is left as it is.
     """
-    from animator.runs.branch import branched
+    from animator.runs.branch import branch_run
 
-    with told(events) as reporter:
-        run, scene, words = branched(folder, file, options, at, out)
+    with event_reporter(events) as reporter:
+        run, scene, words = branch_run(folder, file, options, at, out)
         click.echo(words, err=True)
-        _shoot(run, scene, reporter)
+        _render_and_deliver(run, scene, reporter)
 
 
 @main.command()
 @click.option("-o", "--out", type=FilePath, help="Folder for this run.  [renders/demo/DATE-TIME]")
-@settings
+@set_option
 def demo(out: Path | None, options: tuple[str, ...]) -> None:
     """Paint the preset concept-reveal, seen from the front: a video, a GIF and a contact sheet."""
-    from animator.runs import render as shooting
+    from animator.runs import render
 
-    file = presets()["concept-reveal"]
-    with told(False) as reporter:
+    file = bundled_presets()["concept-reveal"]
+    with event_reporter(False) as reporter:
         scene = load(file, ["view=front view", "output.also=[gif, sheet]", *options])
-        _shoot(shooting.start_run(scene, file, out or _folder(Path("demo"))), scene, reporter)
+        _render_and_deliver(
+            render.start_run(scene, file, out or _default_folder(Path("demo"))), scene, reporter
+        )
 
 
-def _folder(file: Path) -> Path:
+def _default_folder(file: Path) -> Path:
     return Path("renders") / file.stem / datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
-def _shoot(run: Run, scene: Scene, reporter: Reporter) -> None:
+def _render_and_deliver(run: Run, scene: Scene, reporter: Reporter) -> None:
     """Paint the missing frames of `run` with a progress bar, then make its other files.
 
     The paths are printed, unless standard output carries JSON events.
     """
-    from animator.runs import render as shooting
+    from animator.runs import render
 
     reporter.log_to(run.folder)
     try:
-        with heard():
-            show(shooting.shoot(run, scene, tell=reporter), run.first, run.stop)
+        with log_to_stderr():
+            show_frames(render.render_run(run, scene, tell=reporter), run.first, run.stop)
     except KeyboardInterrupt:
         click.echo(f"{len(run.saved)} frames are saved; go on with: animator resume {run.folder}", err=True)
         raise
     grade = scene.settings.grade
     if grade.color != "none" or grade.palette:
-        for line in color_lines(run.facts("drift"), run.facts("palette")):
+        for line in color_summary(run.measurements("drift"), run.measurements("palette")):
             click.echo(line, err=True)
     if scene.settings.video.loop == "closed" and run.stop - run.first == scene.frames > 1:
         click.echo(
@@ -147,21 +159,21 @@ def _shoot(run: Run, scene: Scene, reporter: Reporter) -> None:
         )
     if reporter.stream is None:
         click.echo(run.video)
-    deliver(run, scene, tell=reporter, quiet=reporter.stream is not None)
+    write_deliverables(run, scene, tell=reporter, quiet=reporter.stream is not None)
     reporter(Finished(str(run.folder.resolve()), str(run.video.resolve()), reporter.painted))
 
 
-SECTIONS = ("output.", "audio.")  # settings that can still change when all frames are painted
+ENCODE_SECTIONS = ("output.", "audio.")  # settings that can still change when all frames are painted
 
 
-class Word(click.ParamType[Any]):
+class DeliverableParam(click.ParamType[Any]):
     """A deliverable as in `output.also`: gif, poster@9x16."""
 
     name = "KIND[@SHAPE]"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            return word(value)
+            return parse_deliverable(value)
         except ValueError as error:
             return self.fail(str(error), param, ctx)
 
@@ -170,48 +182,49 @@ class Word(click.ParamType[Any]):
 @click.argument("folder", type=FilePath)
 @click.option(
     "--also",
-    type=Word(),
+    type=DeliverableParam(),
     multiple=True,
-    help=f"File to make, replacing an existing one; repeatable: {', '.join(KINDS)}.",
+    help=f"File to make, replacing an existing one; repeatable: {', '.join(DELIVERABLES)}.",
 )
 @click.option("--quality", help="draft, good or best (output.quality).")
 @click.option("--codec", help="Codec of an mp4: h264, h265 or av1 (output.codec).")
 @click.option("--max-size", help="Maximum size of a GIF or WebP, e.g. 8MB (output.max_size).")
 @click.option("--mask", help="Mask that cut-outs keep (output.mask).")
 @click.option("--poster", help="Frame or time of the poster (output.poster).")
-@settings
+@set_option
 def encode(folder: Path, also: tuple[str, ...], options: tuple[str, ...], **given: str | None) -> None:
     """Make files from the frames of the run in FOLDER: those named, or all that are still missing."""
     from animator.runs.run import Run
 
     for option in options:
-        if not option.startswith(SECTIONS):
+        if not option.startswith(ENCODE_SECTIONS):
             raise click.UsageError(
-                f"--set {quoted(option)}: frames are painted already; only {' and '.join(SECTIONS)}… can change"
+                f"--set {quote_text(option)}: frames are painted already; "
+                f"only {' and '.join(ENCODE_SECTIONS)}… can change"
             )
     named = [f"output.{name}={value}" for name, value in given.items() if value is not None]
     words = [f"output.also=[{', '.join(also)}]"] if also else []
     run = Run.open(folder)
-    if not deliver(run, load(folder / "resolved.yaml", [*named, *options, *words]), also or None):
+    if not write_deliverables(run, load(folder / "resolved.yaml", [*named, *options, *words]), also or None):
         click.echo("nothing to make: every file that the film asks for exists", err=True)
 
 
-def deliver(
-    run: Run, scene: Scene, words: Sequence[str] | None = None, tell: Tell = silence, quiet: bool = False
+def write_deliverables(
+    run: Run, scene: Scene, names: Sequence[str] | None = None, tell: EventSink = ignore, quiet: bool = False
 ) -> int:
     """Make the files, print their paths, and describe each on standard error; return how many there were.
 
     `tell` receives an event for each file. With `quiet` no path is printed. Exits with status 3 if a file
     failed.
     """
-    from animator.runs import deliverables as delivering
+    from animator.runs import deliverables
 
     count = failed = 0
-    for made in delivering.deliver(run, scene, words):
+    for made in deliverables.deliver(run, scene, names):
         count, failed = count + 1, failed + made.failed
-        click.echo(f"{made.file.name}: {made.says}", err=True)
+        click.echo(f"{made.file.name}: {made.description}", err=True)
         if made.failed:
-            tell(Warned(f"{made.file.name}: {made.says}"))
+            tell(Warned(f"{made.file.name}: {made.description}"))
             continue
         tell(Encoded(str(made.file.resolve()), made.file.stat().st_size))
         if not quiet:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from animator.cli.main import FilePath, ScheduleFile, heard, main, settings
+from animator.cli.main import FilePath, ScheduleFile, log_to_stderr, main, set_option
 from animator.errors import RunError
-from animator.runs.stills import MOST, Axis, Variants, laid_out, varied
-from animator.scene.resolve import resolved
+from animator.runs.variants import MAX_VARIANTS, VariantAxis, VariantGrid, plan_grid, with_values
+from animator.scene.resolve import to_yaml
 from animator.scene.scene import Scene
 from animator.timeline.load import load
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from animator.runs.stills import Still
 
 
-class Whole(click.ParamType[Any]):
+class IntegersParam(click.ParamType[Any]):
     """Integers and ranges of them: 1..4,7."""
 
     name = "1..4,7"
@@ -33,13 +33,13 @@ class Whole(click.ParamType[Any]):
             first, dots, last = item.strip().partition("..")
             if not first.isdecimal() or (dots and not last.isdecimal()):
                 self.fail(f"{value!r}: write seeds, e.g. 1..4 or 1,5,9", param, ctx)
-            if int(last or first) - int(first) >= MOST or int(last or first) >= 2**32:
-                self.fail(f"{value!r}: at most {MOST} seeds, below 2^32", param, ctx)
+            if int(last or first) - int(first) >= MAX_VARIANTS or int(last or first) >= 2**32:
+                self.fail(f"{value!r}: at most {MAX_VARIANTS} seeds, below 2^32", param, ctx)
             found += range(int(first), int(last or first) + 1)
         return tuple(dict.fromkeys(found))
 
 
-class Scales(click.ParamType[Any]):
+class NumbersParam(click.ParamType[Any]):
     """Numbers from `low` to `high`: 0.3,0.5. With `named`, those of a LoRA: marker=0,0.5,1."""
 
     def __init__(self, low: float, high: float, named: bool = False) -> None:
@@ -59,10 +59,10 @@ class Scales(click.ParamType[Any]):
         return (name, found) if self.named else found
 
 
-frame = click.option(
+frame_option = click.option(
     "--frame", "time", default="0", show_default=True, metavar="TIME", help="A frame, or a time such as 2s."
 )
-behind = click.option(
+run_option = click.option(
     "--run",
     "behind",
     type=FilePath,
@@ -72,43 +72,47 @@ behind = click.option(
 
 @main.command()
 @click.argument("file", type=ScheduleFile)
-@frame
-@behind
+@frame_option
+@run_option
 @click.option("-o", "--out", type=FilePath, help="PNG to write.  [renders/NAME/still-FRAME.png]")
-@settings
+@set_option
 def still(file: Path, time: str, behind: Path | None, out: Path | None, options: tuple[str, ...]) -> None:
     """Paint one frame of FILE, a schedule or a run's folder, as a PNG with its recipe inside."""
-    from animator.runs.stills import frame_of, stills, take
+    from animator.runs.stills import frame_index, paint_stills, plan_still
 
-    scene, run = _opened(file, behind, options)
-    index = frame_of(scene, time)
+    scene, run = _open_scene(file, behind, options)
+    index = frame_index(scene, time)
     target = out or Path("renders") / file.stem / f"still-{index:06d}.png"
-    wanted = [take(scene, index, run)]
-    with heard():
-        from animator.render.pipeline import painter
+    wanted = [plan_still(scene, index, run)]
+    with log_to_stderr():
+        from animator.render.pipeline import load_painter
 
-        paint = painter(scene)
-    ((_, found),) = stills(wanted, paint)
-    _write(target, found)
+        paint = load_painter(scene)
+    ((_, found),) = paint_stills(wanted, paint)
+    _write_still(target, found)
     click.echo(target)
 
 
 @main.command()
 @click.argument("file", type=ScheduleFile)
-@frame
-@behind
-@click.option("--seeds", type=Whole(), help="Seeds to try, e.g. 1..4 or 1,5,9.")
+@frame_option
+@run_option
+@click.option("--seeds", type=IntegersParam(), help="Seeds to try, e.g. 1..4 or 1,5,9.")
 @click.option("--prompts", multiple=True, metavar="TEXT", help="Prompt to try; repeatable.")
 @click.option(
     "--lora-scale",
     "scales",
     multiple=True,
-    type=Scales(-10, 10, named=True),
+    type=NumbersParam(-10, 10, named=True),
     help="Scales of a LoRA to try; repeatable.",
 )
-@click.option("--strengths", type=Scales(0, 1), help="Strengths to try, 0..1.")
+@click.option("--strengths", type=NumbersParam(0, 1), help="Strengths to try, 0..1.")
 @click.option(
-    "--batch", default=4, show_default=True, type=click.IntRange(1, MOST), help="Images painted in one batch."
+    "--batch",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1, MAX_VARIANTS),
+    help="Images painted in one batch.",
 )
 @click.option(
     "-o",
@@ -116,7 +120,7 @@ def still(file: Path, time: str, behind: Path | None, out: Path | None, options:
     type=FilePath,
     help="Folder for the images and their sheet.  [renders/NAME/variants-DATE-TIME]",
 )
-@settings
+@set_option
 def variants(
     file: Path,
     time: str,
@@ -130,30 +134,30 @@ def variants(
     options: tuple[str, ...],
 ) -> None:
     """Paint one frame of FILE in every combination of seeds, prompts, LoRA scales and strengths, as a sheet."""
-    from animator.runs.stills import frame_of, stills, take
+    from animator.runs.stills import frame_index, paint_stills, plan_still
 
-    scene, run = _opened(file, behind, options)
-    index = frame_of(scene, time)
-    plan = laid_out(list(_axes(seeds, prompts, scales, strengths)))
-    cells = [take(varied(scene, cell), index, run) for row in plan.cells() for cell in row]
-    if strengths and run is None and not _begins_with_picture(scene, index):
+    scene, run = _open_scene(file, behind, options)
+    index = frame_index(scene, time)
+    plan = plan_grid(list(_axes(seeds, prompts, scales, strengths)))
+    cells = [plan_still(with_values(scene, cell), index, run) for row in plan.cells() for cell in row]
+    if strengths and run is None and not _has_start_image(scene, index):
         raise RunError(
             "--strengths needs an image to paint over: give --run, or set start.image in the schedule"
         )
     folder = out or Path("renders") / file.stem / f"variants-{datetime.now():%Y%m%d-%H%M%S}"
     painted: dict[int, Still] = {}
     with click.progressbar(length=len(cells), file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        from animator.render.pipeline import painter
+        from animator.render.pipeline import load_painter
 
-        for number, found in stills(cells, painter(scene), batch):
+        for number, found in paint_stills(cells, load_painter(scene), batch):
             painted[number] = found
-            _write(folder / f"{number + 1:03d}.png", found)
-            _save(folder / f"{number + 1:03d}.yaml", resolved(found.scene).encode("utf8"))
+            _write_still(folder / f"{number + 1:03d}.png", found)
+            _write_file(folder / f"{number + 1:03d}.yaml", to_yaml(found.scene).encode("utf8"))
             bar.update(1)
-    click.echo(_sheet(folder / "sheet.png", plan, painted))
+    click.echo(_write_sheet(folder / "sheet.png", plan, painted))
 
 
-def _opened(file: Path, behind: Path | None, options: Sequence[str]) -> tuple[Scene, Run | None]:
+def _open_scene(file: Path, behind: Path | None, options: Sequence[str]) -> tuple[Scene, Run | None]:
     """Return the scene of a schedule file or a run's folder, and the run to continue from, if any."""
     from animator.runs.run import Run
 
@@ -168,46 +172,46 @@ def _axes(
     prompts: tuple[str, ...],
     scales: tuple[tuple[str, tuple[float, ...]], ...],
     strengths: tuple[float, ...] | None,
-) -> Iterator[Axis]:
+) -> Iterator[VariantAxis]:
     """Yield the axes that vary, from the outermost of the sheet to the innermost."""
     if prompts:
-        yield Axis("prompt", prompts)
-    yield from (Axis(name, values, lora=True) for name, values in scales)
+        yield VariantAxis("prompt", prompts)
+    yield from (VariantAxis(name, values, lora=True) for name, values in scales)
     if strengths:
-        yield Axis("strength", strengths)
+        yield VariantAxis("strength", strengths)
     if seeds:
-        yield Axis("seed", seeds)
+        yield VariantAxis("seed", seeds)
 
 
-def _begins_with_picture(scene: Scene, index: int) -> bool:
-    from animator.render.views import views
+def _has_start_image(scene: Scene, index: int) -> bool:
+    from animator.render.views import view_images
 
-    return bool(scene.settings.start.image or scene.settings.footage.file or index in views(scene))
+    return bool(scene.settings.start.image or scene.settings.footage.file or index in view_images(scene))
 
 
-def _sheet(file: Path, plan: Variants, painted: dict[int, Still]) -> Path:
+def _write_sheet(file: Path, plan: VariantGrid, painted: dict[int, Still]) -> Path:
     """Write the sheet of all images as `file`, and return that path."""
-    from animator.runs.metadata import png
-    from animator.runs.sheets import grid
+    from animator.runs.metadata import encode_png
+    from animator.runs.sheets import labelled_grid
 
     wide = len(plan.columns.values)
     rows = [range(at, at + wide) for at in range(0, len(painted), wide)]
     pictures = [[painted[number].image for number in row] for row in rows]
     names = [[f"{number + 1:03d}" for number in row] for row in rows]
-    _save(file, png(grid(pictures, plan.column_labels(), plan.row_labels(), names), {}))
+    _write_file(file, encode_png(labelled_grid(pictures, plan.column_labels(), plan.row_labels(), names), {}))
     return file
 
 
-def _write(file: Path, found: Still) -> None:
-    from animator.runs.metadata import png
+def _write_still(file: Path, found: Still) -> None:
+    from animator.runs.metadata import encode_png
 
-    _save(file, png(found.image, found.texts()))
+    _write_file(file, encode_png(found.image, found.texts()))
 
 
-def _save(file: Path, data: bytes) -> None:
-    from animator.runs.atomic import write_into
+def _write_file(file: Path, data: bytes) -> None:
+    from animator.runs.atomic import write_with_parents
 
     try:
-        write_into(file, data)
+        write_with_parents(file, data)
     except OSError as error:
         raise RunError(f"{file} cannot be written: {error.strerror}") from error

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from animator.cli.main import FilePath, main, settings
-from animator.cli.progress import learn
+from animator.cli.main import FilePath, main, set_option
+from animator.cli.progress import show_training
 
 if TYPE_CHECKING:
-    from animator.training.settings import Settings
+    from animator.training.settings import TrainingSettings
 
 
 @main.command()
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option("--resume", is_flag=True, help="Continue where the training of this file stopped.")
 @click.option("--check", is_flag=True, help="Check the photos and the settings without training.")
-@settings
+@set_option
 def train(
     pictures: Path,
     out: Path | None,
@@ -49,37 +49,37 @@ def train(
 ) -> None:
     """Train a LoRA or a textual inversion on the photos of a product in the folder PICTURES."""
     from animator.diffusion import loading
-    from animator.training.settings import read
+    from animator.training.settings import read_settings
 
-    loading.check()
+    loading.require_matching_torchvision()
     given = {"token": token, "class": kind, "method": method, "file.format": form}
-    chosen = read(
+    chosen = read_settings(
         config, [*(f"{name}={value}" for name, value in given.items() if value is not None), *options]
     )
     if check:
-        for line in _looked(pictures, chosen, out or Path(f"{pictures.resolve().name}.safetensors")):
+        for line in _check_lines(pictures, chosen, out or Path(f"{pictures.resolve().name}.safetensors")):
             click.echo(line)
         return
     if out is None:
         raise click.UsageError("name the file to write with -o, or look first with --check")
-    _learn(pictures, chosen, out, resume)
+    _train_with_progress(pictures, chosen, out, resume)
 
 
-def _learn(pictures: Path, chosen: Settings, out: Path, resume: bool) -> None:
-    from animator.training.photos import read as photos
-    from animator.training.train import folder_of
+def _train_with_progress(pictures: Path, chosen: TrainingSettings, out: Path, resume: bool) -> None:
+    from animator.training.photos import read_photos as photos
     from animator.training.train import train as course
+    from animator.training.train import training_folder
 
     try:
-        learn(course(photos(pictures), chosen, out, resume), chosen.learning.steps)
+        show_training(course(photos(pictures), chosen, out, resume), chosen.learning.steps)
     except KeyboardInterrupt:
-        click.echo(f"saved in {folder_of(out)}; continue with the same command and --resume", err=True)
+        click.echo(f"saved in {training_folder(out)}; continue with the same command and --resume", err=True)
         raise
     click.echo(out)
 
 
-def _looked(pictures: Path, chosen: Settings, out: Path) -> Iterator[str]:
-    from animator.training.photos import read as photos
-    from animator.training.preflight import check
+def _check_lines(pictures: Path, chosen: TrainingSettings, out: Path) -> Iterator[str]:
+    from animator.training.photos import read_photos as photos
+    from animator.training.preflight import preflight
 
-    yield from check(photos(pictures), chosen, out.with_name(f"{out.stem}.check.png"))
+    yield from preflight(photos(pictures), chosen, out.with_name(f"{out.stem}.check.png"))

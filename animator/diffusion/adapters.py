@@ -19,35 +19,35 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import CLIPVisionModelWithProjection
 
 from animator.errors import ModelError
-from animator.frame import Image, Likeness
-from animator.models import safetensors as headers
+from animator.frame import Image, IPAdapterScale
+from animator.models import safetensors
 
 
 @dataclass(frozen=True, slots=True)
-class Adapter:
+class IPAdapterSpec:
     """An IP-Adapter to load: its repository, the weights and the image encoder in it, and its reference image."""
 
     model: str  # hub id or folder
     weights: str  # path in `model` of a .safetensors file
     encoder: str  # path in `model` of the image encoder's folder
-    picture: Image
+    image: Image
     takes: str = "whole"  # aspect of the image that guides: "whole", "style" or "layout"
 
 
-class IpAdapters:
+class IPAdapterSet:
     """IP-Adapters of one pipeline by name, with their current scales. All share one image encoder."""
 
-    def __init__(self, pipe: Any, adapters: Mapping[str, Adapter]) -> None:
+    def __init__(self, pipe: Any, adapters: Mapping[str, IPAdapterSpec]) -> None:
         """Load `adapters` into `pipe`; their images are encoded at first use. Raises ModelError."""
         self.pipe, self.adapters = pipe, adapters
         self._scales: list[float] | None = None
         self._layers: list[frozenset[str]] = []  # per adapter: names of the attention layers that it guides
-        self._seen: dict[bool, list[torch.Tensor]] = {}
+        self._image_embeds: dict[bool, list[torch.Tensor]] = {}
         for name, adapter in adapters.items():
-            width = headers.text_width(Path(adapter.model, adapter.weights))
-            if why := headers.misfit(width, pipe.unet.config.cross_attention_dim):
+            width = safetensors.text_width(Path(adapter.model, adapter.weights))
+            if why := safetensors.text_width_mismatch(width, pipe.unet.config.cross_attention_dim):
                 raise ModelError(f"ip_adapter.{name}: {adapter.weights} is {why}")
-            self._layers.append(layers(pipe.unet.attn_processors, adapter.takes))
+            self._layers.append(guided_layers(pipe.unet.attn_processors, adapter.takes))
             if not self._layers[-1]:
                 raise ModelError(
                     f"ip_adapter.{name}: this checkpoint has no layers for {adapter.takes}; use takes: whole"
@@ -60,7 +60,7 @@ class IpAdapters:
             reason = " ".join(str(error).split())[:200]
             raise ModelError(f"ip_adapter: {', '.join(adapters)} cannot be loaded: {reason}") from error
 
-    def _load(self, adapters: list[Adapter]) -> None:
+    def _load(self, adapters: list[IPAdapterSpec]) -> None:
         pipe, first = self.pipe, adapters[0]
         local = Path(first.model).is_dir()
         encoder = CLIPVisionModelWithProjection.from_pretrained(
@@ -80,7 +80,7 @@ class IpAdapters:
             local_files_only=local,
         )
 
-    def arguments(self, likeness: Mapping[str, Likeness], guided: bool) -> dict[str, Any]:
+    def arguments(self, likeness: Mapping[str, IPAdapterScale], guided: bool) -> dict[str, Any]:
         """Set the scale of each adapter (0 if not in `likeness`) and return the pipeline's arguments with the images.
 
         `guided`: include the unconditional embeddings that classifier-free guidance needs.
@@ -91,13 +91,13 @@ class IpAdapters:
         if scales != self._scales:
             self._set_scales(scales)
             self._scales = scales
-        if guided not in self._seen:
-            pictures = [[adapter.picture] for adapter in self.adapters.values()]
+        if guided not in self._image_embeds:
+            pictures = [[adapter.image] for adapter in self.adapters.values()]
             with torch.inference_mode():
-                self._seen[guided] = self.pipe.prepare_ip_adapter_image_embeds(
+                self._image_embeds[guided] = self.pipe.prepare_ip_adapter_image_embeds(
                     pictures, None, self.pipe._execution_device, 1, guided
                 )
-        return {"ip_adapter_image_embeds": self._seen[guided]}
+        return {"ip_adapter_image_embeds": self._image_embeds[guided]}
 
     def _set_scales(self, scales: list[float]) -> None:
         """Set each adapter's scale in the layers that it guides, and 0 in all others.
@@ -111,7 +111,7 @@ class IpAdapters:
                 processor.scale = [scale if name in listening else 0.0 for scale, listening in heard]
 
 
-def layers(names: Iterable[str], takes: str) -> frozenset[str]:
+def guided_layers(names: Iterable[str], takes: str) -> frozenset[str]:
     """Return the cross-attention layers among `names` that an adapter guides: all, or those of "style" or "layout".
 
     After InstantStyle (arXiv 2404.02733): in SDXL, up_blocks.0.attentions.1 determines style and
@@ -135,12 +135,12 @@ def layers(names: Iterable[str], takes: str) -> frozenset[str]:
     )
 
 
-Scales = tuple[tuple[str, float], ...]
+TextScales = tuple[tuple[str, float], ...]
 
-Factors = Mapping[str, Mapping[str, float]]  # LoRA name → block → factor of the scale in that block
+BlockFactors = Mapping[str, Mapping[str, float]]  # LoRA name → block → factor of the scale in that block
 
 
-class Loras:
+class LoraSet:
     """LoRAs of one pipeline by name, with their current scales."""
 
     def __init__(self, pipe: Any, files: Mapping[str, Path]) -> None:
@@ -161,18 +161,18 @@ class Loras:
             except Exception as error:  # diffusers, peft and safetensors each raise their own types
                 reason = " ".join(str(error).split())[:200]
                 raise ModelError(f"LoRA {name!r}: {file} does not fit this model: {reason}") from error
-            if adapter not in _adapters(pipe.unet) | self._on_text():
+            if adapter not in _adapter_names(pipe.unet) | self._find_text_encoder_adapters():
                 raise ModelError(
                     f"LoRA {name!r}: {file} has no weights for this model; use a LoRA made for SDXL"
                 )
-        self.on_text = self._on_text()
+        self.text_encoder_adapters = self._find_text_encoder_adapters()
         self._state: object = None  # the scales and factors set last
 
-    def _on_text(self) -> set[str]:
+    def _find_text_encoder_adapters(self) -> set[str]:
         """Return the adapters that have weights in a text encoder."""
-        return _adapters(self.pipe.text_encoder) | _adapters(self.pipe.text_encoder_2)
+        return _adapter_names(self.pipe.text_encoder) | _adapter_names(self.pipe.text_encoder_2)
 
-    def set_scales(self, scales: Mapping[str, float], blocks: Factors | None = None) -> Scales:
+    def set_scales(self, scales: Mapping[str, float], blocks: BlockFactors | None = None) -> TextScales:
         """Set the scale of every LoRA (name → scale), multiplied by the factors in `blocks` (name → block → factor).
 
         Returns the scales that act in the text encoders, because embeddings depend on them. Raises ModelError
@@ -182,18 +182,18 @@ class Loras:
         wanted = tuple((self.adapters[name], scale) for name, scale in scales.items())
         state = wanted, repr(sorted((name, sorted(own.items())) for name, own in factors.items()))
         if wanted and state != self._state:
-            self._check(factors)
+            self._require_known_blocks(factors)
             self.pipe.set_adapters([name for name, _ in wanted], [scale for _, scale in wanted])
             for name, scale in wanted:
-                self._set_blocks(name, scale, factors.get(name, {}))
+                self._set_block_scales(name, scale, factors.get(name, {}))
             self._state = state
         return tuple(
             (name, scale * factors.get(name, {}).get("text", 1.0))
             for name, scale in wanted
-            if name in self.on_text
+            if name in self.text_encoder_adapters
         )
 
-    def _set_blocks(self, adapter: str, scale: float, factors: Mapping[str, float]) -> None:
+    def _set_block_scales(self, adapter: str, scale: float, factors: Mapping[str, float]) -> None:
         """Set peft's scale of each layer of one adapter, by the block that the layer belongs to.
 
         diffusers' set_adapters also accepts factors by block, but leaves layers outside attention (a LoRA on
@@ -203,11 +203,11 @@ class Loras:
         for kind, network in networks.items() if factors else ():
             for name, module in network.named_modules():
                 if isinstance(module, BaseTunerLayer) and adapter in module.r:
-                    block = "text" if kind else _block(name)
+                    block = "text" if kind else _block_name(name)
                     factor = factors.get(block, factors.get(block.partition("_")[0], 1.0))
                     module.set_scale(adapter, scale * factor)
 
-    def _check(self, factors: Factors) -> None:
+    def _require_known_blocks(self, factors: BlockFactors) -> None:
         unet = self.pipe.unet
         count = {"down": len(unet.down_blocks), "up": len(unet.up_blocks)}
         known = ["mid", "text", *(f"{way}_{i}" for way, most in count.items() for i in range(most)), *count]
@@ -217,12 +217,12 @@ class Loras:
                     raise ModelError(f"loras: this model has no block {block!r}; known: {', '.join(known)}")
 
 
-def _block(layer: str) -> str:
+def _block_name(layer: str) -> str:
     """Return the block of a UNet layer: `down_blocks.1.attentions.0.…` → "down_1"; "" for layers outside blocks."""
     match = re.match(r"(down|up)_blocks\.(\d+)\.", layer)
     return f"{match[1]}_{match[2]}" if match else "mid" if layer.startswith("mid_block.") else ""
 
 
-def _adapters(network: torch.nn.Module) -> set[str]:
+def _adapter_names(network: torch.nn.Module) -> set[str]:
     """Return the names of the peft adapters that have weights in `network`."""
     return {name for module in network.modules() if isinstance(module, BaseTunerLayer) for name in module.r}

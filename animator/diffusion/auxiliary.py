@@ -25,7 +25,7 @@ from animator.errors import ModelError
 from animator.frame import Image
 
 
-class Enlarger:
+class UpscaleNetwork:
     """Loaded upscaling network (ESRGAN or any other that spandrel supports); `scale` is its factor per side."""
 
     def __init__(self, file: Path, device: str = "auto") -> None:
@@ -71,23 +71,25 @@ class Enlarger:
         return np.asarray(np.rint(made.transpose(1, 2, 0) * 255.0), np.uint8)
 
 
-SMALLEST = 64  # pixels; controlnet-aux rounds the sides of its input to multiples of this
+MIN_SIDE = 64  # pixels; controlnet-aux rounds the sides of its input to multiples of this
 
-ANNOTATORS = "lllyasviel/Annotators"  # repository of the weights, as in controlnet-aux's own examples
+ANNOTATOR_WEIGHTS = "lllyasviel/Annotators"  # repository of the weights, as in controlnet-aux's own examples
 
 _CLASSES = {"lineart": "LineartDetector", "openpose": "OpenposeDetector"}
 
 
-def detector(hint: str, device: str = "auto", weights: str = ANNOTATORS) -> Callable[[Image], Image]:
+def load_detector(
+    hint: str, device: str = "auto", weights: str = ANNOTATOR_WEIGHTS
+) -> Callable[[Image], Image]:
     """Load the detector for `hint` ("lineart" or "openpose"); `weights` is a hub id or a folder.
 
     Returns a function that draws the hint of an image in the image's size. Raises ModelError.
     """
-    draw = _loaded(hint, weights).to(device_for(device))
+    draw = _load_annotator(hint, weights).to(device_for(device))
 
     def drawn(image: Image) -> Image:
         height, width = image.shape[:2]
-        side = max(min(height, width), SMALLEST)
+        side = max(min(height, width), MIN_SIDE)
         found = np.asarray(
             draw(image, detect_resolution=side, image_resolution=side, output_type="np"), np.uint8
         )
@@ -96,7 +98,7 @@ def detector(hint: str, device: str = "auto", weights: str = ANNOTATORS) -> Call
     return drawn
 
 
-def _loaded(hint: str, weights: str) -> Any:
+def _load_annotator(hint: str, weights: str) -> Any:
     """Load the detector of controlnet-aux on the CPU. Raises ModelError.
 
     It reads .pth files, which cannot run code because torch loads weights only by default.
@@ -122,7 +124,7 @@ def _loaded(hint: str, weights: str) -> Any:
 Floats = NDArray[np.float32]
 
 
-class Estimator:
+class DepthEstimator:
     """Loaded depth estimator; a call returns float32 (height, width) that grows with nearness, in the model's unit."""
 
     def __init__(self, model: str, device: str = "auto") -> None:

@@ -13,33 +13,33 @@ import numpy as np
 from diffusers import ControlNetModel, ControlNetUnionModel, MultiControlNetModel
 from diffusers.models.controlnets.multicontrolnet_union import MultiControlNetUnionModel
 
-from animator.diffusion.inpaint import inpaints
+from animator.diffusion.inpaint import is_inpainting_checkpoint
 from animator.errors import ModelError
 from animator.frame import Control, Frame, Image
-from animator.models import safetensors as headers
+from animator.models import safetensors
 
 Arguments = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Net:
+class ControlNetSpec:
     """A ControlNet to load."""
 
     model: str  # hub id, diffusers folder or .safetensors file
     mode: int | None = None  # number of the hint's kind, for Union models only
 
 
-class Controls:
+class ControlNetSet:
     """ControlNets of one pipeline by name. Those of the same model share its weights."""
 
-    def __init__(self, pipe: Any, nets: Mapping[str, Net]) -> None:
+    def __init__(self, pipe: Any, nets: Mapping[str, ControlNetSpec]) -> None:
         """Load `nets` (name → ControlNet) on the device of the UNet of `pipe`. Raises ModelError for a misfit."""
-        if nets and inpaints(pipe):
+        if nets and is_inpainting_checkpoint(pipe):
             raise ModelError(
                 "control: ControlNets cannot be used with an inpainting checkpoint; remove one of them"
             )
         self.pipe = pipe
-        models = {net.model: _load(net.model, pipe.unet) for net in nets.values()}
+        models = {net.model: _load_controlnet(net.model, pipe.unet) for net in nets.values()}
         self.models = {name: models[net.model] for name, net in nets.items()}
         self.modes = {name: net.mode for name, net in nets.items()}
         self.networks = list(models.values())
@@ -52,9 +52,9 @@ class Controls:
             )
         self.union = kinds == {True}
         for name, mode in self.modes.items() if self.union else ():
-            _check_mode(name, mode, self.models[name].config.num_control_type)
+            _require_union_mode(name, mode, self.models[name].config.num_control_type)
 
-    def added(
+    def apply(
         self, pipe: Any, scheduler: Any, arguments: Arguments, frame: Frame, hints: Mapping[str, Image]
     ) -> tuple[Any, Any, Arguments]:
         """Return the pipeline, scheduler and arguments that paint `frame` guided by `hints`.
@@ -62,7 +62,7 @@ class Controls:
         `hints`: name → image of the painted size. Everything is returned unchanged if no ControlNet is
         active, so that scale 0 changes no pixel and costs no time.
         """
-        active = {name: frame.control[name] for name in hints if shows(frame.control[name])}
+        active = {name: frame.control[name] for name in hints if is_active(frame.control[name])}
         if not active:
             return pipe, scheduler, arguments
         fresh = "image" not in arguments
@@ -70,16 +70,16 @@ class Controls:
         arguments = {name: item for name, item in arguments.items() if name != "guidance_rescale"}
         pictures = [hints[name][None].astype(np.float32, order="C") / np.float32(255.0) for name in active]
         place = "image" if fresh and not self.union else "control_image"
-        guidance = self._guidance(active, pictures)
+        guidance = self._guidance_arguments(active, pictures)
         if not fresh:
-            scheduler, arguments = _given(scheduler, arguments)
+            scheduler, arguments = _move_levels_to_scheduler(scheduler, arguments)
         return (
-            self._pipe(tuple(active), fresh),
+            self._pipeline_for(tuple(active), fresh),
             scheduler,
             {**arguments, place: guidance.pop("picture"), **guidance},
         )
 
-    def _guidance(self, active: Mapping[str, Control], pictures: Sequence[Any]) -> Arguments:
+    def _guidance_arguments(self, active: Mapping[str, Control], pictures: Sequence[Any]) -> Arguments:
         """Return the arguments for the active ControlNets: hints, scales, and start and end as parts of the steps."""
         columns = {
             "picture": list(pictures),
@@ -91,17 +91,17 @@ class Controls:
             return {**columns, "control_mode": [self.modes[name] for name in active]}
         return columns if len(active) > 1 else {name: column[0] for name, column in columns.items()}
 
-    def _pipe(self, names: tuple[str, ...], fresh: bool) -> Any:
+    def _pipeline_for(self, names: tuple[str, ...], fresh: bool) -> Any:
         key = (*names, str(fresh))
         if key not in self._pipes:
             union, over = "Union" if self.union else "", "" if fresh else "Img2Img"
             kind = getattr(diffusers, f"StableDiffusionXLControlNet{union}{over}Pipeline")
-            made = kind(**self.pipe.components, controlnet=self._together(names), add_watermarker=False)
+            made = kind(**self.pipe.components, controlnet=self._combined_model(names), add_watermarker=False)
             made.set_progress_bar_config(disable=True)
             self._pipes[key] = made
         return self._pipes[key]
 
-    def _together(self, names: Sequence[str]) -> Any:
+    def _combined_model(self, names: Sequence[str]) -> Any:
         """Return the models of `names` as the single ControlNet that diffusers' pipelines expect."""
         models = [self.models[name] for name in names]
         if self.union:  # a single Union model accepts any number of hints
@@ -110,12 +110,12 @@ class Controls:
         return models[0] if len(models) == 1 else MultiControlNetModel(models)
 
 
-def shows(control: Control) -> bool:
+def is_active(control: Control) -> bool:
     """Return True if a ControlNet with these settings affects a painting pass."""
     return control.scale > 0 and control.start < control.end
 
 
-class _Given:
+class _FixedLevelsScheduler:
     """Scheduler wrapper with fixed noise levels, because ControlNet img2img pipelines accept no list of levels."""
 
     def __init__(self, scheduler: Any, levels: Mapping[str, Any]) -> None:
@@ -128,16 +128,19 @@ class _Given:
         self.scheduler.set_timesteps(device=device, **self.levels)
 
 
-def _given(scheduler: Any, arguments: Arguments) -> tuple[Any, Arguments]:
+def _move_levels_to_scheduler(scheduler: Any, arguments: Arguments) -> tuple[Any, Arguments]:
     """Move lists of noise levels from the arguments into the scheduler; return scheduler and arguments."""
     levels = {name: arguments[name] for name in ("timesteps", "sigmas") if arguments.get(name) is not None}
     if not levels:
         return scheduler, arguments
     left = {name: value for name, value in arguments.items() if name not in levels}
-    return _Given(scheduler, levels), {**left, "num_inference_steps": len(next(iter(levels.values())))}
+    return _FixedLevelsScheduler(scheduler, levels), {
+        **left,
+        "num_inference_steps": len(next(iter(levels.values()))),
+    }
 
 
-def _load(model: str, unet: Any) -> Any:
+def _load_controlnet(model: str, unet: Any) -> Any:
     """Load the ControlNet `model` in the dtype and on the device of `unet`; its config is checked before its weights.
 
     Raises ModelError.
@@ -146,10 +149,10 @@ def _load(model: str, unet: Any) -> Any:
     options = {"dtype": unet.dtype, "use_safetensors": True}
     try:
         if path.is_file():
-            _check(model, {"cross_attention_dim": headers.text_width(path)}, unet)
-            return _from_file(path, unet).to(unet.device).eval()
-        found = headers.config(path) if path.is_dir() else ControlNetModel.load_config(model)
-        _check(model, found, unet)
+            _require_matching_unet(model, {"cross_attention_dim": safetensors.text_width(path)}, unet)
+            return _controlnet_from_file(path, unet).to(unet.device).eval()
+        found = safetensors.read_config(path) if path.is_dir() else ControlNetModel.load_config(model)
+        _require_matching_unet(model, found, unet)
         kind = ControlNetUnionModel if "num_control_type" in found else ControlNetModel
         return kind.from_pretrained(model, **options).to(unet.device).eval()
     except ModelError:
@@ -159,20 +162,20 @@ def _load(model: str, unet: Any) -> Any:
         raise ModelError(f"control: {model} cannot be loaded as a ControlNet: {reason}") from error
 
 
-def _check(model: str, found: Mapping[str, Any], unet: Any) -> None:
+def _require_matching_unet(model: str, found: Mapping[str, Any], unet: Any) -> None:
     """Raise ModelError if the config `found` is of a ControlNet for another kind or size of UNet."""
-    why = headers.misfit(found.get("cross_attention_dim"), unet.config.cross_attention_dim)
+    why = safetensors.text_width_mismatch(found.get("cross_attention_dim"), unet.config.cross_attention_dim)
     if (
         why is None
         and "block_out_channels" in found
-        and headers.size_of(found) != headers.size_of(unet.config)
+        and safetensors.controlnet_signature(found) != safetensors.controlnet_signature(unet.config)
     ):
         why = "made for a UNet of another size; use one made for this checkpoint"
     if why is not None:
         raise ModelError(f"control: {model} is {why}")
 
 
-def _from_file(file: Path, unet: Any) -> Any:
+def _controlnet_from_file(file: Path, unet: Any) -> Any:
     """Load a ControlNet from a file of weights, with a config derived from `unet`."""
     with tempfile.TemporaryDirectory(prefix="animator-") as room:
         ControlNetModel.from_unet(unet, load_weights_from_unet=False).save_config(room)
@@ -181,7 +184,7 @@ def _from_file(file: Path, unet: Any) -> Any:
         )
 
 
-def _check_mode(name: str, mode: int | None, most: int) -> None:
+def _require_union_mode(name: str, mode: int | None, most: int) -> None:
     if mode is None:
         raise ModelError(
             f"control.{name}: a Union ControlNet needs the kind of its hint image; add e.g. 'shows: canny'"

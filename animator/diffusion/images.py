@@ -15,26 +15,26 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from animator.diffusion.gpu.image import Picture, broken, pixels, planes
+from animator.diffusion.gpu.image import DeviceImage, from_planes, nan_error, to_planes
 from animator.frame import Image
 
 
-def whole(side: int, grain: int) -> int:
-    """Return `side`, in pixels, rounded up to a multiple of `grain`."""
-    return -(-side // grain) * grain
+def round_up(side: int, multiple: int) -> int:
+    """Return `side`, in pixels, rounded up to a multiple of `multiple`."""
+    return -(-side // multiple) * multiple
 
 
-def padded(image: Any, grain: int) -> Any:
-    """Return an image or a mask with its sides padded to multiples of `grain` by repeating the edge pixels."""
-    down, right = (whole(side, grain) - side for side in image.shape[:2])
+def pad_to_multiple(image: Any, multiple: int) -> Any:
+    """Return an image or a mask with its sides padded to multiples of `multiple` by repeating the edge pixels."""
+    down, right = (round_up(side, multiple) - side for side in image.shape[:2])
     if not down and not right:
         return image
     return np.asarray(cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
-def to_pipeline(image: Image, grain: int) -> NDArray[np.float32]:
-    """Return an image as pipelines expect it: float32 (1, height, width, 3), 0..1, padded to multiples of `grain`."""
-    floats: NDArray[np.float32] = padded(image, grain)[None].astype(np.float32, order="C")
+def to_pipeline(image: Image, multiple: int) -> NDArray[np.float32]:
+    """Return an image for pipelines: float32 (1, height, width, 3), 0..1, padded to multiples of `multiple`."""
+    floats: NDArray[np.float32] = pad_to_multiple(image, multiple)[None].astype(np.float32, order="C")
     return floats / np.float32(255.0)
 
 
@@ -44,24 +44,24 @@ def from_pipeline(painted: NDArray[np.float32], index: int) -> Image:
     Raises ModelError if any value is NaN or infinite.
     """
     if not np.isfinite(painted).all():
-        raise broken(index)
+        raise nan_error(index)
     # C order, as images read from disk: torch's sums of the same numbers depend on the memory layout.
     picture: Image = np.rint(painted * 255.0).astype(np.uint8, order="C")
     return picture
 
 
-def to_pipeline_tensor(picture: Picture, grain: int) -> torch.Tensor:
-    """Return the image as the VAE expects it: float32 (1, 3, height, width), -1..1, padded to multiples of `grain`."""
+def to_pipeline_tensor(picture: DeviceImage, multiple: int) -> torch.Tensor:
+    """Return the image for the VAE: float32 (1, 3, height, width), -1..1, padded to multiples of `multiple`."""
     height, width = picture.shape[:2]
-    down, right = (whole(side, grain) - side for side in (height, width))
-    values = planes(picture)[None]
+    down, right = (round_up(side, multiple) - side for side in (height, width))
+    values = to_planes(picture)[None]
     if down or right:
         values = functional.pad(values, (0, right, 0, down), mode="replicate")
     # The memory layout that diffusers produces from an array: with another one, sums are rounded differently.
     return (values.to(memory_format=torch.channels_last) / 255.0) * 2.0 - 1.0
 
 
-def encoded(pipe: Any, values: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def encode_latents(pipe: Any, values: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Encode `values`, an image as the VAE expects it, into latents.
 
     An img2img pipeline that receives latents skips its check of the image, which would wait for the device.
@@ -76,16 +76,16 @@ def encoded(pipe: Any, values: torch.Tensor, generator: torch.Generator) -> torc
 
 
 def from_pipeline_tensor(
-    painted: torch.Tensor, index: int, size: tuple[int, int], start: Picture | None = None
-) -> Picture:
+    painted: torch.Tensor, index: int, size: tuple[int, int], start: DeviceImage | None = None
+) -> DeviceImage:
     """Return the pipeline's output for frame `index`, (1, 3, h, w) in 0..1, as an image cropped to `size` (h, w).
 
     The image records `index` if its pixels are NaN, or the first NaN frame already recorded in `start`.
     """
     height, width = size
     values = painted[0, :, :height, :width].float()
-    before = None if start is None else start.spoilt
+    before = None if start is None else start.nan_frame
     now = torch.full((1,), index, dtype=torch.int32, device=values.device)
     sound = torch.full_like(now, -1) if before is None else before
     broken = ~torch.isfinite(values).all() & (sound < 0)
-    return Picture(pixels(values * 255.0), torch.where(broken, now, sound))
+    return DeviceImage(from_planes(values * 255.0), torch.where(broken, now, sound))

@@ -27,19 +27,21 @@ from numpy.typing import NDArray
 from animator.frame import Image, Mask
 from animator.imaging.masks import paste
 
-CHANNELS = 9  # 4 of latents, 1 of the mask, 4 of the masked image's latents
+INPAINT_CHANNELS = 9  # 4 of latents, 1 of the mask, 4 of the masked image's latents
 
-HIDDEN = 128  # mask value from which a pixel counts as masked: these models were trained on binary masks
+MASK_THRESHOLD = (
+    128  # mask value from which a pixel counts as masked: these models were trained on binary masks
+)
 
-GREY = 0.5  # value of the image used if there is no start image
+EMPTY_GREY = 0.5  # value of the image used if there is no start image
 
 
-def inpaints(pipe: Any) -> bool:
+def is_inpainting_checkpoint(pipe: Any) -> bool:
     """Return True if the pipeline's checkpoint was trained for inpainting."""
-    return bool(pipe.unet.config.in_channels == CHANNELS)
+    return bool(pipe.unet.config.in_channels == INPAINT_CHANNELS)
 
 
-class Inpaint:
+class InpaintPipeline:
     """diffusers' inpainting pipeline, sharing the weights of an img2img pipeline."""
 
     def __init__(self, img2img: Any) -> None:
@@ -59,7 +61,7 @@ class Inpaint:
         if fresh := "image" not in arguments:
             arguments = {
                 **arguments,
-                "image": np.full((1, height, width, 3), GREY, np.float32),
+                "image": np.full((1, height, width, 3), EMPTY_GREY, np.float32),
                 "strength": 1.0,
             }
         height, width = arguments["image"].shape[1:3]
@@ -68,28 +70,34 @@ class Inpaint:
             "height": height,
             "width": width,
             "mask_image": torch.from_numpy(seen / np.float32(255))[None, None],
-            "masked_image_latents": self._seen(arguments["image"], seen, arguments["generator"]),
+            "masked_image_latents": self._masked_image_latents(
+                arguments["image"], seen, arguments["generator"]
+            ),
         }
         levels = {
             name: arguments[name] for name in ("timesteps", "sigmas") if arguments.get(name) is not None
         }
         if levels and not fresh:
-            given["latents"] = self._noised(scheduler, levels, arguments["image"], arguments["generator"])
-            scheduler = _Begun(scheduler)
+            given["latents"] = self._noised_latents(
+                scheduler, levels, arguments["image"], arguments["generator"]
+            )
+            scheduler = _PrenoisedScheduler(scheduler)
         return scheduler, {**arguments, **given}
 
-    def _seen(self, image: NDArray[np.float32], mask: Mask, generator: torch.Generator) -> torch.Tensor:
+    def _masked_image_latents(
+        self, image: NDArray[np.float32], mask: Mask, generator: torch.Generator
+    ) -> torch.Tensor:
         """Return the latents of `image` with masked pixels removed; the generator's state does not advance."""
         other = torch.Generator("cpu")
         other.set_state(generator.get_state())
         pipe = self.pipe
-        hidden = torch.from_numpy((mask >= HIDDEN)[None, None])
+        hidden = torch.from_numpy((mask >= MASK_THRESHOLD)[None, None])
         pixels = pipe.image_processor.preprocess(image).masked_fill(hidden, 0.0)
         pixels = pixels.to(pipe._execution_device, pipe.unet.dtype)
         latents: torch.Tensor = pipe._encode_vae_image(pixels, generator=other)
         return latents
 
-    def _noised(
+    def _noised_latents(
         self, scheduler: Any, levels: dict[str, Any], image: NDArray[np.float32], generator: torch.Generator
     ) -> torch.Tensor:
         """Return the noised latents of `image`; given explicit levels, the pipeline would start from pure noise."""
@@ -103,7 +111,7 @@ class Inpaint:
         return noised
 
 
-class _Begun:
+class _PrenoisedScheduler:
     """Scheduler wrapper for latents that already contain their noise; the pipeline would scale them as pure noise."""
 
     init_noise_sigma = 1.0
@@ -117,12 +125,14 @@ class _Begun:
 
 Latents = torch.Tensor  # (1, 4, h / 8, w / 8)
 
-Hold = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]  # diffusers' callback_on_step_end
+StepCallback = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]  # diffusers' callback_on_step_end
 
-SEAM = 4.0  # gain of the mask in the composite: from a fourth of the mask on, the painted image is opaque
+SEAM_GAIN = (
+    4.0  # gain of the mask in the composite: from a fourth of the mask on, the painted image is opaque
+)
 
 
-def arguments(
+def masked_arguments(
     pipe: StableDiffusionXLImg2ImgPipeline,
     image: NDArray[np.float32],
     mask: Mask,
@@ -141,10 +151,10 @@ def arguments(
     noise = randn_tensor(original.shape, generator=same, device=device, dtype=dtype)
     small = cv2.resize(mask, original.shape[:1:-1], interpolation=cv2.INTER_AREA)
     amount = torch.from_numpy(np.asarray(small, np.float32) / np.float32(255)).to(device)
-    return {"image": original, "callback_on_step_end": holding(original, noise, amount[None, None])}
+    return {"image": original, "callback_on_step_end": hold_callback(original, noise, amount[None, None])}
 
 
-def holding(original: Latents, noise: Latents, amount: torch.Tensor) -> Hold:
+def hold_callback(original: Latents, noise: Latents, amount: torch.Tensor) -> StepCallback:
     """Return a callback that, after each step, restores pixels whose painting has not begun.
 
     Such pixels become the `original` latents with the noise that is left after the step. `amount` is each
@@ -165,6 +175,6 @@ def holding(original: Latents, noise: Latents, amount: torch.Tensor) -> Hold:
     return hold
 
 
-def seamed(start: Image, painting: Image, mask: Mask) -> Image:
+def composite(start: Image, painting: Image, mask: Mask) -> Image:
     """Return the painted image where `mask` is set, and the exact pixels of `start` where it is 0."""
-    return paste(start, painting, np.minimum(mask * np.float32(SEAM), 255).astype(np.uint8))
+    return paste(start, painting, np.minimum(mask * np.float32(SEAM_GAIN), 255).astype(np.uint8))

@@ -32,19 +32,19 @@ from huggingface_hub.errors import (
 
 from animator.diffusion.single_file import embedded_config
 from animator.errors import ModelError
-from animator.models import safetensors as headers
+from animator.models import safetensors
 
-SDXL = "stabilityai/stable-diffusion-xl-base-1.0"
+SDXL_BASE = "stabilityai/stable-diffusion-xl-base-1.0"
 
 _LIBRARIES = {"diffusers", "transformers", None}  # libraries whose classes a checkpoint may name
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
-_ALLOWED = "allowed: nano, a hub id, a diffusers folder or a .safetensors file"
+_ALLOWED_SOURCES = "allowed: nano, a hub id, a diffusers folder or a .safetensors file"
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class CheckpointSpec:
     """An SDXL checkpoint to load, with its device, dtype and other ways to run it."""
 
     base: str  # hub id, diffusers folder or .safetensors file
@@ -88,19 +88,19 @@ def dtype_for(wanted: str, device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "cpu" else torch.float16
 
 
-def load_pipeline(source: Checkpoint, device: torch.device, dtype: torch.dtype) -> Any:
+def load_pipeline_on_device(source: CheckpointSpec, device: torch.device, dtype: torch.dtype) -> Any:
     """Load a checkpoint's text-to-image pipeline with all networks on `device`. Raises ModelError."""
-    return read_pipeline(source, dtype).to(device)
+    return load_pipeline(source, dtype).to(device)
 
 
-def read_pipeline(source: Checkpoint, dtype: torch.dtype) -> Any:
+def load_pipeline(source: CheckpointSpec, dtype: torch.dtype) -> Any:
     """Load a checkpoint's text-to-image pipeline to the CPU. Raises ModelError."""
     options = {"dtype": dtype, "add_watermarker": False}
     try:
-        pipe = _load(source, options)
+        pipe = _load_source(source, options)
         set_prediction(pipe, source.path, source.prediction)
         if source.vae is not None:
-            put_vae(pipe, source.vae, source.folder, dtype)
+            replace_vae(pipe, source.vae, source.folder, dtype)
     except ModelError:
         raise
     except Exception as error:  # diffusers raises many types for damaged or foreign checkpoints
@@ -114,7 +114,7 @@ def read_pipeline(source: Checkpoint, dtype: torch.dtype) -> Any:
     return pipe
 
 
-_FILES = {
+_SINGLE_FILE_SUFFIXES = {
     ".safetensors",
     ".ckpt",
     ".pt",
@@ -122,32 +122,32 @@ _FILES = {
 }  # single files; formats other than .safetensors are refused when the file is read
 
 
-def _load(source: Checkpoint, options: dict[str, Any]) -> Any:
+def _load_source(source: CheckpointSpec, options: dict[str, Any]) -> Any:
     path = source.path
     if path.is_dir():
-        return _from_folder(path, options)
-    if path.suffix in _FILES:
-        return _from_file(path, source, options)
-    check_place(source)
-    return _from_hub(source.base, options)
+        return _pipeline_from_folder(path, options)
+    if path.suffix in _SINGLE_FILE_SUFFIXES:
+        return _pipeline_from_file(path, source, options)
+    require_existing_source(source)
+    return _pipeline_from_hub(source.base, options)
 
 
-def check_place(source: Checkpoint) -> None:
+def require_existing_source(source: CheckpointSpec) -> None:
     """Raise ModelError if `source` is neither an existing folder, nor named like a file, nor a hub id."""
-    here = source.path.is_dir() or source.path.suffix in _FILES
+    here = source.path.is_dir() or source.path.suffix in _SINGLE_FILE_SUFFIXES
     # "models/sdxl" looks like a hub id, but is a mistyped path if the folder models/ exists.
     if not here and (not _HUB_ID.fullmatch(source.base) or source.path.parent.is_dir()):
-        raise ModelError(f"model.base {source.base!r}: no such folder or file; {_ALLOWED}")
+        raise ModelError(f"model.base {source.base!r}: no such folder or file; {_ALLOWED_SOURCES}")
 
 
-def _from_folder(folder: Path, options: dict[str, Any]) -> Any:
-    check_index(folder)
+def _pipeline_from_folder(folder: Path, options: dict[str, Any]) -> Any:
+    require_sdxl_index(folder)
     return StableDiffusionXLPipeline.from_pretrained(
         folder, use_safetensors=True, local_files_only=True, **options
     )
 
 
-def check_index(folder: Path) -> None:
+def require_sdxl_index(folder: Path) -> None:
     """Raise ModelError for a folder that is not an SDXL checkpoint, or whose model_index.json names foreign code."""
     index = folder / "model_index.json"
     if not index.is_file():
@@ -165,7 +165,7 @@ def check_index(folder: Path) -> None:
             )
 
 
-def _from_file(file: Path, source: Checkpoint, options: dict[str, Any]) -> Any:
+def _pipeline_from_file(file: Path, source: CheckpointSpec, options: dict[str, Any]) -> Any:
     if file.suffix != ".safetensors":
         raise ModelError(f"{file}: only .safetensors files are loaded; other formats can run code")
     if not file.is_file():
@@ -175,7 +175,7 @@ def _from_file(file: Path, source: Checkpoint, options: dict[str, Any]) -> Any:
             config = source.config
         else:
             config = embedded_config(file, Path(room, "config")) or _cached_config(file)
-        check_index(config)
+        require_sdxl_index(config)
         load = StableDiffusionXLPipeline.from_single_file
         return load(str(file), config=str(config), local_files_only=True, **options)
 
@@ -186,16 +186,16 @@ def _cached_config(file: Path) -> Path:
     Never uses the network. Raises ModelError, with the command that downloads them, if they are missing.
     """
     try:
-        return Path(snapshot_download(SDXL, local_files_only=True))
+        return Path(snapshot_download(SDXL_BASE, local_files_only=True))
     except (LocalEntryNotFoundError, OSError) as error:
-        command = f"hf download {SDXL} --include '*.json' '*.txt'"
+        command = f"hf download {SDXL_BASE} --include '*.json' '*.txt'"
         raise ModelError(
             f"{file.name} holds weights only; download SDXL's configs once with: {command}"
             " or set model.config to a diffusers folder"
         ) from error
 
 
-def _from_hub(name: str, options: dict[str, Any]) -> Any:
+def _pipeline_from_hub(name: str, options: dict[str, Any]) -> Any:
     offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}
     wanted = {"use_safetensors": True, "local_files_only": offline, **options}
     try:
@@ -215,7 +215,7 @@ def _from_hub(name: str, options: dict[str, Any]) -> Any:
 
 
 # Empty marker tensors in single files, written by trainers and read by ComfyUI.
-SAYS_V, SAYS_ZERO_SNR = "v_pred", "ztsnr"
+V_PREDICTION_MARKER, ZERO_SNR_MARKER = "v_pred", "ztsnr"
 
 
 def set_prediction(pipe: Any, file: Path, wanted: str) -> None:
@@ -226,10 +226,12 @@ def set_prediction(pipe: Any, file: Path, wanted: str) -> None:
     """
     change: dict[str, Any] = {} if wanted == "auto" else {"prediction_type": wanted}
     if file.is_file():
-        said = {SAYS_V, SAYS_ZERO_SNR} & {tensor.name for tensor in headers.tensors(file)}
-        if SAYS_V in said and wanted == "auto":
+        said = {V_PREDICTION_MARKER, ZERO_SNR_MARKER} & {
+            tensor.name for tensor in safetensors.read_header(file)
+        }
+        if V_PREDICTION_MARKER in said and wanted == "auto":
             change["prediction_type"] = "v_prediction"
-        if SAYS_ZERO_SNR in said:
+        if ZERO_SNR_MARKER in said:
             # The last level is pure noise, and only trailing timesteps start there (Lin et al. 2023).
             change |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
     if change:
@@ -237,19 +239,19 @@ def set_prediction(pipe: Any, file: Path, wanted: str) -> None:
 
 
 # Aliases of the two common choices.
-NAMES = {"taesdxl": "madebyollin/taesdxl", "fp16-fix": "madebyollin/sdxl-vae-fp16-fix"}
+VAE_ALIASES = {"taesdxl": "madebyollin/taesdxl", "fp16-fix": "madebyollin/sdxl-vae-fp16-fix"}
 
-KINDS = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}
+VAE_CLASSES = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny}
 
-CHANNELS = 4  # of SDXL's latents; SD 3 and FLUX have 16
+LATENT_CHANNELS = 4  # of SDXL's latents; SD 3 and FLUX have 16
 
 
-def put_vae(pipe: Any, name: str, folder: Path, dtype: torch.dtype) -> None:
+def replace_vae(pipe: Any, name: str, folder: Path, dtype: torch.dtype) -> None:
     """Replace the VAE of `pipe` by `name`: an alias, a hub id, a folder or a .safetensors file.
 
     Relative paths start from `folder`. Raises ModelError if it cannot be loaded or belongs to another model.
     """
-    name = NAMES.get(name, name)
+    name = VAE_ALIASES.get(name, name)
     path = folder / os.path.expanduser(name)  # noqa: PTH111 (pathlib's raises for unknown users)
     try:
         if path.suffix == ".safetensors":
@@ -264,7 +266,7 @@ def put_vae(pipe: Any, name: str, folder: Path, dtype: torch.dtype) -> None:
         raise ModelError(
             f"model.vae {name!r} cannot be loaded: {' '.join(str(error).split())[:300]}"
         ) from error
-    _fits(vae, pipe.vae, name)
+    _require_matching_latents(vae, pipe.vae, name)
     pipe.register_modules(vae=vae)
 
 
@@ -273,13 +275,16 @@ def _vae_from_file(file: Path, like: Any, dtype: torch.dtype) -> Any:
     if not file.is_file():
         raise ModelError(f"model.vae: no such file: {file}")
     sizes = {
-        tensor.name.rsplit("first_stage_model.", 1)[-1]: tensor.shape for tensor in headers.tensors(file)
+        tensor.name.rsplit("first_stage_model.", 1)[-1]: tensor.shape
+        for tensor in safetensors.read_header(file)
     }
     entry = sizes.get("decoder.conv_in.weight")
     if entry is None:
         raise ModelError(f"model.vae: {file} does not hold a VAE")
-    if entry[1] != CHANNELS:
-        raise ModelError(f"model.vae: {file} has {entry[1]} latent channels; SDXL's VAE has {CHANNELS}")
+    if entry[1] != LATENT_CHANNELS:
+        raise ModelError(
+            f"model.vae: {file} has {entry[1]} latent channels; SDXL's VAE has {LATENT_CHANNELS}"
+        )
     with tempfile.TemporaryDirectory(prefix="animator-") as room:
         like.save_config(room)
         return AutoencoderKL.from_single_file(
@@ -293,9 +298,11 @@ def _vae_from_folder(folder: Path, dtype: torch.dtype) -> Any:
     if not (folder / "config.json").is_file():
         raise ModelError(f"model.vae: {folder} does not hold a VAE: it has no config.json")
     kind = json.loads((folder / "config.json").read_text(encoding="utf8")).get("_class_name", "")
-    if kind not in KINDS:
+    if kind not in VAE_CLASSES:
         raise ModelError(f"model.vae: {folder} holds a {kind or 'model of unknown kind'}, not a VAE for SDXL")
-    return KINDS[kind].from_pretrained(folder, use_safetensors=True, local_files_only=True, torch_dtype=dtype)
+    return VAE_CLASSES[kind].from_pretrained(
+        folder, use_safetensors=True, local_files_only=True, torch_dtype=dtype
+    )
 
 
 def _vae_from_hub(name: str, dtype: torch.dtype) -> Any:
@@ -308,16 +315,18 @@ def _vae_from_hub(name: str, dtype: torch.dtype) -> Any:
     except (OSError, HFValidationError, LocalEntryNotFoundError, HfHubHTTPError) as error:
         raise ModelError(
             f"model.vae {name!r}: no such folder or file, and it cannot be downloaded from the hub;"
-            f" allowed: {', '.join(NAMES)}, a hub id, a folder, a .safetensors file;"
+            f" allowed: {', '.join(VAE_ALIASES)}, a hub id, a folder, a .safetensors file;"
             f" with network access, run: hf download {name}"
         ) from error
 
 
-def _fits(vae: Any, own: Any, name: str) -> None:
+def _require_matching_latents(vae: Any, own: Any, name: str) -> None:
     """Raise ModelError for a VAE whose latents differ from those of the checkpoint's `own` VAE."""
     if vae.config.latent_channels != own.config.latent_channels:
         count = vae.config.latent_channels
-        raise ModelError(f"model.vae {name!r} has {count} latent channels; this model's has {CHANNELS}")
+        raise ModelError(
+            f"model.vae {name!r} has {count} latent channels; this model's has {LATENT_CHANNELS}"
+        )
     # Tiny autoencoders use the UNet's latents directly; only full VAEs scale them.
     scale, wanted = vae.config.scaling_factor, own.config.scaling_factor
     if isinstance(vae, AutoencoderKL) and isinstance(own, AutoencoderKL) and abs(scale - wanted) > 1e-3:
@@ -330,7 +339,7 @@ def _fits(vae: Any, own: Any, name: str) -> None:
 WHEELS = "https://download.pytorch.org/whl"
 
 
-def check() -> None:
+def require_matching_torchvision() -> None:
     """Raise ModelError, with the command that repairs it, if torchvision is installed but cannot be imported.
 
     Call it before the first import of diffusers. The animator itself does not need torchvision; the extras
@@ -347,14 +356,14 @@ def check() -> None:
         reason = " ".join(str(error).split())[:120]
         raise ModelError(
             f"torchvision does not match torch {torch.__version__} ({reason});"
-            f" run: {remedy(torch.__version__)}"
+            f" run: {install_command(torch.__version__)}"
         ) from error
 
 
-def remedy(torch: str) -> str:
+def install_command(torch_version: str) -> str:
     """Return the pip command that installs the torchvision for a torch version: 0.28 for 2.13, in the same build."""
-    version = re.match(r"2\.(\d+)\.", torch)
+    version = re.match(r"2\.(\d+)\.", torch_version)
     wanted = f"torchvision~=0.{int(version[1]) + 15}.0" if version else "torchvision"
-    build = torch.partition("+")[2]
+    build = torch_version.partition("+")[2]
     index = f" --index-url {WHEELS}/{build}" if build else ""
     return f"pip install --force-reinstall --no-deps {wanted}{index}"

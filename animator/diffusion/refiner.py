@@ -13,16 +13,16 @@ from typing import Any
 import torch
 from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
 
-from animator.diffusion.loading import check_index
+from animator.diffusion.loading import require_sdxl_index
 from animator.errors import ModelError
 from animator.frame import Frame, Prompt
-from animator.models.prompt_syntax import Chunk, parse
+from animator.models.prompt_syntax import Chunk, parse_prompt
 
-SCORES = {
+AESTHETIC_SCORES = {
     "aesthetic_score": 6.0,
     "negative_aesthetic_score": 2.5,
 }  # diffusers' defaults, for the conditions that the refiner was trained with
-_EMBEDDINGS = (
+_EMBEDDING_NAMES = (
     "prompt_embeds",
     "negative_prompt_embeds",
     "pooled_prompt_embeds",
@@ -39,9 +39,9 @@ class Refiner:
         `at`: part of the noise, 0..1, after which the refiner takes over. `every`: refine every painted
         frame, not only those painted from nothing. Raises ModelError.
         """
-        self.base, self.at, self.every = base, float(at), every
+        self.base, self.at, self.refines_all = base, float(at), every
         try:
-            self.pipe = _load(base, model)
+            self.pipe = _load_refiner(base, model)
         except ModelError:
             raise
         except (
@@ -55,17 +55,17 @@ class Refiner:
             None if self.pipe.text_encoder_2 is base.text_encoder_2 else self.pipe.text_encoder_2,
         ]
         self.networks = [network for network in (*own, self.pipe.text_encoder) if network is not None]
-        self._known: tuple[Any, dict[str, torch.Tensor]] = (None, {})
+        self._cached: tuple[Any, dict[str, torch.Tensor]] = (None, {})
 
-    def painted(self, pipe: Any, arguments: dict[str, Any], frame: Frame) -> Any:
+    def paint(self, pipe: Any, arguments: dict[str, Any], frame: Frame) -> Any:
         """Paint `frame` with `pipe` and `arguments`, the last noise levels with the refiner.
 
         Returns floats (height, width, 3), 0..1. The base paints alone if the refiner would get no noise
         level, or does not apply to this painting pass.
         """
-        first, last = self._split(pipe, arguments)
+        first, last = self._count_levels(pipe, arguments)
         nothing = not first and "image" not in arguments  # no latents to hand over
-        if not last or nothing or not self._wanted(pipe, arguments):
+        if not last or nothing or not self._applies_to(pipe, arguments):
             return pipe(**arguments).images[0]
         shared = {
             name: arguments[name]
@@ -80,20 +80,22 @@ class Refiner:
             if name in arguments
         }
         self.pipe.scheduler = pipe.scheduler
-        words = self._words(frame.prompt, arguments["guidance_scale"] > 1)
+        words = self._embeddings(frame.prompt, arguments["guidance_scale"] > 1)
         if not first:  # so little noise that the refiner does all steps
             rest = {name: arguments[name] for name in ("image", "strength")}
-            return self.pipe(**shared, **words, **SCORES, **rest).images[0]
+            return self.pipe(**shared, **words, **AESTHETIC_SCORES, **rest).images[0]
         latents = pipe(**{**arguments, "output_type": "latent"}, denoising_end=self.at).images
-        return self.pipe(**shared, **words, **SCORES, image=latents, denoising_start=self.at).images[0]
+        return self.pipe(
+            **shared, **words, **AESTHETIC_SCORES, image=latents, denoising_start=self.at
+        ).images[0]
 
-    def _wanted(self, pipe: Any, arguments: dict[str, Any]) -> bool:
+    def _applies_to(self, pipe: Any, arguments: dict[str, Any]) -> bool:
         """Return True if the refiner applies: not with masks, ControlNets or inpainting checkpoints."""
         plain = isinstance(pipe, StableDiffusionXLPipeline | StableDiffusionXLImg2ImgPipeline)
         masked = "callback_on_step_end" in arguments
-        return plain and not masked and (self.every or "image" not in arguments)
+        return plain and not masked and (self.refines_all or "image" not in arguments)
 
-    def _split(self, pipe: Any, arguments: dict[str, Any]) -> tuple[int, int]:
+    def _count_levels(self, pipe: Any, arguments: dict[str, Any]) -> tuple[int, int]:
         """Count the noise levels that the base paints and those that the refiner paints."""
         levels = {
             name: arguments[name] for name in ("timesteps", "sigmas") if arguments.get(name) is not None
@@ -111,46 +113,46 @@ class Refiner:
         last = int((found < cutoff).sum())
         return len(found) - last, last
 
-    def _words(self, prompt: Prompt, guided: bool) -> dict[str, torch.Tensor]:
+    def _embeddings(self, prompt: Prompt, guided: bool) -> dict[str, torch.Tensor]:
         """Return the refiner's embeddings of a prompt, interpolated to its next text; caches the last ones."""
         key = (prompt, guided)
-        if self._known[0] != key:
-            words = self._encoded(prompt.text, prompt.negative, guided)
+        if self._cached[0] != key:
+            words = self._encode_blends(prompt.text, prompt.negative, guided)
             if prompt.weight and prompt.next != prompt.text:
-                following = self._encoded(prompt.next, prompt.negative, guided)
+                following = self._encode_blends(prompt.next, prompt.negative, guided)
                 words = {
                     name: torch.lerp(value, following[name], prompt.weight) for name, value in words.items()
                 }
-            self._known = key, words
-        return self._known[1]
+            self._cached = key, words
+        return self._cached[1]
 
-    def _encoded(self, text: str, negative: str, guided: bool) -> dict[str, torch.Tensor]:
+    def _encode_blends(self, text: str, negative: str, guided: bool) -> dict[str, torch.Tensor]:
         """Encode a prompt text without its weights; blends are mixed by their shares."""
-        blends = parse(text).blends
-        found = [(share, self._read(_plain(chunks), negative, guided)) for share, chunks in blends]
+        blends = parse_prompt(text).blends
+        found = [(share, self._encode(_plain_text(chunks), negative, guided)) for share, chunks in blends]
         return {
             name: torch.stack([share * words[name] for share, words in found]).sum(0) for name in found[0][1]
         }
 
-    def _read(self, text: str, negative: str, guided: bool) -> dict[str, torch.Tensor]:
+    def _encode(self, text: str, negative: str, guided: bool) -> dict[str, torch.Tensor]:
         found = self.pipe.encode_prompt(
             prompt=text,
-            negative_prompt=_plain(parse(negative).blends[0][1]) or None,
+            negative_prompt=_plain_text(parse_prompt(negative).blends[0][1]) or None,
             device=self.base._execution_device,
             num_images_per_prompt=1,
             do_classifier_free_guidance=guided,
         )
-        return {name: value for name, value in zip(_EMBEDDINGS, found, strict=True) if value is not None}
+        return {name: value for name, value in zip(_EMBEDDING_NAMES, found, strict=True) if value is not None}
 
 
-def _plain(chunks: Sequence[Chunk]) -> str:
+def _plain_text(chunks: Sequence[Chunk]) -> str:
     return " ".join(part.text for chunk in chunks for part in chunk.parts if part.weight)
 
 
-def _load(base: Any, model: str) -> Any:
+def _load_refiner(base: Any, model: str) -> Any:
     options: dict[str, Any] = {"vae": base.vae, "dtype": base.unet.dtype, "add_watermarker": False}
     if (folder := Path(model)).is_dir():
-        check_index(folder)
+        require_sdxl_index(folder)
         options["local_files_only"] = True
     config = StableDiffusionXLImg2ImgPipeline.load_config(model, local_files_only=folder.is_dir())
     if config.get("text_encoder", [None, None])[1] is None:

@@ -34,7 +34,7 @@ from animator.models import samplers
 _Mixin: Any = object  # Any: type checkers cannot know the scheduler that a mixin is combined with
 
 
-class _Given(_Mixin):  # type: ignore[misc]
+class _TimestepsMixin(_Mixin):  # type: ignore[misc]
     """Mixin for a diffusers scheduler whose `set_timesteps` also accepts a list of timesteps."""
 
     timesteps: torch.Tensor
@@ -48,13 +48,13 @@ class _Given(_Mixin):  # type: ignore[misc]
         *more: Any,
         timesteps: Sequence[float] | None = None,
     ) -> None:
-        """Prepare `num_inference_steps` steps as diffusers does, or the falling `timesteps`."""
+        """Prepare `num_inference_steps` steps as diffusers does, or the falling `timesteps_for_strength`."""
         if timesteps is None:
             super().set_timesteps(num_inference_steps, device, *more)
         else:
-            self.lay_out(np.asarray(timesteps, np.float64), device)
+            self.set_levels(np.asarray(timesteps, np.float64), device)
 
-    def lay_out(self, levels: NDArray[np.float64], device: Any) -> None:
+    def set_levels(self, levels: NDArray[np.float64], device: Any) -> None:
         """Prepare the steps at the falling timesteps `levels`."""
         raise NotImplementedError
 
@@ -65,11 +65,11 @@ class _Given(_Mixin):  # type: ignore[misc]
         return found
 
 
-class _BySigma(_Given):
+class _SigmaMixin(_TimestepsMixin):
     """Mixin for schedulers with one noise level per step: replaces the levels that diffusers prepared."""
 
-    def lay_out(self, levels: NDArray[np.float64], device: Any) -> None:
-        super(_Given, self).set_timesteps(len(levels), device=device)
+    def set_levels(self, levels: NDArray[np.float64], device: Any) -> None:
+        super(_TimestepsMixin, self).set_timesteps(len(levels), device=device)
         told = torch.from_numpy(levels)
         if not self.timesteps.is_floating_point():
             told = told.round()  # the model's conditioning; the sigmas stay exact
@@ -77,60 +77,62 @@ class _BySigma(_Given):
         self.sigmas = torch.cat([torch.from_numpy(self.sigmas_at(levels)).to(self.sigmas), self.sigmas[-1:]])
 
 
-class _ByHalves(_Given):
+class _TwoCallsMixin(_TimestepsMixin):
     """Mixin for schedulers with two model calls per step: passes the levels to diffusers as Karras sigmas.
 
     diffusers derives the intermediate levels from them.
     """
 
-    given: NDArray[np.float64] | None = None
+    level_sigmas: NDArray[np.float64] | None = None
 
-    def lay_out(self, levels: NDArray[np.float64], device: Any) -> None:
-        self.given = self.sigmas_at(levels)
+    def set_levels(self, levels: NDArray[np.float64], device: Any) -> None:
+        self.level_sigmas = self.sigmas_at(levels)
         karras = self.config.use_karras_sigmas
         self.register_to_config(use_karras_sigmas=True)
         try:
-            super(_Given, self).set_timesteps(len(levels), device=device)
+            super(_TimestepsMixin, self).set_timesteps(len(levels), device=device)
         finally:
-            self.given = None
+            self.level_sigmas = None
             self.register_to_config(use_karras_sigmas=karras)
 
     def _convert_to_karras(self, in_sigmas: Any, num_inference_steps: int) -> Any:
         return (
-            super()._convert_to_karras(in_sigmas, num_inference_steps) if self.given is None else self.given
+            super()._convert_to_karras(in_sigmas, num_inference_steps)
+            if self.level_sigmas is None
+            else self.level_sigmas
         )
 
 
-class _ByLength(_Given):
+class _StepLengthMixin(_TimestepsMixin):
     """Mixin for DDIM with steps of any length; diffusers' own DDIM takes steps of equal length."""
 
-    lengths: Iterator[int] | None = None
+    step_lengths: Iterator[int] | None = None
 
     def set_timesteps(self, *given: Any, timesteps: Sequence[float] | None = None, **options: Any) -> None:
-        self.lengths = None
+        self.step_lengths = None
         super().set_timesteps(*given, timesteps=timesteps, **options)
 
-    def lay_out(self, levels: NDArray[np.float64], device: Any) -> None:
+    def set_levels(self, levels: NDArray[np.float64], device: Any) -> None:
         self.timesteps = torch.from_numpy(levels.round().astype(np.int64)).to(device)
         ends = np.append(levels.round().astype(int), -1)  # below 0: no noise left
-        self.lengths = iter((ends[:-1] - ends[1:]).tolist())
+        self.step_lengths = iter((ends[:-1] - ends[1:]).tolist())
         self.num_inference_steps = len(levels)
 
     @wraps(diffusers.DDIMScheduler.step)
     def step(self, *given: Any, **options: Any) -> Any:
-        if self.lengths is not None:
+        if self.step_lengths is not None:
             # diffusers computes the length of a step as num_train_timesteps // num_inference_steps.
-            self.num_inference_steps = Fraction(self.config.num_train_timesteps, next(self.lengths))
+            self.num_inference_steps = Fraction(self.config.num_train_timesteps, next(self.step_lengths))
         return super().step(*given, **options)
 
 
-def _mixed(mixin: type, name: str) -> type:
+def _subclass(mixin: type, name: str) -> type:
     base = getattr(diffusers, name)
     return type(name, (mixin, base), {"__doc__": f"{base.__name__} that takes a list of timesteps."})
 
 
-_MIXED = {
-    _BySigma: (
+_MIXINS = {
+    _SigmaMixin: (
         "EulerAncestralDiscreteScheduler",
         "LMSDiscreteScheduler",
         "DPMSolverMultistepScheduler",
@@ -138,23 +140,23 @@ _MIXED = {
         "DEISMultistepScheduler",
         "UniPCMultistepScheduler",
     ),
-    _ByHalves: ("KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler"),
-    _ByLength: ("DDIMScheduler",),
+    _TwoCallsMixin: ("KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler"),
+    _StepLengthMixin: ("DDIMScheduler",),
 }
 
-_OURS = {name: _mixed(mixin, name) for mixin, names in _MIXED.items() for name in names}
+_SUBCLASSES = {name: _subclass(mixin, name) for mixin, names in _MIXINS.items() for name in names}
 
 
 def scheduler_class(name: str) -> Any:
     """Return diffusers' scheduler class of that name, or the subclass here that also accepts a list of timesteps."""
-    return _OURS.get(name) or getattr(diffusers, name)
+    return _SUBCLASSES.get(name) or getattr(diffusers, name)
 
 
-_SPACINGS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
+_SPACING_FLAGS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
 
 _ANY_LEVEL = (diffusers.EulerDiscreteScheduler, diffusers.HeunDiscreteScheduler)  # of diffusers' own
 
-_ALMOST_NOISE = (
+_MIN_SIGNAL = (
     2.0**-24
 )  # share of the image left in pure noise, diffusers' value in its Euler scheduler: log(0) is undefined
 
@@ -174,7 +176,7 @@ class Schedulers:
 
         The sampler's own spacing wins over `schedule`. `plain`: without a spacing, for explicit timesteps.
         """
-        sampler = samplers.find(name)
+        sampler = samplers.find_sampler(name)
         spacing = schedule if sampler.schedule == samplers.AUTOMATIC else sampler.schedule
         return self._make(sampler.scheduler, dict(sampler.options), "" if plain else spacing)
 
@@ -183,59 +185,61 @@ class Schedulers:
         if key not in self._made:
             more = samplers.SCHEDULES[spacing] if spacing else {}
             # DDIM and DDPM clip predicted images; SDXL predicts latents, which have no fixed range.
-            free = {"clip_sample": False, "thresholding": False, **dict.fromkeys(_SPACINGS, False)}
+            free = {"clip_sample": False, "thresholding": False, **dict.fromkeys(_SPACING_FLAGS, False)}
             self._made[key] = scheduler_class(scheduler).from_config(
                 {**self.config, **free, **options, **more}
             )
         return self._made[key]
 
-    def fresh(self, painting: Painting) -> tuple[Any, dict[str, Any]]:
+    def for_text_to_image(self, painting: Painting) -> tuple[Any, dict[str, Any]]:
         """Return the scheduler and the pipeline's arguments to paint from nothing."""
-        scheduler = self._native(painting)
+        scheduler = self._native_scheduler(painting)
         if scheduler is not None:
             return scheduler, {"num_inference_steps": painting.steps}
-        return self._given(painting, self.grid(painting))
+        return self._at_levels(painting, self.grid(painting))
 
-    def over(self, painting: Painting) -> tuple[Any, dict[str, Any]]:
+    def for_image_to_image(self, painting: Painting) -> tuple[Any, dict[str, Any]]:
         """Return the scheduler and the pipeline's arguments to paint over an image at exactly `painting.strength`.
 
         diffusers runs int(steps * strength) steps of a fixed grid, which turns a smooth curve into a
         staircase. The pipeline gets the noise levels themselves instead, with a strength of 1 so that it runs
         all of them.
         """
-        scheduler, arguments = self._given(painting, timesteps(self.grid(painting), painting))
+        scheduler, arguments = self._at_levels(
+            painting, timesteps_for_strength(self.grid(painting), painting)
+        )
         return scheduler, {**arguments, "strength": 1.0}
 
     def grid(self, painting: Painting) -> NDArray[np.float64]:
         """Return the falling timesteps of a painting pass from pure noise, one per step."""
-        if samplers.schedule(painting) == "align_your_steps":
-            return _aligned(painting.steps)
+        if samplers.effective_schedule(painting) == "align_your_steps":
+            return _align_your_steps(painting.steps)
         # Not every diffusers scheduler supports every spacing; its Euler supports all of them.
-        grid = self._native(painting)
+        grid = self._native_scheduler(painting)
         if grid is None:
-            grid = self._make("EulerDiscreteScheduler", {}, samplers.schedule(painting))
+            grid = self._make("EulerDiscreteScheduler", {}, samplers.effective_schedule(painting))
         grid.set_timesteps(painting.steps)
         # Samplers with two model calls per step list each level twice, or add one between two.
         levels = grid.timesteps.numpy().astype(np.float64)[:: grid.order]
         return np.unique(levels)[::-1]
 
-    def _native(self, painting: Painting) -> Any:
+    def _native_scheduler(self, painting: Painting) -> Any:
         """Return the sampler's own scheduler if it supports the painting's spacing, else None."""
-        spacing = samplers.schedule(painting)
+        spacing = samplers.effective_schedule(painting)
         scheduler = self.find(painting.sampler, spacing)
         known = inspect.signature(type(scheduler).__init__).parameters
         knows = spacing != "align_your_steps" and samplers.SCHEDULES[spacing].keys() <= known.keys()
         return scheduler if knows else None
 
-    def _given(self, painting: Painting, levels: NDArray[np.float64]) -> tuple[Any, dict[str, Any]]:
+    def _at_levels(self, painting: Painting, levels: NDArray[np.float64]) -> tuple[Any, dict[str, Any]]:
         """Return the sampler's scheduler and the pipeline's arguments to run it at the timesteps `levels`."""
         scheduler = self.find(painting.sampler, plain=True)
-        if samplers.find(painting.sampler).whole:
+        if samplers.find_sampler(painting.sampler).integer_timesteps:
             levels = np.rint(levels)  # this scheduler looks levels up in a table of whole timesteps
-        return scheduler, {"timesteps": _falling(levels).tolist()}
+        return scheduler, {"timesteps": _strictly_falling(levels).tolist()}
 
 
-def timesteps(grid: NDArray[np.float64], painting: Painting) -> NDArray[np.float64]:
+def timesteps_for_strength(grid: NDArray[np.float64], painting: Painting) -> NDArray[np.float64]:
     """Return falling timesteps, one for each step that runs; the first is the noise level of `painting.strength`.
 
     Strength x starts at the fraction x of the way up the sampler's own falling `grid`, interpolated between
@@ -243,17 +247,19 @@ def timesteps(grid: NDArray[np.float64], painting: Painting) -> NDArray[np.float
     """
     levels = np.append(grid, 0.0)  # no noise is left after the last step
     whole = len(levels) - 1
-    places = np.linspace(whole * (1 - painting.strength), whole, samplers.steps_run(painting), endpoint=False)
+    places = np.linspace(
+        whole * (1 - painting.strength), whole, samplers.effective_steps(painting), endpoint=False
+    )
     return np.asarray(np.interp(places, np.arange(whole + 1), levels), dtype=np.float64)
 
 
-def _falling(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+def _strictly_falling(levels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return `levels` raised where needed so that they fall strictly and never below 0."""
     floor = np.arange(len(levels))[::-1]
     return np.asarray(np.maximum(levels, floor), dtype=np.float64)
 
 
-def _aligned(steps: int) -> NDArray[np.float64]:
+def _align_your_steps(steps: int) -> NDArray[np.float64]:
     """Return the Align Your Steps timesteps for SDXL: ten published levels (Sabour et al. 2024), else interpolated."""
     ten = np.array(AysSchedules["StableDiffusionXLTimesteps"], np.float64)
     return np.asarray(np.interp(np.linspace(0, len(ten) - 1, steps), np.arange(len(ten)), ten))
@@ -269,11 +275,11 @@ def _with_zero_snr(config: dict[str, Any]) -> dict[str, Any]:
         return config
     betas = diffusers.DDIMScheduler.from_config(config).betas.to(torch.float64)
     betas = rescale_zero_terminal_snr(betas)
-    betas[-1] = 1 - _ALMOST_NOISE / torch.cumprod(1 - betas, 0)[-2]
+    betas[-1] = 1 - _MIN_SIGNAL / torch.cumprod(1 - betas, 0)[-2]
     return {**config, "trained_betas": betas.tolist()}
 
 
-Change = Callable[[torch.Tensor], torch.Tensor]
+NoiseTransform = Callable[[torch.Tensor], torch.Tensor]
 
 
 def slerp(a: torch.Tensor, b: torch.Tensor, amount: float) -> torch.Tensor:
@@ -292,15 +298,15 @@ def slerp(a: torch.Tensor, b: torch.Tensor, amount: float) -> torch.Tensor:
     return (mixed / torch.sin(angle)).to(a.dtype)
 
 
-def changed(frame: Frame) -> Change | None:
+def noise_transform(frame: Frame) -> NoiseTransform | None:
     """Return the function that mixes and scales the noise of an img2img pass of `frame`; None for unchanged noise."""
-    mixed, factor = mixed_in(frame), frame.painting.noise_multiplier
+    mixed, factor = subseed_mixer(frame), frame.painting.noise_multiplier
     if mixed is None and factor == 1:
         return None
     return lambda noise: (noise if mixed is None else mixed(noise)) * factor
 
 
-def mixed_in(frame: Frame) -> Change | None:
+def subseed_mixer(frame: Frame) -> NoiseTransform | None:
     """Return a function that mixes the subseed's noise into noise on any device; None if subseed_strength is 0."""
     if not frame.subseed_strength:
         return None
@@ -314,7 +320,7 @@ def mixed_in(frame: Frame) -> Change | None:
     return mix
 
 
-def give(scheduler: Any, change: Change | None) -> None:
+def patch_add_noise(scheduler: Any, change: NoiseTransform | None) -> None:
     """Patch `scheduler.add_noise`, which every img2img pipeline calls, to apply `change`; None removes the patch."""
     scheduler.__dict__.pop("add_noise", None)
     if change is None:
@@ -327,12 +333,14 @@ def give(scheduler: Any, change: Change | None) -> None:
     scheduler.add_noise = add_noise
 
 
-def drawn(pipe: Any, frame: Frame, width: int, height: int, generator: torch.Generator) -> dict[str, Any]:
+def text_to_image_latents(
+    pipe: Any, frame: Frame, width: int, height: int, generator: torch.Generator
+) -> dict[str, Any]:
     """Return the pipeline's arguments with mixed noise for width x height pixels from nothing; {} without a subseed.
 
     The seed's noise is drawn from `generator` as diffusers draws it.
     """
-    mix = mixed_in(frame)
+    mix = subseed_mixer(frame)
     if mix is None:
         return {}
     # The VAE's channel count, because an inpainting UNet has more.

@@ -19,18 +19,15 @@ import torch
 import transformers
 from diffusers import StableDiffusionXLImg2ImgPipeline
 
-from animator.diffusion import images as pictures
-from animator.diffusion import images as resident
-from animator.diffusion import inpaint, memory, schedulers, unet_patches
-from animator.diffusion import unet_patches as tiling
-from animator.diffusion.adapters import Adapter, IpAdapters, Loras
-from animator.diffusion.controlnet import Controls, Net
-from animator.diffusion.gpu.image import Picture, on
-from animator.diffusion.inpaint import Inpaint, inpaints
-from animator.diffusion.loading import Checkpoint, device_for, dtype_for, read_pipeline
+from animator.diffusion import images, inpaint, memory, schedulers, unet_patches
+from animator.diffusion.adapters import IPAdapterSet, IPAdapterSpec, LoraSet
+from animator.diffusion.controlnet import ControlNetSet, ControlNetSpec
+from animator.diffusion.gpu.image import DeviceImage, to_device
+from animator.diffusion.inpaint import InpaintPipeline, is_inpainting_checkpoint
+from animator.diffusion.loading import CheckpointSpec, device_for, dtype_for, load_pipeline
 from animator.diffusion.refiner import Refiner
 from animator.diffusion.schedulers import Schedulers
-from animator.diffusion.text_encoding import Inversions, Texts
+from animator.diffusion.text_encoding import PromptEncoder, TextualInversions
 from animator.frame import Frame, Image, Mask
 
 # The command line draws its own progress bar while models load.
@@ -39,20 +36,20 @@ diffusers.logging.disable_progress_bar()
 transformers.logging.disable_progress_bar()
 
 
-class Sdxl:
+class SDXLPainter:
     """Paints frames with one SDXL checkpoint and its LoRAs; txt2img and img2img share one set of weights."""
 
     def __init__(
         self,
-        source: Checkpoint,
+        source: CheckpointSpec,
         width: int,
         height: int,
         loras: Mapping[str, Path],
         embeddings: Mapping[str, Path] | None = None,
         *,
-        controls: Mapping[str, Net] | None = None,
+        controls: Mapping[str, ControlNetSpec] | None = None,
         refiner: tuple[str, float, bool] | None = None,
-        adapters: Mapping[str, Adapter] | None = None,
+        adapters: Mapping[str, IPAdapterSpec] | None = None,
     ) -> None:
         """Load a checkpoint, its LoRAs (name → .safetensors file) and embeddings (word → .safetensors file).
 
@@ -67,38 +64,42 @@ class Sdxl:
         self.width, self.height = width, height
         dtype = dtype_for(source.dtype, device)
         controls, adapters = controls or {}, adapters or {}
-        more = memory.beside(
+        more = memory.count_extra_networks(
             controls.values(), refiner[0] if refiner else None, [*adapters.values()], loras.values()
         )
-        plan = memory.planned(source, device, dtype, max(source.pixels, width * height), more)
-        memory.tell(plan)
-        compiled = unet_patches.compiles(source.compile, device, source.calls, plan.way)
-        self.txt2img = read_pipeline(source, dtype)
-        self.loras = Loras(self.txt2img, loras)
-        spell = Inversions(self.txt2img, embeddings or {}).spell
-        self.controls = Controls(self.txt2img, controls)
-        self.adapters = IpAdapters(self.txt2img, adapters)  # after ControlNets, which copy the UNet's config
+        plan = memory.plan_memory(source, device, dtype, max(source.pixels, width * height), more)
+        memory.log_plan(plan)
+        compiled = unet_patches.should_compile(source.compile, device, source.calls, plan.mode)
+        self.txt2img = load_pipeline(source, dtype)
+        self.loras = LoraSet(self.txt2img, loras)
+        spell = TextualInversions(self.txt2img, embeddings or {}).substitute_tokens
+        self.controls = ControlNetSet(self.txt2img, controls)
+        self.adapters = IPAdapterSet(
+            self.txt2img, adapters
+        )  # after ControlNets, which copy the UNet's config
         self.refiner = None if refiner is None else Refiner(self.txt2img, *refiner)
         beside = [*self.controls.networks, *(() if self.refiner is None else self.refiner.networks)]
         for network in (self.txt2img.unet, self.txt2img.vae, *beside):
-            tiling.wrap(network, source.tiling)
-        memory.place(self.txt2img, plan.way, device, whole=source.tiling != "none")
+            unet_patches.make_tileable(network, source.tiling)
+        memory.apply_plan(self.txt2img, plan.mode, device, whole=source.tiling != "none")
         for network in beside:
             network.to(device)
         if compiled:
             unet_patches.compile_unet(self.txt2img.unet, device)
         self.img2img = StableDiffusionXLImg2ImgPipeline(**self.txt2img.components, add_watermarker=False)
         self.img2img.set_progress_bar_config(disable=True)
-        self.grain = self.txt2img.vae_scale_factor  # pixels per latent; sides are padded to multiples of it
+        self.pixels_per_latent = (
+            self.txt2img.vae_scale_factor
+        )  # pixels per latent; sides are padded to multiples of it
         self.schedulers = Schedulers(dict(self.txt2img.scheduler.config))
-        self.texts = Texts(self.txt2img, spell)
-        self.inpaint = Inpaint(self.img2img) if inpaints(self.txt2img) else None
+        self.prompt_encoder = PromptEncoder(self.txt2img, spell)
+        self.inpaint = InpaintPipeline(self.img2img) if is_inpainting_checkpoint(self.txt2img) else None
         self.device = device
         # Independent of the memory mode: the amount of free memory may differ when a film is resumed.
         stays = device.type == "cuda" and self.inpaint is None
-        self.home = str(device) if stays else ""  # device where painted frames may stay; "": the host
+        self.device_name = str(device) if stays else ""  # device where painted frames may stay; "": the host
 
-    def sized(self, width: int, height: int) -> Sdxl:
+    def with_size(self, width: int, height: int) -> SDXLPainter:
         """Return a copy of this painter that paints width x height pixels from nothing and shares all weights."""
         other = copy(self)
         other.width, other.height = width, height
@@ -110,17 +111,17 @@ class Sdxl:
         Returns an image of the size of `start`, or `start` itself at strength 0. Raises ModelError if the
         model produces NaN or memory does not suffice.
         """
-        return self.hinted(frame, start, {})
+        return self.paint_with_hints(frame, start, {})
 
-    def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
+    def paint_masked(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
         """Paint `frame` over `start` within `mask` (height, width), 0..255; pixels with mask 0 keep `start`.
 
         The mask scales the strength of each pixel: 255 paints with all of it. A mask without `start` has no
         effect.
         """
-        return self.hinted(frame, start, {}, mask)
+        return self.paint_with_hints(frame, start, {}, mask)
 
-    def hinted(
+    def paint_with_hints(
         self, frame: Frame, start: Image | None, hints: Mapping[str, Image], mask: Mask | None = None
     ) -> Image:
         """Paint `frame` with ControlNets guided by `hints` (name → image of the painted size), and by `mask` if given.
@@ -128,13 +129,13 @@ class Sdxl:
         `Frame.control` gives the scale and the range of steps of each ControlNet by the same names.
         """
         if start is None:
-            return self._painted(frame, None, hints=hints)
+            return self._paint(frame, None, hints=hints)
         if frame.painting.strength == 0 or (mask is not None and not mask.any()):
             return start
-        painting = self._painted(frame, start, mask, hints)
-        return painting if mask is None else inpaint.seamed(start, painting, mask)
+        painting = self._paint(frame, start, mask, hints)
+        return painting if mask is None else inpaint.composite(start, painting, mask)
 
-    def kept(self, frame: Frame, start: Picture | Image | None) -> Picture:
+    def paint_on_device(self, frame: Frame, start: DeviceImage | Image | None) -> DeviceImage:
         """Paint `frame` over `start` and leave the image on the device; a `start` on the host is copied there.
 
         The pixels are those of a call of this painter. Not available with a refiner or an inpainting
@@ -142,48 +143,50 @@ class Sdxl:
         host.
         """
         assert (self.refiner, self.inpaint) == (None, None), "these paint images on the host"
-        over = None if start is None else on(start, self.device)
+        over = None if start is None else to_device(start, self.device)
         if over is not None and frame.painting.strength == 0:
             return over
         height, width = self._size(over)
-        with memory.enough([frame], width, height), torch.inference_mode():
-            pipe, arguments = self._asked(frame, over)
+        with memory.translate_oom([frame], width, height), torch.inference_mode():
+            pipe, arguments = self._prepare_call(frame, over)
             painted = pipe(**{**arguments, "output_type": "pt"}).images
-            return resident.from_pipeline_tensor(painted, frame.index, (height, width), over)
+            return images.from_pipeline_tensor(painted, frame.index, (height, width), over)
 
-    def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
+    def paint_batch(self, jobs: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
         """Paint frames that differ only in seed and prompt in one pipeline call, and return their images.
 
-        `wanted`: frames, each with its start image, or all with None. Each image equals the one painted
+        `jobs`: frames, each with its start image, or all with None. Each image equals the one painted
         alone, except for rounding, because a device adds up batches in another order. Frames are painted one
         by one where a call can make only one image, for example with a refiner.
         """
-        if wanted[0][1] is not None and wanted[0][0].painting.strength == 0:
-            return [start for _, start in wanted if start is not None]
+        if jobs[0][1] is not None and jobs[0][0].painting.strength == 0:
+            return [start for _, start in jobs if start is not None]
         single = self.inpaint is not None or self.refiner is not None
         if single or any(
-            schedulers.changed(frame) for frame, _ in wanted
+            schedulers.noise_transform(frame) for frame, _ in jobs
         ):  # the scheduler changes the noise, and a batch shares one scheduler
-            return [self(frame, start) for frame, start in wanted]
-        asked = [self._asked(frame, start) for frame, start in wanted]
-        pipe, arguments = asked[0][0], stacked([each for _, each in asked])
+            return [self(frame, start) for frame, start in jobs]
+        asked = [self._prepare_call(frame, start) for frame, start in jobs]
+        pipe, arguments = asked[0][0], stack_arguments([each for _, each in asked])
         if arguments is None:
-            return [self(frame, start) for frame, start in wanted]
-        return self._pictures(pipe, arguments, [frame for frame, _ in wanted], self._size(wanted[0][1]))
+            return [self(frame, start) for frame, start in jobs]
+        return self._run_pipeline(pipe, arguments, [frame for frame, _ in jobs], self._size(jobs[0][1]))
 
-    def _painted(
+    def _paint(
         self,
         frame: Frame,
         start: Image | None,
         mask: Mask | None = None,
         hints: Mapping[str, Image] = MappingProxyType({}),
     ) -> Image:
-        return self._pictures(*self._asked(frame, start, mask, hints), [frame], self._size(start))[0]
+        return self._run_pipeline(*self._prepare_call(frame, start, mask, hints), [frame], self._size(start))[
+            0
+        ]
 
-    def _asked(
+    def _prepare_call(
         self,
         frame: Frame,
-        start: Picture | Image | None,
+        start: DeviceImage | Image | None,
         mask: Mask | None = None,
         hints: Mapping[str, Image] = MappingProxyType({}),
     ) -> tuple[Any, dict[str, Any]]:
@@ -195,7 +198,9 @@ class Sdxl:
         painting = frame.painting
         scales = self.loras.set_scales(frame.loras, frame.lora_blocks)
         arguments: dict[str, Any] = {
-            **self.texts.arguments(frame.prompt, painting.guidance_scale > 1, scales, painting.clip_skip),
+            **self.prompt_encoder.pipeline_arguments(
+                frame.prompt, painting.guidance_scale > 1, scales, painting.clip_skip
+            ),
             **self.adapters.arguments(frame.ip_adapter, painting.guidance_scale > 1),
             "guidance_scale": painting.guidance_scale,
             # On the CPU, so that a seed gives the same noise on every device.
@@ -206,45 +211,47 @@ class Sdxl:
         }
         unet_patches.set_freeu(self.txt2img.unet, painting.freeu)
         if start is None:
-            pipe, (scheduler, steps) = self.txt2img, self.schedulers.fresh(painting)
-            width, height = (pictures.whole(side, self.grain) for side in (self.width, self.height))
+            pipe, (scheduler, steps) = self.txt2img, self.schedulers.for_text_to_image(painting)
+            width, height = (
+                images.round_up(side, self.pixels_per_latent) for side in (self.width, self.height)
+            )
             arguments |= {"width": width, "height": height}
-            arguments |= schedulers.drawn(pipe, frame, width, height, generator)
+            arguments |= schedulers.text_to_image_latents(pipe, frame, width, height, generator)
         else:
-            pipe, (scheduler, steps) = self.img2img, self.schedulers.over(painting)
-            read: Any = resident.to_pipeline_tensor if isinstance(start, Picture) else pictures.to_pipeline
-            arguments["image"] = read(start, self.grain)
-        schedulers.give(scheduler, schedulers.changed(frame))
-        seen = {name: pictures.padded(hint, self.grain) for name, hint in hints.items()}
-        pipe, scheduler, arguments = self.controls.added(pipe, scheduler, arguments | steps, frame, seen)
+            pipe, (scheduler, steps) = self.img2img, self.schedulers.for_image_to_image(painting)
+            read: Any = images.to_pipeline_tensor if isinstance(start, DeviceImage) else images.to_pipeline
+            arguments["image"] = read(start, self.pixels_per_latent)
+        schedulers.patch_add_noise(scheduler, schedulers.noise_transform(frame))
+        seen = {name: images.pad_to_multiple(hint, self.pixels_per_latent) for name, hint in hints.items()}
+        pipe, scheduler, arguments = self.controls.apply(pipe, scheduler, arguments | steps, frame, seen)
         pipe.scheduler = scheduler
-        wide = None if mask is None else pictures.padded(mask, self.grain)
+        wide = None if mask is None else images.pad_to_multiple(mask, self.pixels_per_latent)
         with torch.inference_mode():
             if self.inpaint is not None:
                 pipe = self.inpaint.pipe
                 pipe.scheduler, arguments = self.inpaint.arguments(scheduler, arguments, wide)
             elif wide is not None:
-                arguments |= inpaint.arguments(pipe, arguments["image"], wide, generator)
-            elif isinstance(start, Picture):
-                arguments["image"] = resident.encoded(pipe, arguments["image"], generator)
+                arguments |= inpaint.masked_arguments(pipe, arguments["image"], wide, generator)
+            elif isinstance(start, DeviceImage):
+                arguments["image"] = images.encode_latents(pipe, arguments["image"], generator)
         return pipe, arguments
 
-    def _pictures(
+    def _run_pipeline(
         self, pipe: Any, arguments: dict[str, Any], frames: Sequence[Frame], size: tuple[int, int]
     ) -> list[Image]:
         """Call the pipeline and return one image, cropped to `size` (height, width), for each of `frames`."""
         height, width = size
-        with memory.enough(frames, width, height), torch.inference_mode():
+        with memory.translate_oom(frames, width, height), torch.inference_mode():
             if self.refiner is not None:
-                painted = self.refiner.painted(pipe, arguments, frames[0])[None]
+                painted = self.refiner.paint(pipe, arguments, frames[0])[None]
             else:
                 painted = pipe(**arguments).images
         return [
-            pictures.from_pipeline(picture[:height, :width], frame.index)
+            images.from_pipeline(picture[:height, :width], frame.index)
             for picture, frame in zip(painted, frames, strict=True)
         ]
 
-    def _size(self, start: Picture | Image | None) -> tuple[int, int]:
+    def _size(self, start: DeviceImage | Image | None) -> tuple[int, int]:
         """Return the height and width in pixels of an image painted over `start`."""
         return (self.height, self.width) if start is None else (start.shape[0], start.shape[1])
 
@@ -252,17 +259,17 @@ class Sdxl:
 GENERATOR = "generator"  # a list, one per image: diffusers draws each image's noise from its own generator
 
 
-def stacked(asked: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the arguments of one call for all of `asked`: tensors and arrays (1, …) are concatenated, the rest kept.
+def stack_arguments(calls: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the arguments of one call for all of `calls`: tensors and arrays (1, …) are concatenated, the rest kept.
 
     Returns None if the calls cannot be batched: other arguments differ, shapes differ, or a call has a
     callback or a list of tensors.
     """
-    if len({frozenset(arguments) for arguments in asked}) != 1:
+    if len({frozenset(arguments) for arguments in calls}) != 1:
         return None
     together: dict[str, Any] = {}
-    for name, first in asked[0].items():
-        values = [arguments[name] for arguments in asked]
+    for name, first in calls[0].items():
+        values = [arguments[name] for arguments in calls]
         if name == GENERATOR:
             together[name] = values
         elif isinstance(first, torch.Tensor | np.ndarray):
@@ -270,13 +277,13 @@ def stacked(asked: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
                 return None
             join: Any = torch.cat if isinstance(first, torch.Tensor) else np.concatenate
             together[name] = join(values)
-        elif callable(first) or _of_one(first) or any(value != first for value in values):
+        elif callable(first) or _is_tensor_list(first) or any(value != first for value in values):
             return None
         else:
             together[name] = first
     return together
 
 
-def _of_one(value: Any) -> bool:
+def _is_tensor_list(value: Any) -> bool:
     """Return True for a list of tensors, such as the image embeddings of IP-Adapters, which belong to one image."""
     return isinstance(value, list) and any(isinstance(item, torch.Tensor | np.ndarray) for item in value)

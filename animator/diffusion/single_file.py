@@ -22,9 +22,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-CONFIG = "animator.config"  # header entry: JSON of {relative path: text}
+CONFIG_ENTRY = "animator.config"  # header entry: JSON of {relative path: text}
 
-TEXTS = (".json", ".txt")  # allowed suffixes of config files: a restored folder must hold nothing executable
+TEXT_SUFFIXES = (
+    ".json",
+    ".txt",
+)  # allowed suffixes of config files: a restored folder must hold nothing executable
 
 NETWORKS = {
     "unet": "diffusion_pytorch_model",
@@ -45,9 +48,9 @@ def write_single_file(folder: Path, file: Path) -> Path:
     Raises ValueError if the folder is not a complete SDXL checkpoint, or has a shape that the original
     layout cannot express; OSError from the disk.
     """
-    weights = _original(folder)
+    weights = _original_weights(folder)
     # A single entry, because safetensors writes several entries in an order that varies between runs.
-    header = {CONFIG: json.dumps(_texts(folder), ensure_ascii=False, sort_keys=True)}
+    header = {CONFIG_ENTRY: json.dumps(_read_texts(folder), ensure_ascii=False, sort_keys=True)}
     draft = file.with_name(f".{file.name}.draft")
     try:
         save_file(weights, draft, metadata=header)
@@ -68,9 +71,9 @@ def embedded_config(file: Path, into: Path) -> Path | None:
     """
     with safe_open(file, framework="pt") as opened:
         header: dict[str, str] = opened.metadata() or {}
-    if CONFIG not in header:
+    if CONFIG_ENTRY not in header:
         return None
-    texts = _checked(header[CONFIG], file)
+    texts = _parse_config_entry(header[CONFIG_ENTRY], file)
     into.mkdir(parents=True, exist_ok=True)
     if any(into.iterdir()):
         raise ValueError(f"{into}: not empty; the config of {file.name} needs a folder of its own")
@@ -81,28 +84,30 @@ def embedded_config(file: Path, into: Path) -> Path | None:
     return into
 
 
-def _original(folder: Path) -> dict[str, Tensor]:
+def _original_weights(folder: Path) -> dict[str, Tensor]:
     """Return the weights of all four networks in `folder` under their original names. Raises ValueError."""
     if not (folder / "model_index.json").is_file():
         raise ValueError(f"{folder}: not a diffusers checkpoint, it has no model_index.json")
-    layers = _config(folder / "unet")["layers_per_block"]
+    layers = _read_network_config(folder / "unet")["layers_per_block"]
     if not isinstance(layers, int):
         raise ValueError(f"{folder / 'unet'}: layers_per_block is {layers}; one number is needed")
-    parts = {name: _weights(folder / name, stem) for name, stem in NETWORKS.items()}
-    width, width_2 = (_config(folder / name)["hidden_size"] for name in ("text_encoder", "text_encoder_2"))
+    parts = {name: _read_network_weights(folder / name, stem) for name, stem in NETWORKS.items()}
+    width, width_2 = (
+        _read_network_config(folder / name)["hidden_size"] for name in ("text_encoder", "text_encoder_2")
+    )
     if width == width_2:
         # diffusers distinguishes the two encoders by width alone; with equal widths it silently loads the
         # first twice.
         raise ValueError(f"{folder}: both text encoders are {width} wide; give them different hidden_size")
     return {
-        **unet(parts["unet"], layers),
-        **vae(parts["vae"], len(_config(folder / "vae")["down_block_types"])),
-        **clip(parts["text_encoder"]),
-        **open_clip(parts["text_encoder_2"]),
+        **original_unet(parts["unet"], layers),
+        **original_vae(parts["vae"], len(_read_network_config(folder / "vae")["down_block_types"])),
+        **original_clip(parts["text_encoder"]),
+        **original_open_clip(parts["text_encoder_2"]),
     }
 
 
-def _config(part: Path) -> dict[str, Any]:
+def _read_network_config(part: Path) -> dict[str, Any]:
     path = part / "config.json"
     if not path.is_file():
         raise ValueError(f"{part.parent}: not a whole SDXL checkpoint, it has no {part.name}/config.json")
@@ -110,7 +115,7 @@ def _config(part: Path) -> dict[str, Any]:
     return config
 
 
-def _weights(part: Path, stem: str) -> dict[str, Tensor]:
+def _read_network_weights(part: Path, stem: str) -> dict[str, Tensor]:
     """Return all tensors of one network, from one file or from the shards listed in its index. Raises ValueError."""
     index = part / f"{stem}.safetensors.index.json"
     names = {f"{stem}.safetensors"}
@@ -124,52 +129,52 @@ def _weights(part: Path, stem: str) -> dict[str, Tensor]:
     return weights
 
 
-def _texts(folder: Path) -> dict[str, str]:
+def _read_texts(folder: Path) -> dict[str, str]:
     """Return the text of every config and tokenizer file by its path inside `folder`."""
     files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {
         path.as_posix(): (folder / path).read_bytes().decode()
         for path in files
-        if path.suffix in TEXTS
+        if path.suffix in TEXT_SUFFIXES
         # Hidden folders are download caches; an index would list shards that the single file replaces.
         and not path.name.endswith(".index.json")
         and not any(part.startswith(".") for part in path.parts)
     }
 
 
-def _checked(entry: str, file: Path) -> dict[str, bytes]:
+def _parse_config_entry(entry: str, file: Path) -> dict[str, bytes]:
     """Return the config texts of an untrusted header entry, by path, as UTF-8 bytes to preserve line ends.
 
     Raises ValueError for anything but texts under safe names.
     """
     texts = json.loads(entry)  # JSONDecodeError is a ValueError, and so is UnicodeEncodeError below
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
-        raise ValueError(f"{file}: {CONFIG} in the header must map file names to texts")
+        raise ValueError(f"{file}: {CONFIG_ENTRY} in the header must map file names to texts")
     for name in texts:
         below = any(str(parent) in texts for parent in PurePosixPath(name).parents)
-        if below or not _harmless(name):
-            raise ValueError(f"{file}: {name!r} in its {CONFIG} is not a .json or .txt in a folder")
+        if below or not _is_safe_name(name):
+            raise ValueError(f"{file}: {name!r} in its {CONFIG_ENTRY} is not a .json or .txt in a folder")
     return {name: text.encode() for name, text in texts.items()}
 
 
-def _harmless(name: str) -> bool:
+def _is_safe_name(name: str) -> bool:
     path = PurePosixPath(name)
     outside = path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts
     unwritable = any(sign in "\\\0" or "\ud800" <= sign <= "\udfff" for sign in name)
-    strange = unwritable or name != path.as_posix() or path.suffix not in TEXTS
+    strange = unwritable or name != path.as_posix() or path.suffix not in TEXT_SUFFIXES
     return not outside and not strange
 
 
 Weights = Mapping[str, Tensor]  # parameter name -> values
 
 
-UNET = "model.diffusion_model."
+UNET_PREFIX = "model.diffusion_model."
 
-VAE = "first_stage_model."
+VAE_PREFIX = "first_stage_model."
 
-CLIP = "conditioner.embedders.0.transformer.text_model."
+CLIP_PREFIX = "conditioner.embedders.0.transformer.text_model."
 
-OPEN_CLIP = "conditioner.embedders.1.model."
+OPEN_CLIP_PREFIX = "conditioner.embedders.1.model."
 
 
 UNET_ENDS = {
@@ -223,21 +228,21 @@ BLOCK = re.compile(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|u
 LAYER = re.compile(r"encoder\.layers\.(\d+)\.(.+)\.(weight|bias)")
 
 
-def unet(weights: Weights, layers: int) -> dict[str, Tensor]:
+def original_unet(weights: Weights, layers: int) -> dict[str, Tensor]:
     """Return the UNet's weights under their original names; `layers` is its `layers_per_block`.
 
     Raises ValueError for a parameter that has no original name.
     """
     attending = {name.split(".")[1] for name in weights if re.match(r"up_blocks\.\d+\.attentions\.", name)}
-    return _renamed(weights, UNET, lambda name: _unet_name(name, layers, attending))
+    return _rename_weights(weights, UNET_PREFIX, lambda name: _unet_name(name, layers, attending))
 
 
-def vae(weights: Weights, levels: int) -> dict[str, Tensor]:
+def original_vae(weights: Weights, levels: int) -> dict[str, Tensor]:
     """Return the VAE's weights under their original names; `levels` is its number of resolutions.
 
     Raises ValueError for a parameter that has no original name.
     """
-    renamed = _renamed(weights, VAE, lambda name: _vae_name(name, levels))
+    renamed = _rename_weights(weights, VAE_PREFIX, lambda name: _vae_name(name, levels))
     # The first release used 1x1 convolutions for attention where diffusers uses linear layers with the same
     # values.
     return {
@@ -246,20 +251,20 @@ def vae(weights: Weights, levels: int) -> dict[str, Tensor]:
     }
 
 
-def clip(weights: Weights) -> dict[str, Tensor]:
+def original_clip(weights: Weights) -> dict[str, Tensor]:
     """Return the first text encoder's weights under their original prefix; their names are equal in both layouts."""
-    return _renamed(_plain(weights), CLIP, lambda name: name)
+    return _rename_weights(_without_text_model_prefix(weights), CLIP_PREFIX, lambda name: name)
 
 
-def open_clip(weights: Weights) -> dict[str, Tensor]:
+def original_open_clip(weights: Weights) -> dict[str, Tensor]:
     """Return the second text encoder's weights under open_clip's names, with packed query, key and value projections.
 
     Raises ValueError for a parameter that has no original name, and for a missing text projection.
     """
-    weights = _plain(weights)
+    weights = _without_text_model_prefix(weights)
     single = {name: values for name, values in weights.items() if not re.search(r"\.[qkv]_proj\.", name)}
-    packed = _renamed(single, OPEN_CLIP, _open_clip_name)
-    projection = OPEN_CLIP + "text_projection"
+    packed = _rename_weights(single, OPEN_CLIP_PREFIX, _open_clip_name)
+    projection = OPEN_CLIP_PREFIX + "text_projection"
     if projection not in packed:
         raise ValueError("text_projection.weight: missing; SDXL's second text encoder has one")
     # open_clip multiplies by the projection from the right, so its matrix is (hidden, projection).
@@ -267,11 +272,11 @@ def open_clip(weights: Weights) -> dict[str, Tensor]:
     for name in (name for name in weights if ".q_proj." in name):
         block, _, kind = name.removeprefix("encoder.layers.").partition(".self_attn.q_proj.")
         rows = [weights[name.replace(".q_proj.", f".{part}_proj.")] for part in "qkv"]
-        packed[f"{OPEN_CLIP}transformer.resblocks.{block}.attn.in_proj_{kind}"] = torch.cat(rows)
+        packed[f"{OPEN_CLIP_PREFIX}transformer.resblocks.{block}.attn.in_proj_{kind}"] = torch.cat(rows)
     return packed
 
 
-def _renamed(weights: Weights, prefix: str, rename: Callable[[str], str]) -> dict[str, Tensor]:
+def _rename_weights(weights: Weights, prefix: str, rename: Callable[[str], str]) -> dict[str, Tensor]:
     renamed: dict[str, Tensor] = {}
     for name, values in weights.items():
         try:
@@ -288,7 +293,7 @@ def _unet_name(name: str, layers: int, attending: set[str]) -> str:
     stem, _, kind = name.rpartition(".")
     if stem.startswith("mid_block."):
         _, part, index, rest = name.split(".", 3)
-        return f"{UNET_MIDDLE[f'{part}.{index}']}.{_inside(part, rest)}"
+        return f"{UNET_MIDDLE[f'{part}.{index}']}.{_inner_name(part, rest)}"
     found = BLOCK.fullmatch(name)
     if found is None:
         return f"{UNET_ENDS[stem]}.{kind}"
@@ -302,10 +307,10 @@ def _unet_name(name: str, layers: int, attending: set[str]) -> str:
     if part in ("downsamplers", "upsamplers"):
         sampler = {f"conv.{kind}": f"op.{kind}" if side == "down" else f"conv.{kind}"}[rest]
         return f"{block}.{2 if side == 'up' and level in attending else int(side == 'up')}.{sampler}"
-    return f"{block}.{int(part == 'attentions')}.{_inside(part, rest)}"
+    return f"{block}.{int(part == 'attentions')}.{_inner_name(part, rest)}"
 
 
-def _inside(part: str, rest: str) -> str:
+def _inner_name(part: str, rest: str) -> str:
     if part == "attentions":
         return rest
     stem, _, kind = rest.rpartition(".")
@@ -322,7 +327,7 @@ def _vae_name(name: str, levels: int) -> str:
     if stem.startswith("mid_block.attentions.0."):
         return f"{side}.mid.attn_1.{VAE_ATTENTION[stem.removeprefix('mid_block.attentions.0.')]}.{kind}"
     if resnet := re.fullmatch(r"mid_block\.resnets\.([01])\.(.+)", rest):
-        return f"{side}.mid.block_{int(resnet[1]) + 1}.{_shortcut(resnet[2])}"
+        return f"{side}.mid.block_{int(resnet[1]) + 1}.{_shortcut_name(resnet[2])}"
     found = BLOCK.fullmatch(rest)
     if found is None or found[3] == "attentions":
         raise KeyError(name)
@@ -330,15 +335,15 @@ def _vae_name(name: str, levels: int) -> str:
     # The original counts levels from the image in both halves, so the decoder's order is reversed.
     place = int(level) if way == "down" else levels - 1 - int(level)
     if part == "resnets":
-        return f"{side}.{way}.{place}.block.{index}.{_shortcut(inner)}"
+        return f"{side}.{way}.{place}.block.{index}.{_shortcut_name(inner)}"
     return f"{side}.{way}.{place}.{way}sample.{inner}"
 
 
-def _shortcut(name: str) -> str:
+def _shortcut_name(name: str) -> str:
     return name.replace("conv_shortcut", "nin_shortcut")
 
 
-def _plain(weights: Weights) -> dict[str, Tensor]:
+def _without_text_model_prefix(weights: Weights) -> dict[str, Tensor]:
     """Strip the prefix `text_model.`, which transformers before 5.6 writes always and later versions only partly."""
     plain = {name.removeprefix("text_model."): values for name, values in weights.items()}
     plain.pop("embeddings.position_ids", None)  # 0, 1, 2 …: a table that older releases saved, not a weight

@@ -26,7 +26,7 @@ from animator.errors import ModelError
 AXES = {"none": (), "x": ("x",), "y": ("y",), "both": ("x", "y")}
 
 
-def wrap(network: nn.Module, tiling: str) -> None:
+def make_tileable(network: nn.Module, tiling: str) -> None:
     """Make the convolutions of `network` wrap around along "x", "y" or "both"; "none" changes nothing.
 
     The change is permanent: call it once per network. LoRAs already attached to the network wrap around as
@@ -39,11 +39,11 @@ def wrap(network: nn.Module, tiling: str) -> None:
         if isinstance(module, Downsample2D) and module.padding == 0:
             # The VAE's downsampling layer pads its own row and column of zeros at the bottom and the right.
             convolution = getattr(module.conv, "base_layer", module.conv)
-            convolution.register_forward_pre_hook(_Asymmetric("x" in axes, "y" in axes))
+            convolution.register_forward_pre_hook(_WrapTrailingEdge("x" in axes, "y" in axes))
         elif isinstance(module, nn.Conv2d) and any(_padding(module)):
             down, right = _padding(module)
             around = (right if "x" in axes else 0, down if "y" in axes else 0)
-            module.register_forward_pre_hook(_Around(*around))
+            module.register_forward_pre_hook(_CircularPadding(*around))
             module.padding = (down - around[1], right - around[0])
 
 
@@ -55,7 +55,7 @@ def _padding(convolution: nn.Conv2d) -> tuple[int, int]:
     return int(padding[0]), int(padding[1])
 
 
-class _Around:
+class _CircularPadding:
     """Forward pre-hook that pads each side with the pixels of the opposite one."""
 
     def __init__(self, right: int, down: int) -> None:
@@ -71,7 +71,7 @@ class _Around:
         return (pixels, *given[1:])
 
 
-class _Asymmetric:
+class _WrapTrailingEdge:
     """Forward pre-hook that replaces the padded last column or row of zeros by the first column or row."""
 
     def __init__(self, right: bool, down: bool) -> None:
@@ -88,14 +88,14 @@ class _Asymmetric:
 
 # Factors for SDXL in diffusers' documentation: s1 and s2 weaken skip connections, b1 and b2 strengthen the
 # backbone.
-SDXL = {"s1": 0.6, "s2": 0.4, "b1": 1.1, "b2": 1.2}
+SDXL_FACTORS = {"s1": 0.6, "s2": 0.4, "b1": 1.1, "b2": 1.2}
 
 
 def set_freeu(unet: Any, amount: float) -> None:
     """Set FreeU in `unet` to a part `amount` of the factors recommended for SDXL: 0 switches it off, 1 is all."""
     on = getattr(unet.up_blocks[0], "b1", None) is not None
     if amount:
-        unet.enable_freeu(**{name: 1 + (value - 1) * amount for name, value in SDXL.items()})
+        unet.enable_freeu(**{name: 1 + (value - 1) * amount for name, value in SDXL_FACTORS.items()})
     elif on:
         unet.disable_freeu()
 
@@ -103,23 +103,29 @@ def set_freeu(unet: Any, amount: float) -> None:
 logger = logging.getLogger(__name__)
 
 
-WORTH = 5_000  # UNet calls from which "auto" compiles: about where a minute or two of compiling pays off
+MIN_CALLS_TO_COMPILE = (
+    5_000  # UNet calls from which "auto" compiles: about where a minute or two of compiling pays off
+)
 
 
-def compiles(wanted: str, device: torch.device, calls: int, way: str) -> bool:
+def should_compile(setting: str, device: torch.device, calls: int, memory_mode: str) -> bool:
     """Return True if the UNet is to be compiled for a film of `calls` UNet calls.
 
-    `wanted` is model.compile ("auto", "on", "off"); `way` is the memory mode. Offloaded networks cannot be
+    `setting` is model.compile ("auto", "on", "off"); `memory_mode` is the memory mode. Offloaded networks cannot be
     compiled, only those that stay on their device. Raises ModelError if "on" is impossible.
     """
-    if wanted == "off" or (wanted == "auto" and (device.type != "cuda" or calls < WORTH or way != "fast")):
+    if setting == "off" or (
+        setting == "auto" and (device.type != "cuda" or calls < MIN_CALLS_TO_COMPILE or memory_mode != "fast")
+    ):
         return False
     if device.type == "cuda" and importlib.util.find_spec("triton") is None:
-        if wanted == "auto":
+        if setting == "auto":
             return False
         raise ModelError("model.compile: on needs triton, which comes with torch for CUDA on Linux")
-    if way != "fast":
-        raise ModelError(f"model.compile: on cannot be combined with model.memory: {way}; remove one of them")
+    if memory_mode != "fast":
+        raise ModelError(
+            f"model.compile: on cannot be combined with model.memory: {memory_mode}; remove one of them"
+        )
     return True
 
 

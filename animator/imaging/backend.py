@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from animator.frame import Image
-from animator.imaging import color
-from animator.imaging import filters as noise
-from animator.imaging.color import Pull
+from animator.imaging import color, filters
+from animator.imaging.color import PalettePull
 from animator.imaging.filters import crossfade, sharpen
 from animator.imaging.warp import warp
 
 
-class Tools(NamedTuple):
+class ImageBackend(NamedTuple):
     """Image operations on one kind of image, each with the arguments of the NumPy function of its name."""
 
     picture: Callable[[Image], Any]  # array → image of that kind
@@ -28,19 +27,19 @@ class Tools(NamedTuple):
     pull: Callable[..., Any]  # a palette's colours → a function of image and amount
 
 
-def _same(image: Image) -> Image:
+def _unchanged(image: Image) -> Image:
     return image
 
 
-CPU = Tools(
-    picture=_same,
+CPU_BACKEND = ImageBackend(
+    picture=_unchanged,
     warp=warp,
     crossfade=crossfade,
-    measure=color.measure,
-    mix=color.mix,
-    match=color.match,
-    contrast=color.contrast,
+    measure=color.color_stats,
+    mix=color.mix_stats,
+    match=color.match_color,
+    contrast=color.change_contrast,
     sharpen=sharpen,
-    add_noise=noise.add_noise,
-    pull=Pull,
+    add_noise=filters.add_noise,
+    pull=PalettePull,
 )

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from animator.errors import ProgramError
 
 
-def program() -> str:
+def ffmpeg_path() -> str:
     """Return ffmpeg's path: IMAGEIO_FFMPEG_EXE, or the binary bundled with imageio-ffmpeg. Raises ProgramError."""
     import imageio_ffmpeg
 
@@ -36,13 +36,13 @@ def program() -> str:
         ) from error
 
 
-def encoders() -> frozenset[str]:
+def available_encoders() -> frozenset[str]:
     """Return the names of ffmpeg's encoders, or an empty set if it does not list them. Raises ProgramError."""
-    return _encoders(program())
+    return _list_encoders(ffmpeg_path())
 
 
 @lru_cache(maxsize=4)
-def _encoders(ffmpeg: str) -> frozenset[str]:
+def _list_encoders(ffmpeg: str) -> frozenset[str]:
     command = [ffmpeg, "-hide_banner", "-loglevel", "error", "-encoders"]
     try:
         said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
@@ -55,7 +55,7 @@ def _encoders(ffmpeg: str) -> frozenset[str]:
 
 QUALITIES = ("draft", "good", "best")
 
-FILMS = ("h264", "h265", "av1")  # codecs of the film itself, which is an MP4
+FILM_CODECS = ("h264", "h265", "av1")  # codecs of the film itself, which is an MP4
 
 _X26 = {"draft": "veryfast", "good": "medium", "best": "slow"}
 
@@ -70,22 +70,22 @@ _VPX = {"draft": "5", "good": "3", "best": "1"}
 class Codec:
     """Encoding options of one codec.
 
-    `encoders`: ffmpeg's encoder names, the best first, each with its arguments for every quality name.
+    `available_encoders`: ffmpeg's encoder names, the best first, each with its arguments for every quality name.
     `crf`: the CRF of each quality name, from 0 (best) to `worst`; empty for a codec without CRF.
     """
 
-    says: str
+    label: str
     container: str  # ffmpeg's name of the container, and the file's extension
-    pixels: str  # ffmpeg's name of the pixel format
+    pixel_format: str  # ffmpeg's name of the pixel format
     encoders: Mapping[str, Mapping[str, Sequence[str]]]
     sound: Sequence[str]
     crf: Mapping[str, int] = field(default_factory=dict)
-    worst: int = 0
+    max_crf: int = 0
     alpha: bool = False
     tag: str = ""  # the codec tag that players expect, where it is not ffmpeg's default
 
 
-def _each(name: str, words: Mapping[str, str], *more: str) -> dict[str, Sequence[str]]:
+def _quality_arguments(name: str, words: Mapping[str, str], *more: str) -> dict[str, Sequence[str]]:
     return {word: (*more, name, value) for word, value in words.items()}
 
 
@@ -93,24 +93,24 @@ _AAC = ("aac", "-b:a", "192k")
 
 _OPUS = ("libopus", "-b:a", "160k")
 
-_NUMBERS = {"draft": 28, "good": 17, "best": 12}  # x264's CRF: 17 looks like the source at a glance
+_X264_CRF = {"draft": 28, "good": 17, "best": 12}  # x264's CRF: 17 looks like the source at a glance
 
-_VP9 = {"libvpx-vp9": _each("-cpu-used", _VPX, "-b:v", "0", "-row-mt", "1", "-deadline", "good")}
+_VP9 = {"libvpx-vp9": _quality_arguments("-cpu-used", _VPX, "-b:v", "0", "-row-mt", "1", "-deadline", "good")}
 
 _PRORES = {"prores_ks": dict.fromkeys(QUALITIES, ("-profile:v", "4444", "-vendor", "apl0"))}
 
 _AV1 = {
-    "libsvtav1": _each("-preset", _SVT),
-    "libaom-av1": _each("-cpu-used", _AOM, "-b:v", "0", "-row-mt", "1"),
+    "libsvtav1": _quality_arguments("-preset", _SVT),
+    "libaom-av1": _quality_arguments("-cpu-used", _AOM, "-b:v", "0", "-row-mt", "1"),
 }
 
 CODECS = {
-    "h264": Codec("H.264", "mp4", "yuv420p", {"libx264": _each("-preset", _X26)}, _AAC, _NUMBERS, 51),
+    "h264": Codec("H.264", "mp4", "yuv420p", {"libx264": _quality_arguments("-preset", _X26)}, _AAC, _X264_CRF, 51),
     "h265": Codec(
         "H.265 (HEVC)",
         "mp4",
         "yuv420p",
-        {"libx265": _each("-preset", _X26, "-x265-params", "log-level=error")},
+        {"libx265": _quality_arguments("-preset", _X26, "-x265-params", "log-level=error")},
         _AAC,
         {"draft": 32, "good": 21, "best": 15},
         51,
@@ -128,33 +128,33 @@ CODECS = {
 }  # fmt: skip
 
 
-def encoder(name: str) -> str:
+def pick_encoder(name: str) -> str:
     """Return the first encoder of codec `name` that ffmpeg has. Raises ProgramError, which lists other codecs."""
-    wanted, had = CODECS[name].encoders, encoders()
+    wanted, had = CODECS[name].encoders, available_encoders()
     # An ffmpeg that does not list its encoders is tried: a missing encoder then fails at run time.
     found = next((one for one in wanted if one in had), None if had else next(iter(wanted)))
     if found is None:
         others = [other for other in CODECS if other != name and set(CODECS[other].encoders) & had]
         instead = f"; it can write {', '.join(others)}" if others else ""
         raise ProgramError(
-            f"this ffmpeg cannot write {CODECS[name].says}: it has no {' or '.join(wanted)}{instead}"
+            f"this ffmpeg cannot write {CODECS[name].label}: it has no {' or '.join(wanted)}{instead}"
         )
     return found
 
 
-class Pipe:
+class FfmpegPipe:
     """A running ffmpeg: `write` each image, then leave the `with` block. Raises ProgramError if ffmpeg fails."""
 
     def __init__(self, command: Sequence[str]) -> None:
         """Start ffmpeg with `command`, program included. Raises ProgramError."""
         # A file, not a pipe: nothing reads ffmpeg's messages while frames are written. Closed in __exit__.
-        self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._messages: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                stderr=self._words,
+                stderr=self._messages,
                 start_new_session=True,  # Ctrl-C must not reach ffmpeg: this process ends it
             )
         except OSError as error:
@@ -168,7 +168,7 @@ class Pipe:
         except OSError as error:
             raise self._failure() from error
 
-    def __enter__(self) -> Pipe:
+    def __enter__(self) -> FfmpegPipe:
         return self
 
     def __exit__(
@@ -181,25 +181,25 @@ class Pipe:
             self._process.kill()
             self._process.wait()
             if self._process.stdin is not None and not self._process.stdin.closed:
-                _close(self._process.stdin)
-            self._words.close()
+                _close_quietly(self._process.stdin)
+            self._messages.close()
 
     def _finish(self) -> None:
         assert self._process.stdin is not None
-        _close(self._process.stdin)
+        _close_quietly(self._process.stdin)
         if self._process.wait() != 0:
             raise self._failure()
 
     def _failure(self) -> ProgramError:
         self._process.wait()
-        self._words.seek(0)
-        words = " ".join(self._words.read()[-2000:].decode("utf8", "replace").split())
+        self._messages.seek(0)
+        words = " ".join(self._messages.read()[-2000:].decode("utf8", "replace").split())
         return ProgramError(
             f"ffmpeg failed with status {self._process.returncode}: {words or 'it gave no message'}"
         )
 
 
-def _close(pipe: IO[bytes]) -> None:
+def _close_quietly(pipe: IO[bytes]) -> None:
     """Close a pipe whose reader may have exited: unwritten bytes are lost either way."""
     with suppress(OSError):
         pipe.close()

@@ -18,12 +18,12 @@ import numpy as np
 
 from animator.frame import Matrix, Motion
 
-SPATIAL = ("translation_z", "rotation_3d_x", "rotation_3d_y", "rotation_3d_z", "orbit_x", "orbit_y")
+FIELDS_3D = ("translation_z", "rotation_3d_x", "rotation_3d_y", "rotation_3d_z", "orbit_x", "orbit_y")
 
 
-def spatial(motion: Motion) -> bool:
+def is_3d(motion: Motion) -> bool:
     """Return True if `motion` needs a 3D camera."""
-    return any(getattr(motion, name) for name in SPATIAL)
+    return any(getattr(motion, name) for name in FIELDS_3D)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +46,34 @@ class Lens:
         f = self.focal
         return np.array([[f, 0, (self.width - 1) / 2], [0, f, (self.height - 1) / 2], [0, 0, 1]])
 
-    def pose(self, motion: Motion) -> Matrix:
+    def step_pose(self, motion: Motion) -> Matrix:
         """Return the pose of one step: translation, orbit, camera rotation, then zoom and rotation of the image."""
-        product: Matrix = self.flat(motion) @ rotation(motion) @ self.orbit(motion) @ translation(motion)
+        product: Matrix = (
+            self.zoom_rotation_pose(motion)
+            @ rotation_pose(motion)
+            @ self.orbit_pose(motion)
+            @ translation_pose(motion)
+        )
         return product
 
-    def position(self, at: Motion) -> Matrix:
+    def position_pose(self, at: Motion) -> Matrix:
         """Return the pose of points at the absolute position `at`: orbited, rotated and zoomed, then translated."""
-        product: Matrix = translation(at) @ self.flat(at) @ rotation(at) @ self.orbit(at)
+        product: Matrix = (
+            translation_pose(at) @ self.zoom_rotation_pose(at) @ rotation_pose(at) @ self.orbit_pose(at)
+        )
         return product
 
-    def flat(self, motion: Motion) -> Matrix:
+    def zoom_rotation_pose(self, motion: Motion) -> Matrix:
         """Return the zoom and rotation in the image plane as a pose."""
-        return self.everywhere(turn(motion, self.width, self.height))
+        return self.pose_of_homography(rotation_zoom_matrix(motion, self.width, self.height))
 
-    def everywhere(self, moved: Matrix) -> Matrix:
+    def pose_of_homography(self, moved: Matrix) -> Matrix:
         """Return the pose that maps pixels by the (3, 3) matrix `moved`, alike at every distance."""
         pose = np.eye(4)
         pose[:3, :3] = np.linalg.inv(self.matrix) @ moved @ self.matrix
         return pose
 
-    def orbit(self, motion: Motion) -> Matrix:
+    def orbit_pose(self, motion: Motion) -> Matrix:
         """Return the pose of an orbit of the camera round the pivot: up by orbit_x and right by orbit_y degrees.
 
         The front of the subject turns down and left.
@@ -89,22 +96,22 @@ class Lens:
         return np.asarray(self.matrix @ moved / self.focal, np.float64)
 
 
-def translation(motion: Motion) -> Matrix:
+def translation_pose(motion: Motion) -> Matrix:
     """Return the translation of `motion` as a pose; + translation_z moves points nearer."""
     pose = np.eye(4)
     pose[:3, 3] = motion.translation_x, motion.translation_y, -motion.translation_z
     return pose
 
 
-def rotation(motion: Motion) -> Matrix:
+def rotation_pose(motion: Motion) -> Matrix:
     """Return the camera's own rotation as a pose: points in front of it move down, left and counter-clockwise."""
     pose = np.eye(4)
     pose[:3, :3] = _roll(motion.rotation_3d_z) @ _pan(motion.rotation_3d_y) @ _tilt(motion.rotation_3d_x)
     return pose
 
 
-def angles(turned: Matrix) -> tuple[float, float, float]:
-    """Return rotation_3d_x, y and z in degrees of a (3, 3) rotation matrix: the inverse of `rotation`."""
+def rotation_angles(turned: Matrix) -> tuple[float, float, float]:
+    """Return rotation_3d_x, y and z in degrees of a (3, 3) rotation matrix: the inverse of `rotation_pose`."""
     pan = atan2(turned[2, 0], hypot(turned[0, 0], turned[1, 0]))
     tilt = atan2(-turned[2, 1], turned[2, 2])
     roll = atan2(-turned[1, 0], turned[0, 0])
@@ -127,7 +134,7 @@ def _roll(degrees: float) -> Matrix:
     return np.array([[c, s, 0], [-s, c, 0], [0, 0, 1.0]])
 
 
-def turn(motion: Motion, width: int, height: int) -> Matrix:
+def rotation_zoom_matrix(motion: Motion, width: int, height: int) -> Matrix:
     """Return the zoom and rotation of `motion` about its centre as a (3, 3) matrix of pixel coordinates.
 
     `width` and `height` are the image's size in pixels. Pixel centres lie at whole numbers, so the middle of the
@@ -139,7 +146,7 @@ def turn(motion: Motion, width: int, height: int) -> Matrix:
     return np.array([[a, b, (1 - a) * x - b * y], [-b, a, b * x + (1 - a) * y], [0, 0, 1]])
 
 
-def shift(motion: Motion) -> Matrix:
+def translation_matrix(motion: Motion) -> Matrix:
     """Return the translation of `motion` as a (3, 3) matrix of pixel coordinates."""
     return np.array([[1, 0, motion.translation_x], [0, 1, motion.translation_y], [0, 0, 1.0]])
 
@@ -149,5 +156,5 @@ def matrix(motion: Motion, width: int, height: int) -> Matrix:
 
     The order is Deforum's: translation first, then rotation and zoom about the centre.
     """
-    product: Matrix = turn(motion, width, height) @ shift(motion)
+    product: Matrix = rotation_zoom_matrix(motion, width, height) @ translation_matrix(motion)
     return product

@@ -18,15 +18,15 @@ from PIL import Image as Pictures
 from PIL import ImageOps
 
 from animator.frame import Image
-from animator.imaging.ffmpeg import program
+from animator.imaging.ffmpeg import ffmpeg_path
 
 _QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin")
 
 _INPUT = ("-protocol_whitelist", "file")  # a playlist must not fetch anything
 
-SECONDS = 120  # time limit for reading a header
+PROBE_TIMEOUT = 120  # time limit for reading a header
 
-INDEXED = {
+SEEKABLE = {
     ".mp4",
     ".m4v",
     ".mov",
@@ -34,11 +34,11 @@ INDEXED = {
     ".webm",
 }  # seeking in other containers can be off by the length of a shot
 
-MARGIN = 1.0  # seconds by which a seek stays before the wanted image
+SEEK_MARGIN = 1.0  # seconds by which a seek stays before the wanted image
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
+class VideoSource:
     """A video file with the size (pixels) and the frame rate to read it at, from `start` seconds on."""
 
     file: Path
@@ -48,7 +48,7 @@ class Film:
     start: float = 0.0
 
 
-def pictures(film: Film, skip: int = 0, hold: bool = False) -> Iterator[Image]:
+def read_frames(film: VideoSource, skip: int = 0, hold: bool = False) -> Iterator[Image]:
     """Yield the video's images at its frame rate, scaled to cover its size and cropped, without the first `skip`.
 
     Each is RGB uint8 (height, width, 3). They end with the video; with `hold` the last one repeats endlessly. Images
@@ -56,7 +56,7 @@ def pictures(film: Film, skip: int = 0, hold: bool = False) -> Iterator[Image]:
     """
     found = False
     with subprocess.Popen(
-        _command(film, skip, hold),
+        _read_command(film, skip, hold),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C must not reach ffmpeg: this process ends it
@@ -73,11 +73,11 @@ def pictures(film: Film, skip: int = 0, hold: bool = False) -> Iterator[Image]:
         raise ValueError("ffmpeg finds no images in it")
 
 
-def _command(film: Film, skip: int, hold: bool) -> list[str]:
+def _read_command(film: VideoSource, skip: int, hold: bool) -> list[str]:
     """Return the ffmpeg command; after a seek images keep their timestamps, by which they are selected."""
-    at = film.start + skip / film.fps - MARGIN if film.file.suffix.lower() in INDEXED else 0.0
+    at = film.start + skip / film.fps - SEEK_MARGIN if film.file.suffix.lower() in SEEKABLE else 0.0
     # There is no image to seek to after the end, but the last one is still wanted.
-    at = min(at, length(film.file) - MARGIN) if at > 0 else 0.0
+    at = min(at, duration(film.file) - SEEK_MARGIN) if at > 0 else 0.0
     # Start at the keyframe before that time: the image visible at it may have begun long before.
     seek = ("-noaccurate_seek", "-ss", f"{at:.6f}") if at > 0 else ()
     stays = ("tpad=stop=-1:stop_mode=clone",) if hold else ()
@@ -90,19 +90,20 @@ def _command(film: Film, skip: int, hold: bool) -> list[str]:
         "format=rgb24",
     )
     return [
-        program(), *_QUIET, *_INPUT, *seek, "-copyts", "-start_at_zero", "-i", f"file:{film.file}", "-map", "0:v:0",
+        ffmpeg_path(), *_QUIET, *_INPUT, *seek, "-copyts", "-start_at_zero",
+        "-i", f"file:{film.file}", "-map", "0:v:0",
         "-vf", ",".join(steps), "-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1",
     ]  # fmt: skip
 
 
-def length(file: Path) -> float:
+def duration(file: Path) -> float:
     """Return the video's length in seconds, from its packets without decoding them. Raises ValueError."""
     # One image is decoded, so that a file that cannot be decoded is found here.
     first = ["-map", "0:v:0", "-frames:v", "1", "-f", "null", "-"]
     packets = ["-map", "0:v:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
-    command = [program(), *_QUIET, *_INPUT, "-i", f"file:{file}"]
-    _run([*command, *first])
-    text = _run([*command, *packets]).decode("ascii", "replace")
+    command = [ffmpeg_path(), *_QUIET, *_INPUT, "-i", f"file:{file}"]
+    _run_ffmpeg([*command, *first])
+    text = _run_ffmpeg([*command, *packets]).decode("ascii", "replace")
     unit = re.search(r"^#tb 0: (\d+)/(\d+)", text, re.M)
     # Stream, time to decode it, time to show it, duration, size, checksum.
     shown = np.array([line.split(",")[2:4] for line in text.splitlines() if line[:1] == "0"], np.float64)
@@ -112,10 +113,10 @@ def length(file: Path) -> float:
     return float(ticks) * int(unit[1]) / int(unit[2])
 
 
-def _run(command: list[str]) -> bytes:
+def _run_ffmpeg(command: list[str]) -> bytes:
     """Return the output of `command`. Raises ValueError with ffmpeg's message if it fails."""
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=SECONDS)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=PROBE_TIMEOUT)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ValueError(error) from error
     if done.returncode != 0:
@@ -124,7 +125,7 @@ def _run(command: list[str]) -> bytes:
     return done.stdout
 
 
-def read(file: Path, width: int, height: int) -> Image:
+def read_image(file: Path, width: int, height: int) -> Image:
     """Return the image in `file` on white, scaled to cover width x height and cropped: RGB uint8 (height, width, 3).
 
     It is rotated as its EXIF orientation says, and cropped in the middle. Raises OSError, ValueError.
@@ -142,7 +143,7 @@ def read(file: Path, width: int, height: int) -> Image:
     return np.asarray(ImageOps.fit(paper, (width, height), Pictures.Resampling.LANCZOS))
 
 
-def check(file: Path) -> None:
+def verify_image(file: Path) -> None:
     """Read the header of an image file. Raises OSError, ValueError if it is not a readable image."""
     try:
         Pictures.open(file).close()

@@ -22,19 +22,19 @@ from PIL import Image as Pictures
 from PIL import ImageOps
 
 from animator.frame import Image, Mask
-from animator.imaging.io import Film, pictures
+from animator.imaging.io import VideoSource, read_frames
 
-FINE = 4  # supersampling of polygons in each direction
+SUPERSAMPLING = 4  # supersampling of polygons in each direction
 
 
-def read(file: Path, width: int, height: int) -> Mask:
+def read_mask(file: Path, width: int, height: int) -> Mask:
     """Return the grey of an image file, black where transparent, scaled to cover width x height and cropped.
 
     Raises OSError, ValueError.
     """
-    picture = _opened(file)
+    picture = _open_rgba(file)
     black = Pictures.new("RGBA", picture.size, "black")
-    return _fitted(Pictures.alpha_composite(black, picture).convert("L"), width, height)
+    return _fit_mask(Pictures.alpha_composite(black, picture).convert("L"), width, height)
 
 
 def read_alpha(file: Path, width: int, height: int) -> Mask:
@@ -42,10 +42,10 @@ def read_alpha(file: Path, width: int, height: int) -> Mask:
 
     Raises OSError, ValueError.
     """
-    return _fitted(_opened(file).getchannel("A"), width, height)
+    return _fit_mask(_open_rgba(file).getchannel("A"), width, height)
 
 
-def check(file: Path, alpha: bool = False) -> None:
+def verify_mask_file(file: Path, alpha: bool = False) -> None:
     """Read the header of a mask's image file. Raises OSError, ValueError if it cannot be used as a mask.
 
     `alpha`: the file must have an alpha channel.
@@ -60,7 +60,7 @@ def check(file: Path, alpha: bool = False) -> None:
         raise ValueError(error) from error
 
 
-def _opened(file: Path) -> Pictures.Image:
+def _open_rgba(file: Path) -> Pictures.Image:
     """Return an image file as RGBA, rotated as its EXIF orientation says. Raises OSError, ValueError."""
     try:
         with Pictures.open(file) as opened:
@@ -69,7 +69,7 @@ def _opened(file: Path) -> Pictures.Image:
         raise ValueError(error) from error
 
 
-def _fitted(picture: Pictures.Image, width: int, height: int) -> Mask:
+def _fit_mask(picture: Pictures.Image, width: int, height: int) -> Mask:
     """Return a grey image scaled to cover width x height and cropped in the middle."""
     if picture.size == (width, height):
         return np.asarray(picture)
@@ -77,46 +77,48 @@ def _fitted(picture: Pictures.Image, width: int, height: int) -> Mask:
     return np.asarray(ImageOps.fit(picture, (width, height), Pictures.Resampling.LANCZOS))
 
 
-def polygon(points: Sequence[tuple[float, float]], width: int, height: int) -> Mask:
+def polygon_mask(points: Sequence[tuple[float, float]], width: int, height: int) -> Mask:
     """Return the mask of a polygon; pixels on its edge are antialiased.
 
     `points` are (x, y) as parts of the width and height, and may lie outside the image.
     """
-    corners = np.rint(np.array(points) * (width * FINE, height * FINE) - 0.5).astype(np.int32)
-    large = cv2.fillPoly(np.zeros((height * FINE, width * FINE), np.uint8), [corners], 255)
+    corners = np.rint(np.array(points) * (width * SUPERSAMPLING, height * SUPERSAMPLING) - 0.5).astype(
+        np.int32
+    )
+    large = cv2.fillPoly(np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING), np.uint8), [corners], 255)
     return np.asarray(cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def keyed(image: Image, color: str, within: float) -> Mask:
+def color_key(image: Image, color: str, within: float) -> Mask:
     """Return the mask of the pixels whose CIE76 ΔE from `color` ("#0f0" or "#00ff00") is at most `within`."""
     digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
     key = np.array([[list(bytes.fromhex(digits))]], np.uint8)
-    distance = np.linalg.norm(_lab(image) - _lab(key), axis=-1)
+    distance = np.linalg.norm(_float_lab(image) - _float_lab(key), axis=-1)
     return np.where(distance <= within, np.uint8(255), np.uint8(0))
 
 
-def _lab(image: Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _float_lab(image: Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     return np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), dtype=np.float32)
 
 
-def luminance(image: Image, low: float, high: float) -> Mask:
+def luminance_key(image: Image, low: float, high: float) -> Mask:
     """Return the mask of the pixels whose grey (Rec. 601) lies in low..high, both 0..1."""
     return np.asarray(
         cv2.inRange(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), low * 255, high * 255), dtype=np.uint8
     )
 
 
-def ranged(values: NDArray[np.float32], low: float, high: float) -> Mask:
+def in_range(values: NDArray[np.float32], low: float, high: float) -> Mask:
     """Return the mask of the pixels whose value, (height, width), lies in low..high."""
     return np.where((values >= low - 1e-4) & (values <= high + 1e-4), np.uint8(255), np.uint8(0))
 
 
-def pixels(feather: float, width: int) -> float:
+def feather_pixels(feather: float, width: int) -> float:
     """Return a feather in pixels: values from 1 on are pixels, values below 1 a part of the image's width."""
     return feather if feather >= 1 else feather * width
 
 
-def soften(mask: Mask, reach: float) -> Mask:
+def soften_mask(mask: Mask, reach: float) -> Mask:
     """Return `mask` with its edge blurred over `reach` pixels to either side; nothing changes farther away."""
     side = 2 * round(reach) + 1
     if side == 1:
@@ -126,7 +128,7 @@ def soften(mask: Mask, reach: float) -> Mask:
     )
 
 
-def grow(image: Image, mask: Mask, reach: float) -> tuple[Image, Mask]:
+def grow_mask(image: Image, mask: Mask, reach: float) -> tuple[Image, Mask]:
     """Return `image` and `mask` with an edge that fades out over `reach` pixels around the fully masked pixels.
 
     In that edge, the image returned has the colour of the nearest fully masked pixel: otherwise a product cut out
@@ -147,7 +149,7 @@ def grow(image: Image, mask: Mask, reach: float) -> tuple[Image, Mask]:
     return carried, np.maximum(mask, fading if reach else mask)
 
 
-def scale(mask: Mask, amount: float) -> Mask:
+def scale_mask(mask: Mask, amount: float) -> Mask:
     """Return `mask` times `amount`, 0..1."""
     return mask if amount == 1 else np.asarray(np.rint(mask * np.float32(amount)), dtype=np.uint8)
 
@@ -163,91 +165,91 @@ def paste(image: Image, top: Image, mask: Mask) -> Image:
     return np.asarray(mixed, dtype=np.uint8)
 
 
-FAINT = (12, 36)  # values of a mask: up to the first they become 0, from the second on they are kept
+FAINT_RANGE = (12, 36)  # values of a mask: up to the first they become 0, from the second on they are kept
 
 
-def scaled(mask: Mask, width: int, height: int) -> Mask:
+def resize_mask(mask: Mask, width: int, height: int) -> Mask:
     """Return `mask` resized to width x height; the same array, not a copy, if it has that size."""
     if mask.shape == (height, width):
         return mask
     return np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def cut(image: Image, mask: Mask) -> NDArray[np.uint8]:
+def cut_out(image: Image, mask: Mask) -> NDArray[np.uint8]:
     """Return the masked part of `image` as RGBA, uint8 (height, width, 4), with straight (unassociated) alpha.
 
     The fully masked pixels are surrounded by two pixels of their own colours, for codecs and editors that mix
     neighbours. Faint values, which a depth warp leaves in a mask and which are invisible in painted frames, are
     removed.
     """
-    carried, _ = grow(image, mask, 1)
-    kept = np.clip((mask.astype(np.float32) - FAINT[0]) / (FAINT[1] - FAINT[0]), 0, 1)
+    carried, _ = grow_mask(image, mask, 1)
+    kept = np.clip((mask.astype(np.float32) - FAINT_RANGE[0]) / (FAINT_RANGE[1] - FAINT_RANGE[0]), 0, 1)
     alpha = np.rint(mask * kept).astype(np.uint8)
     gone = (alpha == 0) & (carried == image).all(axis=-1)
     return np.dstack([np.where(gone[..., None], np.uint8(0), carried), alpha])
 
 
-def decode(film: Film, frames: int) -> list[bytes]:
+def read_mask_frames(film: VideoSource, frames: int) -> list[bytes]:
     """Return the grey of at most `frames` images of a video, each compressed as PNG. Raises ValueError.
 
     A second of masks at 1024x1024 takes 24 MB as arrays and some kB as PNG.
     """
-    greys = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in islice(pictures(film), frames))
-    return [pack(np.asarray(grey, np.uint8)) for grey in greys]
+    greys = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in islice(read_frames(film), frames))
+    return [pack_mask(np.asarray(grey, np.uint8)) for grey in greys]
 
 
-def pack(mask: Mask) -> bytes:
+def pack_mask(mask: Mask) -> bytes:
     """Return a mask compressed as PNG."""
     return cv2.imencode(".png", mask)[1].tobytes()
 
 
-def unpack(packed: bytes) -> Mask:
-    """Return the mask of a PNG made by `pack`, exactly."""
+def unpack_mask(packed: bytes) -> Mask:
+    """Return the mask of a PNG made by `pack_mask`, exactly."""
     return np.asarray(cv2.imdecode(np.frombuffer(packed, np.uint8), cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
 
 
 Box = tuple[slice, slice]  # rows and columns of an image
 
-LEAST = 0.0002  # of the image's area: smaller parts are specks and are ignored
+SPECK_AREA = 0.0002  # of the image's area: smaller parts are specks and are ignored
 
 
-def regions(mask: Mask, padding: float) -> list[Box]:
+def mask_boxes(mask: Mask, padding: float) -> list[Box]:
     """Return a box for every connected part of `mask`, padded on each side by `padding` of its longer side.
 
     Overlapping boxes are merged. Boxes are sorted from top to bottom.
     """
     _, _, found, _ = cv2.connectedComponentsWithStats((mask > 0).astype(np.uint8), connectivity=8)
     boxes = [
-        _padded(x, y, width, height, padding, mask.shape)
+        _pad_box(x, y, width, height, padding, mask.shape)
         for x, y, width, height, area in found[1:].tolist()
-        if area >= LEAST * mask.size
+        if area >= SPECK_AREA * mask.size
     ]
-    return sorted(_joined(boxes), key=lambda box: (box[0].start, box[1].start))
+    return sorted(_merge_boxes(boxes), key=lambda box: (box[0].start, box[1].start))
 
 
-def _padded(x: int, y: int, width: int, height: int, padding: float, shape: tuple[int, ...]) -> Box:
+def _pad_box(x: int, y: int, width: int, height: int, padding: float, shape: tuple[int, ...]) -> Box:
     more = round(padding * max(width, height))
     rows = slice(max(0, y - more), min(shape[0], y + height + more))
     return rows, slice(max(0, x - more), min(shape[1], x + width + more))
 
 
-def _joined(boxes: list[Box]) -> list[Box]:
+def _merge_boxes(boxes: list[Box]) -> list[Box]:
     """Return `boxes` with overlapping ones merged until none overlap."""
     left, done = list(boxes), []
     while left:
         box = left.pop()
-        touched = next((other for other in left if _overlap(box, other)), None)
+        touched = next((other for other in left if _boxes_overlap(box, other)), None)
         if touched is None:
             done.append(box)
         else:
             left.remove(touched)
-            left.append((_around(box[0], touched[0]), _around(box[1], touched[1])))
+            left.append((_union_slice(box[0], touched[0]), _union_slice(box[1], touched[1])))
     return done
 
 
-def _overlap(one: Box, other: Box) -> bool:
+def _boxes_overlap(one: Box, other: Box) -> bool:
     return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
 
 
-def _around(one: slice, other: slice) -> slice:
+def _union_slice(one: slice, other: slice) -> slice:
     return slice(min(one.start, other.start), max(one.stop, other.stop))

@@ -19,13 +19,13 @@ from PIL import Image as Pictures
 from animator.frame import Framing, Image, Mask
 
 
-def largest(width: int, height: int, ratio: float) -> tuple[int, int]:
+def largest_crop(width: int, height: int, ratio: float) -> tuple[int, int]:
     """Return the largest size within width x height of the aspect `ratio` (width / height); both sides even."""
     wide, high = min(width, height * ratio), min(height, width / ratio)
     return max(2, int(wide / 2 + 1e-6) * 2), max(2, int(high / 2 + 1e-6) * 2)
 
 
-def framed(image: NDArray[np.uint8], framing: Framing, width: int, height: int) -> NDArray[np.uint8]:
+def crop_to_frame(image: NDArray[np.uint8], framing: Framing, width: int, height: int) -> NDArray[np.uint8]:
     """Return the part of an RGB or RGBA image that `framing` selects, resized to width x height.
 
     The part lies wholly inside the image: it is shifted where its middle is too near an edge. Colours are weighted
@@ -36,10 +36,10 @@ def framed(image: NDArray[np.uint8], framing: Framing, width: int, height: int) 
     across, down = width * scale, height * scale
     left = min(max(framing.x * wide - across / 2, 0.0), wide - across)
     top = min(max(framing.y * high - down / 2, 0.0), high - down)
-    return _resized(image, (width, height), (left, top, left + across, top + down))
+    return _resize_box(image, (width, height), (left, top, left + across, top + down))
 
 
-def middle(mask: Mask) -> tuple[float, float]:
+def centroid(mask: Mask) -> tuple[float, float]:
     """Return the centroid (x, y) of a mask as parts of its width and height; NaN if the mask is empty."""
     weight = mask.astype(np.float64)
     height, width = mask.shape
@@ -49,7 +49,7 @@ def middle(mask: Mask) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def steady(places: NDArray[np.float64], reach: float, loop: bool) -> NDArray[np.float64]:
+def smooth_track(places: NDArray[np.float64], reach: float, loop: bool) -> NDArray[np.float64]:
     """Return positions over time, (frames,), smoothed by a Gaussian of `reach` frames.
 
     NaN positions are interpolated from their neighbours; if all are NaN, the result is 0.5. With `loop` the last
@@ -67,12 +67,12 @@ def steady(places: NDArray[np.float64], reach: float, loop: bool) -> NDArray[np.
     return np.convolve(padded, weights / weights.sum(), mode="valid")
 
 
-def scaled(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+def resize_rgba(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Return the whole RGB or RGBA image resized to width x height."""
-    return _resized(image, (width, height), (0, 0, image.shape[1], image.shape[0]))
+    return _resize_box(image, (width, height), (0, 0, image.shape[1], image.shape[0]))
 
 
-def _resized(image: NDArray[np.uint8], size: tuple[int, int], box: Any) -> NDArray[np.uint8]:
+def _resize_box(image: NDArray[np.uint8], size: tuple[int, int], box: Any) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     left, top, right, bottom = map(float, box)
     inside = (
@@ -84,12 +84,12 @@ def _resized(image: NDArray[np.uint8], size: tuple[int, int], box: Any) -> NDArr
     return np.asarray(Pictures.fromarray(image).resize(size, Pictures.Resampling.LANCZOS, inside))
 
 
-Enlarge = Callable[[Image], Image]  # (h, w, 3) → (h * scale, w * scale, 3)
+Upscaler = Callable[[Image], Image]  # (h, w, 3) → (h * scale, w * scale, 3)
 
-OVERLAP = 64  # pixels that neighbouring tiles share
+TILE_OVERLAP = 64  # pixels that neighbouring tiles share
 
 
-def resized(image: Image, width: int, height: int) -> Image:
+def resize(image: Image, width: int, height: int) -> Image:
     """Return `image` in that size: by Lanczos if it gets wider, else by the mean of the pixels (cv2.INTER_AREA).
 
     Returns the same array, not a copy, if it has that size.
@@ -100,7 +100,9 @@ def resized(image: Image, width: int, height: int) -> Image:
     return np.asarray(cv2.resize(image, (width, height), interpolation=way), np.uint8)
 
 
-def tiled(image: Image, enlarge: Enlarge, scale: int, tile: int, overlap: int = OVERLAP) -> Image:
+def upscale_tiled(
+    image: Image, enlarge: Upscaler, scale: int, tile: int, overlap: int = TILE_OVERLAP
+) -> Image:
     """Return `enlarge(image)`, which makes it `scale` times larger, computed on overlapping tiles of `tile` pixels.
 
     Neighbouring tiles are blended in the middle of their overlap. The outer quarter of the overlap has no weight, so
@@ -111,19 +113,19 @@ def tiled(image: Image, enlarge: Enlarge, scale: int, tile: int, overlap: int = 
         return enlarge(image)
     whole = np.zeros((height * scale, width * scale, 3), np.float32)
     weight = np.zeros((height * scale, width * scale, 1), np.float32)
-    for rows in _parts(height, tile, overlap):
-        for columns in _parts(width, tile, overlap):
+    for rows in _tile_slices(height, tile, overlap):
+        for columns in _tile_slices(width, tile, overlap):
             part = enlarge(np.ascontiguousarray(image[rows, columns]))
-            trust = np.outer(_trust(rows, height, scale, overlap), _trust(columns, width, scale, overlap))[
-                ..., None
-            ]
+            trust = np.outer(
+                _tile_weights(rows, height, scale, overlap), _tile_weights(columns, width, scale, overlap)
+            )[..., None]
             place = tuple(slice(part.start * scale, part.stop * scale) for part in (rows, columns))
             whole[place] += part * trust
             weight[place] += trust
     return np.asarray(np.rint(whole / weight), np.uint8)
 
 
-def _parts(length: int, tile: int, overlap: int) -> Iterator[slice]:
+def _tile_slices(length: int, tile: int, overlap: int) -> Iterator[slice]:
     """Yield the fewest slices of at most `tile` pixels that cover `length`, spread evenly."""
     if length <= tile:
         yield slice(0, length)
@@ -133,7 +135,7 @@ def _parts(length: int, tile: int, overlap: int) -> Iterator[slice]:
         yield slice(round(start), round(start) + tile)
 
 
-def _trust(part: slice, length: int, scale: int, overlap: int) -> NDArray[np.float32]:
+def _tile_weights(part: slice, length: int, scale: int, overlap: int) -> NDArray[np.float32]:
     """Return the weight of each pixel along a tile's side: 1, falling to 0 at ends inside the image."""
     size = (part.stop - part.start) * scale
     inside = np.arange(size, dtype=np.float32) + np.float32(0.5)

@@ -30,11 +30,13 @@ BORDERS = {"replicate": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT, "wr
 
 BORDERS["black"] = cv2.BORDER_CONSTANT  # not available as a setting: used to find where an image ends
 
-STILL = 1e-7  # a matrix this close to the identity moves no pixel of a 10,000-pixel image by a thousandth
+IDENTITY_TOLERANCE = (
+    1e-7  # a matrix this close to the identity moves no pixel of a 10,000-pixel image by a thousandth
+)
 
-HORIZON = 1e-6  # of the reference plane's scale: smaller scales lie beyond the horizon
+HORIZON_SCALE = 1e-6  # of the reference plane's scale: smaller scales lie beyond the horizon
 
-FAR = 16_000.0  # pixels: largest coordinate for cv2.remap, which uses 16 bits
+MAX_COORDINATE = 16_000.0  # pixels: largest coordinate for cv2.remap, which uses 16 bits
 
 
 def warp(image: Image, matrix: Matrix, border: str = "replicate") -> Image:
@@ -43,15 +45,15 @@ def warp(image: Image, matrix: Matrix, border: str = "replicate") -> Image:
     `border` is "replicate", "reflect", "wrap" or "black". Returns the same array, not a copy, if the matrix is the
     identity.
     """
-    if np.abs(matrix - np.eye(3)).max() < STILL:
+    if np.abs(matrix - np.eye(3)).max() < IDENTITY_TOLERANCE:
         return image
     height, width = image.shape[:2]
-    back, mode = backwards(matrix), BORDERS[border]
+    back, mode = inverse_homography(matrix), BORDERS[border]
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1.0]]) @ back.T
-    behind = (corners[:, 2] <= HORIZON * np.abs(back[2]).max()).any()
-    if behind or (border in FOLDED and _strays(corners, height, width)):
-        return _by_places(image, back, border)
-    if np.abs(matrix[2, :2]).max() * max(width, height) < STILL:
+    behind = (corners[:, 2] <= HORIZON_SCALE * np.abs(back[2]).max()).any()
+    if behind or (border in REPEATING_BORDERS and _exceeds_repetition(corners, height, width)):
+        return _warp_by_remap(image, back, border)
+    if np.abs(matrix[2, :2]).max() * max(width, height) < IDENTITY_TOLERANCE:
         forth = matrix[:2] / matrix[2, 2]
         moved = cv2.warpAffine(image, forth, (width, height), flags=cv2.INTER_CUBIC, borderMode=mode)
     else:
@@ -60,13 +62,13 @@ def warp(image: Image, matrix: Matrix, border: str = "replicate") -> Image:
     return np.asarray(moved, dtype=np.uint8)
 
 
-def _strays(corners: Matrix, height: int, width: int) -> bool:
+def _exceeds_repetition(corners: Matrix, height: int, width: int) -> bool:
     """Return True if source `corners`, (4, 3), lie so far outside the image that cv2 would stop repeating it there."""
     parts = corners[:, :2] / corners[:, 2:] / (width, height)
     return bool((np.abs(parts - 0.5) > 1).any())
 
 
-def _by_places(image: Image, back: Matrix, border: str) -> Image:
+def _warp_by_remap(image: Image, back: Matrix, border: str) -> Image:
     """Return `image` warped by computing each source position, for matrices that cv2's warps do not support.
 
     `back` is the inverse matrix. Points behind the camera are not visible; the border extends to the horizon.
@@ -74,31 +76,31 @@ def _by_places(image: Image, back: Matrix, border: str) -> Image:
     height, width = image.shape[:2]
     u, v = np.arange(width, dtype=np.float64)[None, :], np.arange(height, dtype=np.float64)[:, None]
     across, down, scale = (row[0] * u + (row[1] * v + row[2]) for row in back)
-    scale = np.maximum(scale, HORIZON * np.abs(back).max())
-    fold = FOLDED.get(border, kept)
+    scale = np.maximum(scale, HORIZON_SCALE * np.abs(back).max())
+    fold = REPEATING_BORDERS.get(border, clamp_coordinate)
     x, y = (np.asarray(fold(p / scale, side), np.float32) for p, side in ((across, width), (down, height)))
     return np.asarray(cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=BORDERS[border]), dtype=np.uint8)
 
 
-def _reflected(place: Any, side: int) -> Any:
+def _reflect_coordinate(place: Any, side: int) -> Any:
     """Return a coordinate on an axis of mirrored images as one inside the first, which is `side` pixels long."""
     back = (place + 0.5) % (2 * side)
     return side - 0.5 - abs(back - side)
 
 
-def kept(place: Any, _: int) -> Any:
+def clamp_coordinate(place: Any, _: int) -> Any:
     """Return a coordinate clipped to the range that cv2.remap supports."""
-    return place.clip(-FAR, FAR)
+    return place.clip(-MAX_COORDINATE, MAX_COORDINATE)
 
 
 # Border modes that repeat the image endlessly → the function that maps a coordinate outside it to one inside.
-FOLDED: dict[str, Callable[[Any, int], Any]] = {
-    "reflect": _reflected,
+REPEATING_BORDERS: dict[str, Callable[[Any, int], Any]] = {
+    "reflect": _reflect_coordinate,
     "wrap": lambda place, side: place % side,
 }
 
 
-def backwards(matrix: Matrix) -> Matrix:
+def inverse_homography(matrix: Matrix) -> Matrix:
     """Return the inverse of a (3, 3) homography up to a scale > 0, also of a singular one (a plane seen edge-on)."""
     a, b, c = matrix
     adjugate: Matrix = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1)
@@ -108,13 +110,13 @@ def backwards(matrix: Matrix) -> Matrix:
 Floats = NDArray[np.float32]
 
 
-BEHIND = 1e-3  # of the focal length: points nearer to the camera are hidden
+NEAR_LIMIT = 1e-3  # of the focal length: points nearer to the camera are hidden
 
-APART = 3.0  # pixels: distance between former neighbours beyond which depth is collected in larger squares
+MAX_GAP = 3.0  # pixels: distance between former neighbours beyond which depth is collected in larger squares
 
 
 @dataclass(frozen=True, eq=False)
-class Relief:
+class DepthView:
     """An image and the disparity of its pixels: focal length over distance, 1 on the reference plane."""
 
     image: Image
@@ -124,37 +126,37 @@ class Relief:
     @cached_property
     def backdrop(self) -> Floats:
         """Weight of each pixel as a source for filling holes, 0..1: see holes.backdrop."""
-        return backdrop(self.disparity)
+        return backdrop_weight(self.disparity)
 
-    def seen(self, pose: Matrix, border: str = "replicate", pixels: Image | None = None) -> Image:
+    def render(self, pose: Matrix, border: str = "replicate", pixels: Image | None = None) -> Image:
         """Return the image, or other `pixels` of the same depth, after points have moved by `pose`.
 
         Returns the same array, not a copy, if the pose is the identity.
         """
         image = self.image if pixels is None else pixels
-        if np.abs(pose - np.eye(4)).max() < STILL:
+        if np.abs(pose - np.eye(4)).max() < IDENTITY_TOLERANCE:
             return image
-        x, y, bared, surface = self.places(pose)
+        x, y, bared, surface = self.source_positions(pose)
         moved = cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=BORDERS[border])
-        return filled(np.asarray(moved, np.uint8), bared, surface, self._backdrop(x, y))
+        return fill_holes(np.asarray(moved, np.uint8), bared, surface, self._backdrop_at(x, y))
 
-    def places(self, pose: Matrix) -> tuple[Floats, Floats, NDArray[np.bool_], Floats]:
+    def source_positions(self, pose: Matrix) -> tuple[Floats, Floats, NDArray[np.bool_], Floats]:
         """Return each target pixel's source position (x and y), a flag that it was hidden, and its disparity."""
-        surface = forward(self.disparity, pose, self.lens)
+        surface = forward_disparity(self.disparity, pose, self.lens)
         holes = surface == 0
         back = np.asarray(np.linalg.inv(pose), np.float64)
         if holes.any():
             x, y, _ = project(np.where(holes, np.float32(1), surface), back, self.lens)
-            surface = deepened(surface, holes, self._backdrop(x, y))
+            surface = fill_disparity(surface, holes, self._backdrop_at(x, y))
         x, y, _ = project(surface, back, self.lens)
-        np.clip(x, -FAR, FAR, out=x)
-        np.clip(y, -FAR, FAR, out=y)
+        np.clip(x, -MAX_COORDINATE, MAX_COORDINATE, out=x)
+        np.clip(y, -MAX_COORDINATE, MAX_COORDINATE, out=y)
         height, width = self.disparity.shape
         # Beyond the image's edge the border mode fills; a hole inside the image was hidden by a near surface.
         bared = holes & (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
         return x, y, bared, surface
 
-    def _backdrop(self, x: Floats, y: Floats) -> Floats:
+    def _backdrop_at(self, x: Floats, y: Floats) -> Floats:
         """Return the backdrop's weight at positions (x, y) of the image."""
         at = cv2.remap(self.backdrop, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(at, np.float32)
@@ -178,20 +180,20 @@ def project(disparity: Floats, pose: Matrix, lens: Lens) -> tuple[Floats, Floats
         return np.asarray(place, np.float32)
 
     away = row(2)
-    scale = np.reciprocal(np.maximum(away, np.float32(BEHIND)))
+    scale = np.reciprocal(np.maximum(away, np.float32(NEAR_LIMIT)))
     there: Floats = disparity * scale
-    if away.min() < BEHIND:
-        there[away < BEHIND] = 0
+    if away.min() < NEAR_LIMIT:
+        there[away < NEAR_LIMIT] = 0
     return row(0) * scale, row(1) * scale, there
 
 
-def forward(disparity: Floats, pose: Matrix, lens: Lens) -> Floats:
+def forward_disparity(disparity: Floats, pose: Matrix, lens: Lens) -> Floats:
     """Return the disparity map after `pose`, 0 in holes; the nearest surface wins, and cracks are closed."""
     height, width = disparity.shape
     x, y, there = project(disparity, pose, lens)
-    enlarged = _enlarged(disparity, there, x, y) * float(np.abs(np.linalg.eigvals(pose[:2, :2])).max())
+    enlarged = _enlargement(disparity, there, x, y) * float(np.abs(np.linalg.eigvals(pose[:2, :2])).max())
     # Pixels that move far apart are collected in larger squares, since a surface's depth is smooth.
-    square = max(1, ceil(enlarged / APART))
+    square = max(1, ceil(enlarged / MAX_GAP))
     if square > 1:
         x, y = (np.asarray((place + 0.5) / square - 0.5, np.float32) for place in (x, y))
     wide, high = -(-width // square), -(-height // square)
@@ -201,13 +203,13 @@ def forward(disparity: Floats, pose: Matrix, lens: Lens) -> Floats:
     index = (line + 1) * (wide + 2) + (column + 1)
     nearest = np.zeros((high + 2) * (wide + 2), np.float32)
     np.maximum.at(nearest, index.ravel().astype(np.intp), there.ravel())
-    seen = _closed(nearest.reshape(high + 2, wide + 2)[1:-1, 1:-1], enlarged / square)
+    seen = _close_cracks(nearest.reshape(high + 2, wide + 2)[1:-1, 1:-1], enlarged / square)
     if square == 1:
         return seen
     return np.repeat(np.repeat(seen, square, 0), square, 1)[:height, :width]
 
 
-def _enlarged(disparity: Floats, there: Floats, x: Floats, y: Floats) -> float:
+def _enlargement(disparity: Floats, there: Floats, x: Floats, y: Floats) -> float:
     """Return the 99th percentile (at least 1) of the enlargement by coming nearer: the width of the cracks."""
     height, width = disparity.shape
     few = slice(None, None, max(1, min(height, width) // 128))
@@ -216,7 +218,7 @@ def _enlarged(disparity: Floats, there: Floats, x: Floats, y: Floats) -> float:
     return max(1.0, float(np.percentile(ratio[inside], 99))) if inside.any() else 1.0
 
 
-def _closed(nearest: Floats, enlarged: float) -> Floats:
+def _close_cracks(nearest: Floats, enlarged: float) -> Floats:
     """Return `nearest` with the cracks between pixels that moved apart closed by the nearer depth around them."""
     size = 2 * ceil(max(enlarged, 1.0) / 2) + 1
     return np.asarray(cv2.morphologyEx(nearest, cv2.MORPH_CLOSE, np.ones((size, size))), np.float32)
@@ -225,46 +227,48 @@ def _closed(nearest: Floats, enlarged: float) -> Floats:
 Flags = NDArray[np.bool_]
 
 
-MARGIN = 48  # pixels around the holes that influence their colours
+HOLE_MARGIN = 48  # pixels around the holes that influence their colours
 
-LEAST = 1e-3  # least disparity: a surface at a thousand times the reference plane's distance
+LEAST_DISPARITY = 1e-3  # least disparity: a surface at a thousand times the reference plane's distance
 
-COARSE = 8  # pixels: size of the squares in which the backdrop is searched for
+BACKDROP_CELL = 8  # pixels: size of the squares in which the backdrop is searched for
 
-WIDE = 0.7  # of the image's width: wider surfaces are backdrop
+BACKDROP_WIDTH = 0.7  # of the image's width: wider surfaces are backdrop
 
-LEVEL = 0.02  # of a disparity: surfaces with a smaller difference count as one
+SAME_SURFACE = 0.02  # of a disparity: surfaces with a smaller difference count as one
 
-LITTLE = 1e-5  # weight of pixels that are not backdrop
+FOREGROUND_WEIGHT = 1e-5  # weight of pixels that are not backdrop
 
-DOUBT = 0.003  # weight of coarser levels against a level's own values
+COARSE_WEIGHT = 0.003  # weight of coarser levels against a level's own values
 
 
-def backdrop(disparity: Floats) -> Floats:
+def backdrop_weight(disparity: Floats) -> Floats:
     """Return the weight of each pixel as backdrop, float32 (height, width): 1 for the far side, near 0 in front of it.
 
     The far side of each row is its disparity after a morphological opening that removes all surfaces narrower than
     0.7 of the row. `disparity` must have no holes.
     """
     height, width = disparity.shape
-    size = (max(1, width // COARSE), max(1, height // COARSE))
-    kernel = np.ones((1, 2 * (round(size[0] * WIDE) // 2) + 1), np.uint8)
+    size = (max(1, width // BACKDROP_CELL), max(1, height // BACKDROP_CELL))
+    kernel = np.ones((1, 2 * (round(size[0] * BACKDROP_WIDTH) // 2) + 1), np.uint8)
     few = cv2.resize(disparity, size, interpolation=cv2.INTER_NEAREST)
     behind = cv2.resize(cv2.morphologyEx(few, cv2.MORPH_OPEN, kernel), (width, height))
-    return np.asarray(np.clip((behind - disparity) / (LEVEL * behind) + 2, LITTLE, 1), np.float32)
+    return np.asarray(
+        np.clip((behind - disparity) / (SAME_SURFACE * behind) + 2, FOREGROUND_WEIGHT, 1), np.float32
+    )
 
 
-def deepened(surface: Floats, holes: Flags, weight: Floats) -> Floats:
+def fill_disparity(surface: Floats, holes: Flags, weight: Floats) -> Floats:
     """Return the disparity map `surface` with its holes at the level of the far side, given by `weight` 0..1."""
     if not holes.any() or holes.all():
         return np.where(holes, np.float32(1.0), surface)
     weight = np.where(holes, np.float32(0), weight)
-    wall = _wall(surface, weight)
-    spread = _spread(((surface - wall) * weight)[..., None], weight)[..., 0] + wall
-    return np.where(holes, np.maximum(spread, np.float32(LEAST)), surface)
+    wall = _far_plane(surface, weight)
+    spread = _fill_from_pyramid(((surface - wall) * weight)[..., None], weight)[..., 0] + wall
+    return np.where(holes, np.maximum(spread, np.float32(LEAST_DISPARITY)), surface)
 
 
-def _wall(surface: Floats, weight: Floats) -> Floats:
+def _far_plane(surface: Floats, weight: Floats) -> Floats:
     """Return the plane through the far side: disparity is linear in x and y on it, also where it is unknown."""
     height, width = surface.shape
     step = max(1, max(height, width) // 64)
@@ -276,36 +280,38 @@ def _wall(surface: Floats, weight: Floats) -> Floats:
     return np.asarray(right * x[None, :] + (below * y[:, None] + level), np.float32)
 
 
-def filled(image: Image, holes: Flags, surface: Floats, weight: Floats) -> Image:
+def fill_holes(image: Image, holes: Flags, surface: Floats, weight: Floats) -> Image:
     """Return `image` with its holes in the colours of the far side around them.
 
     `surface` is the disparity of `image`, and `weight` (0..1) the weight of each pixel as far side.
     """
     if not holes.any() or holes.all():
         return image
-    holes = _widened(holes, surface)
-    rows, columns = (_around(np.flatnonzero(holes.any(axis)), holes.shape[1 - axis]) for axis in (1, 0))
+    holes = _widen_holes(holes, surface)
+    rows, columns = (
+        _slice_with_margin(np.flatnonzero(holes.any(axis)), holes.shape[1 - axis]) for axis in (1, 0)
+    )
     part, bare = image[rows, columns], holes[rows, columns]
     known = np.where(bare, np.float32(0), weight[rows, columns])
-    spread = _spread(np.asarray(part * known[..., None], np.float32), known)
+    spread = _fill_from_pyramid(np.asarray(part * known[..., None], np.float32), known)
     result = image.copy()
     result[rows, columns] = np.where(bare[..., None], np.clip(np.rint(spread), 0, 255), part)
     return result
 
 
-def _widened(holes: Flags, surface: Floats) -> Flags:
+def _widen_holes(holes: Flags, surface: Floats) -> Flags:
     """Return the holes and the far pixels beside them, into which the image mixes colours of the near side."""
     kernel = np.ones((5, 5), np.uint8)
     near, far = cv2.dilate(surface, kernel), cv2.erode(surface, kernel)
     return np.asarray(holes | ((cv2.dilate(holes.astype(np.uint8), kernel) > 0) & (surface * 2 < near + far)))
 
 
-def _around(at: NDArray[np.intp], size: int) -> slice:
+def _slice_with_margin(at: NDArray[np.intp], size: int) -> slice:
     """Return the slice from the first to the last index of `at`, with a margin, inside `size`."""
-    return slice(max(int(at[0]) - MARGIN, 0), min(int(at[-1]) + MARGIN + 1, size))
+    return slice(max(int(at[0]) - HOLE_MARGIN, 0), min(int(at[-1]) + HOLE_MARGIN + 1, size))
 
 
-def _spread(weighted: Floats, weight: Floats) -> Floats:
+def _fill_from_pyramid(weighted: Floats, weight: Floats) -> Floats:
     """Return values for all pixels from weighted ones, as averages over the smallest squares that have any weight.
 
     `weighted` (height, width, channels) is already multiplied by `weight` (height, width).
@@ -316,8 +322,8 @@ def _spread(weighted: Floats, weight: Floats) -> Floats:
     smaller = cv2.resize(weighted, half, interpolation=cv2.INTER_AREA)
     values: Floats = np.asarray(smaller, np.float32).reshape(*coarse.shape, -1)
     if max(half) > 1:
-        values += np.float32(DOUBT) * _spread(values.copy(), coarse)
-        coarse += np.float32(DOUBT)
+        values += np.float32(COARSE_WEIGHT) * _fill_from_pyramid(values.copy(), coarse)
+        coarse += np.float32(COARSE_WEIGHT)
     values /= np.maximum(coarse, np.float32(1e-12))[..., None]
     large = cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(large, np.float32).reshape(height, width, -1)

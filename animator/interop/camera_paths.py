@@ -27,44 +27,44 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.interop.draft import Draft, Source
-from animator.interop.keystrings import compact_motion, decimal
+from animator.interop.draft import ScheduleDraft, SourceFile
+from animator.interop.keystrings import compact_motion, format_decimal
 from animator.scene.settings import MAX_FRAMES
-from animator.timeline.curves import number
+from animator.timeline.curves import parse_number
 
 Floats = NDArray[np.float64]
 
 
-FORMAT = "animator-camera"
+CAMERA_FORMAT = "animator-camera"
 
-STILL = 1e-6  # smaller changes (degrees, pixels, ratio) count as no motion
+MOTION_EPSILON = 1e-6  # smaller changes (degrees, pixels, ratio) count as no motion
 
 
-def read(source: Source, data: Mapping[str, Any]) -> Draft:
+def read_camera_path(source: SourceFile, data: Mapping[str, Any]) -> ScheduleDraft:
     """Return a draft whose image moves as the camera's view does. Raises SceneError for an invalid path."""
     frames = data.get("frames")
     if not isinstance(frames, list) or not 0 < len(frames) <= MAX_FRAMES:
         raise source.error(f"expected a list of 1..{MAX_FRAMES:,} frames, each with a matrix", "frames")
-    poses = np.array([_matrix(source, at, frame) for at, frame in enumerate(frames)])
-    fovs = np.array([_fov(source, at, frame, data.get("fov", 50.0)) for at, frame in enumerate(frames)])
-    draft = Draft(source, "camera path")
+    poses = np.array([_read_matrix(source, at, frame) for at, frame in enumerate(frames)])
+    fovs = np.array([_read_fov(source, at, frame, data.get("fov", 50.0)) for at, frame in enumerate(frames)])
+    draft = ScheduleDraft(source, "camera path")
     fps = data.get("fps", 24)
     if isinstance(fps, bool) or not isinstance(fps, int | float):
         raise source.error(f"{fps!r} is not a number", "fps")
     draft.put("video.fps", fps)
     draft.put("video.frames", len(frames))
-    _put(draft, "motion.zoom", zooms(fovs), 1.0)
-    width, height = _size(source, data)
-    pixels = width / 2 / np.tan(np.radians(fovs[0]) / 2) / _distance(source, data, poses[0])
-    tilt, pan, roll = turns(poses).T
-    right, up, back = steps(poses).T * pixels
+    _put_motion(draft, "motion.zoom", zoom_ratios(fovs), 1.0)
+    width, height = _read_size(source, data)
+    pixels = width / 2 / np.tan(np.radians(fovs[0]) / 2) / _read_distance(source, data, poses[0])
+    tilt, pan, roll = camera_rotations(poses).T
+    right, up, back = camera_translations(poses).T * pixels
     # The image moves opposite to the camera: left when it goes right, down when it goes up.
     columns = {
         "translation_x": -right, "translation_y": up, "translation_z": -back,
         "rotation_3d_x": tilt, "rotation_3d_y": -pan, "rotation_3d_z": -roll,
     }  # fmt: skip
     for name, values in columns.items():
-        _put(draft, f"motion.{name}", values, 0.0)
+        _put_motion(draft, f"motion.{name}", values, 0.0)
     if any(name in draft.data.get("motion", {}) for name in columns):
         draft.put("video.size", f"{width}x{height}")
         draft.put("motion.fov", round(float(fovs[0]), 4))
@@ -72,27 +72,27 @@ def read(source: Source, data: Mapping[str, Any]) -> Draft:
     return draft
 
 
-def _size(source: Source, data: Mapping[str, Any]) -> tuple[int, int]:
+def _read_size(source: SourceFile, data: Mapping[str, Any]) -> tuple[int, int]:
     size = data.get("size", [1024, 1024])
     if not isinstance(size, list) or len(size) != 2 or not all(isinstance(side, int) for side in size):
         raise source.error(f"{size!r}: expected width and height in pixels, e.g. [1920, 1080]", "size")
     return size[0], size[1]
 
 
-def _distance(source: Source, data: Mapping[str, Any], first: Floats) -> float:
+def _read_distance(source: SourceFile, data: Mapping[str, Any], first: Floats) -> float:
     distance = data.get("distance", float(np.linalg.norm(first[:3, 3])) or 1.0)
     if isinstance(distance, bool) or not isinstance(distance, int | float) or not distance > 0:
         raise source.error(f"{distance!r}: expected a distance above 0", "distance")
     return float(distance)
 
 
-def _put(draft: Draft, path: str, values: Floats, still: float) -> None:
-    curve = compact_motion(np.where(np.abs(values - still) < STILL, still, values))
-    if curve != still:
+def _put_motion(draft: ScheduleDraft, path: str, values: Floats, neutral: float) -> None:
+    curve = compact_motion(np.where(np.abs(values - neutral) < MOTION_EPSILON, neutral, values))
+    if curve != neutral:
         draft.put(path, curve)
 
 
-def _matrix(source: Source, at: int, frame: Any) -> Floats:
+def _read_matrix(source: SourceFile, at: int, frame: Any) -> Floats:
     try:
         matrix = np.array(frame["matrix"] if isinstance(frame, dict) else frame, np.float64)
     except (KeyError, TypeError, ValueError):
@@ -107,14 +107,14 @@ def _matrix(source: Source, at: int, frame: Any) -> Floats:
     return matrix
 
 
-def _fov(source: Source, at: int, frame: Any, default: Any) -> float:
+def _read_fov(source: SourceFile, at: int, frame: Any, default: Any) -> float:
     fov = frame.get("fov", default) if isinstance(frame, dict) else default
     if isinstance(fov, bool) or not isinstance(fov, int | float) or not 0 < fov < 180:
         raise source.error(f"frame {at}: {fov!r}: expected a field of view between 0 and 180 degrees", "fov")
     return float(fov)
 
 
-def turns(poses: Floats) -> Floats:
+def camera_rotations(poses: Floats) -> Floats:
     """Return the camera's rotation since the frame before, in degrees about its own x, y and z axes: (frames, 3).
 
     Positive values turn the camera up, left and counter-clockwise. `poses` are camera-to-world matrices
@@ -132,73 +132,73 @@ def turns(poses: Floats) -> Floats:
     return result
 
 
-def steps(poses: Floats) -> Floats:
+def camera_translations(poses: Floats) -> Floats:
     """Return the translation since the frame before along that frame's camera axes: (frames, 3), in scene units."""
     way = np.diff(poses[:, :3, 3], axis=0, prepend=poses[:1, :3, 3])
     before = np.concatenate([poses[:1], poses[:-1]])[:, :3, :3]
     return np.asarray(np.einsum("nij,ni->nj", before, way))
 
 
-def zooms(fovs: Floats) -> Floats:
+def zoom_ratios(fovs: Floats) -> Floats:
     """Return how much a changing field of view enlarges the image since the frame before: ratios (frames,)."""
     size = 1 / np.tan(np.radians(fovs) / 2)
     return np.concatenate([[1.0], size[1:] / size[:-1]])
 
 
-STEP = 1 / 200  # in Deforum's world, per unit of translation
+WORLD_STEP = 1 / 200  # in Deforum's world, per unit of translation
 
-DEEP = 1.5  # distance of the middle of a depth map, 1..2
+MIDDLE_DEPTH = 1.5  # distance of the middle of a depth map, 1..2
 
-SCALE = 2 / 3  # our depth_scale for that map: from 1 / 1.5 to 2 / 1.5 times the middle
+DEPTH_SCALE = 2 / 3  # our depth_scale for that map: from 1 / 1.5 to 2 / 1.5 times the middle
 
 
-class Space(NamedTuple):
+class DeforumCamera(NamedTuple):
     """Camera of a Deforum film: our horizontal field of view in degrees, and pixels per unit of its translations."""
 
     fov: float
     factors: dict[str, float]
 
 
-def space(width: int, height: int, fov: float, deep: bool) -> Space:
-    """Return the camera of a Deforum film of the vertical `fov` in degrees; `deep`: it uses a depth map."""
+def deforum_camera(width: int, height: int, fov: float, has_depth: bool) -> DeforumCamera:
+    """Return the camera of a Deforum film of the vertical `fov` in degrees; `has_depth`: it uses a depth map."""
     f = 1 / tan(radians(fov) / 2)
-    distance = DEEP if deep else 1.0
-    side = f * height / 2 * STEP / distance
+    distance = MIDDLE_DEPTH if has_depth else 1.0
+    side = f * height / 2 * WORLD_STEP / distance
     # Deforum does not scale depth by f before projecting with f, so its camera approaches f times as fast.
     factors = {"translation_x": -side, "translation_y": side, "translation_z": side * f / distance}
-    return Space(
+    return DeforumCamera(
         round(degrees(2 * atan(width / 2 / (f * height / 2))), 4),
         {name: float(f"{factor:.6g}") for name, factor in factors.items()},
     )
 
 
-def vertical(width: int, height: int, fov: float) -> float:
+def vertical_fov(width: int, height: int, fov: float) -> float:
     """Return Deforum's vertical field of view for our horizontal one, both in degrees."""
     return degrees(2 * atan(tan(radians(fov) / 2) * height / width))
 
 
-def scaled(factor: float) -> Callable[[str], str]:
+def multiply_by(factor: float) -> Callable[[str], str]:
     """Return the conversion that multiplies a number or an expression by `factor`."""
-    return partial(_times, Decimal(repr(factor)))
+    return partial(_multiply, Decimal(repr(factor)))
 
 
-def divided(factor: float) -> Callable[[str], str]:
-    """Return the inverse of the conversion `scaled(factor)`."""
-    return partial(_over, Decimal(repr(factor)))
+def divide_by(factor: float) -> Callable[[str], str]:
+    """Return the inverse of the conversion `multiply_by(factor)`."""
+    return partial(_divide, Decimal(repr(factor)))
 
 
-def _times(factor: Decimal, text: str) -> str:
-    plain = number(text)
+def _multiply(factor: Decimal, text: str) -> str:
+    plain = parse_number(text)
     if plain is not None:
-        return decimal(Decimal(repr(plain)) * factor)
-    return f"{decimal(factor)}*({text})"
+        return format_decimal(Decimal(repr(plain)) * factor)
+    return f"{format_decimal(factor)}*({text})"
 
 
-def _over(factor: Decimal, text: str) -> str:
-    plain = number(text)
+def _divide(factor: Decimal, text: str) -> str:
+    plain = parse_number(text)
     if plain is not None:
-        return decimal(Decimal(f"{Decimal(repr(plain)) / factor:.14g}"))
+        return format_decimal(Decimal(f"{Decimal(repr(plain)) / factor:.14g}"))
     before, star, inner = text.partition("*(")
-    if star and before == decimal(factor) and inner.endswith(")"):
+    if star and before == format_decimal(factor) and inner.endswith(")"):
         return inner[:-1]  # its text before the multiplication
-    return f"({text})/({decimal(factor)})"
+    return f"({text})/({format_decimal(factor)})"

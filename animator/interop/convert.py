@@ -13,15 +13,13 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from animator.errors import Place, Problem, SceneError, SettingPath
-from animator.interop import camera_paths as camera
-from animator.interop import deforum, metadata, parseq
-from animator.interop import metadata as carried
-from animator.interop.draft import Draft, Source, schedule
-from animator.runs.metadata import FILM
+from animator.interop import camera_paths, deforum, metadata, parseq
+from animator.interop.draft import ScheduleDraft, SourceFile, dump_schedule
+from animator.runs.metadata import FILM_KEY
 from animator.scene.parse import MAX_BYTES
 from animator.timeline.load import loads
 
-ROUNDS = 20  # of leaving out invalid settings; each round may reveal further problems
+MAX_ROUNDS = 20  # of leaving out invalid settings; each round may reveal further problems
 
 
 def convert(file: FilePath, folder: FilePath) -> tuple[str, Sequence[Problem]]:
@@ -30,23 +28,23 @@ def convert(file: FilePath, folder: FilePath) -> tuple[str, Sequence[Problem]]:
     The text loads: a value that our own reader refuses is left out and noted. Only LoRA files may be missing.
     Raises SceneError if `file` cannot be read or its schedule file would be too large.
     """
-    draft = read(file)
-    says = [f"{file.name}: {draft.says}"]
-    for _ in range(ROUNDS):
-        text = schedule(draft.data, says)
-        problems = _problems(text, folder)
+    draft = detect_and_read(file)
+    says = [f"{file.name}: {draft.description}"]
+    for _ in range(MAX_ROUNDS):
+        text = dump_schedule(draft.data, says)
+        problems = _schedule_problems(text, folder)
         wrong = [problem for problem in problems if problem.path[:2] != ("model", "loras")]
         if len(text.encode("utf8")) > MAX_BYTES:
             raise draft.source.error(f"its schedule file would exceed the limit of {MAX_BYTES:,} bytes")
         if not wrong:
-            missing = [_missing(draft, problem) for problem in problems]
+            missing = [_missing_lora_note(draft, problem) for problem in problems]
             return text, [*draft.notes, *missing]
         for problem in wrong:
             _leave_out(draft, problem)
     raise draft.source.error("too many of its settings are invalid")
 
 
-def _problems(text: str, folder: FilePath) -> Sequence[Problem]:
+def _schedule_problems(text: str, folder: FilePath) -> Sequence[Problem]:
     try:
         loads(text, folder)
     except SceneError as error:
@@ -54,138 +52,140 @@ def _problems(text: str, folder: FilePath) -> Sequence[Problem]:
     return ()
 
 
-def _missing(draft: Draft, problem: Problem) -> Problem:
+def _missing_lora_note(draft: ScheduleDraft, problem: Problem) -> Problem:
     return replace(
         problem, place=Place(draft.source.file), message=f"{problem.message}; copy the LoRA file there"
     )
 
 
-def _leave_out(draft: Draft, problem: Problem) -> None:
+def _leave_out(draft: ScheduleDraft, problem: Problem) -> None:
     """Remove the value at fault from the draft and note it. Raises SceneError if the draft does not contain it."""
-    path = _existing(draft.data, problem.path)
+    path = _existing_prefix(draft.data, problem.path)
     if not path:
         raise draft.source.error(f"cannot be converted: {problem.message}")
     sections: list[dict[Any, Any]] = [draft.data]
     for name in path[:-1]:
-        sections.append(sections[-1][_key(sections[-1], name)])
+        sections.append(sections[-1][_find_key(sections[-1], name)])
     for inside, name in zip(reversed(sections), reversed(path), strict=True):
-        inside.pop(_key(inside, name))
+        inside.pop(_find_key(inside, name))
         if inside:  # an emptied section goes too: it may lack a required setting
             break
     left_out = f"left out: {problem.message}"
     draft.notes.append(Problem(Place(draft.source.file), problem.path, left_out))
 
 
-def _existing(data: Any, path: SettingPath) -> SettingPath:
+def _existing_prefix(data: Any, path: SettingPath) -> SettingPath:
     """Return the longest prefix of `path` that exists in `data`."""
     found: SettingPath = ()
     for name in path:
-        key = _key(data, name) if isinstance(data, dict) else None
+        key = _find_key(data, name) if isinstance(data, dict) else None
         if key is None:
             break
         found, data = (*found, name), data[key]
     return found
 
 
-def _key(data: dict[Any, Any], name: str) -> Any:
+def _find_key(data: dict[Any, Any], name: str) -> Any:
     """Return the key of `data` that is written `name` (frame keys are integers), or None."""
     return next((key for key in data if str(key) == name), None)
 
 
-MOST = 100_000_000  # bytes; about the size of a Parseq manifest of one hour
+MAX_FILE_BYTES = 100_000_000  # bytes; about the size of a Parseq manifest of one hour
 
-KNOWN = (
+KNOWN_FILES = (
     "Deforum settings, a Parseq manifest, an image with infotext, a film made by animator, or a camera path"
 )
 
 
-def read(file: Path) -> Draft:
+def detect_and_read(file: Path) -> ScheduleDraft:
     """Detect the kind of `file` from its content and return it as a draft. Raises SceneError."""
-    source = Source(str(file))
+    source = SourceFile(str(file))
     try:
         with file.open("rb") as stream:
             head = stream.read(12)
         if head.startswith(b"\x89PNG"):
-            return _picture(source, file)
-        if head[4:8] == b"ftyp" or head.startswith(carried.EBML):
-            text = carried.of_film(file) if head[4:8] == b"ftyp" else carried.of_webm(file)
+            return _read_png(source, file)
+        if head[4:8] == b"ftyp" or head.startswith(metadata.EBML_MAGIC):
+            text = metadata.mp4_comment(file) if head[4:8] == b"ftyp" else metadata.webm_comment(file)
             if text is None:
                 raise source.error("this video contains no schedule file; only videos made by animator do")
-            return metadata.from_film(source, text)
-        if head.startswith(carried.HEADS):
-            return _commented(source, file)
-        if file.stat().st_size > MOST:
-            raise source.error(f"too large: {file.stat().st_size:,} bytes, at most {MOST:,}")
+            return metadata.read_own_film(source, text)
+        if head.startswith(metadata.IMAGE_MAGICS):
+            return _read_image_comment(source, file)
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise source.error(f"too large: {file.stat().st_size:,} bytes, at most {MAX_FILE_BYTES:,}")
         raw = file.read_bytes()
     except OSError as error:
         raise source.error(error.strerror or "cannot be read") from error
     try:
-        return _text(Source(str(file), raw.decode("utf-8-sig")))
+        return _read_text_file(SourceFile(str(file), raw.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
-        raise source.error(f"not text, and no known kind of file; known: {KNOWN}") from error
+        raise source.error(f"not text, and no known kind of file; known: {KNOWN_FILES}") from error
 
 
-def _picture(source: Source, file: Path) -> Draft:
+def _read_png(source: SourceFile, file: Path) -> ScheduleDraft:
     from PIL import Image as Pictures
 
     try:
         with Pictures.open(file, formats=["PNG"]) as picture:
-            if "parameters" not in picture.info and FILM not in picture.info:
+            if "parameters" not in picture.info and FILM_KEY not in picture.info:
                 picture.load()  # some programs write their text chunks after the pixels
             texts = {key: str(value) for key, value in picture.info.items() if isinstance(value, str)}
     except (OSError, ValueError, SyntaxError, Pictures.DecompressionBombError) as error:
         raise source.error(f"cannot be read as a PNG: {error}") from error
-    if FILM in texts:
-        return metadata.from_film(source, texts[FILM])
-    found = metadata.split(texts.get("parameters", ""))
+    if FILM_KEY in texts:
+        return metadata.read_own_film(source, texts[FILM_KEY])
+    found = metadata.split_infotext(texts.get("parameters", ""))
     if found is None:
         raise source.error("this image contains no infotext (PNG text 'parameters')")
-    return metadata.read(source, *found)
+    return metadata.read_infotext(source, *found)
 
 
-def _commented(source: Source, file: Path) -> Draft:
+def _read_image_comment(source: SourceFile, file: Path) -> ScheduleDraft:
     """Read an image other than a PNG, whose comment is a schedule file of ours or an infotext."""
     from PIL import Image as Pictures
 
     try:
-        text = carried.of_picture(file)
+        text = metadata.image_comment(file)
     except (OSError, ValueError, SyntaxError, Pictures.DecompressionBombError) as error:
         raise source.error(f"cannot be read as an image: {error}") from error
-    found = metadata.split(text or "")
+    found = metadata.split_infotext(text or "")
     try:
-        return metadata.from_film(source, text or "")
+        return metadata.read_own_film(source, text or "")
     except SceneError:
         if found is None:
             raise source.error(
                 "this image contains neither a schedule file of animator nor an infotext"
             ) from None
-        return metadata.read(source, *found)
+        return metadata.read_infotext(source, *found)
 
 
-def _text(source: Source) -> Draft:
+def _read_text_file(source: SourceFile) -> ScheduleDraft:
     if not source.text.lstrip().startswith(("{", "[")):
-        found = metadata.split(source.text)
+        found = metadata.split_infotext(source.text)
         if found is not None:
-            return metadata.read(source, *found)
+            return metadata.read_infotext(source, *found)
         if Path(source.file).suffix in (".yaml", ".yml"):
             raise source.error("a YAML file is already a schedule file; test it with animator check")
-    data = _json(source)
-    if isinstance(data, dict) and data.get("format") == camera.FORMAT:
-        return camera.read(source, data)
+    data = _parse_json(source)
+    if isinstance(data, dict) and data.get("format") == camera_paths.CAMERA_FORMAT:
+        return camera_paths.read_camera_path(source, data)
     if parseq.is_parseq(data):
-        return parseq.read(source, data)
-    settings = deforum.find(data)
+        return parseq.read_parseq(source, data)
+    settings = deforum.find_settings(data)
     if settings is None:
-        raise source.error(f"unknown kind of file; known: {KNOWN}")
-    draft = deforum.read(source, settings)
-    manifest = _manifest(settings.get("parseq_manifest"))
+        raise source.error(f"unknown kind of file; known: {KNOWN_FILES}")
+    draft = deforum.read_deforum(source, settings)
+    manifest = _embedded_manifest(settings.get("parseq_manifest"))
     if manifest is not None:
         width, _, height = draft.data["video"]["size"].partition("x")
-        overlay(draft, parseq.read(Source(source.file), manifest, (int(width), int(height))))
+        override_draft(
+            draft, parseq.read_parseq(SourceFile(source.file), manifest, (int(width), int(height)))
+        )
     return draft
 
 
-def _manifest(written: Any) -> Any:
+def _embedded_manifest(written: Any) -> Any:
     """Return the Parseq manifest pasted into Deforum's settings, or None. Its values override theirs."""
     try:
         data = json.loads(written) if isinstance(written, str) else written
@@ -194,7 +194,7 @@ def _manifest(written: Any) -> Any:
     return data if parseq.is_parseq(data) else None
 
 
-def overlay(draft: Draft, top: Draft) -> None:
+def override_draft(draft: ScheduleDraft, top: ScheduleDraft) -> None:
     """Override settings in `draft` with those of `top`, one by one, and add its notes."""
     for section, value in top.data.items():
         if section == "model":
@@ -205,17 +205,17 @@ def overlay(draft: Draft, top: Draft) -> None:
     draft.notes = [note for note in draft.notes if note.path != ("parseq_manifest",)] + top.notes
 
 
-def _json(source: Source) -> Any:
+def _parse_json(source: SourceFile) -> Any:
     try:
         return json.loads(source.text)
     except json.JSONDecodeError as error:
         at = source.at(error.pos)
-        raise SceneError([Problem(at, (), f"not JSON: {_mistake(source.text, error)}")]) from error
+        raise SceneError([Problem(at, (), f"not JSON: {_explain_json_error(source.text, error)}")]) from error
     except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
         raise source.error("not JSON: nested too deeply, or a number too long") from error
 
 
-def _mistake(text: str, error: json.JSONDecodeError) -> str:
+def _explain_json_error(text: str, error: json.JSONDecodeError) -> str:
     """Return the decoder's message, or a clearer one for the two mistakes that real files contain."""
     before, char, after = (
         text[: error.pos].rstrip(),

@@ -7,56 +7,56 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from animator.errors import CurveError, quoted
-from animator.interop import deforum_fields as names
-from animator.interop.camera_paths import SCALE, scaled, space
-from animator.interop.draft import Draft, Source
-from animator.interop.keystrings import constant, rewrite, within
-from animator.interop.prompts import put_model, put_prompts, sampler
+from animator.errors import CurveError, quote_text
+from animator.interop import deforum_fields
+from animator.interop.camera_paths import DEPTH_SCALE, deforum_camera, multiply_by
+from animator.interop.draft import ScheduleDraft, SourceFile
+from animator.interop.keystrings import constant_value, fit_to_limits, rewrite
+from animator.interop.prompts import find_sampler, put_model, put_prompts
 from animator.scene.settings import MAX_FRAMES
 from animator.timeline.cadence import MAX_SEED
 from animator.timeline.clock import Clock
-from animator.timeline.curves import keys, split_keys
+from animator.timeline.curves import parse_keyframes, split_key_string
 
-DRAWN = "floor((noise(t, s) + 1)*2147483647)"  # a random seed per frame, the meaning of Deforum's -1
+RANDOM_SEED = "floor((noise(t, s) + 1)*2147483647)"  # a random seed per frame, the meaning of Deforum's -1
 
 
-def find(data: Any, depth: int = 4) -> dict[str, Any] | None:
+def find_settings(data: Any, depth: int = 4) -> dict[str, Any] | None:
     """Return the Deforum settings in a JSON document, or None; they may be nested up to `depth` levels down."""
-    if isinstance(data, dict) and sum(name in data for name in names.TELLING) >= 3:
+    if isinstance(data, dict) and sum(name in data for name in deforum_fields.SIGNATURE_FIELDS) >= 3:
         return data
     inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
-    found = (find(item, depth - 1) for item in inner if depth and isinstance(item, dict | list))
+    found = (find_settings(item, depth - 1) for item in inner if depth and isinstance(item, dict | list))
     return next((settings for settings in found if settings is not None), None)
 
 
-def read(source: Source, settings: Mapping[str, Any]) -> Draft:
+def read_deforum(source: SourceFile, settings: Mapping[str, Any]) -> ScheduleDraft:
     """Return Deforum's `settings` as a draft. Raises SceneError if a number cannot be read."""
-    return _Reader(source, settings).draft
+    return _DeforumReader(source, settings).draft
 
 
-class _Reader:
+class _DeforumReader:
     """Reader of Deforum settings. It records which names it has used, so that it can note the others."""
 
-    def __init__(self, source: Source, settings: Mapping[str, Any]) -> None:
+    def __init__(self, source: SourceFile, settings: Mapping[str, Any]) -> None:
         self.settings, self.used = settings, set[str]()
         self.mode = str(self.get("animation_mode", default="2D"))
-        self.draft = Draft(source, f"Deforum settings, {self.mode}")
-        seed = self.whole("seed", default=0)
+        self.draft = ScheduleDraft(source, f"Deforum settings, {self.mode}")
+        seed = self.integer("seed", default=0)
         self.clock = Clock(
-            1 if self.mode == "None" else int(self.limited("max_frames", 120, 1, MAX_FRAMES)),
-            self.limited("fps", 15, 0.1, 240),
+            1 if self.mode == "None" else int(self.clamped_number("max_frames", 120, 1, MAX_FRAMES)),
+            self.clamped_number("fps", 15, 0.1, 240),
             seed if 0 <= seed <= MAX_SEED else 0,
         )
-        self.film()
-        self.prompts()
-        self.motion()
-        for column in names.CURVES:
-            self.curve(column)
-        self.painting()
-        self.seeds(seed)
-        self.look()
-        self.rest()
+        self.read_video()
+        self.read_prompts()
+        self.read_motion()
+        for column in deforum_fields.CURVE_FIELDS:
+            self.put_curve(column)
+        self.read_painting()
+        self.read_seeds(seed)
+        self.read_grade()
+        self.note_unused()
 
     def get(self, *wanted: str, default: Any = None) -> Any:
         """Return the first value among the names `wanted` that is not empty, else `default`."""
@@ -64,40 +64,40 @@ class _Reader:
         found = (self.settings[name] for name in wanted if self.settings.get(name) not in (None, ""))
         return next(found, default)
 
-    def decimal(self, *wanted: str, default: float) -> float:
+    def number(self, *wanted: str, default: float) -> float:
         value = self.get(*wanted, default=default)
-        found = constant(value)
+        found = constant_value(value)
         if found is None:
-            raise self.draft.source.error(f"{quoted(value)} is not a number", wanted[0])
+            raise self.draft.source.error(f"{quote_text(value)} is not a number", wanted[0])
         return found
 
-    def whole(self, *wanted: str, default: int) -> int:
-        return int(self.decimal(*wanted, default=default))
+    def integer(self, *wanted: str, default: int) -> int:
+        return int(self.number(*wanted, default=default))
 
-    def limited(self, name: str, default: float, low: float, high: float) -> float:
+    def clamped_number(self, name: str, default: float, low: float, high: float) -> float:
         """Return a number clamped to low..high; note it if it lies outside."""
-        value = self.decimal(name, default=default)
+        value = self.number(name, default=default)
         if not low <= value <= high:
             self.draft.note(name, value, f"limited to {low:g}..{high:,g}")
         return min(max(low, value), high)
 
-    def film(self) -> None:
+    def read_video(self) -> None:
         width, height = (
-            self.whole(*sides, default=512) // 8 * 8 for sides in (("W", "width"), ("H", "height"))
+            self.integer(*sides, default=512) // 8 * 8 for sides in (("W", "width"), ("H", "height"))
         )
         self.size = (width, height)
         self.draft.put("video.size", f"{width}x{height}")
         self.draft.put("video.fps", self.clock.fps)
         self.draft.put("video.frames", self.clock.frames)
-        if self.get("use_init") not in names.OFF:
-            self.file("init_image", "start.image")
+        if self.get("use_init") not in deforum_fields.OFF_VALUES:
+            self.put_file("init_image", "start.image")
         if self.settings.get("add_soundtrack") == "File":
             self.used.add("add_soundtrack")
-            self.file("soundtrack_path", "audio.file")
+            self.put_file("soundtrack_path", "audio.file")
         key = next((name for name in ("sd_model_name", "model_checkpoint") if name in self.settings), "")
         put_model(self.draft, key, str(self.get(key, default="")))
 
-    def file(self, name: str, target: str) -> None:
+    def put_file(self, name: str, target: str) -> None:
         """Set the path of a file that the film uses; note it if it is a URL."""
         path = str(self.get(name, default=""))
         if "://" in path:
@@ -106,12 +106,12 @@ class _Reader:
         elif path:
             self.draft.put(target, path)
 
-    def prompts(self) -> None:
+    def read_prompts(self) -> None:
         written = self.get("animation_prompts", default=None) or self.get("prompts", default={})
         frames: dict[int, str] = {}
-        for key, text in _prompts(written).items():
+        for key, text in _parse_prompts(written).items():
             try:
-                frame = keys(f"{key}: 0", self.clock)[0].frame
+                frame = parse_keyframes(f"{key}: 0", self.clock)[0].frame
             except CurveError:
                 self.draft.note(
                     f"prompts.{key}", text, f"outside the film, whose frames are 0..{self.clock.frames - 1}"
@@ -125,27 +125,27 @@ class _Reader:
             # This mode paints every frame from noise, and each prompt blends into the next all the way.
             self.draft.put("prompts.travel", self.clock.frames)
 
-    def motion(self) -> None:
-        columns = names.MOTION.get(self.mode, [])
-        for column in self.solid(columns) if self.mode == "3D" else columns:
-            self.curve(column)
-        for name, still in names.STILL.get(self.mode, {}).items():
+    def read_motion(self) -> None:
+        columns = deforum_fields.MOTION_FIELDS.get(self.mode, [])
+        for column in self.columns_3d(columns) if self.mode == "3D" else columns:
+            self.put_curve(column)
+        for name, still in deforum_fields.NEUTRAL_VALUES.get(self.mode, {}).items():
             value = self.get(name)
-            if value not in names.OFF and constant(value) != still:
+            if value not in deforum_fields.OFF_VALUES and constant_value(value) != still:
                 self.draft.note(name, value, "has no counterpart here")
         if self.get("border") == "wrap" and self.mode == "2D":
             self.draft.put("motion.border", "wrap")
         if self.mode == "Video Input":
-            self.file("video_init_path", "footage.file")
-        elif self.mode not in names.MOTION and self.mode not in ("Interpolation", "None"):
+            self.put_file("video_init_path", "footage.file")
+        elif self.mode not in deforum_fields.MOTION_FIELDS and self.mode not in ("Interpolation", "None"):
             self.draft.note(
                 "animation_mode", self.mode, "animation mode not supported here; its motion is left out"
             )
 
-    def solid(self, columns: list[names.Column]) -> list[names.Column]:
+    def columns_3d(self, columns: list[deforum_fields.CurveField]) -> list[deforum_fields.CurveField]:
         """Return the columns of a 3D camera with their conversions; set its lens and depth in the draft."""
         written = self.get("fov_schedule", "fov", default=70)
-        fov = constant(written)
+        fov = constant_value(written)
         if fov is None or not 1 <= fov <= 150:
             self.draft.note(
                 "fov_schedule",
@@ -153,54 +153,63 @@ class _Reader:
                 "expected one field of view, 1..150 degrees, for the whole film; 70 is used",
             )
             fov = 70.0
-        deep = self.settings.get("use_depth_warping", True) not in names.OFF
+        deep = self.settings.get("use_depth_warping", True) not in deforum_fields.OFF_VALUES
         self.used.add("use_depth_warping")
-        found = space(*self.size, fov, deep)
+        found = deforum_camera(*self.size, fov, deep)
         still = [
-            all(constant(self.settings.get(name, 0)) == 0 for name in column.names) for column in columns
+            all(constant_value(self.settings.get(name, 0)) == 0 for name in column.names)
+            for column in columns
         ]
         if not all(still):
             self.draft.put("motion.fov", found.fov)
             self.draft.put("motion.depth", "model" if deep else None)
-            self.draft.put("motion.depth_scale", round(SCALE, 4) if deep else None)
+            self.draft.put("motion.depth_scale", round(DEPTH_SCALE, 4) if deep else None)
         factors = found.factors
         return [
-            column._replace(convert=scaled(factors[column.names[0]]))
+            column._replace(convert=multiply_by(factors[column.names[0]]))
             if column.names[0] in factors
             else column
             for column in columns
         ]
 
-    def curve(self, column: names.Column) -> None:
+    def put_curve(self, column: deforum_fields.CurveField) -> None:
         """Set a curve of the draft from a schedule; note what of it cannot be kept."""
         written = self.get(*column.names, default=column.default)
         if written is not None:
             name = next((name for name in column.names if name in self.settings), column.names[0])
             self.draft.put_curve(column.path, name, written, self.clock, column.convert)
 
-    def painting(self) -> None:
-        steps = names.Column("painting.steps", ("steps",), default=25)
-        if self.get("enable_steps_scheduling") not in names.OFF and "steps_schedule" in self.settings:
+    def read_painting(self) -> None:
+        steps = deforum_fields.CurveField("painting.steps", ("steps",), default=25)
+        if (
+            self.get("enable_steps_scheduling") not in deforum_fields.OFF_VALUES
+            and "steps_schedule" in self.settings
+        ):
             steps = steps._replace(names=("steps_schedule",))
-        self.curve(steps)
+        self.put_curve(steps)
         self.get("steps")
         if self.mode == "Interpolation":
             self.draft.put("painting.strength", 1)
         default = self.get("sampler", "sampler_name", default="Euler a")
         scheduler = str(self.get("scheduler", default=""))
-        if self.get("enable_sampler_scheduling") not in names.OFF and "sampler_schedule" in self.settings:
-            self.sampler_schedule(str(self.get("sampler_schedule")))
+        if (
+            self.get("enable_sampler_scheduling") not in deforum_fields.OFF_VALUES
+            and "sampler_schedule" in self.settings
+        ):
+            self.read_sampler_schedule(str(self.get("sampler_schedule")))
         else:
-            self.draft.put("painting.sampler", sampler(self.draft, "sampler", default, scheduler))
-        cadence = self.whole("diffusion_cadence", "turbo_steps", default=1)
+            self.draft.put("painting.sampler", find_sampler(self.draft, "sampler", default, scheduler))
+        cadence = self.integer("diffusion_cadence", "turbo_steps", default=1)
         if self.mode in ("2D", "3D"):
             self.draft.put("cadence", min(max(1, cadence), 1000))
 
-    def sampler_schedule(self, written: str) -> None:
+    def read_sampler_schedule(self, written: str) -> None:
         try:
-            pairs = split_keys(written) or [("0", written)]
+            pairs = split_key_string(written) or [("0", written)]
             found = {
-                keys(f"{key}: 0", self.clock)[0].frame: sampler(self.draft, "sampler_schedule", name, "")
+                parse_keyframes(f"{key}: 0", self.clock)[0].frame: find_sampler(
+                    self.draft, "sampler_schedule", name, ""
+                )
                 for key, name in pairs
             }
         except CurveError as error:
@@ -208,36 +217,36 @@ class _Reader:
             return
         self.draft.put("painting.sampler", next(iter(found.values())) if len(found) == 1 else found)
 
-    def seeds(self, seed: int) -> None:
+    def read_seeds(self, seed: int) -> None:
         behavior = str(self.get("seed_behavior", default="iter"))
         if not 0 <= seed <= MAX_SEED:
             self.draft.note("seed", seed, "a random seed for each run there; here the seed is 0")
         written: dict[str, Any] = {"start": self.clock.seed}
-        if behavior not in names.BEHAVIORS:
+        if behavior not in deforum_fields.BEHAVIORS:
             self.draft.note("seed_behavior", behavior, "unknown seed behavior; iter is used")
         elif behavior != "iter":
             written["behavior"] = behavior
-        every = max(1, self.whole("seed_iter_N", default=1))
+        every = max(1, self.integer("seed_iter_N", default=1))
         if behavior == "iter" and every > 1:
             written["every"] = every
         if behavior == "schedule":
             default = '0:(s), 1:(-1), "max_f-2":(-1), "max_f-1":(s)'
-            written["at"] = self.drawn("seed_schedule", default, MAX_SEED, "iter is used")
+            written["at"] = self.read_seed_curve("seed_schedule", default, MAX_SEED, "iter is used")
             if written["at"] is None:
                 del written["at"], written["behavior"]
-        if self.get("enable_subseed_scheduling") not in names.OFF:
-            subseed = self.drawn("subseed_schedule", "0: (1)", MAX_SEED, "1 is used")
-            mixed = self.drawn("subseed_strength_schedule", "0: (0)", 1, "0 is used")
+        if self.get("enable_subseed_scheduling") not in deforum_fields.OFF_VALUES:
+            subseed = self.read_seed_curve("subseed_schedule", "0: (1)", MAX_SEED, "1 is used")
+            mixed = self.read_seed_curve("subseed_strength_schedule", "0: (0)", 1, "0 is used")
             found = {"subseed": subseed, "subseed_strength": mixed}
             written |= {name: curve for name, curve in found.items() if curve is not None}
         self.draft.put("painting.seed", written)
 
-    def drawn(self, name: str, default: str, most: float, instead: str) -> Any:
+    def read_seed_curve(self, name: str, default: str, most: float, instead: str) -> Any:
         """Return a schedule in 0..`most` with -1 replaced by a random seed; None and a note if it cannot be read."""
         schedule = self.get(name, default=default)
         try:
-            curve, wrong = within(
-                rewrite(schedule, lambda text: DRAWN if text == "-1" else text), self.clock, 0, most
+            curve, wrong = fit_to_limits(
+                rewrite(schedule, lambda text: RANDOM_SEED if text == "-1" else text), self.clock, 0, most
             )
         except CurveError as error:
             curve, wrong = None, f"{error}; {instead}"
@@ -245,9 +254,9 @@ class _Reader:
             self.draft.note(name, schedule, wrong)
         return curve
 
-    def look(self) -> None:
+    def read_grade(self) -> None:
         wanted = str(self.get("color_coherence", default="None"))
-        color = names.COLORS.get(wanted.removeprefix("Match Frame 0 ").lower())
+        color = deforum_fields.COLORS.get(wanted.removeprefix("Match Frame 0 ").lower())
         if color is None:
             self.draft.note(
                 "color_coherence", wanted, "colours can be matched to the first painted frame only"
@@ -256,17 +265,17 @@ class _Reader:
         if self.get("noise_type") == "perlin" and self.draft.data.get("grade", {}).get("noise", 0) != 0:
             self.draft.put("grade.noise_type", "perlin")
 
-    def rest(self) -> None:
+    def note_unused(self) -> None:
         for name, value in self.settings.items():
-            if name not in self.used and not names.silent(name, self.settings):
+            if name not in self.used and not deforum_fields.has_no_effect(name, self.settings):
                 self.draft.note(name, value, "has no counterpart here")
 
 
-def _prompts(written: Any) -> dict[Any, Any]:
+def _parse_prompts(written: Any) -> dict[Any, Any]:
     """Return prompts by key, from an object, its JSON text, `0: a cat | 50: a dog`, or the notebooks' list."""
     if isinstance(written, str):
         try:
-            return _prompts(json.loads(written))
+            return _parse_prompts(json.loads(written))
         except (ValueError, RecursionError):
             pairs = [re.match(r"\s*(\d+)\s*:\s*(.*)", part, re.S) for part in written.split("|")]
             if all(pairs):

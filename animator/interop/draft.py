@@ -14,16 +14,16 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from animator.errors import CurveError, Place, Problem, SceneError, SettingPath, quoted
+from animator.errors import CurveError, Place, Problem, SceneError, SettingPath, quote_text
 from animator.frame import Grade, Motion, Painting
-from animator.interop.keystrings import Convert, rewrite, same, within
-from animator.scene.parse import Strict
+from animator.interop.keystrings import Conversion, fit_to_limits, identity, rewrite
+from animator.scene.parse import StrictLoader
 from animator.scene.settings import Settings
-from animator.scene.variables import escape
+from animator.scene.variables import escape_braces
 from animator.timeline.clock import Clock
 
 # Sections of a schedule file whose settings are curves, with their dataclasses.
-SECTIONS: dict[str, type[Motion | Painting | Grade]] = {
+CURVE_SECTIONS: dict[str, type[Motion | Painting | Grade]] = {
     "motion": Motion,
     "painting": Painting,
     "grade": Grade,
@@ -31,7 +31,7 @@ SECTIONS: dict[str, type[Motion | Painting | Grade]] = {
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """A file to import: its name, and its text (if it is a text file) to locate the lines of its keys."""
 
     file: str
@@ -54,11 +54,11 @@ class Source:
 
 
 @dataclass
-class Draft:
+class ScheduleDraft:
     """Settings of a schedule file, nested as in YAML, and notes on what they cannot express."""
 
-    source: Source
-    says: str  # kind of file it came from, for the comment at the top
+    source: SourceFile
+    description: str  # kind of file it came from, for the comment at the top
     data: dict[str, Any] = field(default_factory=dict)
     notes: list[Problem] = field(default_factory=list)
 
@@ -74,10 +74,12 @@ class Draft:
             inside = inside.setdefault(section, {})
         inside[name] = value
 
-    def put_curve(self, path: str, key: str, written: Any, clock: Clock, convert: Convert = same) -> None:
+    def put_curve(
+        self, path: str, key: str, written: Any, clock: Clock, convert: Conversion = identity
+    ) -> None:
         """Set the curve at `path` to the source's `written`, converted; note what of it cannot be kept."""
         try:
-            curve, wrong = within(rewrite(written, convert), clock, *limits(path))
+            curve, wrong = fit_to_limits(rewrite(written, convert), clock, *curve_limits(path))
         except CurveError as error:
             self.note(key, written, f"left out: {error}")
             return
@@ -89,63 +91,65 @@ class Draft:
         """Note that the source's `key` with its `value` is not, or not fully, in this draft, and `why`."""
         # Keys of a file may contain line breaks and control characters; a note is one line.
         path: SettingPath = (
-            tuple(part if part.isprintable() else quoted(part) for part in key.split(".")) if key else ()
+            tuple(part if part.isprintable() else quote_text(part) for part in key.split(".")) if key else ()
         )
-        shown = quoted(value) if isinstance(value, str) else quoted(json.dumps(value, default=str))[1:-1]
+        shown = (
+            quote_text(value) if isinstance(value, str) else quote_text(json.dumps(value, default=str))[1:-1]
+        )
         self.notes.append(Problem(self.source.place(key.rpartition(".")[2]), path, f"{shown}: {why}"))
 
 
-def limits(path: str) -> tuple[float, float]:
+def curve_limits(path: str) -> tuple[float, float]:
     """Return the lowest and highest value allowed for the curve at `path`, such as `motion.zoom`."""
     section, name = path.split(".")
-    found = next(setting for setting in fields(SECTIONS[section]) if setting.name == name)
+    found = next(setting for setting in fields(CURVE_SECTIONS[section]) if setting.name == name)
     return found.metadata["low"], found.metadata["high"]
 
 
-WIDTH = 110  # characters of a line
+LINE_WIDTH = 110  # characters of a line
 
-SHORT = 90  # longest mapping that is written on one line, such as {size: 512x512, fps: 15}
+MAX_INLINE = 90  # longest mapping that is written on one line, such as {size: 512x512, fps: 15}
 
 
 class _Dumper(yaml.SafeDumper):
     """YAML dumper whose strings our loader reads back as strings."""
 
-    yaml_implicit_resolvers = Strict.yaml_implicit_resolvers
+    yaml_implicit_resolvers = StrictLoader.yaml_implicit_resolvers
 
 
-class _Short(dict[Any, Any]):
+class _InlineMapping(dict[Any, Any]):
     """A mapping that is written on one line."""
 
 
 _Dumper.add_representer(
-    _Short,
+    _InlineMapping,
     lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=True),
 )
 
 
-def schedule(data: dict[str, Any], says: Iterable[str] = ()) -> str:
-    """Return `data` as YAML without default values, below the comment lines `says`."""
-    ordered = _ordered(without_defaults(data, Settings()), Settings)
+def dump_schedule(data: dict[str, Any], comments: Iterable[str] = ()) -> str:
+    """Return `data` as YAML without default values, below the comment lines `comments`."""
+    ordered = _sort_settings(drop_defaults(data, Settings()), Settings)
     text = yaml.dump(
-        {name: _layout(escape(value)) for name, value in ordered.items()},
+        {name: _inline_short_mappings(escape_braces(value)) for name, value in ordered.items()},
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
-        width=WIDTH,
+        width=LINE_WIDTH,
         default_flow_style=False,
     )
-    plain = ("".join(char if char.isprintable() else "?" for char in line) for line in says)
+    plain = ("".join(char if char.isprintable() else "?" for char in line) for line in comments)
     head = "".join(f"# {line}\n" for line in plain)
     return head + (text if ordered else "")
 
 
-def without_defaults(data: dict[str, Any], section: BaseModel) -> dict[str, Any]:
+def drop_defaults(data: dict[str, Any], section: BaseModel) -> dict[str, Any]:
     """Return `data` without the values that equal the defaults in `section`."""
     kept: dict[str, Any] = {}
     for name, value in data.items():
         default = getattr(section, name, None)
         if isinstance(default, BaseModel) and isinstance(value, dict):
-            inner = without_defaults(value, default)
+            inner = drop_defaults(value, default)
             if inner:
                 kept[name] = inner
         elif value != default or isinstance(value, bool) != isinstance(default, bool):
@@ -156,7 +160,7 @@ def without_defaults(data: dict[str, Any], section: BaseModel) -> dict[str, Any]
     return kept
 
 
-def _ordered(data: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+def _sort_settings(data: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     """Return `data` in the order in which the settings are documented."""
     rank = {name: at for at, name in enumerate(model.model_fields)}
     result = {}
@@ -164,20 +168,22 @@ def _ordered(data: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
         value, field = data[name], model.model_fields.get(name)
         inner = type(field.get_default(call_default_factory=True, validated_data={})) if field else None
         nested = isinstance(value, dict) and inner is not None and issubclass(inner, BaseModel)
-        result[name] = _ordered(value, inner) if nested and inner is not None else value
+        result[name] = _sort_settings(value, inner) if nested and inner is not None else value
     return result
 
 
-def _layout(value: Any) -> Any:
+def _inline_short_mappings(value: Any) -> Any:
     """Put mappings of short plain values on one line each, everything else in blocks."""
     if not isinstance(value, dict):
         return value
-    inner = {key: _layout(item) for key, item in value.items()}
-    plain = all(isinstance(item, int | float | _Short) or _word(item) for item in inner.values())
+    inner = {key: _inline_short_mappings(item) for key, item in value.items()}
+    plain = all(
+        isinstance(item, int | float | _InlineMapping) or _is_plain_word(item) for item in inner.values()
+    )
     length = sum(len(f"{key}: {item}, ") for key, item in inner.items())
-    return _Short(inner) if plain and length <= SHORT else inner
+    return _InlineMapping(inner) if plain and length <= MAX_INLINE else inner
 
 
-def _word(text: Any) -> bool:
+def _is_plain_word(text: Any) -> bool:
     """Return True for short text that YAML writes without quotes inside braces."""
     return isinstance(text, str) and len(text) <= 60 and not set(text) & set(",:{}[]#&*!|>'\"%@`\n")

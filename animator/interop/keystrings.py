@@ -10,58 +10,58 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import CurveError, quoted
+from animator.errors import CurveError, quote_text
 from animator.timeline.clock import Clock
-from animator.timeline.curves import number, split_keys, unchecked
+from animator.timeline.curves import parse_number, sample_unchecked, split_key_string
 
 Floats = NDArray[np.float64]
-Convert = Callable[[str], str]  # maps a number or an expression, as text, to another one
-Written = float | int | str  # a number, an expression or a key string
+Conversion = Callable[[str], str]  # maps a number or an expression, as text, to another one
+CurveValue = float | int | str  # a number, an expression or a key string
 
 TOLERANCE = 1e-9  # of a value from the straight line that replaces it; relative above 1
-DIGITS = 10  # significant ones of a value per frame: no visible difference, and short
+SIGNIFICANT_DIGITS = 10  # significant ones of a value per frame: no visible difference, and short
 
 
-def same(text: str) -> str:
+def identity(text: str) -> str:
     """Return `text` unchanged (the identity conversion)."""
     return text
 
 
 def complement(text: str) -> str:
     """Return 1 - `text` for a number or an expression; a constant summand is folded: 0.7 + x → 0.3 - x."""
-    plain = number(text)
+    plain = parse_number(text)
     if plain is not None:
-        return decimal(1 - Decimal(repr(plain)))
+        return format_decimal(1 - Decimal(repr(plain)))
     try:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return f"1 - ({text})"
-    found = _sum(text, tree)
+    found = _split_sum(text, tree)
     if found is None:
         return f"1 - ({text})"
     constant, sign, term = found
-    rest, sign = decimal(1 - constant), "+" if sign == "-" else "-"
+    rest, sign = format_decimal(1 - constant), "+" if sign == "-" else "-"
     if rest == "0":
-        return _plain(term) if sign == "+" else f"-{term}"
+        return _simplify(term) if sign == "+" else f"-{term}"
     return f"{rest} {sign} {term}"
 
 
-def _sum(text: str, tree: ast.expr) -> tuple[Decimal, str, str] | None:
+def _split_sum(text: str, tree: ast.expr) -> tuple[Decimal, str, str] | None:
     """Split `0.7 + x`, `0.7 - x`, `x + 0.7` or `x - 0.7` into the number and the sign and text of the rest."""
     if not (isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub)):
         return None
     plus = isinstance(tree.op, ast.Add)
-    left, right = (number(_source(text, side)) for side in (tree.left, tree.right))
+    left, right = (parse_number(_source_text(text, side)) for side in (tree.left, tree.right))
     if left is not None:
-        return Decimal(repr(left)), *_term(text, tree.right, plus)
+        return Decimal(repr(left)), *_split_term(text, tree.right, plus)
     if right is not None:
-        return Decimal(repr(right)) * (1 if plus else -1), *_term(text, tree.left, True)
+        return Decimal(repr(right)) * (1 if plus else -1), *_split_term(text, tree.left, True)
     return None
 
 
-def _term(text: str, node: ast.expr, plus: bool) -> tuple[str, str]:
+def _split_term(text: str, node: ast.expr, plus: bool) -> tuple[str, str]:
     """Return a summand's sign and text, in brackets where another sign in front would change its meaning."""
-    source = _source(text, node)
+    source = _source_text(text, node)
     product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.Pow)
     if product or isinstance(node, ast.Call | ast.Name | ast.Constant):
         if source.startswith("-"):  # - 0.1*x instead of + -0.1*x
@@ -70,54 +70,54 @@ def _term(text: str, node: ast.expr, plus: bool) -> tuple[str, str]:
     return "+" if plus else "-", f"({source})"
 
 
-def _source(text: str, node: ast.expr) -> str:
+def _source_text(text: str, node: ast.expr) -> str:
     return ast.get_source_segment(text, node) or ast.unparse(node)
 
 
-def rewrite(written: Any, convert: Convert = same) -> Written:
+def rewrite(written: Any, convert: Conversion = identity) -> CurveValue:
     """Return a schedule (number, expression or key string) with each of its values converted.
 
     A key string whose only key is 0 becomes its value. Raises CurveError if `written` is not a schedule.
     """
     if isinstance(written, bool) or not isinstance(written, int | float | str):
-        raise CurveError(f"{quoted(written)} is not a number, an expression or a key string")
+        raise CurveError(f"{quote_text(written)} is not a number, an expression or a key string")
     text = " ".join(str(written).split())
-    pairs = split_keys(text)
+    pairs = split_key_string(text)
     if pairs is None:
-        return _value(convert(_plain(text)))
+        return _parse_value(convert(_simplify(text)))
     if not pairs:
-        raise CurveError(f"{quoted(text)} has no keys")
-    if len(pairs) == 1 and number(pairs[0][0]) == 0:
-        return _value(convert(_plain(pairs[0][1])))
-    if convert is same:
+        raise CurveError(f"{quote_text(text)} has no keys")
+    if len(pairs) == 1 and parse_number(pairs[0][0]) == 0:
+        return _parse_value(convert(_simplify(pairs[0][1])))
+    if convert is identity:
         return text
-    return ", ".join(f"{key}: ({convert(_plain(value))})" for key, value in pairs)
+    return ", ".join(f"{key}: ({convert(_simplify(value))})" for key, value in pairs)
 
 
-def _plain(text: str) -> str:
+def _simplify(text: str) -> str:
     """Return a number in its shortest form, any other text without the brackets around the whole of it."""
-    value = number(text)
+    value = parse_number(text)
     if value is not None:
-        return decimal(Decimal(repr(value)))
-    pairs = split_keys(f"0: {text}")
+        return format_decimal(Decimal(repr(value)))
+    pairs = split_key_string(f"0: {text}")
     return pairs[0][1] if pairs else text
 
 
-def _value(text: str) -> Written:
-    value = number(text)
+def _parse_value(text: str) -> CurveValue:
+    value = parse_number(text)
     if value is None:
         return text
     return int(value) if value.is_integer() else value
 
 
-def decimal(value: Decimal) -> str:
+def format_decimal(value: Decimal) -> str:
     """Format a number without an exponent: Deforum reads `1e-5` as an expression, which it does not interpolate."""
     text = f"{value:f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in ("-0", "") else text
 
 
-def constant(written: Any) -> float | None:
+def constant_value(written: Any) -> float | None:
     """Return the value of a schedule that is the same number on every frame, else None."""
     try:
         value = rewrite(written)
@@ -126,23 +126,23 @@ def constant(written: Any) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def compact(values: Floats) -> Written:
+def compact(values: Floats) -> CurveValue:
     """Write values per frame as a number or a key string, without keys on straight lines between others."""
     if np.ptp(values) <= TOLERANCE * max(1.0, float(np.abs(values).max())):
-        return _value(_digits(float(values[0])))
-    return ", ".join(f"{frame}: ({_digits(float(values[frame]))})" for frame in corners(values))
+        return _parse_value(_format_digits(float(values[0])))
+    return ", ".join(f"{frame}: ({_format_digits(float(values[frame]))})" for frame in corner_frames(values))
 
 
-def compact_motion(values: Floats) -> Written:
+def compact_motion(values: Floats) -> CurveValue:
     """Write the values per frame of a motion: frame 0, into which nothing moves, takes the value of frame 1."""
     return compact(np.concatenate([values[1:2], values[1:]]) if len(values) > 1 else values)
 
 
-def _digits(value: float) -> str:
-    return decimal(Decimal(f"{round(value, DIGITS + 2):.{DIGITS}g}"))
+def _format_digits(value: float) -> str:
+    return format_decimal(Decimal(f"{round(value, SIGNIFICANT_DIGITS + 2):.{SIGNIFICANT_DIGITS}g}"))
 
 
-def corners(values: Floats) -> list[int]:
+def corner_frames(values: Floats) -> list[int]:
     """Return the frames between which `values` is linear, first and last included, but without a level end.
 
     It takes linear time.
@@ -166,22 +166,22 @@ def corners(values: Floats) -> list[int]:
     return found
 
 
-def _clamped(written: Any, low: float, high: float) -> Written | None:
+def _clamp_expressions(written: Any, low: float, high: float) -> CurveValue | None:
     """Return `written` with every expression clamped to low..high; None if it is not text."""
 
     def clamp(text: str) -> str:
-        return f"clamp({text}, {low:g}, {high:g})" if number(text) is None else text
+        return f"clamp({text}, {low:g}, {high:g})" if parse_number(text) is None else text
 
     return rewrite(written, clamp) if isinstance(written, str) else None
 
 
-def within(written: Any, clock: Clock, low: float, high: float) -> tuple[Any, str]:
+def fit_to_limits(written: Any, clock: Clock, low: float, high: float) -> tuple[Any, str]:
     """Return a curve whose values are all in low..high, and a message on what was corrected ('' if nothing).
 
     The curve is `written` itself, `written` with its expressions clamped, or the corrected values per frame.
     NaN is interpolated over, as Deforum does. Raises CurveError if `written` cannot be read.
     """
-    values = unchecked(written, clock, clock.signals())
+    values = sample_unchecked(written, clock, clock.signals())
     nowhere, outside = np.isnan(values), (values < low) | (values > high)
     if not (nowhere.any() or outside.any()):
         return written, ""
@@ -189,9 +189,9 @@ def within(written: Any, clock: Clock, low: float, high: float) -> tuple[Any, st
         raise CurveError("no value is a number")
     frames = np.arange(len(values))
     mended = np.interp(frames, frames[~nowhere], np.clip(values[~nowhere], low, high))
-    clamped = _clamped(written, low, high)
+    clamped = _clamp_expressions(written, low, high)
     if clamped is not None and np.allclose(
-        unchecked(clamped, clock, clock.signals()), mended, rtol=0, atol=1e-9
+        sample_unchecked(clamped, clock, clock.signals()), mended, rtol=0, atol=1e-9
     ):
         return clamped, f"{outside.sum()} values are limited to {low:g}..{high:g}"
     wrong = [f"{nowhere.sum()} values are not a number and are interpolated over"] if nowhere.any() else []

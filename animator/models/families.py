@@ -18,7 +18,7 @@ from pathlib import Path, PurePath
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FewStepRecipe:
     """A distillation method, and the painting settings for models made with it."""
 
     name: str
@@ -37,56 +37,56 @@ class Kind:
         }
 
 
-KINDS = {
+FEW_STEP_RECIPES = {
     kind.name: kind
     for kind in (
-        Kind("turbo", ("Euler a", "Euler", "DPM++ SDE"), "sgm_uniform", 4),
-        Kind("lightning", ("Euler", "DPM++ SDE"), "sgm_uniform", 4),
-        Kind("lcm", ("LCM",), "automatic", 4, guidance=2.0),
-        Kind("hyper", ("DDIM", "TCD", "Euler"), "sgm_uniform", 8),
-        Kind("dmd2", ("LCM",), "automatic", 4),
-        Kind("nano", ("Euler", "DDIM", "DPM++ 2M"), "automatic", 4),
+        FewStepRecipe("turbo", ("Euler a", "Euler", "DPM++ SDE"), "sgm_uniform", 4),
+        FewStepRecipe("lightning", ("Euler", "DPM++ SDE"), "sgm_uniform", 4),
+        FewStepRecipe("lcm", ("LCM",), "automatic", 4, guidance=2.0),
+        FewStepRecipe("hyper", ("DDIM", "TCD", "Euler"), "sgm_uniform", 8),
+        FewStepRecipe("dmd2", ("LCM",), "automatic", 4),
+        FewStepRecipe("nano", ("Euler", "DDIM", "DPM++ 2M"), "automatic", 4),
     )
 }
 
-MOST = 2.5  # multiple of a kind's steps above which the image gets worse, not better
+MAX_STEP_RATIO = 2.5  # multiple of a kind's steps above which the image gets worse, not better
 
-_WORDS = {"turbo": "turbo", "lightning": "lightning", "lcm": "lcm", "hyper": "hyper", "dmd2": "dmd2"}
+_NAME_WORDS = {"turbo": "turbo", "lightning": "lightning", "lcm": "lcm", "hyper": "hyper", "dmd2": "dmd2"}
 
-_BEFORE, _AFTER = r"(?:^|[^a-z])", r"(?:[^a-z]|$|sd|lora)"
+_WORD_START, _WORD_END = r"(?:^|[^a-z])", r"(?:[^a-z]|$|sd|lora)"
 
 
-def recognised(name: str) -> tuple[Kind, int | None] | None:
+def detect_few_step_kind(name: str) -> tuple[FewStepRecipe, int | None] | None:
     """Return the few-step kind in the name of a file or hub id, and the steps the name gives; None for other names."""
     stem = PurePath(name.replace("\\", "/")).name
     stem = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", stem).lower()  # dreamXL_lightningV2
     if stem == "nano-few-steps":
-        return KINDS["nano"], None
-    for word, kind in _WORDS.items():
-        if re.search(f"{_BEFORE}(?:sdxl)?{word}{_AFTER}", stem):
+        return FEW_STEP_RECIPES["nano"], None
+    for word, kind in _NAME_WORDS.items():
+        if re.search(f"{_WORD_START}(?:sdxl)?{word}{_WORD_END}", stem):
             steps = re.search(r"(\d{1,2})[ _-]?steps?", stem)
-            return KINDS[kind], int(steps[1]) if steps and int(steps[1]) > 0 else None
+            return FEW_STEP_RECIPES[kind], int(steps[1]) if steps and int(steps[1]) > 0 else None
     return None
 
 
-NAMED = {"nano": 256, "stabilityai/sdxl-turbo": 512}  # side in pixels, by name
+NATIVE_SIZES = {"nano": 256, "stabilityai/sdxl-turbo": 512}  # side in pixels, by name
 
-SDXL = 1024  # side in pixels of every other SDXL model
+SDXL_SIZE = 1024  # side in pixels of every other SDXL model
 
-GRAIN = 8  # pixels per latent, in each direction
+LATENT_SCALE = 8  # pixels per latent, in each direction
 
 
-def native(base: str, place: Path) -> int:
+def native_size(base: str, place: Path) -> int:
     """Return the native side in pixels of the model `base`: by its name, or by the diffusers folder at `place`."""
-    if base in NAMED:
-        return NAMED[base]
+    if base in NATIVE_SIZES:
+        return NATIVE_SIZES[base]
     file = place / "unet" / "config.json"
     try:
         found = json.loads(file.read_bytes())["sample_size"] if file.is_file() else None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):  # loading the model reports it
-        return SDXL
-    return found * GRAIN if isinstance(found, int) and found > 0 else SDXL
+        return SDXL_SIZE
+    return found * LATENT_SCALE if isinstance(found, int) and found > 0 else SDXL_SIZE
 
 
 # Width of the text embeddings that a model's cross attention reads → the model's name in messages.
-BASES = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL", 1280: "SDXL's refiner", 160: "nano"}
+FAMILY_BY_TEXT_WIDTH = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL", 1280: "SDXL's refiner", 160: "nano"}

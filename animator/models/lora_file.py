@@ -22,25 +22,25 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from animator.errors import ModelError
-from animator.models.families import BASES
-from animator.models.safetensors import _header, _shape
+from animator.models.families import FAMILY_BY_TEXT_WIDTH
+from animator.models.safetensors import _entry_shape, _parse_header
 
-MAX_NUMBERS = 5_000  # alphas that are read; a LoRA can change some 2,400 layers of SDXL
+MAX_ALPHAS = 5_000  # alphas that are read; a LoRA can change some 2,400 layers of SDXL
 
-_DOWN = re.compile(r"(?:\.lora_down|\.lora_A(?:\.[^.]+)?|\.lora\.down|_lora\.down)\.weight$")
+_DOWN_WEIGHT = re.compile(r"(?:\.lora_down|\.lora_A(?:\.[^.]+)?|\.lora\.down|_lora\.down)\.weight$")
 
-_OTHERS = {".hada_w1_a": "LoHa", ".lokr_w1": "LoKr", ".lokr_w1_a": "LoKr", ".oft_blocks": "OFT"}
+_KIND_SUFFIXES = {".hada_w1_a": "LoHa", ".lokr_w1": "LoKr", ".lokr_w1_a": "LoKr", ".oft_blocks": "OFT"}
 
-_CROSS = re.compile(r"attn2[._](?:processor[._])?to_[kv]")
+_CROSS_ATTENTION = re.compile(r"attn2[._](?:processor[._])?to_[kv]")
 
 # Names of layers in models that have no UNet as SD and SDXL do.
-_FOREIGN = re.compile(
+_TRANSFORMER_KEYS = re.compile(
     r"^(?:base_model\.model\.)?(?:transformer\.|lora_transformer_|lora_unet_(?:double|single|joint)_blocks)"
 )
 
 _TRANSFORMER = "a transformer such as Flux or SD 3"
 
-_PARTS = (
+_MODEL_PARTS = (
     ("second text encoder", re.compile(r"lora_te2_|text_encoder_2\.")),
     ("text encoder", re.compile(r"lora_te1?_|text_encoder\.")),
     ("UNet", re.compile(r"")),
@@ -48,7 +48,7 @@ _PARTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class LoraFacts:
+class LoraInfo:
     """Information in a LoRA file's header. A field is empty or None if the header does not have it."""
 
     keys: str  # naming scheme of its tensors: kohya, diffusers, peft
@@ -59,11 +59,11 @@ class LoraFacts:
     alphas: tuple[float, ...]  # the most frequent first; a layer's effect is multiplied by alpha / rank
     layers: Mapping[str, int]  # UNet, text encoder, second text encoder → number of changed layers
     numbers: int  # count of parameters
-    words: Words  # trigger words and tags
+    words: TriggerWords  # trigger words and tags
     training: Mapping[str, str]  # the trainer's settings: label for display → value
 
 
-def read(file: Path) -> LoraFacts:
+def read_lora_info(file: Path) -> LoraInfo:
     """Return the information in the header of `file`. Raises ModelError unless it is a LoRA in .safetensors form."""
     if file.suffix != ".safetensors":
         raise ModelError(f"{file}: only .safetensors files are read; others can run code")
@@ -71,28 +71,28 @@ def read(file: Path) -> LoraFacts:
         stat = file.stat()
     except OSError as error:
         raise ModelError(f"{file}: {error.strerror or error}") from error
-    return _read(file, stat.st_mtime_ns, stat.st_size)
+    return _read_cached(file, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=64)
-def _read(file: Path, _time: int, size: int) -> LoraFacts:
+def _read_cached(file: Path, _time: int, size: int) -> LoraInfo:
     try:
         with file.open("rb") as stream:
-            start, header = _header(stream, size)
-            alphas = _alphas(stream, start, size, header)
+            start, header = _parse_header(stream, size)
+            alphas = _alpha_counts(stream, start, size, header)
     except (OSError, ValueError, RecursionError, struct.error) as error:
         raise ModelError(f"{file}: not a .safetensors file: {error}") from error
-    facts = _facts(header, alphas)
+    facts = _make_info(header, alphas)
     if not facts.layers:
         raise ModelError(f"{file}: not a LoRA: none of its {len(header):,} tensors changes a layer")
     return facts
 
 
-def _alphas(stream: BinaryIO, start: int, size: int, header: Mapping[str, Any]) -> Counter[float]:
+def _alpha_counts(stream: BinaryIO, start: int, size: int, header: Mapping[str, Any]) -> Counter[float]:
     """Count the alphas that files of kohya's scripts hold, one number beside each layer."""
     found: Counter[float] = Counter()
     entries = [entry for name, entry in header.items() if name.endswith(".alpha") and isinstance(entry, dict)]
-    for entry in entries[:MAX_NUMBERS]:
+    for entry in entries[:MAX_ALPHAS]:
         offsets, dtype = entry.get("data_offsets"), str(entry.get("dtype"))
         length = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8}.get(dtype, 0)
         at = offsets[0] if isinstance(offsets, list) and offsets else None
@@ -106,34 +106,34 @@ def _alphas(stream: BinaryIO, start: int, size: int, header: Mapping[str, Any]) 
     return found
 
 
-def _facts(header: Mapping[str, Any], alphas: Counter[float]) -> LoraFacts:
+def _make_info(header: Mapping[str, Any], alphas: Counter[float]) -> LoraInfo:
     written = header.get("__metadata__")
     notes = {str(k): str(v) for k, v in written.items()} if isinstance(written, dict) else {}
-    tensors = {name: _shape(entry) for name, entry in header.items() if name != "__metadata__"}
-    down = {name: shape for name, shape in tensors.items() if _DOWN.search(name) and shape}
-    other = {name: end for name in tensors for end in _OTHERS if name.endswith(end)}
-    layers = Counter(_part(name) for name in down or other)
-    widths = {shape[1] for name, shape in down.items() if _CROSS.search(name) and len(shape) > 1}
+    tensors = {name: _entry_shape(entry) for name, entry in header.items() if name != "__metadata__"}
+    down = {name: shape for name, shape in tensors.items() if _DOWN_WEIGHT.search(name) and shape}
+    other = {name: end for name in tensors for end in _KIND_SUFFIXES if name.endswith(end)}
+    layers = Counter(_model_part(name) for name in down or other)
+    widths = {shape[1] for name, shape in down.items() if _CROSS_ATTENTION.search(name) and len(shape) > 1}
     width = max(widths, default=None)
-    kind = next((_OTHERS[end] for end in other.values()), "LoRA")
+    kind = next((_KIND_SUFFIXES[end] for end in other.values()), "LoRA")
     if any("dora_scale" in name or "lora_magnitude_vector" in name for name in tensors):
         kind = "DoRA"
-    return LoraFacts(
-        _keys(tensors),
+    return LoraInfo(
+        _key_style(tensors),
         kind,
-        _base(tensors, width, notes),
+        _base_model(tensors, width, notes),
         width,
         tuple(rank for rank, _ in Counter(shape[0] for shape in down.values()).most_common()),
-        tuple(alpha for alpha, _ in (alphas or _noted_alphas(notes)).most_common()),
-        {part: layers[part] for part, _ in reversed(_PARTS) if part in layers},
+        tuple(alpha for alpha, _ in (alphas or _metadata_alphas(notes)).most_common()),
+        {part: layers[part] for part, _ in reversed(_MODEL_PARTS) if part in layers},
         sum(_product(shape) for shape in tensors.values()),
-        words(notes),
-        _training(notes),
+        find_trigger_words(notes),
+        _training_settings(notes),
     )
 
 
-def _part(name: str) -> str:
-    return next(part for part, pattern in _PARTS if pattern.search(name))
+def _model_part(name: str) -> str:
+    return next(part for part, pattern in _MODEL_PARTS if pattern.search(name))
 
 
 def _product(shape: tuple[int, ...]) -> int:
@@ -143,18 +143,18 @@ def _product(shape: tuple[int, ...]) -> int:
     return result
 
 
-def _keys(tensors: Mapping[str, Any]) -> str:
+def _key_style(tensors: Mapping[str, Any]) -> str:
     if any(name.startswith("lora_") for name in tensors):
         return "kohya"
     return "peft" if any(name.startswith("base_model.model.") for name in tensors) else "diffusers"
 
 
-def _base(tensors: Mapping[str, Any], width: int | None, notes: Mapping[str, str]) -> str:
+def _base_model(tensors: Mapping[str, Any], width: int | None, notes: Mapping[str, str]) -> str:
     """Return the base model: from the shapes of layers, else from their names, else from the metadata."""
-    if any(_FOREIGN.match(name) for name in tensors):
+    if any(_TRANSFORMER_KEYS.match(name) for name in tensors):
         return _TRANSFORMER
     if width is not None:
-        return BASES.get(width, f"a model with text embeddings of width {width}")
+        return FAMILY_BY_TEXT_WIDTH.get(width, f"a model with text embeddings of width {width}")
     names = ("ss_base_model_version", "modelspec.architecture")
     noted = " ".join(notes.get(name, "") for name in names).lower()
     marks = {"xl": "SDXL", "flux": _TRANSFORMER, "v2": "SD 2.x", "v1": "SD 1.x"}
@@ -163,7 +163,7 @@ def _base(tensors: Mapping[str, Any], width: int | None, notes: Mapping[str, str
     return "SDXL" if any("lora_te2_" in name or "text_encoder_2." in name for name in tensors) else ""
 
 
-def _noted_alphas(notes: Mapping[str, str]) -> Counter[float]:
+def _metadata_alphas(notes: Mapping[str, str]) -> Counter[float]:
     """Count the alphas in the trainer's metadata, for files that have no alpha tensors."""
     found: list[Any] = [notes.get("ss_network_alpha")]
     try:
@@ -174,7 +174,7 @@ def _noted_alphas(notes: Mapping[str, str]) -> Counter[float]:
     return Counter(float(item) for item in found if re.fullmatch(r"\d{1,6}(\.\d{1,9})?", str(item)))
 
 
-_TOLD = {  # metadata name → label, which is also a key of the JSON output
+_METADATA_LABELS = {  # metadata name → label, which is also a key of the JSON output
     "modelspec.title": "title",
     "modelspec.author": "author",
     "ss_output_name": "name",
@@ -206,76 +206,76 @@ _TOLD = {  # metadata name → label, which is also a key of the JSON output
 }
 
 
-def _training(notes: Mapping[str, str]) -> dict[str, str]:
+def _training_settings(notes: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name, says in _TOLD.items():
+    for name, says in _METADATA_LABELS.items():
         value = " ".join(notes.get(name, "").split())
         if value and value != "None":
             found.setdefault(says, value if len(value) <= 200 else f"{value[:197]}...")
     return found
 
 
-SURE = 0.9  # a word is a trigger if at least this fraction of the captions has it
+TRIGGER_SHARE = 0.9  # a word is a trigger if at least this fraction of the captions has it
 
-MOST_TAGS = 20
+MAX_TAGS = 20
 
-MOST_WORDS = 10
+MAX_TRIGGERS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TriggerWords:
     """Trigger words of a LoRA, and the commonest tags of its captions."""
 
     triggers: tuple[str, ...] = ()  # at least one of them belongs in the prompt
     tags: tuple[tuple[str, int], ...] = ()  # the commonest in its captions, with the number of images
 
-    def heard(self, texts: Iterable[str]) -> bool:
+    def used_in(self, texts: Iterable[str]) -> bool:
         """Return whether one of `texts` has a trigger word; True if the LoRA has no trigger words."""
         patterns = [re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.I) for word in self.triggers]
         return not patterns or any(pattern.search(text) for text in texts for pattern in patterns)
 
 
-def words(notes: Mapping[str, str]) -> Words:
+def find_trigger_words(notes: Mapping[str, str]) -> TriggerWords:
     """Find trigger words: those the file names, else words of nearly all captions, else names of its folders."""
-    tags, pictures = _tags(notes), _pictures(notes)
+    tags, pictures = _tag_counts(notes), _image_counts(notes)
     total = Counter[str]()
     for counts in tags.values():
         total.update(counts)
     said = [word.strip() for word in notes.get("modelspec.trigger_phrase", "").split(",")]
     said += [word.strip() for word in notes.get("ss_trigger_words", "").split(",")]
     if not any(said):
-        least = SURE * sum(pictures.values())
-        said = [word for word, count in total.most_common(MOST_WORDS) if least and count >= least]
+        least = TRIGGER_SHARE * sum(pictures.values())
+        said = [word for word, count in total.most_common(MAX_TRIGGERS) if least and count >= least]
     if not any(said):
-        said = [_subject(folder) for folder in pictures]
-    found = tuple(dict.fromkeys(word for word in said if word))[:MOST_WORDS]
-    return Words(found, tuple(total.most_common(MOST_TAGS)))
+        said = [_folder_caption(folder) for folder in pictures]
+    found = tuple(dict.fromkeys(word for word in said if word))[:MAX_TRIGGERS]
+    return TriggerWords(found, tuple(total.most_common(MAX_TAGS)))
 
 
-def _tags(notes: Mapping[str, str]) -> dict[str, Counter[str]]:
+def _tag_counts(notes: Mapping[str, str]) -> dict[str, Counter[str]]:
     """Return how often each tag occurs in the captions, by folder."""
     found = {}
-    for folder, counts in _object(notes.get("ss_tag_frequency")).items():
+    for folder, counts in _parse_json_object(notes.get("ss_tag_frequency")).items():
         if isinstance(counts, dict):
             clean = {word.strip(): count for word, count in counts.items() if isinstance(count, int)}
             found[folder] = Counter({word: count for word, count in clean.items() if word})
     return found
 
 
-def _pictures(notes: Mapping[str, str]) -> dict[str, int]:
+def _image_counts(notes: Mapping[str, str]) -> dict[str, int]:
     """Return the number of training images, by folder."""
-    folders = _object(notes.get("ss_dataset_dirs"))
+    folders = _parse_json_object(notes.get("ss_dataset_dirs"))
     counts = {name: entry.get("img_count") for name, entry in folders.items() if isinstance(entry, dict)}
     return {name: count for name, count in counts.items() if isinstance(count, int) and count > 0}
 
 
-def _subject(folder: str) -> str:
+def _folder_caption(folder: str) -> str:
     """Return the caption in the name of a kohya folder, such as `10_oue scooter`, used for images without one."""
     match = re.fullmatch(r"\d+_(.+)", folder)
     return match[1].strip() if match else ""
 
 
-def _object(text: str | None) -> dict[str, Any]:
+def _parse_json_object(text: str | None) -> dict[str, Any]:
     try:
         value = json.loads(text or "{}")
     except (ValueError, RecursionError):

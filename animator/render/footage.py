@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from animator.errors import SceneError
 from animator.frame import Frame, Image, Matrix, Motion, State
-from animator.imaging import color, flow
-from animator.imaging import masks as mask
+from animator.imaging import color, flow, masks
 from animator.imaging.filters import crossfade
-from animator.render import masks
-from animator.render.loop import Camera, Paint
-from animator.render.masks import Masks
+from animator.render.loop import Camera, Painter
+from animator.render.masks import Masks, uses_masks
 from animator.scene.scene import Scene
 from animator.scene.settings_images import FOOTAGE_FILE
 
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from animator.render.loop import Stage
 
 
-class Footage:
+class FootageReader:
     """Reader of a video's image for each frame of the film, which must be asked for in order.
 
     Each image is decoded once, and only the last one is kept. `play` yields the images from a frame on; it is called
@@ -36,14 +34,14 @@ class Footage:
     """
 
     def __init__(self, play: Callable[[int], Iterator[Image]]) -> None:
-        self.play = play
+        self.open_at = play
         self._stream: Any = None
         self._index = -1
         self._picture: Image | None = None
 
     def __call__(self, index: int) -> Image:
         if self._stream is None:
-            self._stream, self._index = self.play(index), index - 1
+            self._stream, self._index = self.open_at(index), index - 1
         while self._index < index:
             self._picture, self._index = next(self._stream), self._index + 1
         assert self._index == index, "footage must be read in the order of the film"
@@ -54,7 +52,7 @@ class Footage:
         if self._stream is not None:
             self._stream.close()
 
-    def during(self, film: Iterable[tuple[Frame, State]]) -> Iterator[tuple[Frame, State]]:
+    def close_after(self, film: Iterable[tuple[Frame, State]]) -> Iterator[tuple[Frame, State]]:
         """Yield the items of `film`, and close the video when it ends or is stopped."""
         try:
             yield from film
@@ -62,10 +60,10 @@ class Footage:
             self.close()
 
 
-class Composite:
+class CompositeFootage:
     """A stage that blends the footage's image into the warped one, by `footage.alpha` and in `footage.mask`."""
 
-    def __init__(self, footage: Footage, masks: Masks | None) -> None:
+    def __init__(self, footage: FootageReader, masks: Masks | None) -> None:
         self.footage, self.masks = footage, masks
 
     def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's signature)
@@ -74,13 +72,13 @@ class Composite:
             return image
         picture = self.footage(frame.index)
         laid = picture if alpha == 1 else crossfade(image, picture, alpha)
-        return mask.paste(image, laid, self.masks(text, frame)) if text and self.masks else laid
+        return masks.paste(image, laid, self.masks(text, frame)) if text and self.masks else laid
 
 
-class Opening:
+class FootageStart:
     """A painter that starts a shot from the footage: alone, or blended over the start image `picture`."""
 
-    def __init__(self, paint: Paint, composite: Composite, picture: Image | None) -> None:
+    def __init__(self, paint: Painter, composite: CompositeFootage, picture: Image | None) -> None:
         self.paint, self.composite, self.picture = paint, composite, picture
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
@@ -92,42 +90,42 @@ class Opening:
         return self.paint(frame, start)
 
 
-class Flow:
+class FlowStage:
     """A stage that warps an image by the footage's optical flow since the last painted frame.
 
     It runs before a painting pass, and over frames that are only warped. In-betweens follow the camera alone: by the
     time they are made, the footage has been read beyond them.
     """
 
-    def __init__(self, footage: Footage, frames: Iterable[Frame]) -> None:
+    def __init__(self, footage: FootageReader, frames: Iterable[Frame]) -> None:
         self.footage = footage
         self._amounts: Mapping[int, float] = {frame.index: frame.footage.motion_amount for frame in frames}
-        self._painted, self._index = (
+        self._flow_start, self._index = (
             -1,
             -1,
         )  # the painted frame at which the flow begins, and the frame at which it ends
-        self._seen: Any = None
-        self._way: Any = None
+        self._previous: Any = None
+        self._flow: Any = None
 
     def __call__(self, image: Image, frame: Frame, state: State) -> Image:
         if frame.index < self._index:
             return image
         if self._index < state.index:
-            self._index, self._seen = state.index, flow.small(self.footage(state.index))
-        if self._painted != state.index:
-            self._painted, self._way = state.index, None
+            self._index, self._previous = state.index, flow.analysis_image(self.footage(state.index))
+        if self._flow_start != state.index:
+            self._flow_start, self._flow = state.index, None
         while self._index < frame.index:
             self._index += 1
-            seen, last = flow.small(self.footage(self._index)), self._seen
-            step = flow.flow(last, seen) * self._amounts[self._index]
-            self._seen, self._way = seen, flow.chained(self._way, step)
-        return image if self._way is None else flow.along(image, self._way)
+            seen, last = flow.analysis_image(self.footage(self._index)), self._previous
+            step = flow.video_flow(last, seen) * self._amounts[self._index]
+            self._previous, self._flow = seen, flow.compose_flow(self._flow, step)
+        return image if self._flow is None else flow.warp_by_flow(image, self._flow)
 
 
 class MatchFootage:
     """A stage that matches an image's colours to the footage's image of the same frame, by `grade.color_amount`."""
 
-    def __init__(self, footage: Footage, space: str, by: str) -> None:
+    def __init__(self, footage: FootageReader, space: str, by: str) -> None:
         self.footage, self.space, self.by = footage, space, by
         self._last: tuple[int, Any] = (-1, None)
 
@@ -136,110 +134,116 @@ class MatchFootage:
         if not amount:
             return image
         if self._last[0] != frame.index:  # measured once for the stages before and after the painting pass
-            self._last = frame.index, color.measure(self.footage(frame.index), self.space)
-        return color.match(image, self._last[1], self.space, self.by, amount)
+            self._last = frame.index, color.color_stats(self.footage(frame.index), self.space)
+        return color.match_color(image, self._last[1], self.space, self.by, amount)
 
 
-class Steps:
+class TrackedMotion:
     """Motion of the footage into each frame, scaled by `footage.motion_amount`: (3, 3) matrices of pixels.
 
-    Each is estimated once, in the order in which the footage is read, beginning with frame `first`.
+    Each is estimated once, in the order in which the footage is read, beginning with frame `first_footage_image`.
     """
 
-    def __init__(self, footage: Footage, first: int, step: flow.Step) -> None:
+    def __init__(self, footage: FootageReader, first: int, step: flow.MotionEstimator) -> None:
         self.footage, self.step = footage, step
         self._next = first
-        self._seen: Any = None
-        self._known: dict[int, Matrix] = {}
+        self._previous: Any = None
+        self._matrices: dict[int, Matrix] = {}
 
     def __call__(self, frame: Frame) -> Matrix:
         while self._next <= frame.index:
             picture = self.footage(self._next)
-            seen = flow.small(picture)
-            last = seen if self._seen is None else self._seen
-            self._known[self._next] = flow.enlarged(self.step(last, seen), *picture.shape[1::-1])
-            self._seen, self._next = seen, self._next + 1
-        return flow.part(self._known[frame.index], frame.footage.motion_amount)
+            seen = flow.analysis_image(picture)
+            last = seen if self._previous is None else self._previous
+            self._matrices[self._next] = flow.scale_motion(self.step(last, seen), *picture.shape[1::-1])
+            self._previous, self._next = seen, self._next + 1
+        return flow.partial_motion(self._matrices[frame.index], frame.footage.motion_amount)
 
 
-class Following:
+class TrackingCamera:
     """Camera that moves as `camera` does, and then, in the image plane, as the footage does.
 
     `lift` turns the footage's (3, 3) matrices into the matrices of `camera`.
     """
 
-    def __init__(self, camera: Camera, steps: Steps, lift: Callable[[Matrix], Matrix]) -> None:
+    def __init__(self, camera: Camera, steps: TrackedMotion, lift: Callable[[Matrix], Matrix]) -> None:
         self.camera, self.steps, self.lift = camera, steps, lift
-        self.rest = camera.rest
+        self.identity = camera.identity
 
     def matrix(self, motion: Motion) -> Matrix:
         return self.camera.matrix(motion)
 
-    def into(self, frame: Frame) -> Matrix:
-        both: Matrix = self.lift(self.steps(frame)) @ self.camera.into(frame)
+    def step_matrix(self, frame: Frame) -> Matrix:
+        both: Matrix = self.lift(self.steps(frame)) @ self.camera.step_matrix(frame)
         return both
 
-    def seen(self, painting: Image, frame: Frame, state: State) -> State:
-        return self.camera.seen(painting, frame, state)
+    def after_painting(self, painting: Image, frame: Frame, state: State) -> State:
+        return self.camera.after_painting(painting, frame, state)
 
-    def move(self, state: State, view: Matrix) -> Image:
-        return self.camera.move(state, view)
+    def render_view(self, state: State, view: Matrix) -> Image:
+        return self.camera.render_view(state, view)
 
-    def carry(self, pixels: Image, state: State, view: Matrix) -> Image:
-        return self.camera.carry(pixels, state, view)
+    def warp_like(self, pixels: Image, state: State, view: Matrix) -> Image:
+        return self.camera.warp_like(pixels, state, view)
 
-    def edged(self, border: str) -> Following:
-        return Following(self.camera.edged(border), self.steps, self.lift)
+    def with_border(self, border: str) -> TrackingCamera:
+        return TrackingCamera(self.camera.with_border(border), self.steps, self.lift)
 
 
-def played(scene: Scene) -> Footage:
+def open_footage(scene: Scene) -> FootageReader:
     """Return the reader of the scene's footage; the file is opened when the first frame asks for an image."""
-    return Footage(partial(_pictures, scene))
+    return FootageReader(partial(_footage_frames, scene))
 
 
-def _pictures(scene: Scene, index: int) -> Iterator[Image]:
+def _footage_frames(scene: Scene, index: int) -> Iterator[Image]:
     """Yield the footage's images from frame `index` on; the last one repeats endlessly. Raises SceneError."""
-    from animator.imaging.io import Film, pictures
+    from animator.imaging.io import VideoSource, read_frames
 
     footage = scene.settings.footage
     file = scene.file(FOOTAGE_FILE, str(footage.file))
-    film = Film(file, *scene.size, scene.settings.video.fps, footage.start)
+    film = VideoSource(file, *scene.size, scene.settings.video.fps, footage.start)
     try:
-        yield from pictures(film, index, hold=True)
+        yield from read_frames(film, index, hold=True)
     except (OSError, ValueError) as error:
         raise SceneError([scene.problem(FOOTAGE_FILE, f"cannot be used as a video: {error}")]) from error
 
 
-def followed(scene: Scene, frames: Sequence[Frame], state: State, camera: Camera, footage: Footage) -> Camera:
+def tracking_camera(
+    scene: Scene, frames: Sequence[Frame], state: State, camera: Camera, footage: FootageReader
+) -> Camera:
     """Return `camera` with the footage's motion added, for `frames` that follow `state`.
 
     Returns `camera` itself unless `footage.motion` is "affine" or "perspective".
     """
     from animator.imaging import flow
 
-    step = {"affine": flow.affine, "perspective": flow.perspective}.get(scene.settings.footage.motion)
+    step = {"affine": flow.affine_motion, "perspective": flow.perspective_motion}.get(
+        scene.settings.footage.motion
+    )
     if scene.settings.footage.file is None or step is None:
         return camera
     # A resumed film needs the footage image before its first frame; masks that follow need all since the shot began.
     first = frames[0].index - (state.painting is not None)
-    if masks.used(frames):
+    if uses_masks(frames):
         first = frames[0].shot
-    flat = camera.rest.shape == (3, 3)
-    return Following(camera, Steps(footage, first, step), _same if flat else scene.lens.everywhere)
+    flat = camera.identity.shape == (3, 3)
+    return TrackingCamera(
+        camera, TrackedMotion(footage, first, step), _identity_lift if flat else scene.lens.pose_of_homography
+    )
 
 
-def _same(matrix: Matrix) -> Matrix:
+def _identity_lift(matrix: Matrix) -> Matrix:
     return matrix
 
 
-def laid(
+def add_footage(
     scene: Scene,
     frames: Sequence[Frame],
-    footage: Footage,
+    footage: FootageReader,
     masks: Masks | None,
     start: Image | None,
-    parts: tuple[Paint, list[Stage], list[Stage]],
-) -> tuple[Paint, list[Stage], list[Stage]]:
+    parts: tuple[Painter, list[Stage], list[Stage]],
+) -> tuple[Painter, list[Stage], list[Stage]]:
     """Return the painter, the stages before a painting pass and the stages over other frames, with the footage added.
 
     `parts` are the three without footage, and are returned unchanged if the scene has none. The footage comes first,
@@ -249,16 +253,16 @@ def laid(
     if scene.settings.footage.file is None:
         return parts
     paint, before, finish = parts
-    composite = Composite(footage, masks)
-    flow: list[Stage] = [Flow(footage, frames)] if scene.settings.footage.motion == "flow" else []
-    return Opening(paint, composite, start), [*flow, composite, *before], [*flow, *finish]
+    composite = CompositeFootage(footage, masks)
+    flow: list[Stage] = [FlowStage(footage, frames)] if scene.settings.footage.motion == "flow" else []
+    return FootageStart(paint, composite, start), [*flow, composite, *before], [*flow, *finish]
 
 
-def first(scene: Scene, frame: Frame) -> Image | None:
+def first_footage_image(scene: Scene, frame: Frame) -> Image | None:
     """Return the footage's image for `frame`, or None without footage; closes the video. Raises SceneError."""
     if scene.settings.footage.file is None:
         return None
-    footage = played(scene)
+    footage = open_footage(scene)
     try:
         return footage(frame.index)
     finally:

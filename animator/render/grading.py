@@ -19,35 +19,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.frame import Frame, Image, State
-from animator.imaging.backend import CPU, Tools
-from animator.imaging.color import Pull, drift, rgb
+from animator.imaging.backend import CPU_BACKEND, ImageBackend
+from animator.imaging.color import PalettePull, color_drift, parse_hex_color
 from animator.render.loop import Stage
-from animator.render.views import picture
+from animator.render.views import read_scene_image
 from animator.scene.scene import Scene
-from animator.scene.settings import REFERENCE, REFERENCES
+from animator.scene.settings import COLOR_REFERENCES, REFERENCE_PATH
 
 if TYPE_CHECKING:
-    from animator.render.footage import Footage
+    from animator.render.footage import FootageReader
 
 
-def stages(
-    scene: Scene, film: Footage | None = None, tools: Tools | None = None
+def grading_stages(
+    scene: Scene, film: FootageReader | None = None, tools: ImageBackend | None = None
 ) -> tuple[list[Stage], list[Stage]]:
     """Return the grading stages that run before and after a painting pass.
 
     Colour matching comes before noise, which it would tint. `tools` belong to the device that holds the images: by
     default the CPU. Raises SceneError if a reference image cannot be read.
     """
-    from animator.imaging.backend import CPU
+    from animator.imaging.backend import CPU_BACKEND
 
-    grade, tools = scene.settings.grade, tools or CPU
-    ready, painted = _matched(scene, film, tools)
-    pulled: list[Stage] = [PullToPalette(tools.pull(_rgb(grade.palette)))] if grade.palette else []
+    grade, tools = scene.settings.grade, tools or CPU_BACKEND
+    ready, painted = _color_stages(scene, film, tools)
+    pulled: list[Stage] = [PullToPalette(tools.pull(_rgb_rows(grade.palette)))] if grade.palette else []
     noise = AddNoise(grade.noise_type == "perlin", tools)
     return [*ready, Contrast(tools), Sharpen(tools), noise], [*painted, *pulled]
 
 
-def _matched(scene: Scene, film: Footage | None, tools: Tools) -> tuple[list[Stage], list[Stage]]:
+def _color_stages(
+    scene: Scene, film: FootageReader | None, tools: ImageBackend
+) -> tuple[list[Stage], list[Stage]]:
     """Return the colour-matching stages before and after a painting pass."""
     from animator.render.footage import MatchFootage
 
@@ -56,45 +58,51 @@ def _matched(scene: Scene, film: Footage | None, tools: Tools) -> tuple[list[Sta
         return [], []
     match grade.color_reference:
         case "first":
-            first = First(grade.color, tools)
-            stage: Stage = UnlessAnchor(MatchColor(first, grade.color, grade.color_by, tools))
+            first = FirstReference(grade.color, tools)
+            stage: Stage = SkipAnchors(MatchColor(first, grade.color, grade.color_by, tools))
             return [stage], [stage]
         case "rolling":
             # Nothing to do before: the warped image is the last painted frame and has its colours.
-            goal = Rolling(grade.color, grade.color_memory, tools)
-            return [], [UnlessAnchor(MatchColor(goal, grade.color, grade.color_by, tools))]
+            goal = RollingReference(grade.color, grade.color_memory, tools)
+            return [], [SkipAnchors(MatchColor(goal, grade.color, grade.color_by, tools))]
         case "footage":
             assert film is not None
             filmed = MatchFootage(film, grade.color, grade.color_by)
             return [filmed], [filmed]
         case name:
-            fixed = Fixed(picture(scene, REFERENCE, name), grade.color, tools)
+            fixed = FixedReference(read_scene_image(scene, REFERENCE_PATH, name), grade.color, tools)
             stage = MatchColor(fixed, grade.color, grade.color_by, tools)
             return [stage], [stage]
 
 
-def _rgb(colors: Sequence[str]) -> NDArray[np.uint8]:
+def _rgb_rows(colors: Sequence[str]) -> NDArray[np.uint8]:
     """Return colours ("#rrggbb") as rows of RGB, uint8 (n, 3)."""
-    return np.array([rgb(color) for color in colors], np.uint8)
+    return np.array([parse_hex_color(color) for color in colors], np.uint8)
 
 
-def facts(scene: Scene) -> Callable[[Frame, State], dict[str, float]]:
+def color_metrics(scene: Scene) -> Callable[[Frame, State], dict[str, float]]:
     """Return the function that measures the colours of each painted frame for a run's journal."""
-    from animator.imaging.color import Pull
+    from animator.imaging.color import PalettePull
 
     grade = scene.settings.grade
-    given = grade.color != "none" and grade.color_reference not in REFERENCES
-    goal = Fixed(picture(scene, REFERENCE, grade.color_reference), "lab") if given else First("lab")
-    return Facts(goal, Pull(_rgb(grade.palette)) if grade.palette else None)
+    given = grade.color != "none" and grade.color_reference not in COLOR_REFERENCES
+    goal = (
+        FixedReference(read_scene_image(scene, REFERENCE_PATH, grade.color_reference), "lab")
+        if given
+        else FirstReference("lab")
+    )
+    return ColorMetrics(goal, PalettePull(_rgb_rows(grade.palette)) if grade.palette else None)
 
 
-Goal = Callable[[Image, State], Any]  # colour statistics that an image is matched to; None: leave its colours
+ColorReference = Callable[
+    [Image, State], Any
+]  # colour statistics that an image is matched to; None: leave its colours
 
 
-class First:
+class FirstReference:
     """Colour reference: the first painted frame, or the last anchor."""
 
-    def __init__(self, space: str, tools: Tools = CPU) -> None:
+    def __init__(self, space: str, tools: ImageBackend = CPU_BACKEND) -> None:
         self.space, self.tools = space, tools
         self._last: tuple[Image | None, Any] = (None, None)
 
@@ -107,24 +115,24 @@ class First:
         return colors
 
 
-class Fixed:
+class FixedReference:
     """Colour reference: one image for the whole film."""
 
-    def __init__(self, picture: Image, space: str, tools: Tools = CPU) -> None:
+    def __init__(self, picture: Image, space: str, tools: ImageBackend = CPU_BACKEND) -> None:
         self._colors = tools.measure(tools.picture(picture), space)
 
     def __call__(self, image: Image, state: State) -> Any:  # noqa: ARG002 (a goal's signature)
         return self._colors
 
 
-class Rolling:
+class RollingReference:
     """Colour reference: an exponential moving average over painted frames, which smooths flicker.
 
     Each new frame has the weight 1/`memory`. The last painted frame already has the colours of the average before
     it, so that no other state is needed.
     """
 
-    def __init__(self, space: str, memory: float, tools: Tools = CPU) -> None:
+    def __init__(self, space: str, memory: float, tools: ImageBackend = CPU_BACKEND) -> None:
         self.space, self.memory, self.tools = space, memory, tools
 
     def __call__(self, image: Image, state: State) -> Any:
@@ -137,7 +145,7 @@ class Rolling:
 class MatchColor:
     """A stage that matches an image's colours to a reference, by `grade.color_amount`."""
 
-    def __init__(self, goal: Goal, space: str, by: str, tools: Tools = CPU) -> None:
+    def __init__(self, goal: ColorReference, space: str, by: str, tools: ImageBackend = CPU_BACKEND) -> None:
         self.goal, self.space, self.by, self.tools = goal, space, by, tools
 
     def __call__(self, image: Image, frame: Frame, state: State) -> Image:
@@ -148,7 +156,7 @@ class MatchColor:
         return matched
 
 
-class UnlessAnchor:
+class SkipAnchors:
     """A stage that skips anchors: frames that become the colour reference once they are painted."""
 
     def __init__(self, stage: Callable[[Image, Frame, State], Image]) -> None:
@@ -161,7 +169,7 @@ class UnlessAnchor:
 class PullToPalette:
     """A stage that pulls a painted frame towards a palette, by `grade.palette_amount`."""
 
-    def __init__(self, pull: Pull) -> None:
+    def __init__(self, pull: PalettePull) -> None:
         self.pull = pull
 
     def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's signature)
@@ -172,7 +180,7 @@ class PullToPalette:
 class AddNoise:
     """A stage that adds noise from the frame's seed, by `grade.noise`, of which the model makes detail."""
 
-    def __init__(self, clouds: bool = False, tools: Tools = CPU) -> None:
+    def __init__(self, clouds: bool = False, tools: ImageBackend = CPU_BACKEND) -> None:
         self.clouds, self.tools = clouds, tools
 
     def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's signature)
@@ -185,7 +193,7 @@ class AddNoise:
 class Contrast:
     """A stage that changes contrast by the ratio `grade.contrast`."""
 
-    def __init__(self, tools: Tools = CPU) -> None:
+    def __init__(self, tools: ImageBackend = CPU_BACKEND) -> None:
         self.tools = tools
 
     def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's signature)
@@ -197,7 +205,7 @@ class Contrast:
 class Sharpen:
     """A stage that sharpens by `grade.sharpen`."""
 
-    def __init__(self, tools: Tools = CPU) -> None:
+    def __init__(self, tools: ImageBackend = CPU_BACKEND) -> None:
         self.tools = tools
 
     def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's signature)
@@ -206,14 +214,14 @@ class Sharpen:
         return sharper
 
 
-class Facts:
+class ColorMetrics:
     """Colour metrics of a painted frame in CIE76 ΔE, as {"drift": …, "palette": …}; empty for other frames.
 
     `drift` is the distance to the reference `goal`, `palette` the mean distance to the palette's tints and shades.
     A metric without a reference or palette is left out.
     """
 
-    def __init__(self, goal: Goal, pull: Pull | None = None) -> None:
+    def __init__(self, goal: ColorReference, pull: PalettePull | None = None) -> None:
         self.goal, self.pull = goal, pull
 
     def __call__(self, frame: Frame, state: State) -> dict[str, float]:
@@ -223,7 +231,7 @@ class Facts:
         facts = {}
         goal = self.goal(image, state)
         if goal is not None:
-            facts["drift"] = round(drift(image, goal), 2)
+            facts["drift"] = round(color_drift(image, goal), 2)
         if self.pull is not None:
             facts["palette"] = round(self.pull.distance(image), 2)
         return facts

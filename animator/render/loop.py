@@ -18,7 +18,7 @@ import numpy as np
 
 from animator.frame import Frame, Image, Matrix, Motion, State
 
-Paint = Callable[[Frame, Image | None], Image]  # the image to paint over; None: paint from noise
+Painter = Callable[[Frame, Image | None], Image]  # the image to paint over; None: paint from noise
 
 Stage = Callable[[Image, Frame, State], Image]
 
@@ -28,59 +28,61 @@ Blend = Callable[[Image, Image, float], Image]  # old image, new image, weight o
 class Camera(Protocol):
     """Interface of a camera: motions become matrices, which compose by `@`; an image is warped by their product."""
 
-    rest: Matrix  # of no motion: the identity
+    identity: Matrix  # of no motion: the identity
 
     def matrix(self, motion: Motion) -> Matrix:
         """Return the matrix of one frame's motion."""
 
-    def into(self, frame: Frame) -> Matrix:
+    def step_matrix(self, frame: Frame) -> Matrix:
         """Return the matrix from the previous frame to `frame`: its motion, and that of footage the camera follows."""
 
-    def seen(self, painting: Image, frame: Frame, state: State) -> State:
+    def after_painting(self, painting: Image, frame: Frame, state: State) -> State:
         """Return the state after `painting`, the painted image of `frame`, which followed `state`."""
 
-    def move(self, state: State, view: Matrix) -> Image:
+    def render_view(self, state: State, view: Matrix) -> Image:
         """Return the painted image of `state` as it looks after the motions in `view`."""
 
-    def carry(self, pixels: Image, state: State, view: Matrix) -> Image:
+    def warp_like(self, pixels: Image, state: State, view: Matrix) -> Image:
         """Return other `pixels` warped as `move` warps the painted image of `state`."""
 
-    def edged(self, border: str) -> Camera:
+    def with_border(self, border: str) -> Camera:
         """Return a copy of this camera with another border mode."""
 
 
 def render(
     frames: Iterable[Frame],
-    paint: Paint,
+    paint: Painter,
     camera: Camera,
     blend: Blend,
     before: Sequence[Stage] = (),
     after: Sequence[Stage] = (),
-    finish: Sequence[Stage] = (),
+    after_tween: Sequence[Stage] = (),
     state: State = State(),  # noqa: B008 (frozen)
 ) -> Iterator[tuple[Frame, State]]:
     """Yield each frame with the state after it; `state.shown` is its finished image.
 
-    The stages `before` and `after` run around each painting pass, those in `finish` over frames that are not
+    The stages `before` and `after` run around each painting pass, those in `after_tween` over frames that are not
     painted. To resume a film, give the remaining `frames` and the `state` after the last painted frame.
     """
-    for *between, frame in strokes(frames):
-        *views, view = _views(state.moved(camera.rest), [*between, frame], camera)
+    for *between, frame in paint_groups(frames):
+        *views, view = _accumulate_views(state.moved(camera.identity), [*between, frame], camera)
         if frame.diffuse:
-            start = run(before, _moved(state, camera, view), frame, state)
-            painting = run(after, paint(frame, start), frame, state)
-            after_it, back = camera.seen(painting, frame, state), np.linalg.inv(view)
+            start = run_stages(before, _warp_last(state, camera, view), frame, state)
+            painting = run_stages(after, paint(frame, start), frame, state)
+            after_it, back = camera.after_painting(painting, frame, state), np.linalg.inv(view)
             for tween, way in zip(between, views, strict=True):
-                old, new = _moved(state, camera, way), camera.move(after_it, way @ back)
-                mixed = run(finish, blend(old, new, tween.tween), tween, state)
+                old, new = _warp_last(state, camera, way), camera.render_view(after_it, way @ back)
+                mixed = run_stages(after_tween, blend(old, new, tween.tween), tween, state)
                 yield tween, replace(state, shown=mixed, view=way)
             state = after_it
         else:
-            state = replace(state, shown=run(finish, _moved(state, camera, view), frame, state), view=view)
+            state = replace(
+                state, shown=run_stages(after_tween, _warp_last(state, camera, view), frame, state), view=view
+            )
         yield frame, state
 
 
-def strokes(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+def paint_groups(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
     """Group frames into in-betweens and the painted frame they lead to; a frame that is only warped is its own group.
 
     A group can be shown as soon as its last frame is painted.
@@ -93,22 +95,22 @@ def strokes(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
             stroke = []
 
 
-def run(stages: Iterable[Stage], image: Any, frame: Frame, state: State) -> Any:
+def run_stages(stages: Iterable[Stage], image: Any, frame: Frame, state: State) -> Any:
     """Return `image` after each stage in turn; None stays None."""
     for stage in stages if image is not None else ():
         image = stage(image, frame, state)
     return image
 
 
-def _moved(state: State, camera: Camera, view: Matrix) -> Any:
+def _warp_last(state: State, camera: Camera, view: Matrix) -> Any:
     """Return the last painted image warped by `view`; None before the first one, which no in-between precedes."""
-    return None if state.painting is None else camera.move(state, view)
+    return None if state.painting is None else camera.render_view(state, view)
 
 
-def _views(view: Matrix, frames: Iterable[Frame], camera: Camera) -> Iterator[Matrix]:
+def _accumulate_views(view: Matrix, frames: Iterable[Frame], camera: Camera) -> Iterator[Matrix]:
     """Yield the accumulated matrix since the last painted frame for each of `frames`, starting from `view`."""
     for frame in frames:
-        view = camera.into(frame) @ view
+        view = camera.step_matrix(frame) @ view
         yield view
 
 
@@ -117,6 +119,6 @@ def shots(frames: Iterable[Frame]) -> list[list[Frame]]:
     return [list(shot) for _, shot in groupby(frames, key=lambda frame: frame.shot)]
 
 
-def begins(frame: Frame) -> bool:
+def starts_shot(frame: Frame) -> bool:
     """Return True if a shot begins with `frame`."""
     return frame.index == frame.shot

@@ -19,18 +19,18 @@ from numpy.typing import NDArray
 
 from animator.errors import RunError, SceneError
 from animator.frame import Frame, Image, Mask, Matrix, State
-from animator.imaging import masks as pixels
-from animator.imaging.io import Film
-from animator.imaging.masks import decode, soften, unpack
-from animator.render.loop import Camera, Paint, Stage
-from animator.render.painter import Masking
+from animator.imaging import masks
+from animator.imaging.io import VideoSource
+from animator.imaging.masks import read_mask_frames, soften_mask, unpack_mask
+from animator.render.loop import Camera, Painter, Stage
+from animator.render.painter import MaskPainter
 from animator.scene.scene import Scene
-from animator.scene.settings_images import EVERYWHERE, WITHIN
+from animator.scene.settings_images import DEFAULT_TOLERANCE, EVERYWHERE
 from animator.timeline.compile import timeline
-from animator.timeline.mask_expressions import Mix, Words, parse
+from animator.timeline.mask_expressions import MaskExpression, MaskOp, parse_mask_expression
 
 
-class Source(Protocol):
+class MaskSource(Protocol):
     """Interface of a mask's source."""
 
     def __call__(self, frame: int, first: Image | None) -> Mask | None:
@@ -38,14 +38,14 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedMask:
     """A mask of the schedule: its source, and a flag that it follows the camera."""
 
-    source: Source
+    source: MaskSource
     follow: bool
 
 
-class Shot:
+class ShotTracker:
     """The first image of a shot, and the camera's motion since: warps the image and its masks in one resampling.
 
     A mask of the first image lies on its surfaces, and so moves in depth as they do.
@@ -56,11 +56,11 @@ class Shot:
     ) -> None:
         """`begun`: number of the shot's first frame; `since`: all frames after it; `first`: its image, if known."""
         # Separate cameras: a depth camera caches the last painted frames only.
-        self.camera, self.bare = camera.edged(border), camera.edged("black")
-        self.begun, self._state = begun, State()
-        self.begin(first)
+        self.camera, self.mask_camera = camera.with_border(border), camera.with_border("black")
+        self.first_index, self._state = begun, State()
+        self.set_first_image(first)
         # Computed on demand, since a camera may follow a video that is read as the film goes on.
-        self._since, self._last = iter(since), camera.rest
+        self._since, self._last = iter(since), camera.identity
         self._views: dict[int, Matrix] = {begun: self._last}
 
     @property
@@ -68,83 +68,83 @@ class Shot:
         """The image the shot began with; None until it is painted."""
         return self._state.painting
 
-    def begin(self, first: Image | None) -> None:
+    def set_first_image(self, first: Image | None) -> None:
         """Set the image the shot began with; None is ignored."""
         if first is not None:
-            self._state = self.camera.seen(first, Frame(self.begun, 0), State())
+            self._state = self.camera.after_painting(first, Frame(self.first_index, 0), State())
 
-    def seen(self, frame: Frame) -> Image | None:
+    def first_image_in(self, frame: Frame) -> Image | None:
         """Return the first image as it looks in `frame`; None until there is one."""
-        return None if self.first is None else self.camera.move(self._state, self._view(frame))
+        return None if self.first is None else self.camera.render_view(self._state, self._view(frame))
 
     def _view(self, frame: Frame) -> Matrix:
         """Return the accumulated camera matrix from the shot's first frame to `frame`."""
         while frame.index not in self._views:
             following = next(self._since)
-            self._last = self.camera.into(following) @ self._last
+            self._last = self.camera.step_matrix(following) @ self._last
             self._views[following.index] = self._last
         return self._views[frame.index]
 
-    def moved(self, mask: Mask, frame: Frame) -> Mask:
+    def move_mask(self, mask: Mask, frame: Frame) -> Mask:
         """Return a mask of the first image as it lies in `frame`; its border is filled as the image's is."""
         return self._move(mask, frame, self.camera)
 
-    def carried(self, picture: Image, frame: Frame) -> Image:
+    def move_image(self, picture: Image, frame: Frame) -> Image:
         """Return another image that belongs to the shot's first frame as it lies in `frame`."""
-        return self.camera.carry(picture, self._state, self._view(frame))
+        return self.camera.warp_like(picture, self._state, self._view(frame))
 
-    def covered(self, frame: Frame) -> Mask:
+    def visible_mask(self, frame: Frame) -> Mask:
         """Return the mask of the pixels of `frame` that the first image still covers."""
         assert self.first is not None
-        return self._move(np.full(self.first.shape[:2], 255, np.uint8), frame, self.bare)
+        return self._move(np.full(self.first.shape[:2], 255, np.uint8), frame, self.mask_camera)
 
     def _move(self, mask: Mask, frame: Frame, camera: Camera) -> Mask:
         picture = np.repeat(mask[..., None], 3, axis=-1)
-        return camera.carry(picture, self._state, self._view(frame))[..., 0]
+        return camera.warp_like(picture, self._state, self._view(frame))[..., 0]
 
 
 class Masks:
     """Evaluates expressions over a scene's masks for a frame: uint8 (height, width), cached for one frame."""
 
-    def __init__(self, named: Mapping[str, Named], shot: Shot, width: int, height: int) -> None:
+    def __init__(self, named: Mapping[str, NamedMask], shot: ShotTracker, width: int, height: int) -> None:
         self.named, self.shot = named, shot
         self._all: Mask = np.full((height, width), 255, np.uint8)
-        self._parsed: dict[str, Words] = {}
+        self._parsed: dict[str, MaskExpression] = {}
         self._frame = -1
-        self._known: dict[str, Mask] = {}  # of that frame
+        self._cache: dict[str, Mask] = {}  # of that frame
 
     def __call__(self, text: str, frame: Frame) -> Mask:
         """Return the mask of the expression `text` in `frame`; a keyed mask covers all until an image is painted."""
         if frame.index != self._frame:
-            self._frame, self._known = frame.index, {EVERYWHERE: self._all}
+            self._frame, self._cache = frame.index, {EVERYWHERE: self._all}
         if text not in self._parsed:
-            self._parsed[text] = parse(text, [*self.named, EVERYWHERE])
-        return self._mix(self._parsed[text], frame)
+            self._parsed[text] = parse_mask_expression(text, [*self.named, EVERYWHERE])
+        return self._evaluate(self._parsed[text], frame)
 
-    def _mix(self, words: Words, frame: Frame) -> Mask:
-        if isinstance(words, Mix):
-            return combine(words.sign, [self._mix(part, frame) for part in words.parts])
-        if words not in self._known:
-            self._known[words] = self._placed(self.named[words], frame)
-        return self._known[words]
+    def _evaluate(self, words: MaskExpression, frame: Frame) -> Mask:
+        if isinstance(words, MaskOp):
+            return combine_masks(words.operator, [self._evaluate(part, frame) for part in words.operands])
+        if words not in self._cache:
+            self._cache[words] = self._named_mask(self.named[words], frame)
+        return self._cache[words]
 
-    def _placed(self, named: Named, frame: Frame) -> Mask:
+    def _named_mask(self, named: NamedMask, frame: Frame) -> Mask:
         mask = named.source(frame.index, self.shot.first)
         if mask is None:
             return self._all
         moves = named.follow and self.shot.first is not None
-        return self.shot.moved(mask, frame) if moves else mask
+        return self.shot.move_mask(mask, frame) if moves else mask
 
-    def watch(self, film: Iterable[tuple[Frame, State]]) -> Iterator[tuple[Frame, State]]:
+    def take_first_image(self, film: Iterable[tuple[Frame, State]]) -> Iterator[tuple[Frame, State]]:
         """Yield the items of `film`, and take its first painted frame for the shot's first image if there is none."""
         for frame, state in film:
             if self.shot.first is None:
-                self.shot.begin(state.first)
+                self.shot.set_first_image(state.first)
                 self._frame = -1
             yield frame, state
 
 
-def combine(sign: str, masks: Sequence[Mask]) -> Mask:
+def combine_masks(sign: str, masks: Sequence[Mask]) -> Mask:
     """Return masks combined by one of ! & | ^ -: not, minimum, maximum, difference of both, and-not."""
     one, other = masks[0], masks[-1]
     match sign:
@@ -160,7 +160,7 @@ def combine(sign: str, masks: Sequence[Mask]) -> Mask:
             return np.maximum(one, other) - np.minimum(one, other)
 
 
-class Within:
+class MaskedStage:
     """A stage that changes an image only in the frame's `grade.mask`, or in `painting.mask` if that is empty."""
 
     def __init__(self, stage: Stage, masks: Masks) -> None:
@@ -169,10 +169,10 @@ class Within:
     def __call__(self, image: Image, frame: Frame, state: State) -> Image:
         changed = self.stage(image, frame, state)
         text = frame.grade.mask or frame.painting.mask
-        return pixels.paste(image, changed, self.masks(text, frame)) if text else changed
+        return masks.paste(image, changed, self.masks(text, frame)) if text else changed
 
 
-class Lock:
+class ProductLock:
     """The product lock: a stage that pastes the first image, warped to the current frame, over the locked mask.
 
     After a painting pass it is pasted with a feathered edge. Frames that are not painted have that edge already, and
@@ -180,29 +180,29 @@ class Lock:
     """
 
     def __init__(self, masks: Masks, whole: bool = False) -> None:
-        self.masks, self.whole = masks, whole
+        self.masks, self.fully_locked_only = masks, whole
 
     def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's signature)
         lock, shot = frame.lock, self.masks.shot
-        seen = shot.seen(frame)
+        seen = shot.first_image_in(frame)
         if not lock.mask or not lock.strength or seen is None:
             return image
         # Pixels that the first image no longer covers are not locked: only its stretched border is left there.
-        mask = np.minimum(self.masks(lock.mask, frame), shot.covered(frame))
-        seen, mask = pixels.grow(seen, mask, pixels.pixels(lock.feather, image.shape[1]))
-        mask = pixels.scale(mask, lock.strength)
-        if self.whole:
+        mask = np.minimum(self.masks(lock.mask, frame), shot.visible_mask(frame))
+        seen, mask = masks.grow_mask(seen, mask, masks.feather_pixels(lock.feather, image.shape[1]))
+        mask = masks.scale_mask(mask, lock.strength)
+        if self.fully_locked_only:
             mask = np.where(mask == 255, mask, np.uint8(0))
-        return pixels.paste(image, seen, mask)
+        return masks.paste(image, seen, mask)
 
 
-class Masked:
+class MaskedPainter:
     """A painter that changes an image only in the frame's `painting.mask`, in proportion to its value.
 
     A painter that takes no masks paints the whole image, which is then pasted in through the mask.
     """
 
-    def __init__(self, paint: Paint, masks: Masks) -> None:
+    def __init__(self, paint: Painter, masks: Masks) -> None:
         self.paint, self.masks = paint, masks
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
@@ -210,23 +210,23 @@ class Masked:
         if not text:
             return self.paint(frame, start)
         mask = self.masks(text, frame)
-        if isinstance(self.paint, Masking):
-            return self.paint.within(frame, start, mask)
+        if isinstance(self.paint, MaskPainter):
+            return self.paint.paint_masked(frame, start, mask)
         painting = self.paint(frame, start)
-        return painting if start is None else pixels.paste(start, painting, mask)
+        return painting if start is None else masks.paste(start, painting, mask)
 
 
-class Still:
+class StaticMask:
     """One mask for the whole film, feathered by `reach` pixels to either side of its edge."""
 
     def __init__(self, mask: Mask, reach: float) -> None:
-        self.mask = soften(mask, reach)
+        self.mask = soften_mask(mask, reach)
 
     def __call__(self, frame: int, first: Image | None) -> Mask:  # noqa: ARG002 (a source's signature)
         return self.mask
 
 
-class Keyed:
+class KeyedMask:
     """Mask that `key` makes of the shot's first image, feathered by `reach` pixels; None until that is painted."""
 
     def __init__(self, key: Callable[[Image], Mask], reach: float) -> None:
@@ -235,43 +235,45 @@ class Keyed:
 
     def __call__(self, frame: int, first: Image | None) -> Mask | None:  # noqa: ARG002 (a source's signature)
         if self._mask is None and first is not None:
-            self._mask = soften(self.key(first), self.reach)
+            self._mask = soften_mask(self.key(first), self.reach)
         return self._mask
 
 
-class Played:
+class VideoMask:
     """Mask from a video: the grey of its image at the time of each frame, feathered by `reach` pixels.
 
     At most `frames` images are decoded, when the first mask is asked for. After the last one the video starts again
     if `loop`, and else the last one stays. Raises RunError if the video can no longer be read.
     """
 
-    def __init__(self, film: Film, frames: int, loop: bool, reach: float) -> None:
+    def __init__(self, film: VideoSource, frames: int, loop: bool, reach: float) -> None:
         self.film, self.frames, self.loop, self.reach = film, frames, loop, reach
         self._packed: list[bytes] = []
 
     def __call__(self, frame: int, first: Image | None) -> Mask:  # noqa: ARG002 (a source's signature)
         if not self._packed:
             try:
-                self._packed = decode(self.film, self.frames)
+                self._packed = read_mask_frames(self.film, self.frames)
             except ValueError as error:
                 raise RunError(f"{self.film.file} can no longer be used as a mask: {error}") from error
         count = len(self._packed)
-        return soften(unpack(self._packed[frame % count if self.loop else min(frame, count - 1)]), self.reach)
+        return soften_mask(
+            unpack_mask(self._packed[frame % count if self.loop else min(frame, count - 1)]), self.reach
+        )
 
 
-def used(frames: Sequence[Frame]) -> bool:
+def uses_masks(frames: Sequence[Frame]) -> bool:
     """Return True if a mask bounds the painting, grading, lock, footage or detail pass of any frame."""
-    return any(_texts(frame) for frame in frames)
+    return any(_mask_expressions(frame) for frame in frames)
 
 
-def _texts(frame: Frame) -> str:
+def _mask_expressions(frame: Frame) -> str:
     """Return the mask expressions of `frame`, joined; "" if it uses no mask."""
     parts = (frame.painting, frame.grade, frame.lock, frame.footage, frame.detail)
     return "".join(part.mask for part in parts)
 
 
-def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | None) -> Masks:
+def build_masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | None) -> Masks:
     """Return the scene's masks for `frames`, a shot or the rest of one that began with the image `first`.
 
     `first` is None where the shot begins with a painted frame. Raises SceneError for files that cannot be read.
@@ -279,49 +281,51 @@ def masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Image | 
     begun = frames[0].shot
     whole = {frame.index: frame for frame in timeline(scene)} | {frame.index: frame for frame in frames}
     since = [frame for frame in whole.values() if begun < frame.index <= frames[-1].index]
-    shot = Shot(begun, since, camera, scene.settings.motion.border, first)
+    shot = ShotTracker(begun, since, camera, scene.settings.motion.border, first)
     named = {
-        name: Named(_source(scene, name, camera, range(begun, frames[-1].index + 1)), mask.follow)
+        name: NamedMask(_mask_source(scene, name, camera, range(begun, frames[-1].index + 1)), mask.follow)
         for name, mask in scene.settings.masks.items()
     }
     return Masks(named, shot, *scene.size)
 
 
-def _source(scene: Scene, name: str, camera: Camera, frames: range) -> Source:
+def _mask_source(scene: Scene, name: str, camera: Camera, frames: range) -> MaskSource:
     """Return the source of the mask `name`, feathered, for these frames of the film. Raises SceneError."""
-    from animator.imaging import masks as pixels
-    from animator.imaging.io import Film
+    from animator.imaging import masks
+    from animator.imaging.io import VideoSource
 
     mask, size = scene.settings.masks[name], scene.size
     given: Any = getattr(mask, mask.source)
-    path, reach = ("masks", name, mask.source), pixels.pixels(mask.feather, size.width)
+    path, reach = ("masks", name, mask.source), masks.feather_pixels(mask.feather, size.width)
     try:
         match mask.source:
             case "file":
-                return Still(pixels.read(scene.file(path, given), *size), reach)
+                return StaticMask(masks.read_mask(scene.file(path, given), *size), reach)
             case "alpha":
-                return Still(pixels.read_alpha(scene.file(path, given), *size), reach)
+                return StaticMask(masks.read_alpha(scene.file(path, given), *size), reach)
             case "video":
-                film = Film(scene.file(path, given), *size, scene.settings.video.fps)
-                return Played(film, frames.stop, mask.after == "loop", reach)
+                film = VideoSource(scene.file(path, given), *size, scene.settings.video.fps)
+                return VideoMask(film, frames.stop, mask.after == "loop", reach)
             case "polygon":
-                return Still(pixels.polygon(given, *size), reach)
+                return StaticMask(masks.polygon_mask(given, *size), reach)
             case "color":
-                within = WITHIN if mask.within is None else mask.within
-                return Keyed(lambda image: pixels.keyed(image, given, within), reach)
+                within = DEFAULT_TOLERANCE if mask.within is None else mask.within
+                return KeyedMask(lambda image: masks.color_key(image, given, within), reach)
             case "luminance":
-                return Keyed(lambda image: pixels.luminance(image, *given), reach)
+                return KeyedMask(lambda image: masks.luminance_key(image, *given), reach)
             case _:
-                depth = partial(_distance, camera, frames.start, scene.settings.motion.depth_scale)
-                return Keyed(lambda image: pixels.ranged(depth(image), *given), reach)
+                depth = partial(_depth_distance, camera, frames.start, scene.settings.motion.depth_scale)
+                return KeyedMask(lambda image: masks.in_range(depth(image), *given), reach)
     except (OSError, ValueError) as error:
         raise SceneError([scene.problem(path, f"cannot be used: {error}")]) from error
 
 
-def _distance(camera: Camera, index: int, scale: float, image: Image) -> NDArray[np.float32]:
+def _depth_distance(camera: Camera, index: int, scale: float, image: Image) -> NDArray[np.float32]:
     """Return the distance of each pixel of `image`, that of frame `index`: 0 nearest to 1 farthest, float32 (h, w)."""
     from animator.imaging.cameras import DepthCamera
-    from animator.imaging.depth import distance
+    from animator.imaging.depth import disparity_to_distance
 
     assert isinstance(camera, DepthCamera), "depth masks need motion.depth"
-    return distance(camera.source.disparity(image, index, camera.source.span(image, None)), scale)
+    return disparity_to_distance(
+        camera.source.disparity(image, index, camera.source.span(image, None)), scale
+    )

@@ -19,13 +19,13 @@ import cv2
 import numpy as np
 
 from animator.frame import Frame, Image, Mask, State
-from animator.imaging.resize import resized
+from animator.imaging.resize import resize
 from animator.models import samplers
-from animator.render.loop import Paint, Stage
+from animator.render.loop import Painter, Stage
 from animator.scene.fields import Pixels
 
 
-class Hires:
+class HiresFix:
     """A painter that composes frames beyond the model's native size at that size first.
 
     They are then enlarged and painted over with strength `painting.hires`. Frames painted over at a low strength
@@ -36,99 +36,110 @@ class Hires:
     def __init__(self, paint: Any, size: Pixels, native: int) -> None:
         """`paint`: SDXL for a film of that size; `native`: side in pixels of the square its model was trained on."""
         self.paint, self.size, self.native = paint, size, native
-        self.small = paint.sized(*size.within(native))
-        self.home: str = paint.home
+        self.native_painter = paint.with_size(*size.scaled_to(native))
+        self.device_name: str = paint.device_name
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
-        return self.hinted(frame, start, {})
+        return self.paint_with_hints(frame, start, {})
 
-    def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
-        return self.hinted(frame, start, {}, mask)
+    def paint_masked(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
+        return self.paint_with_hints(frame, start, {}, mask)
 
-    def hinted(
+    def paint_with_hints(
         self, frame: Frame, start: Image | None, hints: Mapping[str, Image], mask: Mask | None = None
     ) -> Image:
         over = start
-        if self._lays_out(frame, start) and (start is None or mask is None):
-            small = {name: self._small(hint) for name, hint in hints.items()}
-            over = self._large(self.small.hinted(frame, self._small(start), small), start)
-            frame = _over(frame)
-        painted: Image = self.paint.hinted(frame, over, hints, None if start is None else mask)
+        if self._composes(frame, start) and (start is None or mask is None):
+            small = {name: self._shrink(hint) for name, hint in hints.items()}
+            over = self._enlarge(
+                self.native_painter.paint_with_hints(frame, self._shrink(start), small), start
+            )
+            frame = _second_pass_frame(frame)
+        painted: Image = self.paint.paint_with_hints(frame, over, hints, None if start is None else mask)
         return painted
 
-    def kept(self, frame: Frame, start: Any) -> Any:
-        if not self._lays_out(frame, start):
-            return self.paint.kept(frame, start)
-        below = None if start is None else self._small(np.asarray(start))
-        return self.paint.kept(_over(frame), self._large(self.small(frame, below), start))
+    def paint_on_device(self, frame: Frame, start: Any) -> Any:
+        if not self._composes(frame, start):
+            return self.paint.paint_on_device(frame, start)
+        below = None if start is None else self._shrink(np.asarray(start))
+        return self.paint.paint_on_device(
+            _second_pass_frame(frame), self._enlarge(self.native_painter(frame, below), start)
+        )
 
-    def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
+    def paint_batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
         frame, start = wanted[0]  # the others differ in seed and prompt only
-        if self._lays_out(frame, start):
-            small = self.small.batch([(frame, self._small(start)) for frame, start in wanted])
-            large = [self._large(painting, start) for painting, (_, start) in zip(small, wanted, strict=True)]
-            wanted = [(_over(frame), picture) for (frame, _), picture in zip(wanted, large, strict=True)]
-        painted: list[Image] = self.paint.batch(wanted)
+        if self._composes(frame, start):
+            small = self.native_painter.paint_batch([(frame, self._shrink(start)) for frame, start in wanted])
+            large = [
+                self._enlarge(painting, start) for painting, (_, start) in zip(small, wanted, strict=True)
+            ]
+            wanted = [
+                (_second_pass_frame(frame), picture)
+                for (frame, _), picture in zip(wanted, large, strict=True)
+            ]
+        painted: list[Image] = self.paint.paint_batch(wanted)
         return painted
 
-    def _lays_out(self, frame: Frame, start: Any) -> bool:
+    def _composes(self, frame: Frame, start: Any) -> bool:
         """Return True if painting `frame` over `start` composes a new image larger than the model's native size."""
         strength = 1.0 if start is None else frame.painting.strength
-        beyond = self._size(start).beyond(self.native)
-        return beyond and frame.painting.hires > 0 and samplers.lays_out(strength)
+        beyond = self._size(start).exceeds(self.native)
+        return beyond and frame.painting.hires > 0 and samplers.redoes_layout(strength)
 
     def _size(self, start: Any) -> Pixels:
         return self.size if start is None else Pixels(start.shape[1], start.shape[0])
 
-    def _small(self, picture: Any) -> Any:
-        return None if picture is None else resized(picture, *self._size(picture).within(self.native))
+    def _shrink(self, picture: Any) -> Any:
+        return None if picture is None else resize(picture, *self._size(picture).scaled_to(self.native))
 
-    def _large(self, picture: Image, start: Any) -> Image:
-        return resized(picture, *self._size(start))
+    def _enlarge(self, picture: Image, start: Any) -> Image:
+        return resize(picture, *self._size(start))
 
 
-def _over(frame: Frame) -> Frame:
+def _second_pass_frame(frame: Frame) -> Frame:
     """Return `frame` with the strength of the second pass, over the enlarged image."""
     return replace(frame, painting=replace(frame.painting, strength=frame.painting.hires))
 
 
-class FromPicture:
+class StartFromImage:
     """A painter that paints over `picture` where it would otherwise start from noise."""
 
     def __init__(self, paint: Any, picture: Image) -> None:
         """`paint`: the SDXL painter, or one with the same methods."""
-        self.paint, self.picture = paint, picture
-        self.home: str = paint.home
+        self.paint, self.image = paint, picture
+        self.device_name: str = paint.device_name
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
-        painted: Image = self.paint(frame, self._over(start))
+        painted: Image = self.paint(frame, self._start(start))
         return painted
 
-    def kept(self, frame: Frame, start: Any) -> Any:
-        return self.paint.kept(frame, self._over(start))
+    def paint_on_device(self, frame: Frame, start: Any) -> Any:
+        return self.paint.paint_on_device(frame, self._start(start))
 
-    def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
-        painted: Image = self.paint.within(frame, self._over(start), mask)
+    def paint_masked(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
+        painted: Image = self.paint.paint_masked(frame, self._start(start), mask)
         return painted
 
-    def hinted(
+    def paint_with_hints(
         self, frame: Frame, start: Image | None, hints: Mapping[str, Image], mask: Mask | None = None
     ) -> Image:
-        painted: Image = self.paint.hinted(frame, self._over(start), hints, mask)
+        painted: Image = self.paint.paint_with_hints(frame, self._start(start), hints, mask)
         return painted
 
-    def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
-        painted: list[Image] = self.paint.batch([(frame, self._over(start)) for frame, start in wanted])
+    def paint_batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
+        painted: list[Image] = self.paint.paint_batch(
+            [(frame, self._start(start)) for frame, start in wanted]
+        )
         return painted
 
-    def _over(self, start: Any) -> Any:
-        return self.picture if start is None else start
+    def _start(self, start: Any) -> Any:
+        return self.image if start is None else start
 
 
-class Known:
+class Cached:
     """A painter that returns saved painted frames, by frame number, and lets `paint` paint the others."""
 
-    def __init__(self, paint: Paint, pictures: Mapping[int, Image]) -> None:
+    def __init__(self, paint: Painter, pictures: Mapping[int, Image]) -> None:
         self.paint, self.pictures = paint, pictures
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
@@ -136,7 +147,7 @@ class Known:
         return self.pictures[frame.index] if known else self.paint(frame, start)
 
 
-class Unless:
+class SkipCached:
     """A stage that skips the frames of which a painted frame is saved."""
 
     def __init__(self, stage: Stage, pictures: Mapping[int, Image]) -> None:
@@ -146,31 +157,31 @@ class Unless:
         return image if frame.index in self.pictures else self.stage(image, frame, state)
 
 
-def unless_known(
-    pictures: Mapping[int, Image], paint: Paint, before: Sequence[Stage], after: Sequence[Stage]
-) -> tuple[Paint, list[Stage], list[Stage]]:
+def skip_cached(
+    pictures: Mapping[int, Image], paint: Painter, before: Sequence[Stage], after: Sequence[Stage]
+) -> tuple[Painter, list[Stage], list[Stage]]:
     """Return the painter and the stages before and after it, wrapped so that frames in `pictures` are not painted."""
     if not pictures:
         return paint, [*before], [*after]
     return (
-        Known(paint, pictures),
-        [Unless(stage, pictures) for stage in before],
-        [Unless(stage, pictures) for stage in after],
+        Cached(paint, pictures),
+        [SkipCached(stage, pictures) for stage in before],
+        [SkipCached(stage, pictures) for stage in after],
     )
 
 
-class Flat:
+class FlatPainter:
     """Painter without a model: returns a given image from nothing, and blends a flat colour over a start image.
 
     The seed determines the colour and the strength its opacity: 0 keeps the start image, 1 ignores it.
     """
 
     def __init__(self, picture: Image) -> None:
-        self.picture = picture
+        self.image = picture
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
         if start is None:
-            return self.picture
+            return self.image
         random = np.random.Generator(np.random.PCG64(frame.seed))
         color = np.broadcast_to(random.integers(0, 256, 3, dtype=np.uint8), start.shape)
         strength = frame.painting.strength
@@ -194,30 +205,30 @@ def test_card(width: int, height: int) -> Image:
 
 
 @runtime_checkable
-class Keeping(Protocol):
+class DevicePainter(Protocol):
     """Interface of a painter that can leave its images on the device that paints them."""
 
-    home: str  # torch's name of the device; "" if images are better copied to the host
+    device_name: str  # torch's name of the device; "" if images are better copied to the host
 
-    def kept(self, frame: Frame, start: Any) -> Any:
+    def paint_on_device(self, frame: Frame, start: Any) -> Any:
         """Paint `frame` over `start`, an image on the device or an array; return an image on the device."""
 
 
 @runtime_checkable
-class Hinting(Protocol):
+class HintPainter(Protocol):
     """Interface of a painter that takes ControlNet hints, by the names in `Frame.control`."""
 
-    def hinted(
+    def paint_with_hints(
         self, frame: Frame, start: Image | None, hints: Mapping[str, Image], mask: Mask | None = None
     ) -> Image:
         """Paint `frame` over `start`, guided by `hints`; with a `mask`, change only the pixels in it."""
 
 
 @runtime_checkable
-class Masking(Protocol):
+class MaskPainter(Protocol):
     """Interface of a painter that can change only the masked pixels of an image."""
 
-    def within(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
+    def paint_masked(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
         """Paint `frame` over `start`, changing pixels by their value in `mask` (0 not at all, 255 fully)."""
 
 
@@ -225,4 +236,4 @@ class Masking(Protocol):
 class Batching(Protocol):
     """A painter that can paint several frames in one batch, if they differ in seeds and prompts only."""
 
-    def batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]: ...
+    def paint_batch(self, wanted: Sequence[tuple[Frame, Image | None]]) -> list[Image]: ...

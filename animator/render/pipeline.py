@@ -16,26 +16,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from animator.frame import Frame, Image, State
 from animator.models import nano, samplers
-from animator.render import camera as cameras
-from animator.render import control as controlling
-from animator.render import detail, footage, grading, views
-from animator.render import device as residing
-from animator.render import masks as masks_
-from animator.render import upscale as upscaling
-from animator.render import views as views_
-from animator.render.loop import Camera, Paint, Stage, begins, render, shots
-from animator.render.masks import used
-from animator.render.painter import FromPicture
-from animator.render.views import start_picture
-from animator.scene import model_checks as whereabouts
+from animator.render import control, detail, device, footage, grading, upscale, views
+from animator.render.camera import make_camera
+from animator.render.loop import Camera, Painter, Stage, render, shots, starts_shot
+from animator.render.masks import build_masks, uses_masks
+from animator.render.painter import StartFromImage
+from animator.render.views import read_start_image, view_guide, view_images
+from animator.scene import model_checks
 from animator.scene.scene import Scene
-from animator.timeline.advice import scalings, unheard
+from animator.timeline.advice import compile_variants, missing_trigger_words
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:
-    from animator.diffusion.loading import Checkpoint
-    from animator.imaging.backend import Tools
-    from animator.render.footage import Footage
+    from animator.diffusion.loading import CheckpointSpec
+    from animator.imaging.backend import ImageBackend
+    from animator.render.footage import FootageReader
     from animator.render.masks import Masks
 
 
@@ -45,7 +40,7 @@ logger = logging.getLogger(__name__)
 def animate(
     scene: Scene,
     frames: Sequence[Frame] | None = None,
-    paint: Paint | None = None,
+    paint: Painter | None = None,
     state: State | None = None,
     known: Mapping[int, Image] = MappingProxyType({}),
 ) -> Iterator[tuple[Frame, State]]:
@@ -56,13 +51,13 @@ def animate(
     over, or None to paint from noise. To resume a film, give the `state` after a painted frame and the frames that
     follow it. Painted frames in `known`, by frame number, are not painted again. Raises AnimatorError.
     """
-    yield from residing.fetched(painted(scene, frames, paint, state, known))
+    yield from device.to_host(iterate_film(scene, frames, paint, state, known))
 
 
-def painted(
+def iterate_film(
     scene: Scene,
     frames: Sequence[Frame] | None = None,
-    paint: Paint | None = None,
+    paint: Painter | None = None,
     state: State | None = None,
     known: Mapping[int, Image] = MappingProxyType({}),
 ) -> Iterator[tuple[Frame, State]]:
@@ -71,138 +66,159 @@ def painted(
     Images may still be on the GPU or under way to the host; `np.asarray` makes an array of one. Raises AnimatorError.
     """
     frames = timeline(scene) if frames is None else frames
-    paint = painter(scene) if paint is None else paint
-    place = residing.place(scene, frames, paint)
-    camera, film = cameras.camera_of(scene, frames, place.tools), footage.played(scene)
-    work = Work(place.painter(paint), place.known(known), place.tools)
+    paint = load_painter(scene) if paint is None else paint
+    place = device.choose_place(scene, frames, paint)
+    camera, film = make_camera(scene, frames, place.backend), footage.open_footage(scene)
+    work = PaintContext(place.wrap_painter(paint), place.wrap_saved(known), place.backend)
     for shot in shots(frames):
-        before = State() if state is None or begins(shot[0]) else place.state(state)
-        yield from place.watch(film.during(_animate(scene, shot, work, camera, film, before)))
+        before = State() if state is None or starts_shot(shot[0]) else place.move_state(state)
+        yield from place.start_copies(
+            film.close_after(_animate_shot(scene, shot, work, camera, film, before))
+        )
 
 
-class Work(NamedTuple):
+class PaintContext(NamedTuple):
     """The painter of a film, the saved painted frames by frame number, and the image operations of their device."""
 
-    paint: Paint
-    known: Mapping[int, Image]
-    tools: Tools
+    paint: Painter
+    saved: Mapping[int, Image]
+    backend: ImageBackend
 
 
-def _animate(
-    scene: Scene, frames: Sequence[Frame], work: Work, camera: Camera, film: Footage, state: State
+def _animate_shot(
+    scene: Scene,
+    frames: Sequence[Frame],
+    work: PaintContext,
+    camera: Camera,
+    film: FootageReader,
+    state: State,
 ) -> Iterator[tuple[Frame, State]]:
     """Paint one shot, or the rest of it after `state`; yield each frame with the state after it.
 
     A closed loop is painted up to the repetition of its first frame, which is not yielded.
     """
-    again = views.again(scene, frames)
-    for frame, after in _paint(scene, [*frames, again] if again else frames, work, camera, film, state):
+    again = views.loop_end_frame(scene, frames)
+    for frame, after in render_shot(scene, [*frames, again] if again else frames, work, camera, film, state):
         if frame is not again:
             yield frame, after
 
 
-def _paint(
-    scene: Scene, frames: Sequence[Frame], work: Work, camera: Camera, film: Footage, state: State
+def render_shot(
+    scene: Scene,
+    frames: Sequence[Frame],
+    work: PaintContext,
+    camera: Camera,
+    film: FootageReader,
+    state: State,
 ) -> Iterator[tuple[Frame, State]]:
     """Paint `frames`, all of one shot, after `state`; yield each frame with the state after it."""
-    from animator.imaging.flow import between
-    from animator.render.painter import unless_known
+    from animator.imaging.flow import interpolate
+    from animator.render.painter import skip_cached
 
-    blend = {"crossfade": work.tools.crossfade, "flow": between}[scene.settings.tween]
-    camera = footage.followed(scene, frames, state, camera, film)
-    views, masks = views_.views(scene), None
-    paint, (before, after) = work.paint, grading.stages(scene, film, work.tools)
+    blend = {"crossfade": work.backend.crossfade, "flow": interpolate}[scene.settings.tween]
+    camera = footage.tracking_camera(scene, frames, state, camera, film)
+    views, masks = view_images(scene), None
+    paint, (before, after) = work.paint, grading.grading_stages(scene, film, work.backend)
     finish: list[Stage] = []
-    picture = views[frames[0].shot] if frames[0].shot in views else start_picture(scene)
-    if used(frames) or controlling.follows(scene):
-        masks = masks_.masks(scene, frames, camera, state.first if picture is None else picture)
+    picture = views[frames[0].shot] if frames[0].shot in views else read_start_image(scene)
+    if uses_masks(frames) or control.hints_follow_camera(scene):
+        masks = build_masks(scene, frames, camera, state.first if picture is None else picture)
     plain = paint
-    paint, played = controlling.controlled_painter(scene, paint, camera, masks, start_picture(scene))
-    if masks is not None and used(frames):
-        paint, before, after, finish = _masked(masks, paint, before, after)
-        paint = detail.detailed(scene, paint, plain, masks)
-    paint, before, finish = footage.laid(scene, frames, film, masks, picture, (paint, before, finish))
-    paint, before, after = _led(scene, frames, camera, views, paint, before, after)
-    paint, before, after = unless_known(work.known, paint, before, after)
+    paint, played = control.controlled_painter(scene, paint, camera, masks, read_start_image(scene))
+    if masks is not None and uses_masks(frames):
+        paint, before, after, finish = _with_masks(masks, paint, before, after)
+        paint = detail.detail_painter(scene, paint, plain, masks)
+    paint, before, finish = footage.add_footage(scene, frames, film, masks, picture, (paint, before, finish))
+    paint, before, after = _with_views(scene, frames, camera, views, paint, before, after)
+    paint, before, after = skip_cached(work.saved, paint, before, after)
     shown = render(frames, paint, camera, blend, before, after, finish, state)
-    shown = shown if masks is None else masks.watch(shown)
+    shown = shown if masks is None else masks.take_first_image(shown)
     for video in played:
-        shown = video.during(shown)
+        shown = video.close_after(shown)
     yield from shown
 
 
-def _led(
+def _with_views(
     scene: Scene,
     frames: Sequence[Frame],
     camera: Camera,
     views: Mapping[int, Image],
-    paint: Paint,
+    paint: Painter,
     before: list[Stage],
     after: list[Stage],
-) -> tuple[Paint, list[Stage], list[Stage]]:
+) -> tuple[Painter, list[Stage], list[Stage]]:
     """Return the painter and the stages before and after it, guided towards views and the end of a closed loop.
 
     Guiding works on whole images, and so comes before every other stage.
     """
-    from animator.render.views import Again, FromView, Unpainted
+    from animator.render.views import LoopClose, LoopClosePainter, StartFromView
 
-    lead = views_.lead(scene, frames, camera, views)
-    painter = Unpainted(FromView(paint, views), scene.frames)
-    return painter, [lead, *before], [*after, Again(scene.frames)]
+    lead = view_guide(scene, frames, camera, views)
+    painter = LoopClosePainter(StartFromView(paint, views), scene.frames)
+    return painter, [lead, *before], [*after, LoopClose(scene.frames)]
 
 
-def _masked(
-    masks: Masks, paint: Paint, before: list[Stage], after: list[Stage]
-) -> tuple[Paint, list[Stage], list[Stage], list[Stage]]:
+def _with_masks(
+    masks: Masks, paint: Painter, before: list[Stage], after: list[Stage]
+) -> tuple[Painter, list[Stage], list[Stage], list[Stage]]:
     """Return the painter, the stages before and after it and those over other frames, bounded by masks.
 
     The lock comes last, after a painting pass and over frames that are not painted.
     """
-    from animator.render.masks import Lock, Masked, Within
+    from animator.render.masks import MaskedPainter, MaskedStage, ProductLock
 
-    graded: list[Stage] = [Within(stage, masks) for stage in before]
-    mended: list[Stage] = [Within(stage, masks) for stage in after]
-    return Masked(paint, masks), graded, [*mended, Lock(masks)], [Lock(masks, whole=True)]
+    graded: list[Stage] = [MaskedStage(stage, masks) for stage in before]
+    mended: list[Stage] = [MaskedStage(stage, masks) for stage in after]
+    return (
+        MaskedPainter(paint, masks),
+        graded,
+        [*mended, ProductLock(masks)],
+        [ProductLock(masks, whole=True)],
+    )
 
 
-def painter(scene: Scene) -> Paint:
+def load_painter(scene: Scene) -> Painter:
     """Return the scene's painter: SDXL, loaded, with hires fix and the start image where the scene needs them.
 
     Logs a note for each LoRA whose trigger words no prompt contains. Raises ModelError, SceneError.
     """
     from animator.diffusion import loading
 
-    whereabouts.check(scene)
-    loading.check()
-    from animator.diffusion.sdxl import Sdxl
-    from animator.render.painter import Hires
+    model_checks.require_models(scene)
+    loading.require_matching_torchvision()
+    from animator.diffusion.sdxl import SDXLPainter
+    from animator.render.painter import HiresFix
 
     model, frames = scene.settings.model, timeline(scene)
     loras = {
         name: scene.file(("model", "loras", name, "file"), lora.file) for name, lora in model.loras.items()
     }
     words = {word: scene.file(("model", "embeddings", word), file) for word, file in model.embeddings.items()}
-    for note in unheard(scene, frames):
+    for note in missing_trigger_words(scene, frames):
         logger.info("note: %s", note)
-    first = views.start_picture(scene)  # before the model, so that an unreadable file is reported at once
-    nets, refiner, adapters = controlling.nets(scene), controlling.refiner(scene), controlling.adapters(scene)
-    source = _checkpoint(scene, frames)
-    sdxl = Sdxl(source, *scene.size, loras, words, controls=nets, refiner=refiner, adapters=adapters)
-    known = Hires(sdxl, scene.size, scene.native) if scene.size.beyond(scene.native) else sdxl
-    paint = known if first is None else FromPicture(known, first)
-    residing.tell(scene, paint)
+    first = views.read_start_image(scene)  # before the model, so that an unreadable file is reported at once
+    nets, refiner, adapters = (
+        control.controlnets_to_load(scene),
+        control.refiner_to_load(scene),
+        control.ip_adapters_to_load(scene),
+    )
+    source = _scene_checkpoint(scene, frames)
+    sdxl = SDXLPainter(source, *scene.size, loras, words, controls=nets, refiner=refiner, adapters=adapters)
+    known = HiresFix(sdxl, scene.size, scene.native_size) if scene.size.exceeds(scene.native_size) else sdxl
+    paint = known if first is None else StartFromImage(known, first)
+    device.log_placement(scene, paint)
     return paint
 
 
-def _checkpoint(scene: Scene, frames: Sequence[Frame]) -> Checkpoint:
+def _scene_checkpoint(scene: Scene, frames: Sequence[Frame]) -> CheckpointSpec:
     """Return the checkpoint that the scene names, with the size and number of its painting passes.
 
     Both decide whether compiling the model pays, and how much memory is needed.
     """
-    from animator.diffusion.loading import Checkpoint
+    from animator.diffusion.loading import CheckpointSpec
 
     model = scene.settings.model
-    base = str(nano.folder()) if model.base == "nano" else model.base
+    base = str(nano.weights_folder()) if model.base == "nano" else model.base
     config = None if model.config is None else scene.file(("model", "config"), model.config)
     folder = scene.file(("model", "base"), ".")
     vae = model.vae
@@ -211,7 +227,7 @@ def _checkpoint(scene: Scene, frames: Sequence[Frame]) -> Checkpoint:
     running: dict[str, Any] = {
         name: getattr(model, name) for name in ("prediction", "tiling", "memory", "compile")
     }
-    calls = sum(samplers.steps_run(frame.painting) for frame in frames if frame.diffuse)
-    calls //= scalings(frames) or 1  # each LoRA scaling would have to be compiled
-    running |= {"calls": calls, "pixels": max(upscaling.largest(scene), detail.closest(scene))}
-    return Checkpoint(base, folder, config, model.device, model.dtype, vae, **running)
+    calls = sum(samplers.effective_steps(frame.painting) for frame in frames if frame.diffuse)
+    calls //= compile_variants(frames) or 1  # each LoRA scaling would have to be compiled
+    running |= {"calls": calls, "pixels": max(upscale.second_pass_pixels(scene), detail.detail_pixels(scene))}
+    return CheckpointSpec(base, folder, config, model.device, model.dtype, vae, **running)

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from animator.frame import Frame, Image
-from animator.render.loop import Paint, begins
+from animator.render.loop import Painter, starts_shot
 from animator.scene.fields import Pixels
 from animator.scene.scene import Scene
-from animator.scene.settings_output import FILE, WAYS
+from animator.scene.settings_output import UPSCALE_METHODS, UPSCALE_SETTING
 
-Enlarge = Callable[[Frame, Image, Paint], Image]  # a frame, its finished image, the film's painter
+Enlarge = Callable[[Frame, Image, Painter], Image]  # a frame, its finished image, the film's painter
 
 
-def size(scene: Scene) -> Pixels:
+def output_size(scene: Scene) -> Pixels:
     """Return the width and height of the video in pixels; both even, as h264's yuv420p needs."""
     upscale = scene.settings.output.upscale
     if upscale is None:
@@ -28,71 +28,75 @@ def size(scene: Scene) -> Pixels:
     return Pixels(width, height)
 
 
-def enlarger(scene: Scene) -> Enlarge | None:
+def frame_enlarger(scene: Scene) -> Enlarge | None:
     """Return the function that enlarges finished images to the video's size; None without upscaling.
 
     Raises ModelError if the upscaling network cannot be loaded.
     """
-    from animator.imaging.resize import resized, tiled
+    from animator.imaging.resize import resize, upscale_tiled
 
-    upscale, target = scene.settings.output.upscale, size(scene)
+    upscale, target = scene.settings.output.upscale, output_size(scene)
     if upscale is None:
         return None
     if upscale.by == "second-pass":
-        return lambda frame, picture, paint: _second_pass(scene, frame, resized(picture, *target), paint)
-    if upscale.by in WAYS:
-        return lambda _, picture, __: resized(picture, *target)
+        return lambda frame, picture, paint: _second_pass(scene, frame, resize(picture, *target), paint)
+    if upscale.by in UPSCALE_METHODS:
+        return lambda _, picture, __: resize(picture, *target)
     from animator.diffusion import loading
 
-    loading.check()
-    from animator.diffusion.auxiliary import Enlarger
+    loading.require_matching_torchvision()
+    from animator.diffusion.auxiliary import UpscaleNetwork
 
-    network = Enlarger(scene.file(FILE, upscale.by), scene.settings.model.device)
-    return lambda _, picture, __: resized(tiled(picture, network, network.scale, upscale.tile), *target)
+    network = UpscaleNetwork(scene.file(UPSCALE_SETTING, upscale.by), scene.settings.model.device)
+    return lambda _, picture, __: resize(
+        upscale_tiled(picture, network, network.scale, upscale.tile), *target
+    )
 
 
-def paints(scene: Scene) -> bool:
+def uses_second_pass(scene: Scene) -> bool:
     """Return True if the film's painter upscales frames, in a second pass."""
     return scene.settings.output.upscale is not None and scene.settings.output.upscale.by == "second-pass"
 
 
-def largest(scene: Scene) -> int:
+def second_pass_pixels(scene: Scene) -> int:
     """Return the number of pixels of an image in the painter's second pass; 0 without one."""
-    width, height = size(scene)
-    return width * height if paints(scene) else 0
+    width, height = output_size(scene)
+    return width * height if uses_second_pass(scene) else 0
 
 
-def _second_pass(scene: Scene, frame: Frame, picture: Image, paint: Paint) -> Image:
+def _second_pass(scene: Scene, frame: Frame, picture: Image, paint: Painter) -> Image:
     """Return the enlarged `picture` painted over again, with one seed for all frames: fresh noise would flicker."""
     painting = replace(frame.painting, strength=frame.upscale.strength, mask="", hires=0.0)
     return paint(replace(frame, seed=scene.settings.painting.seed.start, painting=painting), picture)
 
 
-def between(scene: Scene, frames: Sequence[Frame]) -> Between | None:
+def interpolator(scene: Scene, frames: Sequence[Frame]) -> Interpolator | None:
     """Return the function that interpolates between the images of `frames`, a film or a part; None if it need not."""
-    from animator.imaging.flow import betweens
+    from animator.imaging.flow import interpolate_many
 
     times, loop = scene.settings.output.interpolate, scene.settings.video.loop
     if times == 1:
         return None
     whole = (frames[0].index, frames[-1].index + 1) == (0, scene.frames)
     closes = loop == "boomerang" or (loop == "closed" and whole)
-    starts = {frame.index for frame in frames if begins(frame)}
-    interpolated = Interpolated(times, betweens, closes)
+    starts = {frame.index for frame in frames if starts_shot(frame)}
+    interpolated = FrameInterpolator(times, interpolate_many, closes)
     return lambda film: interpolated((picture, index in starts) for index, picture in film)
 
 
-Betweens = Callable[[Image, Image, Sequence[float]], Iterable[Image]]  # old, new, weights of the new one
+InterpolateMany = Callable[
+    [Image, Image, Sequence[float]], Iterable[Image]
+]  # old, new, weights of the new one
 
 
-class Interpolated:
+class FrameInterpolator:
     """Multiplies the frame rate of a film by `times`; `betweens` makes the images between two frames.
 
     Nothing is interpolated across a cut: the image before it is repeated, and so is the last one, unless the film
     `closes`, which interpolates from the last image to the first. A film of n frames gives n * times images.
     """
 
-    def __init__(self, times: int, betweens: Betweens, closes: bool) -> None:
+    def __init__(self, times: int, betweens: InterpolateMany, closes: bool) -> None:
         self.betweens, self.closes, self.times = betweens, closes, times
         self.weights = [step / times for step in range(1, times)]
 
@@ -115,6 +119,6 @@ class Interpolated:
         return self.betweens(picture, following, self.weights)
 
 
-Between = Callable[
+Interpolator = Callable[
     [Iterable[tuple[int, Image]]], Iterable[Image]
 ]  # (frame, image) pairs → the video's images

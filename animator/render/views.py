@@ -13,16 +13,16 @@ from dataclasses import replace
 import numpy as np
 
 from animator.errors import SceneError, SettingPath
-from animator.frame import Ahead, Frame, Image, Matrix, State
+from animator.frame import Frame, Image, Matrix, State, ViewTarget
 from animator.imaging.filters import crossfade
 from animator.imaging.masks import paste
-from animator.render.loop import Camera, Paint
+from animator.render.loop import Camera, Painter
 from animator.scene.file_references import view_files
 from animator.scene.scene import Scene
-from animator.timeline.compile import clock, timeline
+from animator.timeline.compile import scene_clock, timeline
 
 
-class Lead:
+class ViewGuide:
     """A stage that blends the image that is painted over with the target ahead, where the target is visible.
 
     The target is rendered as the camera sees it from the current frame. It is the view on that frame, or the first
@@ -34,45 +34,45 @@ class Lead:
     ) -> None:
         """`back`: for every guided frame, by number, the matrix from its target's camera to its own."""
         # Separate cameras: a depth camera caches the last painted frames only.
-        self.camera, self.bare = camera.edged(border), camera.edged("black")
-        self.views, self.back = views, back
-        self._stands, self._state = -1, State()
+        self.camera, self.mask_camera = camera.with_border(border), camera.with_border("black")
+        self.views, self.target_matrices = views, back
+        self._target_frame, self._state = -1, State()
 
     def __call__(self, image: Image, frame: Frame, state: State) -> Image:
         ahead = frame.ahead
         coming = self.views.get(ahead.frame, state.first) if ahead.weight else None
         if coming is None:
             return image
-        if self._stands != ahead.frame:
-            self._stands = ahead.frame
-            self._state = self.camera.seen(coming, Frame(ahead.frame, 0), State())
-        way = self.back[frame.index]
-        seen = self.camera.move(self._state, way)
-        there = self.bare.carry(np.full_like(image, 255), self._state, way)[..., 0]
+        if self._target_frame != ahead.frame:
+            self._target_frame = ahead.frame
+            self._state = self.camera.after_painting(coming, Frame(ahead.frame, 0), State())
+        way = self.target_matrices[frame.index]
+        seen = self.camera.render_view(self._state, way)
+        there = self.mask_camera.warp_like(np.full_like(image, 255), self._state, way)[..., 0]
         return paste(image, crossfade(image, seen, ahead.weight), there)
 
 
-class FromView:
+class StartFromView:
     """A painter that starts a shot from the view on its first frame, if there is one."""
 
-    def __init__(self, paint: Paint, views: Mapping[int, Image]) -> None:
+    def __init__(self, paint: Painter, views: Mapping[int, Image]) -> None:
         self.paint, self.views = paint, views
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
         return self.paint(frame, self.views.get(frame.index) if start is None else start)
 
 
-class Unpainted:
+class LoopClosePainter:
     """A painter that does not paint one frame: the repetition of the first frame that closes a loop."""
 
-    def __init__(self, paint: Paint, index: int) -> None:
+    def __init__(self, paint: Painter, index: int) -> None:
         self.paint, self.index = paint, index
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
         return self.paint(frame, start) if frame.index != self.index or start is None else start
 
 
-class Again:
+class LoopClose:
     """A stage that shows the first painted frame again on the frame after a closed loop's last one."""
 
     def __init__(self, index: int) -> None:
@@ -82,23 +82,25 @@ class Again:
         return image if frame.index != self.index or state.first is None else state.first
 
 
-def views(scene: Scene) -> dict[int, Image]:
+def view_images(scene: Scene) -> dict[int, Image]:
     """Return the images of the scene's views by frame number, in the film's size. Raises SceneError."""
     if not scene.settings.views:
         return {}
-    times = clock(scene)
-    return {times.frame(path[1]): picture(scene, path, name) for path, name in view_files(scene)}
+    times = scene_clock(scene)
+    return {times.frame(path[1]): read_scene_image(scene, path, name) for path, name in view_files(scene)}
 
 
-def again(scene: Scene, frames: Sequence[Frame]) -> Frame | None:
+def loop_end_frame(scene: Scene, frames: Sequence[Frame]) -> Frame | None:
     """Return the first frame, renumbered to follow `frames`, if they end a closed loop of one shot; else None."""
     if scene.settings.video.loop != "closed" or frames[-1].index + 1 != scene.frames or frames[0].shot:
         return None
     first = timeline(scene)[0]
-    return replace(first, index=scene.frames, diffuse=True, tween=1.0, ahead=Ahead())
+    return replace(first, index=scene.frames, diffuse=True, tween=1.0, ahead=ViewTarget())
 
 
-def lead(scene: Scene, frames: Sequence[Frame], camera: Camera, pictures: Mapping[int, Image]) -> Lead:
+def view_guide(
+    scene: Scene, frames: Sequence[Frame], camera: Camera, pictures: Mapping[int, Image]
+) -> ViewGuide:
     """Return the stage that guides `frames`, a shot or the rest of one, towards the next view or the loop's end.
 
     `pictures` are the images of the views by frame number.
@@ -110,27 +112,27 @@ def lead(scene: Scene, frames: Sequence[Frame], camera: Camera, pictures: Mappin
     motions |= {frame.index: frame.motion for frame in [*film, *frames]}
     back: dict[int, Matrix] = {}
     for frame in led:
-        way = camera.rest
+        way = camera.identity
         for index in range(frame.index + 1, frame.ahead.frame + 1):
             way = camera.matrix(motions[index]) @ way
         back[frame.index] = np.asarray(np.linalg.inv(way), np.float64)
-    return Lead(pictures, back, camera, scene.settings.motion.border)
+    return ViewGuide(pictures, back, camera, scene.settings.motion.border)
 
 
-def picture(scene: Scene, path: SettingPath, name: str) -> Image:
+def read_scene_image(scene: Scene, path: SettingPath, name: str) -> Image:
     """Return the image file `name`, named by the setting at `path`, in the film's size. Raises SceneError.
 
     The image is scaled to cover the size and cropped in the middle: RGB uint8 (height, width, 3).
     """
-    from animator.imaging.io import read
+    from animator.imaging.io import read_image
 
     try:
-        return read(scene.file(path, name), *scene.size)
+        return read_image(scene.file(path, name), *scene.size)
     except (OSError, ValueError) as error:
         raise SceneError([scene.problem(path, f"cannot be read as an image: {error}")]) from error
 
 
-def start_picture(scene: Scene) -> Image | None:
+def read_start_image(scene: Scene) -> Image | None:
     """Return the scene's start image in the film's size, or None. Raises SceneError."""
     image = scene.settings.start.image
-    return None if image is None else picture(scene, ("start", "image"), image)
+    return None if image is None else read_scene_image(scene, ("start", "image"), image)

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 
-def sha(data: bytes) -> str:
+def sha256_hex(data: bytes) -> str:
     """Return the SHA-256 of `data` in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
-def write_whole(file: Path, data: bytes) -> None:
+def write_atomic(file: Path, data: bytes) -> None:
     """Write `file` atomically: under a draft name, flushed to the disk, then renamed. Raises OSError."""
     draft = file.with_name(f".{file.name}.draft")
     with draft.open("wb") as stream:
@@ -27,27 +27,27 @@ def write_whole(file: Path, data: bytes) -> None:
     draft.replace(file)
 
 
-def write_into(file: Path, data: bytes) -> None:
+def write_with_parents(file: Path, data: bytes) -> None:
     """Write `file` atomically, after creating its folder where that is missing. Raises OSError."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(file, data)
+    write_atomic(file, data)
 
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed date: equal frames give an equal file whenever it is written
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed date: equal frames give an equal file whenever it is written
 
 
-def archive(target: Path, pictures: Iterable[tuple[str, bytes]], beside: Mapping[str, str]) -> None:
-    """Write `pictures` (name, content) and the texts `beside` them into the ZIP file `target`. Raises OSError.
+def write_zip(target: Path, frames: Iterable[tuple[str, bytes]], texts: Mapping[str, str]) -> None:
+    """Write `frames` (name, content) and the texts `texts` them into the ZIP file `target`. Raises OSError.
 
     The file appears under its name only when it is complete.
     """
     draft = target.with_name(f".{target.name}.draft")
     try:
         with zipfile.ZipFile(draft, "w") as file:
-            for name, data in pictures:  # PNGs are compressed already
-                file.writestr(zipfile.ZipInfo(name, EPOCH), data, zipfile.ZIP_STORED)
-            for name, text in beside.items():
-                file.writestr(zipfile.ZipInfo(name, EPOCH), text, zipfile.ZIP_DEFLATED)
+            for name, data in frames:  # PNGs are compressed already
+                file.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), data, zipfile.ZIP_STORED)
+            for name, text in texts.items():
+                file.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), text, zipfile.ZIP_DEFLATED)
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)

@@ -16,22 +16,22 @@ from typing import Any
 import numpy as np
 
 from animator.frame import Control, Frame, Image, Mask
-from animator.render import upscale as upscaling
-from animator.render.loop import Paint
-from animator.render.pipeline import painter
+from animator.render import upscale
+from animator.render.loop import Painter
+from animator.render.pipeline import load_painter
 from animator.runs import cost
-from animator.runs.cost import Profile, setup
-from animator.runs.render import shoot, start_run
+from animator.runs.cost import Profile, profile_setup
+from animator.runs.render import render_run, start_run
 from animator.scene.scene import Scene
 from animator.scene.settings import Start
 from animator.timeline.compile import timeline
 
 PATIENCE = 20.0  # seconds during which measurements are repeated
-MOST = 5  # repetitions at most
-FRAMES = 24  # frames of the film that are rendered to measure the time without painting
+MAX_REPEATS = 5  # repetitions at most
+SAMPLE_FRAMES = 24  # frames of the film that are rendered to measure the time without painting
 
 
-def measure(scene: Scene, patience: float = PATIENCE) -> Profile:
+def benchmark(scene: Scene, patience: float = PATIENCE) -> Profile:
     """Load the scene's model, paint with it for about `patience` seconds, and return the profile.
 
     Raises AnimatorError.
@@ -39,36 +39,36 @@ def measure(scene: Scene, patience: float = PATIENCE) -> Profile:
     from animator.diffusion import loading
     from animator.render.painter import test_card
 
-    loading.check()
-    from animator.diffusion.memory import describe
+    loading.require_matching_torchvision()
+    from animator.diffusion.memory import describe_device
 
     bare = replace(scene, settings=scene.settings.model_copy(update={"start": Start()}))
     started = time.perf_counter()
-    paint = painter(bare)
+    paint = load_painter(bare)
     load = time.perf_counter() - started
     card = test_card(*scene.size)
     first = next(frame for frame in timeline(scene) if frame.diffuse)
     return Profile(
-        machine=cost.machine(),
-        hardware=describe(scene.settings.model.device),
-        setup=setup(scene),
+        machine=cost.machine_name(),
+        hardware=describe_device(scene.settings.model.device),
+        setup=profile_setup(scene),
         model=scene.settings.model.base,
         width=scene.size.width,
         height=scene.size.height,
         measured=datetime.now(UTC).date().isoformat(),
         load=load,
-        **_painting(paint, first, card, patience),
-        **_beside(scene, card),
+        **_measure_painting(paint, first, card, patience),
+        **_measure_rest(scene, card),
     )
 
 
-def _painting(paint: Paint, frame: Frame, card: Image, patience: float) -> dict[str, float]:
+def _measure_painting(paint: Painter, frame: Frame, card: Image, patience: float) -> dict[str, float]:
     """Measure painting: return the times of model calls, ControlNet hints, VAE encoding and decoding.
 
     Frames are painted with different steps, guidance, start images and hints; least squares splits their
     times.
     """
-    from animator.render.painter import Hinting
+    from animator.render.painter import HintPainter
 
     def timed(steps: int, guidance: float, start: Image | None, hints: Mapping[str, Image]) -> float:
         wanted = replace(
@@ -76,8 +76,8 @@ def _painting(paint: Paint, frame: Frame, card: Image, patience: float) -> dict[
         )
         shown = replace(frame, painting=wanted, control=dict.fromkeys(hints, Control()))
         began = time.perf_counter()
-        if hints and isinstance(paint, Hinting):
-            paint.hinted(shown, start, hints)
+        if hints and isinstance(paint, HintPainter):
+            paint.paint_with_hints(shown, start, hints)
         else:
             paint(shown, start)
         return time.perf_counter() - began
@@ -85,7 +85,7 @@ def _painting(paint: Paint, frame: Frame, card: Image, patience: float) -> dict[
     timed(1, 5.0, None, {})  # warm-up: the first painted frame prepares what the others use
     quick = timed(1, 5.0, None, {})
     many = 6 if quick < 2 else 4 if quick < 10 else 2
-    few, more, hints = _calls(frame, 1), _calls(frame, many), dict.fromkeys(frame.control, card)
+    few, more, hints = _model_calls(frame, 1), _model_calls(frame, many), dict.fromkeys(frame.control, card)
     # (steps, guidance, start image, hints), and the counts of guided, plain, hint, read, write in it.
     kinds: dict[str, tuple[Any, tuple[int, ...]]] = {
         "one": ((1, 5.0, None, {}), (few, 0, 0, 0, 1)),
@@ -97,7 +97,7 @@ def _painting(paint: Paint, frame: Frame, card: Image, patience: float) -> dict[
     if hints:
         timed(1, 5.0, card, hints)
         kinds["hinted"] = ((many, 5.0, card, hints), (more, 0, more * len(hints), 1, 1))
-    took = _repeated({name: partial(timed, *asked) for name, (asked, _) in kinds.items()}, patience)
+    took = _measure_repeatedly({name: partial(timed, *asked) for name, (asked, _) in kinds.items()}, patience)
     shares = np.array([share for _, share in kinds.values()])
     found = np.maximum(np.linalg.lstsq(shares, np.array([*took.values()]))[0], 0.0).tolist()
     guided, plain, hint, read, write = found
@@ -105,11 +105,11 @@ def _painting(paint: Paint, frame: Frame, card: Image, patience: float) -> dict[
     return {"guided": guided, "plain": plain, "hint": hint, "read": read, "write": write}
 
 
-def _repeated(kinds: Mapping[str, Callable[[], float]], patience: float) -> dict[str, float]:
+def _measure_repeatedly(kinds: Mapping[str, Callable[[], float]], patience: float) -> dict[str, float]:
     """Return the median of each measurement, taken in turn so that other load on the machine affects all alike."""
     found: dict[str, list[float]] = {name: [] for name in kinds}
     until = time.perf_counter() + patience
-    for _ in range(MOST):
+    for _ in range(MAX_REPEATS):
         for name, work in kinds.items():
             found[name].append(work())
         if time.perf_counter() > until:
@@ -117,42 +117,42 @@ def _repeated(kinds: Mapping[str, Callable[[], float]], patience: float) -> dict
     return {name: median(times) for name, times in found.items()}
 
 
-def _calls(frame: Frame, steps: int) -> int:
-    return cost.calls({"steps_run": steps, "painting": {"sampler": frame.painting.sampler}})
+def _model_calls(frame: Frame, steps: int) -> int:
+    return cost.model_calls({"steps_run": steps, "painting": {"sampler": frame.painting.sampler}})
 
 
-def _beside(scene: Scene, card: Image) -> dict[str, float]:
+def _measure_rest(scene: Scene, card: Image) -> dict[str, float]:
     """Measure a film without painting: render its first frames with a painter that does nothing."""
-    stop, idle = min(scene.frames, FRAMES), _Idle(card)
+    stop, idle = min(scene.frames, SAMPLE_FRAMES), _IdlePainter(card)
     with tempfile.TemporaryDirectory(prefix="animator-") as room:
         run = start_run(scene, None, Path(room, "run"), (0, stop))
         began = time.perf_counter()
-        for at, _ in enumerate(shoot(run, scene, lambda _: idle)):
+        for at, _ in enumerate(render_run(run, scene, lambda _: idle)):
             if at == 0 and stop > 1:
                 began = time.perf_counter()  # starting up belongs to no frame
         took = (time.perf_counter() - began) / max(1, stop - 1)
     wanted = [frame for frame in timeline(scene)[:stop] if frame.diffuse and frame.detail.strength]
     details = [frame.index for frame in wanted if frame.detail.mask]
-    last = -1 if upscaling.paints(scene) else None  # the second pass comes last; it is not a detail
-    parts = [sum(idle.asked[index][1:last]) / (card.shape[0] * card.shape[1]) for index in details]
+    last = -1 if upscale.uses_second_pass(scene) else None  # the second pass comes last; it is not a detail
+    parts = [sum(idle.pixels[index][1:last]) / (card.shape[0] * card.shape[1]) for index in details]
     return {"frame": took, "closer": float(median(parts)) if parts else 0.0}
 
 
-class _Idle:
+class _IdlePainter:
     """A painter that does nothing, and records the number of pixels of each call, by frame."""
 
     def __init__(self, card: Image) -> None:
-        from animator.render.painter import Flat
+        from animator.render.painter import FlatPainter
 
-        self.flat, self.card = Flat(card), card
-        self.asked: dict[int, list[int]] = defaultdict(list)
+        self.flat, self.card = FlatPainter(card), card
+        self.pixels: dict[int, list[int]] = defaultdict(list)
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:
         height, width = (self.card if start is None else start).shape[:2]
-        self.asked[frame.index].append(width * height)
+        self.pixels[frame.index].append(width * height)
         return self.flat(frame, start)
 
-    def hinted(
+    def paint_with_hints(
         self,
         frame: Frame,
         start: Image | None,

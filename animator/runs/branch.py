@@ -10,48 +10,52 @@ from typing import TYPE_CHECKING
 
 from animator.errors import CurveError, RunError
 from animator.frame import Frame
-from animator.render.loop import begins
-from animator.runs.fingerprint import Lineage
-from animator.runs.render import part, start_run
+from animator.render.loop import starts_shot
+from animator.runs.fingerprint import FrameFingerprints
+from animator.runs.render import frame_range, start_run
 from animator.scene.scene import Scene
-from animator.timeline.compile import clock
+from animator.timeline.compile import scene_clock
 from animator.timeline.load import load
 
 if TYPE_CHECKING:
     from animator.runs.run import Run
 
 
-def branched(
-    folder: Path, file: Path | None, settings: Sequence[str], at: str | None = None, out: Path | None = None
+def branch_run(
+    folder: Path,
+    file: Path | None,
+    settings: Sequence[str],
+    keep_before: str | None = None,
+    target: Path | None = None,
 ) -> tuple[Run, Scene, str]:
     """Start a run with the frames of the run in `folder` that stay the same; return it, its scene, and a summary.
 
-    The scene is the run's own, or that of the schedule `file`, with `settings` as overrides. `at`: a time
-    before which every frame is kept, whatever the settings are. `out`: the new folder. Raises RunError,
+    The scene is the run's own, or that of the schedule `file`, with `settings` as overrides. `keep_before`: a time
+    before which every frame is kept, whatever the settings are. `target`: the new folder. Raises RunError,
     SceneError.
     """
-    from animator.runs.run import GIVEN, Run
+    from animator.runs.run import GIVEN_FIELD, Run
 
     old = Run.open(folder)
     scene = load(file or folder / "resolved.yaml", settings)
-    span = None if (old.first, old.stop) == (0, old.head.get("frames", old.stop)) else (old.first, old.stop)
-    frames = part(scene, span)
-    _comparable(old, scene)
-    asked = old.given.stop if at is None else _frame(old, scene, at)
-    given = range(old.first, _end(old, frames, asked))
-    now = Lineage(scene, frames, {index: old.key(index) or "" for index in given}).keys
+    span = None if (old.first, old.stop) == (0, old.header.get("frames", old.stop)) else (old.first, old.stop)
+    frames = frame_range(scene, span)
+    _require_comparable(old, scene)
+    asked = old.taken_over.stop if keep_before is None else _frame_at(old, scene, keep_before)
+    given = range(old.first, _last_join(old, frames, asked))
+    now = FrameFingerprints(scene, frames, {index: old.fingerprint(index) or "" for index in given}).keys
     there = [frame.index for frame in frames if frame.index in old.saved]
-    kept = [index for index in there if index in given or old.key(index) == now[index]]
-    more = {GIVEN: given.stop} if given else {}
-    run = start_run(scene, file or folder / "settings.yaml", out or _beside(folder), span, more)
-    with run.held():
-        run.adopt(old, kept)
-    return run, scene, _words(frames, set(kept), range(given.stop, asked))
+    kept = [index for index in there if index in given or old.fingerprint(index) == now[index]]
+    more = {GIVEN_FIELD: given.stop} if given else {}
+    run = start_run(scene, file or folder / "settings.yaml", target or _unused_folder(folder), span, more)
+    with run.locked():
+        run.link_from(old, kept)
+    return run, scene, _branch_summary(frames, set(kept), range(given.stop, asked))
 
 
-def _comparable(old: Run, scene: Scene) -> None:
+def _require_comparable(old: Run, scene: Scene) -> None:
     """Check that size and frame rate match, without which no frame could be kept. Raises RunError."""
-    was = (old.head["size"], old.head["fps"]) if {"size", "fps"} <= old.head.keys() else None
+    was = (old.header["size"], old.header["fps"]) if {"size", "fps"} <= old.header.keys() else None
     now = ([scene.size.width, scene.size.height], scene.settings.video.fps)
     if was is not None and was != now:
         told = [f"{size[0]}x{size[1]} at {fps:g} frames per second" for size, fps in (was, now)]
@@ -60,10 +64,10 @@ def _comparable(old: Run, scene: Scene) -> None:
         )
 
 
-def _frame(old: Run, scene: Scene, at: str) -> int:
+def _frame_at(old: Run, scene: Scene, at: str) -> int:
     """Return the frame that `at` names. Raises RunError where `old` lacks a frame before it."""
     try:
-        stop = clock(scene).frame(at)
+        stop = scene_clock(scene).frame(at)
     except CurveError as error:
         raise RunError(f"--from {error}") from error
     if not old.first <= stop <= old.stop:
@@ -75,22 +79,22 @@ def _frame(old: Run, scene: Scene, at: str) -> int:
     return stop
 
 
-def _end(old: Run, frames: Sequence[Frame], stop: int) -> int:
+def _last_join(old: Run, frames: Sequence[Frame], stop: int) -> int:
     """Return the last frame up to `stop` at which another film can continue.
 
     It is one where a shot begins, or one after a frame that both films paint. An in-between shows the painted
     frames on both sides: kept without the second one, it would fade into an image that never comes.
     """
-    painted = _painted(old)
+    painted = _painted_frames(old)
     by_index = {frame.index: frame for frame in frames}
     for end in range(min(stop, frames[-1].index + 1), old.first, -1):
         last, following = by_index[end - 1], by_index.get(end)
-        if (following and begins(following)) or (last.diffuse and last.index in painted):
+        if (following and starts_shot(following)) or (last.diffuse and last.index in painted):
             return end
     return old.first
 
 
-def _painted(old: Run) -> set[int]:
+def _painted_frames(old: Run) -> set[int]:
     """Return the painted frames of a run, by the frame table that it began with. Raises RunError."""
     file = old.folder / "frames.csv"
     try:
@@ -100,7 +104,7 @@ def _painted(old: Run) -> set[int]:
         raise RunError(f"{file}: cannot be read as a run's frame table") from error
 
 
-def _beside(folder: Path) -> Path:
+def _unused_folder(folder: Path) -> Path:
     """Return the first of NAME-b1, NAME-b2 … beside a run's folder that does not exist yet."""
     folder = folder.resolve() if not folder.name else folder
     stem = re.sub(r"-b\d+$", "", folder.name)
@@ -110,7 +114,7 @@ def _beside(folder: Path) -> Path:
     return found
 
 
-def _words(frames: Sequence[Frame], kept: set[int], lost: range) -> str:
+def _branch_summary(frames: Sequence[Frame], kept: set[int], lost: range) -> str:
     """Return a summary of the frames kept, painted and in-between; `lost`: those asked for that cannot be kept."""
     rest = [frame for frame in frames if frame.index not in kept]
     painted = sum(frame.diffuse for frame in rest)

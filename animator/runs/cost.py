@@ -24,18 +24,18 @@ from typing import Any
 from animator.errors import RunError
 from animator.frame import Painting
 from animator.models import samplers
-from animator.render import upscale as upscaling
-from animator.runs.atomic import write_whole
+from animator.render import upscale
+from animator.runs.atomic import write_atomic
 from animator.scene.fields import Pixels
 from animator.scene.scene import Scene
 
 # Schedulers of diffusers that call the model twice in every step but the last.
-TWICE = {"HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler"}
+TWO_CALL_SCHEDULERS = {"HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler"}
 
 # (least seconds for which a unit is used, the unit in seconds, its symbol)
-UNITS = ((5400.0, 3600, "h"), (90.0, 60, "min"), (0.0, 1, "s"))
+TIME_UNITS = ((5400.0, 3600, "h"), (90.0, 60, "min"), (0.0, 1, "s"))
 
-WORDS = {"h": "hour", "min": "minute", "s": "second"}
+UNIT_NAMES = {"h": "hour", "min": "minute", "s": "second"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,83 +60,85 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class Pictured:
+class ImageSizes:
     """Image sizes of a film, in pixels per image."""
 
     pixels: int  # of a frame
-    larger: int = 0  # of the second pass; 0 without one
-    layout: int = 0  # of the first pass of the hires fix; 0 without it
+    upscaled: int = 0  # of the second pass; 0 without one
+    first_pass: int = 0  # of the first pass of the hires fix; 0 without it
 
 
-def calls(row: Mapping[str, Any]) -> int:
+def model_calls(row: Mapping[str, Any]) -> int:
     """Return the number of model calls for the frame-table row `row`."""
     steps = int(row["steps_run"])
-    twice = steps and samplers.find(row["painting"]["sampler"]).scheduler in TWICE
+    twice = steps and samplers.find_sampler(row["painting"]["sampler"]).scheduler in TWO_CALL_SCHEDULERS
     return 2 * steps - 1 if twice else steps
 
 
-def seconds(row: Mapping[str, Any], profile: Profile, picture: Pictured) -> float:
+def frame_seconds(row: Mapping[str, Any], profile: Profile, sizes: ImageSizes) -> float:
     """Return the seconds that the frame of `row` takes; the profile's times are scaled by the number of pixels."""
     took = profile.frame
     if row["steps_run"]:
         hints = sum(control["scale"] > 0 for control in row["control"].values())
-        took += _laid_out(row, profile, hints, picture)
+        took += _paint_seconds(row, profile, hints, sizes)
         detail = row["detail"]["strength"] if row["detail"]["mask"] else 0.0
-        took += _painting(_over(row, detail), profile) * profile.closer
-    if picture.larger:
-        second = _painting(_over(row, row["upscale"]["strength"]), profile)
-        took += second * picture.larger / picture.pixels
-    return took * picture.pixels / (profile.width * profile.height)
+        took += _pass_seconds(_further_pass(row, detail), profile) * profile.closer
+    if sizes.upscaled:
+        second = _pass_seconds(_further_pass(row, row["upscale"]["strength"]), profile)
+        took += second * sizes.upscaled / sizes.pixels
+    return took * sizes.pixels / (profile.width * profile.height)
 
 
-def _laid_out(row: Mapping[str, Any], profile: Profile, hints: int, picture: Pictured) -> float:
+def _paint_seconds(row: Mapping[str, Any], profile: Profile, hints: int, picture: ImageSizes) -> float:
     """Return the seconds to paint `row`: in one pass, or with the hires fix in a small pass and one over it."""
-    hires = row["painting"]["hires"] if samplers.lays_out(row["strength_run"]) else 0.0
-    if not picture.layout or not hires or row["painting"]["mask"]:  # masked frames are painted in one pass
-        return _painting(row, profile, hints)
-    small = _painting(row, profile, hints) * picture.layout / picture.pixels
-    return small + _painting(_over(row, hires), profile, hints)
+    hires = row["painting"]["hires"] if samplers.redoes_layout(row["strength_run"]) else 0.0
+    if (
+        not picture.first_pass or not hires or row["painting"]["mask"]
+    ):  # masked frames are painted in one pass
+        return _pass_seconds(row, profile, hints)
+    small = _pass_seconds(row, profile, hints) * picture.first_pass / picture.pixels
+    return small + _pass_seconds(_further_pass(row, hires), profile, hints)
 
 
-def _painting(row: Mapping[str, Any], profile: Profile, hints: int = 0) -> float:
+def _pass_seconds(row: Mapping[str, Any], profile: Profile, hints: int = 0) -> float:
     """Return the seconds to paint `row` in one pass with `hints` ControlNets, at the profile's size."""
     if not row["steps_run"]:
         return 0.0
     call = profile.guided if row["painting"]["guidance_scale"] > 1 else profile.plain
     read = profile.read if row["strength_run"] < 1 else 0.0  # at strength 1 no image is encoded
-    return calls(row) * call * (1 + hints * profile.hint) + read + profile.write
+    return model_calls(row) * call * (1 + hints * profile.hint) + read + profile.write
 
 
-def _over(row: Mapping[str, Any], strength: float) -> dict[str, Any]:
+def _further_pass(row: Mapping[str, Any], strength: float) -> dict[str, Any]:
     """Return the row of a further pass over this frame, at `strength`."""
-    steps = samplers.steps_run(replace(Painting(**row["painting"]), strength=strength))
+    steps = samplers.effective_steps(replace(Painting(**row["painting"]), strength=strength))
     return {**row, "steps_run": steps, "strength_run": strength}
 
 
-def film(rows: Sequence[Mapping[str, Any]], profile: Profile, picture: Pictured) -> Iterator[float]:
+def film_seconds(rows: Sequence[Mapping[str, Any]], profile: Profile, sizes: ImageSizes) -> Iterator[float]:
     """Yield the seconds from the start until each frame is done."""
-    each = (seconds(row, profile, picture) for row in rows)
+    each = (frame_seconds(row, profile, sizes) for row in rows)
     return islice(accumulate(each, initial=profile.load), 1, None)
 
 
-def spent(rows: Sequence[Mapping[str, Any]], seconds: Sequence[float] | None) -> list[str]:
-    """Return a label per frame, the cost up to it of the total: in time, or in model calls if `seconds` is None."""
+def progress_labels(rows: Sequence[Mapping[str, Any]], seconds: Sequence[float] | None) -> list[str]:
+    """Return a label per frame: its part of the total in time, or in model calls if `frame_seconds` is None."""
     if seconds is None:
-        done = list(accumulate(map(calls, rows)))
+        done = list(accumulate(map(model_calls, rows)))
         return [f"{count:,} of {done[-1]:,} calls" for count in done]
-    unit, name = next((unit, name) for least, unit, name in UNITS if seconds[-1] >= least)
+    unit, name = next((unit, name) for least, unit, name in TIME_UNITS if seconds[-1] >= least)
     return [f"{at / unit:.1f} of {seconds[-1] / unit:.1f} {name}" for at in seconds]
 
 
-def about(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a duration for people, with two digits at most: about 78 seconds, about 2.5 hours."""
-    unit, name = next((unit, name) for least, unit, name in UNITS if seconds >= least)
+    unit, name = next((unit, name) for least, unit, name in TIME_UNITS if seconds >= least)
     count = seconds / unit
     number = max(1.0, round(count) if count >= 10 or unit == 1 else round(count, 1))
-    return f"about {number:g} {WORDS[name]}{'' if number == 1 else 's'}"
+    return f"about {number:g} {UNIT_NAMES[name]}{'' if number == 1 else 's'}"
 
 
-def lines(profile: Profile) -> list[str]:
+def profile_lines(profile: Profile) -> list[str]:
     """Return a profile as lines for people."""
     times = {
         "loading the model": profile.load,
@@ -154,7 +156,7 @@ def lines(profile: Profile) -> list[str]:
     return [head, *(f"{name:28}{took:9.3f} s" for name, took in times.items())]
 
 
-def setup(scene: Scene) -> str:
+def profile_setup(scene: Scene) -> str:
     """Return the key of a profile, as JSON: the settings that decide how long painting takes.
 
     They are those of the model, the numbers of LoRAs and guides, upscaling, interpolation and the detail
@@ -175,50 +177,50 @@ def setup(scene: Scene) -> str:
     return json.dumps({**settings, "loras": len(model.loras)}, sort_keys=True)
 
 
-def known(scene: Scene) -> Profile | None:
+def scene_profile(scene: Scene) -> Profile | None:
     """Return this machine's profile for such a film; None before it was measured."""
-    return find(setup(scene), *scene.size)
+    return find_profile(profile_setup(scene), *scene.size)
 
 
-def expected(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> list[float] | None:
+def expected_seconds(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> list[float] | None:
     """Return the seconds from the start until each frame is done on this machine; None without a profile."""
-    profile = known(scene)
-    return None if profile is None else list(film(rows, profile, pictured(scene)))
+    profile = scene_profile(scene)
+    return None if profile is None else list(film_seconds(rows, profile, image_sizes(scene)))
 
 
-def pictured(scene: Scene) -> Pictured:
+def image_sizes(scene: Scene) -> ImageSizes:
     """Return the image sizes of a film, in pixels."""
     size = scene.size
-    small = size.within(scene.native) if size.beyond(scene.native) else Pixels(0, 0)
-    return Pictured(size.width * size.height, upscaling.largest(scene), small.width * small.height)
+    small = size.scaled_to(scene.native_size) if size.exceeds(scene.native_size) else Pixels(0, 0)
+    return ImageSizes(size.width * size.height, upscale.second_pass_pixels(scene), small.width * small.height)
 
 
-def timed(scene: Scene, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def with_seconds(scene: Scene, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the frame table with a column of the seconds that each frame takes; unchanged without a profile."""
-    profile, picture = known(scene), pictured(scene)
+    profile, picture = scene_profile(scene), image_sizes(scene)
     if profile is None:
         return list(rows)
-    return [{**row, "seconds": float(f"{seconds(row, profile, picture):.3g}")} for row in rows]
+    return [{**row, "seconds": float(f"{frame_seconds(row, profile, picture):.3g}")} for row in rows]
 
 
-def told(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> str:
+def describe_cost(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> str:
     """Return one sentence: how long the film takes on this machine, or how to measure that."""
-    profile, seconds = known(scene), expected(scene, rows)
+    profile, seconds = scene_profile(scene), expected_seconds(scene, rows)
     if profile is None or seconds is None:
         file = scene.document.file
         command = f"animator bench{'' if file.startswith('<') else f' {file}'}"
         return f"no time estimate yet; measure this machine once with: {command}"
     day = date.fromisoformat(profile.measured)
     other = f" at {profile.width}x{profile.height}" if scene.size != (profile.width, profile.height) else ""
-    return f"{about(seconds[-1])} on this machine, by the profile of {day.day} {day:%b}{other}"
+    return f"{format_duration(seconds[-1])} on this machine, by the profile of {day.day} {day:%b}{other}"
 
 
-def keep(profile: Profile) -> Path:
+def store_profile(profile: Profile) -> Path:
     """Store `profile` for this user; return its file. Raises RunError."""
-    return save(profile)
+    return save_profile(profile)
 
 
-def folder() -> Path:
+def profiles_folder() -> Path:
     """Return the profiles' folder, below ANIMATOR_CACHE, else XDG_CACHE_HOME, else the system's cache folder."""
     if own := os.environ.get("ANIMATOR_CACHE"):
         return Path(own) / "profiles"
@@ -233,33 +235,33 @@ def folder() -> Path:
     return cache / "animator" / "profiles"
 
 
-def machine() -> str:
+def machine_name() -> str:
     """Return this computer's network name."""
     return platform.node() or "this machine"
 
 
-def save(profile: Profile) -> Path:
+def save_profile(profile: Profile) -> Path:
     """Store `profile` in place of an older one of the same model and size; return its file. Raises RunError."""
     key = f"{profile.machine}\n{profile.setup}\n{profile.width}x{profile.height}"
-    file = folder() / f"{hashlib.sha256(key.encode('utf8')).hexdigest()[:16]}.json"
+    file = profiles_folder() / f"{hashlib.sha256(key.encode('utf8')).hexdigest()[:16]}.json"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, json.dumps(asdict(profile), indent=2).encode("utf8"))
+        write_atomic(file, json.dumps(asdict(profile), indent=2).encode("utf8"))
     except OSError as error:
         raise RunError(f"{file}: cannot be written: {error.strerror}") from error
     return file
 
 
-def find(setup: str, width: int, height: int) -> Profile | None:
-    """Return this machine's profile of `setup` at this size, else at the nearest size; None if unmeasured."""
-    here = machine()
-    known = [one for one in _kept() if one.machine == here and one.setup == setup]
+def find_profile(setup: str, width: int, height: int) -> Profile | None:
+    """Return this machine's profile of `profile_setup` at this size, else at the nearest size; None if unmeasured."""
+    here = machine_name()
+    known = [one for one in _stored_profiles() if one.machine == here and one.setup == setup]
     return min(known, key=lambda one: abs(one.width * one.height - width * height), default=None)
 
 
-def _kept() -> Iterator[Profile]:
+def _stored_profiles() -> Iterator[Profile]:
     """Yield all stored profiles; skip files that are no profile of this version."""
-    for file in sorted(folder().glob("*.json")):
+    for file in sorted(profiles_folder().glob("*.json")):
         try:
             profile = Profile(**json.loads(file.read_text(encoding="utf8")))
         except (OSError, ValueError, TypeError):

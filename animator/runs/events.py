@@ -24,7 +24,7 @@ from typing import Any, ClassVar, TextIO
 
 from animator.errors import AnimatorError, Problem, SceneError
 
-VERSION = 1  # version of these events; it grows when one changes its meaning
+EVENTS_VERSION = 1  # version of these events; it grows when one changes its meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Started(Event):
     size: tuple[int, int]  # width and height, pixels
     fps: float
     model: str
-    version: int = VERSION
+    version: int = EVENTS_VERSION
 
     def __str__(self) -> str:
         size = f"{self.size[0]}x{self.size[1]}"
@@ -84,7 +84,7 @@ class Loaded(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Done(Event):
+class FrameDone(Event):
     """A frame is safe on disk. Frames that were saved before have no such event."""
 
     name = "frame"
@@ -148,21 +148,21 @@ class Failed(Event):
         return f"error (status {self.exit_code}): {self.message}"
 
 
-Tell = Callable[[Event], None]  # may be called from several threads
+EventSink = Callable[[Event], None]  # may be called from several threads
 
 
-def silence(event: Event) -> None:
+def ignore(event: Event) -> None:
     """Discard the event."""
 
 
-INTERRUPTED = 130  # exit status after Ctrl+C: 128 + SIGINT
+INTERRUPTED_STATUS = 130  # exit status after Ctrl+C: 128 + SIGINT
 
 
 class Reporter:
     """Adds the time to events, and writes them to `stream` as JSON lines, and to a run's log after `log_to`."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream, self._pace = stream, Pace()
+        self.stream, self._pace = stream, RunProgress()
         self._lock = threading.Lock()
         self._log: Any = None
 
@@ -173,13 +173,13 @@ class Reporter:
 
     def log_to(self, folder: Path) -> None:
         """Write further events to the log in a run's folder. Raises RunError."""
-        from animator.runs.run import Log
+        from animator.runs.run import RunLog
 
-        self._log = Log(folder)
+        self._log = RunLog(folder)
 
     def __call__(self, event: Event) -> None:
         with self._lock:
-            pace = self._pace.after(event)
+            pace = self._pace.update(event)
             now = datetime.now().astimezone()
             if self._log is not None:
                 self._log.write(f"{now:%Y-%m-%d %H:%M:%S} {event}")
@@ -188,10 +188,10 @@ class Reporter:
                 with suppress(BrokenPipeError):  # the reader is gone; the film is still rendered
                     print(json.dumps(told), file=self.stream, flush=True)
 
-    def failed(self, error: BaseException) -> None:
+    def report_error(self, error: BaseException) -> None:
         """Report the error that ends a command; an unexpected one goes into the log with its traceback."""
-        self(failure(error))
-        if self._log is not None and failure(error).exit_code == 1:
+        self(error_event(error))
+        if self._log is not None and error_event(error).exit_code == 1:
             self._log.write("".join(traceback.format_exception(error)))
 
     def close(self) -> None:
@@ -199,25 +199,27 @@ class Reporter:
             self._log.close()
 
 
-def failure(error: BaseException) -> Failed:
+def error_event(error: BaseException) -> Failed:
     """Return the event for an error, with the exit status that it leads to."""
     if isinstance(error, KeyboardInterrupt):
-        return Failed("interrupted", INTERRUPTED)
+        return Failed("interrupted", INTERRUPTED_STATUS)
     if isinstance(error, SceneError):
-        return Failed(str(error), error.exit_code, [as_data(problem, "error") for problem in error.problems])
+        return Failed(
+            str(error), error.exit_code, [problem_data(problem, "error") for problem in error.problems]
+        )
     if isinstance(error, AnimatorError):
         return Failed(str(error), error.exit_code)
     return Failed(f"{type(error).__name__}: {error}", 1)
 
 
-class Pace:
+class RunProgress:
     """Progress of a run, and the time left: by the seconds per painted frame since the model was ready."""
 
     def __init__(self) -> None:
         self._begun = self._ready = time.monotonic()
         self.done = self.total = self.painted = self.paintings = 0
 
-    def after(self, event: Event) -> dict[str, Any]:
+    def update(self, event: Event) -> dict[str, Any]:
         """Count `event`; return the seconds since the command began, and for a frame the progress and time left."""
         now = time.monotonic()
         match event:
@@ -226,11 +228,11 @@ class Pace:
                 self.done = event.kept
             case Loaded():
                 self._ready = now
-            case Done():
+            case FrameDone():
                 self.done += 1
                 self.painted += event.painted
         pace: dict[str, Any] = {"elapsed": round(now - self._begun, 3)}
-        if isinstance(event, Done):
+        if isinstance(event, FrameDone):
             pace |= {"done": self.done, "total": self.total}
             if self.painted:
                 pace["eta"] = self._left(now)
@@ -241,7 +243,7 @@ class Pace:
         return round((now - self._ready) / self.painted * max(0, self.paintings - self.painted), 3)
 
 
-class _Warnings(logging.Handler):
+class _WarningHandler(logging.Handler):
     """Turns warnings of the package's own log into events."""
 
     def __init__(self, reporter: Reporter) -> None:
@@ -257,7 +259,7 @@ def reporting(stream: TextIO | None = None) -> Iterator[Reporter]:
     """Provide a reporter for one command, and report the error that ends it; `stream` receives JSON lines."""
     reporter = Reporter(stream)
     logger = logging.getLogger("animator")
-    handlers: list[logging.Handler] = [_Warnings(reporter)]
+    handlers: list[logging.Handler] = [_WarningHandler(reporter)]
     handlers += (
         [logging.lastResort] if logging.lastResort else []
     )  # a handler of ours stops logging from printing warnings to people by itself
@@ -266,7 +268,7 @@ def reporting(stream: TextIO | None = None) -> Iterator[Reporter]:
     try:
         yield reporter
     except (Exception, KeyboardInterrupt) as error:
-        reporter.failed(error)
+        reporter.report_error(error)
         raise
     finally:
         for handler in handlers:
@@ -274,7 +276,7 @@ def reporting(stream: TextIO | None = None) -> Iterator[Reporter]:
         reporter.close()
 
 
-def as_data(problem: Problem, kind: str) -> dict[str, Any]:
+def problem_data(problem: Problem, kind: str) -> dict[str, Any]:
     """Return a problem as data for JSON; line and column count from 1, and are 0 without a file."""
     setting = ".".join(problem.path)
     return {"kind": kind, **asdict(problem.place), "setting": setting, "message": problem.message}

@@ -18,49 +18,51 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from animator.frame import Control, Detail, Frame, Grade, Likeness, Lock, Motion, Painting
+from animator.frame import Control, Detail, Frame, Grade, IPAdapterScale, Lock, Motion, Painting
 from animator.models import nano
 from animator.render import views
-from animator.render.camera import in_space
-from animator.render.loop import begins, shots, strokes
+from animator.render.camera import needs_3d
+from animator.render.loop import paint_groups, shots, starts_shot
 from animator.scene.file_references import view_files
-from animator.scene.parse import is_file, parse
-from animator.scene.resolve import resolved
+from animator.scene.parse import is_file, parse_document
+from animator.scene.resolve import to_yaml
 from animator.scene.scene import Scene
 from animator.scene.settings_images import EVERYWHERE
-from animator.timeline.compile import clock, timeline
-from animator.timeline.mask_expressions import Words
-from animator.timeline.mask_expressions import parse as combined
+from animator.timeline.compile import scene_clock, timeline
+from animator.timeline.mask_expressions import MaskExpression
+from animator.timeline.mask_expressions import parse_mask_expression as combined
 
-WHOLE = 256 << 20  # bytes: files up to this size are hashed whole, larger ones by evenly spread pieces
-PIECES, PIECE = 64, 1 << 20
+WHOLE_FILE_BYTES = (
+    256 << 20
+)  # bytes: files up to this size are hashed whole, larger ones by evenly spread pieces
+PIECE_COUNT, PIECE_BYTES = 64, 1 << 20
 
 
-def _named(section: type, *more: str) -> set[str]:
+def _field_names(section: type, *more: str) -> set[str]:
     return {field.name for field in fields(section)} | {*more}
 
 
 # By section, settings that are in the frame table, that change no image, or that only some frames use.
-_ELSEWHERE: Mapping[str, set[str] | None] = {
+_NOT_ALWAYS_USED: Mapping[str, set[str] | None] = {
     **dict.fromkeys(("vars", "events", "bpm", "audio", "loras", "cadence", "paint", "cuts", "output")),
     **dict.fromkeys(("views", "views_strength", "views_lead", "masks", "start", "footage", "tween")),
     **dict.fromkeys(("control", "ip_adapter")),
-    "detail": _named(Detail),
+    "detail": _field_names(Detail),
     "video": {"fps", "frames", "loop"},
     "model": {"device", "loras", "memory", "compile"},
     "prompts": {"at", "common", "negative", "travel", "style", "styles_file", "blend"},
-    "motion": _named(Motion, "as", "per", "moves", "shake"),
-    "painting": _named(Painting, "seed"),
-    "grade": _named(Grade, "color_renew", "palette", "noise_type")
+    "motion": _field_names(Motion, "as", "per", "moves", "shake"),
+    "painting": _field_names(Painting, "seed"),
+    "grade": _field_names(Grade, "color_renew", "palette", "noise_type")
     | {"color", "color_by", "color_reference", "color_memory"},
-    "lock": _named(Lock),
+    "lock": _field_names(Lock),
 }
 
 # Sections of guides that a frame may use, and which of their settings are in the frame table.
-GUIDES = {"control": _named(Control), "ip_adapter": _named(Likeness)}
+GUIDE_FIELDS = {"control": _field_names(Control), "ip_adapter": _field_names(IPAdapterScale)}
 
 
-class Lineage:
+class FrameFingerprints:
     """Fingerprints of frames: `keys` by frame index, and `files`, the digest of every file they read, by path.
 
     `given`: fingerprints of frames taken over from another film, which are used in place of computed ones.
@@ -69,160 +71,171 @@ class Lineage:
     def __init__(self, scene: Scene, frames: Sequence[Frame], given: Mapping[int, str] | None = None) -> None:
         self.scene, self._given = scene, given or {}
         self.files: dict[str, str] = {}
-        self._data: dict[str, Any] = parse(resolved(scene), "resolved.yaml").data
+        self._data: dict[str, Any] = parse_document(to_yaml(scene), "resolved.yaml").data
         # A single depth map belongs to the film's first frame, so all motion since then counts.
         before = timeline(scene)[: frames[0].index] if scene.depth_files else []
-        rest = {name: self._rest(name, value) for name, value in self._data.items()}
-        self._always = [rest, in_space(scene, frames), [asdict(frame.motion) for frame in before]]
-        self.keys = {index: key for shot in shots(frames) for index, key in self._shot(shot)}
+        rest = {name: self._section_inputs(name, value) for name, value in self._data.items()}
+        self._always = [rest, needs_3d(scene, frames), [asdict(frame.motion) for frame in before]]
+        self.keys = {index: key for shot in shots(frames) for index, key in self._shot_keys(shot)}
 
-    def _rest(self, name: str, value: Any) -> Any:
+    def _section_inputs(self, name: str, value: Any) -> Any:
         """Return the part of a section that every painted frame depends on."""
-        known = _ELSEWHERE.get(name, set())
+        known = _NOT_ALWAYS_USED.get(name, set())
         if known is None:
             return None
         if not isinstance(value, dict):
-            return self._content(value)
+            return self._with_digests(value)
         if name == "model" and value.get("base") == "nano":
-            value = {**value, "base": str(nano.folder())}
-        return self._content({key: item for key, item in value.items() if key not in known})
+            value = {**value, "base": str(nano.weights_folder())}
+        return self._with_digests({key: item for key, item in value.items() if key not in known})
 
-    def _shot(self, shot: Sequence[Frame]) -> Iterator[tuple[int, str]]:
+    def _shot_keys(self, shot: Sequence[Frame]) -> Iterator[tuple[int, str]]:
         """Yield (frame index, fingerprint) of one shot; each depends on the frames before it."""
-        again = views.again(self.scene, shot)
+        again = views.loop_end_frame(self.scene, shot)
         link = "a shot begins"
-        for *between, last in strokes([*shot, again] if again else shot):
+        for *between, last in paint_groups([*shot, again] if again else shot):
             way = [[asdict(frame.motion), asdict(frame.footage)] for frame in (*between, last)]
-            link = _key(link, way, self._painted(last) if last.diffuse else None)
+            link = _hash_parts(link, way, self._painted_inputs(last) if last.diffuse else None)
             if last.diffuse:
                 link = self._given.get(last.index, link)
                 if last is not again:
                     yield last.index, link
             for frame in between if last.diffuse else (last,):
-                own = _key(link, self._row(frame), self._data["tween"], self._around(frame))
+                own = _hash_parts(
+                    link, self._row_inputs(frame), self._data["tween"], self._named_inputs(frame)
+                )
                 yield frame.index, self._given.get(frame.index, own)
 
-    def _painted(self, frame: Frame) -> Any:
+    def _painted_inputs(self, frame: Frame) -> Any:
         """Return the inputs of a painted frame, besides the painted frame before it."""
-        return [self._row(frame), self._around(frame), self._always, self._colors(frame), self._goal(frame)]
+        return [
+            self._row_inputs(frame),
+            self._named_inputs(frame),
+            self._always,
+            self._color_inputs(frame),
+            self._view_inputs(frame),
+        ]
 
-    def _row(self, frame: Frame) -> Any:
+    def _row_inputs(self, frame: Frame) -> Any:
         """Return the frame's row without settings that change no image: LoRAs at scale 0, and upscaling afterwards."""
         row, loras = asdict(frame), {name: scale for name, scale in frame.loras.items() if scale}
         guides = {
-            section: {name: row[section][name] for name in _guides(frame, section)} for section in GUIDES
+            section: {name: row[section][name] for name in _active_guides(frame, section)}
+            for section in GUIDE_FIELDS
         }
         del row["upscale"]
-        if not self.scene.size.beyond(self.scene.native):
+        if not self.scene.size.exceeds(self.scene.native_size):
             del row["painting"]["hires"]
         return {**row, "loras": loras, **guides}
 
-    def _around(self, frame: Frame) -> Any:
+    def _named_inputs(self, frame: Frame) -> Any:
         """Return files and settings that the row names: LoRAs, ControlNets, masks, footage, a shot's start image."""
         loras = {name: self._data["model"]["loras"][name] for name, scale in frame.loras.items() if scale}
         sections = [section for section in asdict(frame).values() if isinstance(section, dict)]
         texts = {text for section in sections if isinstance(text := section.get("mask"), str) and text}
         known = [*self.scene.settings.masks, EVERYWHERE]
-        named = {name for text in texts for name in _names(combined(text, known))}
+        named = {name for text in texts for name in _mask_names(combined(text, known))}
         masks = {name: self._data["masks"].get(name) for name in sorted(named)}
-        start = self._data.get("start") if begins(frame) and frame.index not in self._views else None
-        footage = self._data["footage"] if self._filmed(frame) else None
-        return self._content([loras, masks, start, footage, self._guiding(frame)])
+        start = (
+            self._data.get("start") if starts_shot(frame) and frame.index not in self._view_of_frame else None
+        )
+        footage = self._data["footage"] if self._uses_footage(frame) else None
+        return self._with_digests([loras, masks, start, footage, self._guide_inputs(frame)])
 
-    def _guiding(self, frame: Frame) -> Any:
+    def _guide_inputs(self, frame: Frame) -> Any:
         """Return models and hint files of the ControlNets and IP-Adapters that guide the frame."""
         return {
             section: {
                 name: {key: item for key, item in self._data[section][name].items() if key not in curves}
-                for name in _guides(frame, section)
+                for name in _active_guides(frame, section)
             }
-            for section, curves in GUIDES.items()
+            for section, curves in GUIDE_FIELDS.items()
         }
 
-    def _filmed(self, frame: Frame) -> bool:
+    def _uses_footage(self, frame: Frame) -> bool:
         """True if the frame depends on the footage."""
         settings = self.scene.settings
         follows = settings.footage.motion != "none" or settings.grade.color_reference == "footage"
         return settings.footage.file is not None and bool(frame.footage.alpha or follows)
 
-    def _colors(self, frame: Frame) -> Any:
+    def _color_inputs(self, frame: Frame) -> Any:
         """Return the settings of `grade`, besides its curves, that the painted frame depends on."""
         grade = self._data["grade"]
         matched = grade["color"] != "none" and frame.grade.color_amount
         names = ("color", "color_by", "color_reference", "color_memory")
         return [
-            self._content({name: grade[name] for name in names}) if matched else None,
+            self._with_digests({name: grade[name] for name in names}) if matched else None,
             grade["palette"] if frame.grade.palette_amount else None,
             grade["noise_type"] if frame.grade.noise else None,
         ]
 
-    def _goal(self, frame: Frame) -> Any:
+    def _view_inputs(self, frame: Frame) -> Any:
         """Return the view that the frame begins with or is guided towards, and the motion up to that view."""
-        stands = self._views.get(frame.index) if begins(frame) else None
+        stands = self._view_of_frame.get(frame.index) if starts_shot(frame) else None
         if not frame.ahead.weight:
-            return self._content([stands])
+            return self._with_digests([stands])
         film = timeline(self.scene)
         way = [
             asdict(film[at % len(film)].motion) for at in range(frame.index + 1, frame.ahead.frame + 1)
         ]  # a loop continues at its beginning
-        return self._content([stands, self._views.get(frame.ahead.frame), way])
+        return self._with_digests([stands, self._view_of_frame.get(frame.ahead.frame), way])
 
     @cached_property
-    def _views(self) -> dict[int, str]:
+    def _view_of_frame(self) -> dict[int, str]:
         """File of each view, by frame."""
         if not self.scene.settings.views:
             return {}
-        times = clock(self.scene)
+        times = scene_clock(self.scene)
         return {
             times.frame(path[1]): str(self.scene.file(path, name)) for path, name in view_files(self.scene)
         }
 
-    def _content(self, value: Any) -> Any:
+    def _with_digests(self, value: Any) -> Any:
         """Return `value` with every file's path replaced by a digest of its content."""
         if isinstance(value, dict):
-            return {name: self._content(item) for name, item in value.items()}
+            return {name: self._with_digests(item) for name, item in value.items()}
         if isinstance(value, list):
-            return [self._content(item) for item in value]
+            return [self._with_digests(item) for item in value]
         if not isinstance(value, str) or not os.path.isabs(value):  # noqa: PTH117 (`value` may be any text)
             return value
         if value not in self.files:
-            self.files[value] = digest(Path(value))
+            self.files[value] = content_digest(Path(value))
         return self.files[value]
 
 
-def _guides(frame: Frame, section: str) -> list[str]:
+def _active_guides(frame: Frame, section: str) -> list[str]:
     """Return the ControlNets or IP-Adapters that have a scale in the frame."""
-    guides: Mapping[str, Control | Likeness] = getattr(frame, section)
+    guides: Mapping[str, Control | IPAdapterScale] = getattr(frame, section)
     return [name for name, guide in guides.items() if guide.scale]
 
 
-def _names(words: Words) -> Iterator[str]:
+def _mask_names(words: MaskExpression) -> Iterator[str]:
     """Yield the names of the masks that an expression combines."""
     if isinstance(words, str):
         yield words
     else:
-        for part in words.parts:
-            yield from _names(part)
+        for part in words.operands:
+            yield from _mask_names(part)
 
 
-def digest(path: Path) -> str:
+def content_digest(path: Path) -> str:
     """Return a hash of a file, or of a folder's files and their names; large files are sampled; "gone" if missing."""
     if path.is_dir():
         inside = sorted(file for file in path.rglob("*") if file.is_file() and file.name[0] != ".")
-        return _key([[file.relative_to(path).as_posix(), digest(file)] for file in inside])
+        return _hash_parts([[file.relative_to(path).as_posix(), content_digest(file)] for file in inside])
     if not is_file(path):
         return "gone"
     size = path.stat().st_size
     with path.open("rb") as stream:
-        if size <= WHOLE:
+        if size <= WHOLE_FILE_BYTES:
             return hashlib.file_digest(stream, "sha256").hexdigest()[:32]
         pieces = hashlib.sha256(str(size).encode())
-        for number in range(PIECES):
-            stream.seek(number * (size - PIECE) // (PIECES - 1))
-            pieces.update(stream.read(PIECE))
+        for number in range(PIECE_COUNT):
+            stream.seek(number * (size - PIECE_BYTES) // (PIECE_COUNT - 1))
+            pieces.update(stream.read(PIECE_BYTES))
         return pieces.hexdigest()[:32]
 
 
-def _key(*parts: Any) -> str:
+def _hash_parts(*parts: Any) -> str:
     written = json.dumps(parts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(written.encode("utf8", "surrogatepass")).hexdigest()[:32]

@@ -19,17 +19,17 @@ from PIL.PngImagePlugin import PngInfo
 
 from animator.frame import Frame
 from animator.models import samplers
-from animator.render.loop import begins
+from animator.render.loop import starts_shot
 from animator.scene.scene import Scene
 
-VERSION = "animator 0.1"
+SOFTWARE = "animator 0.1"
 
-RECIPE = "animator"  # PNG keyword of our JSON; A1111's keyword is "parameters"
+RECIPE_KEY = "animator"  # PNG keyword of our JSON; A1111's keyword is "parameters"
 
-FILM = "animator-film"  # PNG keyword of the film's resolved.yaml
+FILM_KEY = "animator-film"  # PNG keyword of the film's resolved.yaml
 
 
-def infotext(frame: Frame, width: int, height: int, model: str) -> str:
+def a1111_parameters(frame: Frame, width: int, height: int, model: str) -> str:
     """Return A1111's "parameters" text: prompt, negative prompt, then one line of `Name: value` pairs."""
     painting = frame.painting
     pairs: dict[str, Any] = {
@@ -38,45 +38,47 @@ def infotext(frame: Frame, width: int, height: int, model: str) -> str:
         **({} if painting.schedule == samplers.AUTOMATIC else {"Schedule type": painting.schedule}),
         "CFG scale": f"{painting.guidance_scale:g}",
         "Seed": frame.seed,
-        **_variation(frame),
+        **_variation_seed(frame),
         "Size": f"{width}x{height}",
         "Model": json.dumps(model)
         if set(model) & set(',:"')
         else model,  # A1111 quotes a value that contains a separator
         "Denoising strength": f"{painting.strength:g}",
-        "Version": VERSION,
+        "Version": SOFTWARE,
     }
     last = ", ".join(f"{name}: {value}" for name, value in pairs.items())
     negative = [f"Negative prompt: {frame.prompt.negative}"] if frame.prompt.negative else []
     return "\n".join([frame.prompt.text, *negative, last])
 
 
-def _variation(frame: Frame) -> dict[str, Any]:
+def _variation_seed(frame: Frame) -> dict[str, Any]:
     if not frame.subseed_strength:
         return {}
     return {"Variation seed": frame.subseed, "Variation seed strength": f"{frame.subseed_strength:g}"}
 
 
-def row(frame: Frame, fresh: bool) -> dict[str, Any]:
+def frame_row(frame: Frame, fresh: bool) -> dict[str, Any]:
     """Return the settings of `frame` as nested plain data, with the steps and the strength that really run.
 
     `fresh`: the frame is painted from noise alone, so all its steps run.
     """
     painted = frame.diffuse and (fresh or frame.painting.strength > 0)
-    steps = (frame.painting.steps if fresh else samplers.steps_run(frame.painting)) if painted else 0
+    steps = (frame.painting.steps if fresh else samplers.effective_steps(frame.painting)) if painted else 0
     level = (1.0 if fresh else frame.painting.strength) if painted else 0.0
     return {**asdict(frame), "steps_run": steps, "strength_run": level}
 
 
-def flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flatten nested data into columns: {"motion": {"zoom": 1}} becomes {"motion.zoom": 1}."""
     columns: dict[str, Any] = {}
     for name, value in data.items():
-        columns |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+        columns |= (
+            flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+        )
     return columns
 
 
-def json_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
+def frame_table_json(rows: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the frame table as a JSON array with one object per line."""
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     yield "["
@@ -84,7 +86,7 @@ def json_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield "]"
 
 
-def color_lines(drift: Mapping[int, float], palette: Mapping[int, float]) -> Iterator[str]:
+def color_summary(drift: Mapping[int, float], palette: Mapping[int, float]) -> Iterator[str]:
     """Yield lines on the distance of a run's colours (ΔE by frame) to their reference and to their palette."""
     for name, facts in (("to the reference", drift), ("to the palette", palette)):
         if len(facts) > 1:
@@ -93,12 +95,12 @@ def color_lines(drift: Mapping[int, float], palette: Mapping[int, float]) -> Ite
             yield f"colours: ΔE {name} {mean:.1f} on average, {facts[worst]:.1f} at most (frame {worst})"
 
 
-def columns(rows: list[dict[str, Any]]) -> Iterator[str]:
+def format_table(rows: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the frame table as text: constant columns once, then a line per frame with the others."""
-    table = [flat(row) for row in rows]
+    table = [flatten(row) for row in rows]
     names = list(table[0])
     steady = [name for name in names if name != "index" and all(row[name] == table[0][name] for row in table)]
-    yield from (f"{name}: {_cell(table[0][name])}" for name in steady)
+    yield from (f"{name}: {_format_cell(table[0][name])}" for name in steady)
     yield ""
     moving = [name for name in names if name not in steady]
     moving.sort(key=lambda name: isinstance(table[0][name], str))  # texts last: they are long
@@ -106,26 +108,26 @@ def columns(rows: list[dict[str, Any]]) -> Iterator[str]:
     for before, row in zip([{}, *table], table, strict=False):
         # A text is printed where it begins; repeated on every line it would hide the numbers.
         again = {name for name in moving if isinstance(row[name], str) and before.get(name) == row[name]}
-        cells.append(["" if name in again else _cell(row[name]) for name in moving])
+        cells.append(["" if name in again else _format_cell(row[name]) for name in moving])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
 
 
-def _cell(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-LONG = 1_000  # characters; a longer text is stored compressed
+COMPRESS_ABOVE = 1_000  # characters; a longer text is stored compressed
 
 PNG_LEVEL = 1  # zlib compression level: level 6 takes four times as long and saves a tenth
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
+def frame_table_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the frame table as CSV: one line per frame, nested sections as `section.name` columns."""
-    flattened = [flat(dict(row)) for row in rows]
+    flattened = [flatten(dict(row)) for row in rows]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(flattened[0]), lineterminator="\n")
     writer.writeheader()
@@ -133,22 +135,24 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def png(image: NDArray[np.uint8], texts: Mapping[str, str]) -> bytes:
+def encode_png(image: NDArray[np.uint8], texts: Mapping[str, str]) -> bytes:
     """Encode an RGB or RGBA uint8 image as a PNG with `texts` by keyword. Equal input gives equal bytes."""
     info = PngInfo()
     for key, text in texts.items():
-        long = len(text) > LONG
+        long = len(text) > COMPRESS_ABOVE
         info.add_text(key, text, zip=long) if text.isascii() else info.add_itxt(key, text, zip=long)
     data = io.BytesIO()
     Pictures.fromarray(image).save(data, "PNG", pnginfo=info, compress_level=PNG_LEVEL)
     return data.getvalue()
 
 
-def rows(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
+def frame_table(scene: Scene, frames: Sequence[Frame]) -> list[dict[str, Any]]:
     """Return the frame table: the settings of each frame as nested data, and the steps that really run."""
     given = scene.settings.start.image is not None
     # A shot that begins with a view (weight 1) is painted over that view, so it does not start from noise.
     return [
-        row(frame, not given and begins(frame) and frame.ahead.weight < 1 and not frame.footage.alpha)
+        frame_row(
+            frame, not given and starts_shot(frame) and frame.ahead.weight < 1 and not frame.footage.alpha
+        )
         for frame in frames
     ]

@@ -19,21 +19,21 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 
 from animator.errors import ProgramError
-from animator.frame import Frame, Image, Span
-from animator.render.loop import Paint
-from animator.render.upscale import Between, enlarger
+from animator.frame import DepthRange, Frame, Image
+from animator.render.loop import Painter
+from animator.render.upscale import Interpolator, frame_enlarger
 from animator.runs.run import Run
-from animator.runs.store import Upscaled
-from animator.runs.video import Format, Video
+from animator.runs.store import UpscaledFrames
+from animator.runs.video import VideoFormat, VideoWriter
 from animator.scene.scene import Scene
 
 # Threads that write PNGs: one at 1024x1024 takes 90 ms, longer than a GPU needs for a frame of few steps.
-WRITERS = max(2, min(6, (os.cpu_count() or 1) // 2))
+WRITER_THREADS = max(2, min(6, (os.cpu_count() or 1) // 2))
 
-WAITING = 8  # images in each queue: 25 MB at 1024x1024
+QUEUE_SIZE = 8  # images in each queue: 25 MB at 1024x1024
 
 
-class _Shown(NamedTuple):
+class _VideoFrame(NamedTuple):
     """An image on its way to the video."""
 
     frame: int
@@ -51,25 +51,25 @@ class Recorder:
     def __init__(
         self,
         run: Run,
-        video: Format,
+        video: VideoFormat,
         comment: str,
         texts: Callable[[Frame], Mapping[str, str]],
-        again: Sequence[int] = (),
-        tell: Callable[[Frame], None] = lambda _: None,
-        between: Between | None = None,
-        upscaled: Upscaled | None = None,
+        repeated: Sequence[int] = (),
+        on_saved: Callable[[Frame], None] = lambda _: None,
+        interpolator: Interpolator | None = None,
+        upscaled: UpscaledFrames | None = None,
     ) -> None:
-        """Start the threads. `again`: frames that the video repeats at its end, in this order.
+        """Start the threads. `repeated`: frames that the video repeats at its end, in this order.
 
-        `between`: interpolates images between frames. `upscaled`: larger images, which the video shows in
+        `interpolator`: interpolates images between frames. `upscaled`: larger images, which the video shows in
         place of the run's.
         """
-        self.run, self.texts, self.tell = run, texts, tell
-        self._pictures, self._stopped = Pool(WRITERS, WAITING), False
-        self._between, self._upscaled = between or _pictures, upscaled
+        self.run, self.texts, self.on_saved = run, texts, on_saved
+        self._writers, self._stopped = BoundedPool(WRITER_THREADS, QUEUE_SIZE), False
+        self._interpolator, self._upscaled = interpolator or _images_only, upscaled
         # An image, or indices of frames on disk, which take next to no memory.
-        self._video: Line[_Shown | Sequence[int]] = Line(
-            partial(self._encode, video, comment, tuple(again)), WAITING
+        self._video: OrderedWorker[_VideoFrame | Sequence[int]] = OrderedWorker(
+            partial(self._encode, video, comment, tuple(repeated)), QUEUE_SIZE
         )
 
     def reuse(self, frames: Sequence[int]) -> None:
@@ -80,7 +80,7 @@ class Recorder:
         self,
         frame: Frame,
         image: Image,
-        span: Span | None = None,
+        span: DepthRange | None = None,
         facts: Callable[[], Mapping[str, float]] = dict,
         upscaled: Image | None = None,
     ) -> None:
@@ -92,40 +92,40 @@ class Recorder:
         """
         index, larger = frame.index, self._upscaled
         if upscaled is not None and larger is not None and index not in larger:
-            self._pictures.submit(partial(larger.save, index, upscaled))
+            self._writers.submit(partial(larger.save, index, upscaled))
         if index not in self.run.saved:
-            self._pictures.submit(partial(self._save, frame, image, span, facts))
-        self._video.put(_Shown(index, image if upscaled is None else upscaled))
+            self._writers.submit(partial(self._save, frame, image, span, facts))
+        self._video.put(_VideoFrame(index, image if upscaled is None else upscaled))
 
     def _save(
-        self, frame: Frame, image: Image, span: Span | None, facts: Callable[[], Mapping[str, float]]
+        self, frame: Frame, image: Image, span: DepthRange | None, facts: Callable[[], Mapping[str, float]]
     ) -> None:
         self.run.save(frame, np.asarray(image), self.texts(frame), span, facts())
-        self.tell(frame)
+        self.on_saved(frame)
 
     def _encode(
         self,
-        video: Format,
+        video: VideoFormat,
         comment: str,
         again: Sequence[int],
-        following: Callable[[], _Shown | Sequence[int] | None],
+        following: Callable[[], _VideoFrame | Sequence[int] | None],
     ) -> None:
-        with Video(self.run.video, video, comment) as sink:
-            for picture in self._between(self._shown(again, following)):
+        with VideoWriter(self.run.video, video, comment) as sink:
+            for picture in self._interpolator(self._video_frames(again, following)):
                 sink.write(picture)
 
-    def _shown(
-        self, again: Sequence[int], following: Callable[[], _Shown | Sequence[int] | None]
+    def _video_frames(
+        self, again: Sequence[int], following: Callable[[], _VideoFrame | Sequence[int] | None]
     ) -> Iterator[tuple[int, Image]]:
         """Yield (frame, image) pairs in the order of the video."""
-        picture = self.run.picture if self._upscaled is None else self._upscaled.picture
+        picture = self.run.image if self._upscaled is None else self._upscaled.image
         while (item := following()) is not None:
-            if isinstance(item, _Shown):
+            if isinstance(item, _VideoFrame):
                 yield item.frame, np.asarray(item.picture)
                 continue
             for index in item:
                 if self._stopped:
-                    raise Abandoned
+                    raise ConsumerCancelled
                 yield index, picture(index)
         # The items end after the writers have finished, so all images are on disk.
         yield from ((index, picture(index)) for index in again)
@@ -138,7 +138,7 @@ class Recorder:
     ) -> None:
         self._stopped = kind is not None
         try:
-            self._pictures.close()
+            self._writers.close()
         except BaseException:
             kind = kind or BaseException
             raise
@@ -149,35 +149,35 @@ class Recorder:
             raise ProgramError(f"{self._video.error} ({saved})") from self._video.error
 
 
-def _pictures(film: Iterable[tuple[int, Image]]) -> Iterator[Image]:
+def _images_only(film: Iterable[tuple[int, Image]]) -> Iterator[Image]:
     return (picture for _, picture in film)
 
 
 Item = TypeVar("Item")
 
 
-class Abandoned(Exception):  # noqa: N818 (a signal; the error itself is raised elsewhere)
+class ConsumerCancelled(Exception):  # noqa: N818 (a signal; the error itself is raised elsewhere)
     """Raised in a consumer whose work is no longer needed."""
 
 
-class Pool:
+class BoundedPool:
     """Runs tasks in a few threads; `submit` blocks while too many are pending, and raises an earlier task's error."""
 
     def __init__(self, threads: int, bound: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="animator-frames")
-        self._room = threading.BoundedSemaphore(bound)
+        self._slots = threading.BoundedSemaphore(bound)
         self._error: BaseException | None = None
 
     def submit(self, task: Callable[[], None]) -> None:
-        self._room.acquire()
+        self._slots.acquire()
         if self._error is not None:
-            self._room.release()
+            self._slots.release()
             raise self._error
         self._threads.submit(task).add_done_callback(self._done)
 
     def _done(self, future: Future[None]) -> None:
         self._error = self._error or future.exception()
-        self._room.release()
+        self._slots.release()
 
     def close(self) -> None:
         """Wait for every task; raise the first error that one of them raised."""
@@ -186,7 +186,7 @@ class Pool:
             raise self._error
 
 
-class Line(Generic[Item]):
+class OrderedWorker(Generic[Item]):
     """Passes items to one consumer, in order, in a thread of its own.
 
     `consume` is called with a function that waits for the next item and returns None after the last one. Its
@@ -215,7 +215,7 @@ class Line(Generic[Item]):
         item = self._items.get()
         self._ended = item is None
         if self._abandoned:
-            raise Abandoned
+            raise ConsumerCancelled
         return item
 
     def _work(self) -> None:
@@ -227,47 +227,47 @@ class Line(Generic[Item]):
             self._ended = self._items.get() is None
 
 
-class Larger:
+class LargerFrames:
     """Upscaled frames of a run, in the size of its video: each is made once and saved in the run's folder."""
 
     def __init__(self, scene: Scene, run: Run) -> None:
         """Load the upscaling network, if the scene names one. Raises ModelError."""
-        from animator.runs.store import Upscaled
+        from animator.runs.store import UpscaledFrames
 
-        self.enlarge = enlarger(scene)
-        self.kept = None if self.enlarge is None else Upscaled(run.folder)
+        self.enlarge = frame_enlarger(scene)
+        self.store = None if self.enlarge is None else UpscaledFrames(run.folder)
 
-    def lacking(self, frames: Sequence[Frame]) -> list[Frame]:
+    def missing(self, frames: Sequence[Frame]) -> list[Frame]:
         """Return those of `frames` that are not upscaled yet; empty if the scene does not upscale."""
-        return [] if self.kept is None else [frame for frame in frames if frame.index not in self.kept]
+        return [] if self.store is None else [frame for frame in frames if frame.index not in self.store]
 
-    def complete(self, run: Run, frames: Sequence[Frame], paint: Paint) -> None:
+    def upscale_missing(self, run: Run, frames: Sequence[Frame], paint: Painter) -> None:
         """Upscale and save those of `frames`, all of them saved in `run`, that are not upscaled yet."""
-        for frame in self.lacking(frames):
-            assert self.kept is not None
-            self.kept.save(frame.index, self.made(frame, run.picture(frame.index), paint))
+        for frame in self.missing(frames):
+            assert self.store is not None
+            self.store.save(frame.index, self.upscale(frame, run.image(frame.index), paint))
 
-    def __call__(self, frame: Frame, picture: Image, paint: Paint) -> Image | None:
+    def __call__(self, frame: Frame, picture: Image, paint: Painter) -> Image | None:
         """Return the upscaled image of `frame`, made from `picture` unless saved; None without upscaling."""
-        if self.kept is None:
+        if self.store is None:
             return None
-        there = frame.index in self.kept
-        return self.kept.picture(frame.index) if there else self.made(frame, picture, paint)
+        there = frame.index in self.store
+        return self.store.image(frame.index) if there else self.upscale(frame, picture, paint)
 
-    def made(self, frame: Frame, picture: Image, paint: Paint) -> Image:
+    def upscale(self, frame: Frame, picture: Image, paint: Painter) -> Image:
         """Upscale `picture`, the finished image of `frame`; `paint` is the film's painter, for a second pass."""
         assert self.enlarge is not None
         return self.enlarge(frame, picture, paint)
 
 
-def shown(scene: Scene, run: Run) -> Callable[[int], Image]:
+def shown_image(scene: Scene, run: Run) -> Callable[[int], Image]:
     """Return the function that reads the video's image of a frame by its number.
 
     It reads upscaled images if the run has all of them, and the frames themselves otherwise.
     """
-    from animator.runs.store import Upscaled
+    from animator.runs.store import UpscaledFrames
 
     if scene.settings.output.upscale is None:
-        return run.picture
-    kept = Upscaled(run.folder)
-    return kept.picture if all(index in kept for index in range(run.first, run.stop)) else run.picture
+        return run.image
+    kept = UpscaledFrames(run.folder)
+    return kept.image if all(index in kept for index in range(run.first, run.stop)) else run.image

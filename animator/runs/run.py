@@ -26,12 +26,12 @@ import numpy as np
 from PIL import Image as Pictures
 
 from animator.errors import RunError
-from animator.frame import Frame, Image, Span, State
-from animator.runs import store as journal
-from animator.runs.atomic import sha, write_whole
-from animator.runs.metadata import png
+from animator.frame import DepthRange, Frame, Image, State
+from animator.runs import store
+from animator.runs.atomic import sha256_hex, write_atomic
+from animator.runs.metadata import encode_png
 
-GIVEN = "given"  # header field: the frames before this one were taken over from another film
+GIVEN_FIELD = "given"  # header field: the frames before this one were taken over from another film
 
 
 class Run:
@@ -47,10 +47,10 @@ class Run:
     ) -> None:
         """Describe a run in memory. `head`: further fields of the journal's header."""
         self.folder, self.first, self.stop = folder, first, stop
-        self.head = {"first": first, "stop": stop, **(head or {})}
+        self.header = {"first": first, "stop": stop, **(head or {})}
         self.saved = dict(saved)
-        self.keys: Mapping[int, str] = {}  # fingerprint of each frame, stored in the journal with it
-        self._entries: dict[int, journal.Entry] = {}
+        self.fingerprints: Mapping[int, str] = {}  # fingerprint of each frame, stored in the journal with it
+        self._entries: dict[int, store.JournalEntry] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -60,24 +60,24 @@ class Run:
         first: int,
         stop: int,
         files: Mapping[str, str | bytes],
-        more: Mapping[str, Any] | None = None,
+        extra_header: Mapping[str, Any] | None = None,
     ) -> Run:
         """Start a run of the frames first..stop-1 with `files` (name → content). Raises RunError.
 
-        `more`: further fields of the journal's header.
+        `extra_header`: further fields of the journal's header.
         """
-        head = {"first": first, "stop": stop, **(more or {})}
+        head = {"first": first, "stop": stop, **(extra_header or {})}
         try:
             (folder / "frames").mkdir(parents=True, exist_ok=True)
-            with journal.held(folder):
-                if journal.begun(folder):
+            with store.lock_folder(folder):
+                if store.has_frames(folder):
                     raise RunError(
                         f"{folder} already holds a run; continue it with: animator resume {folder}"
                     )
                 for name, content in files.items():
                     data = content.encode("utf8") if isinstance(content, str) else content
-                    write_whole(folder / name, data)
-                write_whole(folder / journal.NAME, journal.line(head))
+                    write_atomic(folder / name, data)
+                write_atomic(folder / store.JOURNAL_NAME, store.encode_entry(head))
         except OSError as error:
             raise RunError(f"{folder}: cannot be written: {error.strerror}") from error
         return cls(folder, first, stop, {}, head)
@@ -88,47 +88,47 @@ class Run:
 
         Raises RunError.
         """
-        head = journal.read(folder)[0]
+        head = store.read_journal(folder)[0]
         run = cls(folder, head["first"], head["stop"], {}, head)
-        run.refresh()
+        run.reload()
         return run
 
-    def refresh(self) -> None:
+    def reload(self) -> None:
         """Read the journal again. Raises RunError where another run has taken the folder."""
-        head, entries = journal.read(self.folder)
-        if head != self.head:
+        head, entries = store.read_journal(self.folder)
+        if head != self.header:
             raise RunError(f"{self.folder}: another render has begun here; choose another folder with --out")
         before, self._entries = self.saved, entries
         self.saved = {
             index: entry["sha256"]
             for index, entry in entries.items()
-            if before.get(index) == entry["sha256"] or self._digest(index) == entry["sha256"]
+            if before.get(index) == entry["sha256"] or self._image_digest(index) == entry["sha256"]
         }
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Lock the folder, repair the journal and read it again. Raises RunError if another process writes here."""
-        with journal.held(self.folder):
+        with store.lock_folder(self.folder):
             (self.folder / "frames").mkdir(exist_ok=True)
-            journal.mend(self.folder)
-            self.refresh()
+            store.repair_journal(self.folder)
+            self.reload()
             yield
 
     @property
     def video(self) -> Path:
         return self.folder / "video.mp4"
 
-    def picture_file(self, index: int) -> Path:
+    def image_file(self, index: int) -> Path:
         return self.folder / "frames" / f"{index:09d}.png"
 
-    def picture(self, index: int) -> Image:
+    def image(self, index: int) -> Image:
         """Return the image of frame `index`, RGB uint8 (height, width, 3)."""
-        with Pictures.open(self.picture_file(index)) as picture:
+        with Pictures.open(self.image_file(index)) as picture:
             return np.asarray(picture.convert("RGB"))
 
     def texts(self, index: int) -> dict[str, str]:
         """Return the texts stored in the PNG of frame `index`, by keyword."""
-        with Pictures.open(self.picture_file(index)) as picture:
+        with Pictures.open(self.image_file(index)) as picture:
             return {str(key): text for key, text in picture.info.items() if isinstance(text, str)}
 
     def save(
@@ -136,70 +136,72 @@ class Run:
         frame: Frame,
         image: Image,
         texts: Mapping[str, str],
-        span: Span | None = None,
+        span: DepthRange | None = None,
         facts: Mapping[str, float] | None = None,
     ) -> None:
         """Write a frame's image with its `texts`, then its journal line with the measurements `facts`.
 
         May be called from several threads. Raises RunError.
         """
-        data = png(image, texts)
-        digest = sha(data)
-        told = {"key": self.keys[frame.index]} if frame.index in self.keys else {}
+        data = encode_png(image, texts)
+        digest = sha256_hex(data)
+        told = {"key": self.fingerprints[frame.index]} if frame.index in self.fingerprints else {}
         entry = {"frame": frame.index, "sha256": digest, **told, **({"span": span} if span else {})}
         try:
-            write_whole(self.picture_file(frame.index), data)
+            write_atomic(self.image_file(frame.index), data)
             with self._lock:
-                self._enter([entry | dict(facts or {})])
+                self._record_entries([entry | dict(facts or {})])
         except OSError as error:
             raise RunError(
                 f"{self.folder}: frame {frame.index} cannot be written: {error.strerror}"
             ) from error
 
-    def adopt(self, other: Run, frames: Sequence[int]) -> None:
+    def link_from(self, other: Run, frames: Sequence[int]) -> None:
         """Take over frames of another run unchanged, as hard links where possible, else as copies. Raises RunError."""
         try:
             for index in frames:
-                file = self.picture_file(index)
+                file = self.image_file(index)
                 file.unlink(missing_ok=True)
                 try:
-                    file.hardlink_to(other.picture_file(index))
+                    file.hardlink_to(other.image_file(index))
                 except OSError:  # another disk, or a file system without hard links
-                    write_whole(file, other.picture_file(index).read_bytes())
-            self._enter([other._entries[index] for index in frames])
+                    write_atomic(file, other.image_file(index).read_bytes())
+            self._record_entries([other._entries[index] for index in frames])
         except OSError as error:
             raise RunError(f"{self.folder}: cannot be written: {error.strerror}") from error
 
-    def _enter(self, entries: Sequence[journal.Entry]) -> None:
-        journal.append(self.folder, entries)
+    def _record_entries(self, entries: Sequence[store.JournalEntry]) -> None:
+        store.append_entries(self.folder, entries)
         self._entries |= {entry["frame"]: entry for entry in entries}
         self.saved |= {entry["frame"]: entry["sha256"] for entry in entries}
 
-    def key(self, index: int) -> str | None:
+    def fingerprint(self, index: int) -> str | None:
         """Return the fingerprint that the journal has of a saved frame; None without one."""
         return self._entries[index].get("key") if index in self.saved else None
 
     @property
-    def given(self) -> range:
+    def taken_over(self) -> range:
         """Frames that were taken over from another film, whatever this film's settings are."""
-        return range(self.first, max(self.first, int(self.head.get(GIVEN, self.first))))
+        return range(self.first, max(self.first, int(self.header.get(GIVEN_FIELD, self.first))))
 
-    def edited(self) -> bool:
+    def is_edited(self) -> bool:
         """True if the run's `resolved.yaml` differs from the one that it began with."""
         file = self.folder / "resolved.yaml"
-        return "film" in self.head and (not file.exists() or sha(file.read_bytes()) != self.head["film"])
+        return "film" in self.header and (
+            not file.exists() or sha256_hex(file.read_bytes()) != self.header["film"]
+        )
 
-    def fact(self, index: int, name: str) -> float | None:
+    def measurement(self, index: int, name: str) -> float | None:
         """Return the measurement `name` ("drift", "palette") of a saved frame; None if it was not measured."""
         value = self._entries[index].get(name)
         return float(value) if isinstance(value, int | float) else None
 
-    def facts(self, name: str) -> dict[int, float]:
+    def measurements(self, name: str) -> dict[int, float]:
         """Return the measurement `name` of every saved frame that has it, by frame."""
-        told = {index: self.fact(index, name) for index in self._entries if index in self.saved}
+        told = {index: self.measurement(index, name) for index in self._entries if index in self.saved}
         return {index: fact for index, fact in told.items() if fact is not None}
 
-    def resume(self, frames: Sequence[Frame]) -> tuple[int, State]:
+    def resume_point(self, frames: Sequence[Frame]) -> tuple[int, State]:
         """Return the position in `frames` (this run's part of the timeline) where the loop continues, and its state.
 
         The loop continues after the last painted frame before the first missing frame, since in-betweens lie
@@ -210,13 +212,13 @@ class Run:
         if missing in (0, len(frames)):
             return missing, State()
         last = max(at for at in range(missing) if frames[at].diffuse)
-        return last + 1, self.state(frames, last)
+        return last + 1, self.state_after(frames, last)
 
-    def state(self, frames: Sequence[Frame], last: int) -> State:
+    def state_after(self, frames: Sequence[Frame], last: int) -> State:
         """Return the state after the painted frame `frames[last]`; it and its shot before it must be saved."""
         begun = next(at for at in range(last + 1) if frames[at].shot == frames[last].shot)
         anchor = max((at for at in range(begun, last + 1) if frames[at].anchor), default=begun)
-        painting, reference, first = (self.picture(frames[at].index) for at in (last, anchor, begun))
+        painting, reference, first = (self.image(frames[at].index) for at in (last, anchor, begun))
         index = frames[last].index
         span = self._entries.get(index, {}).get("span")
         return State(painting, painting, None, reference, index, span and tuple(span), first)
@@ -228,21 +230,21 @@ class Run:
         seam.
         """
         firsts = np.unique(np.linspace(self.first, self.stop - 2, 24).astype(int))
-        steps = [self._step(int(index), int(index) + 1) for index in firsts]
-        return self._step(self.stop - 1, self.first) / max(float(np.median(steps)), 1e-3)
+        steps = [self._difference(int(index), int(index) + 1) for index in firsts]
+        return self._difference(self.stop - 1, self.first) / max(float(np.median(steps)), 1e-3)
 
-    def _step(self, one: int, other: int) -> float:
+    def _difference(self, one: int, other: int) -> float:
         """Return the mean absolute difference of two frames, in grey levels."""
-        return float(np.abs(self.picture(one).astype(np.int16) - self.picture(other)).mean())
+        return float(np.abs(self.image(one).astype(np.int16) - self.image(other)).mean())
 
-    def _digest(self, index: int) -> str | None:
+    def _image_digest(self, index: int) -> str | None:
         try:
-            return sha(self.picture_file(index).read_bytes())
+            return sha256_hex(self.image_file(index).read_bytes())
         except OSError:
             return None
 
 
-class Saved(Mapping[int, Image]):
+class SavedFrames(Mapping[int, Image]):
     """Saved images of a run, by frame, as of now; each is read when it is accessed."""
 
     def __init__(self, run: Run) -> None:
@@ -251,7 +253,7 @@ class Saved(Mapping[int, Image]):
     def __getitem__(self, index: int) -> Image:
         if index not in self:
             raise KeyError(index)
-        return self.run.picture(index)
+        return self.run.image(index)
 
     def __contains__(self, index: object) -> bool:
         return index in self._frames
@@ -263,16 +265,16 @@ class Saved(Mapping[int, Image]):
         return len(self._frames)
 
 
-NAME = "run.log"
+LOG_NAME = "run.log"
 
 
-class Log:
+class RunLog:
     """The log file in a run's folder."""
 
     def __init__(self, folder: Path) -> None:
         """Open the log for appending. Raises RunError where it cannot be written."""
         try:
-            self._stream = (folder / NAME).open("a", encoding="utf8", errors="backslashreplace")
+            self._stream = (folder / LOG_NAME).open("a", encoding="utf8", errors="backslashreplace")
         except OSError as error:
             raise RunError(f"{folder}: cannot be written: {error.strerror}") from error
 

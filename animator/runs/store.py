@@ -22,16 +22,18 @@ from PIL import Image as Pictures
 
 from animator.errors import RunError
 from animator.frame import Image
-from animator.runs.atomic import write_whole
+from animator.runs.atomic import write_atomic
 from animator.runs.metadata import PNG_LEVEL
 
-NAME = "journal.jsonl"
+JOURNAL_NAME = "journal.jsonl"
 
-Entry = dict[str, Any]  # {"frame": 3, "sha256": …, "key": fingerprint, "span": …, and measurements by name}
+JournalEntry = dict[
+    str, Any
+]  # {"frame": 3, "sha256": …, "key": fingerprint, "span": …, and measurements by name}
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Lock `folder` against writes by other processes. Raises RunError if another process holds the lock.
 
     The operating system releases the lock when a process ends, however it ends.
@@ -51,45 +53,45 @@ def held(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def read(folder: Path) -> tuple[dict[str, Any], dict[int, Entry]]:
+def read_journal(folder: Path) -> tuple[dict[str, Any], dict[int, JournalEntry]]:
     """Return the header, and the entries by frame; a last line that is cut short is ignored. Raises RunError."""
     try:
-        lines = _lines((folder / NAME).read_bytes())
+        lines = _parse_entries((folder / JOURNAL_NAME).read_bytes())
     except OSError as error:
-        raise RunError(f"{folder} holds no run: it has no {NAME}") from error
+        raise RunError(f"{folder} holds no run: it has no {JOURNAL_NAME}") from error
     head = lines[0] if lines else {}
     if not (isinstance(head.get("first"), int) and isinstance(head.get("stop"), int)):
-        raise RunError(f"{folder}/{NAME} has no header; render the schedule file again")
+        raise RunError(f"{folder}/{JOURNAL_NAME} has no header; render the schedule file again")
     return head, {line["frame"]: line for line in lines[1:] if isinstance(line.get("frame"), int)}
 
 
-def mend(folder: Path) -> None:
+def repair_journal(folder: Path) -> None:
     """Terminate a last line that a crash cut short, so that the next entry starts on a new line."""
-    file = folder / NAME
+    file = folder / JOURNAL_NAME
     if not file.read_bytes().endswith(b"\n"):
         with file.open("ab") as journal:
             journal.write(b"\n")
 
 
-def append(folder: Path, entries: Iterable[Entry]) -> None:
+def append_entries(folder: Path, entries: Iterable[JournalEntry]) -> None:
     """Append entries, and return when they are safe on disk. Raises OSError."""
-    with (folder / NAME).open("ab") as journal:
-        journal.write(b"".join(map(line, entries)))
+    with (folder / JOURNAL_NAME).open("ab") as journal:
+        journal.write(b"".join(map(encode_entry, entries)))
         journal.flush()
         os.fsync(journal.fileno())
 
 
-def begun(folder: Path) -> bool:
+def has_frames(folder: Path) -> bool:
     """True if the folder holds a run with at least one frame."""
-    return (folder / NAME).exists() and len(_lines((folder / NAME).read_bytes())) > 1
+    return (folder / JOURNAL_NAME).exists() and len(_parse_entries((folder / JOURNAL_NAME).read_bytes())) > 1
 
 
-def line(entry: Mapping[str, Any]) -> bytes:
+def encode_entry(entry: Mapping[str, Any]) -> bytes:
     """Return an entry as one line of JSON."""
     return json.dumps(entry).encode("utf8") + b"\n"
 
 
-def _lines(journal: bytes) -> list[Entry]:
+def _parse_entries(journal: bytes) -> list[JournalEntry]:
     """Return the valid entries; skip lines that are cut short or foreign."""
     entries = []
     for text in journal.splitlines():
@@ -102,36 +104,40 @@ def _lines(journal: bytes) -> list[Entry]:
     return entries
 
 
-JOURNAL = "journal.txt"  # one line per image: the frame's index and the file's SHA-256
+UPSCALED_JOURNAL = "journal.txt"  # one line per image: the frame's index and the file's SHA-256
 
 
-class Upscaled:
+class UpscaledFrames:
     """Larger images by frame. One counts as saved if the journal names it and its file is unchanged."""
 
     def __init__(self, run: Path) -> None:
         """Read the journal in `run`, the run's folder. Nothing is written before the first image is saved."""
         self.folder = run / "upscaled"
         self._lock = threading.Lock()
-        self.saved = {index: digest for index, digest in self._read() if _digest(self.file(index)) == digest}
+        self.saved = {
+            index: digest for index, digest in self._read() if _file_digest(self.image_file(index)) == digest
+        }
 
     def _read(self) -> list[tuple[int, str]]:
         try:
-            lines = (self.folder / JOURNAL).read_text(encoding="ascii", errors="replace").splitlines()
+            lines = (
+                (self.folder / UPSCALED_JOURNAL).read_text(encoding="ascii", errors="replace").splitlines()
+            )
         except OSError:
             return []
         parts = [line.split() for line in lines]
         # A crash may have cut a line short.
         return [(int(part[0]), part[1]) for part in parts if len(part) == 2 and part[0].isdigit()]
 
-    def file(self, index: int) -> Path:
+    def image_file(self, index: int) -> Path:
         return self.folder / f"{index:09d}.png"
 
     def __contains__(self, index: int) -> bool:
         return index in self.saved
 
-    def picture(self, index: int) -> Image:
+    def image(self, index: int) -> Image:
         """Return the larger image of frame `index`, RGB uint8 (height, width, 3)."""
-        with Pictures.open(self.file(index)) as picture:
+        with Pictures.open(self.image_file(index)) as picture:
             return np.asarray(picture.convert("RGB"))
 
     def save(self, index: int, image: Image) -> None:
@@ -141,8 +147,8 @@ class Upscaled:
         digest = hashlib.sha256(data.getvalue()).hexdigest()
         try:
             self.folder.mkdir(exist_ok=True)
-            write_whole(self.file(index), data.getvalue())
-            with self._lock, (self.folder / JOURNAL).open("ab") as journal:
+            write_atomic(self.image_file(index), data.getvalue())
+            with self._lock, (self.folder / UPSCALED_JOURNAL).open("ab") as journal:
                 # On a new line, in case a crash has cut the last one short.
                 journal.write(f"\n{index} {digest}\n".encode("ascii"))
                 journal.flush()
@@ -152,7 +158,7 @@ class Upscaled:
             raise RunError(f"{self.folder}: frame {index} cannot be written: {error.strerror}") from error
 
 
-def _digest(file: Path) -> str | None:
+def _file_digest(file: Path) -> str | None:
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:

@@ -9,82 +9,82 @@ from pathlib import Path
 from pathlib import Path as FilePath
 from typing import Any
 
-from animator.errors import ModelError, Problem, SettingPath, nearest, quoted, shown
+from animator.errors import ModelError, Problem, SettingPath, quote_text, short_repr, suggest
 from animator.models import families, lora_file, safetensors
-from animator.models.safetensors import lora_text_width
-from animator.scene.file_references import adapter_files, control_files, mask_files, upscale_file, view_files
-from animator.scene.model_checks import _misfits
+from animator.models.safetensors import checkpoint_text_width
+from animator.scene.file_references import adapter_files, control_files, mask_files, upscale_files, view_files
+from animator.scene.model_checks import control_misfits
 from animator.scene.parse import is_file
-from animator.scene.scene import Scene, _seconds
-from animator.scene.settings import DEPTHS, MAX_FRAMES, REFERENCES
-from animator.scene.settings_images import EVERYWHERE, FOOTAGE_FILE, SOURCES, Mask
-from animator.scene.settings_models import BASE, SDXL_VAES, declared
-from animator.scene.settings_output import MOST, WAYS
-from animator.scene.styles import _own
+from animator.scene.scene import Scene, parse_seconds
+from animator.scene.settings import COLOR_REFERENCES, DEPTH_SOURCES, MAX_FRAMES
+from animator.scene.settings_images import EVERYWHERE, FOOTAGE_FILE, MASK_SOURCES, MaskOptions
+from animator.scene.settings_models import REFINER_BASE, SDXL_VAES, declared_loras
+from animator.scene.settings_output import MAX_UPSCALED_SIDE, UPSCALE_METHODS
+from animator.scene.styles import _own_styles
 
 
-def unreadable_hints(scene: Scene) -> Iterator[Problem]:
+def control_file_problems(scene: Scene) -> Iterator[Problem]:
     """Yield problems of existing ControlNet and IP-Adapter files, judged by their headers."""
     if scene.settings.control or scene.settings.ip_adapter:
-        yield from _misfits(scene)
+        yield from control_misfits(scene)
     for path, name in [*control_files(scene), *adapter_files(scene)]:
         file = scene.file(path, name)
         try:
             if is_file(file):
-                _check_hint(file, path[-1])
+                _check_control_file(file, path[-1])
         except (OSError, ValueError) as error:
             kind = "a video" if path[-1] == "video" else "an image"
             yield scene.problem(path, f"cannot be used as {kind}: {error}")
 
 
-def _check_hint(file: Path, kind: str) -> None:
+def _check_control_file(file: Path, kind: str) -> None:
     """Read the header of an image, or of a video if `kind` is "video". Raises OSError, ValueError."""
     if kind == "video":
-        from animator.imaging.io import length
+        from animator.imaging.io import duration
 
-        length(file)
+        duration(file)
     else:
-        from animator.imaging.io import check
+        from animator.imaging.io import verify_image
 
-        check(file)
+        verify_image(file)
 
 
-def unreadable_masks(scene: Scene) -> Iterator[Problem]:
+def mask_file_problems(scene: Scene) -> Iterator[Problem]:
     """Yield problems of existing mask files: unreadable, without transparency, or a video that is too short."""
     for path, name in mask_files(scene):
         file, mask = scene.file(path, name), scene.settings.masks[path[1]]
         try:
             if is_file(file):
-                _check_mask(file, mask, scene)
+                _check_mask_file(file, mask, scene)
         except (OSError, ValueError) as error:
             kind = "a video" if mask.source == "video" else "an image"
             yield scene.problem(path, f"cannot be used as {kind}: {error}")
 
 
-def _check_mask(file: Path, mask: Mask, scene: Scene) -> None:
+def _check_mask_file(file: Path, mask: MaskOptions, scene: Scene) -> None:
     """Read the header of a mask's file. Raises OSError, ValueError."""
     if mask.source != "video":
-        from animator.imaging.masks import check
+        from animator.imaging.masks import verify_mask_file
 
-        return check(file, mask.source == "alpha")
-    from animator.imaging.io import length
+        return verify_mask_file(file, mask.source == "alpha")
+    from animator.imaging.io import duration
 
-    frames = round(length(file) * scene.settings.video.fps)
+    frames = round(duration(file) * scene.settings.video.fps)
     if frames < scene.frames and mask.after is None:
         film = f"it has {frames} frames, the film has {scene.frames}"
         raise ValueError(f"{film}; add 'after: hold' or 'after: loop' for the rest")
     return None
 
 
-def unreadable_footage(scene: Scene) -> Iterator[Problem]:
+def footage_file_problems(scene: Scene) -> Iterator[Problem]:
     """Yield problems of an existing footage file: not a video, or shorter than `footage.start`."""
     name, start = scene.settings.footage.file, scene.settings.footage.start
     if name is None or not is_file(scene.file(FOOTAGE_FILE, name)):
         return
-    from animator.imaging.io import length
+    from animator.imaging.io import duration
 
     try:
-        seconds = length(scene.file(FOOTAGE_FILE, name))
+        seconds = duration(scene.file(FOOTAGE_FILE, name))
     except (OSError, ValueError) as error:
         yield scene.problem(FOOTAGE_FILE, f"cannot be used as a video: {error}")
         return
@@ -92,9 +92,9 @@ def unreadable_footage(scene: Scene) -> Iterator[Problem]:
         yield scene.problem(("footage", "start"), f"{start:g}: the video ends after {seconds:g} seconds")
 
 
-DETECTED = ("lineart", "openpose")  # hints that controlnet-aux computes
+DETECTED_HINTS = ("lineart", "openpose")  # hints that controlnet-aux computes
 
-REMEDY = "pip install 'animator[control]'"
+INSTALL_CONTROL = "pip install 'animator[control]'"
 
 
 def control_problems(scene: Scene) -> Iterator[Problem]:
@@ -105,12 +105,12 @@ def control_problems(scene: Scene) -> Iterator[Problem]:
     for name, control in scene.settings.control.items():
         path = ("control", name)
         if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", name):
-            message = f"{quoted(name)} cannot name a ControlNet: use letters, digits and _"
-            yield Problem(scene.document.name(path), path, message)
+            message = f"{quote_text(name)} cannot name a ControlNet: use letters, digits and _"
+            yield Problem(scene.document.key_place(path), path, message)
         if control.file is not None and control.video is not None:
             yield scene.problem(path, "give either 'file' or 'video', not both")
-        if control.hint in DETECTED and find_spec("controlnet_aux") is None:
-            message = f"{control.hint} needs controlnet-aux, which is not installed: {REMEDY}"
+        if control.hint in DETECTED_HINTS and find_spec("controlnet_aux") is None:
+            message = f"{control.hint} needs controlnet-aux, which is not installed: {INSTALL_CONTROL}"
             yield scene.problem((*path, "hint"), message)
 
 
@@ -138,10 +138,12 @@ def adapter_problems(scene: Scene) -> Iterator[Problem]:
     for name, adapter in adapters.items():
         path = ("ip_adapter", name)
         if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", name):
-            message = f"{quoted(name)} cannot name an IP-Adapter: use letters, digits and _"
-            yield Problem(scene.document.name(path), path, message)
+            message = f"{quote_text(name)} cannot name an IP-Adapter: use letters, digits and _"
+            yield Problem(scene.document.key_place(path), path, message)
         if not adapter.weights.endswith(".safetensors"):
-            message = f"{quoted(adapter.weights)}: only .safetensors files are loaded; others can run code"
+            message = (
+                f"{quote_text(adapter.weights)}: only .safetensors files are loaded; others can run code"
+            )
             yield scene.problem((*path, "weights"), message)
     if len({(adapter.model, adapter.encoder) for adapter in adapters.values()}) > 1:
         yield scene.problem(
@@ -154,13 +156,13 @@ def refiner_problems(scene: Scene) -> Iterator[Problem]:
     refiner = scene.settings.model.refiner
     if refiner is None:
         return
-    place = scene.file(BASE, refiner.base)
+    place = scene.file(REFINER_BASE, refiner.base)
     if place.suffix in (".safetensors", ".ckpt", ".pt", ".bin"):
         yield scene.problem(
-            BASE, "a refiner is a hub id or a diffusers folder; single files are not supported"
+            REFINER_BASE, "a refiner is a hub id or a diffusers folder; single files are not supported"
         )
     elif place.parent.is_dir() and place.parent != scene.folder and not place.is_dir():
-        yield scene.problem(BASE, f"no such folder: {place}")
+        yield scene.problem(REFINER_BASE, f"no such folder: {place}")
 
 
 def refiner_notes(scene: Scene) -> Iterator[Problem]:
@@ -178,7 +180,7 @@ def running_problems(scene: Scene) -> Iterable[Problem]:
     if model.base == "nano" and model.vae in SDXL_VAES:
         yield scene.problem(("model", "vae"), f"{model.vae} is a VAE for SDXL; it does not fit nano")
     if model.vae is not None and model.vae.endswith((".pt", ".ckpt", ".bin", ".pth")):
-        message = f"{quoted(model.vae)}: only .safetensors files are loaded; others can run code"
+        message = f"{quote_text(model.vae)}: only .safetensors files are loaded; others can run code"
         yield scene.problem(("model", "vae"), message)
     if model.compile == "on" and model.memory in ("balanced", "low"):
         yield scene.problem(
@@ -188,14 +190,14 @@ def running_problems(scene: Scene) -> Iterable[Problem]:
         yield scene.problem(("model", "tiling"), "width and height must be multiples of 8 for tiling")
 
 
-def _contradictions(scene: Scene) -> Iterable[Problem]:
+def check_scene(scene: Scene) -> Iterable[Problem]:
     """Yield problems that depend on several settings or on files."""
     video = scene.settings.video
     if video.frames is not None and video.duration is not None:
         yield scene.problem(("video", "duration"), "give either 'frames' or 'duration', not both")
-    if video.duration is not None and not _seconds(video.duration) > 0:
+    if video.duration is not None and not parse_seconds(video.duration) > 0:
         yield scene.problem(
-            ("video", "duration"), f"{shown(video.duration)} is not a length; write seconds, e.g. 6s"
+            ("video", "duration"), f"{short_repr(video.duration)} is not a length; write seconds, e.g. 6s"
         )
     elif scene.frames > MAX_FRAMES:
         yield scene.problem(("video", "duration"), f"{scene.frames:,} frames; allowed 1..{MAX_FRAMES:,}")
@@ -204,7 +206,7 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
     audio, place = scene.settings.audio, ("audio", "file")
     if audio is not None and not is_file(scene.file(place, audio.file)):
         yield scene.problem(place, f"no such file: {scene.file(place, audio.file)}")
-    yield from _pictures(scene)
+    yield from _check_images(scene)
     yield from mask_problems(scene)
     yield from running_problems(scene)
     if scene.settings.paint is not None and "cadence" in scene.settings.model_fields_set:
@@ -216,14 +218,14 @@ def _contradictions(scene: Scene) -> Iterable[Problem]:
         yield scene.problem(("painting", "seed"), "'behavior: schedule' and 'at:' belong together")
 
 
-def _pictures(scene: Scene) -> Iterable[Problem]:
+def _check_images(scene: Scene) -> Iterable[Problem]:
     """Yield problems of images, videos, and sections whose files are checked: footage to IP-Adapters."""
     image, place = scene.settings.start.image, ("start", "image")
     if image is not None and not is_file(scene.file(place, image)):
         yield scene.problem(place, f"no such file: {scene.file(place, image)}")
     depth, place = str(scene.settings.motion.depth), ("motion", "depth")
-    if depth not in DEPTHS and not all(is_file(file) for file in scene.depth_files or [FilePath()]):
-        known = f"{', '.join(DEPTHS)}, an image or a folder of images"
+    if depth not in DEPTH_SOURCES and not all(is_file(file) for file in scene.depth_files or [FilePath()]):
+        known = f"{', '.join(DEPTH_SOURCES)}, an image or a folder of images"
         yield scene.problem(place, f"no such image: {scene.file(place, depth)}; allowed: {known}")
     yield from footage_problems(scene)
     yield from view_problems(scene)
@@ -233,8 +235,8 @@ def _pictures(scene: Scene) -> Iterable[Problem]:
     yield from adapter_problems(scene)
     name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
     file = scene.file(place, name)
-    if name not in REFERENCES and not is_file(file):
-        yield scene.problem(place, f"no such file: {file}; or write one of: {', '.join(REFERENCES)}")
+    if name not in COLOR_REFERENCES and not is_file(file):
+        yield scene.problem(place, f"no such file: {file}; or write one of: {', '.join(COLOR_REFERENCES)}")
 
 
 def mask_problems(scene: Scene) -> Iterator[Problem]:
@@ -245,24 +247,26 @@ def mask_problems(scene: Scene) -> Iterator[Problem]:
     for name, mask in scene.settings.masks.items():
         path = ("masks", name)
         # From the document: the settings lack values that have a problem of their own.
-        yield from (scene.problem(path, says) for says in _sources(scene.document.data["masks"][name]))
+        yield from (
+            scene.problem(path, says) for says in _check_mask_sources(scene.document.data["masks"][name])
+        )
         if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", name) or name == EVERYWHERE:
             message = f"{name!r} cannot name a mask: use letters, digits and _; {EVERYWHERE!r} is reserved"
-            yield Problem(scene.document.name(path), path, message)
+            yield Problem(scene.document.key_place(path), path, message)
         if mask.depth is not None and scene.settings.motion.depth == "flat":
             message = "the image has no depth; choose a depth source, e.g. motion: {depth: proxy}"
             yield scene.problem((*path, "depth"), message)
 
 
-def _sources(written: Mapping[str, Any]) -> Iterator[str]:
+def _check_mask_sources(written: Mapping[str, Any]) -> Iterator[str]:
     """Yield messages about the sources of one mask."""
     for name in (name for name, value in written.items() if value is None):
         # An unquoted "#" leaves None: YAML reads the rest of the line as a comment.
         yield f'{name!r} has no value; a colour needs quotes: color: "#00ff00"'
-    given = [name for name in SOURCES if name in written]
+    given = [name for name in MASK_SOURCES if name in written]
     if len(given) != 1:
         found = f"not {' and '.join(given)}" if given else "none is given"
-        yield f"a mask needs exactly one source of {', '.join(SOURCES)}; {found}"
+        yield f"a mask needs exactly one source of {', '.join(MASK_SOURCES)}; {found}"
     for extra, owner in (("within", "color"), ("after", "video")):
         if extra in written and given and given != [owner]:
             yield f"{extra!r} belongs to {owner!r}, not to {given[0]!r}"
@@ -270,56 +274,60 @@ def _sources(written: Mapping[str, Any]) -> Iterator[str]:
 
 def lora_problems(scene: Scene) -> Iterator[Problem]:
     """Yield problems of LoRAs and embeddings: names, files, and LoRAs made for another model."""
-    names = declared(scene.document.data)
+    names = declared_loras(scene.document.data)
     for name in scene.settings.loras:
         if name not in names:
-            known = nearest(name, names) if names else "none are declared there"
+            known = suggest(name, names) if names else "none are declared there"
             yield scene.problem(("loras", name), f"no LoRA of that name in model.loras; {known}")
     for name, lora in scene.settings.model.loras.items():
         path = ("model", "loras", name, "file")
-        yield from _file(scene, path, lora.file) or _unfit(scene, path, scene.file(path, lora.file))
+        yield from _check_model_file(scene, path, lora.file) or _check_lora_fits(
+            scene, path, scene.file(path, lora.file)
+        )
     for name, file in scene.settings.model.embeddings.items():
         here = ("model", "embeddings", name)
         if not re.fullmatch(r"[^\W_][\w-]*", name) or len(name) > 60:
-            message = f"{quoted(name)} cannot name an embedding: use one word of letters, digits, - and _"
-            yield Problem(scene.document.name(here), here, message)
-        yield from _file(scene, here, file)
+            message = f"{quote_text(name)} cannot name an embedding: use one word of letters, digits, - and _"
+            yield Problem(scene.document.key_place(here), here, message)
+        yield from _check_model_file(scene, here, file)
 
 
-def _file(scene: Scene, path: SettingPath, name: str) -> list[Problem]:
+def _check_model_file(scene: Scene, path: SettingPath, name: str) -> list[Problem]:
     file = scene.file(path, name)
     if file.suffix != ".safetensors":
         return [
-            scene.problem(path, f"{quoted(name)}: only .safetensors files are loaded; others can run code")
+            scene.problem(
+                path, f"{quote_text(name)}: only .safetensors files are loaded; others can run code"
+            )
         ]
     return [] if is_file(file) else [scene.problem(path, f"no such file: {file}")]
 
 
-def _unfit(scene: Scene, path: SettingPath, file: FilePath) -> Iterator[Problem]:
+def _check_lora_fits(scene: Scene, path: SettingPath, file: FilePath) -> Iterator[Problem]:
     """Yield the problem of a LoRA that is unreadable or made for another model; only headers are read."""
     try:
-        facts = lora_file.read(file)
+        facts = lora_file.read_lora_info(file)
     except ModelError as error:
         yield scene.problem(path, str(error))
         return
     base = scene.settings.model.base
-    width = lora_text_width(base, scene.file(("model", "base"), base))
+    width = checkpoint_text_width(base, scene.file(("model", "base"), base))
     if width is None or (facts.width in (None, width) and not facts.base.startswith("a transformer")):
         return
-    model = families.BASES.get(width, f"a model with text embeddings of width {width}")
+    model = families.FAMILY_BY_TEXT_WIDTH.get(width, f"a model with text embeddings of width {width}")
     remedy = f"set model.base to the model it was trained on, or use a LoRA for {model}"
     yield scene.problem(path, f"made for {facts.base}, but {base} is {model}; {remedy}")
 
 
 def style_problems(scene: Scene) -> Iterator[Problem]:
     """Yield problems of the scene's styles file."""
-    yield from _own(scene)[1]
+    yield from _own_styles(scene)[1]
 
 
-def _broken(file: FilePath) -> str | None:
+def _unreadable_reason(file: FilePath) -> str | None:
     """Return the reason a .safetensors file cannot be read; None if its header is valid."""
     try:
-        safetensors.shapes(file)
+        safetensors.tensor_shapes(file)
     except ModelError as error:
         return str(error)
     return None
@@ -330,10 +338,10 @@ def upscale_problems(scene: Scene) -> Iterator[Problem]:
     upscale = scene.settings.output.upscale
     if upscale is None:
         return
-    for path, name in upscale_file(scene):
+    for path, name in upscale_files(scene):
         file = scene.file(path, name)
         if file.suffix != ".safetensors":
-            known = f"known: {', '.join(WAYS)}, or a .safetensors file; files of other kinds can run code"
+            known = f"known: {', '.join(UPSCALE_METHODS)}, or a .safetensors file; files of other kinds can run code"
             yield scene.problem(
                 path, f"{name!r} is not an upscaling method; {known} (see docs/upscale.md to convert them)"
             )
@@ -343,10 +351,12 @@ def upscale_problems(scene: Scene) -> Iterator[Problem]:
             yield scene.problem(
                 path, "this file needs spandrel, which is not installed: pip install 'animator[upscale]'"
             )
-        elif why := _broken(file):
+        elif why := _unreadable_reason(file):
             yield scene.problem(path, why)
-    if max(size := [side * upscale.factor for side in scene.size]) > MOST:
-        message = f"the video would be {size[0]:.0f}x{size[1]:.0f} pixels; at most {MOST} per side"
+    if max(size := [side * upscale.factor for side in scene.size]) > MAX_UPSCALED_SIDE:
+        message = (
+            f"the video would be {size[0]:.0f}x{size[1]:.0f} pixels; at most {MAX_UPSCALED_SIDE} per side"
+        )
         yield scene.problem(("output", "upscale"), message)
 
 

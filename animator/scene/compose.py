@@ -17,14 +17,22 @@ from functools import reduce
 from pathlib import Path as FilePath
 from typing import Any
 
-from animator.errors import Place, Problem, SceneError, SettingPath, nearest, quoted, shown
-from animator.scene.parse import MAX_BYTES, Document, is_file, parse_value, read
-from animator.scene.variables import carried, fill, variables
+from animator.errors import Place, Problem, SceneError, SettingPath, quote_text, short_repr, suggest
+from animator.scene.parse import MAX_BYTES, Document, is_file, parse_value, read_document
+from animator.scene.variables import list_variables, merge_variables, substitute
 
-FALSE = ("", "0", "0.0", "no", "off", "false", "False")  # values of a variable that make its condition false
+FALSE_TEXTS = (
+    "",
+    "0",
+    "0.0",
+    "no",
+    "off",
+    "false",
+    "False",
+)  # values of a variable that make its condition false
 
 
-def merged(documents: Sequence[Document], settings: Iterable[str] = ()) -> Document:
+def compose(documents: Sequence[Document], settings: Iterable[str] = ()) -> Document:
     """Merge documents in order, each over those before it, and the `--set` options `settings` over all of them.
 
     A section under `when:` is merged over its own document if its condition holds for the whole film.
@@ -33,19 +41,19 @@ def merged(documents: Sequence[Document], settings: Iterable[str] = ()) -> Docum
     """
     settings = list(settings)
     bare = [_without_when(document) for document in documents]
-    plain = override(reduce(lay_over, bare), settings)
+    plain = apply_overrides(reduce(overlay_document, bare), settings)
     if all("when" not in document.data for document in documents):
         return plain
-    holding = conditions(plain)
-    whole = [_chosen(document, holding) for document in documents]
-    return override(reduce(lay_over, whole), settings)
+    holding = when_conditions(plain)
+    whole = [_apply_when(document, holding) for document in documents]
+    return apply_overrides(reduce(overlay_document, whole), settings)
 
 
-def conditions(document: Document) -> dict[str, bool]:
+def when_conditions(document: Document) -> dict[str, bool]:
     """Return every condition that `when:` may name → True if it holds."""
     model = document.data.get("model")
     base = model.get("base", "nano") if isinstance(model, Mapping) else "nano"
-    given = {found.name: found.value not in FALSE for found in variables(document)}
+    given = {found.name: found.value not in FALSE_TEXTS for found in list_variables(document)}
     return {**given, "nano": base == "nano", "sdxl": base != "nano"}
 
 
@@ -53,44 +61,46 @@ def _without_when(document: Document) -> Document:
     return replace(document, data={key: value for key, value in document.data.items() if key != "when"})
 
 
-def _chosen(document: Document, holding: Mapping[str, bool]) -> Document:
+def _apply_when(document: Document, holding: Mapping[str, bool]) -> Document:
     """Return `document` merged with those of its `when:` sections whose condition holds."""
     found, given = _without_when(document), document.data.get("when", {})
     if not isinstance(given, Mapping):
-        return _noted(document, found, ("when",), f"{shown(given)} is not a group of conditions")
+        return _with_problem(document, found, ("when",), f"{short_repr(given)} is not a group of conditions")
     for name, settings in given.items():
         path = ("when", name)
         if name not in holding:
-            found = _noted(document, found, path, f"no such variable or model; {nearest(name, holding)}")
+            found = _with_problem(
+                document, found, path, f"no such variable or model; {suggest(name, holding)}"
+            )
         elif not isinstance(settings, dict):
-            found = _noted(document, found, path, f"{shown(settings)} is not a group of settings")
+            found = _with_problem(document, found, path, f"{short_repr(settings)} is not a group of settings")
         elif holding[name]:
-            places, names = _below(document.places, path), _below(document.names, path)
-            found = lay_over(found, Document(document.file, settings, places, names))
+            places, names = _relative_places(document.places, path), _relative_places(document.names, path)
+            found = overlay_document(found, Document(document.file, settings, places, names))
     return found
 
 
-def _noted(document: Document, found: Document, path: SettingPath, message: str) -> Document:
-    problem = Problem(document.name(path), path, message)
+def _with_problem(document: Document, found: Document, path: SettingPath, message: str) -> Document:
+    problem = Problem(document.key_place(path), path, message)
     return replace(found, problems=(*found.problems, problem))
 
 
-def _below(places: Mapping[SettingPath, Place], path: SettingPath) -> dict[SettingPath, Place]:
+def _relative_places(places: Mapping[SettingPath, Place], path: SettingPath) -> dict[SettingPath, Place]:
     return {at[len(path) :]: place for at, place in places.items() if at[: len(path)] == path}
 
 
-def lay_over(base: Document, top: Document) -> Document:
+def overlay_document(base: Document, top: Document) -> Document:
     """Merge `top` over `base`: sections and the entries of `model.loras` are merged, other values replaced."""
     replaced: set[SettingPath] = set()
-    data = _merge(_without_rival(base.data, top.data), top.data, (), replaced)
+    data = _merge_sections(_without_alternatives(base.data, top.data), top.data, (), replaced)
     if "vars" in data:
-        data["vars"] = carried(base.data.get("vars"), data["vars"])
-    places = {**_outside(base.places, replaced), **top.places}
-    names = {**_outside(base.names, replaced), **top.names}
+        data["vars"] = merge_variables(base.data.get("vars"), data["vars"])
+    places = {**_places_outside(base.places, replaced), **top.places}
+    names = {**_places_outside(base.names, replaced), **top.names}
     return Document(top.file, data, places, names, base.problems + top.problems)
 
 
-def _merge(
+def _merge_sections(
     base: dict[str, Any], top: dict[str, Any], path: SettingPath, replaced: set[SettingPath]
 ) -> dict[str, Any]:
     """Return `top` merged over `base`; the paths of replaced values are added to `replaced`."""
@@ -99,30 +109,32 @@ def _merge(
         here, old = (*path, key), merged.get(key)
         is_section = not path or here == ("model", "loras")
         if is_section and isinstance(old, dict) and isinstance(value, dict):
-            merged[key] = _merge(old, value, here, replaced)
+            merged[key] = _merge_sections(old, value, here, replaced)
         else:
             merged[key] = value
             replaced.add(here)
     return merged
 
 
-_RIVALS = {"frames": "duration", "duration": "frames", "cadence": "paint", "paint": "cadence"}
+_ALTERNATIVES = {"frames": "duration", "duration": "frames", "cadence": "paint", "paint": "cadence"}
 
 
-def _without_rival(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+def _without_alternatives(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
     """Return `base` without settings whose alternative is in `top`: frames or duration, cadence or paint."""
     given, old = top.get("video"), base.get("video")
     if isinstance(given, dict) and isinstance(old, dict):
-        base = {**base, "video": _without(old, given)}
-    return _without(base, top)
+        base = {**base, "video": _drop_alternatives(old, given)}
+    return _drop_alternatives(base, top)
 
 
-def _without(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    gone = {_RIVALS[name] for name in given if name in _RIVALS}
+def _drop_alternatives(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    gone = {_ALTERNATIVES[name] for name in given if name in _ALTERNATIVES}
     return {name: value for name, value in old.items() if name not in gone}
 
 
-def _outside(places: Mapping[SettingPath, Place], replaced: set[SettingPath]) -> dict[SettingPath, Place]:
+def _places_outside(
+    places: Mapping[SettingPath, Place], replaced: set[SettingPath]
+) -> dict[SettingPath, Place]:
     """Return `places` without those inside a replaced value, which point into text that no longer applies."""
     longest = max(map(len, replaced), default=0)
     return {
@@ -132,7 +144,7 @@ def _outside(places: Mapping[SettingPath, Place], replaced: set[SettingPath]) ->
     }
 
 
-def override(document: Document, settings: Iterable[str]) -> Document:
+def apply_overrides(document: Document, settings: Iterable[str]) -> Document:
     """Return `document` with `--set` options, `section.name=value` or `variable=value`. Raises SceneError."""
     for option in settings:
         name, equals, text = option.partition("=")
@@ -146,19 +158,19 @@ def override(document: Document, settings: Iterable[str]) -> Document:
         value: Any = parse_value(text)
         for key in reversed(path):
             value = {key: value}
-        places = _outside(document.places, {path}) | {path: place}
-        data = _deep(_without_rival(document.data, value), value)
+        places = _places_outside(document.places, {path}) | {path: place}
+        data = _deep_merge(_without_alternatives(document.data, value), value)
         if "vars" in data:
-            data["vars"] = carried(known, data["vars"])
+            data["vars"] = merge_variables(known, data["vars"])
         document = replace(document, data=data, places=places)
     return document
 
 
-def _deep(base: Any, top: Any) -> Any:
+def _deep_merge(base: Any, top: Any) -> Any:
     """Merge nested dictionaries at any depth; `top` replaces everything else."""
     if not isinstance(base, dict) or not isinstance(top, dict):
         return top
-    return {**base, **{key: _deep(base.get(key), value) for key, value in top.items()}}
+    return {**base, **{key: _deep_merge(base.get(key), value) for key, value in top.items()}}
 
 
 def data_folder(name: str) -> FilePath:
@@ -168,73 +180,75 @@ def data_folder(name: str) -> FilePath:
     return inside if inside.is_dir() else package.parent / name
 
 
-def presets() -> dict[str, FilePath]:
+def bundled_presets() -> dict[str, FilePath]:
     """Return the bundled presets: name → file."""
     return {file.stem: file for file in sorted(data_folder("presets").glob("*.yaml"))}
 
 
-def named(file: FilePath) -> FilePath:
+def resolve_preset(file: FilePath) -> FilePath:
     """Return `file` if it exists, else the bundled preset of that name, else `file`."""
-    return file if is_file(file) else presets().get(str(file), file)
+    return file if is_file(file) else bundled_presets().get(str(file), file)
 
 
-def extended(file: FilePath) -> list[Document]:
+def extends_chain(file: FilePath) -> list[Document]:
     """Return the document in `file`, preceded by all that it extends, the base first. Raises SceneError."""
-    return _chain(file, ())
+    return _read_chain(file, ())
 
 
-def _chain(file: FilePath, seen: tuple[FilePath, ...]) -> list[Document]:
-    document = read(file)
+def _read_chain(file: FilePath, seen: tuple[FilePath, ...]) -> list[Document]:
+    document = read_document(file)
     if "extends" not in document.data:
         return [document]
     base = document.data.pop("extends")
-    found = _find(base, file)
+    found = _find_base(base, file)
     if found is None:
-        raise _refuse(document, f"no preset or file {shown(base)}; {nearest(str(base), presets())}")
+        raise _extends_error(
+            document, f"no preset or file {short_repr(base)}; {suggest(str(base), bundled_presets())}"
+        )
     if found.resolve() in seen:
-        raise _refuse(document, f"{shown(base)} extends this file in turn")
-    return [*_chain(found, (*seen, file.resolve())), document]
+        raise _extends_error(document, f"{short_repr(base)} extends this file in turn")
+    return [*_read_chain(found, (*seen, file.resolve())), document]
 
 
-def _find(base: Any, file: FilePath) -> FilePath | None:
+def _find_base(base: Any, file: FilePath) -> FilePath | None:
     """Return the file named `base`, with or without `.yaml`, in the folder of `file`; else a preset; else None."""
     if not isinstance(base, str) or not base:
         return None
-    places = [file.parent / base, file.parent / f"{base}.yaml", presets().get(base)]
+    places = [file.parent / base, file.parent / f"{base}.yaml", bundled_presets().get(base)]
     return next((place for place in places if place is not None and is_file(place)), None)
 
 
-def _refuse(document: Document, message: str) -> SceneError:
-    return SceneError([Problem(document.place(("extends",)), ("extends",), message)])
+def _extends_error(document: Document, message: str) -> SceneError:
+    return SceneError([Problem(document.value_place(("extends",)), ("extends",), message)])
 
 
-NEEDED = ("time", "sentence")
+REQUIRED_COLUMNS = ("time", "sentence")
 
-COLUMNS = (*NEEDED, "motion", "material", "transition")
+STORYBOARD_COLUMNS = (*REQUIRED_COLUMNS, "motion", "material", "transition")
 
 TRANSITIONS = ("cut", "blend")
 
-KEY: SettingPath = ("storyboard",)
+STORYBOARD: SettingPath = ("storyboard",)
 
 
-def boarded(document: Document, folder: FilePath) -> Document:
+def apply_storyboard(document: Document, folder: FilePath) -> Document:
     """Return `document` with the shots of its `storyboard:` table, if any; table names are relative to `folder`."""
-    if KEY[0] not in document.data:
+    if STORYBOARD[0] not in document.data:
         return document
-    data = {key: value for key, value in document.data.items() if key != KEY[0]}
+    data = {key: value for key, value in document.data.items() if key != STORYBOARD[0]}
     bare = Document(document.file, data, document.places, document.names, document.problems)
-    board = _Board(str(folder / str(document.data[KEY[0]])))
+    board = _StoryboardReader(str(folder / str(document.data[STORYBOARD[0]])))
     try:
-        table = fill(board.document(data.get("vars")))
+        table = substitute(board.document(data.get("vars")))
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        problem = Problem(document.place(KEY), KEY, f"{board.file}: {why}")
+        problem = Problem(document.value_place(STORYBOARD), STORYBOARD, f"{board.file}: {why}")
         return Document(bare.file, data, bare.places, bare.names, (*bare.problems, problem))
     del table.data["vars"]
-    return lay_over(bare, table)
+    return overlay_document(bare, table)
 
 
-class _Board:
+class _StoryboardReader:
     """Reader of one storyboard table."""
 
     def __init__(self, file: str) -> None:
@@ -258,14 +272,16 @@ class _Board:
         )
         names = [name.strip().lower() for name in rows.fieldnames or ()]
         for name in names:
-            if name not in COLUMNS:
-                raise ValueError(f"unknown column {quoted(name)}; {nearest(name, COLUMNS)}")
-        for name in NEEDED:
+            if name not in STORYBOARD_COLUMNS:
+                raise ValueError(f"unknown column {quote_text(name)}; {suggest(name, STORYBOARD_COLUMNS)}")
+        for name in REQUIRED_COLUMNS:
             if name not in names:
-                raise ValueError(f"no column {name!r}; a storyboard has the columns {', '.join(COLUMNS)}")
+                raise ValueError(
+                    f"no column {name!r}; a storyboard has the columns {', '.join(STORYBOARD_COLUMNS)}"
+                )
         rows.fieldnames = names
         for row in rows:
-            self.shot({name: (row.get(name) or "").strip() for name in COLUMNS}, rows.line_num)
+            self.add_shot({name: (row.get(name) or "").strip() for name in STORYBOARD_COLUMNS}, rows.line_num)
         if not self.prompts and not self.problems:
             raise ValueError("it has no shots")
         return Document(self.file, self.settings(variables), self.places, {}, tuple(self.problems))
@@ -278,7 +294,7 @@ class _Board:
             found["motion"] = {"moves": self.moves}
         return found
 
-    def shot(self, row: dict[str, str], line: int) -> None:
+    def add_shot(self, row: dict[str, str], line: int) -> None:
         if not any(row.values()):
             return
         time, place = row["time"], Place(self.file, line, 1)
@@ -287,10 +303,10 @@ class _Board:
             self.problems.append(Problem(place, (missing,), "must be given in every line"))
             return
         if time in self.prompts:
-            self.problems.append(Problem(place, ("time",), f"{shown(time)} is written twice"))
+            self.problems.append(Problem(place, ("time",), f"{short_repr(time)} is written twice"))
             return
         if row["transition"] and row["transition"] not in TRANSITIONS:
-            told = f"{shown(row['transition'])} is not known; allowed: {', '.join(TRANSITIONS)}"
+            told = f"{short_repr(row['transition'])} is not known; allowed: {', '.join(TRANSITIONS)}"
             self.problems.append(Problem(place, ("transition",), told))
         if self.prompts and row["transition"] != "blend":
             self.places["cuts", str(len(self.cuts))] = place

@@ -18,21 +18,21 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
-from animator.errors import shown
+from animator.errors import short_repr
 
 Scalar = int | float | str
 
 CurveValue = Scalar | dict[str, Any]  # number, expression, key string, or keyframe → value
 
 
-def curve(value: Any) -> CurveValue:
+def check_curve(value: Any) -> CurveValue:
     """Return `value` if its type can be a curve; its content is parsed later. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, Scalar | dict):
-        raise ValueError(f"{shown(value)} is not a number, an expression, a key string or keyframes")
+        raise ValueError(f"{short_repr(value)} is not a number, an expression, a key string or keyframes")
     return value
 
 
-_KEYFRAMES = {
+_KEYFRAMES_SCHEMA = {
     "type": "object",
     "minProperties": 1,
     "additionalProperties": {
@@ -48,30 +48,30 @@ _KEYFRAMES = {
     },
 }
 
-CURVE_SCHEMA: dict[str, Any] = {"anyOf": [{"type": ["number", "string"]}, _KEYFRAMES]}
+CURVE_SCHEMA: dict[str, Any] = {"anyOf": [{"type": ["number", "string"]}, _KEYFRAMES_SCHEMA]}
 
-Curve = Annotated[Any, BeforeValidator(curve), WithJsonSchema(CURVE_SCHEMA)]
+Curve = Annotated[Any, BeforeValidator(check_curve), WithJsonSchema(CURVE_SCHEMA)]
 
 
-def _scalar(value: Any) -> Scalar:
+def _check_scalar(value: Any) -> Scalar:
     """Return a text or a number. Raises ValueError once, where a union type would report one error per type."""
     if isinstance(value, bool) or not isinstance(value, Scalar):
-        raise ValueError(f"{shown(value)} is not a text or a number")
+        raise ValueError(f"{short_repr(value)} is not a text or a number")
     return value
 
 
-def _number(value: Any) -> Any:
+def _check_number(value: Any) -> Any:
     """Return `value` unless it is true, false or text: `frames: true` is a mistake, not one frame."""
     if isinstance(value, bool | str):
-        raise ValueError(f"{shown(value)} is not a number")
+        raise ValueError(f"{short_repr(value)} is not a number")
     return value
 
 
-Number = Annotated[float, BeforeValidator(_number)]
+Number = Annotated[float, BeforeValidator(_check_number)]
 
-Whole = Annotated[int, BeforeValidator(_number)]
+Integer = Annotated[int, BeforeValidator(_check_number)]
 
-TextOrNumber = Annotated[Any, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "number"]})]
+TextOrNumber = Annotated[Any, BeforeValidator(_check_scalar), WithJsonSchema({"type": ["string", "number"]})]
 
 
 class Section(BaseModel):
@@ -79,58 +79,61 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
-    def written(self) -> dict[str, Any]:
+    def given(self) -> dict[str, Any]:
         """Return the settings given in the file, by name; defaults are left out."""
         return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
 
 
-def curves(name: str, settings: type, base: type[Section], **more: Any) -> Any:
+def curve_section(name: str, settings: type, base: type[Section], **extra: Any) -> Any:
     """Create a section class with a curve for each field of the dataclass `settings`, besides the fields of `base`."""
     found: Any = {
-        item.name: (Curve, Field(item.default, description=item.metadata["says"] + _range(item.metadata)))
+        item.name: (
+            Curve,
+            Field(item.default, description=item.metadata["says"] + _range_text(item.metadata)),
+        )
         for item in fields(settings)
     }
-    return create_model(name, __base__=base, **more, **found)
+    return create_model(name, __base__=base, **extra, **found)
 
 
-def _range(metadata: Mapping[str, float]) -> str:
+def _range_text(metadata: Mapping[str, float]) -> str:
     return f"; {metadata['low']:g}..{metadata['high']:g}" if isfinite(metadata["high"]) else ""
 
 
-def optional(annotation: Any) -> Any:
+def without_none(annotation: Any) -> Any:
     """Return an annotation without None: `Shake | None` → `Shake`; other annotations unchanged."""
     given = [kind for kind in get_args(annotation) if kind is not type(None)]
     return given[0] if isinstance(annotation, UnionType) or get_origin(annotation) is Union else annotation
 
 
-NO = (False, 0, "no", "off", "false")  # in YAML 1.2, "no" and "off" are text
+FALSE_VALUES = (False, 0, "no", "off", "false")  # in YAML 1.2, "no" and "off" are text
 
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
 
-_TIMES = {"type": "array", "items": {"type": ["number", "string"]}, "minItems": 1}
+_TIMES_SCHEMA = {"type": "array", "items": {"type": ["number", "string"]}, "minItems": 1}
 
-_COLOR = rf"^(?:{_HEX.pattern}|\{{\w+\}})$"  # a colour, or a {variable}
+_COLOR_PATTERN = rf"^(?:{_HEX.pattern}|\{{\w+\}})$"  # a colour, or a {variable}
 
-_COLORS = {"type": "array", "items": {"type": "string", "pattern": _COLOR}}
+_COLORS_SCHEMA = {"type": "array", "items": {"type": "string", "pattern": _COLOR_PATTERN}}
 
 
-def _times(value: Any) -> list[str]:
+def _parse_times(value: Any) -> list[str]:
     listed = isinstance(value, list) and value and all(type(item) in (int, float, str) for item in value)
     if not listed:
         raise ValueError(f"{value!r} is not a list of times such as [0, 2s, 50%, end]")
     return [str(item) for item in value]
 
 
-def _paint(value: Any) -> Any:
+def _parse_paint(value: Any) -> Any:
     """Return a list of times or an expression, from either of them or from {at: either, or keyframes of yes/no}."""
     if isinstance(value, dict) and set(value) == {"at"}:
         value = value["at"]
         if isinstance(value, dict):
-            value = [key for key, wanted in value.items() if wanted not in NO]
-    return value if isinstance(value, str) else _times(value)
+            value = [key for key, wanted in value.items() if wanted not in FALSE_VALUES]
+    return value if isinstance(value, str) else _parse_times(value)
 
 
-def _colors(value: Any) -> list[str]:
+def _check_colors(value: Any) -> list[str]:
     if not isinstance(value, list):
         raise ValueError(f"{value!r} is not a list of colours such as ['#0a84ff', '#fff']")
     for item in value:
@@ -140,20 +143,28 @@ def _colors(value: Any) -> list[str]:
     return value
 
 
-Times = Annotated[Any, BeforeValidator(_times), WithJsonSchema(_TIMES)]
+Times = Annotated[Any, BeforeValidator(_parse_times), WithJsonSchema(_TIMES_SCHEMA)]
 
-_YES_NO = {"type": "object", "minProperties": 1, "additionalProperties": {"type": ["number", "boolean"]}}
-
-_AT = {
+_YES_NO_SCHEMA = {
     "type": "object",
-    "properties": {"at": {"anyOf": [{"type": "string"}, _TIMES, _YES_NO]}},
+    "minProperties": 1,
+    "additionalProperties": {"type": ["number", "boolean"]},
+}
+
+_AT_SCHEMA = {
+    "type": "object",
+    "properties": {"at": {"anyOf": [{"type": "string"}, _TIMES_SCHEMA, _YES_NO_SCHEMA]}},
     "required": ["at"],
     "additionalProperties": False,
 }
 
-Paint = Annotated[Any, BeforeValidator(_paint), WithJsonSchema({"anyOf": [{"type": "string"}, _TIMES, _AT]})]
+PaintTimes = Annotated[
+    Any,
+    BeforeValidator(_parse_paint),
+    WithJsonSchema({"anyOf": [{"type": "string"}, _TIMES_SCHEMA, _AT_SCHEMA]}),
+]
 
-Colors = Annotated[Any, BeforeValidator(_colors), WithJsonSchema(_COLORS)]
+Colors = Annotated[Any, BeforeValidator(_check_colors), WithJsonSchema(_COLORS_SCHEMA)]
 
 
 # The sizes SDXL was trained on with about 1024x1024 pixels and a side ratio a film may have
@@ -165,7 +176,7 @@ BUCKETS = [
 ]  # fmt: skip
 
 
-BEYOND = 1.5  # multiple of the native pixel count above which a model repeats or loses its subject
+MAX_PIXEL_RATIO = 1.5  # multiple of the native pixel count above which a model repeats or loses its subject
 
 
 class Pixels(NamedTuple):
@@ -174,11 +185,11 @@ class Pixels(NamedTuple):
     width: int
     height: int
 
-    def beyond(self, native: int) -> bool:
+    def exceeds(self, native: int) -> bool:
         """Return whether it is too large for one pass of a model with a native size of `native` pixels."""
-        return self.width * self.height > BEYOND * native**2
+        return self.width * self.height > MAX_PIXEL_RATIO * native**2
 
-    def within(self, native: int) -> Pixels:
+    def scaled_to(self, native: int) -> Pixels:
         """Return a size of this shape with about `native`² pixels; both sides are multiples of 8."""
         share = native / (self.width * self.height) ** 0.5
         return Pixels(*(max(8, round(side * share / 8) * 8) for side in self))
@@ -190,13 +201,13 @@ class Ratio(NamedTuple):
     width: float
     height: float
 
-    def pixels(self, native: int) -> Pixels:
+    def nearest_size(self, native: int) -> Pixels:
         """Return the nearest trained size, scaled to a native size of `native` pixels; sides are multiples of 8."""
         width, height = min(BUCKETS, key=lambda size: abs(size[0] / size[1] - self.width / self.height))
         return Pixels(*(max(8, round(side * native / 1024 / 8) * 8) for side in (width, height)))
 
 
-def _size(value: Any) -> Pixels | Ratio:
+def _parse_size(value: Any) -> Pixels | Ratio:
     if isinstance(value, Pixels | Ratio):
         return value
     text = str(value).strip()
@@ -210,10 +221,10 @@ def _size(value: Any) -> Pixels | Ratio:
         if min(ratio) > 0 and 1 / 4 <= ratio.width / ratio.height <= 4:
             return ratio
     raise ValueError(
-        f'{shown(value)} is not a size; write pixels as 1024x1024 or a ratio from 1:4 to 4:1 as "16:9"'
+        f'{short_repr(value)} is not a size; write pixels as 1024x1024 or a ratio from 1:4 to 4:1 as "16:9"'
     )
 
 
 Size = Annotated[
-    Any, BeforeValidator(_size), WithJsonSchema({"type": "string", "examples": ["1024x1024", "16:9"]})
+    Any, BeforeValidator(_parse_size), WithJsonSchema({"type": "string", "examples": ["1024x1024", "16:9"]})
 ]

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 from animator.errors import SettingPath
 from animator.scene.scene import Scene
-from animator.scene.settings import DEPTHS, REFERENCES
+from animator.scene.settings import COLOR_REFERENCES, DEPTH_SOURCES
 from animator.scene.settings_images import FOOTAGE_FILE, MASK_FILES
-from animator.scene.settings_models import BASE as REFINER
-from animator.scene.settings_models import CONTROL_FILES
-from animator.scene.settings_output import FILE, WAYS
+from animator.scene.settings_models import HINT_FILES
+from animator.scene.settings_models import REFINER_BASE as REFINER
+from animator.scene.settings_output import UPSCALE_METHODS, UPSCALE_SETTING
 
 
 def control_files(scene: Scene) -> Iterator[tuple[SettingPath, str]]:
     """Yield the path and the value of every setting that names an image or a video for a hint."""
     for name, control in scene.settings.control.items():
-        for kind in CONTROL_FILES:
+        for kind in HINT_FILES:
             if getattr(control, kind) is not None:
                 yield ("control", name, kind), getattr(control, kind)
 
@@ -25,7 +25,7 @@ def adapter_files(scene: Scene) -> Iterator[tuple[SettingPath, str]]:
         yield ("ip_adapter", name, "file"), adapter.file
 
 
-def _files(scene: Scene) -> Iterator[tuple[SettingPath, str]]:
+def files_of(scene: Scene) -> Iterator[tuple[SettingPath, str]]:
     """Yield the path and the value of every setting that names a file or a folder on this machine."""
     settings = scene.settings
     model, motion, reference = settings.model, settings.motion, settings.grade.color_reference
@@ -36,11 +36,11 @@ def _files(scene: Scene) -> Iterator[tuple[SettingPath, str]]:
         ("audio", "file"): None if settings.audio is None else settings.audio.file,
         ("start", "image"): settings.start.image,
         FOOTAGE_FILE: settings.footage.file,
-        ("grade", "color_reference"): None if reference in REFERENCES else reference,
-        ("motion", "depth"): None if motion.depth in DEPTHS else motion.depth,
+        ("grade", "color_reference"): None if reference in COLOR_REFERENCES else reference,
+        ("motion", "depth"): None if motion.depth in DEPTH_SOURCES else motion.depth,
     }
     yield from ((path, name) for path, name in named.items() if name is not None)
-    for files in (mask_files, control_files, view_files, upscale_file, adapter_files):
+    for files in (mask_files, control_files, view_files, upscale_files, adapter_files):
         yield from files(scene)
     maybe: dict[SettingPath, str | None] = {  # files, folders, or else hub ids
         ("model", "base"): None if model.base == "nano" else model.base,
@@ -63,11 +63,11 @@ def mask_files(scene: Scene) -> Iterator[tuple[SettingPath, str]]:
             yield ("masks", name, mask.source), getattr(mask, mask.source)
 
 
-def upscale_file(scene: Scene) -> Iterator[tuple[SettingPath, str]]:
+def upscale_files(scene: Scene) -> Iterator[tuple[SettingPath, str]]:
     """Yield the path and the value of the setting that names a network's file, if it does."""
     upscale = scene.settings.output.upscale
-    if upscale is not None and upscale.by not in WAYS:
-        yield FILE, upscale.by
+    if upscale is not None and upscale.by not in UPSCALE_METHODS:
+        yield UPSCALE_SETTING, upscale.by
 
 
 def view_files(scene: Scene) -> Iterator[tuple[tuple[str, str], str]]:

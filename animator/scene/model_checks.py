@@ -9,144 +9,155 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from animator.errors import ModelError, Problem, quoted
+from animator.errors import ModelError, Problem, quote_text
 from animator.errors import SettingPath as Place
 from animator.models import families, nano, safetensors
-from animator.models.safetensors import lora_text_width
+from animator.models.safetensors import checkpoint_text_width
 from animator.scene.parse import is_file
 from animator.scene.scene import Scene
-from animator.scene.settings_models import BASE as REFINER
-from animator.scene.settings_models import SDXL_VAES, scale_and_blocks
+from animator.scene.settings_models import REFINER_BASE as REFINER
+from animator.scene.settings_models import SDXL_VAES, split_scale
 
-PICKLES = (".ckpt", ".pt", ".pth", ".bin")
+PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin")
 
-OTHERS = {768, 1024, 1280}  # width of the text embeddings that SD 1.x, SD 2.x and SDXL's refiner read
+OTHER_TEXT_WIDTHS = {
+    768,
+    1024,
+    1280,
+}  # width of the text embeddings that SD 1.x, SD 2.x and SDXL's refiner read
 
-BASE: Place = ("model", "base")
+BASE_SETTING: Place = ("model", "base")
 
-VAE: Place = ("model", "vae")
+VAE_SETTING: Place = ("model", "vae")
 
 # Channels on each level of the UNet. A model on the hub is taken for SDXL: no other kind is supported.
 NANO_LEVELS, SDXL_LEVELS = (64, 96, 160), (320, 640, 1280)
 
-_BY_NAME: Mapping[Place, tuple[str, ...]] = {BASE: ("nano",), VAE: SDXL_VAES}
+_BUILT_IN_NAMES: Mapping[Place, tuple[str, ...]] = {BASE_SETTING: ("nano",), VAE_SETTING: SDXL_VAES}
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def problems(scene: Scene) -> Iterator[Problem]:
+def check_models(scene: Scene) -> Iterator[Problem]:
     """Yield problems of existing models: checkpoint, ControlNets, IP-Adapters, embeddings, and blocks of LoRAs."""
     if scene.settings.model.base != "nano":
-        yield from _base(scene)
-    yield from _adapters(scene)
-    yield from _embeddings(scene)
-    channels = _channels(scene)
+        yield from _check_base(scene)
+    yield from _check_ip_adapters(scene)
+    yield from _check_embeddings(scene)
+    channels = _unet_channels(scene)
     if channels:
-        yield from _nets(scene, channels)
-        yield from _blocks(scene, len(channels))
+        yield from _check_controlnets(scene, channels)
+        yield from _check_lora_blocks(scene, len(channels))
 
 
-def check(scene: Scene) -> None:
+def require_models(scene: Scene) -> None:
     """Raise ModelError for missing models. Call it before painting only: a preview needs no models."""
     settings = scene.settings
     refiner = settings.model.refiner
     named: dict[Place, str] = {
-        BASE: settings.model.base,
-        **({} if settings.model.vae is None else {VAE: settings.model.vae}),
+        BASE_SETTING: settings.model.base,
+        **({} if settings.model.vae is None else {VAE_SETTING: settings.model.vae}),
         **({} if refiner is None else {REFINER: refiner.base}),
         **{("control", name, "model"): control.model for name, control in settings.control.items()},
         **{("ip_adapter", name, "model"): adapter.model for name, adapter in settings.ip_adapter.items()},
     }
     told = [
-        f"{'.'.join(path)} {quoted(model)}: no such folder or file; allowed: {', '.join(_allowed(path))}"
+        f"{'.'.join(path)} {quote_text(model)}: no such folder or file; allowed: {', '.join(_allowed_values(path))}"
         for path, model in named.items()
-        if model not in _BY_NAME.get(path, ()) and _absent(scene.file(path, model), model)
+        if model not in _BUILT_IN_NAMES.get(path, ()) and _is_missing(scene.file(path, model), model)
     ]
     if told:
         raise ModelError("\n".join(told))
 
 
-def _allowed(path: Place) -> tuple[str, ...]:
+def _allowed_values(path: Place) -> tuple[str, ...]:
     """Return the allowed values at `path`. A refiner or an IP-Adapter has several files, so it cannot be one."""
     files = () if path == REFINER or path[0] == "ip_adapter" else ("a .safetensors file",)
-    return (*_BY_NAME.get(path, ()), "a hub id", "a folder", *files)
+    return (*_BUILT_IN_NAMES.get(path, ()), "a hub id", "a folder", *files)
 
 
-def _base(scene: Scene) -> Iterator[Problem]:
+def _check_base(scene: Scene) -> Iterator[Problem]:
     base = scene.settings.model.base
-    place = scene.file(BASE, base)
-    if place.suffix in PICKLES:
-        yield scene.problem(BASE, f"{quoted(base)}: only .safetensors files are loaded; others can run code")
+    place = scene.file(BASE_SETTING, base)
+    if place.suffix in PICKLE_SUFFIXES:
+        yield scene.problem(
+            BASE_SETTING, f"{quote_text(base)}: only .safetensors files are loaded; others can run code"
+        )
         return
     if place.suffix == ".safetensors" and is_file(place):
         try:
-            safetensors.shapes(place)
+            safetensors.tensor_shapes(place)
         except ModelError as error:
-            yield scene.problem(BASE, str(error))
-    width = lora_text_width(base, place)
-    if width in OTHERS:
-        yield scene.problem(BASE, f"{base} is {families.BASES[width]}; only SDXL checkpoints are supported")
+            yield scene.problem(BASE_SETTING, str(error))
+    width = checkpoint_text_width(base, place)
+    if width in OTHER_TEXT_WIDTHS:
+        yield scene.problem(
+            BASE_SETTING,
+            f"{base} is {families.FAMILY_BY_TEXT_WIDTH[width]}; only SDXL checkpoints are supported",
+        )
 
 
-def _absent(place: Path, model: str) -> bool:
+def _is_missing(place: Path, model: str) -> bool:
     """Return whether `model` is missing at `place` and no hub id either: models/sdxl is a path if models/ exists."""
     try:
-        hub = _HUB_ID.fullmatch(model) and place.suffix != ".safetensors" and not place.parent.is_dir()
+        hub = HUB_ID.fullmatch(model) and place.suffix != ".safetensors" and not place.parent.is_dir()
         return not place.exists() and not hub
     except (OSError, ValueError):  # the OS rejects the name
         return True
 
 
-def _channels(scene: Scene) -> tuple[int, ...]:
+def _unet_channels(scene: Scene) -> tuple[int, ...]:
     """Return the channels on each level of the checkpoint's UNet; () if unknown before loading it."""
     base = scene.settings.model.base
     if base == "nano":
         return NANO_LEVELS
-    place = scene.file(BASE, base)
-    if _HUB_ID.fullmatch(base) and _absent(place, "") and place.suffix != ".safetensors":
+    place = scene.file(BASE_SETTING, base)
+    if HUB_ID.fullmatch(base) and _is_missing(place, "") and place.suffix != ".safetensors":
         return SDXL_LEVELS
-    return _levels(place)
+    return _folder_channels(place)
 
 
-def _levels(folder: Path) -> tuple[int, ...]:
+def _folder_channels(folder: Path) -> tuple[int, ...]:
     """Return the channels on each level of the network in a folder, from its config; () without a config."""
-    from animator.models import safetensors as headers
+    from animator.models import safetensors
 
     try:
-        return headers.levels(headers.config(folder)) if folder.is_dir() else ()
+        return safetensors.channel_levels(safetensors.read_config(folder)) if folder.is_dir() else ()
     except OSError:  # the OS rejects the name
         return ()
 
 
-def _nets(scene: Scene, channels: tuple[int, ...]) -> Iterator[Problem]:
+def _check_controlnets(scene: Scene, channels: tuple[int, ...]) -> Iterator[Problem]:
     """Yield problems of ControlNets whose config has the checkpoint's text width but other channels."""
-    from animator.models import safetensors as headers
+    from animator.models import safetensors
 
-    wanted = lora_text_width(scene.settings.model.base, scene.file(BASE, scene.settings.model.base))
+    wanted = checkpoint_text_width(
+        scene.settings.model.base, scene.file(BASE_SETTING, scene.settings.model.base)
+    )
     for name, control in scene.settings.control.items():
         path: Place = ("control", name, "model")
         folder = scene.file(path, control.model)
-        found = _levels(folder)
-        if found and found != channels and headers.text_width(folder) in (None, wanted):
+        found = _folder_channels(folder)
+        if found and found != channels and safetensors.text_width(folder) in (None, wanted):
             yield scene.problem(path, "made for a UNet of another size; use one for this checkpoint")
 
 
-def _blocks(scene: Scene, levels: int) -> Iterator[Problem]:
+def _check_lora_blocks(scene: Scene, levels: int) -> Iterator[Problem]:
     """Yield problems of LoRA blocks that the UNet does not have."""
     for name, written in scene.settings.loras.items():
-        for block in scale_and_blocks(written)[1]:
+        for block in split_scale(written)[1]:
             way, _, number = str(block).partition("_")
             if number and int(number) >= levels:
                 message = f"this model has no such block; its last is {way}_{levels - 1}"
                 yield scene.problem(("loras", name, "blocks", str(block)), message)
 
 
-def _adapters(scene: Scene) -> Iterator[Problem]:
+def _check_ip_adapters(scene: Scene) -> Iterator[Problem]:
     """Yield problems of IP-Adapter folders without weights or without an image encoder."""
     for name, adapter in scene.settings.ip_adapter.items():
         path: Place = ("ip_adapter", name)
         folder = scene.file((*path, "model"), adapter.model)
-        if _absent(folder, adapter.model) or not folder.is_dir():
+        if _is_missing(folder, adapter.model) or not folder.is_dir():
             continue
         if adapter.weights.endswith(".safetensors") and not is_file(folder / adapter.weights):
             yield scene.problem((*path, "weights"), f"no such file: {folder / adapter.weights}")
@@ -155,9 +166,9 @@ def _adapters(scene: Scene) -> Iterator[Problem]:
             yield scene.problem((*path, "encoder"), message)
 
 
-def _embeddings(scene: Scene) -> Iterator[Problem]:
+def _check_embeddings(scene: Scene) -> Iterator[Problem]:
     """Yield problems of textual inversions without vectors for both of SDXL's text encoders."""
-    from animator.models import safetensors as headers
+    from animator.models import safetensors
 
     for word, name in scene.settings.model.embeddings.items():
         path = ("model", "embeddings", word)
@@ -165,44 +176,48 @@ def _embeddings(scene: Scene) -> Iterator[Problem]:
         if file.suffix != ".safetensors" or not is_file(file):
             continue
         try:
-            why = headers.unheard(file)
+            why = safetensors.inversion_mismatch(file)
         except (OSError, ValueError) as error:
             why = str(error)
         if why is not None:
             yield scene.problem(path, why)
 
 
-def _misfits(scene: Scene) -> Iterator[Problem]:
+def control_misfits(scene: Scene) -> Iterator[Problem]:
     """Yield ControlNets and IP-Adapters that do not fit the checkpoint, by their configs and headers.
 
     Also yields ControlNet files that are missing or are not .safetensors.
     """
-    from animator.models import safetensors as headers
+    from animator.models import safetensors
 
     base = scene.settings.model.base
-    wanted = headers.text_width(nano.WEIGHTS if base == "nano" else scene.file(("model", "base"), base))
+    wanted = safetensors.text_width(nano.WEIGHTS if base == "nano" else scene.file(("model", "base"), base))
     for name, adapter in scene.settings.ip_adapter.items():
         path = ("ip_adapter", name, "weights")
         place = scene.file(("ip_adapter", name, "model"), adapter.model) / adapter.weights
-        if place.suffix == ".safetensors" and (why := headers.misfit(headers.text_width(place), wanted)):
+        if place.suffix == ".safetensors" and (
+            why := safetensors.text_width_mismatch(safetensors.text_width(place), wanted)
+        ):
             yield scene.problem(path, why)
     for name, control in scene.settings.control.items():
         path = ("control", name, "model")
         place = scene.file(path, control.model)
-        if place.suffix in headers.WEIGHTS:
+        if place.suffix in safetensors.PICKLED_WEIGHTS:
             yield scene.problem(path, "only .safetensors files are loaded; others can run code")
         elif place.suffix == ".safetensors" and not is_file(place):
             yield scene.problem(path, f"no such file: {place}")
-        elif place.exists() and (why := headers.misfit(headers.text_width(place), wanted)):
+        elif place.exists() and (
+            why := safetensors.text_width_mismatch(safetensors.text_width(place), wanted)
+        ):
             yield scene.problem(path, why)
-        yield from _kinds(scene, name, place)
+        yield from _union_mode_problems(scene, name, place)
 
 
-def _kinds(scene: Scene, name: str, place: Path) -> Iterator[Problem]:
+def _union_mode_problems(scene: Scene, name: str, place: Path) -> Iterator[Problem]:
     """Yield the problem of a hint type that a Union ControlNet, a folder, does not support."""
-    from animator.models import safetensors as headers
+    from animator.models import safetensors
 
-    most = headers.config(place).get("num_control_type") if place.is_dir() else None
+    most = safetensors.read_config(place).get("num_control_type") if place.is_dir() else None
     mode = scene.settings.control[name].mode
     if most is not None and mode is None:
         yield scene.problem(

@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from animator.errors import AnimatorError, Place, Problem, SceneError, SettingPath, quoted
+from animator.errors import AnimatorError, Place, Problem, SceneError, SettingPath, quote_text
 
 MAX_BYTES = 500_000  # a schedule file is a page of text; key strings for 20,000 frames still fit
 
@@ -35,18 +35,18 @@ class Document:
     names: Mapping[SettingPath, Place] = field(default_factory=dict)  # position of each key
     problems: tuple[Problem, ...] = ()  # one for each refused value; `data` lacks these values
 
-    def place(self, path: SettingPath) -> Place:
+    def value_place(self, path: SettingPath) -> Place:
         """Return the position of the value at `path`, or of the nearest section around it."""
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, Place(self.file, 1, 1))
 
-    def name(self, path: SettingPath) -> Place:
+    def key_place(self, path: SettingPath) -> Place:
         """Return the position of the last key of `path`, or else of its value."""
-        return self.names.get(path) or self.place(path)
+        return self.names.get(path) or self.value_place(path)
 
 
-def read(file: FilePath) -> Document:
+def read_document(file: FilePath) -> Document:
     """Read a schedule file. Raises SceneError."""
     try:
         raw = file.read_bytes()
@@ -60,19 +60,19 @@ def read(file: FilePath) -> Document:
     except UnicodeDecodeError as error:
         message = f"byte {error.start} is not UTF-8 text; save the file as UTF-8"
         raise SceneError([Problem(Place(str(file)), (), message)]) from error
-    return parse(text, str(file))
+    return parse_document(text, str(file))
 
 
-def parse(text: str, file: str) -> Document:
+def parse_document(text: str, file: str) -> Document:
     """Parse YAML text; `file` is its name in messages. Raises SceneError for text that is not YAML."""
-    reader = _Reader(file, text)
+    reader = _NodeReader(file, text)
     loader = None
     try:
-        loader = Strict(text)
+        loader = StrictLoader(text)
         root = loader.get_single_node()
         data = {} if root is None else reader.value(root, ())
     except yaml.MarkedYAMLError as error:
-        mark, message = syntax(error, text)
+        mark, message = explain_yaml_error(error, text)
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
         raise SceneError([Problem(place, (), message)]) from error
     except (ValueError, OverflowError) as error:
@@ -95,7 +95,7 @@ def parse(text: str, file: str) -> Document:
 def parse_value(text: str) -> Any:
     """Parse the value of `--set a.b=value`: a number, keyframes in braces, or plain text."""
     try:
-        document = parse(f"value: {text}\n", "--set")
+        document = parse_document(f"value: {text}\n", "--set")
     except AnimatorError:
         return text
     value = document.data.get("value")
@@ -107,7 +107,7 @@ def parse_value(text: str) -> Any:
 _REFUSED = object()  # placeholder of a refused value until it is dropped
 
 
-class _Reader:
+class _NodeReader:
     """Converter of YAML nodes to data; it keeps positions and collects problems."""
 
     def __init__(self, file: str, text: str) -> None:
@@ -115,7 +115,7 @@ class _Reader:
         self.places: dict[SettingPath, Place] = {}
         self.names: dict[SettingPath, Place] = {}
         self.problems: list[Problem] = []
-        self.seen: set[int] = set()  # ids of nodes read; a second visit means an alias
+        self.read_nodes: set[int] = set()  # ids of nodes read; a second visit means an alias
 
     def refuse(self, node: Any, path: SettingPath, message: str) -> Any:
         self.problems.append(Problem(self.place(node), path, message))
@@ -126,10 +126,10 @@ class _Reader:
 
     def value(self, node: yaml.Node, path: SettingPath) -> Any:
         self.places[path] = self.place(node)
-        if id(node) in self.seen:
+        if id(node) in self.read_nodes:
             return self.refuse(node, path, "anchors and aliases (& and *) are not allowed; write it out")
-        self.seen.add(id(node))
-        kind = node.tag.removeprefix(PREFIX)
+        self.read_nodes.add(id(node))
+        kind = node.tag.removeprefix(TAG_PREFIX)
         if isinstance(node, yaml.MappingNode) and kind == "map":
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and kind == "seq":
@@ -137,7 +137,7 @@ class _Reader:
             return [item for item in items if item is not _REFUSED]
         if isinstance(node, yaml.ScalarNode) and kind in SCALARS:
             return self.scalar(node, kind, path)
-        return self.refuse(node, path, f"tag {quoted(node.tag)} is not allowed")
+        return self.refuse(node, path, f"tag {quote_text(node.tag)} is not allowed")
 
     def scalar(self, node: yaml.ScalarNode, kind: str, path: SettingPath) -> Any:
         if any("\ud800" <= char <= "\udfff" for char in node.value):
@@ -145,7 +145,7 @@ class _Reader:
                 node, path, "half of a surrogate pair is not a character; write the character itself"
             )
         if node.style is None and kind in ("null", "str"):
-            color = lost_color(self.text, node.end_mark.index, node.value)
+            color = explain_lost_color(self.text, node.end_mark.index, node.value)
             if color is not None:
                 mark = node.end_mark
                 place = Place(self.file, mark.line + 1, mark.column + 1 + color[0] - mark.index)
@@ -154,7 +154,7 @@ class _Reader:
         try:
             return SCALARS[kind](node.value)
         except ValueError:  # a number of 5,000 digits, or a tag that does not match the text
-            return self.refuse(node, path, f"{quoted(node.value)} is not a number")
+            return self.refuse(node, path, f"{quote_text(node.value)} is not a number")
 
     def mapping(self, node: yaml.MappingNode, path: SettingPath) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -181,7 +181,7 @@ MAX_VALUES = 70_000  # names and values, one second of work for PyYAML; 10,000 k
 MAX_NESTING = 100  # brackets and indents; PyYAML checks all open ones at every character
 
 
-class Strict(yaml.SafeLoader):
+class StrictLoader(yaml.SafeLoader):
     """PyYAML's safe loader with YAML 1.2's core schema for plain scalars, and with limits on size and nesting."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 (an attribute of PyYAML)
@@ -208,7 +208,7 @@ _TOO_DEEP = f"nested too deeply; at most {MAX_NESTING} levels"
 _TOO_MANY = f"more than {MAX_VALUES:,} names and values; long curves are shorter as key strings"
 
 
-PREFIX = "tag:yaml.org,2002:"
+TAG_PREFIX = "tag:yaml.org,2002:"
 
 for _tag, _pattern, _first in [
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -216,7 +216,7 @@ for _tag, _pattern, _first in [
     ("int", r"[-+]?[0-9]+", list("-+0123456789")),
     ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
 ]:
-    Strict.add_implicit_resolver(PREFIX + _tag, re.compile(rf"^(?:{_pattern})$"), _first)
+    StrictLoader.add_implicit_resolver(TAG_PREFIX + _tag, re.compile(rf"^(?:{_pattern})$"), _first)
 
 
 SCALARS: dict[str, Callable[[str], Any]] = {
@@ -229,43 +229,43 @@ SCALARS: dict[str, Callable[[str], Any]] = {
 
 
 # YAML reads `#ff8800` after a space as a comment up to the end of the line. Real comments begin with "# ".
-_COLOR = re.compile(r"[ \t]+(#(?:[0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})\b[^\r\n]*)")
+_COMMENT_COLOR = re.compile(r"[ \t]+(#(?:[0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})\b[^\r\n]*)")
 
-_ENTRY = re.compile(r"[\s-]*([^\s:'\"{}\[\]]+):[ \t]+(\S.*?)\s*")
+_SETTING_LINE = re.compile(r"[\s-]*([^\s:'\"{}\[\]]+):[ \t]+(\S.*?)\s*")
 
 _EXAMPLE = '"red, #ff8800"'
 
 _HINT = f"put quotes round the whole text: {_EXAMPLE} (a comment has a space after its #)"
 
-_LONGEST = 60  # characters of a line that a message repeats with quotes
+_MAX_EXAMPLE_LINE = 60  # characters of a line that a message repeats with quotes
 
 
-def lost_color(text: str, end: int, left: str) -> tuple[int, str] | None:
-    """Return the index of the # and a message if YAML cut the plain value `left` at `end` because a colour follows."""
-    match = _COLOR.match(text, end)
+def explain_lost_color(text: str, end: int, kept_text: str) -> tuple[int, str] | None:
+    """Return the index of the # and a message if YAML cut `kept_text`, a plain value, at `end` before a colour."""
+    match = _COMMENT_COLOR.match(text, end)
     if match is None:
         return None
     lost = match[1].rstrip()
-    kept = f"only {quoted(left)} is left" if left else "nothing is left"
-    whole = f'"{left} {lost}"' if left else f'"{lost}"'
-    example = whole if len(whole) <= _LONGEST and '"' not in left + lost else _EXAMPLE
+    kept = f"only {quote_text(kept_text)} is left" if kept_text else "nothing is left"
+    whole = f'"{kept_text} {lost}"' if kept_text else f'"{lost}"'
+    example = whole if len(whole) <= _MAX_EXAMPLE_LINE and '"' not in kept_text + lost else _EXAMPLE
     return match.start(1), (
-        f"YAML takes {quoted(lost)} for a comment, and {kept}; {_HINT.replace(_EXAMPLE, example)}"
+        f"YAML takes {quote_text(lost)} for a comment, and {kept}; {_HINT.replace(_EXAMPLE, example)}"
     )
 
 
-def syntax(error: yaml.MarkedYAMLError, text: str) -> tuple[yaml.Mark | None, str]:
+def explain_yaml_error(error: yaml.MarkedYAMLError, text: str) -> tuple[yaml.Mark | None, str]:
     """Return position and message for a YAML syntax error, worded for users who do not know YAML's terms."""
     problem, mark = error.problem or "not YAML", error.problem_mark or error.context_mark
     if mark is None:
         return None, problem
-    if (color := _color_between(error, text)) is not None:
+    if (color := _explain_hidden_bracket(error, text)) is not None:
         return color
     line = [*text.splitlines()[: mark.line + 1], ""][mark.line]
     if "mapping values are not allowed" in problem:
-        return mark, f"a value that holds ': ' needs quotes round it, {_with_quotes(line)}"
+        return mark, f"a value that holds ': ' needs quotes round it, {_quoted_example(line)}"
     if "but got ':'" in problem:
-        return mark, f"a value that holds ': ' needs quotes round it, {_with_quotes('')}"
+        return mark, f"a value that holds ': ' needs quotes round it, {_quoted_example('')}"
     if "cannot start any token" in problem and "'\\t'" in problem:
         return mark, "a tab; indent lines with spaces"
     if "cannot start any token" in problem:
@@ -276,25 +276,25 @@ def syntax(error: yaml.MarkedYAMLError, text: str) -> tuple[yaml.Mark | None, st
     return mark, f"{problem} ({error.context})" if error.context else problem
 
 
-def _with_quotes(line: str) -> str:
+def _quoted_example(line: str) -> str:
     """Return the user's line with the quotes added, or an example if that is not possible."""
-    entry = _ENTRY.fullmatch(line)
-    if entry is None or len(line) > _LONGEST or '"' in entry[2] or "\\" in entry[2]:
+    entry = _SETTING_LINE.fullmatch(line)
+    if entry is None or len(line) > _MAX_EXAMPLE_LINE or '"' in entry[2] or "\\" in entry[2]:
         return 'as in zoom: "0: (1.0), 30: (1.04)"'
     return f'as in {entry[1]}: "{entry[2]}"'
 
 
-def _color_between(error: yaml.MarkedYAMLError, text: str) -> tuple[yaml.Mark, str] | None:
+def _explain_hidden_bracket(error: yaml.MarkedYAMLError, text: str) -> tuple[yaml.Mark, str] | None:
     """Return position and message if a colour hid a closing bracket: `{at: red #ff8800, travel: 3}`; else None."""
     first, last = error.context_mark, error.problem_mark
     if first is None or last is None or "flow" not in (error.context or ""):
         return None
-    for match in _COLOR.finditer(text, first.index, last.index + 1):
+    for match in _COMMENT_COLOR.finditer(text, first.index, last.index + 1):
         start = text.rfind("\n", 0, match.start()) + 1
         before = text[start : match.start()]
         if before.count('"') % 2 == before.count("'") % 2 == 0:
             at, line = match.start(1), text.count("\n", 0, match.start(1))
-            message = f"YAML takes {quoted(match[1].rstrip())} for a comment, brackets and all; {_HINT}"
+            message = f"YAML takes {quote_text(match[1].rstrip())} for a comment, brackets and all; {_HINT}"
             return yaml.Mark("", at, line, at - start, None, 0), message
     return None
 

@@ -9,19 +9,19 @@ from typing import Any
 
 import yaml
 
-from animator.scene.file_references import _files
-from animator.scene.parse import Strict
+from animator.scene.file_references import files_of
+from animator.scene.parse import StrictLoader
 from animator.scene.scene import Scene
-from animator.scene.variables import escape
+from animator.scene.variables import escape_braces
 
 
 class _Dumper(yaml.SafeDumper):
     """YAML writer that quotes text which our loader would otherwise read as another type."""
 
-    yaml_implicit_resolvers = Strict.yaml_implicit_resolvers
+    yaml_implicit_resolvers = StrictLoader.yaml_implicit_resolvers
 
 
-def resolved(scene: Scene) -> str:
+def to_yaml(scene: Scene) -> str:
     """Return `scene` as YAML, with presets and variables filled in, every default written, and absolute paths."""
     data: dict[str, Any] = scene.settings.model_dump(mode="json", exclude={"vars"}, exclude_none=True)
     size = f"{scene.size.width}x{scene.size.height}"
@@ -29,14 +29,14 @@ def resolved(scene: Scene) -> str:
     data["video"] = video | {k: v for k, v in data["video"].items() if k not in (*video, "duration")}
     if scene.settings.paint is not None:
         del data["cadence"]  # `cadence` and `paint` exclude each other
-    for path, name in _files(scene):
+    for path, name in files_of(scene):
         holder = data
         for part in path[:-1]:
             holder = holder[part]
         holder[path[-1]] = str(scene.file(path, name))
-    return written(escape(data))
+    return dump_yaml(escape_braces(data))
 
 
-def written(data: dict[str, Any]) -> str:
+def dump_yaml(data: dict[str, Any]) -> str:
     """Return plain data as YAML text that our loader reads back as the same data."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)

@@ -16,15 +16,15 @@ from typing import ClassVar
 from animator.errors import Problem, SettingPath
 from animator.imaging.geometry import Lens
 from animator.models import nano
-from animator.models.families import native
+from animator.models.families import native_size
 from animator.scene.fields import Pixels, Ratio
 from animator.scene.parse import Document
-from animator.scene.settings import DEPTHS, Settings
+from animator.scene.settings import DEPTH_SOURCES, Settings
 from animator.scene.variables import folder_of
 
 DEFAULT_SECONDS = 4.0
 
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # hashed by identity, as results are cached per scene
@@ -34,7 +34,7 @@ class Scene:
     settings: Settings
     document: Document
     folder: FilePath
-    film: Scene | None = None  # for a copy in another size, such as a preview: the original scene
+    original: Scene | None = None  # for a copy in another size, such as a preview: the original scene
 
     # HTML of a scene for notebooks. animator.viewer.notebook sets it, since this module must not import it.
     as_html: ClassVar[Callable[[Scene], str] | None] = None
@@ -51,21 +51,21 @@ class Scene:
         video = self.settings.video
         if video.frames is not None:
             return video.frames
-        seconds = DEFAULT_SECONDS if video.duration is None else _seconds(video.duration)
+        seconds = DEFAULT_SECONDS if video.duration is None else parse_seconds(video.duration)
         return max(1, round(seconds * video.fps))
 
     @property
     def size(self) -> Pixels:
         """Width and height of the film in pixels."""
         size = self.settings.video.size or Ratio(1, 1)
-        return size if isinstance(size, Pixels) else size.pixels(self.native)
+        return size if isinstance(size, Pixels) else size.nearest_size(self.native_size)
 
     @cached_property
-    def native(self) -> int:
+    def native_size(self) -> int:
         """Native size of the model: side in pixels of the square that it was trained on."""
         model = self.settings.model
         setting = "base" if model.config is None else "config"  # the folder with the configs of a single file
-        return native(model.base, self.file(("model", setting), getattr(model, setting)))
+        return native_size(model.base, self.file(("model", setting), getattr(model, setting)))
 
     @property
     def lens(self) -> Lens:
@@ -77,16 +77,16 @@ class Scene:
     def depth_files(self) -> list[FilePath]:
         """Depth images that `motion.depth` names: one file, or all of a folder sorted by name; [] for other depths."""
         source = str(self.settings.motion.depth)
-        if source in DEPTHS:
+        if source in DEPTH_SOURCES:
             return []
         found = self.file(("motion", "depth"), source)
         if not found.is_dir():
             return [found]
-        return sorted(file for file in found.iterdir() if file.suffix.lower() in PICTURES)
+        return sorted(file for file in found.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
 
     def problem(self, path: SettingPath, message: str) -> Problem:
         """Return a problem with the value at `path`, with its position in the file."""
-        return Problem(self.document.place(path), path, message)
+        return Problem(self.document.value_place(path), path, message)
 
     def file(self, path: SettingPath, name: str) -> FilePath:
         """Return the path of the file `name`, the value of the setting at `path`.
@@ -94,19 +94,19 @@ class Scene:
         Relative names start from the folder of the file they were written in, which may be a preset's; those
         given by `--set` start from the current folder. Bundled LoRAs are found by their names.
         """
-        if path[:2] == ("model", "loras") and name in nano.LORAS:
-            return nano.LORAS[name]
-        start = _start(self.document, path, self.folder)
+        if path[:2] == ("model", "loras") and name in nano.BUNDLED_LORAS:
+            return nano.BUNDLED_LORAS[name]
+        start = base_folder(self.document, path, self.folder)
         return start / os.path.expanduser(name)  # noqa: PTH111 (pathlib's raises for an unknown user)
 
 
-def _start(document: Document, path: SettingPath, folder: FilePath) -> FilePath:
+def base_folder(document: Document, path: SettingPath, folder: FilePath) -> FilePath:
     """Return the folder that file names at `path` are relative to; `folder` is the document's own."""
-    place = document.place(path)
+    place = document.value_place(path)
     return folder if place.file == document.file else folder_of(place)
 
 
-def _seconds(duration: str | float) -> float:
+def parse_seconds(duration: str | float) -> float:
     """Return seconds from `6`, `6s` or `1.5 s`; 0 for text that is not a length."""
     match = re.fullmatch(r"(\d{1,6}(?:\.\d*)?|\.\d+)\s*s?", str(duration).strip())
     return float(match[1]) if match else 0.0

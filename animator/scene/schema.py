@@ -8,58 +8,62 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from animator.scene.fields import Curve, optional
+from animator.scene.fields import Curve, without_none
 from animator.scene.settings import Settings, Texts
 
 
-def table(settings: type[BaseModel] = Settings) -> str:
+def settings_table(settings: type[BaseModel] = Settings) -> str:
     """Return a Markdown table of every setting in `settings`: name, default, meaning."""
-    rows = [f"| `{name}` | {default} | {says} |" for name, default, says in _rows(settings, "")]
+    rows = [f"| `{name}` | {default} | {says} |" for name, default, says in _table_rows(settings, "")]
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows])
 
 
-def _rows(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
+def _table_rows(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
     for name, field in section.model_fields.items():
-        inner, path = _section(field), f"{prefix}{field.alias or name}"
+        inner, path = _section_class(field), f"{prefix}{field.alias or name}"
         if inner is not None:
-            yield from _rows(inner, f"{path}.NAME." if _named(field) else f"{path}.")
+            yield from _table_rows(inner, f"{path}.NAME." if _is_dictionary(field) else f"{path}.")
         else:
-            yield f"{path}.NAME" if _named(field) else path, _default(field), _meaning(field)
+            yield (
+                f"{path}.NAME" if _is_dictionary(field) else path,
+                _default_text(field),
+                _meaning_text(field),
+            )
 
 
-def _named(field: FieldInfo) -> bool:
+def _is_dictionary(field: FieldInfo) -> bool:
     """Return whether a field is a dictionary with user-defined names."""
     return get_origin(field.annotation) is dict
 
 
-def _section(field: FieldInfo) -> type[BaseModel] | None:
+def _section_class(field: FieldInfo) -> type[BaseModel] | None:
     """Return the section class of a field, or of the values of a dictionary; None for other fields."""
     default = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(default, BaseModel):
         return type(default)
-    inner = get_args(field.annotation)[-1] if _named(field) else optional(field.annotation)
+    inner = get_args(field.annotation)[-1] if _is_dictionary(field) else without_none(field.annotation)
     return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
 
 
-def _default(field: FieldInfo) -> str:
+def _default_text(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True, validated_data={})
     return "" if default in (None, "", {}) or field.is_required() else f"`{default}`"
 
 
-def _meaning(field: FieldInfo) -> str:
+def _meaning_text(field: FieldInfo) -> str:
     says = field.description or ""
     choices: tuple[Any, ...] = get_args(field.annotation) if get_origin(field.annotation) is not None else ()
     if choices and all(isinstance(choice, str) for choice in choices):
         says += f": {', '.join(f'`{choice}`' for choice in choices)}"
     # The values of a dictionary have their metadata in the annotation.
-    inner = get_args(field.annotation)[-1] if _named(field) else None
+    inner = get_args(field.annotation)[-1] if _is_dictionary(field) else None
     marks = {id(mark) for mark in (*field.metadata, *getattr(inner, "__metadata__", ()))}
     if marks & {id(mark) for mark in Curve.__metadata__}:
         return f"*curve* · {says}"
     return f"*keyframes* · {says}" if marks & {id(mark) for mark in Texts.__metadata__} else says
 
 
-def schema() -> dict[str, Any]:
+def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a schedule file, with defaults and descriptions, for completion in editors."""
     found = Settings.model_json_schema()
     extends = {"type": "string", "description": "name of a preset, or a path relative to this file"}

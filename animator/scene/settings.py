@@ -11,68 +11,72 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from animator.errors import shown
+from animator.errors import short_repr
 from animator.frame import Footage, Grade, Lock, Motion, Painting
 from animator.scene.fields import (
     Colors,
     Curve,
+    Integer,
     Number,
-    Paint,
+    PaintTimes,
     Section,
     Size,
     TextOrNumber,
     Times,
-    Whole,
-    curves,
+    curve_section,
 )
 from animator.scene.settings_images import (
     DetailCurves,
-    Filmed,
-    Mask,
+    FootageOptions,
+    MaskOptions,
     Views,
-    detail_by_mask,
-    footage_by_file,
-    lock_by_mask,
+    expand_detail,
+    expand_footage,
+    expand_lock,
 )
 from animator.scene.settings_models import (
     AdapterCurves,
     ControlCurves,
     LoraFile,
     Refiner,
-    Running,
+    RuntimeOptions,
     Scale,
-    refiner_by_name,
+    expand_refiner,
 )
 from animator.scene.settings_output import Output
-from animator.scene.variables import TYPES
+from animator.scene.variables import VARIABLE_TYPES
 
 MAX_PROMPT = 4_000  # characters; SDXL encodes about 300 at a time
 
 
-def _prompt(text: str) -> str:
+def _check_prompt(text: str) -> str:
     if len(text) > MAX_PROMPT:
         raise ValueError(f"a prompt of {len(text):,} characters; at most {MAX_PROMPT:,}")
     return text
 
 
-def _texts(value: Any) -> Any:
+def _check_texts(value: Any) -> Any:
     if isinstance(value, dict) and value and all(isinstance(item, str) for item in value.values()):
-        return {key: _prompt(item) for key, item in value.items()}
+        return {key: _check_prompt(item) for key, item in value.items()}
     if isinstance(value, str):
-        return _prompt(value)
-    raise ValueError(f"{shown(value)} is not a text or keyframes of texts such as {{0: first, 2s: second}}")
+        return _check_prompt(value)
+    raise ValueError(
+        f"{short_repr(value)} is not a text or keyframes of texts such as {{0: first, 2s: second}}"
+    )
 
 
-_TEXTS = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}
+_TEXTS_SCHEMA = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}
 
-Texts = Annotated[Any, BeforeValidator(_texts), WithJsonSchema({"anyOf": [{"type": "string"}, _TEXTS]})]
+Texts = Annotated[
+    Any, BeforeValidator(_check_texts), WithJsonSchema({"anyOf": [{"type": "string"}, _TEXTS_SCHEMA]})
+]
 
 
 class Prompts(Section):
     """Prompts and negative prompts over time, their blending, and their styles."""
 
     at: Texts = Field("", description="prompt: a text, or keyframes of texts")
-    common: Annotated[str, AfterValidator(_prompt)] = Field("", description="text added to each prompt")
+    common: Annotated[str, AfterValidator(_check_prompt)] = Field("", description="text added to each prompt")
     negative: Texts = Field("", description="negative prompt: a text, or keyframes of texts")
     travel: TextOrNumber = Field(
         0, description="frames (or 0.5s) over which one prompt blends into the next; 0 = cut"
@@ -89,7 +93,7 @@ class Prompts(Section):
 MAX_FRAMES = 200_000  # more than two hours at 24 frames per second
 
 
-def loop_by_truth(value: Any) -> Any:
+def expand_loop(value: Any) -> Any:
     """Expand the short form: `loop: true` means `loop: closed`."""
     return ("closed" if value else "none") if isinstance(value, bool) else value
 
@@ -102,16 +106,16 @@ class Video(Section):
         description='"1024x1024", or a ratio such as "16:9"; default: the model\'s native size, e.g. nano\'s 256x256',
     )
     fps: Number = Field(24.0, ge=0.1, le=240, description="frames per second")
-    frames: Whole | None = Field(None, ge=1, le=MAX_FRAMES, description="length in frames")
+    frames: Integer | None = Field(None, ge=1, le=MAX_FRAMES, description="length in frames")
     duration: TextOrNumber | None = Field(None, description='length in seconds, e.g. 6s; instead of "frames"')
-    loop: Annotated[Literal["none", "boomerang", "closed"], BeforeValidator(loop_by_truth)] = Field(
+    loop: Annotated[Literal["none", "boomerang", "closed"], BeforeValidator(expand_loop)] = Field(
         "none",
         description="boomerang: the video plays the frames forwards and then backwards; "
         "closed, or true: the film is painted so that its end meets its beginning",
     )
 
 
-class Model(Running):
+class Model(RuntimeOptions):
     """Checkpoint with its LoRAs, refiner and embeddings, and the way it runs."""
 
     base: str = Field(
@@ -125,7 +129,7 @@ class Model(Running):
         "auto", description="number format that the model computes in"
     )
     loras: dict[str, LoraFile] = Field(default_factory=dict, description="name → LoRA file")
-    refiner: Annotated[Refiner | None, BeforeValidator(refiner_by_name)] = Field(
+    refiner: Annotated[Refiner | None, BeforeValidator(expand_refiner)] = Field(
         None, description="a second SDXL model for the last steps: its name, or settings"
     )
     embeddings: dict[str, str] = Field(
@@ -148,7 +152,7 @@ class Seed(Section):
     behavior: Literal["iter", "fixed", "ladder", "alternate", "random", "schedule"] = Field(
         "iter", description="change of the seed from one painted frame to the next"
     )
-    every: Whole = Field(
+    every: Integer = Field(
         1, ge=1, description="number of painted frames that share a seed, for `behavior: iter`"
     )
     at: Curve | None = Field(None, description="seed of each frame, for `behavior: schedule`")
@@ -158,15 +162,15 @@ class Seed(Section):
     )
 
 
-def _seed(value: Any) -> Any:
+def _expand_seed(value: Any) -> Any:
     """Expand the short form: `seed: 7` means `seed: {start: 7}`."""
     return {"start": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class _Seeded(Section):
+class PaintingOptions(Section):
     """Painting settings that cannot change over time."""
 
-    seed: Annotated[Seed, BeforeValidator(_seed)] = Seed()
+    seed: Annotated[Seed, BeforeValidator(_expand_seed)] = Seed()
 
 
 class Audio(Section):
@@ -199,35 +203,35 @@ class Shake(Section):
     strength: Curve = Field(1.0, description="amount of shake; 0 is none")
 
 
-def _shake(value: Any) -> Any:
+def _expand_shake(value: Any) -> Any:
     """Expand the short forms: `shake: walk` means `{like: walk}`, `shake: 0.5` means `{strength: 0.5}`."""
     if isinstance(value, str):
         return {"like": value}
     return {"strength": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def _moves(value: Any) -> Any:
+def _check_moves(value: Any) -> Any:
     if isinstance(value, dict) and all(isinstance(move, str | dict) for move in value.values()):
         return value
     raise ValueError(f"{value!r} is not a list of moves such as {{0: push-in, 2s: hold}}")
 
 
-_MOVE = {
+_MOVE_SCHEMA = {
     "type": "object",
     "properties": {"move": {"type": "string"}, "amount": {"type": "number"}, "ease": {"type": "string"}},
     "required": ["move"],
     "additionalProperties": False,
 }
 
-_MOVES = {"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, _MOVE]}}
+_MOVES_SCHEMA = {"type": "object", "additionalProperties": {"anyOf": [{"type": "string"}, _MOVE_SCHEMA]}}
 
-Moves = Annotated[Any, BeforeValidator(_moves), WithJsonSchema(_MOVES)]
-
-
-DEPTHS = ("flat", "proxy", "model")
+Moves = Annotated[Any, BeforeValidator(_check_moves), WithJsonSchema(_MOVES_SCHEMA)]
 
 
-class _Moving(Section):
+DEPTH_SOURCES = ("flat", "proxy", "model")
+
+
+class MotionOptions(Section):
     """Motion settings that cannot change over time."""
 
     border: Literal["replicate", "reflect", "wrap"] = Field(
@@ -249,15 +253,15 @@ class _Moving(Section):
     pivot: Number = Field(
         1.0, ge=0.05, le=20, description="distance of an orbit's pivot, in distances of the reference plane"
     )
-    shake: Annotated[Shake | None, BeforeValidator(_shake)] = Field(
+    shake: Annotated[Shake | None, BeforeValidator(_expand_shake)] = Field(
         None, description="camera shake: its kind, a strength, or both"
     )
 
 
-REFERENCES = ("first", "rolling", "footage")  # values of color_reference; any other is an image file
+COLOR_REFERENCES = ("first", "rolling", "footage")  # values of color_reference; any other is an image file
 
 
-class _Colored(Section):
+class GradeOptions(Section):
     """Grade settings that cannot change over time."""
 
     color: Literal["none", "lab", "hsv", "rgb"] = Field(
@@ -286,23 +290,27 @@ class _Colored(Section):
 
 
 # Not a field of the class, since `as` is a keyword of Python.
-_AS = Field("rate", description="meaning of the values: rates, or positions relative to the first image")
+_AS_FIELD = Field(
+    "rate", description="meaning of the values: rates, or positions relative to the first image"
+)
 
-MotionCurves: Any = curves("MotionCurves", Motion, _Moving, **{"as": (Literal["rate", "position"], _AS)})
+MotionCurves: Any = curve_section(
+    "MotionCurves", Motion, MotionOptions, **{"as": (Literal["rate", "position"], _AS_FIELD)}
+)
 
-PaintingCurves: Any = curves("PaintingCurves", Painting, _Seeded)
+PaintingCurves: Any = curve_section("PaintingCurves", Painting, PaintingOptions)
 
-GradeCurves: Any = curves("GradeCurves", Grade, _Colored)
+GradeCurves: Any = curve_section("GradeCurves", Grade, GradeOptions)
 
-LockCurves: Any = curves("LockCurves", Lock, Section)
+LockCurves: Any = curve_section("LockCurves", Lock, Section)
 
-FootageCurves: Any = curves("FootageCurves", Footage, Filmed)
+FootageCurves: Any = curve_section("FootageCurves", Footage, FootageOptions)
 
 
-_VARIABLE = {
+_VARIABLE_SCHEMA = {
     "type": "object",
     "properties": {
-        "type": {"enum": list(TYPES)},
+        "type": {"enum": list(VARIABLE_TYPES)},
         "default": {"type": ["string", "number"]},
         "description": {"type": "string"},
         "one_of": {"type": "array", "items": {"type": ["string", "number"]}},
@@ -310,12 +318,12 @@ _VARIABLE = {
     "additionalProperties": False,
 }
 
-_VARIABLES = {
+_VARIABLES_SCHEMA = {
     "type": "object",
-    "additionalProperties": {"anyOf": [{"type": ["string", "number"]}, _VARIABLE]},
+    "additionalProperties": {"anyOf": [{"type": ["string", "number"]}, _VARIABLE_SCHEMA]},
 }
 
-Variables = Annotated[dict[str, TextOrNumber], WithJsonSchema(_VARIABLES)]
+Variables = Annotated[dict[str, TextOrNumber], WithJsonSchema(_VARIABLES_SCHEMA)]
 
 
 class Settings(Section):
@@ -343,18 +351,18 @@ class Settings(Section):
         "or {scale: …, blocks: {down: …, mid: …, up: …, text: …}}, each a curve",
     )
     grade: GradeCurves = Field(default_factory=GradeCurves)
-    masks: dict[str, Mask] = Field(default_factory=dict, description="name → source of the mask")
-    lock: Annotated[LockCurves, BeforeValidator(lock_by_mask)] = Field(default_factory=LockCurves)
-    footage: Annotated[FootageCurves, BeforeValidator(footage_by_file)] = Field(default_factory=FootageCurves)
+    masks: dict[str, MaskOptions] = Field(default_factory=dict, description="name → source of the mask")
+    lock: Annotated[LockCurves, BeforeValidator(expand_lock)] = Field(default_factory=LockCurves)
+    footage: Annotated[FootageCurves, BeforeValidator(expand_footage)] = Field(default_factory=FootageCurves)
     ip_adapter: dict[str, AdapterCurves] = Field(
         default_factory=dict, description="name → image whose style or subject is painted"
     )
-    detail: Annotated[DetailCurves, BeforeValidator(detail_by_mask)] = Field(default_factory=DetailCurves)
+    detail: Annotated[DetailCurves, BeforeValidator(expand_detail)] = Field(default_factory=DetailCurves)
     control: dict[str, ControlCurves] = Field(
         default_factory=dict, description="name → ControlNet and its hint"
     )
-    cadence: Whole = Field(1, ge=1, le=1000, description="paint every N-th frame, in-between the rest")
-    paint: Paint | None = Field(
+    cadence: Integer = Field(1, ge=1, le=1000, description="paint every N-th frame, in-between the rest")
+    paint: PaintTimes | None = Field(
         None, description="paint at these times, e.g. [0, 2s, end], or when an expression is not 0"
     )
     cuts: Times | None = Field(
@@ -371,4 +379,4 @@ class Settings(Section):
     output: Output = Output()
 
 
-REFERENCE = ("grade", "color_reference")  # the setting that names an image to match colours to
+REFERENCE_PATH = ("grade", "color_reference")  # the setting that names an image to match colours to

@@ -16,71 +16,77 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from animator.errors import SettingPath, quoted, shown
+from animator.errors import SettingPath, quote_text, short_repr
 from animator.frame import Detail
-from animator.scene.fields import Number, Section, curves
+from animator.scene.fields import Number, Section, curve_section
 
 EVERYWHERE = "everywhere"  # name of the built-in mask of the whole image
 
-WITHIN = 20.0  # default tolerance of a colour key, in ΔE
+DEFAULT_TOLERANCE = 20.0  # default tolerance of a colour key, in ΔE
 
 MASK_FILES = ("file", "alpha", "video")
 
-SOURCES = (*MASK_FILES, "polygon", "color", "luminance", "depth")
+MASK_SOURCES = (*MASK_FILES, "polygon", "color", "luminance", "depth")
 
-MOST_POINTS = 10_000
+MAX_POINTS = 10_000
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _pair(value: Any) -> bool:
+def _is_pair(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))
 
 
-def _points(value: Any) -> tuple[tuple[float, float], ...]:
+def _check_points(value: Any) -> tuple[tuple[float, float], ...]:
     example = "write [[0.2, 0.3], [0.8, 0.3], [0.5, 0.9]]: x as a fraction of the width, y of the height"
     if not isinstance(value, list | tuple):
-        raise ValueError(f"{quoted(value)} is not a list of points; {example}")
+        raise ValueError(f"{quote_text(value)} is not a list of points; {example}")
     for number, point in enumerate(value, 1):
-        if not _pair(point):
-            raise ValueError(f"point {number}, {quoted(point)}, is not two numbers; {example}")
+        if not _is_pair(point):
+            raise ValueError(f"point {number}, {quote_text(point)}, is not two numbers; {example}")
         if not all(-10 <= at <= 10 for at in point):
-            raise ValueError(f"point {number}, {quoted(point)}, lies far outside the image; allowed -10..10")
-    if not 3 <= len(value) <= MOST_POINTS:
-        raise ValueError(f"a polygon of {len(value)} points; allowed 3..{MOST_POINTS:,}")
+            raise ValueError(
+                f"point {number}, {quote_text(point)}, lies far outside the image; allowed -10..10"
+            )
+    if not 3 <= len(value) <= MAX_POINTS:
+        raise ValueError(f"a polygon of {len(value)} points; allowed 3..{MAX_POINTS:,}")
     return tuple((float(x), float(y)) for x, y in value)
 
 
-def _range(value: Any) -> tuple[float, float]:
-    if not _pair(value) or not 0 <= value[0] < value[1] <= 1:
-        raise ValueError(f"{quoted(value)} is not a range; write [low, high] with 0 <= low < high <= 1")
+def _check_range(value: Any) -> tuple[float, float]:
+    if not _is_pair(value) or not 0 <= value[0] < value[1] <= 1:
+        raise ValueError(f"{quote_text(value)} is not a range; write [low, high] with 0 <= low < high <= 1")
     return float(value[0]), float(value[1])
 
 
-def _color(value: Any) -> str:
+def _check_color(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"#([0-9a-fA-F]{3}){1,2}", value):
-        raise ValueError(f'{quoted(value)} is not a colour; write "#00ff00", in quotes')
+        raise ValueError(f'{quote_text(value)} is not a colour; write "#00ff00", in quotes')
     return value
 
 
-_NUMBER = {"type": "number"}
+_NUMBER_SCHEMA = {"type": "number"}
 
-_PAIR = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}
+_PAIR_SCHEMA = {"type": "array", "items": _NUMBER_SCHEMA, "minItems": 2, "maxItems": 2}
 
 Points = Annotated[
-    Any, BeforeValidator(_points), WithJsonSchema({"type": "array", "items": _PAIR, "minItems": 3})
+    Any,
+    BeforeValidator(_check_points),
+    WithJsonSchema({"type": "array", "items": _PAIR_SCHEMA, "minItems": 3}),
 ]
 
-Range = Annotated[Any, BeforeValidator(_range), WithJsonSchema(_PAIR)]
+Range = Annotated[Any, BeforeValidator(_check_range), WithJsonSchema(_PAIR_SCHEMA)]
 
 Color = Annotated[
-    Any, BeforeValidator(_color), WithJsonSchema({"type": "string", "pattern": "^#([0-9a-fA-F]{3}){1,2}$"})
+    Any,
+    BeforeValidator(_check_color),
+    WithJsonSchema({"type": "string", "pattern": "^#([0-9a-fA-F]{3}){1,2}$"}),
 ]
 
 
-class Mask(Section):
+class MaskOptions(Section):
     """Settings of one mask: exactly one of SOURCES, and changes to its edge and position."""
 
     file: str | None = Field(None, description="image whose grey is the mask; transparent pixels are outside")
@@ -97,7 +103,7 @@ class Mask(Section):
         None,
         ge=0,
         le=200,
-        description=f"tolerance of `color`: largest distance, ΔE in LAB; default: {WITHIN:g}",
+        description=f"tolerance of `color`: largest distance, ΔE in LAB; default: {DEFAULT_TOLERANCE:g}",
     )
     luminance: Range | None = Field(
         None, description="pixels of the same image with a grey in [low, high], 0..1"
@@ -118,10 +124,10 @@ class Mask(Section):
     @property
     def source(self) -> str:
         """Name of the given setting of SOURCES; "" if there is none, which is a problem."""
-        return next((name for name in SOURCES if getattr(self, name) is not None), "")
+        return next((name for name in MASK_SOURCES if getattr(self, name) is not None), "")
 
 
-def lock_by_mask(value: Any) -> Any:
+def expand_lock(value: Any) -> Any:
     """Expand the short forms: `lock: label` means `lock: {mask: label}`, `lock: true` locks the mask `product`."""
     if isinstance(value, bool):
         return {"mask": "product"} if value else {}
@@ -131,7 +137,7 @@ def lock_by_mask(value: Any) -> Any:
 FOOTAGE_FILE: SettingPath = ("footage", "file")
 
 
-class Filmed(Section):
+class FootageOptions(Section):
     """Footage settings that cannot change over time."""
 
     file: str | None = Field(None, description="video that is painted over, in any format that ffmpeg reads")
@@ -141,25 +147,27 @@ class Filmed(Section):
     )
 
 
-def footage_by_file(value: Any) -> Any:
+def expand_footage(value: Any) -> Any:
     """Expand the short form: `footage: street.mp4` means `footage: {file: street.mp4}`."""
     return {"file": value} if isinstance(value, str) else value
 
 
-def _views(value: Any) -> dict[str, str]:
+def _check_views(value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(file, str) for file in value.values()):
-        raise ValueError(f"{shown(value)} is not a list of images such as {{0: front.png, 3s: side.png}}")
+        raise ValueError(
+            f"{short_repr(value)} is not a list of images such as {{0: front.png, 3s: side.png}}"
+        )
     return {str(time): file for time, file in value.items()}
 
 
 Views = Annotated[
     Any,
-    BeforeValidator(_views),
+    BeforeValidator(_check_views),
     WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
 ]
 
 
-class Detailing(Section):
+class DetailOptions(Section):
     """Detail-pass settings that cannot change over time."""
 
     prompt: str | None = Field(
@@ -173,9 +181,9 @@ class Detailing(Section):
     )
 
 
-DetailCurves: Any = curves("DetailCurves", Detail, Detailing)
+DetailCurves: Any = curve_section("DetailCurves", Detail, DetailOptions)
 
 
-def detail_by_mask(value: Any) -> Any:
+def expand_detail(value: Any) -> Any:
     """Expand the short form: `detail: label` means `detail: {mask: label}`."""
     return {"mask": value} if isinstance(value, str) else value

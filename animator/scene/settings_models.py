@@ -18,11 +18,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from animator.errors import SettingPath, quoted, shown
-from animator.frame import Control, Likeness
-from animator.scene.fields import CURVE_SCHEMA, Number, Section, curve, curves
+from animator.errors import SettingPath, quote_text, short_repr
+from animator.frame import Control, IPAdapterScale
+from animator.scene.fields import CURVE_SCHEMA, Number, Section, check_curve, curve_section
 
-_BLOCK = re.compile(r"mid|text|(down|up)(_\d)?")
+_BLOCK_NAME = re.compile(r"mid|text|(down|up)(_\d)?")
 
 
 class LoraFile(Section):
@@ -33,49 +33,53 @@ class LoraFile(Section):
     )
 
 
-def scale_and_blocks(value: Any) -> tuple[Any, dict[str, Any]]:
+def split_scale(value: Any) -> tuple[Any, dict[str, Any]]:
     """Return a LoRA's scale, and its factors in single blocks; `0.8` is short for `{scale: 0.8}`."""
     if isinstance(value, dict) and value and set(value) <= {"scale", "blocks"}:
         return value.get("scale", 1.0), value.get("blocks", {})
     return value, {}
 
 
-def _scale(value: Any) -> Any:
-    scale, blocks = scale_and_blocks(value)
-    curve(scale)
+def _check_scale(value: Any) -> Any:
+    scale, blocks = split_scale(value)
+    check_curve(scale)
     if not isinstance(blocks, dict):
-        raise ValueError(f"{shown(blocks)} is not a group of blocks such as {{down: 0.5, mid: 1, up: 0}}")
+        raise ValueError(
+            f"{short_repr(blocks)} is not a group of blocks such as {{down: 0.5, mid: 1, up: 0}}"
+        )
     for name, item in blocks.items():
-        if not _BLOCK.fullmatch(str(name)):
+        if not _BLOCK_NAME.fullmatch(str(name)):
             raise ValueError(
                 f"{name!r} is not a block; known: down, mid, up, text, and single ones: down_1, up_0"
             )
-        curve(item)
+        check_curve(item)
     return value
 
 
-_BLOCKS = {"type": "object", "additionalProperties": CURVE_SCHEMA}
+_BLOCKS_SCHEMA = {"type": "object", "additionalProperties": CURVE_SCHEMA}
 
-_SCALE = {
+_SCALE_SCHEMA = {
     "type": "object",
-    "properties": {"scale": CURVE_SCHEMA, "blocks": _BLOCKS},
+    "properties": {"scale": CURVE_SCHEMA, "blocks": _BLOCKS_SCHEMA},
     "additionalProperties": False,
 }
 
-Scale = Annotated[Any, BeforeValidator(_scale), WithJsonSchema({"anyOf": [*CURVE_SCHEMA["anyOf"], _SCALE]})]
+Scale = Annotated[
+    Any, BeforeValidator(_check_scale), WithJsonSchema({"anyOf": [*CURVE_SCHEMA["anyOf"], _SCALE_SCHEMA]})
+]
 
 
-def declared(data: Any) -> dict[str, Any]:
+def declared_loras(data: Any) -> dict[str, Any]:
     """Return the entries of `model.loras` as written, including those with mistakes; {} if it is not a group."""
     for name in ("model", "loras"):
         data = data.get(name) if isinstance(data, dict) else None
     return data if isinstance(data, dict) else {}
 
 
-CONTROL_FILES = ("file", "video")
+HINT_FILES = ("file", "video")
 
 # Number of each kind of hint in a Union model: xinsir's ControlNet++, whose config counts 6 or 8 of them.
-MODES = {
+UNION_MODES = {
     "openpose": 0,
     "depth": 1,
     "scribble": 2,
@@ -86,24 +90,25 @@ MODES = {
     "tile": 6,
 }
 
-Shows = Literal["openpose", "depth", "scribble", "canny", "lineart", "normal", "segment", "tile"]
+HintKind = Literal["openpose", "depth", "scribble", "canny", "lineart", "normal", "segment", "tile"]
 
 
-def _pair(value: Any) -> tuple[float, float]:
+def _check_thresholds(value: Any) -> tuple[float, float]:
     numbers = isinstance(value, list | tuple) and len(value) == 2 and {type(x) for x in value} <= {int, float}
     if not numbers or not 0 <= value[0] <= value[1] <= 10_000:
         raise ValueError(
-            f"{quoted(value)} is not a pair of thresholds; write [low, high] with 0 <= low <= high, e.g. [100, 200]"
+            f"{quote_text(value)} is not a pair of thresholds; "
+            "write [low, high] with 0 <= low <= high, e.g. [100, 200]"
         )
     return float(value[0]), float(value[1])
 
 
-_PAIR = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+_THRESHOLDS_SCHEMA = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 
-Thresholds = Annotated[Any, BeforeValidator(_pair), WithJsonSchema(_PAIR)]
+Thresholds = Annotated[Any, BeforeValidator(_check_thresholds), WithJsonSchema(_THRESHOLDS_SCHEMA)]
 
 
-class Hinted(Section):
+class ControlOptions(Section):
     """ControlNet settings that cannot change over time."""
 
     model: str = Field(description="ControlNet for SDXL: hub id, diffusers folder or .safetensors file")
@@ -123,26 +128,26 @@ class Hinted(Section):
     thresholds: Thresholds = Field(
         [100.0, 200.0], description="of canny: gradients above which an edge continues, and starts"
     )
-    shows: Shows | None = Field(
+    shows: HintKind | None = Field(
         None, description="for Union models: kind of a ready-made hint; default: that of `hint`"
     )
 
     @property
     def source(self) -> str:
         """Name of the setting in FILES that the hint is made of; "" for the image that is painted over."""
-        return next((name for name in CONTROL_FILES if getattr(self, name) is not None), "")
+        return next((name for name in HINT_FILES if getattr(self, name) is not None), "")
 
     @property
     def mode(self) -> int | None:
         """Number of the hint's kind in a Union model, from MODES; None if unknown."""
         kind = self.shows or (self.hint if self.hint != "picture" else "tile" if not self.source else None)
-        return None if kind is None else MODES[kind]
+        return None if kind is None else UNION_MODES[kind]
 
 
-ControlCurves: Any = curves("ControlCurves", Control, Hinted)
+ControlCurves: Any = curve_section("ControlCurves", Control, ControlOptions)
 
 
-class Adapter(Section):
+class IPAdapterOptions(Section):
     """IP-Adapter settings that cannot change over time."""
 
     file: str = Field(description="image whose style or subject is painted")
@@ -163,10 +168,10 @@ class Adapter(Section):
     )
 
 
-AdapterCurves: Any = curves("AdapterCurves", Likeness, Adapter)
+AdapterCurves: Any = curve_section("AdapterCurves", IPAdapterScale, IPAdapterOptions)
 
 
-BASE: SettingPath = ("model", "refiner", "base")
+REFINER_BASE: SettingPath = ("model", "refiner", "base")
 
 
 class Refiner(Section):
@@ -187,7 +192,7 @@ class Refiner(Section):
     )
 
 
-def refiner_by_name(value: Any) -> Any:
+def expand_refiner(value: Any) -> Any:
     """Expand the short form: `refiner: some/refiner` means `refiner: {base: some/refiner}`."""
     return {"base": value} if isinstance(value, str) else value
 
@@ -195,17 +200,17 @@ def refiner_by_name(value: Any) -> Any:
 SDXL_VAES = ("taesdxl", "fp16-fix")
 
 
-def _both(value: Any) -> Any:
+def _expand_tiling(value: Any) -> Any:
     """Expand the short form: `tiling: true` means `tiling: both`."""
     return ("both" if value else "none") if isinstance(value, bool) else value
 
 
-def _switch(value: Any) -> Any:
+def _expand_switch(value: Any) -> Any:
     """Accept true and false for on and off, which YAML 1.1 writers use: `compile: on`."""
     return ("on" if value else "off") if isinstance(value, bool) else value
 
 
-class Running(Section):
+class RuntimeOptions(Section):
     """Settings of how the model runs."""
 
     vae: str | None = Field(
@@ -219,13 +224,13 @@ class Running(Section):
     prediction: Literal["auto", "epsilon", "v_prediction"] = Field(
         "auto", description="quantity that the model predicts; auto: as the checkpoint declares"
     )
-    tiling: Annotated[Literal["none", "x", "y", "both"], BeforeValidator(_both)] = Field(
+    tiling: Annotated[Literal["none", "x", "y", "both"], BeforeValidator(_expand_tiling)] = Field(
         "none", description="axes along which opposite edges meet, for seamless textures; both, or true"
     )
     memory: Literal["auto", "fast", "balanced", "low"] = Field(
         "auto", description="GPU memory use: all networks at once, one network at a time, or less"
     )
-    compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = Field(
+    compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_expand_switch)] = Field(
         "auto",
         description="compile the UNet first: minutes, then faster frames; auto: on CUDA, for long films",
     )

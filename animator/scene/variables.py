@@ -14,88 +14,91 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from animator.errors import Place, Problem, SettingPath, nearest, quoted, shown
+from animator.errors import Place, Problem, SettingPath, quote_text, short_repr, suggest
 from animator.scene.parse import Document
 
 MAX_VARIABLE = 1_000  # characters; SDXL reads only a few hundred of a prompt
 
 MAX_FILLED = 1_000_000  # characters that variables add to a whole file
 
-_BRACES = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_BRACES_PATTERN = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def fill(document: Document) -> Document:
+def substitute(document: Document) -> Document:
     """Return `document` with every `{name}` in its texts replaced by the value of that variable, and with problems."""
-    declared = {name for name, item in _named(document).items() if isinstance(item, dict)}
-    document = settled(document)
-    filler = _Filler(document, _named(document))
+    declared = {name for name, item in _vars_section(document).items() if isinstance(item, dict)}
+    document = resolve_variables(document)
+    filler = _Substitution(document, _vars_section(document))
     data = {
-        key: value if key == "vars" else filler.value(value, (key,)) for key, value in document.data.items()
+        key: value if key == "vars" else filler.substitute_in(value, (key,))
+        for key, value in document.data.items()
     }
     for name in filler.names if declared else ():
         if name not in declared | filler.used:
-            filler.note(("vars", name), f"nothing uses this variable; {nearest(name, sorted(declared))}")
+            filler.add_problem(
+                ("vars", name), f"nothing uses this variable; {suggest(name, sorted(declared))}"
+            )
     return replace(document, data=data, problems=(*document.problems, *filler.problems))
 
 
-def _named(document: Document) -> dict[str, Any]:
+def _vars_section(document: Document) -> dict[str, Any]:
     names = document.data.get("vars")
     return names if isinstance(names, dict) else {}
 
 
-def escape(value: Any) -> Any:
-    """Double the braces in all texts of `value`, so that `fill` restores them and finds no variable."""
+def escape_braces(value: Any) -> Any:
+    """Double the braces in all texts of `value`, so that `substitute` restores them and finds no variable."""
     if isinstance(value, dict):
-        return {key: escape(item) for key, item in value.items()}
+        return {key: escape_braces(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [escape(item) for item in value]
+        return [escape_braces(item) for item in value]
     return value.replace("{", "{{").replace("}", "}}") if isinstance(value, str) else value
 
 
-class _Filler:
+class _Substitution:
     """Substitution of variables in one document, with limits on length; collects problems and used names."""
 
     def __init__(self, document: Document, names: dict[str, Any]) -> None:
         self.document, self.problems = document, list[Problem]()
-        self.room = MAX_FILLED
+        self.remaining = MAX_FILLED
         self.used: set[str] = set()
         self.names = {name: str(value) for name, value in names.items()}
         for name, text in self.names.items():
             if len(text) > MAX_VARIABLE:
-                self.note(("vars", name), f"{len(text):,} characters; at most {MAX_VARIABLE:,}")
+                self.add_problem(("vars", name), f"{len(text):,} characters; at most {MAX_VARIABLE:,}")
                 self.names[name] = ""
 
-    def note(self, path: SettingPath, message: str) -> None:
-        self.problems.append(Problem(self.document.place(path), path, message))
+    def add_problem(self, path: SettingPath, message: str) -> None:
+        self.problems.append(Problem(self.document.value_place(path), path, message))
 
-    def value(self, value: Any, path: SettingPath) -> Any:
+    def substitute_in(self, value: Any, path: SettingPath) -> Any:
         if isinstance(value, dict):
-            return {key: self.value(item, (*path, key)) for key, item in value.items()}
+            return {key: self.substitute_in(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
-            return [self.value(item, (*path, str(i))) for i, item in enumerate(value)]
+            return [self.substitute_in(item, (*path, str(i))) for i, item in enumerate(value)]
         if not isinstance(value, str):
             return value
-        return _BRACES.sub(lambda match: self.brace(match, path), value)
+        return _BRACES_PATTERN.sub(lambda match: self.replace_brace(match, path), value)
 
-    def brace(self, match: re.Match[str], path: SettingPath) -> str:
+    def replace_brace(self, match: re.Match[str], path: SettingPath) -> str:
         name = match[1]
         if name is None:
             return match[0][0]
         if name not in self.names:
-            hint = nearest(name, self.names) if self.names else "none are declared in 'vars:'"
-            self.note(path, f"unknown variable {quoted(match[0])}; {hint}")
+            hint = suggest(name, self.names) if self.names else "none are declared in 'vars:'"
+            self.add_problem(path, f"unknown variable {quote_text(match[0])}; {hint}")
         self.used.add(name)
         text = self.names.get(name, match[0])
-        if len(text) > self.room:
-            self.note(
+        if len(text) > self.remaining:
+            self.add_problem(
                 path, f"variables fill in more than {MAX_FILLED:,} characters; use fewer or shorter ones"
             )
             return ""
-        self.room -= len(text)
+        self.remaining -= len(text)
         return text
 
 
-TYPES = ("text", "number", "time", "color", "file")
+VARIABLE_TYPES = ("text", "number", "time", "color", "file")
 
 _TIME = re.compile(r"\d{1,6}(\.\d{1,4})?s?")
 
@@ -115,43 +118,49 @@ class Variable:
     one_of: tuple[str, ...] = ()
     value: str = ""
 
-    def complaint(self, start: FilePath) -> str | None:
-        """Return the problem of the value, or None; file names are relative to `start`. An empty value is allowed."""
+    def validate(self, folder: FilePath) -> str | None:
+        """Return the problem of the value, or None; file names are relative to `folder`. An empty value is allowed."""
         if not self.value:
             return None
         if self.one_of and self.value not in self.one_of:
-            return f"{shown(self.value)}: {nearest(self.value, self.one_of)}"
-        return _AS[self.type](self.value, start)
+            return f"{short_repr(self.value)}: {suggest(self.value, self.one_of)}"
+        return _VALIDATORS[self.type](self.value, folder)
 
 
-def _number(text: str, _: FilePath) -> str | None:
+def _validate_number(text: str, _: FilePath) -> str | None:
     try:
         float(text)
     except ValueError:
-        return f"{shown(text)} is not a number"
+        return f"{short_repr(text)} is not a number"
     return None
 
 
-def _time(text: str, _: FilePath) -> str | None:
-    return None if _TIME.fullmatch(text.strip()) else f"{shown(text)} is not a time in seconds, e.g. 6s"
+def _validate_time(text: str, _: FilePath) -> str | None:
+    return None if _TIME.fullmatch(text.strip()) else f"{short_repr(text)} is not a time in seconds, e.g. 6s"
 
 
-def _color(text: str, _: FilePath) -> str | None:
-    return None if _COLOR.fullmatch(text) else f"{shown(text)} is not a colour, e.g. '#0a84ff'"
+def _validate_color(text: str, _: FilePath) -> str | None:
+    return None if _COLOR.fullmatch(text) else f"{short_repr(text)} is not a colour, e.g. '#0a84ff'"
 
 
-def _file(text: str, start: FilePath) -> str | None:
+def _validate_file(text: str, start: FilePath) -> str | None:
     path = start / os.path.expanduser(text)  # noqa: PTH111 (pathlib's raises for an unknown user)
     try:
         return None if path.is_file() else f"no such file: {path}"
     except (OSError, ValueError):  # the OS rejects the name
-        return f"no such file: {shown(text)}"
+        return f"no such file: {short_repr(text)}"
 
 
-_AS = {"text": lambda *_: None, "number": _number, "time": _time, "color": _color, "file": _file}
+_VALIDATORS = {
+    "text": lambda *_: None,
+    "number": _validate_number,
+    "time": _validate_time,
+    "color": _validate_color,
+    "file": _validate_file,
+}
 
 
-def carried(old: Any, new: Any) -> Any:
+def merge_variables(old: Any, new: Any) -> Any:
     """Merge the `vars` section `new` into `old`; a plain value for a declared variable keeps the declaration."""
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         return new
@@ -165,17 +174,17 @@ def carried(old: Any, new: Any) -> Any:
     return {**old, **kept}
 
 
-def variables(document: Document) -> list[Variable]:
+def list_variables(document: Document) -> list[Variable]:
     """Return the variables of a file, declared or just given a value; declarations with mistakes are left out."""
-    return list(_read(document, []))
+    return list(_read_variables(document, []))
 
 
-def settled(document: Document) -> Document:
+def resolve_variables(document: Document) -> Document:
     """Return `document` with plain values for its variables, given or default, and with the problems of them."""
     if not isinstance(document.data.get("vars"), Mapping):
         return document
     problems: list[Problem] = []
-    values = {found.name: found.value for found in _read(document, problems)}
+    values = {found.name: found.value for found in _read_variables(document, problems)}
     data = {**document.data, "vars": values}
     return replace(document, data=data, problems=(*document.problems, *problems))
 
@@ -185,27 +194,27 @@ def folder_of(place: Place) -> FilePath:
     return FilePath(place.file).resolve().parent if place.line else FilePath.cwd()
 
 
-def _read(document: Document, problems: list[Problem]) -> Iterator[Variable]:
+def _read_variables(document: Document, problems: list[Problem]) -> Iterator[Variable]:
     """Yield the variables; a mistake in one is added to `problems`, and its default is used."""
     for name, item in document.data["vars"].items() if isinstance(document.data.get("vars"), Mapping) else ():
         path: SettingPath = ("vars", name)
-        place = document.place(path)
+        place = document.value_place(path)
         if not isinstance(item, Mapping):
             if isinstance(item, list) or item is None:
-                problems.append(Problem(place, path, f"{shown(item)} is not a text or a number"))
+                problems.append(Problem(place, path, f"{short_repr(item)} is not a text or a number"))
             else:
                 yield Variable(name, value=str(item))
             continue
-        wrong = _mistake(item)
+        wrong = _find_mistake(item)
         if wrong is not None:
             given = wrong[0] == "value"  # the value comes from another file than the declaration
             at = path if given else (*path, wrong[0])
-            problems.append(Problem(document.place(at), at, wrong[1]))
+            problems.append(Problem(document.value_place(at), at, wrong[1]))
             if not given:
                 continue
         kept = item if wrong is None else {field: entry for field, entry in item.items() if field != "value"}
-        found, start = _variable(name, kept), folder_of(place)
-        if (complaint := found.complaint(start)) is not None:
+        found, start = _make_variable(name, kept), folder_of(place)
+        if (complaint := found.validate(start)) is not None:
             problems.append(Problem(place, path, complaint))
             found = replace(found, value="" if found.type == "file" else found.default)
         if found.type == "file" and found.value:  # absolute, since the preset that uses it lies elsewhere
@@ -213,21 +222,21 @@ def _read(document: Document, problems: list[Problem]) -> Iterator[Variable]:
         yield found
 
 
-def _variable(name: str, item: Mapping[str, Any]) -> Variable:
+def _make_variable(name: str, item: Mapping[str, Any]) -> Variable:
     default, choices = str(item.get("default", "")), tuple(str(one) for one in item.get("one_of", ()))
     value = str(item.get("value", default))
     return Variable(name, item.get("type", "text"), default, str(item.get("description", "")), choices, value)
 
 
-def _mistake(item: Mapping[str, Any]) -> tuple[str, str] | None:
+def _find_mistake(item: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the field and the message of the first mistake in a declaration, or None."""
     for field, value in item.items():
         if field not in (*_FIELDS, "value"):  # merging adds "value"
-            return field, f"no such setting; {nearest(field, _FIELDS)}"
-        if field == "type" and value not in TYPES:
-            return field, f"{quoted(value)} is not known; allowed: {', '.join(TYPES)}"
+            return field, f"no such setting; {suggest(field, _FIELDS)}"
+        if field == "type" and value not in VARIABLE_TYPES:
+            return field, f"{quote_text(value)} is not known; allowed: {', '.join(VARIABLE_TYPES)}"
         if field == "one_of" and not isinstance(value, list):
             return field, "write the choices as a list: [one, another]"
         if field in ("default", "description", "value") and isinstance(value, dict | list):
-            return field, f"{shown(value)} is not a text or a number"
+            return field, f"{short_repr(value)} is not a text or a number"
     return None

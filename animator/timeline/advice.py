@@ -22,78 +22,77 @@ from numpy.typing import NDArray
 
 from animator.errors import CurveError, ModelError, Problem, SettingPath
 from animator.frame import Control, Frame, Grade, Motion, Painting
-from animator.imaging.geometry import Lens, matrix, spatial
-from animator.models import families as few_steps
-from animator.models import lora_file, samplers
+from animator.imaging.geometry import Lens, is_3d, matrix
+from animator.models import families, lora_file, samplers
 from animator.scene.checks import refiner_notes
-from animator.scene.read import distilled
+from animator.scene.read import few_step_source
 from animator.scene.scene import Scene
-from animator.scene.settings_models import scale_and_blocks
+from animator.scene.settings_models import split_scale
 from animator.timeline.clock import Clock
-from animator.timeline.curves import split_keys
+from animator.timeline.curves import split_key_string
 
-RETURN = 0.01  # part of the width by which a loop's camera may miss its start
+RETURN_TOLERANCE = 0.01  # part of the width by which a loop's camera may miss its start
 
-NEAREST = 0.02  # part of the reference plane's distance that must stay in front of the camera
+MIN_PLANE_DISTANCE = 0.02  # part of the reference plane's distance that must stay in front of the camera
 
-MAX_ZOOM = 6.0  # power of ten: the largest zoom from one painted frame to the next
+MAX_ZOOM_EXPONENT = 6.0  # power of ten: the largest zoom from one painted frame to the next
 
 
-def can_run(painting: Sequence[Painting]) -> None:
+def require_possible_steps(painting: Sequence[Painting]) -> None:
     """Raise CurveError at the first frame with more steps than its sampler can run."""
     for i, row in enumerate(painting):
-        most = samplers.find(row.sampler).most
+        most = samplers.find_sampler(row.sampler).max_steps
         if row.steps > most:
             raise CurveError(f"{row.steps} at frame {i}; {row.sampler} runs at most {most}")
 
 
-def one_schedule(painting: Sequence[Painting]) -> None:
+def require_one_schedule(painting: Sequence[Painting]) -> None:
     """Raise CurveError at the first frame whose sampler name and schedule contradict each other."""
     for i, row in enumerate(painting):
         try:
-            samplers.schedule(row)
+            samplers.effective_schedule(row)
         except CurveError as error:
             raise CurveError(f"{error} at frame {i}; use the sampler's name without a schedule") from error
 
 
-def stays_visible(zoom: Sequence[float], diffuse: NDArray[np.bool_]) -> None:
+def require_visible(zoom: Sequence[float], diffuse: NDArray[np.bool_]) -> None:
     """Raise CurveError if the zoom since the last painted frame exceeds 10**MAX_ZOOM, either in or out."""
     total = np.cumsum(np.log10(zoom))
     last = np.maximum.accumulate(np.where(diffuse, np.arange(len(zoom)), 0))
-    bad = np.flatnonzero(np.abs(total - total[last]) > MAX_ZOOM)
+    bad = np.flatnonzero(np.abs(total - total[last]) > MAX_ZOOM_EXPONENT)
     if len(bad):
         frames = f"frame {last[bad[0]]}, the last one painted, to frame {bad[0]}"
         raise CurveError(f"from {frames} the zoom adds up to more than a millionfold; paint more often")
 
 
-def stays_in_front(motions: Sequence[Motion], diffuse: NDArray[np.bool_], lens: Lens) -> None:
+def require_in_front(motions: Sequence[Motion], diffuse: NDArray[np.bool_], lens: Lens) -> None:
     """Raise CurveError if the camera has passed the last painted frame or turned its back to it."""
-    if not any(map(spatial, motions)):
+    if not any(map(is_3d, motions)):
         return
     focal, last, pose = lens.focal, 0, np.eye(4)
     for frame, motion in enumerate(motions):
-        pose = lens.pose(motion) @ pose
+        pose = lens.step_pose(motion) @ pose
         depth = pose @ [0, 0, focal, 1]
-        if depth[2] < NEAREST * focal:
+        if depth[2] < MIN_PLANE_DISTANCE * focal:
             said = f"frame {last}, the last one painted, has nothing in front of the camera at frame {frame}"
             raise CurveError(f"{said}; the reference plane is at {focal:.0f} pixels: paint more often")
         if diffuse[frame]:
             last, pose = frame, np.eye(4)
 
 
-def masks_follow(zoom: Sequence[float], shot: NDArray[np.int64]) -> None:
+def require_masks_follow(zoom: Sequence[float], shot: NDArray[np.int64]) -> None:
     """Raise CurveError if the zoom since a shot's first frame exceeds 10**MAX_ZOOM: its masks follow the camera.
 
     `shot` is the index of the first frame of each frame's shot.
     """
     total = np.cumsum(np.log10(zoom))
-    bad = np.flatnonzero(np.abs(total - total[shot]) > MAX_ZOOM)
+    bad = np.flatnonzero(np.abs(total - total[shot]) > MAX_ZOOM_EXPONENT)
     if len(bad):
         frame = f"by frame {bad[0]}"
         raise CurveError(f"{frame} the zoom adds up to more than a millionfold: masks cannot follow that far")
 
 
-def comes_back(motions: Sequence[Motion], lens: Lens) -> None:
+def require_return(motions: Sequence[Motion], lens: Lens) -> None:
     """Raise CurveError if the camera of a closed loop ends more than RETURN of the width away from its start.
 
     Masks and the lock follow the camera, so they would end there too. The first motion leads from the last frame to
@@ -101,10 +100,10 @@ def comes_back(motions: Sequence[Motion], lens: Lens) -> None:
     """
     width, height = lens.width, lens.height
     way = np.eye(3)
-    if any(map(spatial, motions)):
+    if any(map(is_3d, motions)):
         pose = np.eye(4)
         for motion in motions:
-            pose = lens.pose(motion) @ pose
+            pose = lens.step_pose(motion) @ pose
         way = lens.homography(pose)
     else:
         for motion in motions:
@@ -112,25 +111,25 @@ def comes_back(motions: Sequence[Motion], lens: Lens) -> None:
     corners = np.array([[0, width - 1, 0, width - 1], [0, 0, height - 1, height - 1], [1, 1, 1, 1]])
     moved = way @ corners
     missed = np.abs(moved[:2] / moved[2] - corners[:2]).max() / width
-    if missed > RETURN:
+    if missed > RETURN_TOLERANCE:
         said = f"the camera ends {missed:.1%} of the width from where it began, and so do masks and the lock"
         raise CurveError(f"{said}; make the motion return, e.g. translation_x: 2*sin(2*pi*t/(max_f + 1))")
 
 
-LEAST = 0.5  # part of the pixels a model was trained on: in smaller images SDXL loses its subject
+MIN_PIXEL_SHARE = 0.5  # part of the pixels a model was trained on: in smaller images SDXL loses its subject
 
 
-def notes(scene: Scene, clock: Clock) -> Iterator[Problem]:
+def general_advice(scene: Scene, clock: Clock) -> Iterator[Problem]:
     """Yield advice on a scene without problems, each item with its place in the file."""
-    yield from _size(scene)
-    yield from _idle(scene)
+    yield from _size_advice(scene)
+    yield from _unused_color_settings(scene)
     yield from refiner_notes(scene)
     for name, frame in clock.events.items():
         if not 0 <= frame < clock.frames:
             message = f"frame {frame} is outside the film's 0..{clock.frames - 1}: it never happens"
             yield scene.problem(("events", name), message)
-    for path, written in _curves(scene):
-        for key in _keys(written):
+    for path, written in _written_curves(scene):
+        for key in _written_keys(written):
             try:
                 frame = clock.frame(key)
             except CurveError:
@@ -140,12 +139,12 @@ def notes(scene: Scene, clock: Clock) -> Iterator[Problem]:
                 yield scene.problem((*path, key), f"{where}: it is never reached")
 
 
-def _size(scene: Scene) -> Iterator[Problem]:
+def _size_advice(scene: Scene) -> Iterator[Problem]:
     width, height = scene.size
-    trained = f"{width}x{height}: {scene.settings.model.base} was trained on {scene.native}x{scene.native}"
-    if width * height < LEAST * scene.native**2:
+    trained = f"{width}x{height}: {scene.settings.model.base} was trained on {scene.native_size}x{scene.native_size}"
+    if width * height < MIN_PIXEL_SHARE * scene.native_size**2:
         yield scene.problem(("video", "size"), f"{trained}, and may lose its subject")
-    elif scene.size.beyond(scene.native) and scene.settings.painting.hires == 0:
+    elif scene.size.exceeds(scene.native_size) and scene.settings.painting.hires == 0:
         message = f"{trained}, and may repeat or lose its subject without 'painting.hires'"
         yield scene.problem(("video", "size"), message)
     if width % 8 or height % 8:
@@ -153,7 +152,7 @@ def _size(scene: Scene) -> Iterator[Problem]:
         yield scene.problem(("video", "size"), f"{width}x{height} is painted as {whole} and cropped")
 
 
-def _idle(scene: Scene) -> Iterator[Problem]:
+def _unused_color_settings(scene: Scene) -> Iterator[Problem]:
     """Yield advice on colour settings without effect, because the feature they belong to is off."""
     grade = scene.settings.grade
     for name, default in (("color_reference", "first"), ("color_renew", None)):
@@ -165,14 +164,14 @@ def _idle(scene: Scene) -> Iterator[Problem]:
         yield scene.problem(("grade", "palette_amount"), "has no effect without a 'palette'")
 
 
-def _curves(scene: Scene) -> Iterator[tuple[SettingPath, Any]]:
+def _written_curves(scene: Scene) -> Iterator[tuple[SettingPath, Any]]:
     """Yield the path and the value of curves and lists of times as they were written."""
     settings = scene.settings
     for name in ("motion", "painting", "grade", "footage", "detail"):
-        for setting, written in getattr(settings, name).written().items():
+        for setting, written in getattr(settings, name).given().items():
             yield (name, setting), written
     for name, shape in settings.output.frame.items():
-        for setting in shape.written().keys() - {"follow"}:
+        for setting in shape.given().keys() - {"follow"}:
             yield ("output", "frame", name, setting), getattr(shape, setting)
     yield ("paint",), settings.paint
     yield ("cuts",), settings.cuts
@@ -180,7 +179,7 @@ def _curves(scene: Scene) -> Iterator[tuple[SettingPath, Any]]:
         yield ("painting", "seed", setting), getattr(settings.painting.seed, setting)
     yield ("views_strength",), settings.views_strength
     for name, written in settings.loras.items():
-        scale, blocks = scale_and_blocks(written)
+        scale, blocks = split_scale(written)
         yield ("loras", name) if scale is written else ("loras", name, "scale"), scale
         yield from ((("loras", name, "blocks", block), item) for block, item in blocks.items())
     for name, adapter in settings.ip_adapter.items():
@@ -190,18 +189,18 @@ def _curves(scene: Scene) -> Iterator[tuple[SettingPath, Any]]:
             yield ("control", name, setting.name), getattr(control, setting.name)
 
 
-def _keys(written: Any) -> list[str]:
+def _written_keys(written: Any) -> list[str]:
     """Return the keys of a curve as they were written; an empty list for a number or an expression."""
     if isinstance(written, dict | list):
         return [str(key) for key in written]
-    pairs = split_keys(written) if isinstance(written, str) else None
+    pairs = split_key_string(written) if isinstance(written, str) else None
     return [key for key, _ in pairs or ()]
 
 
-SHOWN = 5  # trigger words listed in one note
+MAX_LISTED_WORDS = 5  # trigger words listed in one note
 
 
-def unheard(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
+def missing_trigger_words(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
     """Yield a note for each LoRA whose trigger words are in no prompt of the `frames` on which its scale is not 0."""
     for name, lora in scene.settings.model.loras.items():
         texts = {frame.prompt.text for frame in frames if frame.loras[name]}
@@ -209,26 +208,26 @@ def unheard(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
             continue
         path = ("model", "loras", name, "file")
         try:
-            words = lora_file.read(scene.file(path, lora.file)).words
+            words = lora_file.read_lora_info(scene.file(path, lora.file)).words
         except ModelError:  # the file was readable when the scene was checked; it may have gone since
             continue
-        if not words.heard(texts):
-            listed = ", ".join(map(repr, words.triggers[:SHOWN]))
+        if not words.used_in(texts):
+            listed = ", ".join(map(repr, words.triggers[:MAX_LISTED_WORDS]))
             yield scene.problem(path, f"no prompt has a trigger word of this LoRA; add one of: {listed}")
 
 
-_TRAILING = ("sgm_uniform", "simple")
+_TRAILING_SCHEDULES = ("sgm_uniform", "simple")
 
 
-def sampler_notes(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
+def sampler_advice(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
     """Yield advice on how the painted frames are sampled, each item with its place in the file."""
-    found = distilled(scene.settings)
+    found = few_step_source(scene.settings)
     if found is not None:
-        yield from _few_steps(scene, frames, found[1], found[2])
+        yield from _few_step_advice(scene, frames, found[1], found[2])
     painted = [frame.painting for frame in frames if frame.diffuse]
-    deaf = next((row for row in painted if row.eta and not samplers.find(row.sampler).eta), None)
+    deaf = next((row for row in painted if row.eta and not samplers.find_sampler(row.sampler).uses_eta), None)
     if deaf is not None:
-        names = ", ".join(name for name in samplers.NAMES if samplers.find(name).eta)
+        names = ", ".join(name for name in samplers.SAMPLER_NAMES if samplers.find_sampler(name).uses_eta)
         message = f"has no effect with {deaf.sampler}; samplers that use it: {names}"
         yield scene.problem(("painting", "eta"), message)
     guided = [row for row in frames if row.diffuse and any(item.scale for item in row.control.values())]
@@ -241,9 +240,11 @@ def sampler_notes(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
             yield scene.problem(("model", "tiling"), message)
 
 
-def _few_steps(scene: Scene, frames: Sequence[Frame], name: str, kind: few_steps.Kind) -> Iterator[Problem]:
+def _few_step_advice(
+    scene: Scene, frames: Sequence[Frame], name: str, kind: families.FewStepRecipe
+) -> Iterator[Problem]:
     """Yield one note per setting that contradicts the few-step model `name`."""
-    suited = {samplers.find(sampler).scheduler for sampler in kind.samplers}
+    suited = {samplers.find_sampler(sampler).scheduler for sampler in kind.samplers}
     what = f"{name} paints in few steps"
     told: dict[str, str] = {}
     for frame in frames:
@@ -254,33 +255,37 @@ def _few_steps(scene: Scene, frames: Sequence[Frame], name: str, kind: few_steps
             best = f"{kind.guidance:g} at most" if kind.guidance > 1 else "1"
             message = f"{row.guidance_scale:g}: {what}, without guidance; write {best}"
             told.setdefault("guidance_scale", message)
-        if row.steps > few_steps.MOST * kind.steps:
+        if row.steps > families.MAX_STEP_RATIO * kind.steps:
             message = f"{row.steps}: {what}; more than {kind.steps} or so make it worse"
             told.setdefault("steps", message)
-        if samplers.find(row.sampler).scheduler not in suited:
+        if samplers.find_sampler(row.sampler).scheduler not in suited:
             told.setdefault("sampler", f"{row.sampler}: {what}; write {' or '.join(kind.samplers)}")
-        spaced = samplers.schedule(row)
-        trailing = kind.schedule in _TRAILING and spaced not in _TRAILING
-        if trailing and samplers.find(row.sampler).scheduler == samplers.find(kind.samplers[0]).scheduler:
+        spaced = samplers.effective_schedule(row)
+        trailing = kind.schedule in _TRAILING_SCHEDULES and spaced not in _TRAILING_SCHEDULES
+        if (
+            trailing
+            and samplers.find_sampler(row.sampler).scheduler
+            == samplers.find_sampler(kind.samplers[0]).scheduler
+        ):
             told.setdefault("schedule", f"{spaced}: {what}; write {kind.schedule}")
     for setting, message in told.items():
         yield scene.problem(("painting", setting), message)
 
 
-def scalings(frames: Sequence[Frame]) -> int:
+def compile_variants(frames: Sequence[Frame]) -> int:
     """Return the number of UNets to compile: distinct LoRA and IP-Adapter scales, FreeU, guidance on or off."""
-    return len({repr(_scaling(frame)) for frame in frames if frame.diffuse})
+    return len({repr(_compile_key(frame)) for frame in frames if frame.diffuse})
 
 
-def _scaling(frame: Frame) -> tuple[object, ...]:
+def _compile_key(frame: Frame) -> tuple[object, ...]:
     adapters = [likeness.scale for likeness in frame.ip_adapter.values()]
     guided = frame.painting.guidance_scale > 1  # guidance doubles the batch
     return dict(frame.loras), dict(frame.lora_blocks), adapters, frame.painting.freeu, guided
 
 
-def compile_notes(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
+def compile_advice(scene: Scene, frames: Sequence[Frame]) -> Iterator[Problem]:
     """Yield a note if `model.compile` is on and the UNet would be compiled more than once."""
-    count = scalings(frames)
+    count = compile_variants(frames)
     if scene.settings.model.compile == "on" and count > 1:
         what = "scales of LoRAs, IP-Adapters or FreeU, or guidance that comes and goes"
         message = f"the UNet is compiled {count} times, once for each of the film's {what}"

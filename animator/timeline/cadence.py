@@ -17,20 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import CurveError
-from animator.frame import Ahead, Frame
+from animator.frame import Frame, ViewTarget
 from animator.timeline.clock import Clock
 
 Flags = NDArray[np.bool_]
 
 
-def by_shot(work: Callable[..., NDArray[Any]], starts: Flags, *columns: NDArray[Any]) -> NDArray[Any]:
+def apply_by_shot(work: Callable[..., NDArray[Any]], starts: Flags, *columns: NDArray[Any]) -> NDArray[Any]:
     """Apply `work` to each shot's part of `columns` and join the results; `starts` marks the first frame of a shot."""
     cuts = np.flatnonzero(starts)[1:]
     parts = zip(*(np.split(column, cuts) for column in columns), strict=True)
     return np.concatenate([work(*part) for part in parts])
 
 
-def painted(strength: NDArray[np.float64], cadence: int) -> Flags:
+def painted_by_cadence(strength: NDArray[np.float64], cadence: int) -> Flags:
     """Mark every `cadence`-th frame and the last one as painted (bool, (frames,)), except where strength is 0.
 
     The last frame is included so that every in-between lies between two painted frames; see `painted_at`.
@@ -39,7 +39,7 @@ def painted(strength: NDArray[np.float64], cadence: int) -> Flags:
     return painted_at(strength, (index % cadence == 0) | (index == len(index) - 1))
 
 
-def evenly(count: int, cadence: int) -> Flags:
+def even_cadence(count: int, cadence: int) -> Flags:
     """Mark painted frames of a closed loop, evenly spaced by at most `cadence` (bool, (count,)).
 
     The distance from the last painted frame to the first one counts too.
@@ -60,7 +60,7 @@ def painted_at(strength: NDArray[np.float64], wanted: Flags) -> Flags:
     return result
 
 
-def tweens(diffuse: Flags, held: Flags) -> NDArray[np.float64]:
+def tween_weights(diffuse: Flags, held: Flags) -> NDArray[np.float64]:
     """Return the weight of the next painted frame in every frame: 1 where painted, 0 for the previous one alone.
 
     `held` marks the frames of strength 0. The weight grows linearly from a painted or held frame to the next painted
@@ -75,12 +75,12 @@ def tweens(diffuse: Flags, held: Flags) -> NDArray[np.float64]:
     return np.where(diffuse, 1.0, weight)
 
 
-def closed_tweens(diffuse: Flags, held: Flags) -> NDArray[np.float64]:
-    """Return the weights of `tweens` for a closed loop, whose last frame is followed by the first painted one."""
-    return tweens(np.append(diffuse, True), np.append(held, False))[:-1]
+def closed_tween_weights(diffuse: Flags, held: Flags) -> NDArray[np.float64]:
+    """Return the `tween_weights` of a closed loop, whose last frame is followed by the first painted one."""
+    return tween_weights(np.append(diffuse, True), np.append(held, False))[:-1]
 
 
-def cut(frames: Sequence[Frame], first: int, stop: int) -> list[Frame]:
+def slice_film(frames: Sequence[Frame], first: int, stop: int) -> list[Frame]:
     """Return the frames first..stop-1 as a film of its own.
 
     It starts with a painted frame, and ends with one unless its last frame has strength 0.
@@ -94,7 +94,7 @@ def cut(frames: Sequence[Frame], first: int, stop: int) -> list[Frame]:
     diffuse[0] = True
     shots = [max(frame.shot, part[0].index) for frame in part]
     starts = np.array([frame.index == shot for frame, shot in zip(part, shots, strict=True)])
-    weights = by_shot(tweens, starts, diffuse, held)
+    weights = apply_by_shot(tween_weights, starts, diffuse, held)
     return [
         replace(
             frame,
@@ -102,7 +102,7 @@ def cut(frames: Sequence[Frame], first: int, stop: int) -> list[Frame]:
             tween=float(weight),
             shot=shot,
             # A part of a closed loop does not return to the first frame.
-            ahead=frame.ahead if frame.ahead.frame < len(frames) else Ahead(),
+            ahead=frame.ahead if frame.ahead.frame < len(frames) else ViewTarget(),
         )
         for frame, paint, weight, shot in zip(part, diffuse, weights, shots, strict=True)
     ]
@@ -142,7 +142,7 @@ _BEHAVIORS: dict[str, Callable[[int, int, int], NDArray[np.int64]]] = {
 }
 
 
-def seeds(behavior: str, start: int, diffuse: NDArray[np.bool_], every: int = 1) -> Seeds:
+def seed_column(behavior: str, start: int, diffuse: NDArray[np.bool_], every: int = 1) -> Seeds:
     """Return one seed per frame, uint32 (frames,), advancing at each frame painted by `diffuse`; wraps at 2**32."""
     nth = np.maximum(np.cumsum(diffuse) - 1, 0)
     values = _BEHAVIORS[behavior](start, int(nth[-1]) + 1, every)
@@ -151,33 +151,35 @@ def seeds(behavior: str, start: int, diffuse: NDArray[np.bool_], every: int = 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class ViewGoal:
     """An image that the paintings before it are guided towards."""
 
     frame: int  # the frame that the image belongs to
-    reached: int  # the painted frame that equals the image
+    arrival: int  # the painted frame that equals the image
     lead: int  # number of frames before `reached` that are guided
 
 
-def led(goals: Sequence[Goal], diffuse: NDArray[np.bool_], shot: NDArray[np.int64]) -> list[Ahead]:
+def lead_weights(
+    goals: Sequence[ViewGoal], diffuse: NDArray[np.bool_], shot: NDArray[np.int64]
+) -> list[ViewTarget]:
     """Return for each frame the image its painting is guided towards, and the weight; `Ahead()` if none.
 
     A painting is guided to the next goal of its own shot. `diffuse` marks the painted frames (frames,); `shot` is the
     first frame of each frame's shot (frames,). The difference shrinks in even steps: of 4 paintings before a goal the
     first has weight 1/4, the next 1/3 of the rest, then 1/2, then 1, so that no step is larger than another.
     """
-    result = [Ahead()] * len(diffuse)
+    result = [ViewTarget()] * len(diffuse)
     painted = np.flatnonzero(diffuse)
-    for goal in sorted(goals, key=lambda goal: -goal.reached):  # a nearer goal overwrites a later one
-        begun = max(goal.reached - max(goal.lead, 1), int(shot[goal.reached]) - 1)
-        within = [int(at) for at in painted if begun < at <= goal.reached]
+    for goal in sorted(goals, key=lambda goal: -goal.arrival):  # a nearer goal overwrites a later one
+        begun = max(goal.arrival - max(goal.lead, 1), int(shot[goal.arrival]) - 1)
+        within = [int(at) for at in painted if begun < at <= goal.arrival]
         before = int(max((at for at in painted if at <= begun), default=begun))
         for last, at in zip([max(before, begun), *within], within, strict=False):
-            result[at] = Ahead(goal.frame, (at - last) / (goal.reached - last))
+            result[at] = ViewTarget(goal.frame, (at - last) / (goal.arrival - last))
     return result
 
 
-def viewed(views: dict[str, Any], clock: Clock) -> dict[int, str]:
+def view_frames(views: dict[str, Any], clock: Clock) -> dict[int, str]:
     """Return the views as {frame: time as written}. Raises CurveError for a bad time."""
     found: dict[int, str] = {}
     for time in views:

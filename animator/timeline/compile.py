@@ -18,83 +18,90 @@ from numpy.typing import NDArray
 
 from animator.errors import CurveError, Problem, SceneError
 from animator.frame import (
-    Ahead,
     Control,
     Detail,
     Footage,
     Frame,
     Grade,
-    Likeness,
+    IPAdapterScale,
     Lock,
     Motion,
     Painting,
     Upscale,
+    ViewTarget,
 )
-from animator.imaging.geometry import spatial
+from animator.imaging.geometry import is_3d
 from animator.scene.scene import Scene
 from animator.timeline.advice import (
-    can_run,
-    comes_back,
-    compile_notes,
-    masks_follow,
-    notes,
-    one_schedule,
-    sampler_notes,
-    stays_in_front,
-    stays_visible,
-    unheard,
+    compile_advice,
+    general_advice,
+    missing_trigger_words,
+    require_in_front,
+    require_masks_follow,
+    require_one_schedule,
+    require_possible_steps,
+    require_return,
+    require_visible,
+    sampler_advice,
 )
 from animator.timeline.cadence import (
     MAX_SEED,
-    Goal,
-    by_shot,
-    closed_tweens,
-    evenly,
-    led,
-    painted,
+    ViewGoal,
+    apply_by_shot,
+    closed_tween_weights,
+    even_cadence,
+    lead_weights,
     painted_at,
-    seeds,
-    tweens,
-    viewed,
+    painted_by_cadence,
+    seed_column,
+    tween_weights,
+    view_frames,
 )
 from animator.timeline.clock import Clock
-from animator.timeline.motion import SHAKES, per_frame, shaken, steps, steps_in_space, with_moves
-from animator.timeline.prompts import scales, told
-from animator.timeline.reader import Reader, first_painted
+from animator.timeline.motion import (
+    SHAKES,
+    add_moves,
+    add_shake,
+    positions_to_steps,
+    positions_to_steps_3d,
+    rates_per_frame,
+)
+from animator.timeline.prompts import lora_columns, prompt_columns
+from animator.timeline.reader import Reader, first_painted_after
 
 
-class Columns(Reader):
+class ColumnReader(Reader):
     """Reader of one scene's columns, each independent of the others."""
 
-    def named(self, kind: Any, name: str) -> list[dict[str, Any]]:
+    def named_sections(self, kind: Any, name: str) -> list[dict[str, Any]]:
         """Return the values of a section with named members, such as `control`: {member: values} per frame."""
         written = getattr(self.scene.settings, name)
         columns = {member: self.section(kind, part, name, member) for member, part in written.items()}
         return [{member: column[i] for member, column in columns.items()} for i in range(self.clock.frames)]
 
-    def footage(self) -> list[Footage]:
+    def footage_column(self) -> list[Footage]:
         """Return the footage settings of each frame; all 0 if the film has no footage."""
         written, none = self.scene.settings.footage, Footage(alpha=0.0, motion_amount=0.0)
         if written.file is None:
             return [none] * self.clock.frames
         return self.section(Footage, written, "footage")
 
-    def upscale(self) -> list[Upscale]:
+    def upscale_column(self) -> list[Upscale]:
         """Return the settings of each frame's second pass at output size; strength 0 if the film has none."""
         written = self.scene.settings.output.upscale
         if written is None or written.by != "second-pass":
             return [Upscale(strength=0.0)] * self.clock.frames
         return self.section(Upscale, written, "output", "upscale")
 
-    def viewed(self, painting: list[Painting], views: Container[int]) -> list[Painting]:
+    def with_views_strength(self, painting: list[Painting], views: Container[int]) -> list[Painting]:
         """Return `painting` with `views_strength` on the frames of `views`."""
         written = self.scene.settings.views_strength
         if written is None:
             return painting
-        strength = self.numbers(written, ("views_strength",), (0.0, 1.0))
+        strength = self.number_column(written, ("views_strength",), (0.0, 1.0))
         return [replace(row, strength=strength[i]) if i in views else row for i, row in enumerate(painting)]
 
-    def motion(self) -> list[Motion]:
+    def motion_column(self) -> list[Motion]:
         """Return the motion into each frame, from rates per frame or second, positions, moves and shake."""
         written = self.scene.settings.motion
         motions = self.section(Motion, written, "motion")
@@ -103,28 +110,28 @@ class Columns(Reader):
             message = "positions have no rate; remove 'per: second' or 'as: position'"
             self.problems.append(self.scene.problem(("motion", "per"), message))
         if position and not self.problems:
-            motions = self.attempt(("motion",), lambda: self.steps(motions), motions)
+            motions = self.collect(("motion",), lambda: self.position_steps(motions), motions)
         elif second:
-            motions = per_frame(motions, self.clock.fps)
-        return self.moves(motions)
+            motions = rates_per_frame(motions, self.clock.fps)
+        return self.with_moves_and_shake(motions)
 
-    def moves(self, motions: list[Motion]) -> list[Motion]:
+    def with_moves_and_shake(self, motions: list[Motion]) -> list[Motion]:
         """Return `motions` with the named moves and the camera's shake added."""
         written, size = self.scene.settings.motion, self.scene.size
-        found = self.attempt(
-            ("motion", "moves"), lambda: with_moves(motions, written.moves, self.clock, size), motions
+        found = self.collect(
+            ("motion", "moves"), lambda: add_moves(motions, written.moves, self.clock, size), motions
         )
         if written.shake is None:
             return found
-        strength = self.numbers(written.shake.strength, ("motion", "shake", "strength"), (0.0, 100.0))
-        return shaken(found, SHAKES[written.shake.like], np.array(strength), self.clock, size)
+        strength = self.number_column(written.shake.strength, ("motion", "shake", "strength"), (0.0, 100.0))
+        return add_shake(found, SHAKES[written.shake.like], np.array(strength), self.clock, size)
 
-    def steps(self, positions: list[Motion]) -> list[Motion]:
+    def position_steps(self, positions: list[Motion]) -> list[Motion]:
         """Return the motions between positions. Raises CurveError where the zoom of a step is out of range."""
-        if any(map(spatial, positions)):
-            motions = steps_in_space(positions, self.scene.lens)
+        if any(map(is_3d, positions)):
+            motions = positions_to_steps_3d(positions, self.scene.lens)
         else:
-            motions = steps(positions, *self.scene.size)
+            motions = positions_to_steps(positions, *self.scene.size)
         low, high = next((f.metadata["low"], f.metadata["high"]) for f in fields(Motion) if f.name == "zoom")
         for frame, motion in enumerate(motions):
             if not low <= motion.zoom <= high:
@@ -133,39 +140,43 @@ class Columns(Reader):
                 )
         return motions
 
-    def seeds(self, diffuse: Any) -> Any:
+    def seed_column(self, diffuse: Any) -> Any:
         """Return the seed of each frame, by the schedule `painting.seed.at` or by the seed's behavior."""
         seed = self.scene.settings.painting.seed
         if seed.at is None:
-            return seeds(seed.behavior, seed.start, diffuse, seed.every)
-        return np.rint(self.numbers(seed.at, ("painting", "seed", "at"), (0, MAX_SEED)))
+            return seed_column(seed.behavior, seed.start, diffuse, seed.every)
+        return np.rint(self.number_column(seed.at, ("painting", "seed", "at"), (0, MAX_SEED)))
 
-    def subseeds(self) -> tuple[Any, list[float]]:
+    def subseed_columns(self) -> tuple[Any, list[float]]:
         """Return the seed of the second noise of each frame, and the share 0..1 of it in the mix."""
         seed, path = self.scene.settings.painting.seed, ("painting", "seed")
-        values = self.numbers(seed.subseed, (*path, "subseed"), (0, MAX_SEED))
-        return np.rint(values), self.numbers(seed.subseed_strength, (*path, "subseed_strength"), (0.0, 1.0))
+        values = self.number_column(seed.subseed, (*path, "subseed"), (0, MAX_SEED))
+        return np.rint(values), self.number_column(
+            seed.subseed_strength, (*path, "subseed_strength"), (0.0, 1.0)
+        )
 
 
-SECTIONS = {"painting": Painting, "grade": Grade, "lock": Lock, "detail": Detail}
+FRAME_SECTIONS = {"painting": Painting, "grade": Grade, "lock": Lock, "detail": Detail}
 
-MEMBERS = {"control": Control, "ip_adapter": Likeness}
+NAMED_SECTIONS = {"control": Control, "ip_adapter": IPAdapterScale}
 
-MASKED = ("painting", "grade", "lock", "footage", "detail")
+MASKED_SECTIONS = ("painting", "grade", "lock", "footage", "detail")
 
 
 # Several parts of a render ask for the same frames; a scene never changes.
-_KNOWN: WeakKeyDictionary[Scene, list[Frame]] = WeakKeyDictionary()
+_CACHE: WeakKeyDictionary[Scene, list[Frame]] = WeakKeyDictionary()
 
 
 def timeline(scene: Scene) -> list[Frame]:
     """Return the frames of the film with all their values. Raises SceneError with every problem of its curves."""
-    if scene not in _KNOWN:
-        _KNOWN[scene] = _Compiler(scene).frames() if scene.film is None else _resized(scene, scene.film)
-    return list(_KNOWN[scene])
+    if scene not in _CACHE:
+        _CACHE[scene] = (
+            Compiler(scene).frames() if scene.original is None else _scale_frames(scene, scene.original)
+        )
+    return list(_CACHE[scene])
 
 
-def _resized(scene: Scene, film: Scene) -> list[Frame]:
+def _scale_frames(scene: Scene, film: Scene) -> list[Frame]:
     """Return the frames of `film` scaled to `scene`, its copy of another size: curves are in pixels of `film`."""
     (wide, high), across = film.size, scene.size.width / film.size.width
     down = scene.size.height / high
@@ -186,121 +197,129 @@ def _resized(scene: Scene, film: Scene) -> list[Frame]:
     return [resized(frame) for frame in timeline(film)]
 
 
-def clock(scene: Scene) -> Clock:
+def scene_clock(scene: Scene) -> Clock:
     """Return the clock of `scene`: its length, tempo and events."""
-    return _Compiler(scene).clock
+    return Compiler(scene).clock
 
 
-def beats(scene: Scene) -> list[int]:
+def scene_beat_frames(scene: Scene) -> list[int]:
     """Return the frames on which beats fall; an empty list without beats."""
-    return _Compiler(scene).clock.beat_frames()
+    return Compiler(scene).clock.beat_frames()
 
 
-def remarks(scene: Scene) -> list[Problem]:
+def scene_advice(scene: Scene) -> list[Problem]:
     """Return advice on settings that are valid but probably unintended, ordered by place.
 
     The scene must have no problems.
     """
     frames = timeline(scene)
     found = [
-        *notes(scene, _Compiler(scene).clock),
-        *unheard(scene, frames),
-        *sampler_notes(scene, frames),
-        *compile_notes(scene, frames),
+        *general_advice(scene, Compiler(scene).clock),
+        *missing_trigger_words(scene, frames),
+        *sampler_advice(scene, frames),
+        *compile_advice(scene, frames),
     ]
     return sorted(found, key=lambda note: (note.place.line, note.place.column))
 
 
-class _Compiler(Columns):
+class Compiler(ColumnReader):
     """Builder of one scene's frames, column by column."""
 
     def frames(self) -> list[Frame]:
         """Return the frames. Raises SceneError with every problem found on the way."""
         settings, count = self.scene.settings, self.clock.frames
         rows: dict[str, list[Any]] = {
-            "motion": self.motion(),
-            "footage": self.footage(),
-            "upscale": self.upscale(),
+            "motion": self.motion_column(),
+            "footage": self.footage_column(),
+            "upscale": self.upscale_column(),
         }
-        rows |= {name: self.section(kind, getattr(settings, name), name) for name, kind in SECTIONS.items()}
-        rows |= {name: self.named(kind, name) for name, kind in MEMBERS.items()}
+        rows |= {
+            name: self.section(kind, getattr(settings, name), name) for name, kind in FRAME_SECTIONS.items()
+        }
+        rows |= {name: self.named_sections(kind, name) for name, kind in NAMED_SECTIONS.items()}
         unseen: dict[int, str] = {}
-        views = self.attempt(("views",), lambda: viewed(settings.views, self.clock), unseen)
-        rows["painting"] = self.viewed(rows["painting"], views)
-        starts = self.starts()
+        views = self.collect(("views",), lambda: view_frames(settings.views, self.clock), unseen)
+        rows["painting"] = self.with_views_strength(rows["painting"], views)
+        starts = self.shot_starts()
         shot = np.maximum.accumulate(np.where(starts, np.arange(count), 0))
         strength = np.array([row.strength for row in rows["painting"]])
-        diffuse = self.painted(strength, starts)
+        diffuse = self.painted_flags(strength, starts)
         diffuse[list(views)] = True
         rows["shot"], rows["diffuse"] = shot.tolist(), diffuse.tolist()
-        weights = by_shot(closed_tweens if self.closed else tweens, starts, diffuse, strength == 0)
+        weights = apply_by_shot(
+            closed_tween_weights if self.is_closed else tween_weights, starts, diffuse, strength == 0
+        )
         rows["tween"] = np.asarray(weights, float).tolist()
-        rows["ahead"] = self.ahead(views, diffuse, shot)
-        rows["seed"] = np.asarray(self.seeds(diffuse), int).tolist()
-        subseed, rows["subseed_strength"] = self.subseeds()
+        rows["ahead"] = self.view_targets(views, diffuse, shot)
+        rows["seed"] = np.asarray(self.seed_column(diffuse), int).tolist()
+        subseed, rows["subseed_strength"] = self.subseed_columns()
         rows["subseed"] = np.asarray(subseed, int).tolist()
-        rows["prompt"], tagged = told(self, shot, self.closed)
-        rows["anchor"] = self.anchors(diffuse).tolist()
-        rows["loras"], rows["lora_blocks"] = scales(self, tagged)
-        self.check(rows, diffuse, shot)
+        rows["prompt"], tagged = prompt_columns(self, shot, self.is_closed)
+        rows["anchor"] = self.color_anchors(diffuse).tolist()
+        rows["loras"], rows["lora_blocks"] = lora_columns(self, tagged)
+        self.check_columns(rows, diffuse, shot)
         return [Frame(index=i, **{name: column[i] for name, column in rows.items()}) for i in range(count)]
 
-    def check(self, rows: dict[str, list[Any]], diffuse: NDArray[np.bool_], shot: NDArray[np.int64]) -> None:
+    def check_columns(
+        self, rows: dict[str, list[Any]], diffuse: NDArray[np.bool_], shot: NDArray[np.int64]
+    ) -> None:
         """Check the columns against one another. Raises SceneError with all problems collected so far."""
         painting, controls = rows["painting"], self.scene.settings.control.values()
-        self.attempt(("painting", "steps"), lambda: can_run(painting), None)
-        self.attempt(("painting", "schedule"), lambda: one_schedule(painting), None)
-        masked = any(row.mask for name in MASKED for row in rows[name])
+        self.collect(("painting", "steps"), lambda: require_possible_steps(painting), None)
+        self.collect(("painting", "schedule"), lambda: require_one_schedule(painting), None)
+        masked = any(row.mask for name in MASKED_SECTIONS for row in rows[name])
         followed = any(control.file is not None and control.follow for control in controls)
-        self.limits(rows["motion"], diffuse, shot, masked or followed)
+        self.check_motion(rows["motion"], diffuse, shot, masked or followed)
         if self.problems:
             raise SceneError(self.problems)
 
-    def limits(
+    def check_motion(
         self, motion: list[Motion], diffuse: NDArray[np.bool_], shot: NDArray[np.int64], masked: bool
     ) -> None:
         """Record motion after which nothing is left to paint, to mask or to lock."""
         lens, zoom = self.scene.lens, [row.zoom for row in motion]
         # The motion into the first frame of a shot is not applied.
         seen = [Motion() if i == begun else motion[i] for i, begun in enumerate(shot)]
-        self.attempt(("motion", "zoom"), lambda: stays_visible(zoom, diffuse), None)
-        self.attempt(("motion",), lambda: stays_in_front(seen, diffuse, lens), None)
+        self.collect(("motion", "zoom"), lambda: require_visible(zoom, diffuse), None)
+        self.collect(("motion",), lambda: require_in_front(seen, diffuse, lens), None)
         if masked:
-            self.attempt(("motion", "zoom"), lambda: masks_follow(zoom, shot), None)
-        if masked and self.closed:
-            self.attempt(("video", "loop"), lambda: comes_back(motion, lens), None)
+            self.collect(("motion", "zoom"), lambda: require_masks_follow(zoom, shot), None)
+        if masked and self.is_closed:
+            self.collect(("video", "loop"), lambda: require_return(motion, lens), None)
 
-    def starts(self) -> NDArray[np.bool_]:
+    def shot_starts(self) -> NDArray[np.bool_]:
         """Mark the first frame of every shot."""
-        found = self.moments(self.scene.settings.cuts, ("cuts",))
+        found = self.flag_column(self.scene.settings.cuts, ("cuts",))
         starts = np.zeros(self.clock.frames, np.bool_) if found is None else found
         starts[0] = True
         return starts
 
-    def painted(self, strength: NDArray[np.float64], starts: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def painted_flags(self, strength: NDArray[np.float64], starts: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Mark the painted frames: by cadence, or at the times of `paint`."""
-        every, moments = self.scene.settings.cadence, self.moments(self.scene.settings.paint, ("paint",))
-        if moments is None and self.closed:  # the last painted frame is followed by the first one
-            moments = evenly(len(strength), every)
+        every, moments = self.scene.settings.cadence, self.flag_column(self.scene.settings.paint, ("paint",))
+        if moments is None and self.is_closed:  # the last painted frame is followed by the first one
+            moments = even_cadence(len(strength), every)
         if moments is None:
-            return by_shot(partial(painted, cadence=every), starts, strength)
-        return by_shot(painted_at, starts, strength, moments)
+            return apply_by_shot(partial(painted_by_cadence, cadence=every), starts, strength)
+        return apply_by_shot(painted_at, starts, strength, moments)
 
     @property
-    def closed(self) -> bool:
+    def is_closed(self) -> bool:
         """True if the film is a closed loop."""
         return bool(self.scene.settings.video.loop == "closed")
 
-    def ahead(self, views: Iterable[int], diffuse: NDArray[np.bool_], shot: NDArray[np.int64]) -> list[Ahead]:
+    def view_targets(
+        self, views: Iterable[int], diffuse: NDArray[np.bool_], shot: NDArray[np.int64]
+    ) -> list[ViewTarget]:
         """Return the image that each painting is guided towards, and its weight."""
-        lead = self.attempt(("views_lead",), lambda: self.length(self.scene.settings.views_lead), 1)
-        goals = [Goal(frame, frame, lead) for frame in views]
-        if self.closed:
+        lead = self.collect(("views_lead",), lambda: self.duration_frames(self.scene.settings.views_lead), 1)
+        goals = [ViewGoal(frame, frame, lead) for frame in views]
+        if self.is_closed:
             last = int(np.flatnonzero(diffuse)[-1])
-            goals.append(Goal(self.clock.frames, last, round(self.clock.fps)))
-        return led(goals, diffuse, shot)
+            goals.append(ViewGoal(self.clock.frames, last, round(self.clock.fps)))
+        return lead_weights(goals, diffuse, shot)
 
-    def anchors(self, diffuse: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def color_anchors(self, diffuse: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Mark the painted frames that become the colour reference: the first one at or after each `color_renew`."""
-        moments = self.moments(self.scene.settings.grade.color_renew, ("grade", "color_renew"))
-        return np.zeros_like(diffuse) if moments is None else first_painted(moments, diffuse)
+        moments = self.flag_column(self.scene.settings.grade.color_renew, ("grade", "color_renew"))
+        return np.zeros_like(diffuse) if moments is None else first_painted_after(moments, diffuse)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import CurveError, quoted
+from animator.errors import CurveError, quote_text
 from animator.timeline import easing
 from animator.timeline.clock import Clock, Signals
 from animator.timeline.expressions import evaluate
@@ -33,7 +33,7 @@ MAX_KEYS = 10_000  # evaluating a formula at every key takes a third of a millis
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class Keyframe:
     """A keyframe: `value` (text is an expression) holds from `frame` on; `ease` shapes the segment before it."""
 
     frame: int
@@ -51,15 +51,15 @@ def sample(curve: Any, frames: int, fps: float = 24.0, seed: int = 0) -> Floats:
     if frames < 1 or not fps > 0:
         raise CurveError(f"frames={frames}, fps={fps}: a film needs at least one frame, and fps above 0")
     clock = Clock(frames, fps, seed)
-    return column(curve, clock, clock.signals())
+    return sample_curve(curve, clock, clock.signals())
 
 
-def column(curve: Any, clock: Clock, signals: Signals) -> Floats:
+def sample_curve(curve: Any, clock: Clock, signals: Signals) -> Floats:
     """Return the value of `curve` on every frame of `clock`'s film, float64 `(frames,)`.
 
     Expressions may use the names in `signals`. Raises CurveError, also where a value is NaN or infinite.
     """
-    values = unchecked(curve, clock, signals)
+    values = sample_unchecked(curve, clock, signals)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise CurveError(
@@ -68,51 +68,51 @@ def column(curve: Any, clock: Clock, signals: Signals) -> Floats:
     return values
 
 
-def unchecked(curve: Any, clock: Clock, signals: Signals) -> Floats:
+def sample_unchecked(curve: Any, clock: Clock, signals: Signals) -> Floats:
     """Sample `curve` without checking that values are finite."""
-    with np.errstate(all="ignore"):  # `column` reports values that are not finite, with their frame
-        return _between(keys(curve, clock), clock.frames, signals)
+    with np.errstate(all="ignore"):  # `sample_curve` reports values that are not finite, with their frame
+        return _interpolate(parse_keyframes(curve, clock), clock.frames, signals)
 
 
-def keys(curve: Any, clock: Clock) -> list[Key]:
+def parse_keyframes(curve: Any, clock: Clock) -> list[Keyframe]:
     """Return the keyframes of `curve` in order of time. Raises CurveError."""
-    found = _keys(curve, clock)
+    found = _parse_curve(curve, clock)
     for before, key in pairwise(found):
         if isinstance(before.value, str) and key.ease != "linear":
-            message = f"the formula {quoted(before.value)} holds until this key; remove its ease"
+            message = f"the formula {quote_text(before.value)} holds until this key; remove its ease"
             raise CurveError(message, key.name)
     return found
 
 
-def _keys(curve: Any, clock: Clock) -> list[Key]:
+def _parse_curve(curve: Any, clock: Clock) -> list[Keyframe]:
     if isinstance(curve, dict):
-        return _keyframes(curve, clock)
-    if isinstance(curve, str) and number(curve) is None:
-        parts = split_keys(curve)
+        return _parse_mapping(curve, clock)
+    if isinstance(curve, str) and parse_number(curve) is None:
+        parts = split_key_string(curve)
         if parts is not None:
-            _no_more_than(parts)
-            return _deforum(parts, clock)
-        return [Key(0, curve.strip())]
-    return [Key(0, _value(curve))]
+            _check_key_count(parts)
+            return _parse_key_string(parts, clock)
+        return [Keyframe(0, curve.strip())]
+    return [Keyframe(0, _parse_value(curve))]
 
 
-def _no_more_than(written: Sized) -> None:
+def _check_key_count(written: Sized) -> None:
     """Check the number of keys before any is parsed. Raises CurveError."""
     if len(written) > MAX_KEYS:
         raise CurveError(f"{len(written):,} keys; at most {MAX_KEYS:,}")
 
 
-def _keyframes(curve: dict[Any, Any], clock: Clock) -> list[Key]:
-    found: dict[int, Key] = {}
-    _no_more_than(curve)
+def _parse_mapping(curve: dict[Any, Any], clock: Clock) -> list[Keyframe]:
+    found: dict[int, Keyframe] = {}
+    _check_key_count(curve)
     if not curve:
         raise CurveError("no keyframes; write at least one, e.g. {0: 1.0}")
     for name, item in curve.items():
         try:
-            value, ease = _eased(item)
-            key = Key(clock.frame(str(name)), _value(value), ease, str(name))
+            value, ease = _value_and_ease(item)
+            key = Keyframe(clock.frame(str(name)), _parse_value(value), ease, str(name))
             if ease != easing.SMOOTH:
-                easing.find(ease)
+                easing.find_easing(ease)
         except CurveError as error:
             raise CurveError(str(error), str(name)) from error
         if key.frame in found:
@@ -121,7 +121,7 @@ def _keyframes(curve: dict[Any, Any], clock: Clock) -> list[Key]:
     return [found[frame] for frame in sorted(found)]
 
 
-def _eased(item: Any) -> tuple[Any, str]:
+def _value_and_ease(item: Any) -> tuple[Any, str]:
     """Return value and ease of a keyframe written as `1.1` or `{value: 1.1, ease: out-cubic}`."""
     if not isinstance(item, dict):
         return item, "linear"
@@ -130,7 +130,7 @@ def _eased(item: Any) -> tuple[Any, str]:
     return item["value"], item.get("ease", "linear")
 
 
-def _deforum(parts: Sequence[tuple[str, str]], clock: Clock) -> list[Key]:
+def _parse_key_string(parts: Sequence[tuple[str, str]], clock: Clock) -> list[Keyframe]:
     """Return the keys of a Deforum key string, in order of time.
 
     By Deforum's rules the later of two keys on one frame wins, and keys outside the film are ignored. Raises
@@ -138,87 +138,87 @@ def _deforum(parts: Sequence[tuple[str, str]], clock: Clock) -> list[Key]:
     """
     found = {}
     for name, text in parts:
-        key = Key(_deforum_frame(name, clock), _value(text), name=name)
+        key = Keyframe(_key_string_frame(name, clock), _parse_value(text), name=name)
         if 0 <= key.frame < clock.frames:
             found[key.frame] = key
     if not found:
-        names = quoted(", ".join(name for name, _ in parts))
+        names = quote_text(", ".join(name for name, _ in parts))
         raise CurveError(f"no key lies within the film's {clock.frames} frames; its keys are {names}")
     return [found[frame] for frame in sorted(found)]
 
 
-def _deforum_frame(name: str, clock: Clock) -> int:
+def _key_string_frame(name: str, clock: Clock) -> int:
     """Return the frame of a key: a time, or an expression of `max_f` and `s`, truncated to a whole frame."""
     try:
         return clock.frame(name)
     except CurveError:
-        if number(name) is not None:
+        if parse_number(name) is not None:
             raise
         names: Signals = {"max_f": np.array(clock.frames - 1), "s": np.array(clock.seed)}
         try:
             value = evaluate(name, names, 1)[0]
         except CurveError as error:
             allowed = "write a frame (30), seconds (2s), percent (50%), 'end' or max_f-1"
-            raise CurveError(f"{quoted(name)} is not a time; {allowed}", name) from error
+            raise CurveError(f"{quote_text(name)} is not a time; {allowed}", name) from error
     if not np.isfinite(value):
-        raise CurveError(f"{quoted(name)} is not a frame: its value is not finite", name)
+        raise CurveError(f"{quote_text(name)} is not a frame: its value is not finite", name)
     return int(value)
 
 
-def _value(value: Any) -> float | str:
+def _parse_value(value: Any) -> float | str:
     if isinstance(value, bool):
         raise CurveError(f"{value!r} is not a number or an expression")
     if isinstance(value, str):
-        plain = number(value)
+        plain = parse_number(value)
         return value.strip() if plain is None else plain
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):
-        raise CurveError(f"{quoted(value)} is not a number, an expression or keyframes") from None
+        raise CurveError(f"{quote_text(value)} is not a number, an expression or keyframes") from None
 
 
-def _between(found: Sequence[Key], frames: int, signals: Signals) -> Floats:
+def _interpolate(found: Sequence[Keyframe], frames: int, signals: Signals) -> Floats:
     values = np.empty(frames)
     if found[0].frame > 0:
-        values[: found[0].frame] = _start(found[0], frames, signals)
-    bends = _bends(found, frames, signals)
+        values[: found[0].frame] = _value_at_key(found[0], frames, signals)
+    bends = _key_slopes(found, frames, signals)
     for at, (key, following) in enumerate(zip_longest(found, found[1:])):
         stop = frames if following is None else following.frame
         first, last = max(0, key.frame), min(frames, stop)
         if first >= last:
             continue
         if isinstance(key.value, str):
-            values[first:last] = _formula(key, first, last, signals)
+            values[first:last] = _evaluate_formula(key, first, last, signals)
         elif following is None:
             values[first:last] = key.value
         else:
-            goal, width = _start(following, frames, signals), stop - key.frame
+            goal, width = _value_at_key(following, frames, signals), stop - key.frame
             part = (np.arange(first, last) - key.frame) / width
             if following.ease == easing.SMOOTH:
-                values[first:last] = hermite(part, width, (key.value, goal), (bends[at], bends[at + 1]))
+                values[first:last] = hermite_cubic(part, width, (key.value, goal), (bends[at], bends[at + 1]))
             else:
-                values[first:last] = key.value + (goal - key.value) * easing.find(following.ease)(part)
+                values[first:last] = key.value + (goal - key.value) * easing.find_easing(following.ease)(part)
     return values
 
 
-def _bends(found: Sequence[Key], frames: int, signals: Signals) -> Floats:
+def _key_slopes(found: Sequence[Keyframe], frames: int, signals: Signals) -> Floats:
     """Return the slope at every key for `ease: smooth`, per frame; 0 where a formula begins or ends."""
     if not any(key.ease == easing.SMOOTH for key in found):
         return np.zeros(len(found))
     at = np.array([float(key.frame) for key in found])
-    bends = slopes(at, np.array([_start(key, frames, signals) for key in found]))
+    bends = monotone_slopes(at, np.array([_value_at_key(key, frames, signals) for key in found]))
     return np.where([isinstance(key.value, str) for key in found], 0.0, bends)
 
 
-def _start(key: Key, frames: int, signals: Signals) -> float:
+def _value_at_key(key: Keyframe, frames: int, signals: Signals) -> float:
     """Return the value at the key's own frame; of an expression beyond the film, its value on the nearest frame."""
     if isinstance(key.value, float):
         return key.value
     frame = min(max(0, key.frame), frames - 1)
-    return float(_formula(key, frame, frame + 1, signals)[0])
+    return float(_evaluate_formula(key, frame, frame + 1, signals)[0])
 
 
-def _formula(key: Key, first: int, last: int, signals: Signals) -> Floats:
+def _evaluate_formula(key: Keyframe, first: int, last: int, signals: Signals) -> Floats:
     """Evaluate the key's expression on the frames first..last-1."""
     part = {name: values[first:last] if values.ndim else values for name, values in signals.items()}
     part["k"] = np.arange(first, last) - key.frame
@@ -228,7 +228,7 @@ def _formula(key: Key, first: int, last: int, signals: Signals) -> Floats:
         raise CurveError(str(error), key.name) from error
 
 
-def slopes(at: Floats, values: Floats) -> Floats:
+def monotone_slopes(at: Floats, values: Floats) -> Floats:
     """Return the slope at each key, per frame, that makes the cubic between keys monotone (Fritsch & Butland 1984).
 
     `at` are the keys' frames in order, `values` their values. The slope is 0 at a maximum, a minimum, and at the first
@@ -247,7 +247,9 @@ def slopes(at: Floats, values: Floats) -> Floats:
     return result
 
 
-def hermite(part: Floats, width: float, ends: tuple[float, float], slope: tuple[float, float]) -> Floats:
+def hermite_cubic(
+    part: Floats, width: float, ends: tuple[float, float], slope: tuple[float, float]
+) -> Floats:
     """Return the Hermite cubic between keys `width` frames apart, at `part` (0..1), from both values and slopes."""
     square, cube = part**2, part**3
     return np.asarray(
@@ -261,51 +263,53 @@ def hermite(part: Floats, width: float, ends: tuple[float, float], slope: tuple[
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
-_SIGN = re.compile(r"[\"'()\[\]{}:,]")
+_DELIMITER = re.compile(r"[\"'()\[\]{}:,]")
 
 _OPEN, _CLOSE = "([{", ")]}"
 
 _MAX_NESTING = 100
 
-_LONGEST_NUMBER = 80
+_MAX_NUMBER_LENGTH = 80
 
-_LONGEST = 500_000  # characters, the limit of a whole schedule file
+_MAX_LENGTH = 500_000  # characters, the limit of a whole schedule file
 
 
-def number(text: str) -> float | None:
+def parse_number(text: str) -> float | None:
     """Return the number that `text` is, in any brackets and spaces, with at most one sign (`-(1e-3)`); else None."""
-    if len(text) > _LONGEST_NUMBER:
+    if len(text) > _MAX_NUMBER_LENGTH:
         return None
-    sign, text = 1.0, _bare(text)
+    sign, text = 1.0, _strip_enclosure(text)
     if text[:1] in ("-", "+") and not _NUMBER.fullmatch(text):
         sign = -1.0 if text[0] == "-" else 1.0
-        text = _bare(text[1:])
+        text = _strip_enclosure(text[1:])
         if text[:1] in ("-", "+"):
             return None  # Deforum also takes -(-1) for a formula
     return sign * float(text) if _NUMBER.fullmatch(text) else None
 
 
-def split_keys(text: str) -> list[tuple[str, str]] | None:
+def split_key_string(text: str) -> list[tuple[str, str]] | None:
     """Return the (key, value) pairs of a key string, as text; None if `text` is an expression. Raises CurveError."""
-    if len(text) > _LONGEST:
-        raise CurveError(f"a text of {len(text):,} characters; at most {_LONGEST:,}")
-    parts = [(part, list(_split(part, ":"))) for part in _split(text, ",")]
+    if len(text) > _MAX_LENGTH:
+        raise CurveError(f"a text of {len(text):,} characters; at most {_MAX_LENGTH:,}")
+    parts = [(part, list(_split_outside_brackets(part, ":"))) for part in _split_outside_brackets(text, ",")]
     if all(len(pieces) == 1 for _, pieces in parts):
         return None
     if not parts[-1][0].strip():
         parts.pop()  # a comma at the end
     pairs = []
     for part, (key, *values) in parts:
-        if len(values) != 1 or not key.strip() or not _bare(values[0]):
-            raise CurveError(f"{quoted(part.strip())} is not a key with a value; write 0:(1.0), 30:(1.04)")
-        pairs.append((_bare(key), _bare(values[0])))
+        if len(values) != 1 or not key.strip() or not _strip_enclosure(values[0]):
+            raise CurveError(
+                f"{quote_text(part.strip())} is not a key with a value; write 0:(1.0), 30:(1.04)"
+            )
+        pairs.append((_strip_enclosure(key), _strip_enclosure(values[0])))
     return pairs
 
 
-def _split(text: str, separator: str) -> Iterator[str]:
+def _split_outside_brackets(text: str, separator: str) -> Iterator[str]:
     """Yield the parts of `text` between separators outside brackets and quotes. Raises CurveError."""
     start, depth, quote = 0, list[str](), ""
-    for match in _SIGN.finditer(text):
+    for match in _DELIMITER.finditer(text):
         at, char = match.start(), match[0]
         if quote:
             quote = "" if char == quote else quote
@@ -326,7 +330,7 @@ def _split(text: str, separator: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _bare(text: str) -> str:
+def _strip_enclosure(text: str) -> str:
     """Return `text` without the spaces, quotes and brackets that enclose all of it."""
     text = text.strip()
     while len(text) > 1 and (text[0] + text[-1] in ("()", '""', "''")) and _encloses(text):

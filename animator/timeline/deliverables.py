@@ -6,41 +6,41 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from functools import partial
 
-from animator.errors import CurveError, Problem, ProgramError, SceneError, SettingPath, nearest
+from animator.errors import CurveError, Problem, ProgramError, SceneError, SettingPath, suggest
 from animator.frame import Framing
-from animator.imaging.ffmpeg import CODECS, encoder, program
+from animator.imaging.ffmpeg import CODECS, ffmpeg_path, pick_encoder
 from animator.scene.scene import Scene
-from animator.scene.settings_output import CODEC, cut_out, split
+from animator.scene.settings_output import DELIVERABLE_CODECS, is_cutout, kind_and_shape
 from animator.timeline.reader import Reader
 
-MASK = ("output", "mask")
-PRODUCT = "product"  # the mask that is cut out unless the schedule names one
+MASK_PATH = ("output", "mask")
+DEFAULT_MASK = "product"  # the mask that is cut out unless the schedule names one
 
 
-def wanted(scene: Scene) -> list[str]:
+def requested(scene: Scene) -> list[str]:
     """Return the deliverables beside the film itself: an MP4 for each shape, and the ones in `also`."""
     shapes = [f"mp4@{name}" for name in scene.settings.output.frame]
     return list(dict.fromkeys([*shapes, *scene.settings.output.also]))
 
 
-def codec(scene: Scene, kind: str) -> str | None:
+def deliverable_codec(scene: Scene, kind: str) -> str | None:
     """Return the codec of a kind of deliverable; None if it is not a video."""
-    return CODEC.get(kind, scene.settings.output.codec if kind == "mp4" else None)
+    return DELIVERABLE_CODECS.get(kind, scene.settings.output.codec if kind == "mp4" else None)
 
 
-def framings(scene: Scene, shape: str) -> list[Framing]:
+def shape_framings(scene: Scene, shape: str) -> list[Framing]:
     """Return the part of the image that a shape shows, for every frame. Raises SceneError."""
     reader = Reader(scene)
-    found = _framings(reader, shape)
+    found = _sample_framings(reader, shape)
     if reader.problems:
         raise SceneError(reader.problems)
     return found
 
 
-def _framings(reader: Reader, shape: str) -> list[Framing]:
-    written = reader.scene.settings.output.frame[shape].written()
+def _sample_framings(reader: Reader, shape: str) -> list[Framing]:
+    written = reader.scene.settings.output.frame[shape].given()
     columns = [
-        reader.numbers(
+        reader.number_column(
             written.get(field.name, field.default),
             ("output", "frame", shape, field.name),
             (field.metadata["low"], field.metadata["high"]),
@@ -50,7 +50,7 @@ def _framings(reader: Reader, shape: str) -> list[Framing]:
     return [Framing(*row) for row in zip(*columns, strict=True)]
 
 
-def poster(scene: Scene) -> int | None:
+def poster_frame(scene: Scene) -> int | None:
     """Return the index of the poster frame; None if the scene names none. Raises CurveError if it is outside."""
     written = scene.settings.output.poster
     if written is None:
@@ -61,7 +61,7 @@ def poster(scene: Scene) -> int | None:
     return frame
 
 
-def mask(scene: Scene) -> str:
+def cutout_mask(scene: Scene) -> str:
     """Return the mask expression that is cut out: `output.mask`, else `product`, else the only mask.
 
     Raises CurveError if there is no mask, or several and no choice.
@@ -69,9 +69,9 @@ def mask(scene: Scene) -> str:
     names = list(scene.settings.masks)
     written = scene.settings.output.mask
     if written is not None:
-        return Reader(scene).mask(written)
-    if PRODUCT in names:
-        return PRODUCT
+        return Reader(scene).check_mask(written)
+    if DEFAULT_MASK in names:
+        return DEFAULT_MASK
     if len(names) == 1:
         return names[0]
     if names:
@@ -80,58 +80,61 @@ def mask(scene: Scene) -> str:
     raise CurveError(f"there is no mask to cut out with; write one, e.g. {example}")
 
 
-def problems(scene: Scene) -> list[Problem]:
+def deliverable_problems(scene: Scene) -> list[Problem]:
     """Return the problems of the requested deliverables, before anything is painted."""
     output = scene.settings.output
-    if not output.written():
+    if not output.given():
         return []
     reader = Reader(scene)
     reader.problems.clear()  # the timeline reports those
     for shape in output.frame:
-        _framings(reader, shape)
+        _sample_framings(reader, shape)
     found = list(reader.problems)
     for shape, framing in output.frame.items():
-        found += _told(scene, ("output", "frame", shape, "follow"), partial(reader.mask, framing.follow))
+        found += _collect_problem(
+            scene, ("output", "frame", shape, "follow"), partial(reader.check_mask, framing.follow)
+        )
     also = ("output", "also")
     for at, word in enumerate(output.also):
-        form = split(word)[1]
+        form = kind_and_shape(word)[1]
         if form and form not in output.frame:
             known = (
-                nearest(form, output.frame) if output.frame else f"write output: {{frame: {{{form}: {{}}}}}}"
+                suggest(form, output.frame) if output.frame else f"write output: {{frame: {{{form}: {{}}}}}}"
             )
             found.append(scene.problem((*also, str(at)), f"no shape {form!r} in output.frame; {known}"))
-    found += _told(scene, ("output", "poster"), partial(poster, scene))
-    if output.mask is not None or any(map(cut_out, output.also)):
-        path: SettingPath = MASK if output.mask is not None else also
-        found += _told(scene, path, partial(mask, scene))
-    return [*found, *_encoders(scene)]
+    found += _collect_problem(scene, ("output", "poster"), partial(poster_frame, scene))
+    if output.mask is not None or any(map(is_cutout, output.also)):
+        path: SettingPath = MASK_PATH if output.mask is not None else also
+        found += _collect_problem(scene, path, partial(cutout_mask, scene))
+    return [*found, *_encoder_problems(scene)]
 
 
-def _told(scene: Scene, path: SettingPath, work: Callable[[], object]) -> Iterator[Problem]:
+def _collect_problem(scene: Scene, path: SettingPath, work: Callable[[], object]) -> Iterator[Problem]:
     try:
         work()
     except CurveError as error:
         yield scene.problem(path, str(error))
 
 
-def _encoders(scene: Scene) -> Iterator[Problem]:
+def _encoder_problems(scene: Scene) -> Iterator[Problem]:
     """Yield codecs that the installed ffmpeg cannot write, and a `crf` out of the codec's range."""
     output = scene.settings.output
     places: dict[str | None, SettingPath] = {
-        codec(scene, split(word)[0]): ("output", "also", str(at)) for at, word in enumerate(output.also)
+        deliverable_codec(scene, kind_and_shape(word)[0]): ("output", "also", str(at))
+        for at, word in enumerate(output.also)
     }
     places[output.codec] = ("output", "codec")
-    worst = CODECS[output.codec].worst
+    worst = CODECS[output.codec].max_crf
     if output.crf is not None and output.crf > worst:
         yield scene.problem(("output", "crf"), f"{output.crf}; allowed for {output.codec}: 0..{worst}")
     for name, path in places.items():
         if name is None or name == "h264":  # assumed of every ffmpeg; a preview would fail without it
             continue
         try:
-            program()
+            ffmpeg_path()
         except ProgramError:
             return  # whatever needs ffmpeg reports it missing
         try:
-            encoder(name)
+            pick_encoder(name)
         except ProgramError as error:
             yield scene.problem(path, str(error))

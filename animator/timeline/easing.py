@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import CurveError, nearest, quoted
+from animator.errors import CurveError, quote_text, suggest
 
 Floats = NDArray[np.float64]
 Easing = Callable[[Floats], Floats]
@@ -66,22 +66,22 @@ def _bounce_out(x: Floats) -> Floats:
     return result
 
 
-def _out(ease_in: Easing, x: Floats) -> Floats:
+def _ease_out(ease_in: Easing, x: Floats) -> Floats:
     return 1.0 - ease_in(1.0 - x)
 
 
-def _in_out(ease_in: Easing, x: Floats) -> Floats:
+def _ease_in_out(ease_in: Easing, x: Floats) -> Floats:
     return np.where(x < 0.5, ease_in(2.0 * x) / 2.0, 1.0 - ease_in(2.0 - 2.0 * x) / 2.0)
 
 
 def _in_out_back(x: Floats) -> Floats:
     """Overshoot more in each half than `_back`, so that the whole overshoots as far."""
-    return _in_out(partial(_back, overshoot=1.70158 * 1.525), x)
+    return _ease_in_out(partial(_back, overshoot=1.70158 * 1.525), x)
 
 
 def _in_out_elastic(x: Floats) -> Floats:
     """Swing more slowly in each half than `_elastic`, so that the whole swings as often."""
-    return _in_out(partial(_elastic, period=0.45), x)
+    return _ease_in_out(partial(_elastic, period=0.45), x)
 
 
 _SHAPES: dict[str, Easing] = {
@@ -94,29 +94,29 @@ _SHAPES: dict[str, Easing] = {
     "circ": _circ,
     "back": _back,
     "elastic": _elastic,
-    "bounce": partial(_out, _bounce_out),
+    "bounce": partial(_ease_out, _bounce_out),
 }
 
 EASINGS: dict[str, Easing] = {"linear": linear, "step": step}
 for _name, _shape in _SHAPES.items():
     EASINGS[f"in-{_name}"] = _shape
-    EASINGS[f"out-{_name}"] = partial(_out, _shape)
-    EASINGS[f"in-out-{_name}"] = partial(_in_out, _shape)
+    EASINGS[f"out-{_name}"] = partial(_ease_out, _shape)
+    EASINGS[f"in-out-{_name}"] = partial(_ease_in_out, _shape)
 EASINGS |= {"in-out-back": _in_out_back, "in-out-elastic": _in_out_elastic}
 
-NAMES = (*EASINGS, SMOOTH, "bezier(x1,y1,x2,y2)")
+EASING_NAMES = (*EASINGS, SMOOTH, "bezier(x1,y1,x2,y2)")
 
 
-def find(name: str) -> Easing:
+def find_easing(name: str) -> Easing:
     """Return the easing called `name`, which may be `bezier(x1,y1,x2,y2)`. Raises CurveError with a suggestion."""
     if isinstance(name, str) and name in EASINGS:
         return EASINGS[name]
     match = _BEZIER.fullmatch(str(name).strip())
     if match is None:
-        raise CurveError(f"unknown easing {quoted(name)}; {nearest(str(name), NAMES)}")
+        raise CurveError(f"unknown easing {quote_text(name)}; {suggest(str(name), EASING_NAMES)}")
     x1, y1, x2, y2 = map(float, match.groups())
     if not (0 <= x1 <= 1 and 0 <= x2 <= 1):
-        raise CurveError(f"{quoted(name)}: x1 and x2 must lie in 0..1, or time would run backwards")
+        raise CurveError(f"{quote_text(name)}: x1 and x2 must lie in 0..1, or time would run backwards")
     return partial(_bezier, x1, y1, x2, y2)
 
 
@@ -124,16 +124,16 @@ def _bezier(x1: float, y1: float, x2: float, y2: float, x: Floats) -> Floats:
     """Return CSS's cubic-bezier: the y of the curve from (0, 0) to (1, 1) at each x."""
     along, way = _bezier_table(x1, x2)
     s = np.interp(x, along, way)
-    return _cubic(y1, y2, s)
+    return _bezier_coordinate(y1, y2, s)
 
 
 @lru_cache(maxsize=64)
 def _bezier_table(x1: float, x2: float) -> tuple[Floats, Floats]:
     """Return x over the curve's parameter, and the parameter; interpolation between entries is exact to 1e-7."""
     way = np.linspace(0.0, 1.0, 4001)
-    return np.maximum.accumulate(_cubic(x1, x2, way)), way
+    return np.maximum.accumulate(_bezier_coordinate(x1, x2, way)), way
 
 
-def _cubic(first: float, second: float, s: Floats) -> Floats:
+def _bezier_coordinate(first: float, second: float, s: Floats) -> Floats:
     """Return one coordinate of a cubic Bézier curve from 0 to 1 with the control values `first` and `last`."""
     return 3 * (1 - s) ** 2 * s * first + 3 * (1 - s) * s**2 * second + s**3

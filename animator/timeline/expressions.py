@@ -10,7 +10,7 @@ expression.
 Expression text → checked syntax tree → numexpr, over all frames at once.
 
 numexpr's own sanitiser can be bypassed (before 2.14.3 a text could run code), so numexpr receives only text that
-`Writer` has generated from the checked tree.
+`NumexprWriter` has generated from the checked tree.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import CurveError, nearest, quoted
+from animator.errors import CurveError, quote_text, suggest
 from animator.timeline import easing
-from animator.timeline.clock import HEARD, Signals
+from animator.timeline.clock import AUDIO_SIGNALS, Signals
 
 Floats = NDArray[np.float64]
 
 
-_ONE = (
+_UNARY = (
     "abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "ceil", "cos", "cosh", "exp", "expm1",
     "floor", "log", "log10", "log1p", "log2", "round", "sign", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
 )  # fmt: skip
 
-_TWO = ("arctan2", "copysign", "fmod", "hypot", "maximum", "minimum")
+_BINARY = ("arctan2", "copysign", "fmod", "hypot", "maximum", "minimum")
 
 
-ONE = "_one"  # name of a numexpr variable that is 1.0
+ONE_NAME = "_one"  # name of a numexpr variable that is 1.0
 
 
 class Function(NamedTuple):
@@ -53,12 +53,12 @@ class Function(NamedTuple):
     repeats: bool = False  # `write` uses an argument more than once
 
 
-def _call(name: str) -> Callable[[list[str]], str]:
+def _call_writer(name: str) -> Callable[[list[str]], str]:
     """Return a writer of a call of numexpr's function `name`."""
     return lambda args: f"{name}({', '.join(args)})"
 
 
-def _fold(name: str) -> Callable[[list[str]], str]:
+def _fold_writer(name: str) -> Callable[[list[str]], str]:
     """Return a writer of nested calls of numexpr's function `name` of two arguments, for any number of them."""
 
     def write(args: list[str]) -> str:
@@ -70,13 +70,13 @@ def _fold(name: str) -> Callable[[list[str]], str]:
     return write
 
 
-def power(base: str, exponent: str) -> str:
+def power_text(base: str, exponent: str) -> str:
     """Return a power as numexpr text, computed in floating point.
 
     An integer base would be computed in integers: wrong beyond 2**63, and endless for 9**9**9**9. The factor is a
     variable, since numexpr leaves the power of two constants to Python, which makes (-1)**0.5 complex.
     """
-    return f"(({ONE} * {base}) ** {exponent})"
+    return f"(({ONE_NAME} * {base}) ** {exponent})"
 
 
 def _smoothstep(low: str, high: str, x: str) -> str:
@@ -117,11 +117,11 @@ def _noise(x: Floats, seed: Floats | float = 0.0) -> Floats:
     whole = np.floor(x)
     u = x - whole
     fade = u * u * u * (u * (u * 6.0 - 15.0) + 10.0)
-    before, after = _height(whole, seed), _height(whole + 1.0, seed)
+    before, after = _lattice_noise(whole, seed), _lattice_noise(whole + 1.0, seed)
     return np.asarray(before + (after - before) * fade)
 
 
-def _height(whole: Floats, seed: Floats) -> Floats:
+def _lattice_noise(whole: Floats, seed: Floats) -> Floats:
     """Return a random number in -1..1 for each pair of integers, by splitmix64's mixing (Steele et al. 2014)."""
     with np.errstate(over="ignore", invalid="ignore"):
         bits = whole.astype(np.int64).astype(np.uint64) + seed.astype(np.int64).astype(np.uint64) * np.uint64(
@@ -145,27 +145,27 @@ def remainder(a: NDArray[np.generic], b: NDArray[np.generic]) -> Floats:
     return np.asarray(np.mod(x, y) if whole else x - np.floor(x / y) * y)
 
 
-def _eased(name: str) -> Callable[[Floats], Floats]:
+def _easing_function(name: str) -> Callable[[Floats], Floats]:
     """Return the easing `name` as a function of any x: x is clipped to 0..1."""
     return lambda x: easing.EASINGS[name](np.clip(np.asarray(x, np.float64), 0.0, 1.0))
 
 
 FUNCTIONS: dict[str, Function] = {
-    **{name: Function(1, 1, _call(name)) for name in _ONE},
-    **{name: Function(2, 2, _call(name)) for name in _TWO},
-    "min": Function(2, 100, _fold("minimum")),
-    "max": Function(2, 100, _fold("maximum")),
+    **{name: Function(1, 1, _call_writer(name)) for name in _UNARY},
+    **{name: Function(2, 2, _call_writer(name)) for name in _BINARY},
+    "min": Function(2, 100, _fold_writer("minimum")),
+    "max": Function(2, 100, _fold_writer("maximum")),
     "clamp": Function(3, 3, lambda a: f"minimum(maximum({a[0]}, {a[1]}), {a[2]})"),
     "lerp": Function(3, 3, lambda a: f"({a[0]} + ({a[1]} - {a[0]}) * {a[2]})", repeats=True),
     "smoothstep": Function(3, 3, lambda a: _smoothstep(*a), repeats=True),
-    "pow": Function(2, 2, lambda a: power(*a)),
+    "pow": Function(2, 2, lambda a: power_text(*a)),
     "tri": Function(2, 2, compute=_tri),
     "saw": Function(2, 2, compute=_saw),
     "square": Function(2, 2, compute=_square),
     "pulse": Function(2, 3, compute=_pulse),
     "noise": Function(1, 2, compute=_noise),
     # An expression has no hyphens in its names: in-out-sine is in_out_sine(x).
-    **{name.replace("-", "_"): Function(1, 1, compute=_eased(name)) for name in easing.EASINGS},
+    **{name.replace("-", "_"): Function(1, 1, compute=_easing_function(name)) for name in easing.EASINGS},
 }
 
 WHERE = "where"  # not in FUNCTIONS: its first argument is a condition
@@ -179,11 +179,11 @@ _DIVISIONS = {ast.FloorDiv: floor_divide, ast.Mod: remainder}
 _BITS = {ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^"}
 
 # Names that exist only with another setting, and that setting.
-_NEEDS = dict.fromkeys(HEARD, "a track: audio: {file: track.wav}") | dict.fromkeys(
+_REQUIRED_SETTINGS = dict.fromkeys(AUDIO_SIGNALS, "a track: audio: {file: track.wav}") | dict.fromkeys(
     ("beat", "bpm"), "beats: bpm: 120, or audio: {file: track.wav} with an audible beat"
 )
 
-_COMPARE = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+_COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 
 
 class Step(NamedTuple):
@@ -195,14 +195,14 @@ class Step(NamedTuple):
     args: tuple[str, ...] = ()
 
 
-class _Text(NamedTuple):
+class _Fragment(NamedTuple):
     """A piece of numexpr text and its type."""
 
     text: str
     truth: bool = False  # a comparison's result: numexpr's bool, which has no arithmetic
 
 
-class Writer:
+class NumexprWriter:
     """Translator of one syntax tree to numexpr text.
 
     A subexpression that the text uses more than once becomes a step of its own: repeated text would double with every
@@ -215,30 +215,30 @@ class Writer:
         self.names: set[str] = set()
 
     def number(self, node: ast.expr) -> str:
-        return _number(self.write(node))
+        return _as_number(self.write(node))
 
     def truth(self, node: ast.expr) -> str:
-        return _truth(self.write(node))
+        return _as_truth(self.write(node))
 
-    def write(self, node: ast.AST) -> _Text:
+    def write(self, node: ast.AST) -> _Fragment:
         match node:
             case ast.Constant(value=value) if type(value) in (int, float):
-                return _Text(repr(value))
+                return _Fragment(repr(value))
             case ast.Name(id=name):
-                return _Text(self.name(name))
+                return _Fragment(self.name(name))
             case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
                 sign = "-" if isinstance(node.op, ast.USub) else "+"
-                return _Text(f"({sign}{self.number(operand)})")
+                return _Fragment(f"({sign}{self.number(operand)})")
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return _Text(f"(~{self.truth(operand)})", True)
+                return _Fragment(f"(~{self.truth(operand)})", True)
             case ast.UnaryOp(op=ast.Invert(), operand=operand):
                 text, truth = self.write(operand)
-                return _Text(f"(~{text})", truth)
+                return _Fragment(f"(~{text})", truth)
             case ast.BinOp():
                 return self.binary(node)
             case ast.BoolOp(op=op, values=values):
                 sign = " & " if isinstance(op, ast.And) else " | "
-                return _Text(f"({sign.join(self.truth(value) for value in values)})", True)
+                return _Fragment(f"({sign.join(self.truth(value) for value in values)})", True)
             case ast.Compare():
                 return self.compare(node)
             case ast.IfExp(test=test, body=body, orelse=orelse):
@@ -246,53 +246,53 @@ class Writer:
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
                 return self.call(name, args)
         allowed = "numbers, names, functions and + - * / // % **"
-        raise CurveError(f"{_shown(node)!r} is not allowed; write {allowed}")
+        raise CurveError(f"{_excerpt(node)!r} is not allowed; write {allowed}")
 
     def name(self, name: str) -> str:
         if name in FUNCTIONS or name == WHERE:
             raise CurveError(f"{name!r} is a function; write {name}(…)")
         if name not in self.known:
-            if name in _NEEDS:
-                raise CurveError(f"{name!r} needs {_NEEDS[name]}")
-            raise CurveError(f"unknown name {quoted(name)}; {nearest(name, sorted(self.known - {'i'}))}")
+            if name in _REQUIRED_SETTINGS:
+                raise CurveError(f"{name!r} needs {_REQUIRED_SETTINGS[name]}")
+            raise CurveError(f"unknown name {quote_text(name)}; {suggest(name, sorted(self.known - {'i'}))}")
         self.names.add(name)
         return name
 
-    def binary(self, node: ast.BinOp) -> _Text:
+    def binary(self, node: ast.BinOp) -> _Fragment:
         if type(node.op) in _DIVISIONS:
             terms = (self.bind(node.left), self.bind(node.right))
-            return _Text(self.assign("", _DIVISIONS[type(node.op)], terms))
+            return _Fragment(self.assign("", _DIVISIONS[type(node.op)], terms))
         left, right = self.write(node.left), self.write(node.right)
         if isinstance(node.op, ast.Add) and left.truth and right.truth:
-            return _Text(f"({left.text} | {right.text})", True)  # numexpr adds two comparisons as "or"
+            return _Fragment(f"({left.text} | {right.text})", True)  # numexpr adds two comparisons as "or"
         if type(node.op) in _BITS:
             truth = left.truth or right.truth
-            a, b = (_truth(left), _truth(right)) if truth else (left.text, right.text)
-            return _Text(f"({a} {_BITS[type(node.op)]} {b})", truth)
+            a, b = (_as_truth(left), _as_truth(right)) if truth else (left.text, right.text)
+            return _Fragment(f"({a} {_BITS[type(node.op)]} {b})", truth)
         if isinstance(node.op, ast.Pow):
-            return _Text(power(_number(left), _number(right)))
+            return _Fragment(power_text(_as_number(left), _as_number(right)))
         if type(node.op) not in _ARITHMETIC:
-            raise CurveError(f"operator in {_shown(node)!r} is not allowed; write + - * / // % **")
-        return _Text(f"({_number(left)} {_ARITHMETIC[type(node.op)]} {_number(right)})")
+            raise CurveError(f"operator in {_excerpt(node)!r} is not allowed; write + - * / // % **")
+        return _Fragment(f"({_as_number(left)} {_ARITHMETIC[type(node.op)]} {_as_number(right)})")
 
-    def compare(self, node: ast.Compare) -> _Text:
+    def compare(self, node: ast.Compare) -> _Fragment:
         write = self.bind if len(node.ops) > 1 else self.number
         terms = [write(term) for term in (node.left, *node.comparators)]
         parts = []
         for (left, right), op in zip(pairwise(terms), node.ops, strict=True):
-            if type(op) not in _COMPARE:
-                raise CurveError(f"comparison in {_shown(node)!r} is not allowed; write < <= > >= == !=")
-            parts.append(f"({left} {_COMPARE[type(op)]} {right})")
-        return _Text(f"({' & '.join(parts)})", True)
+            if type(op) not in _COMPARISONS:
+                raise CurveError(f"comparison in {_excerpt(node)!r} is not allowed; write < <= > >= == !=")
+            parts.append(f"({left} {_COMPARISONS[type(op)]} {right})")
+        return _Fragment(f"({' & '.join(parts)})", True)
 
-    def where(self, test: ast.expr, body: ast.expr, orelse: ast.expr) -> _Text:
-        return _Text(f"where({self.truth(test)}, {self.number(body)}, {self.number(orelse)})")
+    def where(self, test: ast.expr, body: ast.expr, orelse: ast.expr) -> _Fragment:
+        return _Fragment(f"where({self.truth(test)}, {self.number(body)}, {self.number(orelse)})")
 
-    def call(self, name: str, args: list[ast.expr]) -> _Text:
+    def call(self, name: str, args: list[ast.expr]) -> _Fragment:
         if name == WHERE and len(args) == 3:
             return self.where(*args)
         if name not in FUNCTIONS:
-            raise CurveError("where takes 3 arguments" if name == WHERE else _unknown(name))
+            raise CurveError("where takes 3 arguments" if name == WHERE else _unknown_function(name))
         function = FUNCTIONS[name]
         if not function.low <= len(args) <= function.high:
             wanted = f"{function.low}" if function.low == function.high else f"at least {function.low}"
@@ -300,8 +300,8 @@ class Writer:
         write = self.bind if function.repeats or function.compute else self.number
         written = [write(arg) for arg in args]
         if function.write is not None:
-            return _Text(function.write(written))
-        return _Text(self.assign("", function.compute, tuple(written)))
+            return _Fragment(function.write(written))
+        return _Fragment(self.assign("", function.compute, tuple(written)))
 
     def bind(self, node: ast.expr) -> str:
         """Return the number `node` as a name or a literal, which may be repeated without cost."""
@@ -318,21 +318,21 @@ class Writer:
         return self.steps[-1].name
 
 
-def _number(written: _Text) -> str:
+def _as_number(written: _Fragment) -> str:
     """Return the text as a number: a comparison becomes 1 or 0."""
     return f"where({written.text}, 1, 0)" if written.truth else written.text
 
 
-def _truth(written: _Text) -> str:
+def _as_truth(written: _Fragment) -> str:
     """Return the text as a bool: a number is true unless it is 0."""
     return written.text if written.truth else f"({written.text} != 0)"
 
 
-def _unknown(name: str) -> str:
-    return f"unknown function {quoted(name)}; {nearest(name, [*FUNCTIONS, WHERE])}"
+def _unknown_function(name: str) -> str:
+    return f"unknown function {quote_text(name)}; {suggest(name, [*FUNCTIONS, WHERE])}"
 
 
-def _shown(node: ast.AST) -> str:
+def _excerpt(node: ast.AST) -> str:
     """Return the source of `node` for a message, at most 40 characters."""
     try:
         text = ast.unparse(node)
@@ -341,11 +341,19 @@ def _shown(node: ast.AST) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-MAX_LENGTH = 10_000  # characters; the longest schedule in 97 public Deforum files has 4,198
+MAX_EXPRESSION_LENGTH = 10_000  # characters; the longest schedule in 97 public Deforum files has 4,198
 
 
 # numexpr raises these for a valid text that it cannot compute (RecursionError is a RuntimeError).
-_FAILURES = (ArithmeticError, TypeError, ValueError, NotImplementedError, KeyError, RuntimeError, MemoryError)
+_NUMEXPR_ERRORS = (
+    ArithmeticError,
+    TypeError,
+    ValueError,
+    NotImplementedError,
+    KeyError,
+    RuntimeError,
+    MemoryError,
+)
 
 
 class Program(NamedTuple):
@@ -361,23 +369,23 @@ def compile_expression(text: str, known: frozenset[str]) -> Program:
     text = " ".join(text.split())
     if not text:
         raise CurveError("an empty text is not a value; write a number or an expression")
-    if len(text) > MAX_LENGTH:
-        raise CurveError(f"an expression of {len(text):,} characters; at most {MAX_LENGTH:,}")
+    if len(text) > MAX_EXPRESSION_LENGTH:
+        raise CurveError(f"an expression of {len(text):,} characters; at most {MAX_EXPRESSION_LENGTH:,}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # Python warns of `1if t else 2`, which is valid
             tree = ast.parse(text, mode="eval").body
-        writer = Writer(known)
+        writer = NumexprWriter(known)
         result = writer.number(tree)
     except SyntaxError as error:
         where = f" at character {error.offset}" if error.offset else ""
-        raise CurveError(f"cannot read {quoted(text)}{where}: {error.msg}") from error
+        raise CurveError(f"cannot read {quote_text(text)}{where}: {error.msg}") from error
     except (RecursionError, MemoryError, ValueError) as error:
         raise CurveError(
-            f"cannot read {quoted(text)}: nested too deeply or with a forbidden character"
+            f"cannot read {quote_text(text)}: nested too deeply or with a forbidden character"
         ) from error
     except CurveError as error:
-        raise CurveError(f"{error} (in {quoted(text)})") from error
+        raise CurveError(f"{error} (in {quote_text(text)})") from error
     if not writer.steps or result != writer.steps[-1].name:
         writer.assign(result)
     return Program(tuple(writer.steps), frozenset(writer.names))
@@ -387,27 +395,29 @@ def evaluate(text: str, signals: Signals, frames: int) -> NDArray[np.float64]:
     """Return the value of `text` on every frame, float64 (frames,), NaN and infinity included. Raises CurveError."""
     program = compile_expression(text, frozenset(signals))
     values: dict[str, NDArray[np.generic]] = {name: signals[name] for name in program.names}
-    values[ONE] = np.array(1.0)
+    values[ONE_NAME] = np.array(1.0)
     try:
         with np.errstate(all="ignore"):
             for step in program.steps:
-                values[step.name] = _run(step, values)
-    except _FAILURES as error:
+                values[step.name] = _run_step(step, values)
+    except _NUMEXPR_ERRORS as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise CurveError(f"cannot compute {quoted(text)}: {reason}") from error
+        raise CurveError(f"cannot compute {quote_text(text)}: {reason}") from error
     return np.array(np.broadcast_to(values[program.steps[-1].name], frames), dtype=np.float64)
 
 
-def _run(step: Step, values: Mapping[str, NDArray[np.generic]]) -> NDArray[np.generic]:
+def _run_step(step: Step, values: Mapping[str, NDArray[np.generic]]) -> NDArray[np.generic]:
     import numexpr
 
     if step.compute is not None:
-        return step.compute(*(values[arg] if arg in values else np.array(_literal(arg)) for arg in step.args))
+        return step.compute(
+            *(values[arg] if arg in values else np.array(_parse_literal(arg)) for arg in step.args)
+        )
     # Without both dictionaries numexpr reads the variables of this function.
     return np.asarray(numexpr.evaluate(step.text, local_dict=dict(values), global_dict={}))
 
 
-def _literal(text: str) -> int | float:
+def _parse_literal(text: str) -> int | float:
     """Return the number that `text` is: an int if it is written as one and a float holds it exactly, else a float."""
     value = float(text)
     return int(value) if text.isdecimal() and value < 2**53 else value

@@ -9,28 +9,28 @@ import re
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from animator.errors import CurveError, nearest
+from animator.errors import CurveError, suggest
 
-LONGEST = 500  # characters
-DEEPEST = 50  # levels of brackets
+MAX_LENGTH = 500  # characters
+MAX_DEPTH = 50  # levels of brackets
 _TOKEN = re.compile(r"\s*(?:([A-Za-z_][A-Za-z_0-9]*)|([!&|^()-]))")
 
 
-class Mix(NamedTuple):
+class MaskOp(NamedTuple):
     """An operator and the masks it combines: one for `!`, two for every other."""
 
-    sign: str
-    parts: tuple[Words, ...]
+    operator: str
+    operands: tuple[MaskExpression, ...]
 
 
-Words = str | Mix  # the name of a mask, or a combination of masks
+MaskExpression = str | MaskOp  # the name of a mask, or a combination of masks
 
 
-def parse(text: str, known: Collection[str]) -> Words:
+def parse_mask_expression(text: str, known: Collection[str]) -> MaskExpression:
     """Parse `text`, which may name the masks `known`. Raises CurveError, whose message has the column of the error."""
-    if len(text) > LONGEST:
-        raise CurveError(f"{len(text):,} characters; at most {LONGEST}")
-    return _Parser(text, known).whole()
+    if len(text) > MAX_LENGTH:
+        raise CurveError(f"{len(text):,} characters; at most {MAX_LENGTH}")
+    return _Parser(text, known).parse_all()
 
 
 class _Parser:
@@ -57,8 +57,8 @@ class _Parser:
     def error(self, message: str, column: int, hint: str = "") -> CurveError:
         return CurveError(f"{message}, at column {column}{hint} (in {self.text!r})")
 
-    def whole(self) -> Words:
-        words = self.either()
+    def parse_all(self) -> MaskExpression:
+        words = self.parse_or()
         token, column = self.tokens[self.at]
         if token == ")":
             raise self.error("')' without its '('", column)
@@ -66,45 +66,45 @@ class _Parser:
             raise self.error(f"expected one of & | ^ - between masks, not {token!r}", column)
         return words
 
-    def either(self) -> Words:
-        return self.chain("|", self.one_of_two)
+    def parse_or(self) -> MaskExpression:
+        return self.parse_chain("|", self.parse_xor)
 
-    def one_of_two(self) -> Words:
-        return self.chain("^", self.both)
+    def parse_xor(self) -> MaskExpression:
+        return self.parse_chain("^", self.parse_and)
 
-    def both(self) -> Words:
-        return self.chain("&-", self.single)
+    def parse_and(self) -> MaskExpression:
+        return self.parse_chain("&-", self.parse_unary)
 
-    def chain(self, signs: str, read: Callable[[], Words]) -> Words:
+    def parse_chain(self, signs: str, read: Callable[[], MaskExpression]) -> MaskExpression:
         """Parse masks joined by any of `signs`, grouped from the left; `read` parses one of them."""
         words = read()
         while (sign := self.tokens[self.at][0]) and sign in signs:
             self.at += 1
-            words = Mix(sign, (words, read()))
+            words = MaskOp(sign, (words, read()))
         return words
 
-    def single(self) -> Words:
+    def parse_unary(self) -> MaskExpression:
         turned = False
         while self.tokens[self.at][0] == "!":
             turned, self.at = not turned, self.at + 1
         token, column = self.tokens[self.at]
         self.at += 1
-        words = self.brackets(column) if token == "(" else self.name(token, column)
-        return Mix("!", (words,)) if turned else words
+        words = self.parse_brackets(column) if token == "(" else self.check_name(token, column)
+        return MaskOp("!", (words,)) if turned else words
 
-    def brackets(self, column: int) -> Words:
+    def parse_brackets(self, column: int) -> MaskExpression:
         self.depth += 1
-        if self.depth > DEEPEST:
-            raise self.error(f"brackets nested more than {DEEPEST} deep", column)
-        words = self.either()
+        if self.depth > MAX_DEPTH:
+            raise self.error(f"brackets nested more than {MAX_DEPTH} deep", column)
+        words = self.parse_or()
         if self.tokens[self.at][0] != ")":
             raise self.error("'(' without its ')'", column)
         self.at, self.depth = self.at + 1, self.depth - 1
         return words
 
-    def name(self, token: str, column: int) -> str:
+    def check_name(self, token: str, column: int) -> str:
         if not token or not (token[0].isalpha() or token[0] == "_"):
             raise self.error(f"a mask is missing{f' before {token!r}' if token else ''}", column)
         if token not in self.known:
-            raise self.error(f"unknown mask {token!r}", column, f"; {nearest(token, self.known)}")
+            raise self.error(f"unknown mask {token!r}", column, f"; {suggest(token, self.known)}")
         return token

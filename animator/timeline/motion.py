@@ -18,18 +18,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import CurveError, nearest, quoted
+from animator.errors import CurveError, quote_text, suggest
 from animator.frame import Frame, Motion
-from animator.imaging.geometry import SPATIAL, Lens, angles, rotation, shift, turn
+from animator.imaging.geometry import (
+    FIELDS_3D,
+    Lens,
+    rotation_angles,
+    rotation_pose,
+    rotation_zoom_matrix,
+    translation_matrix,
+)
 from animator.scene.scene import Scene
 from animator.timeline import easing
 from animator.timeline.clock import Clock
 from animator.timeline.expressions import FUNCTIONS
 
-RIGID = 1e-6  # tolerance of a rotation matrix: a zoom between two tilts deviates by more
+RIGID_TOLERANCE = 1e-6  # tolerance of a rotation matrix: a zoom between two tilts deviates by more
 
 
-def per_frame(motions: Sequence[Motion], fps: float) -> list[Motion]:
+def rates_per_frame(motions: Sequence[Motion], fps: float) -> list[Motion]:
     """Convert rates per second to rates per frame, so that their sum over a second is equal at any fps."""
     return [
         replace(
@@ -38,41 +45,41 @@ def per_frame(motions: Sequence[Motion], fps: float) -> list[Motion]:
             angle=motion.angle / fps,
             translation_x=motion.translation_x / fps,
             translation_y=motion.translation_y / fps,
-            **{name: getattr(motion, name) / fps for name in SPATIAL},
+            **{name: getattr(motion, name) / fps for name in FIELDS_3D},
         )
         for motion in motions
     ]
 
 
-def steps(positions: Sequence[Motion], width: int, height: int) -> list[Motion]:
+def positions_to_steps(positions: Sequence[Motion], width: int, height: int) -> list[Motion]:
     """Convert absolute positions of the first image (zoom, angle, translation) to the motion into each frame.
 
     A position rotates and zooms the image about the centre and then moves it by the translation, in pixels.
     """
-    views = [shift(at) @ turn(at, width, height) for at in positions]
+    views = [translation_matrix(at) @ rotation_zoom_matrix(at, width, height) for at in positions]
     result = [replace(positions[0], zoom=1.0, angle=0.0, translation_x=0.0, translation_y=0.0)]
     for before, at, view, target in zip(positions, positions[1:], views, views[1:], strict=False):
         step = replace(at, zoom=at.zoom / before.zoom, angle=at.angle - before.angle)
-        way = np.linalg.inv(turn(step, width, height)) @ target @ np.linalg.inv(view)
+        way = np.linalg.inv(rotation_zoom_matrix(step, width, height)) @ target @ np.linalg.inv(view)
         result.append(replace(step, translation_x=float(way[0, 2]), translation_y=float(way[1, 2])))
     return result
 
 
-def steps_in_space(positions: Sequence[Motion], lens: Lens) -> list[Motion]:
+def positions_to_steps_3d(positions: Sequence[Motion], lens: Lens) -> list[Motion]:
     """Convert absolute positions of a 3D camera to the motion into each frame.
 
     The motions rotate the camera and translate the scene before it; orbits of the positions become both. Raises
     CurveError where no single motion leads from one position to the next.
     """
-    still = dict.fromkeys((*SPATIAL, "angle", "translation_x", "translation_y"), 0.0)
+    still = dict.fromkeys((*FIELDS_3D, "angle", "translation_x", "translation_y"), 0.0)
     result = [replace(positions[0], zoom=1.0, **still)]
     for frame, (before, at) in enumerate(pairwise(positions), start=1):
         step = replace(at, **{**still, "zoom": at.zoom / before.zoom, "angle": at.angle - before.angle})
-        whole = lens.position(at) @ np.linalg.inv(lens.position(before))
-        rest = np.asarray(np.linalg.inv(lens.flat(step)) @ whole, np.float64)
-        tilt, pan, roll = angles(rest[:3, :3])
+        whole = lens.position_pose(at) @ np.linalg.inv(lens.position_pose(before))
+        rest = np.asarray(np.linalg.inv(lens.zoom_rotation_pose(step)) @ whole, np.float64)
+        tilt, pan, roll = rotation_angles(rest[:3, :3])
         step = replace(step, rotation_3d_x=tilt, rotation_3d_y=pan, rotation_3d_z=roll)
-        if np.abs(rotation(step)[:3, :3] - rest[:3, :3]).max() > RIGID:
+        if np.abs(rotation_pose(step)[:3, :3] - rest[:3, :3]).max() > RIGID_TOLERANCE:
             message = "zoom, or angle about another centre, cannot change while the camera is turned"
             raise CurveError(f"{message} (frame {frame}); come nearer with translation_z")
         x, y, z = (float(value) for value in np.linalg.inv(rest[:3, :3]) @ rest[:3, 3])
@@ -87,7 +94,7 @@ Floats = NDArray[np.float64]
 class Move:
     """A named move: the column it changes, its total amount, and the ease with which it starts and stops."""
 
-    says: str
+    description: str
     column: str
     amount: float  # zoom: ratio; angles: degrees; translations: part of the image's width or height
     ease: str = "in-out-sine"
@@ -119,16 +126,16 @@ MOVES = {
 
 HOLD, HANDHELD = "hold", "handheld"
 
-WORDS = (*MOVES, HOLD, HANDHELD)
+MOVE_NAMES = (*MOVES, HOLD, HANDHELD)
 
-FADE = 0.3  # seconds over which the shake of `handheld` rises and falls
+HANDHELD_FADE = 0.3  # seconds over which the shake of `handheld` rises and falls
 
 
 @dataclass(frozen=True, slots=True)
 class Shake:
     """A camera shake at strength 1: `place` in parts of the longer side, `angle` in degrees, `speed` per second."""
 
-    says: str
+    description: str
     place: float
     angle: float
     speed: float
@@ -142,25 +149,25 @@ SHAKES = {
 }
 
 
-def with_moves(motions: Sequence[Motion], written: dict[str, Any], clock: Clock, size: Any) -> list[Motion]:
+def add_moves(motions: Sequence[Motion], written: dict[str, Any], clock: Clock, size: Any) -> list[Motion]:
     """Return `motions` with the moves of `written` added, {time: name or {move, amount, ease}}. Raises CurveError."""
-    for start, stop, key, value in _stretches(written, clock):
+    for start, stop, key, value in _move_spans(written, clock):
         try:
-            motions = _moved(motions, start, stop, value, clock, size)
+            motions = _add_move(motions, start, stop, value, clock, size)
         except CurveError as error:
             raise CurveError(str(error), key) from error
     return list(motions)
 
 
-def calm(scene: Scene) -> tuple[Scene, str]:
+def without_shake(scene: Scene) -> tuple[Scene, str]:
     """Return the scene without its camera's shake, and a sentence that describes the shake; empty if there is none."""
     motion = scene.settings.motion
     words = {
         key: value.get("move") if isinstance(value, dict) else value for key, value in motion.moves.items()
     }
     shaken = [key for key, word in words.items() if word == HANDHELD]
-    says = [f"shakes like {SHAKES[motion.shake.like].says}"] if motion.shake is not None else []
-    says += [f"from {key} on it shakes like {SHAKES[HANDHELD].says}" for key in shaken]
+    says = [f"shakes like {SHAKES[motion.shake.like].description}"] if motion.shake is not None else []
+    says += [f"from {key} on it shakes like {SHAKES[HANDHELD].description}" for key in shaken]
     if not says:
         return scene, ""
     moves = {**motion.moves, **dict.fromkeys(shaken, HOLD)}
@@ -170,13 +177,13 @@ def calm(scene: Scene) -> tuple[Scene, str]:
     return replace(scene, settings=settings), sentence
 
 
-def orbits(written: dict[str, Any]) -> bool:
+def has_orbit(written: dict[str, Any]) -> bool:
     """Return True if a move goes around the product, which needs a 3D camera."""
     words = [value.get("move") if isinstance(value, dict) else value for value in written.values()]
     return any(word in MOVES and MOVES[word].column == "orbit_y" for word in words)
 
 
-def _stretches(written: dict[str, Any], clock: Clock) -> list[tuple[int, int, str, Any]]:
+def _move_spans(written: dict[str, Any], clock: Clock) -> list[tuple[int, int, str, Any]]:
     """Return start frame, end frame, key and value of each move; it ends at the next key or the film's last frame."""
     frames: dict[int, tuple[str, Any]] = {}
     for key, value in written.items():
@@ -190,7 +197,7 @@ def _stretches(written: dict[str, Any], clock: Clock) -> list[tuple[int, int, st
     return [(start, stop, *frames[start]) for start, stop in pairwise(starts)]
 
 
-def _moved(
+def _add_move(
     motions: Sequence[Motion], start: int, stop: int, value: Any, clock: Clock, size: Any
 ) -> Sequence[Motion]:
     """Return `motions` with one more move, which starts at frame `start` and is complete at frame `stop`."""
@@ -198,20 +205,24 @@ def _moved(
     for name in given:
         if name not in ("move", "amount", "ease"):
             raise CurveError(
-                f"{quoted(str(name))} is not an option of a move; {nearest(str(name), ['move', 'amount', 'ease'])}"
+                f"{quote_text(str(name))} is not an option of a move; {suggest(str(name), ['move', 'amount', 'ease'])}"
             )
     word = given.get("move")
-    if word not in WORDS:
-        raise CurveError(f"unknown move {quoted(str(word))}; {nearest(str(word), WORDS)}")
+    if word not in MOVE_NAMES:
+        raise CurveError(f"unknown move {quote_text(str(word))}; {suggest(str(word), MOVE_NAMES)}")
     if word == HOLD or stop == start:
         return motions
     if word == HANDHELD:
-        return shaken(
-            motions, SHAKES[HANDHELD], _window(start, stop, clock) * _amount(given, 1.0), clock, size
+        return add_shake(
+            motions,
+            SHAKES[HANDHELD],
+            _fade_window(start, stop, clock) * _move_amount(given, 1.0),
+            clock,
+            size,
         )
     move = MOVES[word]
-    share = np.diff(easing.find(given.get("ease", move.ease))(np.linspace(0, 1, stop - start + 1)))
-    amount = _amount(given, move.amount)
+    share = np.diff(easing.find_easing(given.get("ease", move.ease))(np.linspace(0, 1, stop - start + 1)))
+    amount = _move_amount(given, move.amount)
     if move.column == "zoom" and not amount > 0:
         raise CurveError(f"amount {amount:g} of {word}: a zoom is a ratio above 0")
     length = {"translation_x": size.width, "translation_y": size.height}.get(move.column, 1)
@@ -223,22 +234,22 @@ def _moved(
     return result
 
 
-def _amount(given: dict[str, Any], usual: float) -> float:
+def _move_amount(given: dict[str, Any], usual: float) -> float:
     amount = given.get("amount", usual)
     if isinstance(amount, bool) or not isinstance(amount, int | float) or not abs(amount) < 1e4:
         raise CurveError(f"{amount!r} is not an amount; write a number")
     return float(amount)
 
 
-def _window(start: int, stop: int, clock: Clock) -> Floats:
+def _fade_window(start: int, stop: int, clock: Clock) -> Floats:
     """Return a weight per frame: 1 between `start` and `stop`, with smooth ramps of FADE seconds at both ends."""
     t = np.arange(clock.frames, dtype=np.float64)
-    ramp = max(min(FADE * clock.fps, (stop - start) / 2), 1.0)
+    ramp = max(min(HANDHELD_FADE * clock.fps, (stop - start) / 2), 1.0)
     x = np.clip(np.minimum(t - start, stop - t) / ramp, 0.0, 1.0)
     return np.asarray(x * x * (3 - 2 * x), np.float64)
 
 
-def shaken(
+def add_shake(
     motions: Sequence[Motion], shake: Shake, strength: Floats, clock: Clock, size: Any
 ) -> list[Motion]:
     """Return `motions` with a shake of `strength` (frames,) added; the clock's seed determines it on every machine."""
@@ -268,7 +279,7 @@ def shaken(
 STILL_ZOOM, STILL_ANGLE, STILL_PLACE = 0.002, 0.05, 0.5
 
 
-IN_SPACE = {
+PHRASES_3D = {
     "translation_z": (STILL_PLACE, "comes {:.0f} pixels nearer", "goes {:.0f} pixels away"),
     "rotation_3d_x": (STILL_ANGLE, "tilts {:.1f} degrees down", "tilts {:.1f} degrees up"),
     "rotation_3d_y": (STILL_ANGLE, "pans {:.1f} degrees left", "pans {:.1f} degrees right"),
@@ -286,20 +297,20 @@ IN_SPACE = {
 }
 
 
-def sentences(frames: Sequence[Frame], fps: float) -> Iterator[str]:
+def describe_motion(frames: Sequence[Frame], fps: float) -> Iterator[str]:
     """Yield a sentence per segment of one prompt and direction of motion: times, motion, painted frames, prompt."""
-    for stretch in _described_spans(frames):
+    for stretch in _motion_segments(frames):
         text = stretch[0].prompt.text
         first, last = stretch[0].index, stretch[-1].index
-        moves = _moves([frame.motion for frame in stretch])
+        moves = _describe_sum([frame.motion for frame in stretch])
         painted = sum(frame.diffuse for frame in stretch)
         seconds = f"{first / fps:.2f}-{(last + 1) / fps:.2f} s (frames {first}-{last})"
         yield f"{seconds}: {moves}; {painted} of {len(stretch)} frames painted: {text or 'no prompt'}."
 
 
-def _described_spans(frames: Sequence[Frame]) -> list[list[Frame]]:
+def _motion_segments(frames: Sequence[Frame]) -> list[list[Frame]]:
     """Return segments of one prompt and one direction of motion; a single frame joins the segment before it."""
-    groups = groupby(frames, key=lambda frame: (frame.prompt.text, _way(frame.motion)))
+    groups = groupby(frames, key=lambda frame: (frame.prompt.text, _direction_signs(frame.motion)))
     stretches: list[list[Frame]] = []
     for _, group in groups:
         stretch = list(group)
@@ -311,14 +322,14 @@ def _described_spans(frames: Sequence[Frame]) -> list[list[Frame]]:
     return stretches
 
 
-def _way(motion: Motion) -> tuple[int, ...]:
+def _direction_signs(motion: Motion) -> tuple[int, ...]:
     """Return the sign (-1, 0, 1) of each component of a motion, equal for all frames of a segment."""
-    names = ("angle", "translation_x", "translation_y", *SPATIAL)
+    names = ("angle", "translation_x", "translation_y", *FIELDS_3D)
     values = (log(motion.zoom), *(getattr(motion, name) for name in names))
     return tuple((value > 1e-9) - (value < -1e-9) for value in values)
 
 
-def _moves(motions: Sequence[Motion]) -> str:
+def _describe_sum(motions: Sequence[Motion]) -> str:
     """Describe the sum of `motions`, e.g. `the image pushes in to 1.13 times and rises 48 pixels`."""
     zoom = prod(motion.zoom for motion in motions)
     angle = sum(motion.angle for motion in motions)
@@ -334,7 +345,7 @@ def _moves(motions: Sequence[Motion]) -> str:
         parts.append(f"slides {abs(right):.0f} pixels {'right' if right > 0 else 'left'}")
     if abs(down) > STILL_PLACE:
         parts.append(f"{'sinks' if down > 0 else 'rises'} {abs(down):.0f} pixels")
-    for name, (still, more, less) in IN_SPACE.items():
+    for name, (still, more, less) in PHRASES_3D.items():
         total = sum(getattr(motion, name) for motion in motions)
         if abs(total) > still:
             parts.append((more if total > 0 else less).format(abs(total)))

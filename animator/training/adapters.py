@@ -15,21 +15,30 @@ from peft.utils import get_peft_model_state_dict
 from torch import Tensor, nn
 
 from animator.errors import Place, Problem, SceneError
-from animator.training.settings import Settings
+from animator.training.settings import TrainingSettings
 
-ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
+ATTENTION_LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]
 
-ALL = [*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2", "conv_shortcut"]
+ALL_LAYERS = [
+    *ATTENTION_LAYERS,
+    "proj_in",
+    "proj_out",
+    "ff.net.0.proj",
+    "ff.net.2",
+    "conv1",
+    "conv2",
+    "conv_shortcut",
+]
 
-TEXT = ["q_proj", "k_proj", "v_proj", "out_proj"]
+TEXT_LAYERS = ["q_proj", "k_proj", "v_proj", "out_proj"]
 
-NAME = "default"  # name of the adapter in peft
+ADAPTER_NAME = "default"  # name of the adapter in peft
 
 
-class Learner(Protocol):
+class TrainableAdapter(Protocol):
     """Trainable part of a model."""
 
-    live: bool  # True if training changes the outputs of the text encoders
+    trains_text_encoders: bool  # True if training changes the outputs of the text encoders
 
     @property
     def parameters(self) -> Mapping[str, nn.Parameter]:
@@ -42,31 +51,31 @@ class Learner(Protocol):
         """Return the weights to write to a file, float32 on the CPU."""
 
 
-class Lora:
+class LoraAdapter:
     """LoRA on the UNet's layers, and with `network.text_encoders` on those of the text encoders."""
 
-    def __init__(self, pipe: Any, settings: Settings) -> None:
+    def __init__(self, pipe: Any, settings: TrainingSettings) -> None:
         network = settings.network
-        self.live, self.learning = network.text_encoders, settings.learning
+        self.trains_text_encoders, self.learning = network.text_encoders, settings.learning
         self.alpha = network.alpha or float(network.rank)
         self.parts: dict[str, Any] = {"unet": pipe.unet}
-        if self.live:
+        if self.trains_text_encoders:
             self.parts |= {"text_encoder": pipe.text_encoder, "text_encoder_2": pipe.text_encoder_2}
         for part in (pipe.unet, pipe.vae, pipe.text_encoder, pipe.text_encoder_2):
             part.requires_grad_(False)
         for name, part in self.parts.items():
             if name == "unet":
-                self.on_unet(part, settings)
+                self.add_to_unet(part, settings)
             else:
-                part.add_adapter(_config(settings, TEXT), NAME)
+                part.add_adapter(_lora_config(settings, TEXT_LAYERS), ADAPTER_NAME)
         cast_training_params(list(self.parts.values()))
 
     @staticmethod
-    def on_unet(unet: Any, settings: Settings) -> None:
+    def add_to_unet(unet: Any, settings: TrainingSettings) -> None:
         """Add the LoRA that `settings` describe to a UNet, and freeze everything else."""
         unet.requires_grad_(False)
-        layers = {"attention": ATTENTION, "all": ALL}[settings.network.layers]
-        unet.add_adapter(_config(settings, layers), NAME)
+        layers = {"attention": ATTENTION_LAYERS, "all": ALL_LAYERS}[settings.network.layers]
+        unet.add_adapter(_lora_config(settings, layers), ADAPTER_NAME)
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -84,7 +93,7 @@ class Lora:
         """Return `unet.MODULE.lora_A.weight` and `….lora_B.weight` with alpha / rank multiplied in."""
         found = {}
         for name, part in self.parts.items():
-            for key, value in get_peft_model_state_dict(part, adapter_name=NAME).items():
+            for key, value in get_peft_model_state_dict(part, adapter_name=ADAPTER_NAME).items():
                 # LoRA files name text encoder layers below text_model; newer transformers leave that out.
                 inner = key if name == "unet" or key.startswith("text_model.") else f"text_model.{key}"
                 factor = self.alpha / value.shape[1] if ".lora_B." in key else 1.0
@@ -92,7 +101,7 @@ class Lora:
         return found
 
 
-def _config(settings: Settings, layers: list[str]) -> LoraConfig:
+def _lora_config(settings: TrainingSettings, layers: list[str]) -> LoraConfig:
     network = settings.network
     return LoraConfig(
         r=network.rank,
@@ -103,15 +112,18 @@ def _config(settings: Settings, layers: list[str]) -> LoraConfig:
     )
 
 
-KEYS = {"text_encoder": "clip_l", "text_encoder_2": "clip_g"}  # as A1111, ComfyUI and diffusers name them
+EMBEDDING_KEYS = {
+    "text_encoder": "clip_l",
+    "text_encoder_2": "clip_g",
+}  # as A1111, ComfyUI and diffusers name them
 
 
-class Word:
+class InversionAdapter:
     """Trainable vectors of a new word in both text encoders, initialised with those of a known word."""
 
-    live = True
+    trains_text_encoders = True
 
-    def __init__(self, pipe: Any, settings: Settings) -> None:
+    def __init__(self, pipe: Any, settings: TrainingSettings) -> None:
         """Add the word to the pipeline's tokenizers. Raises SceneError if it has a space or is known already."""
         token, count = settings.token, settings.network.vectors
         self.learning = settings.learning
@@ -129,12 +141,12 @@ class Word:
             ).input_ids
             first = len(tokenizer)
             if " " in token or tokenizer.add_tokens(names) != count:
-                raise SceneError([Problem(Place("--token"), (), _refused(token))])
+                raise SceneError([Problem(Place("--token"), (), _token_error(token))])
             encoder.resize_token_embeddings(len(tokenizer), mean_resizing=False)
             embedding = encoder.get_input_embeddings()
             rows = embedding.weight[[start[i % len(start)] for i in range(count)]].detach().float().clone()
             self.rows[name] = nn.Parameter(rows)
-            embedding.register_forward_hook(_Inserted(self.rows[name], first))
+            embedding.register_forward_hook(_InsertRows(self.rows[name], first))
             embedding.weight.requires_grad_(False)
             if encoder.config.eos_token_id == 2:
                 # In old configs 2 means "pool at the highest token id", which would now be the new word's.
@@ -150,10 +162,10 @@ class Word:
 
     def weights(self) -> dict[str, Tensor]:
         """Return `clip_l` and `clip_g`, each (vectors, width of the encoder), float32 on the CPU."""
-        return {KEYS[name]: rows.detach().float().cpu().clone() for name, rows in self.rows.items()}
+        return {EMBEDDING_KEYS[name]: rows.detach().float().cpu().clone() for name, rows in self.rows.items()}
 
 
-class _Inserted:
+class _InsertRows:
     """Forward hook of an embedding that returns the trained rows for the token ids of the new word."""
 
     def __init__(self, rows: nn.Parameter, first: int) -> None:
@@ -165,7 +177,7 @@ class _Inserted:
         return torch.where((numbers >= 0)[..., None], learnt, found)
 
 
-def _refused(token: str) -> str:
+def _token_error(token: str) -> str:
     if " " in token:
         return f"the token of a textual inversion must be one word; write it as {token.replace(' ', '-')}"
     return f"{token!r} is already in the model's vocabulary; choose another word"

@@ -17,16 +17,16 @@ import torch.nn.functional as F  # noqa: N812 (torch\'s own short name)
 from numpy.typing import NDArray
 from torch import Tensor
 
-from animator.training.photos import View
+from animator.training.photos import Crop
 
 
 @dataclass(frozen=True, eq=False)
-class Item:
+class LatentItem:
     """One encoded training image."""
 
     mean: Tensor  # (4, h, w) mean of the VAE's latent distribution, scaled as the UNet expects
     spread: Tensor  # (4, h, w) standard deviation of that distribution
-    places: Tensor | None  # (1, h, w) weight of each latent pixel in the loss
+    loss_weights: Tensor | None  # (1, h, w) weight of each latent pixel in the loss
     sizes: tuple[int, ...]  # SDXL size and crop conditioning, six numbers
     caption: str
 
@@ -35,9 +35,9 @@ class Item:
 class Batch:
     """Items of one size."""
 
-    items: Sequence[Item]
+    items: Sequence[LatentItem]
 
-    def clean(self, random: torch.Generator) -> Tensor:
+    def sample_latents(self, random: torch.Generator) -> Tensor:
         """Return latents (n, 4, h, w), drawn from the VAE's distribution of each image."""
         mean, spread = (
             torch.stack([getattr(item, name) for item in self.items]) for name in ("mean", "spread")
@@ -45,12 +45,12 @@ class Batch:
         return mean + spread * torch.randn(mean.shape, generator=random)
 
     @property
-    def places(self) -> Tensor | None:
+    def loss_weights(self) -> Tensor | None:
         """Weights of the latent pixels in the loss (n, 1, h, w); None if all count alike."""
-        if all(item.places is None for item in self.items):
+        if all(item.loss_weights is None for item in self.items):
             return None
         whole = torch.ones(1, *self.items[0].mean.shape[1:])
-        return torch.stack([whole if item.places is None else item.places for item in self.items])
+        return torch.stack([whole if item.loss_weights is None else item.loss_weights for item in self.items])
 
     @property
     def sizes(self) -> Tensor:
@@ -63,14 +63,14 @@ class Batch:
         return [item.caption for item in self.items]
 
 
-class Shelf:
+class LatentDataset:
     """Items in a random order that depends on a seed and the batch number alone."""
 
-    def __init__(self, items: Sequence[Item], size: int, seed: int) -> None:
+    def __init__(self, items: Sequence[LatentItem], size: int, seed: int) -> None:
         self.items, self.size, self.seed = items, size, seed
-        self._batches = lru_cache(maxsize=2)(self._drawn)
+        self._batches = lru_cache(maxsize=2)(self._make_batches)
 
-    def _drawn(self, epoch: int) -> list[list[int]]:
+    def _make_batches(self, epoch: int) -> list[list[int]]:
         """Return an epoch in batches of one size; the last batch of a size is filled up with its first items."""
         random = np.random.default_rng([self.seed, epoch])
         shelves: dict[tuple[int, ...], list[int]] = defaultdict(list)
@@ -91,10 +91,12 @@ class Shelf:
 
 
 @torch.no_grad()
-def encode(pipe: Any, views: Iterable[tuple[View, str]], outside: float, flip: bool = False) -> list[Item]:
+def encode_photos(
+    pipe: Any, views: Iterable[tuple[Crop, str]], outside_weight: float, flip: bool = False
+) -> list[LatentItem]:
     """Encode images with their captions as items; with `flip`, their mirror images too. The VAE runs in float32.
 
-    `outside` is the loss weight, 0..1, of pixels outside a mask.
+    `outside_weight` is the loss weight, 0..1, of pixels outside a mask.
     """
     vae, items = pipe.vae, []
     dtype = vae.dtype
@@ -110,43 +112,47 @@ def encode(pipe: Any, views: Iterable[tuple[View, str]], outside: float, flip: b
                 if view.mask is None
                 else np.ascontiguousarray(view.mask[:, ::-1] if turned else view.mask)
             )
-            items.append(Item(mean, spread, _places(mask, mean.shape, outside), view.sizes, caption))
+            items.append(
+                LatentItem(mean, spread, _loss_weights(mask, mean.shape, outside_weight), view.sizes, caption)
+            )
     vae.to(dtype)
     return items
 
 
-def _places(mask: NDArray[np.float32] | None, shape: Sequence[int], outside: float) -> Tensor | None:
+def _loss_weights(
+    mask: NDArray[np.float32] | None, shape: Sequence[int], outside_weight: float
+) -> Tensor | None:
     if mask is None:
         return None
     small = F.interpolate(torch.from_numpy(mask)[None, None], size=tuple(shape[1:]), mode="area")[0]
-    return outside + (1 - outside) * small
+    return outside_weight + (1 - outside_weight) * small
 
 
-class Words:
+class CaptionEncoder:
     """Encoder of captions that uses the pipeline's text encoders and caches the embeddings."""
 
-    def __init__(self, pipe: Any, live: bool) -> None:
-        """Use the encoders of `pipe`; with `live` they are trained: nothing is cached, and gradients pass."""
-        self.pipe, self.live = pipe, live
-        self._known: dict[str, tuple[Tensor, Tensor]] = {}
+    def __init__(self, pipe: Any, trainable: bool) -> None:
+        """Use the encoders of `pipe`; with `trainable` they are trained: nothing is cached, and gradients pass."""
+        self.pipe, self.trainable = pipe, trainable
+        self._cache: dict[str, tuple[Tensor, Tensor]] = {}
 
     def encode(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return embeddings (n, tokens, width) and pooled embeddings (n, width) of texts; zeros for an empty text."""
-        made = [self._one(text) for text in texts]
+        made = [self._encode_one(text) for text in texts]
         return torch.cat([tokens for tokens, _ in made]), torch.cat([pooled for _, pooled in made])
 
-    def _one(self, text: str) -> tuple[Tensor, Tensor]:
+    def _encode_one(self, text: str) -> tuple[Tensor, Tensor]:
         if not text:  # as in SDXL's own training, and in its pipelines for an empty prompt
-            tokens, pooled = self._one(" ")
+            tokens, pooled = self._encode_one(" ")
             return torch.zeros_like(tokens), torch.zeros_like(pooled)
-        if self.live and text.strip():
-            return self._encoded(text)
-        if text not in self._known:
+        if self.trainable and text.strip():
+            return self._run_encoders(text)
+        if text not in self._cache:
             with torch.no_grad():
-                self._known[text] = self._encoded(text)
-        return self._known[text]
+                self._cache[text] = self._run_encoders(text)
+        return self._cache[text]
 
-    def _encoded(self, text: str) -> tuple[Tensor, Tensor]:
+    def _run_encoders(self, text: str) -> tuple[Tensor, Tensor]:
         tokens, _, pooled, _ = self.pipe.encode_prompt(
             prompt=text,
             device=self.pipe.unet.device,

@@ -20,14 +20,14 @@ from torch import Tensor
 from animator import __version__
 from animator.diffusion import single_file
 from animator.errors import RunError
-from animator.runs.atomic import write_whole
-from animator.training.settings import Settings
+from animator.runs.atomic import write_atomic
+from animator.training.settings import TrainingSettings
 
 ARCHITECTURE = "stable-diffusion-xl-v1-base"
 
 
 @dataclass(frozen=True)
-class Facts:
+class TrainingFacts:
     """Facts about a training that its settings do not contain."""
 
     captions: Sequence[str]
@@ -37,7 +37,7 @@ class Facts:
     steps: int  # steps taken
 
 
-def header(settings: Settings, facts: Facts, name: str) -> dict[str, str]:
+def adapter_metadata(settings: TrainingSettings, facts: TrainingFacts, name: str) -> dict[str, str]:
     """Return the metadata of a file called `name`: strings only, as safetensors requires.
 
     The ss_* names are those of train_network.py in kohya's sd-scripts, the others those of modelspec 1.0.0
@@ -85,7 +85,7 @@ def header(settings: Settings, facts: Facts, name: str) -> dict[str, str]:
         "ss_enable_bucket": data.buckets,
         "ss_bucket_info": _bucket_info(facts.sizes),
         "ss_dataset_dirs": {folder: {"n_repeats": 1, "img_count": len(facts.captions)}},
-        "ss_tag_frequency": {folder: _tags(facts.captions)},
+        "ss_tag_frequency": {folder: _count_tags(facts.captions)},
         "ss_flip_aug": data.flip,
     }
     kind = "lora" if settings.method == "lora" else "textual-inversion"
@@ -101,13 +101,13 @@ def header(settings: Settings, facts: Facts, name: str) -> dict[str, str]:
         "modelspec.trigger_phrase": settings.token,
         "modelspec.prediction_type": {"v_prediction": "v"}.get(facts.prediction, facts.prediction),
         "animator.version": __version__,
-        "animator.settings": settings.plain(),
+        "animator.settings": settings.to_dict(),
         "format": "pt",
     }
-    return {key: _text(value) for key, value in {**known, **spec}.items() if value is not None}
+    return {key: _metadata_text(value) for key, value in {**known, **spec}.items() if value is not None}
 
 
-def _text(value: object) -> str:
+def _metadata_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
 
 
@@ -117,7 +117,7 @@ def _bucket_info(sizes: Iterable[tuple[int, ...]]) -> dict[str, object]:
     return {"buckets": rooms}
 
 
-def _tags(captions: Iterable[str]) -> dict[str, int]:
+def _count_tags(captions: Iterable[str]) -> dict[str, int]:
     """Count the comma-separated parts of the captions."""
     return dict(Counter(tag.strip() for caption in captions for tag in caption.split(",") if tag.strip()))
 
@@ -135,13 +135,13 @@ def base_hash(base: Path) -> str:
 
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
-ENCODERS = {"text_encoder": "lora_te1", "text_encoder_2": "lora_te2"}
+ENCODER_PREFIXES = {"text_encoder": "lora_te1", "text_encoder_2": "lora_te2"}
 
 
-def write(
+def write_adapter(
     file: Path,
     weights: Mapping[str, Tensor],
-    header: Mapping[str, str],
+    metadata: Mapping[str, str],
     dtype: str = "float16",
     layers: int = 0,
 ) -> Path:
@@ -149,18 +149,18 @@ def write(
 
     With `layers`, the UNet's `layers_per_block`, a LoRA gets kohya's names; with 0, weights keep their names.
     """
-    named = kohya(weights, layers) if layers else weights
+    named = to_kohya_names(weights, layers) if layers else weights
     numbers = {name: value.to(DTYPES[dtype]).contiguous() for name, value in named.items()}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, save(numbers, dict(header)))
+        write_atomic(file, save(numbers, dict(metadata)))
         file.chmod(0o644)
     except OSError as error:
         raise RunError(f"{file} cannot be written: {error.strerror}") from error
     return file
 
 
-def kohya(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+def to_kohya_names(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
     """Return a LoRA under the names of sd-scripts: the original SDXL layout, and an alpha for every layer.
 
     `layers` is the UNet's `layers_per_block`. Raises ValueError for a layer that layout does not have.
@@ -170,9 +170,9 @@ def kohya(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
         part, _, rest = name.partition(".")
         module, _, side = rest.removesuffix(".weight").rpartition(".")
         key = (
-            f"lora_unet_{_released(module, value, layers)}"
+            f"lora_unet_{_original_name(module, value, layers)}"
             if part == "unet"
-            else f"{ENCODERS[part]}_{module}"
+            else f"{ENCODER_PREFIXES[part]}_{module}"
         )
         key = key.replace(".", "_")
         found[f"{key}.{'lora_down' if side == 'lora_A' else 'lora_up'}.weight"] = value
@@ -181,7 +181,7 @@ def kohya(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
     return found
 
 
-def _released(module: str, value: Tensor, layers: int) -> str:
+def _original_name(module: str, value: Tensor, layers: int) -> str:
     """Return the name of a UNet module in the original SDXL layout."""
-    [name] = single_file.unet({f"{module}.weight": value}, layers)
-    return name.removeprefix(single_file.UNET).removesuffix(".weight")
+    [name] = single_file.original_unet({f"{module}.weight": value}, layers)
+    return name.removeprefix(single_file.UNET_PREFIX).removesuffix(".weight")

@@ -21,43 +21,59 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from animator.errors import Place, Problem, SceneError
 from animator.frame import Image, Mask
-from animator.scene.scene import PICTURES
-from animator.training.settings import Data, Settings
+from animator.scene.scene import IMAGE_SUFFIXES
+from animator.training.settings import DataOptions, TrainingSettings
 
-FEW, MANY = 8, 200  # photos
+FEW_PHOTOS, MANY_PHOTOS = 8, 200  # photos
 
-SOFT = 0.12  # share of the set's median sharpness; below it a photo is out of focus beside the others
+RELATIVE_SHARPNESS = (
+    0.12  # share of the set's median sharpness; below it a photo is out of focus beside the others
+)
 
-SOFTEST = 12.0  # variance of the Laplacian at 512 pixels; below it nothing is sharp
+MIN_SHARPNESS = 12.0  # variance of the Laplacian at 512 pixels; below it nothing is sharp
 
-TWINS = 0.12  # mean difference of two thumbnails, relative to their contrast; below it they are duplicates
+DUPLICATE_DIFFERENCE = (
+    0.12  # mean difference of two thumbnails, relative to their contrast; below it they are duplicates
+)
 
-DARK, BRIGHT = 40, 0.5  # mean luminance, 0..255; share of overexposed pixels in the middle
+DARK_LEVEL, OVEREXPOSED_SHARE = 40, 0.5  # mean luminance, 0..255; share of overexposed pixels in the middle
 
-ALIKE = 8.0  # standard deviation of border colours, in levels; below it all have one background
+SAME_BACKGROUND_DEVIATION = (
+    8.0  # standard deviation of border colours, in levels; below it all have one background
+)
 
 
 @dataclass(frozen=True)
 class Survey:
     """Findings on a set of photos before training."""
 
-    views: list[View]
+    views: list[Crop]
     notes: list[Problem]  # problems a person should look at
     lines: list[str]  # summary
 
 
-def survey(photos: Sequence[Photo], settings: Settings) -> Survey:
+def survey_photos(photos: Sequence[Photo], settings: TrainingSettings) -> Survey:
     """Measure `photos` and crop them as training does."""
-    known = sizes(settings.resolution, settings.data)
+    known = bucket_sizes(settings.resolution, settings.data)
     masks = [photo.mask if settings.data.masks else None for photo in photos]
     views = [
-        fit(photo.image, mask, nearest(photo.size, known)) for photo, mask in zip(photos, masks, strict=True)
+        fit_to_bucket(photo.image, mask, nearest_bucket(photo.size, known))
+        for photo, mask in zip(photos, masks, strict=True)
     ]
-    notes = [*_of_files(photos, views), *_of_sharpness(photos), *_of_twins(photos), *_of_light(photos, views)]
-    return Survey(views, [*_of_all(photos, views, settings), *notes], list(_lines(photos, views, settings)))
+    notes = [
+        *_file_notes(photos, views),
+        *_sharpness_notes(photos),
+        *_duplicate_notes(photos),
+        *_exposure_notes(photos, views),
+    ]
+    return Survey(
+        views, [*_set_notes(photos, views, settings), *notes], list(_summary_lines(photos, views, settings))
+    )
 
 
-def _lines(photos: Sequence[Photo], views: Sequence[View], settings: Settings) -> Iterator[str]:
+def _summary_lines(
+    photos: Sequence[Photo], views: Sequence[Crop], settings: TrainingSettings
+) -> Iterator[str]:
     sides = [photo.size for photo in photos]
     low, high = min(sides, key=np.prod), max(sides, key=np.prod)
     yield f"images: {len(photos)}, from {low[1]}x{low[0]} to {high[1]}x{high[0]}"
@@ -69,15 +85,17 @@ def _lines(photos: Sequence[Photo], views: Sequence[View], settings: Settings) -
     yield f"masks: {sum(view.mask is not None for view in views)}"
 
 
-def _note(photo: Photo, message: str) -> Problem:
+def _photo_note(photo: Photo, message: str) -> Problem:
     return Problem(Place(str(photo.file)), (), message)
 
 
-def _of_all(photos: Sequence[Photo], views: Sequence[View], settings: Settings) -> Iterator[Problem]:
+def _set_notes(
+    photos: Sequence[Photo], views: Sequence[Crop], settings: TrainingSettings
+) -> Iterator[Problem]:
     place = Place(str(photos[0].file.parent))
-    if len(photos) < FEW:
+    if len(photos) < FEW_PHOTOS:
         yield Problem(place, (), f"{len(photos)} images are few; 15 to 25 from all sides work best")
-    if len(photos) > MANY:
+    if len(photos) > MANY_PHOTOS:
         yield Problem(
             place, (), f"{len(photos)} images are many for one product; check that all of them show it"
         )
@@ -87,8 +105,12 @@ def _of_all(photos: Sequence[Photo], views: Sequence[View], settings: Settings) 
             (),
             f"data.held_out: {settings.data.held_out} of {len(photos)} images leaves none to train on",
         )
-    edges = np.array([_edge(view.image) for view in views])
-    if len(views) > 2 and edges.std(0).max() < ALIKE and any(view.mask is None for view in views):
+    edges = np.array([_border_color(view.image) for view in views])
+    if (
+        len(views) > 2
+        and edges.std(0).max() < SAME_BACKGROUND_DEVIATION
+        and any(view.mask is None for view in views)
+    ):
         yield Problem(
             place,
             (),
@@ -96,7 +118,7 @@ def _of_all(photos: Sequence[Photo], views: Sequence[View], settings: Settings) 
         )
 
 
-def _edge(image: Image) -> NDArray[np.float64]:
+def _border_color(image: Image) -> NDArray[np.float64]:
     """Return the mean colour (3,) of an image's border, without its right side."""
     border = np.concatenate(
         [image[:4].reshape(-1, 3), image[-4:].reshape(-1, 3), image[:, :4].reshape(-1, 3)]
@@ -104,57 +126,59 @@ def _edge(image: Image) -> NDArray[np.float64]:
     return np.asarray(border.mean(0), np.float64)
 
 
-def _of_files(photos: Sequence[Photo], views: Sequence[View]) -> Iterator[Problem]:
+def _file_notes(photos: Sequence[Photo], views: Sequence[Crop]) -> Iterator[Problem]:
     for photo, view in zip(photos, views, strict=True):
-        yield from (_note(photo, note) for note in photo.notes)
+        yield from (_photo_note(photo, note) for note in photo.notes)
         if view.scale > 1.25:
             height, width = photo.size
-            yield _note(photo, f"{width}x{height} pixels, enlarged {view.scale:.1f} times; it will be soft")
+            yield _photo_note(
+                photo, f"{width}x{height} pixels, enlarged {view.scale:.1f} times; it will be soft"
+            )
         kept = view.image.size / 3 / (view.scale**2 * photo.size[0] * photo.size[1])
         if kept < 0.75:
-            yield _note(photo, f"{1 - kept:.0%} of it is cropped away; see the sheet")
+            yield _photo_note(photo, f"{1 - kept:.0%} of it is cropped away; see the sheet")
 
 
-def _grey(photo: Photo, longest: int) -> NDArray[np.uint8]:
+def _gray_thumbnail(photo: Photo, longest: int) -> NDArray[np.uint8]:
     factor = longest / max(photo.size)
     size = (max(round(photo.size[1] * factor), 8), max(round(photo.size[0] * factor), 8))
     grey = cv2.cvtColor(photo.image, cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _of_sharpness(photos: Sequence[Photo]) -> Iterator[Problem]:
-    sharp = [float(cv2.Laplacian(_grey(photo, 512), cv2.CV_64F).var()) for photo in photos]
+def _sharpness_notes(photos: Sequence[Photo]) -> Iterator[Problem]:
+    sharp = [float(cv2.Laplacian(_gray_thumbnail(photo, 512), cv2.CV_64F).var()) for photo in photos]
     usual = float(np.median(sharp))
     for photo, value in zip(photos, sharp, strict=True):
-        if value < max(SOFT * usual, SOFTEST):
-            yield _note(photo, f"blurred: sharpness {value:.0f}, the set's median is {usual:.0f}")
+        if value < max(RELATIVE_SHARPNESS * usual, MIN_SHARPNESS):
+            yield _photo_note(photo, f"blurred: sharpness {value:.0f}, the set's median is {usual:.0f}")
 
 
-def _of_twins(photos: Sequence[Photo]) -> Iterator[Problem]:
+def _duplicate_notes(photos: Sequence[Photo]) -> Iterator[Problem]:
     small = [
         cv2.resize(photo.image, (32, 32), interpolation=cv2.INTER_AREA).astype(float) for photo in photos
     ]
     for (one, a), (other, b) in combinations(zip(photos, small, strict=True), 2):
         contrast = max((a.std() + b.std()) / 2, 1.0)
-        if np.abs(a - b).mean() / contrast < TWINS:
-            yield _note(other, f"nearly the same image as {one.file.name}; remove one of them")
+        if np.abs(a - b).mean() / contrast < DUPLICATE_DIFFERENCE:
+            yield _photo_note(other, f"nearly the same image as {one.file.name}; remove one of them")
 
 
-def _of_light(photos: Sequence[Photo], views: Sequence[View]) -> Iterator[Problem]:
+def _exposure_notes(photos: Sequence[Photo], views: Sequence[Crop]) -> Iterator[Problem]:
     for photo, view in zip(photos, views, strict=True):
         grey = cv2.cvtColor(view.image, cv2.COLOR_RGB2GRAY)
         height, width = grey.shape
         middle = grey[height // 4 : -(height // 4), width // 4 : -(width // 4)]
-        if grey.mean() < DARK:
-            yield _note(photo, f"dark: mean level {grey.mean():.0f} of 255")
-        elif (middle >= 254).mean() > BRIGHT:
-            yield _note(
+        if grey.mean() < DARK_LEVEL:
+            yield _photo_note(photo, f"dark: mean level {grey.mean():.0f} of 255")
+        elif (middle >= 254).mean() > OVEREXPOSED_SHARE:
+            yield _photo_note(
                 photo,
                 f"{(middle >= 254).mean():.0%} of its middle is pure white: overexposed, or an empty middle",
             )
 
 
-def sheet(views: Sequence[View], cell: int = 256, columns: int = 6) -> Image:
+def training_sheet(views: Sequence[Crop], cell: int = 256, columns: int = 6) -> Image:
     """Return a sheet (h, w, 3) of the images to be learnt, one per square cell; parts outside a mask are paled."""
     columns = min(columns, len(views))
     rows = -(-len(views) // columns)
@@ -174,13 +198,26 @@ def sheet(views: Sequence[View], cell: int = 256, columns: int = 6) -> Image:
     return page
 
 
-VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"}
+VIDEO_SUFFIXES = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"}
 
-FOREIGN = {".heic", ".heif", ".psd", ".raw", ".dng", ".cr2", ".nef", ".arw", ".svg", ".pdf", ".avif", ".jxl"}
+UNSUPPORTED_SUFFIXES = {
+    ".heic",
+    ".heif",
+    ".psd",
+    ".raw",
+    ".dng",
+    ".cr2",
+    ".nef",
+    ".arw",
+    ".svg",
+    ".pdf",
+    ".avif",
+    ".jxl",
+}
 
-SMALLEST = 64  # pixels per side; anything less is an icon
+MIN_SIDE = 64  # pixels per side; anything less is an icon
 
-MASK = ".mask.png"
+MASK_SUFFIX = ".mask.png"
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +236,7 @@ class Photo:
         return self.image.shape[0], self.image.shape[1]
 
 
-def read(folder: Path) -> list[Photo]:
+def read_photos(folder: Path) -> list[Photo]:
     """Read every photo in `folder`, sorted by name. Files that are neither images nor videos are ignored.
 
     CMYK, 16 bits, transparency and EXIF rotation are converted and noted. Raises SceneError with a line for each
@@ -209,28 +246,28 @@ def read(folder: Path) -> list[Photo]:
         raise SceneError([Problem(Place(str(folder)), (), "no such folder; name the folder of the photos")])
     photos, problems = [], []
     for file in sorted(folder.iterdir()):
-        if file.name.startswith(".") or file.name.endswith(MASK) or not file.is_file():
+        if file.name.startswith(".") or file.name.endswith(MASK_SUFFIX) or not file.is_file():
             continue
         suffix = file.suffix.lower()
         try:
-            if suffix in PICTURES:
-                photos.append(_photo(file))
-            elif suffix in VIDEOS:
+            if suffix in IMAGE_SUFFIXES:
+                photos.append(_read_photo(file))
+            elif suffix in VIDEO_SUFFIXES:
                 command = f"ffmpeg -i {file.name} -vf fps=1 {file.stem}-%03d.png"
                 raise ValueError(f"a video; extract its frames with: {command}")
-            elif suffix in FOREIGN | {".gif"}:
+            elif suffix in UNSUPPORTED_SUFFIXES | {".gif"}:
                 raise ValueError(f"{suffix[1:]} files are not supported; save it as PNG or JPEG")
         except (OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError for broken PNGs
             problems.append(Problem(Place(str(file)), (), " ".join(str(error).split())[:200]))
     if not photos and not problems:
-        message = f"contains no images; supported: {', '.join(sorted(PICTURES))}"
+        message = f"contains no images; supported: {', '.join(sorted(IMAGE_SUFFIXES))}"
         problems = [Problem(Place(str(folder)), (), message)]
     if problems:
         raise SceneError(problems)
     return photos
 
 
-def _photo(file: Path) -> Photo:
+def _read_photo(file: Path) -> Photo:
     notes: list[str] = []
     try:
         with Pictures.open(file) as opened:
@@ -241,21 +278,21 @@ def _photo(file: Path) -> Photo:
             turned = ImageOps.exif_transpose(opened)
             if turned.size != opened.size or opened.getexif().get(0x0112, 1) not in (0, 1):
                 notes.append("rotated as its EXIF orientation requires")
-            picture = _eight_bit(turned, notes)
+            picture = _to_eight_bit(turned, notes)
     except Pictures.DecompressionBombError as error:
         raise ValueError(error) from error
     except UnidentifiedImageError as error:
         raise ValueError("broken, or not an image at all") from error
-    if min(picture.size) < SMALLEST:
+    if min(picture.size) < MIN_SIDE:
         raise ValueError(
-            f"{picture.width}x{picture.height} pixels; at least {SMALLEST}x{SMALLEST} are needed"
+            f"{picture.width}x{picture.height} pixels; at least {MIN_SIDE}x{MIN_SIDE} are needed"
         )
-    image, alpha = _on_paper(picture, notes)
-    mask = _mask(file, image.shape[:2])
-    return Photo(file, image, _caption(file), alpha if mask is None else mask, tuple(notes))
+    image, alpha = _lay_on_white(picture, notes)
+    mask = _read_mask(file, image.shape[:2])
+    return Photo(file, image, _read_caption(file), alpha if mask is None else mask, tuple(notes))
 
 
-def _eight_bit(picture: Pictures.Image, notes: list[str]) -> Pictures.Image:
+def _to_eight_bit(picture: Pictures.Image, notes: list[str]) -> Pictures.Image:
     """Convert the image to 8-bit RGB, or to RGBA if it has transparency; add `notes` on the conversion."""
     if picture.mode.startswith("I") or picture.mode == "F":
         notes.append("16 bits per channel, converted to 8")
@@ -268,7 +305,7 @@ def _eight_bit(picture: Pictures.Image, notes: list[str]) -> Pictures.Image:
     return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
 
 
-def _on_paper(picture: Pictures.Image, notes: list[str]) -> tuple[Image, Mask | None]:
+def _lay_on_white(picture: Pictures.Image, notes: list[str]) -> tuple[Image, Mask | None]:
     """Lay the image on white; return it with its alpha channel as a mask, None if it is opaque everywhere."""
     if picture.mode != "RGBA":
         return np.array(picture), None
@@ -282,8 +319,8 @@ def _on_paper(picture: Pictures.Image, notes: list[str]) -> tuple[Image, Mask | 
     return np.array(paper), alpha
 
 
-def _mask(file: Path, size: tuple[int, ...]) -> Mask | None:
-    path = file.with_name(file.stem + MASK)
+def _read_mask(file: Path, size: tuple[int, ...]) -> Mask | None:
+    path = file.with_name(file.stem + MASK_SUFFIX)
     if not path.is_file():
         return None
     with Pictures.open(path) as opened:
@@ -296,7 +333,7 @@ def _mask(file: Path, size: tuple[int, ...]) -> Mask | None:
     return mask
 
 
-def _caption(file: Path) -> str | None:
+def _read_caption(file: Path) -> str | None:
     path = file.with_suffix(".txt")
     if not path.is_file():
         return None
@@ -311,7 +348,7 @@ Size = tuple[int, int]  # height, width in pixels
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class Crop:
     """A photo as training uses it: scaled and cropped, with SDXL's size and crop conditioning."""
 
     image: Image  # (h, w, 3), of a bucket's size
@@ -320,7 +357,7 @@ class View:
     sizes: tuple[int, int, int, int, int, int]  # SDXL conditioning, h and w: original, crop corner, target
 
 
-def sizes(resolution: int, data: Data) -> list[Size]:
+def bucket_sizes(resolution: int, data: DataOptions) -> list[Size]:
     """Return all bucket sizes: sides in whole steps, at most the square's area, no longer than `data.longest`."""
     step = data.bucket_step
     square = max(resolution // step, 1) * step
@@ -333,13 +370,13 @@ def sizes(resolution: int, data: Data) -> list[Size]:
     return sorted(found)
 
 
-def nearest(size: Size, known: list[Size]) -> Size:
+def nearest_bucket(size: Size, known: list[Size]) -> Size:
     """Return the known size of the most similar aspect ratio; of equal ones, the largest."""
     ratio = np.log(size[1] / size[0])
     return min(known, key=lambda one: (abs(np.log(one[1] / one[0]) - ratio), -one[0] * one[1]))
 
 
-def fit(image: Image, mask: Mask | None, bucket: Size) -> View:
+def fit_to_bucket(image: Image, mask: Mask | None, bucket: Size) -> Crop:
     """Scale a photo (h, w, 3) to cover `bucket` and crop it around its centre, or around the masked product.
 
     The original size in the conditioning is the photo's own if it was enlarged (such images are soft, and the model
@@ -355,10 +392,10 @@ def fit(image: Image, mask: Mask | None, bucket: Size) -> View:
         if mask is None
         else np.asarray(cv2.resize(mask, wide, interpolation=cv2.INTER_AREA) / 255, np.float32)
     )
-    top, left = _corner(large.shape[:2], soft, bucket)
+    top, left = _crop_corner(large.shape[:2], soft, bucket)
     rows, columns = slice(top, top + bucket[0]), slice(left, left + bucket[1])
     told = bucket if scale < 1 else (height, width)
-    return View(
+    return Crop(
         np.ascontiguousarray(large[rows, columns]).astype(np.uint8),
         None if soft is None else np.ascontiguousarray(soft[rows, columns]),
         scale,
@@ -366,7 +403,7 @@ def fit(image: Image, mask: Mask | None, bucket: Size) -> View:
     )
 
 
-def _corner(size: tuple[int, ...], mask: NDArray[np.float32] | None, bucket: Size) -> Size:
+def _crop_corner(size: tuple[int, ...], mask: NDArray[np.float32] | None, bucket: Size) -> Size:
     """Return top and left of the crop: centred on the image, or on the mask as far as the image reaches."""
     spare = (size[0] - bucket[0], size[1] - bucket[1])
     if mask is None or not (mask > 0.5).any():

@@ -17,69 +17,70 @@ from transformers import CLIPTokenizer
 
 from animator.diffusion.loading import device_for
 from animator.diffusion.single_file import embedded_config
-from animator.training.photos import Photo, sheet, survey
-from animator.training.settings import Settings
-from animator.training.train import base_of, numbers_of
+from animator.training.photos import Photo, survey_photos, training_sheet
+from animator.training.settings import TrainingSettings
+from animator.training.train import base_model, training_dtype
 
 
-def check(photos: Sequence[Photo], settings: Settings, file: Path) -> Iterator[str]:
+def preflight(photos: Sequence[Photo], settings: TrainingSettings, file: Path) -> Iterator[str]:
     """Yield lines on the photos, their problems, and the memory and time needed; write the sheet to `file`."""
-    found = survey(photos, settings)
+    found = survey_photos(photos, settings)
     yield from found.lines
     with TemporaryDirectory(prefix="animator-") as room:
-        config = _config(settings, Path(room))
+        config = _model_config(settings, Path(room))
         if config is None or not (config / "tokenizer").is_dir():
             yield f"{settings.model.base} is not downloaded yet: token, memory and time are not checked"
         else:
             tokenizer = CLIPTokenizer.from_pretrained(config / "tokenizer")
-            yield from (f"note: {line}" for line in remarks(settings.token, settings.kind, tokenizer))
-            yield _needed(config, settings)
+            yield from (f"note: {line}" for line in token_advice(settings.token, settings.kind, tokenizer))
+            yield _needs_line(config, settings)
     yield from (f"note: {note}" for note in found.notes)
     file.parent.mkdir(parents=True, exist_ok=True)
-    Pictures.fromarray(sheet(found.views)).save(file)
+    Pictures.fromarray(training_sheet(found.views)).save(file)
     yield f"images to be learnt: {file}"
 
 
-def _config(settings: Settings, room: Path) -> Path | None:
+def _model_config(settings: TrainingSettings, temporary: Path) -> Path | None:
     """Return the folder with the base model's configurations, or None if it is not on this machine."""
     model: Any = settings.model
-    path = Path(base_of(settings))
+    path = Path(base_model(settings))
     if model.config is not None:
         return Path(model.config)
     if path.is_dir():
         return path
     if path.is_file():
-        return embedded_config(path, room / "config")
+        return embedded_config(path, temporary / "config")
     try:
         return Path(snapshot_download(model.base, local_files_only=True))
     except (LocalEntryNotFoundError, OSError, ValueError):
         return None
 
 
-def _needed(config: Path, settings: Settings) -> str:
-    from animator.training.estimate import need
+def _needs_line(config: Path, settings: TrainingSettings) -> str:
+    from animator.training.estimate import estimate_needs
 
     device = device_for(settings.model.device)
-    found = need(config / "unet", settings, device, numbers_of(settings, device))
+    found = estimate_needs(config / "unet", settings, device, training_dtype(settings, device))
     seconds = found.seconds * settings.learning.steps
     return (
-        f"{settings.learning.steps} steps on {device.type}: about {_long(seconds)} and {found.memory / 1e9:.1f} GB;"
-        f" {found.learning:,} trainable parameters"
+        f"{settings.learning.steps} steps on {device.type}: about {_format_duration(seconds)} "
+        f"and {found.memory / 1e9:.1f} GB;"
+        f" {found.trainable:,} trainable parameters"
     )
 
 
-def _long(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-COMMON = 0.75  # share of the vocabulary, which is ordered by frequency, that counts as common words
+COMMON_SHARE = 0.75  # share of the vocabulary, which is ordered by frequency, that counts as common words
 
-MANY = 3  # pieces of a word; more learn slowly
+MAX_PIECES = 3  # pieces of a word; more learn slowly
 
 
-def remarks(token: str, kind: str | None, tokenizer: Any) -> Iterator[str]:
+def token_advice(token: str, kind: str | None, tokenizer: Any) -> Iterator[str]:
     """Yield advice against `token` (which may end in the class `kind`) for a CLIP tokenizer; none if it is good."""
     known = set((kind or "").lower().split())
     rare = [word for word in token.lower().split() if word not in known]
@@ -87,8 +88,11 @@ def remarks(token: str, kind: str | None, tokenizer: Any) -> Iterator[str]:
         yield f"token {token!r} is the class alone; put a rare word before it, such as oue {token}"
     for word in rare:
         pieces = tokenizer.tokenize(word)
-        if len(pieces) == 1 and tokenizer.convert_tokens_to_ids(pieces[0]) < COMMON * tokenizer.vocab_size:
+        if (
+            len(pieces) == 1
+            and tokenizer.convert_tokens_to_ids(pieces[0]) < COMMON_SHARE * tokenizer.vocab_size
+        ):
             yield f"token: {word!r} is a word the model knows and would unlearn; use a rare one, such as oue"
-        elif len(pieces) > MANY:
+        elif len(pieces) > MAX_PIECES:
             spelt = " ".join(piece.removesuffix("</w>") for piece in pieces)
             yield f"token: {word!r} is split into {len(pieces)} pieces ({spelt}); a shorter word is learnt faster"

@@ -21,22 +21,22 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from PIL import Image as Pictures
 
-from animator.diffusion.loading import Checkpoint, device_for, dtype_for, load_pipeline
+from animator.diffusion.loading import CheckpointSpec, device_for, dtype_for, load_pipeline_on_device
 from animator.errors import Place, Problem, RunError, SceneError
 from animator.frame import Image
 from animator.models import nano
 from animator.training import dataset, loss
-from animator.training.adapters import Learner, Lora, Word
-from animator.training.dataset import Words
-from animator.training.export import Facts, base_hash, header, write
-from animator.training.loss import Lesson
-from animator.training.photos import Photo, View, survey
-from animator.training.settings import Settings
-from animator.training.trainer import Course, Folder, Progress, patient
+from animator.training.adapters import InversionAdapter, LoraAdapter, TrainableAdapter
+from animator.training.dataset import CaptionEncoder
+from animator.training.export import TrainingFacts, adapter_metadata, base_hash, write_adapter
+from animator.training.loss import TrainingObjective
+from animator.training.photos import Crop, Photo, survey_photos
+from animator.training.settings import TrainingSettings
+from animator.training.trainer import Progress, Trainer, TrainingFolder, defer_signals
 
 
 @dataclass(frozen=True)
-class Report:
+class StepReport:
     """Results of one step, with the held-out loss and the sample sheet if they were made after it."""
 
     step: int
@@ -49,15 +49,17 @@ class Report:
     sheet: Path | None = None
 
 
-def folder_of(out: Path) -> Path:
+def training_folder(out: Path) -> Path:
     """Return the folder of a training's checkpoints, beside the file `out` that it writes."""
     return out.with_suffix(".training")
 
 
-def train(photos: Sequence[Photo], settings: Settings, out: Path, resume: bool = False) -> Iterator[Report]:
+def train(
+    photos: Sequence[Photo], settings: TrainingSettings, out: Path, resume: bool = False
+) -> Iterator[StepReport]:
     """Train on `photos` and write the file `out`; yield a report after each step.
 
-    Checkpoints and metrics are kept in `folder_of(out)`; with `resume`, training continues from its checkpoint.
+    Checkpoints and metrics are kept in `training_folder(out)`; with `resume`, training continues from its checkpoint.
     Raises AnimatorError, and KeyboardInterrupt after a signal, once a checkpoint has been saved.
     """
     if out.suffix != ".safetensors":
@@ -66,17 +68,17 @@ def train(photos: Sequence[Photo], settings: Settings, out: Path, resume: bool =
         )
     if out.exists() and not resume:
         raise RunError(f"{out} exists already; name another file with -o, or remove it")
-    folder = Folder(folder_of(out))
-    state = folder.begin(settings, _hashes(photos), resume)
-    pipe, lesson, learner, facts = prepared(photos, settings, folder.path / "class")
-    course = Course(lesson, learner, accelerator(pipe))
+    folder = TrainingFolder(training_folder(out))
+    state = folder.open(settings, _photo_hashes(photos), resume)
+    pipe, lesson, learner, facts = prepare(photos, settings, folder.path / "class")
+    course = Trainer(lesson, learner, make_accelerator(pipe))
     if state is not None:
         course.resume(state)
     began = time.monotonic()
-    board = _board(folder.path)
-    with patient() as interrupted:
+    board = _tensorboard_logger(folder.path)
+    with defer_signals() as interrupted:
         for progress in course.steps():
-            report = _looked(course, folder, progress, began, interrupted())
+            report = _report_step(course, folder, progress, began, interrupted())
             folder.log(
                 {key: value for key, value in vars(report).items() if key != "sheet" and value is not None}
             )
@@ -84,27 +86,31 @@ def train(photos: Sequence[Photo], settings: Settings, out: Path, resume: bool =
             yield report
             if interrupted():
                 raise KeyboardInterrupt
-    _write(course, learner, out, replace(facts, steps=course.state.step), pipe)
+    _write_result(course, learner, out, replace(facts, steps=course.state.step), pipe)
 
 
-def _looked(course: Course, folder: Folder, progress: Progress, began: float, interrupted: bool) -> Report:
+def _report_step(
+    course: Trainer, folder: TrainingFolder, progress: Progress, began: float, interrupted: bool
+) -> StepReport:
     """Report a step; every `watch.every` steps and at the end, also evaluate, save a checkpoint and paint a sheet."""
-    lesson, step = course.lesson, progress.step
+    lesson, step = course.objective, progress.step
     settings = lesson.settings
     due = step % settings.watch.every == 0 or step == settings.learning.steps
-    held_out = course.judged() if due and lesson.held_out is not None else None
+    held_out = course.evaluate() if due and lesson.held_out is not None else None
     if due or interrupted:
-        folder.save(course.saved())
+        folder.save(course.checkpoint_state())
     sheet = None
     if due and settings.watch.sheets:
         file = folder.path / "samples" / f"step-{step:06}.png"
-        sheet = paint_sample_sheet(lesson.pipe, lesson.words, settings, file)
+        sheet = paint_sample_sheet(lesson.pipe, lesson.captions, settings, file)
     rate = settings.learning.rate * progress.rate
     seconds = round(time.monotonic() - began, 3)
-    return Report(step, settings.learning.steps, progress.loss, rate, progress.norm, seconds, held_out, sheet)
+    return StepReport(
+        step, settings.learning.steps, progress.loss, rate, progress.norm, seconds, held_out, sheet
+    )
 
 
-def accelerator(pipe: Any) -> Accelerator:
+def make_accelerator(pipe: Any) -> Accelerator:
     """Return an Accelerator with the mixed precision that fits the UNet's dtype."""
     AcceleratorState._reset_state(
         reset_partial_state=True
@@ -113,7 +119,7 @@ def accelerator(pipe: Any) -> Accelerator:
     return Accelerator(mixed_precision=precision, cpu=pipe.unet.device.type == "cpu")
 
 
-def _hashes(photos: Sequence[Photo]) -> dict[str, str]:
+def _photo_hashes(photos: Sequence[Photo]) -> dict[str, str]:
     """Return a hash of each photo with its mask and caption, by file name, to compare when resuming."""
     found = {}
     for photo in photos:
@@ -124,7 +130,7 @@ def _hashes(photos: Sequence[Photo]) -> dict[str, str]:
     return found
 
 
-def _board(folder: Path) -> Any:
+def _tensorboard_logger(folder: Path) -> Any:
     """Return a function that logs a report to TensorBoard; it does nothing if TensorBoard is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
@@ -132,7 +138,7 @@ def _board(folder: Path) -> Any:
         return lambda report: None  # noqa: ARG005
     writer = SummaryWriter(str(folder / "tensorboard"))
 
-    def add(report: Report) -> None:
+    def add(report: StepReport) -> None:
         for name in ("loss", "rate", "norm", "held_out"):
             if getattr(report, name) is not None:
                 writer.add_scalar(name, getattr(report, name), report.step)
@@ -141,90 +147,100 @@ def _board(folder: Path) -> Any:
     return add
 
 
-def _write(course: Course, learner: Learner, out: Path, facts: Facts, pipe: Any) -> None:
+def _write_result(
+    course: Trainer, learner: TrainableAdapter, out: Path, facts: TrainingFacts, pipe: Any
+) -> None:
     """Write the file: the weights of the lowest held-out loss if there are any, else the last ones."""
-    settings, state = course.lesson.settings, course.state
+    settings, state = course.objective.settings, course.state
     best = settings.file.weights == "best" and bool(state.best)
     weights = state.best if best else learner.weights()
-    told = header(settings, replace(facts, steps=state.best_step if best else facts.steps), out.stem)
+    told = adapter_metadata(
+        settings, replace(facts, steps=state.best_step if best else facts.steps), out.stem
+    )
     kohya = settings.file.format == "kohya" and settings.method == "lora"
-    write(out, weights, told, settings.file.dtype, pipe.unet.config.layers_per_block if kohya else 0)
+    write_adapter(out, weights, told, settings.file.dtype, pipe.unet.config.layers_per_block if kohya else 0)
 
 
-def base_of(settings: Settings) -> str:
+def base_model(settings: TrainingSettings) -> str:
     """Return the base model as a path or hub id that the loaders accept."""
-    return str(nano.folder()) if settings.model.base == "nano" else settings.model.base
+    return str(nano.weights_folder()) if settings.model.base == "nano" else settings.model.base
 
 
-def prepared(
-    photos: Sequence[Photo], settings: Settings, class_folder: Path
-) -> tuple[Any, Lesson, Learner, Facts]:
+def prepare(
+    photos: Sequence[Photo], settings: TrainingSettings, class_folder: Path
+) -> tuple[Any, TrainingObjective, TrainableAdapter, TrainingFacts]:
     """Return the pipeline, the training objective, the trainable adapter and the facts for the file's metadata.
 
     Class images are painted into `class_folder` where they are missing. Raises ModelError, SceneError.
     """
-    found = survey(photos, settings)
-    captions = [_caption(photo, settings) for photo in photos]
+    found = survey_photos(photos, settings)
+    captions = [_photo_caption(photo, settings) for photo in photos]
     views = list(zip(found.views, captions, strict=True))
-    apart = _apart(len(views), settings)
-    pipe = opened(settings)
+    apart = _held_out_indices(len(views), settings)
+    pipe = load_base(settings)
     torch.manual_seed(settings.learning.seed)  # peft initialises weights from torch's global generator
     data, learning = settings.data, settings.learning
-    before = Words(pipe, live=False)
+    before = CaptionEncoder(pipe, trainable=False)
     class_views = paint_class_images(pipe, before, settings, class_folder)
     torch.manual_seed(settings.learning.seed)
-    learner: Learner = Lora(pipe, settings) if settings.method == "lora" else Word(pipe, settings)
-    words = Words(pipe, learner.live)
-    learnt = dataset.encode(pipe, [v for i, v in enumerate(views) if i not in apart], data.outside, data.flip)
-    judged = dataset.encode(pipe, [v for i, v in enumerate(views) if i in apart], data.outside)
-    prior = dataset.encode(pipe, class_views, 1.0)
-    lesson = Lesson(
+    learner: TrainableAdapter = (
+        LoraAdapter(pipe, settings) if settings.method == "lora" else InversionAdapter(pipe, settings)
+    )
+    words = CaptionEncoder(pipe, learner.trains_text_encoders)
+    learnt = dataset.encode_photos(
+        pipe, [v for i, v in enumerate(views) if i not in apart], data.outside, data.flip
+    )
+    judged = dataset.encode_photos(pipe, [v for i, v in enumerate(views) if i in apart], data.outside)
+    prior = dataset.encode_photos(pipe, class_views, 1.0)
+    lesson = TrainingObjective(
         pipe,
         words,
-        loss.noises(pipe.scheduler.config),
-        dataset.Shelf(learnt, learning.batch, learning.seed),
-        dataset.Shelf(prior, learning.batch, learning.seed + 1) if prior else None,
-        dataset.Shelf(judged, 1, 0) if judged else None,
+        loss.noise_scheduler(pipe.scheduler.config),
+        dataset.LatentDataset(learnt, learning.batch, learning.seed),
+        dataset.LatentDataset(prior, learning.batch, learning.seed + 1) if prior else None,
+        dataset.LatentDataset(judged, 1, 0) if judged else None,
         settings,
     )
-    _lighten(pipe, words, lesson, settings)
-    facts = Facts(
+    _free_memory(pipe, words, lesson, settings)
+    facts = TrainingFacts(
         captions,
         [view.image.shape[:2] for view in found.views],
         pipe.scheduler.config.prediction_type,
-        base_hash(Path(base_of(settings))),
+        base_hash(Path(base_model(settings))),
         0,
     )
     return pipe, lesson, learner, facts
 
 
-def opened(settings: Settings) -> Any:
+def load_base(settings: TrainingSettings) -> Any:
     """Load the base model onto its device. Raises ModelError."""
     model = settings.model
     device = device_for(model.device)
     config = None if model.config is None else Path(model.config)
-    source = Checkpoint(base_of(settings), Path(), config, model.device, model.dtype)
-    return load_pipeline(source, device, numbers_of(settings, device))
+    source = CheckpointSpec(base_model(settings), Path(), config, model.device, model.dtype)
+    return load_pipeline_on_device(source, device, training_dtype(settings, device))
 
 
-def numbers_of(settings: Settings, device: torch.device) -> torch.dtype:
+def training_dtype(settings: TrainingSettings, device: torch.device) -> torch.dtype:
     """Return the dtype of the frozen model: float16 becomes float32, as its range is too small for training."""
     wanted = dtype_for(settings.model.dtype, device)
     return torch.float32 if wanted == torch.float16 else wanted
 
 
-def _lighten(pipe: Any, words: Words, lesson: Lesson, settings: Settings) -> None:
+def _free_memory(
+    pipe: Any, words: CaptionEncoder, lesson: TrainingObjective, settings: TrainingSettings
+) -> None:
     """Encode all texts that training needs, then move the parts it no longer needs off the GPU."""
     texts = {
         item.caption
-        for shelf in (lesson.shelf, lesson.prior, lesson.held_out)
+        for shelf in (lesson.dataset, lesson.prior, lesson.held_out)
         if shelf
         for item in shelf.items
     }
     words.encode([*sorted(texts), *settings.sample_prompts, ""])
     if pipe.unet.device.type != "cpu":
         pipe.vae.to("cpu")
-        if not words.live:
+        if not words.trainable:
             pipe.text_encoder.to("cpu")
             pipe.text_encoder_2.to("cpu")
         torch.cuda.empty_cache()
@@ -233,13 +249,13 @@ def _lighten(pipe: Any, words: Words, lesson: Lesson, settings: Settings) -> Non
     pipe.unet.train()
 
 
-def _caption(photo: Photo, settings: Settings) -> str:
+def _photo_caption(photo: Photo, settings: TrainingSettings) -> str:
     if settings.data.captions == "token" or photo.caption is None:
         return settings.caption
     return photo.caption.replace("{token}", settings.token)
 
 
-def _apart(count: int, settings: Settings) -> set[int]:
+def _held_out_indices(count: int, settings: TrainingSettings) -> set[int]:
     """Return the indices of held-out photos, evenly spread, as a folder is often in shooting order."""
     wanted = settings.data.held_out
     if wanted >= count:
@@ -249,7 +265,7 @@ def _apart(count: int, settings: Settings) -> set[int]:
 
 
 @contextmanager
-def _painting(pipe: Any, device: torch.device) -> Iterator[None]:
+def _evaluation_mode(pipe: Any, device: torch.device) -> Iterator[None]:
     """Put the whole model on the device in evaluation mode, and restore it afterwards."""
     places = {name: getattr(pipe, name).device for name in ("vae", "text_encoder", "text_encoder_2")}
     learning = pipe.unet.training
@@ -265,9 +281,9 @@ def _painting(pipe: Any, device: torch.device) -> Iterator[None]:
 
 
 @torch.no_grad()
-def paint(
+def paint_images(
     pipe: Any,
-    words: Words,
+    words: CaptionEncoder,
     prompts: Sequence[str],
     seeds: Sequence[int],
     size: int,
@@ -277,7 +293,7 @@ def paint(
     """Yield one image (size, size, 3), uint8 RGB, per prompt and seed; size in whole steps of the VAE."""
     device = pipe.unet.device
     side = size // pipe.vae_scale_factor * pipe.vae_scale_factor
-    with _painting(pipe, device):
+    with _evaluation_mode(pipe, device):
         for prompt, seed in zip(prompts, seeds, strict=True):
             tokens, pooled = words.encode([prompt])
             with torch.autocast(device.type, torch.bfloat16, enabled=pipe.unet.dtype == torch.bfloat16):
@@ -296,17 +312,21 @@ def paint(
             yield np.rint(np.nan_to_num(made) * 255).astype(np.uint8)
 
 
-def paint_sample_sheet(pipe: Any, words: Words, settings: Settings, file: Path) -> Path:
+def paint_sample_sheet(pipe: Any, words: CaptionEncoder, settings: TrainingSettings, file: Path) -> Path:
     """Paint the sample prompts, each at the same seed, side by side into `file`."""
     prompts, watch = settings.sample_prompts, settings.watch
     seeds = [watch.seed] * len(prompts)
-    images = list(paint(pipe, words, prompts, seeds, settings.resolution, watch.steps, watch.guidance_scale))
+    images = list(
+        paint_images(pipe, words, prompts, seeds, settings.resolution, watch.steps, watch.guidance_scale)
+    )
     file.parent.mkdir(parents=True, exist_ok=True)
     Pictures.fromarray(np.concatenate(images, axis=1)).save(file)
     return file
 
 
-def paint_class_images(pipe: Any, words: Words, settings: Settings, folder: Path) -> list[tuple[View, str]]:
+def paint_class_images(
+    pipe: Any, words: CaptionEncoder, settings: TrainingSettings, folder: Path
+) -> list[tuple[Crop, str]]:
     """Return the class images with their prompts; the untrained model paints those missing in `folder`."""
     prior, size = settings.prior, settings.resolution
     prompts = [settings.class_prompts[i % len(settings.class_prompts)] for i in range(prior.pictures)]
@@ -316,7 +336,7 @@ def paint_class_images(pipe: Any, words: Words, settings: Settings, folder: Path
     seeds = [settings.learning.seed + 1 + number for number in missing]
     asked = [prompts[number] for number in missing]
     for number, image in zip(
-        missing, paint(pipe, words, asked, seeds, size, prior.steps, prior.guidance_scale), strict=True
+        missing, paint_images(pipe, words, asked, seeds, size, prior.steps, prior.guidance_scale), strict=True
     ):
         draft = files[number].with_suffix(".draft")
         Pictures.fromarray(image).save(draft, "PNG")
@@ -326,5 +346,5 @@ def paint_class_images(pipe: Any, words: Words, settings: Settings, folder: Path
         with Pictures.open(file) as opened:
             image = np.array(opened.convert("RGB"))
         height, width = image.shape[:2]
-        views.append((View(image, None, 1.0, (height, width, 0, 0, height, width)), prompt))
+        views.append((Crop(image, None, 1.0, (height, width, 0, 0, height, width)), prompt))
     return views

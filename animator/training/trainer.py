@@ -32,10 +32,10 @@ from torch import Tensor
 
 from animator.diffusion.memory import OUT_OF_MEMORY
 from animator.errors import ModelError, RunError
-from animator.runs.atomic import write_whole
-from animator.training.adapters import Learner
-from animator.training.loss import Lesson
-from animator.training.settings import Learning, Settings
+from animator.runs.atomic import write_atomic
+from animator.training.adapters import TrainableAdapter
+from animator.training.loss import TrainingObjective
+from animator.training.settings import LearningOptions, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -48,32 +48,34 @@ class Progress:
     norm: float  # of the gradients, before clipping
 
 
-class Course:
+class Trainer:
     """Training loop over numbered steps, with its optimizer and state."""
 
-    def __init__(self, lesson: Lesson, learner: Learner, accelerator: Accelerator) -> None:
-        self.lesson, self.learner, self.accelerator = lesson, learner, accelerator
-        self.learning = lesson.settings.learning
-        self.state = State()
+    def __init__(
+        self, objective: TrainingObjective, adapter: TrainableAdapter, accelerator: Accelerator
+    ) -> None:
+        self.objective, self.adapter, self.accelerator = objective, adapter, accelerator
+        self.learning = objective.settings.learning
+        self.state = TrainingState()
         groups: dict[float, list[Any]] = {}
-        for name, parameter in learner.parameters.items():
-            groups.setdefault(learner.rate(name), []).append(parameter)
+        for name, parameter in adapter.parameters.items():
+            groups.setdefault(adapter.rate(name), []).append(parameter)
         self.rates = list(groups)
-        self.optimizer = _optimizer(groups, self.learning)
-        self.share: Callable[[int], float] = get_scheduler(
+        self.optimizer = _make_optimizer(groups, self.learning)
+        self.rate_share: Callable[[int], float] = get_scheduler(
             {"constant": "constant_with_warmup"}.get(self.learning.schedule, self.learning.schedule),
             self.optimizer,
             num_warmup_steps=self.learning.warmup,
             num_training_steps=self.learning.steps,
         ).lr_lambdas[0]
 
-    def resume(self, state: State) -> None:
+    def resume(self, state: TrainingState) -> None:
         """Continue from a checkpoint."""
         self.state = state
-        device = self.lesson.pipe.unet.device
+        device = self.objective.pipe.unet.device
         with torch.no_grad():
-            for name, value in moved(state.learnt, device).items():
-                self.learner.parameters[name].copy_(value)
+            for name, value in move_to_device(state.learnt, device).items():
+                self.adapter.parameters[name].copy_(value)
         self.optimizer.load_state_dict(state.optimizer)
 
     def steps(self) -> Iterator[Progress]:
@@ -84,26 +86,33 @@ class Course:
             except RuntimeError as error:  # CUDA's OutOfMemoryError is one; the CPU has no class of its own
                 if not OUT_OF_MEMORY.search(str(error)):
                     raise
-                raise ModelError(f"out of memory while training; {_remedy(self.lesson.settings)}") from error
+                raise ModelError(
+                    f"out of memory while training; {_memory_advice(self.objective.settings)}"
+                ) from error
             self.state.step += 1
             yield progress
 
     def _step(self, step: int) -> Progress:
         # kohya and diffusers count warm-up from 1, too; from 0 the first step would have a rate of 0.
-        share = self.share(step + 1 if step < self.learning.warmup else step)
+        share = self.rate_share(step + 1 if step < self.learning.warmup else step)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * share
-        torch.manual_seed(_number(self.learning.seed, step))  # for dropout
+        torch.manual_seed(_derive_seed(self.learning.seed, step))  # for dropout
         total = 0.0
         for part in range(self.learning.accumulate):
             number = step * self.learning.accumulate + part
-            shelves = [(self.lesson.shelf, 1.0), (self.lesson.prior, self.lesson.settings.prior.weight)]
+            shelves = [
+                (self.objective.dataset, 1.0),
+                (self.objective.prior, self.objective.settings.prior.weight),
+            ]
             for place, (shelf, weight) in enumerate(shelves):
                 if shelf is None:
                     continue
-                random = torch.Generator("cpu").manual_seed(_number(self.learning.seed, number, place))
+                random = torch.Generator("cpu").manual_seed(_derive_seed(self.learning.seed, number, place))
                 with self.accelerator.autocast():
-                    value = self.lesson.loss(shelf.batch(number), random) * weight / self.learning.accumulate
+                    value = (
+                        self.objective.loss(shelf.batch(number), random) * weight / self.learning.accumulate
+                    )
                 # One backward pass after the other: class images cost time, but no memory.
                 self.accelerator.backward(value)
                 total += float(value.detach())
@@ -112,43 +121,43 @@ class Course:
                 f"step {step + 1}: the loss is {total}; lower learning.rate, now {self.learning.rate:g}"
             )
         norm = self.accelerator.clip_grad_norm_(
-            list(self.learner.parameters.values()), self.learning.max_norm
+            list(self.adapter.parameters.values()), self.learning.max_norm
         )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return Progress(step + 1, total, share, float(norm or 0.0))
 
     @torch.no_grad()
-    def judged(self) -> float:
+    def evaluate(self) -> float:
         """Return the loss on the held-out photos, always at the same noise, and keep the best weights so far."""
-        shelf = self.lesson.held_out
+        shelf = self.objective.held_out
         assert shelf is not None
-        self.lesson.pipe.unet.eval()
+        self.objective.pipe.unet.eval()
         found = []
         for number in range(max(4, len(shelf.items))):
-            random = torch.Generator("cpu").manual_seed(_number(self.learning.seed, number, 7))
+            random = torch.Generator("cpu").manual_seed(_derive_seed(self.learning.seed, number, 7))
             with self.accelerator.autocast():
-                found.append(float(self.lesson.loss(shelf.batch(number), random, plain=True)))
-        self.lesson.pipe.unet.train()
+                found.append(float(self.objective.loss(shelf.batch(number), random, unweighted=True)))
+        self.objective.pipe.unet.train()
         value = float(np.mean(found))
         if value < self.state.best_loss:
             self.state.best_loss, self.state.best_step = value, self.state.step
-            self.state.best = self.learner.weights()
+            self.state.best = self.adapter.weights()
         return value
 
-    def saved(self) -> State:
+    def checkpoint_state(self) -> TrainingState:
         """Return the state to save as a checkpoint."""
-        self.state.learnt = {name: value.detach() for name, value in self.learner.parameters.items()}
+        self.state.learnt = {name: value.detach() for name, value in self.adapter.parameters.items()}
         self.state.optimizer = self.optimizer.state_dict()
         return self.state
 
 
-def _number(*parts: int) -> int:
+def _derive_seed(*parts: int) -> int:
     """Return a seed that is different for every combination of numbers."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _optimizer(groups: dict[float, list[Any]], learning: Learning) -> torch.optim.Optimizer:
+def _make_optimizer(groups: dict[float, list[Any]], learning: LearningOptions) -> torch.optim.Optimizer:
     wanted = [{"params": parameters, "lr": rate} for rate, parameters in groups.items()]
     if learning.optimizer == "adamw":
         return torch.optim.AdamW(wanted, weight_decay=learning.weight_decay)
@@ -164,7 +173,7 @@ def _optimizer(groups: dict[float, list[Any]], learning: Learning) -> torch.opti
     return eight_bit
 
 
-def _remedy(settings: Settings) -> str:
+def _memory_advice(settings: TrainingSettings) -> str:
     """Return advice on the setting to change first when memory runs out."""
     learning = settings.learning
     if learning.batch > 1:
@@ -179,7 +188,7 @@ def _remedy(settings: Settings) -> str:
 
 
 @contextmanager
-def patient() -> Iterator[Callable[[], bool]]:
+def defer_signals() -> Iterator[Callable[[], bool]]:
     """Defer SIGINT and SIGTERM; yield a function that returns True once one came. A second one is not deferred."""
     came = threading.Event()
 
@@ -199,11 +208,11 @@ def patient() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-FREE = ("watch", "file")  # settings that may change when a training is resumed
+CHANGEABLE_SECTIONS = ("watch", "file")  # settings that may change when a training is resumed
 
 
 @dataclass
-class State:
+class TrainingState:
     """State of a training, as saved in a checkpoint."""
 
     step: int = 0  # steps taken
@@ -214,7 +223,7 @@ class State:
     best_loss: float = float("inf")
 
 
-class Folder:
+class TrainingFolder:
     """The folder of one training."""
 
     def __init__(self, path: Path) -> None:
@@ -222,12 +231,14 @@ class Folder:
         self.checkpoint = path / "checkpoint.safetensors"
         self.metrics = path / "metrics.jsonl"
 
-    def begin(self, settings: Settings, pictures: Mapping[str, str], resume: bool) -> State | None:
+    def open(
+        self, settings: TrainingSettings, photos: Mapping[str, str], resume: bool
+    ) -> TrainingState | None:
         """Open the folder for these settings and photos (name → hash); return the state to resume from, or None.
 
         Raises RunError if the folder holds a training that is not to be resumed, or one of other settings or photos.
         """
-        told = {"settings": settings.plain(), "pictures": dict(pictures)}
+        told = {"settings": settings.to_dict(), "pictures": dict(photos)}
         file = self.path / "settings.json"
         if self.checkpoint.exists() and not resume:
             raise RunError(
@@ -237,21 +248,21 @@ class Folder:
             raise RunError(f"{self.path} contains no training to resume; start one without --resume")
         if resume:
             before = json.loads(file.read_text(encoding="utf8"))
-            changed = _changed(before, told)
+            changed = _changed_settings(before, told)
             if changed:
                 raise RunError(
                     f"{self.path} was trained with other {changed}; restore them to use --resume, or leave it out"
                 )
         try:
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
-            write_whole(file, json.dumps(told, indent=1, ensure_ascii=False).encode("utf8"))
+            write_atomic(file, json.dumps(told, indent=1, ensure_ascii=False).encode("utf8"))
             state = self._load() if resume else None
-            self._cut(state.step if state else 0)
+            self._drop_metrics_after(state.step if state else 0)
         except OSError as error:
             raise RunError(f"{self.path} cannot be written: {error.strerror}") from error
         return state
 
-    def save(self, state: State) -> None:
+    def save(self, state: TrainingState) -> None:
         """Replace the checkpoint by `state`, atomically."""
         tensors = {f"learnt.{name}": value for name, value in state.learnt.items()}
         tensors |= {f"best.{name}": value for name, value in state.best.items()}
@@ -270,9 +281,9 @@ class Folder:
             "plain": plain,
         }
         whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        write_whole(self.checkpoint, save(whole, {"state": json.dumps(told)}))
+        write_atomic(self.checkpoint, save(whole, {"state": json.dumps(told)}))
 
-    def _load(self) -> State:
+    def _load(self) -> TrainingState:
         try:
             with safe_open(self.checkpoint, framework="pt") as opened:
                 told = json.loads(opened.metadata()["state"])
@@ -289,15 +300,17 @@ class Folder:
             else:
                 parts[part][rest] = value
         optimizer = {"state": moments, "param_groups": told["groups"]}
-        return State(
+        return TrainingState(
             told["step"], parts["learnt"], optimizer, parts["best"], told["best_step"], told["best_loss"]
         )
 
-    def _cut(self, step: int) -> None:
+    def _drop_metrics_after(self, step: int) -> None:
         """Drop the metrics of steps after the checkpoint, as they are taken again."""
         if self.metrics.exists():
             lines = [line for line in self.metrics.read_bytes().split(b"\n") if line]
-            write_whole(self.metrics, b"".join(line + b"\n" for line in lines if _step(line) <= step))
+            write_atomic(
+                self.metrics, b"".join(line + b"\n" for line in lines if _metrics_step(line) <= step)
+            )
 
     def log(self, facts: Mapping[str, Any]) -> None:
         """Append `facts` to the metrics as one line of JSON."""
@@ -305,29 +318,33 @@ class Folder:
             file.write(json.dumps(dict(facts)) + "\n")
 
 
-def _step(line: bytes) -> float:
+def _metrics_step(line: bytes) -> float:
     try:
         return float(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):  # incomplete last line of a killed run
         return float("inf")
 
 
-def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def _changed_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """Return the settings that differ between two trainings, at most 5, '' if a resume is allowed."""
-    old, new = (_flat(json.loads(json.dumps(told["settings"]))) for told in (before, now))
-    names = [n for n in sorted({*old, *new}) if n.split(".")[0] not in FREE and old.get(n) != new.get(n)]
-    if before["pictures"] != now["pictures"]:
+    old, new = (_flatten(json.loads(json.dumps(told["settings"]))) for told in (before, after))
+    names = [
+        n
+        for n in sorted({*old, *new})
+        if n.split(".")[0] not in CHANGEABLE_SECTIONS and old.get(n) != new.get(n)
+    ]
+    if before["pictures"] != after["pictures"]:
         names.append("photos")
     return ", ".join(names[:5])
 
 
-def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in data.items():
-        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+        found |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return found
 
 
-def moved(state: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+def move_to_device(state: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
     """Return the tensors, moved to a device."""
     return {name: value.to(device) for name, value in state.items()}

@@ -13,24 +13,24 @@ from numpy.typing import NDArray
 from animator.errors import RunError
 from animator.frame import Frame, Grade, Image, State
 from animator.render import footage
-from animator.render.loop import begins
+from animator.render.loop import starts_shot
 from animator.render.pipeline import animate
-from animator.render.views import start_picture
+from animator.render.views import read_start_image
 from animator.runs import cost
-from animator.runs.metadata import rows
-from animator.runs.render import back as backwards
-from animator.runs.render import heard
+from animator.runs.metadata import frame_table
+from animator.runs.render import boomerang_frames as backwards
+from animator.runs.render import soundtrack
 from animator.scene.fields import Pixels
 from animator.scene.scene import Scene
 from animator.timeline.compile import timeline
 
 if TYPE_CHECKING:
-    from animator.viewer.overlay import Overlay
+    from animator.viewer.overlay import CaptionOverlay
 
-SIDE = 512  # pixels on the longer side: text is readable, and a film of ten seconds is drawn in a few
+PREVIEW_SIDE = 512  # pixels on the longer side: text is readable, and a film of ten seconds is drawn in a few
 
 
-def draft(scene: Scene, side: int | None = SIDE) -> Scene:
+def draft_scene(scene: Scene, side: int | None = PREVIEW_SIDE) -> Scene:
     """Return `scene` with `side` pixels on its longer side and its motion scaled with it; None keeps its size.
 
     No model is needed for it: estimated depth is replaced by the proxy depth of the product's outline.
@@ -51,7 +51,7 @@ def draft(scene: Scene, side: int | None = SIDE) -> Scene:
         "motion": settings.motion.model_copy(update={"depth": depth}),
         "masks": masks,
     }
-    return replace(scene, settings=settings.model_copy(update=changed), film=scene.film or scene)
+    return replace(scene, settings=settings.model_copy(update=changed), original=scene.original or scene)
 
 
 def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tuple[Frame, State]]:
@@ -60,48 +60,50 @@ def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tup
     Images that need no painting appear in their places: views, and footage. Yields each frame of the film
     with its state, whose `shown` is the image, RGB uint8 (height, width, 3). Raises AnimatorError.
     """
-    from animator.render.painter import Flat, test_card
+    from animator.render.painter import FlatPainter, test_card
 
     frames = timeline(scene) if frames is None else frames
-    picture = _given(scene, frames[0])
+    picture = _start_image(scene, frames[0])
     shown = animate(
-        scene, _unpainted(scene, frames), Flat(test_card(*scene.size) if picture is None else picture)
+        scene,
+        _without_painting(scene, frames),
+        FlatPainter(test_card(*scene.size) if picture is None else picture),
     )
     for frame, (_, state) in zip(frames, shown, strict=True):
         yield frame, state
 
 
-def captioned(scene: Scene, words: bool = True) -> Iterator[tuple[Frame, Image]]:
+def with_captions(scene: Scene, text: bool = True) -> Iterator[tuple[Frame, Image]]:
     """Yield the preview's frames and images with the frame's settings written over each image.
 
-    Without `words` nothing is written; test cards show by their colour where prompts change.
+    Without `text` nothing is written; test cards show by their colour where prompts change.
     """
-    table = rows(scene, timeline(scene))
-    overlay = _overlay(scene, table)
-    draw = overlay if words else overlay.colored
+    table = frame_table(scene, timeline(scene))
+    overlay = _make_overlay(scene, table)
+    draw = overlay if text else overlay.tinted_copy
     for (frame, state), row in zip(preview(scene), table, strict=True):
         assert state.shown is not None
         yield frame, draw(state.shown, row)
 
 
-def plain(scene: Scene) -> Iterator[tuple[Frame, Image]]:
+def without_captions(scene: Scene) -> Iterator[tuple[Frame, Image]]:
     """Yield the preview's frames and images, with nothing written over them."""
     for frame, state in preview(scene):
         assert state.shown is not None
         yield frame, state.shown
 
 
-def record(
-    scene: Scene, target: Path, side: int | None = SIDE, overlay: bool = True, crf: int = 23
+def write_preview(
+    scene: Scene, target: Path, side: int | None = PREVIEW_SIDE, overlay: bool = True, crf: int = 23
 ) -> Iterator[Frame]:
     """Write the preview of `scene` as the video `target`; yield each frame once it is written.
 
     `side`: length of the longer side in pixels, None for the film's own. `overlay`: write the settings over
     the images. `crf`: x264's quality, 0 is best. Raises AnimatorError.
     """
-    from animator.runs.video import Format, Video
+    from animator.runs.video import VideoFormat, VideoWriter
 
-    small = draft(scene, side)
+    small = draft_scene(scene, side)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -109,25 +111,27 @@ def record(
     if target.is_dir():
         raise RunError(f"{target} is a folder; name a file, e.g. {target / 'preview.mp4'}")
     frames = timeline(small)
-    again, back = _Kept(), {frame.index for frame in backwards(small, frames)}
-    video = Format(*small.size, scene.settings.video.fps, crf, heard(small, frames), quality="draft")
-    with Video(target, video) as sink:
-        for frame, image in captioned(small) if overlay else plain(small):
+    again, back = _JpegBuffer(), {frame.index for frame in backwards(small, frames)}
+    video = VideoFormat(
+        *small.size, scene.settings.video.fps, crf, soundtrack(small, frames), quality="draft"
+    )
+    with VideoWriter(target, video) as sink:
+        for frame, image in with_captions(small) if overlay else without_captions(small):
             sink.write(image)
             if frame.index in back:
-                again.keep(image)
+                again.append(image)
             yield frame
         for image in again.backwards():
             sink.write(image)
 
 
-class _Kept:
+class _JpegBuffer:
     """Images that a boomerang shows again, as JPEGs: a hundred at 512x512 take 6 MB."""
 
     def __init__(self) -> None:
         self._pictures: list[NDArray[np.uint8]] = []
 
-    def keep(self, image: Image) -> None:
+    def append(self, image: Image) -> None:
         import cv2
 
         self._pictures.append(
@@ -143,28 +147,28 @@ class _Kept:
             yield np.asarray(image, np.uint8)
 
 
-def _overlay(scene: Scene, rows: Sequence[dict[str, Any]]) -> Overlay:
-    from animator.viewer.overlay import Overlay
+def _make_overlay(scene: Scene, rows: Sequence[dict[str, Any]]) -> CaptionOverlay:
+    from animator.viewer.overlay import CaptionOverlay
 
-    tinted = _given(scene, timeline(scene)[0]) is None and not scene.settings.views
-    spent = cost.spent(rows, cost.expected(scene.film or scene, rows))
-    return Overlay(rows, spent, scene.settings.video.fps, *scene.size, tinted)
+    tinted = _start_image(scene, timeline(scene)[0]) is None and not scene.settings.views
+    spent = cost.progress_labels(rows, cost.expected_seconds(scene.original or scene, rows))
+    return CaptionOverlay(rows, spent, scene.settings.video.fps, *scene.size, tinted)
 
 
-def _given(scene: Scene, first: Frame) -> Image | None:
+def _start_image(scene: Scene, first: Frame) -> Image | None:
     """Return the image that the film begins with, if it has one before painting: start image or footage."""
-    picture = start_picture(scene)
-    return footage.first(scene, first) if picture is None else picture
+    picture = read_start_image(scene)
+    return footage.first_footage_image(scene, first) if picture is None else picture
 
 
-def _unpainted(scene: Scene, frames: Sequence[Frame]) -> list[Frame]:
+def _without_painting(scene: Scene, frames: Sequence[Frame]) -> list[Frame]:
     """Return `frames` with painting left on only where an image is known without a model, and no grading.
 
     Every further painting pass would only resample the image once more and blur it.
     """
     kept = [
         frame is frames[0]
-        or begins(frame)
+        or starts_shot(frame)
         or bool(frame.diffuse and (frame.ahead.weight or frame.footage.alpha))
         for frame in frames
     ]

@@ -122,4 +122,4 @@ def test_render_makes_the_files_after_the_last_frame(command, tmp_path, checkpoi
     assert "sheet.jpg: 2 of 2 frames" in err
     run = Run.open(tmp_path / "out")
     with Pictures.open(tmp_path / "out/video.webp") as picture:
-        assert np.abs(np.asarray(picture.convert("RGB")).astype(int) - run.picture(0)).mean() < 20  # noise
+        assert np.abs(np.asarray(picture.convert("RGB")).astype(int) - run.image(0)).mean() < 20  # noise

@@ -7,14 +7,14 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
 from animator.frame import Frame, Painting, Prompt
 
 
 @pytest.fixture(scope="session")
-def sdxl(checkpoint: Path) -> Sdxl:
-    return Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
+def sdxl(checkpoint: Path) -> SDXLPainter:
+    return SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {})
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from safetensors.torch import load_file, save_file
 
 from animator import ModelError
 from animator.diffusion import memory
-from animator.diffusion.controlnet import Controls, Net
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
+from animator.diffusion.controlnet import ControlNetSet, ControlNetSpec
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
 from animator.frame import Control
-from animator.imaging.filters import canny
-from tests import control as small
+from animator.imaging.filters import canny_hint
+from tests import control
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +23,11 @@ def nets(checkpoint, tmp_path_factory):
     room = tmp_path_factory.mktemp("control")
     amounts = {"zero": 0.0, "edges": 0.1, "other": 0.1}
     made = {
-        name: small.write(room / name, checkpoint, amount, seed)
+        name: control.write(room / name, checkpoint, amount, seed)
         for seed, (name, amount) in enumerate(amounts.items())
     }
     return made | {
-        name: small.write_union(room / name, checkpoint, 0.1, seed=seed)
+        name: control.write_union(room / name, checkpoint, 0.1, seed=seed)
         for seed, name in enumerate(("union", "union2"))
     }
 
@@ -39,10 +39,10 @@ def load(checkpoint, nets):
     def loaded(*names):
         parts = [name.split(":") for name in names]
         found = {
-            name.replace(":", "_"): Net(str(nets[part[0]]), int(part[1]) if part[1:] else None)
+            name.replace(":", "_"): ControlNetSpec(str(nets[part[0]]), int(part[1]) if part[1:] else None)
             for name, part in zip(names, parts, strict=True)
         }
-        return Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, controls=found)
+        return SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {}, controls=found)
 
     return loaded
 
@@ -67,8 +67,8 @@ def painted(frame, start):
             frame(**{"strength": 0.7, **(painting or {})}),
             control={name: Control(**settings) for name, settings in controls.items()},
         )
-        hints = dict.fromkeys(controls, canny(start, 100, 200))
-        return sdxl.hinted(wanted, start if over == "start" else over, hints, mask)
+        hints = dict.fromkeys(controls, canny_hint(start, 100, 200))
+        return sdxl.paint_with_hints(wanted, start if over == "start" else over, hints, mask)
 
     return paint
 
@@ -109,7 +109,10 @@ def test_a_controlnet_guides_from_its_start_to_its_end(edged, painted):
 
 def test_another_hint_gives_another_image(edged, frame, start):
     wanted = replace(frame(), control={"edges": Control()})
-    one, other = (edged.hinted(wanted, start, {"edges": hint}) for hint in (canny(start, 100, 200), start))
+    one, other = (
+        edged.paint_with_hints(wanted, start, {"edges": hint})
+        for hint in (canny_hint(start, 100, 200), start)
+    )
     assert distance(one, other) > 0.05
 
 
@@ -165,11 +168,13 @@ def test_a_union_model_without_a_known_kind_of_hint_is_refused(load):
 
 
 def test_images_of_any_even_size_can_be_guided(checkpoint, nets, frame):
-    sdxl = Sdxl(Checkpoint(str(checkpoint)), 98, 66, {}, controls={"edges": Net(str(nets["edges"]))})
+    sdxl = SDXLPainter(
+        CheckpointSpec(str(checkpoint)), 98, 66, {}, controls={"edges": ControlNetSpec(str(nets["edges"]))}
+    )
     start = np.random.default_rng(1).integers(0, 256, (66, 98, 3), dtype=np.uint8)
     wanted = replace(frame(), control={"edges": Control()})
-    assert sdxl.hinted(wanted, start, {"edges": start}).shape == start.shape
-    assert sdxl.hinted(wanted, None, {"edges": start}).shape == start.shape
+    assert sdxl.paint_with_hints(wanted, start, {"edges": start}).shape == start.shape
+    assert sdxl.paint_with_hints(wanted, None, {"edges": start}).shape == start.shape
 
 
 def test_a_single_file_loads_the_weights_of_its_folder(checkpoint, tmp_path, edged, frame, start):
@@ -177,7 +182,7 @@ def test_a_single_file_loads_the_weights_of_its_folder(checkpoint, tmp_path, edg
     from diffusers import ControlNetModel
 
     random = torch.Generator().manual_seed(0)
-    net = ControlNetModel.from_unet(small.unet(checkpoint))
+    net = ControlNetModel.from_unet(control.unet(checkpoint))
     weights = {
         k: v if v.any() else 0.1 * torch.randn(v.shape, generator=random) for k, v in net.state_dict().items()
     }
@@ -186,7 +191,8 @@ def test_a_single_file_loads_the_weights_of_its_folder(checkpoint, tmp_path, edg
     net.save_pretrained(tmp_path / "folder")
     names = ("net.safetensors", "folder")
     found = [
-        Controls(edged.txt2img, {"a": Net(str(tmp_path / name))}).models["a"].state_dict() for name in names
+        ControlNetSet(edged.txt2img, {"a": ControlNetSpec(str(tmp_path / name))}).models["a"].state_dict()
+        for name in names
     ]
     assert all((found[0][name] == value).all() for name, value in found[1].items())
 
@@ -199,15 +205,15 @@ def test_a_controlnet_of_another_size_is_refused_by_its_config_before_its_weight
         ModelError,
         match=r"control: .* is made for SD 1.5: it reads text embeddings 768 wide, this checkpoint's are \d+; use one for SDXL",
     ):
-        Controls(edged.txt2img, {"a": Net(str(tmp_path))})
+        ControlNetSet(edged.txt2img, {"a": ControlNetSpec(str(tmp_path))})
     weights = load_file(nets["edges"] / "diffusion_pytorch_model.safetensors")
     wide = {k: torch.zeros(v.shape[0], 1024) if "attn2.to_k" in k else v for k, v in weights.items()}
     save_file(wide, tmp_path / "sd2.safetensors")
     with pytest.raises(ModelError, match="is made for SD 2"):
-        Controls(edged.txt2img, {"a": Net(str(tmp_path / "sd2.safetensors"))})
+        ControlNetSet(edged.txt2img, {"a": ControlNetSpec(str(tmp_path / "sd2.safetensors"))})
     (tmp_path / "config.json").write_text((nets["edges"] / "config.json").read_text().replace("64", "96"))
     with pytest.raises(ModelError, match="made for (a UNet of another size|another model)"):
-        Controls(edged.txt2img, {"a": Net(str(tmp_path))})
+        ControlNetSet(edged.txt2img, {"a": ControlNetSpec(str(tmp_path))})
 
 
 def test_a_file_that_is_not_a_controlnet_is_refused_in_one_line(tmp_path, edged):
@@ -215,23 +221,31 @@ def test_a_file_that_is_not_a_controlnet_is_refused_in_one_line(tmp_path, edged)
     with pytest.raises(
         ModelError, match="control: .*a.safetensors cannot be loaded as a ControlNet: [^\n]*$"
     ):
-        Controls(edged.txt2img, {"a": Net(str(tmp_path / "a.safetensors"))})
+        ControlNetSet(edged.txt2img, {"a": ControlNetSpec(str(tmp_path / "a.safetensors"))})
 
 
 @pytest.mark.parametrize("settings", [{"tiling": "both"}, {"memory": "low"}])
 def test_a_controlnet_guides_with_tiling_and_with_low_memory(checkpoint, nets, frame, start, settings):
-    edges = {"edges": Net(str(nets["edges"]))}
-    sdxl = Sdxl(Checkpoint(str(checkpoint), **settings), 64, 64, {}, controls=edges)
+    edges = {"edges": ControlNetSpec(str(nets["edges"]))}
+    sdxl = SDXLPainter(CheckpointSpec(str(checkpoint), **settings), 64, 64, {}, controls=edges)
     guided = replace(frame(guidance_rescale=0.5), control={"edges": Control()})
     for over in (None, start):
-        assert (sdxl.hinted(guided, over, {"edges": canny(start, 100, 200)}) != sdxl(guided, over)).any()
+        assert (
+            sdxl.paint_with_hints(guided, over, {"edges": canny_hint(start, 100, 200)}) != sdxl(guided, over)
+        ).any()
 
 
 def test_controlnet_weights_are_counted_from_headers_and_a_shared_model_once(load, nets, tmp_path):
-    named = [Net(str(nets["edges"])), Net(str(nets["union"]), 1), Net(str(nets["union"]), 3)]
+    named = [
+        ControlNetSpec(str(nets["edges"])),
+        ControlNetSpec(str(nets["union"]), 1),
+        ControlNetSpec(str(nets["union"]), 3),
+    ]
     loaded = [*load("edges").controls.networks, *load("union:1", "union:3").controls.networks]
     weights = sum(values.numel() for network in loaded for values in network.parameters())
-    assert memory.beside(named, None, [], []) == memory.Beside(stays=weights)
+    assert memory.count_extra_networks(named, None, [], []) == memory.ExtraNetworks(always_on_device=weights)
     save_file({"a": torch.zeros(3)}, tmp_path / "diffusion_pytorch_model.safetensors")
     save_file({"a": torch.zeros(5)}, tmp_path / "diffusion_pytorch_model_promax.safetensors")
-    assert memory.beside([Net(str(tmp_path))], None, [], []).stays == 3  # diffusers loads no other
+    assert (
+        memory.count_extra_networks([ControlNetSpec(str(tmp_path))], None, [], []).always_on_device == 3
+    )  # diffusers loads no other

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from animator.diffusion.auxiliary import Estimator
+from animator.diffusion.auxiliary import DepthEstimator
 from animator.errors import ModelError
 
 
@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 
 
 def test_every_pixel_gets_a_depth_and_repeated_calls_agree(folder, textured):
-    estimator = Estimator(str(folder), "cpu")
+    estimator = DepthEstimator(str(folder), "cpu")
     first = estimator(textured)
     assert first.shape == textured.shape[:2]
     assert first.dtype == np.float32
@@ -48,5 +48,5 @@ def test_a_missing_estimator_is_reported_in_one_line(tmp_path):
     with pytest.raises(
         ModelError, match="depth estimator .*none cannot be loaded; .* depth: proxy"
     ) as caught:
-        Estimator(str(tmp_path / "none"))
+        DepthEstimator(str(tmp_path / "none"))
     assert "\n" not in str(caught.value)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from animator import ModelError
-from animator.diffusion.auxiliary import detector
+from animator.diffusion.auxiliary import load_detector
 from tests.films import texture
 
 HERE = find_spec("controlnet_aux") is not None
@@ -38,7 +38,7 @@ def annotators(tmp_path_factory):
 @needed
 @pytest.mark.parametrize("hint", ["lineart", "openpose"])
 def test_a_hint_has_the_size_of_its_image_for_any_size(annotators, hint):
-    draw = detector(hint, "cpu", annotators)
+    draw = load_detector(hint, "cpu", annotators)
     for width, height in ((96, 64), (130, 66), (48, 24)):
         found = draw(texture(width, height))
         assert (found.shape, found.dtype) == ((height, width, 3), np.uint8)
@@ -46,7 +46,7 @@ def test_a_hint_has_the_size_of_its_image_for_any_size(annotators, hint):
 
 @needed
 def test_line_art_depends_on_the_image(annotators):
-    draw = detector("lineart", "cpu", annotators)
+    draw = load_detector("lineart", "cpu", annotators)
     one, other = (draw(texture(96, 64, seed)) for seed in (1, 2))
     assert (one == draw(texture(96, 64, 1))).all()
     assert (one != other).any()
@@ -58,7 +58,7 @@ def test_missing_weights_are_reported_in_one_line(tmp_path):
     with pytest.raises(
         ModelError, match=r"hint lineart cannot be drawn: no weights from .*; download them once[^\n]*$"
     ):
-        detector("lineart", "cpu", str(tmp_path))
+        load_detector("lineart", "cpu", str(tmp_path))
 
 
 @pytest.mark.skipif(HERE, reason="controlnet-aux is installed")
@@ -66,4 +66,4 @@ def test_a_missing_library_is_reported_with_the_install_command():
     with pytest.raises(
         ModelError, match=r"hint lineart cannot be drawn: .*; pip install 'animator\[control\]'$"
     ):
-        detector("lineart", "cpu")
+        load_detector("lineart", "cpu")

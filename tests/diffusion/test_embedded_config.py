@@ -7,12 +7,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from animator.diffusion.single_file import CONFIG, embedded_config
+from animator.diffusion.single_file import CONFIG_ENTRY, embedded_config
 
 
 def stranger(path: Path, entry: str) -> Path:
     """Write a file with the header `entry` in place of the configs, as a stranger could."""
-    save_file({"a": torch.ones(1)}, path, metadata={CONFIG: entry})
+    save_file({"a": torch.ones(1)}, path, metadata={CONFIG_ENTRY: entry})
     return path
 
 

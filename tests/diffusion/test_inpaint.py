@@ -9,9 +9,9 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from animator import ModelError
-from animator.diffusion.controlnet import Net
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
+from animator.diffusion.controlnet import ControlNetSpec
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
 
 
 def widened(checkpoint, folder, amount):
@@ -30,13 +30,15 @@ def widened(checkpoint, folder, amount):
 @pytest.fixture(scope="module")
 def blind(checkpoint, tmp_path_factory):
     """A painter whose UNet has nine input channels and ignores the five new ones."""
-    return Sdxl(Checkpoint(str(widened(checkpoint, tmp_path_factory.mktemp("blind") / "a", 0.0))), 64, 64, {})
+    return SDXLPainter(
+        CheckpointSpec(str(widened(checkpoint, tmp_path_factory.mktemp("blind") / "a", 0.0))), 64, 64, {}
+    )
 
 
 @pytest.fixture(scope="module")
 def seeing(checkpoint, tmp_path_factory):
-    return Sdxl(
-        Checkpoint(str(widened(checkpoint, tmp_path_factory.mktemp("seeing") / "a", 0.3))), 64, 64, {}
+    return SDXLPainter(
+        CheckpointSpec(str(widened(checkpoint, tmp_path_factory.mktemp("seeing") / "a", 0.3))), 64, 64, {}
     )
 
 
@@ -67,28 +69,28 @@ def test_a_unet_that_ignores_the_mask_paints_the_img2img_image(blind, sdxl, fram
 
 def test_a_unet_that_sees_the_mask_depends_on_it_and_on_its_surroundings(seeing, blind, frame, start, half):
     painted = frame(strength=0.9)
-    one, other = seeing.within(painted, start, half), seeing.within(painted, start, 255 - half)
+    one, other = seeing.paint_masked(painted, start, half), seeing.paint_masked(painted, start, 255 - half)
     assert (one[:, :32] == start[:, :32]).all()
     assert (other[:, 32:] == start[:, 32:]).all()
     whole = seeing(painted, start)
     assert distance(one[:, 40:], whole[:, 40:]) > 1  # the UNet knows which pixels are masked
-    assert distance(one[:, 40:], blind.within(painted, start, half)[:, 40:]) > 1
+    assert distance(one[:, 40:], blind.paint_masked(painted, start, half)[:, 40:]) > 1
     changed = start.copy()
     changed[:, :32] = 255 - changed[:, :32]
-    assert distance(seeing.within(painted, changed, half)[:, 40:], one[:, 40:]) > 0.5
+    assert distance(seeing.paint_masked(painted, changed, half)[:, 40:], one[:, 40:]) > 0.5
 
 
 def test_strength_0_keeps_the_start_image_and_small_changes_of_strength_count(seeing, frame, start):
-    kept = seeing._painted(frame(), start, np.zeros((64, 64), np.uint8))
+    kept = seeing._paint(frame(), start, np.zeros((64, 64), np.uint8))
     assert kept.shape == start.shape
     assert (seeing(frame(strength=0.3), start) != seeing(frame(strength=0.31), start)).any()
     assert seeing(frame(strength=0.0), start) is start
 
 
 def test_a_controlnet_with_an_inpainting_checkpoint_is_refused(checkpoint, tmp_path):
-    source = Checkpoint(str(widened(checkpoint, tmp_path / "a", 0.0)))
+    source = CheckpointSpec(str(widened(checkpoint, tmp_path / "a", 0.0)))
     with pytest.raises(ModelError, match="control: ControlNets cannot be used with an inpainting checkpoint"):
-        Sdxl(source, 64, 64, {}, controls={"edges": Net("some/net")})
+        SDXLPainter(source, 64, 64, {}, controls={"edges": ControlNetSpec("some/net")})
 
 
 def test_a_subseed_changes_the_image_and_a_batch_is_painted_one_by_one(seeing, frame, start):
@@ -96,6 +98,6 @@ def test_a_subseed_changes_the_image_and_a_batch_is_painted_one_by_one(seeing, f
     mixed = replace(plain, subseed=7, subseed_strength=0.5)
     for over in (None, start):
         assert (seeing(plain, over) != seeing(mixed, over)).any()
-    (one, other) = seeing.batch([(plain, None), (replace(plain, seed=5), None)])
+    (one, other) = seeing.paint_batch([(plain, None), (replace(plain, seed=5), None)])
     assert (one == seeing(plain, None)).all()
     assert (one != other).any()

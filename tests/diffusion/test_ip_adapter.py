@@ -12,13 +12,13 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from animator import ModelError, SceneError, animate, loads, timeline
 from animator.diffusion import memory
-from animator.diffusion.adapters import Adapter, IpAdapters, layers
-from animator.diffusion.controlnet import Net
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
-from animator.frame import Control, Likeness
-from animator.scene.resolve import resolved
-from tests import control as small
+from animator.diffusion.adapters import IPAdapterSet, IPAdapterSpec, guided_layers
+from animator.diffusion.controlnet import ControlNetSpec
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
+from animator.frame import Control, IPAdapterScale
+from animator.scene.resolve import to_yaml
+from tests import control
 from tests.films import texture
 
 SEEN = 24  # width of the tiny CLIP's image embedding
@@ -68,7 +68,7 @@ def folder(checkpoint, tmp_path_factory):
 def adapter(folder):
     def made(name="one", seed=1, takes="whole"):
         weights, encoder = f"sdxl_models/{name}.safetensors", "models/image_encoder"
-        return Adapter(str(folder), weights, encoder, texture(64, 64, seed), takes)
+        return IPAdapterSpec(str(folder), weights, encoder, texture(64, 64, seed), takes)
 
     return made
 
@@ -76,14 +76,14 @@ def adapter(folder):
 @pytest.fixture(scope="module")
 def like(checkpoint, adapter):
     adapters = {"a": adapter(), "b": adapter("other", 2)}
-    return Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters=adapters)
+    return SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {}, adapters=adapters)
 
 
 @pytest.fixture(scope="module")
 def parts(checkpoint, adapter):
     """A painter with three adapters for one image: the whole, its style and its layout."""
     adapters = {takes: adapter(takes=takes) for takes in ("whole", "style", "layout")}
-    return Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters=adapters)
+    return SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {}, adapters=adapters)
 
 
 def names(**attentions):
@@ -120,18 +120,18 @@ def test_style_and_layout_guide_the_layers_of_instantstyle_and_the_whole_guides_
     attentions, style, layout
 ):
     known = names(**attentions)
-    found = {takes: sorted(layers(known, takes)) for takes in ("whole", "style", "layout")}
+    found = {takes: sorted(guided_layers(known, takes)) for takes in ("whole", "style", "layout")}
     assert found["whole"] == sorted(name for name in known if ".attn2." in name)
     for takes, place in (("style", style), ("layout", layout)):
         assert found[takes] == [f"{place}transformer_blocks.{depth}.attn2.processor" for depth in (0, 1)]
-    assert layers(names(mid_block=1), "style") == frozenset()
+    assert guided_layers(names(mid_block=1), "style") == frozenset()
 
 
 @pytest.fixture
 def painted(frame, textured):
     def paint(sdxl, over=True, **scales):
         wanted = replace(
-            frame(strength=0.8), ip_adapter={name: Likeness(scale) for name, scale in scales.items()}
+            frame(strength=0.8), ip_adapter={name: IPAdapterScale(scale) for name, scale in scales.items()}
         )
         return sdxl(wanted, textured[:64, :64] if over else None)
 
@@ -183,7 +183,7 @@ def test_style_or_layout_alone_changes_less_than_the_whole_and_more_with_a_large
 def test_each_adapter_acts_only_in_the_layers_of_the_aspect_it_takes(parts, painted):
     both = painted(parts, whole=0.25, style=0.5, layout=1.0)
     found = scales(parts)
-    style, layout = layers(found, "style"), layers(found, "layout")
+    style, layout = guided_layers(found, "style"), guided_layers(found, "layout")
     assert style
     assert layout
     assert not style & layout
@@ -205,25 +205,29 @@ def test_an_aspect_without_layers_in_the_checkpoint_is_refused_before_the_adapte
     deaf = SimpleNamespace(
         config=SimpleNamespace(cross_attention_dim=None), attn_processors=dict.fromkeys(names(mid_block=1))
     )
-    nowhere = Adapter(str(tmp_path), "a.safetensors", "encoder", texture(8, 8, 1), "style")
+    nowhere = IPAdapterSpec(str(tmp_path), "a.safetensors", "encoder", texture(8, 8, 1), "style")
     with pytest.raises(
         ModelError, match="ip_adapter.a: this checkpoint has no layers for style; use takes: whole"
     ):
-        IpAdapters(SimpleNamespace(unet=deaf), {"a": nowhere})
+        IPAdapterSet(SimpleNamespace(unet=deaf), {"a": nowhere})
 
 
 def test_another_reference_image_gives_another_image(checkpoint, adapter, like, painted):
-    seen = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters={"a": adapter(seed=9)})
+    seen = SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {}, adapters={"a": adapter(seed=9)})
     assert distance(painted(seen, a=1.0), painted(like, a=1.0)) > 0.02
 
 
 def test_an_adapter_acts_beside_a_controlnet(checkpoint, adapter, tmp_path, frame, textured):
-    net = Net(str(small.write(tmp_path / "net", checkpoint, 0.1)))
-    sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, controls={"edges": net}, adapters={"a": adapter()})
+    net = ControlNetSpec(str(control.write(tmp_path / "net", checkpoint, 0.1)))
+    sdxl = SDXLPainter(
+        CheckpointSpec(str(checkpoint)), 64, 64, {}, controls={"edges": net}, adapters={"a": adapter()}
+    )
     picture = textured[:64, :64]
     guided = replace(frame(strength=0.8), control={"edges": Control()})
     found = [
-        sdxl.hinted(replace(guided, ip_adapter={"a": Likeness(scale)}), picture, {"edges": picture})
+        sdxl.paint_with_hints(
+            replace(guided, ip_adapter={"a": IPAdapterScale(scale)}), picture, {"edges": picture}
+        )
         for scale in (0, 1)
     ]
     assert distance(*found) > 0.1
@@ -231,12 +235,12 @@ def test_an_adapter_acts_beside_a_controlnet(checkpoint, adapter, tmp_path, fram
 
 def test_an_adapter_for_sd_1_5_is_refused_by_its_header(checkpoint, adapter):
     with pytest.raises(ModelError, match="ip_adapter.a: .*old.safetensors is made for SD 1.5"):
-        Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters={"a": adapter("old")})
+        SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {}, adapters={"a": adapter("old")})
 
 
 def test_a_missing_adapter_is_reported_in_one_line(checkpoint, adapter):
     with pytest.raises(ModelError, match=r"ip_adapter: a cannot be loaded: [^\n]*$"):
-        Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, adapters={"a": adapter("none")})
+        SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {}, adapters={"a": adapter("none")})
 
 
 @pytest.mark.parametrize("takes", ["whole", "style"])
@@ -252,7 +256,7 @@ ip_adapter: {{mood: {{file: mood.png, model: {folder}, weights: sdxl_models/one.
     text = text.replace("TAKES", takes)
     scene = film(text.replace("SCALE", "{0: 0, 2: 1}"))
     assert [frame.ip_adapter["mood"].scale for frame in timeline(scene)] == [0, 0.5, 1]
-    assert loads(resolved(scene), "/").settings.ip_adapter["mood"].file == str(tmp_path / "mood.png")
+    assert loads(to_yaml(scene), "/").settings.ip_adapter["mood"].file == str(tmp_path / "mood.png")
     shown, plain = (
         [state.shown for _, state in animate(s)] for s in (scene, film(text.replace("SCALE", "0")))
     )
@@ -287,8 +291,8 @@ def test_a_wrong_setting_is_reported_in_one_line(tmp_path, textured, text, messa
 
 
 def test_a_batch_with_an_adapter_is_painted_one_by_one(like, frame):
-    wanted = [replace(frame(), seed=seed, ip_adapter={"a": Likeness(0.8)}) for seed in (1, 2)]
-    together = like.batch([(each, None) for each in wanted])
+    wanted = [replace(frame(), seed=seed, ip_adapter={"a": IPAdapterScale(0.8)}) for seed in (1, 2)]
+    together = like.paint_batch([(each, None) for each in wanted])
     assert [(picture == like(each, None)).all() for picture, each in zip(together, wanted, strict=True)]
     assert (together[0] != together[1]).any()
 
@@ -297,7 +301,7 @@ def test_adapter_and_image_encoder_weights_are_counted_from_headers(like, sdxl, 
     def weights(network):
         return sum(values.numel() for values in network.parameters())
 
-    found = memory.beside([], None, [adapter(), adapter("other", 2)], [])
-    assert (found.stays, found.known) == (0, True)
+    found = memory.count_extra_networks([], None, [adapter(), adapter("other", 2)], [])
+    assert (found.always_on_device, found.complete) == (0, True)
     assert found.unet == weights(like.txt2img.unet) - weights(sdxl.txt2img.unet)
     assert found.image_encoder == pytest.approx(weights(like.txt2img.image_encoder), rel=0.01)

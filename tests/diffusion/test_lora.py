@@ -9,14 +9,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from animator import ModelError
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
 
 
 @pytest.fixture(scope="module")
 def painters(checkpoint, lora, kohya):
-    source = Checkpoint(str(checkpoint))
-    return {name: Sdxl(source, 64, 64, files) for name, files in
+    source = CheckpointSpec(str(checkpoint))
+    return {name: SDXLPainter(source, 64, 64, files) for name, files in
             {"none": {}, "diffusers": {"a": lora}, "kohya": {"a": kohya}, "both": {"a": lora, "b": kohya}}.items()}  # fmt: skip
 
 
@@ -77,14 +77,14 @@ def test_a_scale_change_touches_no_weight_of_the_model(painters, frame):
 def test_a_lora_that_does_not_fit_is_refused_in_one_line(checkpoint, tmp_path, weights):
     save_file(weights, tmp_path / "x.safetensors")
     with pytest.raises(ModelError, match=r"LoRA 'x': .*x.safetensors") as caught:
-        Sdxl(Checkpoint(str(checkpoint)), 64, 64, {"x": tmp_path / "x.safetensors"})
+        SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {"x": tmp_path / "x.safetensors"})
     assert "\n" not in str(caught.value)
 
 
 def test_a_damaged_lora_file_is_refused(checkpoint, tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"rubbish")
     with pytest.raises(ModelError, match="LoRA 'x'"):
-        Sdxl(Checkpoint(str(checkpoint)), 64, 64, {"x": tmp_path / "x.safetensors"})
+        SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {"x": tmp_path / "x.safetensors"})
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def on_text(checkpoint, tmp_path_factory):
             weights[f"{key}.lora_B.weight"] = torch.randn(module.out_features, 4, generator=random)
     file = tmp_path_factory.mktemp("text") / "text.safetensors"
     save_file(weights, file)
-    return Sdxl(Checkpoint(str(checkpoint)), 64, 64, {"words": file})
+    return SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {"words": file})
 
 
 def test_a_lora_on_the_text_encoders_follows_its_scale_although_embeddings_are_cached(
@@ -117,7 +117,7 @@ def test_a_lora_on_the_text_encoders_follows_its_scale_although_embeddings_are_c
 
 @pytest.mark.parametrize("name", ["type", "keys", "my.lora", "ein Wort"])
 def test_a_lora_may_have_any_name(checkpoint, lora, frame, name):
-    paint = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {name: lora})
+    paint = SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {name: lora})
     assert (paint(frame(loras={name: 0.0}), None) != paint(frame(loras={name: 1.0}), None)).any()
 
 
@@ -164,7 +164,7 @@ def test_a_block_factor_scales_layers_without_attention_too(checkpoint, frame, t
                 torch.randn(module.out_channels, 4, 1, 1, generator=random) * 0.2
             )
     save_file(weights, tmp_path / "conv.safetensors")
-    paint = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {"a": tmp_path / "conv.safetensors"})
+    paint = SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {"a": tmp_path / "conv.safetensors"})
     whole = paint(frame(loras={"a": 1.0}), None)
     none = paint(frame(loras={"a": 0.0}), None)
     assert (paint(blocked(frame, 1.0, down=0, mid=0, up=0), None) == none).all()
@@ -209,7 +209,7 @@ def test_a_lora_whose_trigger_words_no_prompt_has_is_noted_before_the_model_is_l
     assert "note:" not in run("resume", "out")[2]  # nothing is painted
     code, out, err = run("render", "film.yaml", "-o", "json", "--json")
     events = [json.loads(line) for line in out.splitlines()]
-    assert [event["message"] for event in events if "trained on;" in event.get("message", "")] == [
+    assert [event["message"] for event in events if "trigger word" in event.get("message", "")] == [
         told.removeprefix("note: ").rstrip()
     ]
     assert err.startswith(told)

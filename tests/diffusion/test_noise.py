@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from animator.diffusion.schedulers import drawn, mixed_in, slerp
+from animator.diffusion.schedulers import slerp, subseed_mixer, text_to_image_latents
 from animator.frame import Prompt
 
 
@@ -46,7 +46,7 @@ def test_slerp_from_noise_to_itself_changes_nothing():
 def test_mixed_noise_keeps_its_dtype(frame):
     from dataclasses import replace
 
-    mix = mixed_in(replace(frame(), subseed=2, subseed_strength=0.5))
+    mix = subseed_mixer(replace(frame(), subseed=2, subseed_strength=0.5))
     assert mix(noise(1).bfloat16()).dtype == torch.bfloat16
 
 
@@ -78,7 +78,7 @@ def test_noise_is_drawn_on_the_cpu_and_advances_the_generator_as_diffusers_does(
     from dataclasses import replace
 
     one, two = (torch.Generator("cpu").manual_seed(5) for _ in range(2))
-    arguments = drawn(sdxl.txt2img, replace(frame(), subseed_strength=0.5), 64, 64, one)
+    arguments = text_to_image_latents(sdxl.txt2img, replace(frame(), subseed_strength=0.5), 64, 64, one)
     assert arguments["latents"].device.type == "cpu"
     sdxl.txt2img.prepare_latents(1, 4, 64, 64, torch.float32, torch.device("cpu"), two)
     assert (one.get_state() == two.get_state()).all()
@@ -99,7 +99,7 @@ def test_masked_painting_uses_the_same_noise(sdxl, frame, start):
 
     mixed = replace(frame(strength=0.5, noise_multiplier=1.1), subseed=9, subseed_strength=0.5)
     whole = np.full(start.shape[:2], 255, np.uint8)
-    assert distance(sdxl.within(mixed, start, whole), sdxl(mixed, start)) < 0.5
+    assert distance(sdxl.paint_masked(mixed, start, whole), sdxl(mixed, start)) < 0.5
 
 
 @pytest.mark.parametrize("name", ["freeu", "guidance_rescale"])

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from animator import Frame, Painting, Prompt, loads, timeline
-from animator.render.pipeline import painter
+from animator.render.pipeline import load_painter
 
 
 @pytest.fixture(scope="module")
 def paint():
     """A function that paints a prompt with nano, 128x128 pixels in four steps."""
-    sdxl = painter(loads("video: {frames: 1, size: 128x128}"))
+    sdxl = load_painter(loads("video: {frames: 1, size: 128x128}"))
     painting = Painting(steps=4, guidance_scale=4.0)
     return lambda prompt: sdxl(Frame(0, 11, prompt, painting=painting), None).astype(float)
 

@@ -10,8 +10,8 @@ from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipelin
 
 from animator import ModelError
 from animator.diffusion import memory
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
 from animator.frame import Prompt
 
 
@@ -35,8 +35,8 @@ def small_refiner(checkpoint, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def load(checkpoint):
-    return lambda model, at=0.8, every=True: Sdxl(
-        Checkpoint(str(checkpoint)), 64, 64, {}, refiner=(str(model), at, every)
+    return lambda model, at=0.8, every=True: SDXLPainter(
+        CheckpointSpec(str(checkpoint)), 64, 64, {}, refiner=(str(model), at, every)
     )
 
 
@@ -77,7 +77,8 @@ def test_the_refiner_changes_the_image_more_the_earlier_it_takes_over(
 
 def test_the_refiner_encodes_and_interpolates_the_prompt_with_its_own_encoder(refined, frame):
     words = [
-        refined.refiner._words(Prompt("chair", "blur", "snow", weight), True) for weight in (0.0, 0.5, 1.0)
+        refined.refiner._embeddings(Prompt("chair", "blur", "snow", weight), True)
+        for weight in (0.0, 0.5, 1.0)
     ]
     assert torch.equal(
         words[1]["prompt_embeds"], torch.lerp(words[0]["prompt_embeds"], words[2]["prompt_embeds"], 0.5)
@@ -98,7 +99,7 @@ def test_a_masked_frame_is_not_refined(refined, sdxl, frame, start):
     mask = np.full((64, 64), 255, np.uint8)
     mask[:, :32] = 0
     painted = frame(strength=0.9, steps=10)
-    assert (refined.within(painted, start, mask) == sdxl.within(painted, start, mask)).all()
+    assert (refined.paint_masked(painted, start, mask) == sdxl.paint_masked(painted, start, mask)).all()
 
 
 def test_a_single_step_is_painted_by_the_base_alone(load, small_refiner, sdxl, frame):
@@ -128,7 +129,7 @@ def test_an_unsuitable_refiner_is_refused_in_one_line(load, small_refiner, tmp_p
 
 def test_a_batch_is_refined_one_by_one(refined, frame):
     wanted = [replace(frame(), seed=seed) for seed in (1, 2)]
-    together = refined.batch([(each, None) for each in wanted])
+    together = refined.paint_batch([(each, None) for each in wanted])
     for picture, each in zip(together, wanted, strict=True):
         assert (picture == refined(each, None)).all()
     assert (together[0] != together[1]).any()
@@ -136,7 +137,7 @@ def test_a_batch_is_refined_one_by_one(refined, frame):
 
 def test_the_refiner_ignores_weights_and_mixes_blends(refined):
     def words(text):
-        return refined.refiner._words(Prompt(text, next=text), True)["prompt_embeds"]
+        return refined.refiner._embeddings(Prompt(text, next=text), True)["prompt_embeds"]
 
     assert (words("a (red:1.4) mug") == words("a red mug")).all()
     mixed = words('("a red mug", "a blue mug").blend(3, 1)')
@@ -146,8 +147,8 @@ def test_the_refiner_ignores_weights_and_mixes_blends(refined):
 def test_the_refiners_own_weights_are_counted_from_headers(refined, load, small_refiner, checkpoint):
     for folder, paint in ((small_refiner, refined), (checkpoint, load(checkpoint))):
         own = sum(values.numel() for network in paint.refiner.networks for values in network.parameters())
-        found = memory.beside([], str(folder), [], [])
-        assert (found.stays, found.known) == (
+        found = memory.count_extra_networks([], str(folder), [], [])
+        assert (found.always_on_device, found.complete) == (
             pytest.approx(own, rel=0.001),
             True,
         )  # files also hold position ids

@@ -12,15 +12,15 @@ from safetensors.torch import load_file, save_file
 
 from animator import ModelError
 from animator.diffusion import memory
-from animator.diffusion.controlnet import Net
-from animator.diffusion.loading import Checkpoint, read_pipeline
+from animator.diffusion.controlnet import ControlNetSpec
+from animator.diffusion.loading import CheckpointSpec, load_pipeline
 from animator.diffusion.schedulers import Schedulers
-from animator.diffusion.sdxl import Sdxl
-from animator.diffusion.unet_patches import WORTH, compiles
+from animator.diffusion.sdxl import SDXLPainter
+from animator.diffusion.unet_patches import MIN_CALLS_TO_COMPILE, should_compile
 from animator.frame import Painting
 from animator.models import nano
-from animator.models.safetensors import numbers, tensors
-from animator.render.pipeline import painter
+from animator.models.safetensors import count_parameters, read_header
+from animator.render.pipeline import load_painter
 
 CPU, CUDA, HALF = torch.device("cpu"), torch.device("cuda"), torch.bfloat16
 
@@ -45,11 +45,11 @@ def tiny(tmp_path_factory):
 
 
 def painted(checkpoint, frame, **settings):
-    return Sdxl(Checkpoint(str(checkpoint), **settings), 64, 64, {})(frame(strength=0.6), None)
+    return SDXLPainter(CheckpointSpec(str(checkpoint), **settings), 64, 64, {})(frame(strength=0.6), None)
 
 
 def test_a_tiny_autoencoder_can_replace_the_vae(checkpoint, tiny, frame):
-    paint = Sdxl(Checkpoint(str(checkpoint), vae=str(tiny)), 64, 64, {})
+    paint = SDXLPainter(CheckpointSpec(str(checkpoint), vae=str(tiny)), 64, 64, {})
     assert isinstance(paint.img2img.vae, AutoencoderTiny)
     fresh = paint(frame(), None)
     assert fresh.shape == (64, 64, 3)
@@ -66,7 +66,7 @@ def test_the_checkpoints_own_vae_loaded_separately_paints_the_same_bytes(checkpo
 
 def refused(checkpoint, vae):
     with pytest.raises(ModelError) as error:
-        read_pipeline(Checkpoint(str(checkpoint), vae=str(vae)), torch.float32)
+        load_pipeline(CheckpointSpec(str(checkpoint), vae=str(vae)), torch.float32)
     return str(error.value)
 
 
@@ -88,14 +88,14 @@ def test_a_vae_of_another_model_is_refused(checkpoint, tmp_path, monkeypatch):
 
 
 def test_a_single_files_markers_set_the_prediction_type(checkpoint, single_file, tmp_path):
-    plain = read_pipeline(Checkpoint(str(single_file), config=checkpoint), torch.float32).scheduler
+    plain = load_pipeline(CheckpointSpec(str(single_file), config=checkpoint), torch.float32).scheduler
     assert plain.config.prediction_type == "epsilon"
     file = tmp_path / "v.safetensors"
     save_file({**load_file(single_file), "v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}, file)
-    told = read_pipeline(Checkpoint(str(file), config=checkpoint), torch.float32).scheduler
+    told = load_pipeline(CheckpointSpec(str(file), config=checkpoint), torch.float32).scheduler
     assert told.config.prediction_type == "v_prediction"
     schedulers = Schedulers(dict(told.config))
-    scheduler, arguments = schedulers.over(Painting(1.0, steps=4, sampler="DPM++ 2M"))
+    scheduler, arguments = schedulers.for_image_to_image(Painting(1.0, steps=4, sampler="DPM++ 2M"))
     assert scheduler.config.prediction_type == "v_prediction"
     scheduler.set_timesteps(timesteps=arguments["timesteps"])
     assert scheduler.sigmas[0] > 4000  # pure noise
@@ -107,44 +107,46 @@ def test_the_schedules_prediction_type_takes_effect(checkpoint, frame):
 
 
 def test_weights_are_counted_from_headers(checkpoint, single_file):
-    pipe = read_pipeline(Checkpoint(str(checkpoint)), torch.float32)
-    for name in memory.SDXL:
-        assert numbers(checkpoint / name) == pytest.approx(getattr(pipe, name).num_parameters(), rel=0.01)
-    whole = memory.planned(Checkpoint(str(checkpoint)), CPU, HALF, 64 * 64)
-    one = memory.planned(Checkpoint(str(single_file)), CPU, HALF, 64 * 64)
+    pipe = load_pipeline(CheckpointSpec(str(checkpoint)), torch.float32)
+    for name in memory.SDXL_PARAMETERS:
+        assert count_parameters(checkpoint / name) == pytest.approx(
+            getattr(pipe, name).num_parameters(), rel=0.01
+        )
+    whole = memory.plan_memory(CheckpointSpec(str(checkpoint)), CPU, HALF, 64 * 64)
+    one = memory.plan_memory(CheckpointSpec(str(single_file)), CPU, HALF, 64 * 64)
     assert one.needs["fast"] == pytest.approx(whole.needs["fast"], rel=0.02)
 
 
 def test_a_file_that_is_not_safetensors_is_refused(tmp_path):
     (tmp_path / "no.safetensors").write_bytes(b"PK\x03\x04" * 9)
     with pytest.raises(ValueError, match="is not a .safetensors file"):
-        list(tensors(tmp_path / "no.safetensors"))
+        list(read_header(tmp_path / "no.safetensors"))
 
 
-def plan(free, monkeypatch, wanted="auto", pixels=1024**2, beside=memory.Beside()):
+def plan(free, monkeypatch, wanted="auto", pixels=1024**2, beside=memory.ExtraNetworks()):
     """Plan the memory for SDXL in bfloat16 on a GPU with `free` gigabytes."""
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free * 1e9, 80e9))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    source = Checkpoint("stabilityai/stable-diffusion-xl-base-1.0", memory=wanted)
-    return memory.planned(source, CUDA, HALF, pixels, beside)
+    source = CheckpointSpec("stabilityai/stable-diffusion-xl-base-1.0", memory=wanted)
+    return memory.plan_memory(source, CUDA, HALF, pixels, beside)
 
 
 def test_auto_takes_the_fastest_mode_that_fits(monkeypatch):
-    assert [plan(free, monkeypatch).way for free in (80, 24, 12, 10, 9, 6, 3)] == [
+    assert [plan(free, monkeypatch).mode for free in (80, 24, 12, 10, 9, 6, 3)] == [
         *("fast", "fast", "fast", "balanced", "balanced", "low", "low")
     ]
-    assert plan(80, monkeypatch, "low").way == "low"
-    assert plan(12, monkeypatch, pixels=2048**2).way == "balanced"  # the image size counts
+    assert plan(80, monkeypatch, "low").mode == "low"
+    assert plan(12, monkeypatch, pixels=2048**2).mode == "balanced"  # the image size counts
 
 
 def test_extra_networks_count_and_controlnets_stay_on_the_gpu(monkeypatch):
     alone = plan(10.5, monkeypatch)
-    net = memory.Beside(stays=1_250_000_000)  # a ControlNet for SDXL: 2.5 GB
+    net = memory.ExtraNetworks(always_on_device=1_250_000_000)  # a ControlNet for SDXL: 2.5 GB
     guided = plan(10.5, monkeypatch, beside=net)
-    assert (alone.way, guided.way) == ("fast", "low")
-    assert [guided.needs[way] - alone.needs[way] for way in memory.WAYS] == pytest.approx([2.5e9] * 3)
-    like = plan(10.5, monkeypatch, beside=memory.Beside(unet=40_000_000, image_encoder=632_000_000))
-    more = [like.needs[way] - alone.needs[way] for way in memory.WAYS]
+    assert (alone.mode, guided.mode) == ("fast", "low")
+    assert [guided.needs[way] - alone.needs[way] for way in memory.MODES] == pytest.approx([2.5e9] * 3)
+    like = plan(10.5, monkeypatch, beside=memory.ExtraNetworks(unet=40_000_000, image_encoder=632_000_000))
+    more = [like.needs[way] - alone.needs[way] for way in memory.MODES]
     assert more == pytest.approx(
         [1.344e9, 0.08e9, 0.002e9]
     )  # the image encoder is offloaded as the text encoders are
@@ -153,12 +155,12 @@ def test_extra_networks_count_and_controlnets_stay_on_the_gpu(monkeypatch):
 def test_loras_count_and_missing_files_are_left_out_and_marked_as_about(monkeypatch, lora, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     weights = sum(values.numel() for values in load_file(lora).values())
-    assert memory.beside([], None, [], [lora]) == memory.Beside(unet=weights)
-    assert memory.beside([Net("nobody/no-such-net")], None, [], [lora]) == memory.Beside(
-        unet=weights, known=False
-    )
-    assert not memory.beside([], str(tmp_path), [], []).known
-    assert " needs about " in str(plan(24, monkeypatch, beside=memory.Beside(known=False)))
+    assert memory.count_extra_networks([], None, [], [lora]) == memory.ExtraNetworks(unet=weights)
+    assert memory.count_extra_networks(
+        [ControlNetSpec("nobody/no-such-net")], None, [], [lora]
+    ) == memory.ExtraNetworks(unet=weights, complete=False)
+    assert not memory.count_extra_networks([], str(tmp_path), [], []).complete
+    assert " needs about " in str(plan(24, monkeypatch, beside=memory.ExtraNetworks(complete=False)))
 
 
 @pytest.mark.parametrize(
@@ -170,14 +172,14 @@ def test_loras_count_and_missing_files_are_left_out_and_marked_as_about(monkeypa
 )
 def test_the_largest_image_of_a_film_counts(film, caplog, larger):
     with caplog.at_level(logging.INFO):
-        painter(film("video: {frames: 2}"))
+        load_painter(film("video: {frames: 2}"))
         assert not caplog.messages
-        painter(film(f"video: {{frames: 2}}\n{larger}"))
+        load_painter(film(f"video: {{frames: 2}}\n{larger}"))
     assert caplog.messages[0].startswith("memory: fast needs 1.1 GB of the ")  # 512x512 in float32
 
 
 def test_the_memory_mode_on_a_cpu_does_not_depend_on_other_programs(checkpoint):
-    assert memory.planned(Checkpoint(str(checkpoint)), CPU, HALF, 10**13).way == "fast"
+    assert memory.plan_memory(CheckpointSpec(str(checkpoint)), CPU, HALF, 10**13).mode == "fast"
 
 
 def test_sdxls_own_size_is_known_without_its_files(monkeypatch):
@@ -202,7 +204,8 @@ def test_fast_and_balanced_modes_paint_the_same(checkpoint, frame, way):
 
 def test_8_bit_layers_paint_nearly_the_same_also_with_a_lora(frame):
     plain, low = (
-        Sdxl(Checkpoint(str(nano.folder()), memory=way), 64, 64, dict(nano.LORAS)) for way in ("fast", "low")
+        SDXLPainter(CheckpointSpec(str(nano.weights_folder()), memory=way), 64, 64, dict(nano.BUNDLED_LORAS))
+        for way in ("fast", "low")
     )
     stored = {value.dtype for value in low.txt2img.unet.parameters()}
     assert torch.float8_e4m3fn in stored
@@ -212,31 +215,31 @@ def test_8_bit_layers_paint_nearly_the_same_also_with_a_lora(frame):
 
 
 def test_the_vae_decodes_in_tiles_in_low_mode_unless_the_image_is_tileable(checkpoint, frame):
-    paint = Sdxl(Checkpoint(str(checkpoint), memory="low"), 64, 64, {})
+    paint = SDXLPainter(CheckpointSpec(str(checkpoint), memory="low"), 64, 64, {})
     assert paint.txt2img.vae.use_tiling and paint.txt2img.vae.tile_sample_min_size == 512
-    whole = Sdxl(Checkpoint(str(checkpoint), memory="low", tiling="both"), 64, 64, {})
+    whole = SDXLPainter(CheckpointSpec(str(checkpoint), memory="low", tiling="both"), 64, 64, {})
     assert not whole.txt2img.vae.use_tiling  # VAE tiles would break the seamless edges
 
 
 def test_group_offloading_paints_the_same(checkpoint, frame):
     """Offload as memory: low does on a GPU, but from the CPU to the CPU."""
     plain = painted(checkpoint, frame)
-    paint = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
+    paint = SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {})
     paint.txt2img.enable_group_offload(CPU, offload_type="leaf_level", exclude_modules=["vae"])
     fresh = paint(frame(strength=0.6), None)
     assert (fresh == plain).all()
     mask = np.full((64, 64), 255, np.uint8)
-    assert paint.within(frame(strength=0.6), fresh, mask).shape == fresh.shape
+    assert paint.paint_masked(frame(strength=0.6), fresh, mask).shape == fresh.shape
 
 
 def test_auto_compiles_only_long_films_on_cuda():
-    assert not compiles("off", CUDA, WORTH, "fast")
-    assert not compiles("auto", CPU, WORTH, "fast")
-    assert not compiles("auto", CUDA, WORTH - 1, "fast")
-    assert not compiles("auto", CUDA, WORTH, "balanced")
-    assert compiles("on", CPU, 1, "fast")
+    assert not should_compile("off", CUDA, MIN_CALLS_TO_COMPILE, "fast")
+    assert not should_compile("auto", CPU, MIN_CALLS_TO_COMPILE, "fast")
+    assert not should_compile("auto", CUDA, MIN_CALLS_TO_COMPILE - 1, "fast")
+    assert not should_compile("auto", CUDA, MIN_CALLS_TO_COMPILE, "balanced")
+    assert should_compile("on", CPU, 1, "fast")
     with pytest.raises(ModelError, match="cannot be combined with model.memory: low"):
-        compiles("on", CPU, 1, "low")
+        should_compile("on", CPU, 1, "low")
 
 
 @pytest.mark.slow
@@ -250,7 +253,7 @@ def test_a_vae_for_sdxl_is_refused_for_nano():
 
     with pytest.raises(SceneError, match="model.vae: taesdxl is a VAE for SDXL; it does not fit nano"):
         loads("video: {frames: 2}\nmodel: {vae: taesdxl}\n")
-    assert json.loads((nano.folder() / "vae" / "config.json").read_text())["scaling_factor"] == 1.0
+    assert json.loads((nano.weights_folder() / "vae" / "config.json").read_text())["scaling_factor"] == 1.0
 
 
 def test_render_logs_the_memory_plan_before_it_paints(checkpoint, tmp_path):

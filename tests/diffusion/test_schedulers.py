@@ -24,12 +24,12 @@ CONFIG = {
 SDXL = Schedulers(CONFIG)
 
 
-@pytest.mark.parametrize("name", samplers.NAMES)
+@pytest.mark.parametrize("name", samplers.SAMPLER_NAMES)
 def test_every_sampler_maps_to_a_diffusers_scheduler(name):
     scheduler = SDXL.find(name)
-    assert type(scheduler).__name__ == samplers.find(name).scheduler
+    assert type(scheduler).__name__ == samplers.find_sampler(name).scheduler
     assert scheduler.config.beta_end == 0.012
-    assert isinstance(scheduler, getattr(diffusers, samplers.find(name).scheduler))
+    assert isinstance(scheduler, getattr(diffusers, samplers.find_sampler(name).scheduler))
     assert bool(scheduler.config.get("use_karras_sigmas")) == name.endswith("Karras")
 
 
@@ -51,24 +51,24 @@ def test_every_sampler_maps_to_a_diffusers_scheduler(name):
     ],
 )
 def test_samplers_accept_the_names_of_a1111_comfyui_and_diffusers(written, name):
-    assert samplers.find(written).name == name
+    assert samplers.find_sampler(written).name == name
 
 
 def test_an_unknown_sampler_is_refused_with_the_nearest():
     with pytest.raises(CurveError, match="unknown sampler 'DPM\\+\\+ 2N'; did you mean 'DPM\\+\\+ 2M'"):
-        samplers.find("DPM++ 2N")
+        samplers.find_sampler("DPM++ 2N")
 
 
 @pytest.mark.parametrize("name", ["DPM adaptive", "dpm_fast", "PLMS", "Restart", "DDIM CFG++"])
 def test_a_webui_sampler_that_diffusers_lacks_is_refused_with_the_nearest(name):
     with pytest.raises(CurveError, match=r"is no sampler of diffusers; the nearest is '(.*)'$") as caught:
-        samplers.find(name)
-    assert str(caught.value).split("'")[-2] in samplers.NAMES
+        samplers.find_sampler(name)
+    assert str(caught.value).split("'")[-2] in samplers.SAMPLER_NAMES
 
 
 def first_level(painting, schedulers=SDXL):
     """Return the sigma at which diffusers' pipeline starts, and its number of model calls."""
-    scheduler, arguments = schedulers.over(painting)
+    scheduler, arguments = schedulers.for_image_to_image(painting)
     pipe = diffusers.StableDiffusionXLImg2ImgPipeline
     levels, count = retrieve_timesteps(scheduler, None, "cpu", arguments["timesteps"])
     owner = type("Owner", (), {"scheduler": scheduler})()
@@ -96,15 +96,19 @@ def named(painting):
 
 def combined(name):
     """Return the schedules that a sampler can be combined with."""
-    return [one for one in samplers.SCHEDULES if samplers.find(name).schedule in (samplers.AUTOMATIC, one)]
+    return [
+        one for one in samplers.SCHEDULES if samplers.find_sampler(name).schedule in (samplers.AUTOMATIC, one)
+    ]
 
 
-@pytest.mark.parametrize("name", samplers.NAMES)
+@pytest.mark.parametrize("name", samplers.SAMPLER_NAMES)
 def test_with_any_schedule_a_pass_starts_at_exactly_the_level_of_its_strength(name):
     for schedule in combined(name):
         for strength in (0.37, 0.5):
             painting = Painting(strength, steps=8, sampler=name, schedule=schedule)
-            level = round(named(painting)) if samplers.find(name).whole else named(painting)
+            level = (
+                round(named(painting)) if samplers.find_sampler(name).integer_timesteps else named(painting)
+            )
             assert first_level(painting)[0] == pytest.approx(sigma(level), rel=1e-3)
 
 
@@ -112,13 +116,15 @@ RIGHT = Schedulers({**CONFIG, "prediction_type": "sample"})  # for a model that 
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in samplers.NAMES if "DPM2" not in name and name != "Euler a"]
+    "name", [name for name in samplers.SAMPLER_NAMES if "DPM2" not in name and name != "Euler a"]
 )
 def test_with_any_schedule_a_perfect_model_is_sampled_to_its_image(name):
     picture = torch.linspace(-1, 1, 64).reshape(1, 4, 4, 4)
     noise = torch.randn(picture.shape, generator=torch.Generator().manual_seed(1))
     for schedule in combined(name):
-        scheduler, arguments = RIGHT.over(Painting(0.6, steps=8, sampler=name, schedule=schedule))
+        scheduler, arguments = RIGHT.for_image_to_image(
+            Painting(0.6, steps=8, sampler=name, schedule=schedule)
+        )
         scheduler.set_timesteps(timesteps=arguments["timesteps"])
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(0)
@@ -131,7 +137,7 @@ def test_with_any_schedule_a_perfect_model_is_sampled_to_its_image(name):
         assert (latents - picture).abs().mean() < 0.2 * (begun - picture).abs().mean()
 
 
-@pytest.mark.parametrize("name", samplers.NAMES)
+@pytest.mark.parametrize("name", samplers.SAMPLER_NAMES)
 def test_the_start_level_moves_smoothly_with_strength(name):
     levels = [first_level(Painting(s, steps=8, sampler=name))[0] for s in np.linspace(0.30, 0.50, 21)]
     steps = np.diff(levels)
@@ -139,18 +145,18 @@ def test_the_start_level_moves_smoothly_with_strength(name):
     assert steps.max() < 2.5 * steps.mean()
 
 
-@pytest.mark.parametrize("name", samplers.NAMES)
+@pytest.mark.parametrize("name", samplers.SAMPLER_NAMES)
 def test_the_number_of_steps_that_run_is_the_number_predicted(name):
     for strength in (0.01, 0.1, 0.33, 0.5, 0.97, 1.0):
         painting = Painting(strength, steps=8, sampler=name)
-        steps = samplers.steps_run(painting)
+        steps = samplers.effective_steps(painting)
         # Heun and DPM2 call the model twice in each step but the last.
         assert first_level(painting)[1] == (2 * steps - 1 if name.startswith(("DPM2", "Heun")) else steps)
 
 
 @pytest.mark.parametrize("name", ["Euler", "Euler a", "DPM++ 2M", "DDPM", "DDIM", "UniPC", "LMS", "DPM2"])
 def test_strengths_that_diffusers_can_paint_start_where_diffusers_starts(name):
-    scheduler = getattr(diffusers, samplers.find(name).scheduler).from_config(CONFIG)
+    scheduler = getattr(diffusers, samplers.find_sampler(name).scheduler).from_config(CONFIG)
     scheduler.set_timesteps(8)
     levels = scheduler.timesteps.numpy()[:: scheduler.order]
     for steps in range(1, 9):
@@ -162,16 +168,16 @@ def test_strengths_that_diffusers_can_paint_start_where_diffusers_starts(name):
 
 def test_full_strength_runs_the_timesteps_that_diffusers_runs():
     for name in ("Euler a", "DPM++ 2M Karras", "UniPC", "DEIS", "DDIM", "DPM2 a"):
-        ours, arguments = SDXL.fresh(Painting(steps=6, sampler=name))
+        ours, arguments = SDXL.for_text_to_image(Painting(steps=6, sampler=name))
         ours.set_timesteps(**arguments)
         karras = {"use_karras_sigmas": True} if name.endswith("Karras") else {}
-        theirs = getattr(diffusers, samplers.find(name).scheduler).from_config(CONFIG, **karras)
+        theirs = getattr(diffusers, samplers.find_sampler(name).scheduler).from_config(CONFIG, **karras)
         theirs.set_timesteps(6)
         assert ours.timesteps.tolist() == theirs.timesteps.tolist()
 
 
 def test_a_schedule_missing_in_a_diffusers_scheduler_is_taken_from_its_euler():
-    scheduler, arguments = SDXL.fresh(Painting(steps=6, sampler="Euler a Karras"))
+    scheduler, arguments = SDXL.for_text_to_image(Painting(steps=6, sampler="Euler a Karras"))
     scheduler.set_timesteps(**arguments)
     karras = EulerDiscreteScheduler.from_config(CONFIG, use_karras_sigmas=True)
     karras.set_timesteps(6)
@@ -193,23 +199,26 @@ def test_a_model_with_zero_terminal_snr_is_sampled_from_pure_noise():
     """This includes schedulers that do not support the setting."""
     config = {**CONFIG, "prediction_type": "v_prediction", "rescale_betas_zero_snr": True}
     schedulers = Schedulers({**config, "timestep_spacing": "trailing"})
-    for name in samplers.NAMES:
-        if samplers.find(name).schedule == samplers.AUTOMATIC and samplers.find(name).most == 1000:
+    for name in samplers.SAMPLER_NAMES:
+        if (
+            samplers.find_sampler(name).schedule == samplers.AUTOMATIC
+            and samplers.find_sampler(name).max_steps == 1000
+        ):
             painting = Painting(1.0, steps=4, sampler=name, schedule="sgm_uniform")
             assert first_level(painting, schedulers)[0] > 4000
 
 
 def test_every_sampler_uses_the_checkpoints_prediction_type():
     schedulers = Schedulers({**CONFIG, "prediction_type": "v_prediction"})
-    for name in samplers.NAMES:
+    for name in samplers.SAMPLER_NAMES:
         scheduler = schedulers.find(name)
         assert scheduler.config.prediction_type == "v_prediction"
 
 
 def test_a_schedule_that_contradicts_the_sampler_is_refused():
-    assert samplers.schedule(Painting(sampler="Euler Karras", schedule="karras")) == "karras"
+    assert samplers.effective_schedule(Painting(sampler="Euler Karras", schedule="karras")) == "karras"
     with pytest.raises(CurveError, match="Euler Karras has the schedule karras, but 'schedule' is beta"):
-        samplers.schedule(Painting(sampler="Euler Karras", schedule="beta"))
+        samplers.effective_schedule(Painting(sampler="Euler Karras", schedule="beta"))
 
 
 def test_schedules_accept_the_names_of_a1111_and_comfyui():
@@ -227,7 +236,7 @@ def test_samplers_do_not_clip_latents():
 
 def test_levels_are_whole_for_schedulers_that_look_them_up_in_a_table():
     for name in ("DDIM", "DDPM", "LCM", "TCD"):
-        _, arguments = SDXL.over(Painting(0.37, steps=7, sampler=name))
+        _, arguments = SDXL.for_image_to_image(Painting(0.37, steps=7, sampler=name))
         assert all(float(level).is_integer() for level in arguments["timesteps"])
         assert len(set(arguments["timesteps"])) == len(arguments["timesteps"])
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from animator import ModelError, State
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
 from animator.frame import Prompt
 
 
@@ -75,7 +75,7 @@ def test_a_prompt_half_way_gives_an_image_between_the_two(sdxl, frame, start):
 
 @pytest.mark.parametrize("size", [(98, 66), (64, 90)])
 def test_images_of_any_even_size_can_be_painted(checkpoint, frame, size):
-    sdxl = Sdxl(Checkpoint(str(checkpoint)), *size, {})
+    sdxl = SDXLPainter(CheckpointSpec(str(checkpoint)), *size, {})
     fresh = sdxl(frame(), None)
     assert fresh.shape == (size[1], size[0], 3)
     assert sdxl(frame(), fresh).shape == fresh.shape
@@ -93,7 +93,7 @@ def test_the_vae_is_not_cast_to_float32_for_every_image(sdxl):
 def test_an_image_of_nan_is_an_error(checkpoint, frame):
     import torch
 
-    sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
+    sdxl = SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {})
     with torch.no_grad():
         sdxl.txt2img.vae.decoder.conv_out.bias.fill_(float("nan"))
     with pytest.raises(ModelError, match="frame 0: the model produced NaN instead of an image"):
@@ -101,7 +101,7 @@ def test_an_image_of_nan_is_an_error(checkpoint, frame):
 
 
 def test_a_text_is_encoded_once(checkpoint, frame, start):
-    sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
+    sdxl = SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {})
     calls = []
     sdxl.txt2img.text_encoder.register_forward_hook(lambda *_: calls.append(1))
     prompts = [Prompt("a", "no", "b", weight) for weight in (0.0, 0.25, 0.5, 0.75)] * 2
@@ -122,7 +122,9 @@ def test_a_film_keeps_its_contrast_in_the_loop(film):
 
 
 def test_an_empty_negative_prompt_is_zeros_for_checkpoints_trained_so(sdxl):
-    empty, full = (sdxl.texts.arguments(Prompt("a", no, "a"), guided=True) for no in ("", "blurry"))
+    empty, full = (
+        sdxl.prompt_encoder.pipeline_arguments(Prompt("a", no, "a"), guided=True) for no in ("", "blurry")
+    )
     assert sdxl.txt2img.config.force_zeros_for_empty_prompt
     assert not empty["negative_prompt_embeds"].any()
     assert not empty["negative_pooled_prompt_embeds"].any()
@@ -130,7 +132,7 @@ def test_an_empty_negative_prompt_is_zeros_for_checkpoints_trained_so(sdxl):
 
 
 def test_running_out_of_memory_is_reported_in_one_line(checkpoint, frame):
-    sdxl = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
+    sdxl = SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {})
 
     def full(*_):
         raise RuntimeError(

@@ -11,8 +11,8 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from safetensors import safe_open
 
-from animator.diffusion.single_file import CONFIG, NETWORKS, embedded_config, write_single_file
-from nanolab.blank import blank
+from animator.diffusion.single_file import CONFIG_ENTRY, NETWORKS, embedded_config, write_single_file
+from nanolab.blank import blank_checkpoint
 
 torch.set_num_threads(1)
 
@@ -25,7 +25,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="session", params=SHAPES)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained checkpoint of each shape, built once."""
-    return blank(tmp_path_factory.mktemp("blank"), **SHAPES[request.param])
+    return blank_checkpoint(tmp_path_factory.mktemp("blank"), **SHAPES[request.param])
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def file(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint to copy for tests that damage it."""
-    return blank(tmp_path_factory.mktemp("small"))
+    return blank_checkpoint(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture
@@ -117,8 +117,8 @@ def test_the_same_folder_gives_the_same_bytes(folder: Path, file: Path, tmp_path
     assert write_single_file(folder, tmp_path / "again.safetensors").read_bytes() == file.read_bytes()
     with safe_open(file, framework="pt") as opened:
         header = opened.metadata()
-    assert list(header) == [CONFIG]
-    names = list(json.loads(header[CONFIG]))
+    assert list(header) == [CONFIG_ENTRY]
+    names = list(json.loads(header[CONFIG_ENTRY]))
     assert names == sorted(names)  # independent of the file system's order
 
 

@@ -61,7 +61,9 @@ def test_diffusers_converts_a_unet_of_any_shape_back(
 ) -> None:
     unet = make_unet(levels, layers, depths)
     weights = numbered(unet)
-    assert same(convert_ldm_unet_checkpoint(single_file.unet(weights, layers), dict(unet.config)), weights)
+    assert same(
+        convert_ldm_unet_checkpoint(single_file.original_unet(weights, layers), dict(unet.config)), weights
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,10 +75,10 @@ def test_diffusers_converts_a_unet_of_any_shape_back(
 )
 def test_down_and_upsamplers_keep_their_original_places(depths: tuple[int, ...], places: set[str]) -> None:
     # diffusers accepts an upsampler in either place; other programs only after the attention.
-    names = single_file.unet(make_unet((32, 32, 64), 2, depths).state_dict(), 2)
+    names = single_file.original_unet(make_unet((32, 32, 64), 2, depths).state_dict(), 2)
     samplers = {name for name in names if name.endswith((".conv.weight", ".op.weight"))}
     common = {"input_blocks.3.0.op", "input_blocks.6.0.op"}
-    assert samplers == {f"{single_file.UNET}{place}.weight" for place in places | common}
+    assert samplers == {f"{single_file.UNET_PREFIX}{place}.weight" for place in places | common}
 
 
 @pytest.mark.parametrize("quant", [True, False], ids=["with quant_conv", "without quant_conv"])
@@ -95,14 +97,16 @@ def test_diffusers_converts_an_autoencoder_of_any_shape_back(
         use_post_quant_conv=quant,
     )
     weights = numbered(vae)
-    assert same(convert_ldm_vae_checkpoint(single_file.vae(weights, len(levels)), dict(vae.config)), weights)
+    assert same(
+        convert_ldm_vae_checkpoint(single_file.original_vae(weights, len(levels)), dict(vae.config)), weights
+    )
 
 
 def test_attention_names_of_old_autoencoders_are_converted() -> None:
     middle = "decoder.mid_block.attentions.0"
     old = {f"{middle}.{name}.weight": torch.ones(4, 4) for name in ("query", "proj_attn")}
     names = {f"first_stage_model.decoder.mid.attn_1.{name}.weight" for name in ("q", "proj_out")}
-    new = single_file.vae(old, 2)
+    new = single_file.original_vae(old, 2)
     assert new.keys() == names
     assert {values.shape for values in new.values()} == {(4, 4, 1, 1)}
 
@@ -117,28 +121,34 @@ def test_diffusers_converts_a_second_text_encoder_of_any_shape_back(projection: 
         name = f"text_model.encoder.layers.0.self_attn.{part}_proj.weight"
         weights[name] = torch.randn_like(weights[name])
     assert same(
-        convert_open_clip_checkpoint(net, single_file.open_clip(weights), single_file.OPEN_CLIP), weights
+        convert_open_clip_checkpoint(
+            net, single_file.original_open_clip(weights), single_file.OPEN_CLIP_PREFIX
+        ),
+        weights,
     )
 
 
 def test_a_second_text_encoder_without_projection_is_refused() -> None:
     with pytest.raises(ValueError, match="text_projection"):
-        single_file.open_clip({"text_model.final_layer_norm.bias": torch.ones(2)})
+        single_file.original_open_clip({"text_model.final_layer_norm.bias": torch.ones(2)})
 
 
 def test_position_ids_are_dropped_because_they_are_not_weights() -> None:
     weights = {"text_model.embeddings.position_ids": torch.arange(77), "final_layer_norm.bias": torch.ones(2)}
-    assert list(single_file.clip(weights)) == [single_file.CLIP + "final_layer_norm.bias"]
+    assert list(single_file.original_clip(weights)) == [single_file.CLIP_PREFIX + "final_layer_norm.bias"]
 
 
 @pytest.mark.parametrize(
     ("name", "write"),
     [
-        ("time_embedding.cond_proj.weight", lambda weights: single_file.unet(weights, 2)),
-        ("down_blocks.0.downsamplers.0.conv1.weight", lambda weights: single_file.unet(weights, 2)),
-        ("mid_block.resnets.2.conv1.weight", lambda weights: single_file.unet(weights, 2)),
-        ("encoder.down_blocks.0.attentions.0.to_q.weight", lambda weights: single_file.vae(weights, 2)),
-        ("encoder.layers.0.mlp.fc3.weight", single_file.open_clip),
+        ("time_embedding.cond_proj.weight", lambda weights: single_file.original_unet(weights, 2)),
+        ("down_blocks.0.downsamplers.0.conv1.weight", lambda weights: single_file.original_unet(weights, 2)),
+        ("mid_block.resnets.2.conv1.weight", lambda weights: single_file.original_unet(weights, 2)),
+        (
+            "encoder.down_blocks.0.attentions.0.to_q.weight",
+            lambda weights: single_file.original_vae(weights, 2),
+        ),
+        ("encoder.layers.0.mlp.fc3.weight", single_file.original_open_clip),
     ],
 )
 def test_a_parameter_without_an_original_name_is_refused(
@@ -151,4 +161,4 @@ def test_a_parameter_without_an_original_name_is_refused(
 def test_a_config_that_contradicts_the_weights_is_refused() -> None:
     unet = make_unet((32, 64), 2, (0, 1))
     with pytest.raises(ValueError, match="do config"):
-        single_file.unet(unet.state_dict(), layers=1)
+        single_file.original_unet(unet.state_dict(), layers=1)

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
 from animator.frame import Frame, Painting, Prompt
 from animator.models import nano
 
 
 @pytest.fixture(scope="module")
 def paint():
-    return Sdxl(Checkpoint(str(nano.folder())), 128, 128, {})
+    return SDXLPainter(CheckpointSpec(str(nano.weights_folder())), 128, 128, {})
 
 
 def frame(words, strength=1.0, seed=5, **painting):
@@ -63,7 +63,7 @@ def test_diffusers_itself_makes_a_staircase(paint, start):
     words = "studio photo of a red mug, white background"
     pipe, distances = paint.img2img, []
     pipe.scheduler = paint.schedulers.find("Euler")
-    arguments = paint.texts.arguments(Prompt(words, next=words), False)
+    arguments = paint.prompt_encoder.pipeline_arguments(Prompt(words, next=words), False)
     for strength in np.linspace(0.30, 0.50, 60):
         picture = pipe(
             **arguments,

@@ -4,23 +4,23 @@ import pytest
 import torch
 
 from animator import ModelError
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
-from animator.diffusion.text_encoding import Embedding, Texts, Weighted, slerp
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
+from animator.diffusion.text_encoding import CompelEncoder, Embedding, PromptEncoder, interpolate_spherically
 from animator.frame import Prompt
-from animator.models.prompt_syntax import parse
+from animator.models.prompt_syntax import parse_prompt
 
 
 @pytest.fixture(scope="module")
 def texts(sdxl):
-    return Texts(sdxl.txt2img)
+    return PromptEncoder(sdxl.txt2img)
 
 
 @pytest.fixture(scope="module")
 def read(texts):
     def embedding(text, next="", weight=0.0, blend="linear", skip=0):
         prompt = Prompt(text, "", next or text, weight, blend)
-        return Embedding(*texts.arguments(prompt, guided=False, clip_skip=skip).values())
+        return Embedding(*texts.pipeline_arguments(prompt, guided=False, clip_skip=skip).values())
 
     return embedding
 
@@ -45,7 +45,7 @@ def test_a_plain_prompt_is_encoded_by_diffusers(sdxl, read):
 
 def test_compel_encodes_a_plain_prompt_as_diffusers_does(sdxl, read):
     with torch.inference_mode():
-        ours = Weighted(sdxl.txt2img)(parse("a red mug"))
+        ours = CompelEncoder(sdxl.txt2img)(parse_prompt("a red mug"))
     assert torch.allclose(ours.tokens, read("a red mug").tokens, atol=1e-5)
     assert torch.allclose(ours.pooled, read("a red mug").pooled, atol=1e-5)
 
@@ -85,7 +85,7 @@ def test_a_long_prompt_is_encoded_to_its_end(sdxl, read):
 def test_prompt_and_negative_prompt_have_the_same_number_of_tokens(sdxl, texts, frame):
     long = ", ".join(["blurry"] * 60)
     for prompt in (Prompt("a mug", long, "a mug"), Prompt(long, "text", long), Prompt(long, "", long)):
-        found = texts.arguments(prompt, guided=True)
+        found = texts.pipeline_arguments(prompt, guided=True)
         assert found["prompt_embeds"].shape == found["negative_prompt_embeds"].shape
     assert sdxl(frame(prompt=Prompt("a mug BREAK white", long, "a mug"), steps=1), None).std() > 0
 
@@ -130,9 +130,9 @@ def test_slerp_begins_and_ends_at_its_texts_and_is_linear_where_no_arc_exists():
     zero, one = torch.zeros(1, 2, 4), torch.ones(1, 2, 4)
     there = Embedding(one, one[:, 0])
     for ends in (Embedding(zero, zero[:, 0]), Embedding(-one, -one[:, 0]), there):
-        assert all(torch.isfinite(part).all() for part in slerp(there, ends, 0.3, 2))
-        assert torch.allclose(slerp(there, ends, 0.0, 2).tokens, one, atol=1e-6)
-        assert torch.allclose(slerp(there, ends, 1.0, 2).tokens, ends.tokens, atol=1e-6)
+        assert all(torch.isfinite(part).all() for part in interpolate_spherically(there, ends, 0.3, 2))
+        assert torch.allclose(interpolate_spherically(there, ends, 0.0, 2).tokens, one, atol=1e-6)
+        assert torch.allclose(interpolate_spherically(there, ends, 1.0, 2).tokens, ends.tokens, atol=1e-6)
 
 
 def test_interpolation_between_texts_of_different_lengths_pads_the_shorter(read):
@@ -149,20 +149,20 @@ def test_clip_skip_uses_an_earlier_layer_for_plain_and_weighted_prompts(sdxl, te
     assert same(read("a red mug", skip=1), Embedding(tokens, pooled))
     assert far(read("a red mug", skip=1), read("a red mug")) > 0
     with torch.inference_mode():
-        ours = Weighted(pipe, 1)(parse("a red mug"))
+        ours = CompelEncoder(pipe, 1)(parse_prompt("a red mug"))
     assert torch.allclose(ours.tokens, tokens, atol=1e-5)
     with pytest.raises(
-        ModelError, match=f"clip_skip: 9; this model's text encoders allow 0..{texts.most_skipped}"
+        ModelError, match=f"clip_skip: 9; this model's text encoders allow 0..{texts.max_clip_skip}"
     ):
         read("a red mug", skip=9)
 
 
 def test_weighted_embeddings_keep_the_models_dtype(checkpoint, frame):
-    half = Sdxl(Checkpoint(str(checkpoint), dtype="bfloat16"), 64, 64, {})
+    half = SDXLPainter(CheckpointSpec(str(checkpoint), dtype="bfloat16"), 64, 64, {})
     prompt = Prompt(
         '("red", "blue").blend(1, 2) (mug:1.3) BREAK [white]', "(text:0.5)", "a mug", 0.5, "slerp"
     )
-    found = half.texts.arguments(prompt, guided=True, clip_skip=1)
+    found = half.prompt_encoder.pipeline_arguments(prompt, guided=True, clip_skip=1)
     assert {part.dtype for part in found.values()} == {torch.bfloat16}
     assert all(torch.isfinite(part).all() for part in found.values())
     assert half(frame(prompt=prompt, steps=1), None).std() > 0

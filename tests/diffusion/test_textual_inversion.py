@@ -5,9 +5,9 @@ import torch
 from safetensors.torch import save_file
 
 from animator import ModelError, SceneError
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
-from animator.diffusion.text_encoding import Inversions
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
+from animator.diffusion.text_encoding import TextualInversions
 from animator.frame import Prompt
 
 
@@ -33,11 +33,11 @@ def files(tmp_path_factory, sdxl, widths):
 @pytest.fixture(scope="module")
 def painter(checkpoint, files):
     words = {"ouecolor": files / "new.safetensors", "rot": files / "red.safetensors"}
-    return Sdxl(Checkpoint(str(checkpoint)), 64, 64, {}, words)
+    return SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {}, words)
 
 
 def tokens(painter, text):
-    return painter.texts.arguments(Prompt(text, "", text), guided=False)["prompt_embeds"]
+    return painter.prompt_encoder.pipeline_arguments(Prompt(text, "", text), guided=False)["prompt_embeds"]
 
 
 def test_a_word_takes_its_embedding_from_its_file(painter, sdxl):
@@ -46,11 +46,13 @@ def test_a_word_takes_its_embedding_from_its_file(painter, sdxl):
 
 def test_a_word_of_several_vectors_becomes_as_many_tokens(painter):
     tokenizer = painter.txt2img.tokenizer
-    assert len(tokenizer.tokenize(painter.texts.spell("ouecolor"))) == 2
+    assert len(tokenizer.tokenize(painter.prompt_encoder.substitute_tokens("ouecolor"))) == 2
 
 
 def test_only_whole_words_are_replaced(painter, sdxl):
-    assert painter.texts.spell("rotten ouecolors, rot-red") == "rotten ouecolors, rot-red"
+    assert (
+        painter.prompt_encoder.substitute_tokens("rotten ouecolors, rot-red") == "rotten ouecolors, rot-red"
+    )
     assert torch.equal(tokens(painter, "a rotten mug"), tokens(sdxl, "a rotten mug"))
 
 
@@ -72,11 +74,11 @@ def test_a_file_that_does_not_fit_is_refused_in_one_line(tmp_path, sdxl, widths)
     for message, held in wrong.items():
         save_file(held, tmp_path / "x.safetensors")
         with pytest.raises(ModelError, match=message) as caught:
-            Inversions(sdxl.txt2img, {"x": tmp_path / "x.safetensors"})
+            TextualInversions(sdxl.txt2img, {"x": tmp_path / "x.safetensors"})
         assert "\n" not in str(caught.value)
     (tmp_path / "x.safetensors").write_bytes(b"rubbish")
     with pytest.raises(ModelError, match="cannot be read"):
-        Inversions(sdxl.txt2img, {"x": tmp_path / "x.safetensors"})
+        TextualInversions(sdxl.txt2img, {"x": tmp_path / "x.safetensors"})
 
 
 @pytest.mark.parametrize(

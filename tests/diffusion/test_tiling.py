@@ -4,9 +4,9 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
-from animator.diffusion.unet_patches import wrap
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
+from animator.diffusion.unet_patches import make_tileable
 from animator.frame import Frame, Painting, Prompt
 from animator.models import nano
 
@@ -37,14 +37,14 @@ def test_a_tileable_vae_is_equivariant_to_shifts(vae, tiling):
         return (moved(encoded, shift, 8) - again).abs().max(), (moved(decoded, shift) - after).abs().max()
 
     assert min(read()) > 1e-3  # the edges have an effect
-    wrap(vae, tiling)
+    make_tileable(vae, tiling)
     assert max(read()) < 1e-4
 
 
 @torch.inference_mode()
 def test_only_the_requested_axis_wraps_around(vae):
     pixels = noise(1, 3, 64, 64)
-    wrap(vae, "x")
+    make_tileable(vae, "x")
     down = SHIFT["y"]
     found, wanted = vae.encode(moved(pixels, down)).latent_dist.mean, vae.encode(pixels).latent_dist.mean
     assert (found - moved(wanted, down, 8)).abs().max() > 1e-3
@@ -58,7 +58,7 @@ def test_a_tiny_autoencoder_wraps_around_as_well():
         num_encoder_blocks=(1, 1, 1, 1),
         num_decoder_blocks=(1, 1, 1, 1),
     )
-    wrap(vae, "both")
+    make_tileable(vae, "both")
     pixels, shift = noise(1, 3, 64, 64), SHIFT["both"]
     wanted = moved(vae.encode(pixels).latents, shift, 8)
     assert torch.allclose(vae.encode(moved(pixels, shift)).latents, wanted, atol=1e-5)
@@ -67,7 +67,7 @@ def test_a_tiny_autoencoder_wraps_around_as_well():
 @torch.inference_mode()
 def test_a_tileable_unet_is_equivariant_to_shifts(checkpoint):
     unet = UNet2DConditionModel.from_pretrained(checkpoint / "unet", local_files_only=True)
-    wrap(unet, "both")
+    make_tileable(unet, "both")
     latents, text = noise(1, 4, 16, 16), noise(1, 8, unet.config.cross_attention_dim)
     width = unet.config.projection_class_embeddings_input_dim - 6 * unet.config.addition_time_embed_dim
     extra = {"text_embeds": noise(1, width), "time_ids": torch.zeros(1, 6)}
@@ -88,7 +88,7 @@ def test_a_tileable_image_by_nano_has_no_seam():
     words = "studio photo of a red mug, sunset"  # a white background would have no seam anyway
     frame = Frame(0, 5, Prompt(words, next=words), painting=Painting(steps=6, guidance_scale=2.5))
     plain, tiled = (
-        Sdxl(Checkpoint(str(nano.folder()), tiling=tiling), 128, 128, {})(frame, None)
+        SDXLPainter(CheckpointSpec(str(nano.weights_folder()), tiling=tiling), 128, 128, {})(frame, None)
         for tiling in ("none", "both")
     )
     assert seam(tiled) < 1.5

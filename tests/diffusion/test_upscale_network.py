@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from animator import ModelError
-from animator.imaging.resize import resized, tiled
+from animator.imaging.resize import resize, upscale_tiled
 from tests.films import texture
 
 pytestmark = pytest.mark.skipif(find_spec("spandrel") is None, reason="needs the extra `upscale`")
@@ -63,9 +63,9 @@ def compact(spandrel, tmp_path_factory):
 
 @pytest.fixture
 def load():
-    from animator.diffusion.auxiliary import Enlarger
+    from animator.diffusion.auxiliary import UpscaleNetwork
 
-    return lambda file: Enlarger(file, "cpu")
+    return lambda file: UpscaleNetwork(file, "cpu")
 
 
 def test_an_esrgan_network_enlarges_by_its_scale(load, esrgan):
@@ -86,7 +86,7 @@ def test_a_network_of_another_architecture_enlarges_and_preserves_the_image(load
 
 def test_tiled_upscaling_shows_no_seam(load, compact):
     network, picture = load(compact), texture(200, 150)
-    whole, parts = network(picture), tiled(picture, network, 2, 128)
+    whole, parts = network(picture), upscale_tiled(picture, network, 2, 128)
     assert np.abs(whole.astype(int) - parts).max() <= 1
 
 
@@ -105,12 +105,12 @@ def test_a_nearest_neighbour_network_gives_exact_pixels_through_tiles_too(spandr
     network, picture = load(tmp_path / "nearest.safetensors"), texture(160, 96)
     nearest = np.repeat(np.repeat(picture, 4, 0), 4, 1)
     assert (network(picture) == nearest).all()
-    assert (tiled(picture, network, 4, 128) == nearest).all()
+    assert (upscale_tiled(picture, network, 4, 128) == nearest).all()
 
 
 def test_the_output_can_be_resized_to_another_factor(load, esrgan):
     picture = texture(40, 24)
-    assert resized(load(esrgan)(picture), 80, 48).shape == (48, 80, 3)
+    assert resize(load(esrgan)(picture), 80, 48).shape == (48, 80, 3)
 
 
 def test_an_unsupported_file_is_refused_in_one_line(load, tmp_path):

@@ -23,9 +23,9 @@ def broken(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("broken")
 def test_a_mismatched_torchvision_is_one_line_with_the_command_that_repairs_it():
     with pytest.raises(ModelError) as caught:
-        loading.check()
+        loading.require_matching_torchvision()
     told = f"torchvision does not match torch {torch.__version__} (operator torchvision::nms does not exist); run: "
-    assert str(caught.value) == told + loading.remedy(torch.__version__)
+    assert str(caught.value) == told + loading.install_command(torch.__version__)
 
 
 @pytest.mark.usefixtures("broken")
@@ -44,7 +44,7 @@ def test_every_command_that_paints_reports_a_mismatch_and_a_preview_needs_no_tor
 
 
 def test_the_installed_torchvision_or_none_is_accepted():
-    loading.check()
+    loading.require_matching_torchvision()
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_the_installed_torchvision_or_none_is_accepted():
     ],
 )
 def test_the_command_names_the_torchvision_build_for_each_torch(version, told):
-    assert loading.remedy(version) == f"pip install --force-reinstall --no-deps {told}"
+    assert loading.install_command(version) == f"pip install --force-reinstall --no-deps {told}"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from animator import Frame, Motion, State
-from animator.imaging.cameras import Camera2D, DepthCamera, PlaneCamera
-from animator.imaging.depth import Estimated
+from animator.imaging.cameras import Camera2D, DepthCamera, HomographyCamera
+from animator.imaging.depth import ModelDepth
 from animator.imaging.filters import crossfade
 from animator.imaging.geometry import Lens
 from animator.render.loop import render
@@ -13,8 +13,8 @@ from tests.imaging.test_warp import centre, spot
 
 
 def moved(image, **motion):
-    camera = PlaneCamera(Lens(image.shape[1], image.shape[0]))
-    return camera.move(State(painting=image), camera.matrix(Motion(**motion)))
+    camera = HomographyCamera(Lens(image.shape[1], image.shape[0]))
+    return camera.render_view(State(painting=image), camera.matrix(Motion(**motion)))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_still_camera_returns_the_identical_array(textured):
 
 def test_2d_motion_is_the_same_in_the_2d_and_the_3d_camera(textured):
     motion, flat = Motion(1.05, 3, 4, 5), Camera2D(96, 80)
-    whole = flat.move(State(painting=textured), flat.matrix(motion))
+    whole = flat.render_view(State(painting=textured), flat.matrix(motion))
     assert (
         np.abs(
             moved(textured, zoom=1.05, angle=3, translation_x=4, translation_y=5).astype(int) - whole
@@ -85,10 +85,10 @@ def test_a_film_with_depth_resumes_from_saved_frames_exactly(textured, cadence):
         for i in range(13)
     ]  # fmt: skip
     paint = lambda frame, start: textured if start is None else np.roll(start, 1, 1) // 20 * 21  # noqa: E731
-    whole = film(DepthCamera(LENS, Estimated(estimated, LENS, 0.5)), frames, paint)
+    whole = film(DepthCamera(LENS, ModelDepth(estimated, LENS, 0.5)), frames, paint)
     known = whole[6][1]
     on_disk = State(known.painting, known.painting, None, known.reference, known.index, known.span)
-    rest = film(DepthCamera(LENS, Estimated(estimated, LENS, 0.5)), frames[7:], paint, on_disk)
+    rest = film(DepthCamera(LENS, ModelDepth(estimated, LENS, 0.5)), frames[7:], paint, on_disk)
     assert known.span != whole[12][1].span
     assert all((a[1].shown == b[1].shown).all() for a, b in zip(rest, whole[7:], strict=True))
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from animator import ProgramError, SceneError, loads
-from animator.imaging.ffmpeg import CODECS, QUALITIES, encoder, program
-from animator.runs.video import Format, Video
+from animator.imaging.ffmpeg import CODECS, QUALITIES, ffmpeg_path, pick_encoder
+from animator.runs.video import VideoFormat, VideoWriter
 from tests.runs.test_video import probe
 
 COLORS = [(200, 40, 40), (40, 180, 60), (30, 60, 200), (240, 240, 240), (16, 16, 16), (128, 128, 128)]
@@ -24,7 +24,19 @@ NAMES = {
 def decode(path, width, height):
     """Return all frames of a video as RGBA; VP9 uses libvpx, since ffmpeg's own decoder ignores transparency."""
     known = ["-c:v", "libvpx-vp9"] if path.suffix == ".webm" else []
-    command = [program(), "-loglevel", "error", *known, "-i", path, "-f", "rawvideo", "-pix_fmt", "rgba", "-"]
+    command = [
+        ffmpeg_path(),
+        "-loglevel",
+        "error",
+        *known,
+        "-i",
+        path,
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgba",
+        "-",
+    ]
     raw = subprocess.run(command, capture_output=True, check=True).stdout
     return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 4)
 
@@ -42,7 +54,7 @@ def pictures(alpha, width=96, height=64):
 def test_a_video_has_its_frames_rate_colours_and_transparency(tmp_path, name):
     codec = CODECS[name]
     file = tmp_path / f"film.{codec.container}"
-    with Video(file, Format(96, 64, 23.976, codec=name), "a: film") as video:
+    with VideoWriter(file, VideoFormat(96, 64, 23.976, codec=name), "a: film") as video:
         for picture in pictures(codec.alpha):
             video.write(picture)
     found = decode(file, 96, 64)
@@ -63,7 +75,7 @@ def test_a_better_quality_gives_a_larger_file_closer_to_the_frames(tmp_path, tex
     sizes, errors = [], []
     for quality in QUALITIES:
         file = tmp_path / f"{quality}.mp4"
-        with Video(file, Format(96, 80, 24, quality=quality)) as video:
+        with VideoWriter(file, VideoFormat(96, 80, 24, quality=quality)) as video:
             for shift in range(6):
                 video.write(np.roll(grey, 3 * shift, 1))
         sizes.append(file.stat().st_size)
@@ -77,7 +89,7 @@ def less(folder, *gone):
     words = " | ".join(f"grep -v {name}" for name in gone)
     file = folder / "ffmpeg"
     file.write_text(
-        f'#!/bin/sh\ncase "$*" in *-encoders*) {program()} "$@" | {words};; *) exec {program()} "$@";; esac\n'
+        f'#!/bin/sh\ncase "$*" in *-encoders*) {ffmpeg_path()} "$@" | {words};; *) exec {ffmpeg_path()} "$@";; esac\n'
     )
     file.chmod(0o755)
     return str(file)
@@ -97,10 +109,10 @@ def test_a_missing_encoder_is_reported_before_painting_with_the_alternatives(tmp
 
 
 def test_of_two_encoders_the_available_one_is_used(tmp_path, monkeypatch):
-    assert encoder("av1") == "libsvtav1"
+    assert pick_encoder("av1") == "libsvtav1"
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", less(tmp_path, "libsvtav1"))
-    assert encoder("av1") == "libaom-av1"
-    with Video(tmp_path / "film.mp4", Format(64, 48, 10, codec="av1", quality="draft")) as video:
+    assert pick_encoder("av1") == "libaom-av1"
+    with VideoWriter(tmp_path / "film.mp4", VideoFormat(64, 48, 10, codec="av1", quality="draft")) as video:
         video.write(np.full((48, 64, 3), 90, np.uint8))
     assert np.abs(decode(tmp_path / "film.mp4", 64, 48)[0, 24, 32, :3].astype(int) - 90).max() <= 3
 
@@ -110,9 +122,9 @@ def test_an_ffmpeg_without_a_list_of_encoders_is_trusted_until_it_fails(tmp_path
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(broken))
-    assert encoder("h265") == "libx265"
+    assert pick_encoder("h265") == "libx265"
     with (
         pytest.raises(ProgramError, match="status 1"),
-        Video(tmp_path / "a.mp4", Format(64, 48, 10)) as video,
+        VideoWriter(tmp_path / "a.mp4", VideoFormat(64, 48, 10)) as video,
     ):
         video.write(np.zeros((48, 64, 3), np.uint8))

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from animator.imaging.filters import canny, nearness
+from animator.imaging.filters import canny_hint, depth_hint
 
 
 def test_canny_draws_edges_white_on_black_and_fewer_at_higher_thresholds():
     picture = np.full((40, 40, 3), 100, np.uint8)
     picture[:, 20:] = 220
     picture[20:, :20] = 112
-    strong, all_edges = canny(picture, 100, 200), canny(picture, 20, 40)
+    strong, all_edges = canny_hint(picture, 100, 200), canny_hint(picture, 20, 40)
     assert strong.shape == picture.shape
     assert set(np.unique(strong)) == {0, 255}
     assert strong[:, 18:22].any(axis=1).mean() > 0.9
@@ -19,8 +19,8 @@ def test_canny_draws_edges_white_on_black_and_fewer_at_higher_thresholds():
 
 def test_a_depth_hint_is_white_at_the_nearest_pixel_in_any_unit():
     slope = np.tile(np.linspace(-3, 5, 9, dtype=np.float32), (4, 1))
-    found = nearness(slope)
+    found = depth_hint(slope)
     assert found.shape == (4, 9, 3)
     assert found[0, :, 0].tolist() == [0, 32, 64, 96, 128, 159, 191, 223, 255]
-    assert (nearness(slope * 100 - 7) == found).all()
-    assert not nearness(np.ones((4, 4), np.float32)).any()
+    assert (depth_hint(slope * 100 - 7) == found).all()
+    assert not depth_hint(np.ones((4, 4), np.float32)).any()

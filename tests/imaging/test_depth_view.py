@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from animator.frame import Motion
-from animator.imaging.depth import cut, raised
+from animator.imaging.depth import harden_edges, nearness_to_disparity
 from animator.imaging.geometry import Lens
-from animator.imaging.warp import Relief, warp
+from animator.imaging.warp import DepthView, warp
 from tests.imaging.truth import Room, errors
 
 LENS = Lens(250, 190)  # a multiple neither of 64 nor of 8
@@ -17,7 +17,7 @@ FLAT = np.ones((190, 250), np.float32)
 
 def relief(room, lens=LENS):
     seen = room.look(lens, np.eye(4))
-    return Relief(seen.image, cut(seen.disparity.astype(np.float32), lens.focal), lens)
+    return DepthView(seen.image, harden_edges(seen.disparity.astype(np.float32), lens.focal), lens)
 
 
 @pytest.mark.parametrize(
@@ -31,20 +31,20 @@ def relief(room, lens=LENS):
     ],
 )
 def test_source_positions_are_those_of_a_ray_cast_room(motion, plane, sphere):
-    pose = LENS.pose(motion)
+    pose = LENS.step_pose(motion)
     for room, most in ((PLANE, plane), (SPHERE, sphere)):
-        x, y, bared, _ = relief(room).places(pose)
+        x, y, bared, _ = relief(room).source_positions(pose)
         found = errors(room, LENS, pose, x, y)
         assert np.isfinite(found).mean() > 0.6
         assert np.nanmean(found[~bared]) < most
 
 
 def test_a_reprojected_image_equals_the_ray_cast_view():
-    pose = LENS.pose(Motion(orbit_y=5))
+    pose = LENS.step_pose(Motion(orbit_y=5))
     for room in (PLANE, SPHERE):
-        x, y, bared, _ = relief(room).places(pose)
+        x, y, bared, _ = relief(room).source_positions(pose)
         visible = np.isfinite(errors(room, LENS, pose, x, y)) & ~bared
-        off = np.abs(relief(room).seen(pose).astype(int) - room.look(LENS, pose).image)[visible]
+        off = np.abs(relief(room).render(pose).astype(int) - room.look(LENS, pose).image)[visible]
         assert off.mean() < 2
         assert np.median(off) <= 1
 
@@ -63,15 +63,15 @@ def test_a_reprojected_image_equals_the_ray_cast_view():
 )
 def test_an_image_of_constant_depth_moves_by_a_homography(motion, textured):
     lens = Lens(96, 80)
-    pose = lens.pose(motion)
+    pose = lens.step_pose(motion)
     image = cv2.GaussianBlur(textured, (0, 0), 2)
-    off = Relief(image, FLAT[:80, :96], lens).seen(pose).astype(int) - warp(image, lens.homography(pose))
+    off = DepthView(image, FLAT[:80, :96], lens).render(pose).astype(int) - warp(image, lens.homography(pose))
     assert np.abs(off)[8:-8, 8:-8].mean() < 0.25
 
 
 def test_a_still_camera_returns_the_identical_array(textured):
     lens = Lens(96, 80)
-    assert Relief(textured, FLAT[:80, :96], lens).seen(lens.pose(Motion())) is textured
+    assert DepthView(textured, FLAT[:80, :96], lens).render(lens.step_pose(Motion())) is textured
 
 
 def square():
@@ -81,12 +81,12 @@ def square():
     nearness = np.zeros((200, 200), np.float32)
     nearness[70:130, 70:130] = 1
     lens = Lens(200, 200)
-    return Relief(image, raised(nearness, lens, 1.0), lens)
+    return DepthView(image, nearness_to_disparity(nearness, lens, 1.0), lens)
 
 
 @pytest.mark.parametrize("shift", [-20, 20])
 def test_the_nearest_surface_wins_and_holes_are_filled_from_the_far_side(shift):
-    seen = square().seen(LENS_200.pose(Motion(translation_x=shift)))
+    seen = square().render(LENS_200.step_pose(Motion(translation_x=shift)))
     moved = round(shift / 0.5)  # at half the reference plane's distance
     red = seen[..., 0] > 100
     columns, rows = np.flatnonzero(red[100]), np.flatnonzero(red[:, 100 + moved])
@@ -107,39 +107,39 @@ LENS_200 = Lens(200, 200)
 
 
 def test_a_surface_that_comes_nearer_has_no_cracks():
-    seen = square().seen(LENS_200.pose(Motion(translation_z=60)))
+    seen = square().render(LENS_200.step_pose(Motion(translation_z=60)))
     red = np.flatnonzero(seen[100, :, 0] > 100)
     assert len(red) == red[-1] - red[0] + 1 > 75
 
 
 def test_a_motion_and_its_inverse_return_to_the_start():
-    pose = LENS.pose(Motion(orbit_y=4, translation_z=8, translation_x=3))
+    pose = LENS.step_pose(Motion(orbit_y=4, translation_z=8, translation_x=3))
     first = relief(SPHERE)
-    there = Relief(first.seen(pose), first.places(pose)[3], LENS)
-    off = np.abs(there.seen(np.linalg.inv(pose)).astype(int) - first.image)[25:-25, 25:-25]
+    there = DepthView(first.render(pose), first.source_positions(pose)[3], LENS)
+    off = np.abs(there.render(np.linalg.inv(pose)).astype(int) - first.image)[25:-25, 25:-25]
     assert np.median(off) <= 2
     assert off.mean() < 4
 
 
 def test_an_image_is_as_sharp_after_24_small_motions_as_after_one_cubic_warp(textured):
     lens = Lens(96, 80)
-    whole = np.linalg.matrix_power(lens.pose(Motion(translation_z=0.4, rotation_3d_y=0.03)), 24)
+    whole = np.linalg.matrix_power(lens.step_pose(Motion(translation_z=0.4, rotation_3d_y=0.03)), 24)
     direct = cv2.warpPerspective(textured, lens.homography(whole), (96, 80), flags=cv2.INTER_CUBIC)
 
     def sharpness(image):
         return cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_64F)[12:-12, 12:-12].var()
 
-    assert sharpness(Relief(textured, FLAT[:80, :96], lens).seen(whole)) > 0.9 * sharpness(direct)
+    assert sharpness(DepthView(textured, FLAT[:80, :96], lens).render(whole)) > 0.9 * sharpness(direct)
     assert sharpness(warp(textured, lens.homography(whole))) > 0.9 * sharpness(direct)
 
 
 @pytest.mark.parametrize("pose", [Motion(translation_z=230), Motion(orbit_y=170), Motion(rotation_3d_y=95)])
 def test_a_camera_that_moved_past_all_surfaces_still_returns_an_image(pose):
-    seen = square().seen(LENS_200.pose(pose))
+    seen = square().render(LENS_200.step_pose(pose))
     assert seen.shape == (200, 200, 3)
 
 
 def test_soft_edges_of_a_depth_map_become_hard():
     soft = cv2.GaussianBlur(square().disparity, (0, 0), 1)
-    levels = np.unique(np.round(cut(soft, 275.0), 1))
+    levels = np.unique(np.round(harden_edges(soft, 275.0), 1))
     assert levels == pytest.approx([0.7, 2.0])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from animator.imaging.filters import crossfade
-from animator.imaging.flow import between
+from animator.imaging.flow import interpolate
 
 
 def texture(size, seed):
@@ -37,32 +37,34 @@ def psnr(one, other):
 @pytest.mark.parametrize("weight", [0.25, 0.5, 0.75])
 def test_a_moving_product_is_interpolated_along_its_path(weight):
     old, new, truth = moment(0), moment(1), moment(weight)
-    assert psnr(between(old, new, weight), truth) > psnr(crossfade(old, new, weight), truth) + 3
+    assert psnr(interpolate(old, new, weight), truth) > psnr(crossfade(old, new, weight), truth) + 3
 
 
 def test_weights_0_and_1_return_the_two_images():
-    assert (between(moment(0), moment(1), 0.0) == moment(0)).all()
-    assert (between(moment(0), moment(1), 1.0) == moment(1)).all()
+    assert (interpolate(moment(0), moment(1), 0.0) == moment(0)).all()
+    assert (interpolate(moment(0), moment(1), 1.0) == moment(1)).all()
 
 
 def test_the_image_between_two_equal_images_is_the_same_image():
-    assert np.abs(between(BACKDROP, BACKDROP, 0.4).astype(int) - BACKDROP).max() <= 1
+    assert np.abs(interpolate(BACKDROP, BACKDROP, 0.4).astype(int) - BACKDROP).max() <= 1
 
 
 def test_repainted_areas_are_crossfaded():
     one, other = np.full((128, 128, 3), 200, np.uint8), np.full((128, 128, 3), 200, np.uint8)
     one[30:90, 30:90] = texture(60, 1)
     other[40:100, 50:110] = texture(60, 2)
-    assert psnr(between(one, other, 0.5), crossfade(one, other, 0.5)) > 22
+    assert psnr(interpolate(one, other, 0.5), crossfade(one, other, 0.5)) > 22
 
 
 def test_a_change_of_brightness_alone_is_crossfaded():
     darker = (BACKDROP * 0.7).astype(np.uint8)
-    assert np.abs(between(BACKDROP, darker, 0.5).astype(int) - crossfade(BACKDROP, darker, 0.5)).mean() < 2.5
+    assert (
+        np.abs(interpolate(BACKDROP, darker, 0.5).astype(int) - crossfade(BACKDROP, darker, 0.5)).mean() < 2.5
+    )
 
 
 @pytest.mark.parametrize("size", [(98, 130), (33, 17), (16, 16), (600, 1100)])
 def test_images_of_any_size_can_be_interpolated(size):
     one, other = (np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8) for seed in (1, 2))
-    found = between(one, other, 0.5)
+    found = interpolate(one, other, 0.5)
     assert (found.shape, found.dtype) == (one.shape, np.uint8)

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from animator.frame import Motion
-from animator.imaging.geometry import Lens, angles, matrix, rotation, spatial
+from animator.imaging.geometry import Lens, is_3d, matrix, rotation_angles, rotation_pose
 
 LENS = Lens(1000, 600, 40)
 
 
 def seen(motion, point, lens=LENS):
     """Return the image position of (x, y, z); both are relative to the middle, of reference plane and image."""
-    x, y, z, _ = lens.pose(motion) @ [point[0], point[1], point[2] + lens.focal, 1]
+    x, y, z, _ = lens.step_pose(motion) @ [point[0], point[1], point[2] + lens.focal, 1]
     return np.array([x, y]) * lens.focal / z
 
 
@@ -55,24 +55,27 @@ def test_an_orbit_leaves_its_pivot_where_it_is(pivot):
     lens = Lens(1000, 600, 40, pivot)
     motion = Motion(orbit_x=20, orbit_y=-35, center_x=0.6, center_y=0.4)
     point = np.array([100 * pivot, -60 * pivot, lens.focal * pivot, 1])
-    assert lens.pose(motion) @ point == pytest.approx(point)
+    assert lens.step_pose(motion) @ point == pytest.approx(point)
 
 
 def test_no_motion_is_exactly_no_motion():
     # Deforum's perspective flip shrinks by 0.12 % and shifts by half a pixel at angles of zero.
     for lens in (LENS, Lens(641, 479, 70)):
-        assert lens.pose(Motion()) == pytest.approx(np.eye(4), abs=1e-12)
+        assert lens.step_pose(Motion()) == pytest.approx(np.eye(4), abs=1e-12)
         assert lens.homography(np.eye(4)) == pytest.approx(np.eye(3), abs=1e-12)
 
 
 def test_2d_motion_settings_keep_their_meaning_in_3d():
     # Deforum's translation_x goes right in its 2D mode and left in its 3D mode.
     flat = Motion(1.1, 12, 5, -3, 0.3, 0.6)
-    assert LENS.homography(LENS.pose(flat)) == pytest.approx(matrix(flat, 1000, 600))
+    assert LENS.homography(LENS.step_pose(flat)) == pytest.approx(matrix(flat, 1000, 600))
 
 
 def test_poses_compose_and_invert():
-    a, b = LENS.pose(Motion(translation_z=40, orbit_y=5)), LENS.pose(Motion(zoom=1.1, rotation_3d_x=3))
+    a, b = (
+        LENS.step_pose(Motion(translation_z=40, orbit_y=5)),
+        LENS.step_pose(Motion(zoom=1.1, rotation_3d_x=3)),
+    )
     assert np.linalg.inv(b @ a) @ b @ a == pytest.approx(np.eye(4))
     assert LENS.homography(np.linalg.inv(a)) @ LENS.homography(a) != pytest.approx(
         np.eye(3)
@@ -82,9 +85,9 @@ def test_poses_compose_and_invert():
 @pytest.mark.parametrize("turn", [(10, -20, 30), (-80, 40, 170), (0, 0, 0), (179, 3, -2)])
 def test_angles_are_recovered_from_a_rotation(turn):
     motion = Motion(rotation_3d_x=turn[0], rotation_3d_y=turn[1], rotation_3d_z=turn[2])
-    assert angles(rotation(motion)[:3, :3]) == pytest.approx(turn)
+    assert rotation_angles(rotation_pose(motion)[:3, :3]) == pytest.approx(turn)
 
 
 def test_only_3d_motion_settings_need_3d():
-    assert not spatial(Motion(1.1, 12, 5, -3, 0.3, 0.6))
-    assert spatial(Motion(orbit_x=0.1))
+    assert not is_3d(Motion(1.1, 12, 5, -3, 0.3, 0.6))
+    assert is_3d(Motion(orbit_x=0.1))

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from animator.imaging.resize import OVERLAP, resized, tiled
+from animator.imaging.resize import TILE_OVERLAP, resize, upscale_tiled
 from tests.films import texture
 
 
@@ -23,7 +23,7 @@ def test_tiled_upscaling_is_exact_if_pixels_depend_on_a_quarter_of_the_overlap_a
         asked.append(part.shape[:2])
         return doubled(part)
 
-    found = tiled(picture, watched, 2, 128)
+    found = upscale_tiled(picture, watched, 2, 128)
     assert (found == doubled(picture)).all()
     assert max(max(shape) for shape in asked) <= 128
     assert len(asked) > 1 or size == (128, 128)
@@ -36,14 +36,16 @@ def test_a_tile_that_goes_wrong_at_its_edges_leaves_no_seam():
         return cv2.copyMakeBorder(doubled(image)[8:-8, 8:-8], 8, 8, 8, 8, cv2.BORDER_CONSTANT)
 
     picture = np.full((300, 300, 3), 200, np.uint8)
-    found = tiled(picture, dark_edges, 2, 160)
+    found = upscale_tiled(picture, dark_edges, 2, 160)
     assert (found[8:-8, 8:-8] == 200).all()
-    assert OVERLAP * 2 / 4 > 8
+    assert TILE_OVERLAP * 2 / 4 > 8
 
 
 def test_tiles_of_different_brightness_are_blended():
     levels = iter(range(100, 200, 20))
-    found = tiled(np.zeros((160, 96, 3), np.uint8), lambda image: np.full_like(image, next(levels)), 1, 128)
+    found = upscale_tiled(
+        np.zeros((160, 96, 3), np.uint8), lambda image: np.full_like(image, next(levels)), 1, 128
+    )
     steps = np.abs(np.diff(found[:, 48, 0].astype(int)))
     assert 1 <= steps.max() <= 2
     assert (found[0, 0, 0], found[-1, 0, 0]) == (100, 120)
@@ -51,8 +53,8 @@ def test_tiles_of_different_brightness_are_blended():
 
 def test_images_are_resized_by_lanczos_and_unchanged_at_the_same_size():
     picture = texture(60, 40)
-    assert resized(picture, 60, 40) is picture
+    assert resize(picture, 60, 40) is picture
     assert (
-        resized(picture, 120, 80) == cv2.resize(picture, (120, 80), interpolation=cv2.INTER_LANCZOS4)
+        resize(picture, 120, 80) == cv2.resize(picture, (120, 80), interpolation=cv2.INTER_LANCZOS4)
     ).all()
-    assert resized(picture, 30, 20).shape == (20, 30, 3)
+    assert resize(picture, 30, 20).shape == (20, 30, 3)

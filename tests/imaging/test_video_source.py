@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from animator.imaging.io import Film, length, pictures
+from animator.imaging.io import VideoSource, duration, read_frames
 from tests import films
 
 LOSSY = {
@@ -17,28 +17,28 @@ LOSSY = {
 
 
 def seen(film, skip=0, count=10_000, hold=False):
-    return [int(np.median(picture)) for picture in islice(pictures(film, skip, hold), count)]
+    return [int(np.median(picture)) for picture in islice(read_frames(film, skip, hold), count)]
 
 
 def test_a_video_gives_one_image_for_each_frame_of_the_film(tmp_path):
     file = films.write(tmp_path / "a.mp4", films.greys(20), 10)
-    assert length(file) == pytest.approx(2.0)
-    assert seen(Film(file, 64, 48, 10)) == [10 + 2 * i for i in range(20)]
-    doubled = seen(Film(file, 64, 48, 20))
+    assert duration(file) == pytest.approx(2.0)
+    assert seen(VideoSource(file, 64, 48, 10)) == [10 + 2 * i for i in range(20)]
+    doubled = seen(VideoSource(file, 64, 48, 20))
     assert abs(len(doubled) - 40) <= 1
     assert max(abs(value - (10 + i)) for i, value in enumerate(doubled)) <= 2
 
 
 def test_reading_starts_at_the_given_second_of_the_video(tmp_path):
     file = films.write(tmp_path / "a.mp4", films.greys(60), 10)
-    assert seen(Film(file, 64, 48, 10, 1.5)) == [10 + 2 * i for i in range(15, 60)]
+    assert seen(VideoSource(file, 64, 48, 10, 1.5)) == [10 + 2 * i for i in range(15, 60)]
 
 
 def test_images_are_scaled_to_cover_the_size_and_cropped_in_the_middle(tmp_path):
     picture = np.zeros((40, 120, 3), np.uint8)
     picture[:, 40:80] = 255
     file = films.write(tmp_path / "a.mp4", [picture] * 3)
-    [first, *_] = pictures(Film(file, 80, 80, 10))
+    [first, *_] = read_frames(VideoSource(file, 80, 80, 10))
     assert first.shape == (80, 80, 3)
     assert first[:, 2:-2].min() >= 250
 
@@ -48,21 +48,21 @@ def test_images_are_scaled_to_cover_the_size_and_cropped_in_the_middle(tmp_path)
 )
 def test_images_after_a_skip_are_the_same_as_without_it(tmp_path, kind, shot, fps):
     file = films.write(tmp_path / f"a.{kind}", films.greys(100), shot, *LOSSY[kind])
-    film = Film(file, 64, 48, fps, 0.3)
-    whole = list(islice(pictures(film, hold=True), int(fps * 100 / shot) + 20))
+    film = VideoSource(file, 64, 48, fps, 0.3)
+    whole = list(islice(read_frames(film, hold=True), int(fps * 100 / shot) + 20))
     for skip in (1, len(whole) // 2 + 1, len(whole) - 25, len(whole) - 3):
-        rest = islice(pictures(film, skip, hold=True), 3)
+        rest = islice(read_frames(film, skip, hold=True), 3)
         for i, picture in enumerate(rest):
             assert (picture == whole[skip + i]).all(), (skip, i)
 
 
 def test_the_last_image_repeats_with_hold(tmp_path):
     file = films.write(tmp_path / "a.mp4", films.greys(20), 10)
-    assert seen(Film(file, 64, 48, 10), 0, 50, hold=True)[19:] == [48] * 31
-    assert seen(Film(file, 64, 48, 10), 500, 3, hold=True) == [48] * 3
+    assert seen(VideoSource(file, 64, 48, 10), 0, 50, hold=True)[19:] == [48] * 31
+    assert seen(VideoSource(file, 64, 48, 10), 500, 3, hold=True) == [48] * 3
 
 
 def test_a_file_without_images_raises_value_error(tmp_path):
     (tmp_path / "a.mp4").write_text("no video")
     with pytest.raises(ValueError, match="no images"):
-        list(pictures(Film(tmp_path / "a.mp4", 64, 48, 10)))
+        list(read_frames(VideoSource(tmp_path / "a.mp4", 64, 48, 10)))

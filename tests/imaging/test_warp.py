@@ -25,7 +25,7 @@ def centre(image):
 
 def moved(image, **motion):
     camera = Camera2D(image.shape[1], image.shape[0])
-    return camera.move(State(painting=image), camera.matrix(Motion(**motion)))
+    return camera.render_view(State(painting=image), camera.matrix(Motion(**motion)))
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_one_resampling_by_the_product_is_sharper_than_a_chain_of_warps(textured
     step = camera.matrix(Motion(1.004, 0.5))
     chained, product = textured, np.eye(3)
     for _ in range(24):
-        chained, product = camera.move(State(painting=chained), step), step @ product
-    once = camera.move(State(painting=textured), product)
+        chained, product = camera.render_view(State(painting=chained), step), step @ product
+    once = camera.render_view(State(painting=textured), product)
 
     def sharpness(image):
         return cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_64F)[12:-12, 12:-12].var()

@@ -9,7 +9,7 @@ import pytest
 
 from animator import Frame, Scene, loads, timeline
 from animator.interop.convert import convert
-from animator.scene.parse import parse
+from animator.scene.parse import parse_document
 from tests import lora_files
 
 
@@ -22,7 +22,7 @@ class Imported(NamedTuple):
     @property
     def data(self) -> dict[str, Any]:
         """The schedule file as plain data; keys are text."""
-        return parse(self.text, "film.yaml").data
+        return parse_document(self.text, "film.yaml").data
 
     def noted(self, key: str) -> str:
         """Return the note on a key, or an empty string."""

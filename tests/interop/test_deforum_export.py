@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import loads, sample, timeline
-from animator.interop.deforum_export import settings
+from animator.interop.deforum_export import export_deforum
 from tests import lora_files
 from tests.timeline.tracks import clicks, write
 
@@ -18,7 +18,7 @@ BASE = "video: {frames: 40, fps: 20, size: 512x512}\n"
 
 def exported(text, folder="."):
     scene = loads(BASE + text, folder)
-    written, notes = settings(scene)
+    written, notes = export_deforum(scene)
     return written, [str(note) for note in notes], timeline(scene)
 
 
@@ -115,7 +115,7 @@ def test_cuts_views_and_closed_loops_are_noted(tmp_path):
     _, notes, _ = exported("views: {4: side.png}\ncuts: [9]\n", tmp_path)
     assert any("views: left out" in note for note in notes)
     assert any("cuts: Deforum has no cuts" in note for note in notes)
-    _, notes = settings(loads("video: {frames: 8, loop: closed}"))
+    _, notes = export_deforum(loads("video: {frames: 8, loop: closed}"))
     assert any("video.loop: Deforum cannot close a loop" in str(note) for note in notes)
 
 
@@ -125,7 +125,7 @@ def test_moves_shakes_and_a_track_become_steps_per_frame(tmp_path):
         "video: {frames: 40, size: 256x256}\naudio: {file: track.wav}\n"
         "motion: {zoom: 1.01, angle: onset, moves: {0: push-in}, shake: walk}\n"
     )
-    written, _ = settings(loads(text, tmp_path))
+    written, _ = export_deforum(loads(text, tmp_path))
     frames = timeline(loads(text, tmp_path))
     for name in ("zoom", "angle", "translation_x"):
         wanted = [getattr(frame.motion, name) for frame in frames]

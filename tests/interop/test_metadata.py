@@ -9,11 +9,11 @@ from PIL import Image as Pictures
 
 from animator import SceneError
 from animator.imaging.ffmpeg import CODECS
-from animator.interop.convert import convert, read
-from animator.interop.metadata import of_film, of_picture, of_webm
-from animator.runs.animations import Reel, exif, gif, webp
-from animator.runs.sheets import sheet
-from animator.runs.video import Format, Video
+from animator.interop.convert import convert, detect_and_read
+from animator.interop.metadata import image_comment, mp4_comment, webm_comment
+from animator.runs.animations import FrameSequence, exif_comment, gif, webp
+from animator.runs.sheets import contact_sheet
+from animator.runs.video import VideoFormat, VideoWriter
 
 RECIPE = "prompts: {at: 'a mug = über; 日本 # \\ '}\nmotion: {zoom: 1.01}\n"
 
@@ -27,23 +27,23 @@ def files(tmp_path_factory):
     """Return a small file of each kind with the recipe as its comment."""
     folder = tmp_path_factory.mktemp("carried")
     for name in ("h264", "vp9", "prores"):
-        with Video(
-            folder / f"film.{CODECS[name].container}", Format(64, 48, 10, codec=name), RECIPE
+        with VideoWriter(
+            folder / f"film.{CODECS[name].container}", VideoFormat(64, 48, 10, codec=name), RECIPE
         ) as video:
             video.write(look(1))
-    reel = Reel(range(3), look, 64, 48, 10, 0.3)
+    reel = FrameSequence(range(3), look, 64, 48, 10, 0.3)
     (folder / "film.gif").write_bytes(gif(reel, RECIPE, True, "draft"))
     (folder / "film.webp").write_bytes(webp(reel, RECIPE, True, "draft"))
-    (folder / "film.jpg").write_bytes(sheet(reel, RECIPE, str))
+    (folder / "film.jpg").write_bytes(contact_sheet(reel, RECIPE, str))
     return sorted(folder.iterdir())
 
 
 def test_every_kind_of_file_returns_its_recipe_unchanged(files):
-    readers = {".mp4": of_film, ".mov": of_film, ".webm": of_webm}
+    readers = {".mp4": mp4_comment, ".mov": mp4_comment, ".webm": webm_comment}
     assert len(files) == 6
     for file in files:
-        assert readers.get(file.suffix, of_picture)(file) == RECIPE
-        assert read(file).data["motion"] == {"zoom": 1.01}
+        assert readers.get(file.suffix, image_comment)(file) == RECIPE
+        assert detect_and_read(file).data["motion"] == {"zoom": 1.01}
 
 
 def test_a_damaged_file_is_read_or_refused_in_one_line(files, tmp_path):
@@ -58,7 +58,7 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(files, tmp_path):
             cut = chance.choice((len(data), chance.randrange(12, len(data))))
             (tmp_path / file.name).write_bytes(data[:cut])
             try:
-                read(tmp_path / file.name)
+                detect_and_read(tmp_path / file.name)
             except SceneError as error:
                 assert "\n" not in str(error)
 
@@ -67,7 +67,7 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(files, tmp_path):
 def test_jpeg_and_webp_images_of_the_web_ui_are_read(kind, tmp_path):
     text = "a red mug\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 512x512"
     picture, data = Pictures.new("RGB", (16, 16)), io.BytesIO()
-    picture.save(data, kind, exif=b"Exif\0\0" + exif(text))
+    picture.save(data, kind, exif=b"Exif\0\0" + exif_comment(text))
     (tmp_path / "picture").write_bytes(data.getvalue())
     found, _ = convert(tmp_path / "picture", tmp_path)
     assert "a red mug" in found and "guidance_scale: 7" in found

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from animator import SceneError
-from animator.interop.camera_paths import space
+from animator.interop.camera_paths import deforum_camera
 from tests.interop import samples
 
 
@@ -72,7 +72,7 @@ def test_a_3d_manifest_moves_a_3d_camera(imported):
     solid = imported(rendered(**places, fov=lambda f: 70))
     motion = solid.frames[5].motion
     assert motion.rotation_3d_z == pytest.approx(0.25)
-    wanted = space(1024, 1024, 70, True)
+    wanted = deforum_camera(1024, 1024, 70, True)
     assert motion.translation_x == pytest.approx(3 * wanted.factors["translation_x"])
     assert motion.translation_z == pytest.approx(2 * wanted.factors["translation_z"])
     assert solid.data["motion"]["fov"] == wanted.fov and solid.data["motion"]["depth"] == "model"

@@ -10,9 +10,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from animator import SceneError, load, timeline
 from animator.interop.convert import convert
-from animator.render.painter import Flat, test_card
-from animator.runs import render as shoot
-from animator.runs.metadata import rows, table
+from animator.render.painter import FlatPainter, test_card
+from animator.runs import render
+from animator.runs.metadata import frame_table, frame_table_csv
 
 INFOTEXT = """\
 product photo of a mug, (ceramic:1.2), <lora:oue_scooter:0.7>
@@ -88,9 +88,9 @@ def run(tmp_path):
     (tmp_path / "film.yaml").write_text(FILM)
     (tmp_path / "base.yaml").write_text("painting: {guidance_scale: 4.5}\ngrade: {contrast: 1.1}\n")
     scene = load(tmp_path / "film.yaml")
-    painter = Flat(test_card(*scene.size))
-    for _ in shoot.shoot(
-        shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / "run"), scene, lambda _: painter
+    painter = FlatPainter(test_card(*scene.size))
+    for _ in render.render_run(
+        render.start_run(scene, tmp_path / "film.yaml", tmp_path / "run"), scene, lambda _: painter
     ):
         pass
     return tmp_path / "run"
@@ -105,7 +105,7 @@ def imported_from(file, folder):
 @pytest.mark.parametrize("name", ["video.mp4", "frames/000000006.png"])
 def test_a_film_and_each_of_its_frames_contain_the_schedule_file(run, tmp_path, name):
     scene, text, notes = imported_from(run / name, tmp_path)
-    assert table(rows(scene, timeline(scene))) == (run / "frames.csv").read_text()
+    assert frame_table_csv(frame_table(scene, timeline(scene))) == (run / "frames.csv").read_text()
     assert not notes
     assert len(text.splitlines()) < 30  # defaults are left out again
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as some
 
 from animator import loads, sample
 from animator.interop import deforum
-from animator.interop.deforum_export import settings as exported
-from animator.interop.draft import Source, schedule
+from animator.interop.deforum_export import export_deforum as exported
+from animator.interop.draft import SourceFile, dump_schedule
 from animator.interop.keystrings import compact, complement
 from tests.interop import samples
 from tests.timeline.test_deforum_parity import MEASURED
@@ -25,7 +25,7 @@ SCHEDULES = (
 
 def there_and_back(given):
     """Return Deforum settings after a round trip through our YAML, and the YAML."""
-    text = schedule(deforum.read(Source("settings.txt"), given).data)
+    text = dump_schedule(deforum.read_deforum(SourceFile("settings.txt"), given).data)
     return exported(loads(text))[0], text
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from animator import ModelError
 from animator.cli import main
 from animator.models import nano
-from animator.models.lora_file import Words, read, words
+from animator.models.lora_file import TriggerWords, find_trigger_words, read_lora_info
 from tests import lora_files
 
 
@@ -24,7 +24,7 @@ from tests import lora_files
     ],
 )
 def test_rank_and_model_are_read_from_every_layout(tmp_path, keys, weights, rank):
-    facts = read(lora_files.write(tmp_path / "x.safetensors", weights))
+    facts = read_lora_info(lora_files.write(tmp_path / "x.safetensors", weights))
     assert (facts.keys, facts.ranks, facts.base, facts.width) == (keys, (rank,), "SDXL", 2048)
     assert facts.layers["UNet"] == 1
 
@@ -35,16 +35,16 @@ def test_rank_and_model_are_read_from_every_layout(tmp_path, keys, weights, rank
 def test_the_base_model_is_detected_from_shapes_not_metadata(tmp_path, width, base):
     weights = lora_files.kohya(width)
     lie = {"ss_base_model_version": "sdxl_base_v1-0" if width != 2048 else "sd_v1"}
-    assert read(lora_files.write(tmp_path / "x.safetensors", weights, lie)).base.startswith(base)
+    assert read_lora_info(lora_files.write(tmp_path / "x.safetensors", weights, lie)).base.startswith(base)
 
 
 def test_alphas_are_read_in_every_number_format(tmp_path):
     file = lora_files.write(tmp_path / "x.safetensors", lora_files.kohya(alpha=2.5))
-    assert read(file).alphas == (2.5,)
+    assert read_lora_info(file).alphas == (2.5,)
     header = {"lora_unet_a_to_q.lora_down.weight": {"dtype": "BF16", "shape": [1, 1], "data_offsets": [2, 4]},
               "lora_unet_a_to_q.alpha": {"dtype": "BF16", "shape": [], "data_offsets": [0, 2]}}  # fmt: skip
     raw(tmp_path / "bf16.safetensors", header, struct.pack("<f", 16.0)[2:] + b"\0\0")
-    assert read(tmp_path / "bf16.safetensors").alphas == (16.0,)
+    assert read_lora_info(tmp_path / "bf16.safetensors").alphas == (16.0,)
 
 
 def test_an_alpha_with_invalid_offsets_is_not_read(tmp_path):
@@ -52,7 +52,7 @@ def test_an_alpha_with_invalid_offsets_is_not_read(tmp_path):
         header = {"lora_unet_a_to_q.lora_down.weight": {"dtype": "F16", "shape": [1, 1], "data_offsets": [0, 2]},
                   "lora_unet_a_to_q.alpha": {"dtype": "F16", "shape": [], "data_offsets": offsets}}  # fmt: skip
         raw(tmp_path / "x.safetensors", header, b"\0\0")
-        assert read(tmp_path / "x.safetensors").alphas == ()
+        assert read_lora_info(tmp_path / "x.safetensors").alphas == ()
 
 
 def raw(file, header, data=b""):
@@ -62,7 +62,9 @@ def raw(file, header, data=b""):
 
 def test_alpha_in_the_metadata_is_used_without_alpha_tensors(tmp_path):
     noted = {"lora_adapter_metadata": json.dumps({"unet.lora_alpha": 32, "unet.r": 8})}
-    assert read(lora_files.write(tmp_path / "x.safetensors", lora_files.diffusers(), noted)).alphas == (32.0,)
+    assert read_lora_info(
+        lora_files.write(tmp_path / "x.safetensors", lora_files.diffusers(), noted)
+    ).alphas == (32.0,)
 
 
 @pytest.mark.parametrize(
@@ -77,14 +79,14 @@ def test_alpha_in_the_metadata_is_used_without_alpha_tensors(tmp_path):
     ids=["named", "in nearly all captions", "the folder's", "none", "damaged"],
 )
 def test_trigger_words_are_found(noted, expected):
-    assert words(noted).triggers == expected
+    assert find_trigger_words(noted).triggers == expected
 
 
 def test_a_trigger_word_matches_whole_words_in_any_case():
-    listening = Words(("oue scooter",))
-    assert listening.heard(["photo of an OUE scooter, night"])
-    assert not listening.heard(["photo of an oue scooters club", "scooter"])
-    assert Words().heard(["anything"])
+    listening = TriggerWords(("oue scooter",))
+    assert listening.used_in(["photo of an OUE scooter, night"])
+    assert not listening.used_in(["photo of an oue scooters club", "scooter"])
+    assert TriggerWords().used_in(["anything"])
 
 
 @pytest.mark.parametrize(
@@ -99,15 +101,15 @@ def test_a_trigger_word_matches_whole_words_in_any_case():
 def test_a_file_that_is_no_safetensors_is_an_error_of_one_line(tmp_path, data):
     (tmp_path / "x.safetensors").write_bytes(data)
     with pytest.raises(ModelError, match=r"x.safetensors: not a (LoRA|.safetensors file)") as caught:
-        read(tmp_path / "x.safetensors")
+        read_lora_info(tmp_path / "x.safetensors")
     assert "\n" not in str(caught.value)
 
 
 def test_other_kinds_of_files_are_not_opened(tmp_path):
     with pytest.raises(ModelError, match="others can run code"):
-        read(tmp_path / "x.ckpt")
+        read_lora_info(tmp_path / "x.ckpt")
     with pytest.raises(ModelError, match="No such file"):
-        read(tmp_path / "nowhere.safetensors")
+        read_lora_info(tmp_path / "nowhere.safetensors")
 
 
 def run(*args):
@@ -133,7 +135,7 @@ def test_the_lora_command_prints_the_facts_a_designer_needs(tmp_path):
 def test_the_lora_command_reads_the_bundled_lora_and_prints_json():
     facts = json.loads(run("lora", "nano-few-steps", "--json"))
     assert (facts["base"], facts["ranks"]) == ("nano", [16])
-    assert str(nano.LORAS["nano-few-steps"]) not in facts
+    assert str(nano.BUNDLED_LORAS["nano-few-steps"]) not in facts
 
 
 def test_reading_a_lora_file_imports_no_torch(tmp_path):

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from animator.models.prompt_syntax import MAX_BLENDS, MAX_WEIGHT, parse
+from animator.models.prompt_syntax import MAX_BLENDS, MAX_WEIGHT, parse_prompt
 
 
 def told(text):
     """Return text and weight of each part, by chunk, of a prompt with a single blend."""
-    [(weight, chunks)] = parse(text).blends
+    [(weight, chunks)] = parse_prompt(text).blends
     assert weight == 1
     return [[(part.text, round(part.weight, 4)) for part in chunk.parts] for chunk in chunks]
 
@@ -55,7 +55,7 @@ def test_brackets_weigh_as_in_the_webui(text, parts):
     ],
 )
 def test_brackets_without_a_meaning_are_plain_text(text, plain):
-    assert parse(text).plain == plain
+    assert parse_prompt(text).plain_text == plain
 
 
 def test_break_begins_a_chunk_and_keeps_the_weight_of_its_bracket():
@@ -65,33 +65,33 @@ def test_break_begins_a_chunk_and_keeps_the_weight_of_its_bracket():
 
 
 def test_and_begins_a_prompt_with_its_own_weight():
-    [(_, chunks)] = parse("a mug :0.5 AND (steam:1.2) AND table:2").blends
+    [(_, chunks)] = parse_prompt("a mug :0.5 AND (steam:1.2) AND table:2").blends
     assert [(chunk.weight, [part.text for part in chunk.parts]) for chunk in chunks] == [
         (0.5, ["a mug"]), (1, ["steam"]), (2, ["table"]),
     ]  # fmt: skip
 
 
 def test_a_blend_is_the_whole_text_once_with_each_alternative():
-    words = parse('photo of a ("red mug", "blue bowl").blend(1, 3), white')
+    words = parse_prompt('photo of a ("red mug", "blue bowl").blend(1, 3), white')
     texts = [(weight, chunks[0].parts[0].text) for weight, chunks in words.blends]
     assert texts == [(0.25, "photo of a red mug, white"), (0.75, "photo of a blue bowl, white")]
-    assert [weight for weight, _ in parse('("a", "b", "c").blend()').blends] == [1 / 3] * 3
-    assert len(parse('("a", "b").blend(1, 1) ("c", "d").blend(1, 1)').blends) == 4
-    assert parse('("a", "b").blend(0, 2)').plain == "b"
+    assert [weight for weight, _ in parse_prompt('("a", "b", "c").blend()').blends] == [1 / 3] * 3
+    assert len(parse_prompt('("a", "b").blend(1, 1) ("c", "d").blend(1, 1)').blends) == 4
+    assert parse_prompt('("a", "b").blend(0, 2)').plain_text == "b"
 
 
 def test_deeply_nested_blends_terminate():
-    assert len(parse('("a", "b").blend(1, 1)' * 100).blends) == MAX_BLENDS
+    assert len(parse_prompt('("a", "b").blend(1, 1)' * 100).blends) == MAX_BLENDS
 
 
 @pytest.mark.parametrize("wrong", ["1", "1, 2, 3", "x, y", "0, 0", "-1, 1", "inf, 1"])
 def test_a_blend_with_other_weights_is_text(wrong):
-    assert len(parse(f'("a", "b").blend({wrong})').blends) == 1
+    assert len(parse_prompt(f'("a", "b").blend({wrong})').blends) == 1
 
 
 @given(st.text(alphabet=st.sampled_from('()[]:\\"|, .19abBREAKND\n'), max_size=200))
 def test_every_text_parses_and_keeps_all_its_words(text):
-    words = parse(text)
+    words = parse_prompt(text)
     assert sum(weight for weight, _ in words.blends) == pytest.approx(1)
     for _, chunks in words.blends:
         assert all(0 <= part.weight <= MAX_WEIGHT for chunk in chunks for part in chunk.parts)
@@ -112,5 +112,5 @@ def test_the_longest_prompts_parse_quickly():
     ]
     began = time.process_time()
     for text in hard:
-        parse(text)
+        parse_prompt(text)
     assert time.process_time() - began < 2

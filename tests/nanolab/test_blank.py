@@ -10,14 +10,14 @@ from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file
 from transformers import CLIPTokenizer
 
-from nanolab.blank import blank, byte_symbols, write_letters
+from nanolab.blank import blank_checkpoint, byte_symbols, write_byte_tokenizer
 
 torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return blank(tmp_path_factory.mktemp("blank"))
+    return blank_checkpoint(tmp_path_factory.mktemp("blank"))
 
 
 def paint(folder: Path, prompt: str) -> np.ndarray:
@@ -30,7 +30,7 @@ def paint(folder: Path, prompt: str) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_untrained_checkpoints_paint_images_that_are_not_flat(seed: int, tmp_path: Path) -> None:
-    picture = paint(blank(tmp_path, seed=seed), "a red chair")
+    picture = paint(blank_checkpoint(tmp_path, seed=seed), "a red chair")
     assert np.isfinite(picture).all()
     assert picture.std() >= 10
 
@@ -41,15 +41,15 @@ def test_the_prompt_changes_the_image(folder: Path) -> None:
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(folder: Path, tmp_path: Path) -> None:
     name = "unet/diffusion_pytorch_model.safetensors"
-    assert (blank(tmp_path / "same") / name).read_bytes() == (folder / name).read_bytes()
-    assert (blank(tmp_path / "other", seed=1) / name).read_bytes() != (folder / name).read_bytes()
+    assert (blank_checkpoint(tmp_path / "same") / name).read_bytes() == (folder / name).read_bytes()
+    assert (blank_checkpoint(tmp_path / "other", seed=1) / name).read_bytes() != (folder / name).read_bytes()
 
 
 def test_torchs_global_random_state_is_unchanged(tmp_path: Path) -> None:
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    blank(tmp_path)
+    blank_checkpoint(tmp_path)
     assert torch.equal(torch.rand(1), expected)
 
 
@@ -63,12 +63,12 @@ def test_no_two_tensors_are_equal(part: str, folder: Path) -> None:
 @pytest.mark.parametrize("wrong", [{"levels": (32, 48)}, {"levels": (32, 64, 64)}, {"depths": (1,)}])
 def test_mismatched_sizes_raise_an_error(wrong: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="multiples of 32"):
-        blank(tmp_path / "blank", **wrong)
+        blank_checkpoint(tmp_path / "blank", **wrong)
     assert not (tmp_path / "blank").exists()
 
 
 def test_the_byte_tokenizer_encodes_any_text(tmp_path: Path) -> None:
-    tokenizer = CLIPTokenizer.from_pretrained(write_letters(tmp_path))
+    tokenizer = CLIPTokenizer.from_pretrained(write_byte_tokenizer(tmp_path))
     assert len(set(byte_symbols())) == 256
     assert len(tokenizer) == 514
     assert tokenizer.tokenize("a Cat ü") == ["a</w>", "c", "a", "t</w>", "Ã", "¼</w>"]

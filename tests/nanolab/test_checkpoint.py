@@ -11,31 +11,32 @@ from diffusers import (
 from safetensors.torch import load_file
 
 from animator import animate, loads
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
 from animator.diffusion.single_file import write_single_file
 from animator.frame import Frame, Painting, Prompt
-from animator.models.nano import folder
-from nanolab import checkpoint, judge, text, vae
-from nanolab import metrics as measures
-from nanolab.checkpoint import Painter, Settings
+from animator.models.nano import weights_folder
+from nanolab import checkpoint, judge, metrics, text, vae
+from nanolab.checkpoint import PipelinePainter, PipelineSettings
 from nanolab.model import Nano
-from nanolab.recipes import STARTS, draw_recipe
+from nanolab.recipes import START_RECIPES, draw_recipe
 
-QUICK = Settings(steps=8, height=256, width=256)
+QUICK = PipelineSettings(steps=8, height=256, width=256)
 
 
 @pytest.fixture(scope="module")
 def painter():
     torch.set_num_threads(1)
-    return Painter(folder())
+    return PipelinePainter(weights_folder())
 
 
 def test_an_untrained_model_can_be_exported_and_loaded(tmp_path):
     torch.set_num_threads(1)
-    text.write(tmp_path / "tokens", 30)
-    nano = Nano(text.read(tmp_path / "tokens"), (32, 32, 32))
-    checkpoint.export(nano, vae.build((8, 8, 16, 16)), tmp_path / "tokens", tmp_path / "weights")
+    text.write_tokenizer(tmp_path / "tokens", 30)
+    nano = Nano(text.read_tokenizer(tmp_path / "tokens"), (32, 32, 32))
+    checkpoint.export_checkpoint(
+        nano, vae.build_autoencoder((8, 8, 16, 16)), tmp_path / "tokens", tmp_path / "weights"
+    )
     for kind in (
         StableDiffusionXLPipeline,
         StableDiffusionXLImg2ImgPipeline,
@@ -46,14 +47,14 @@ def test_an_untrained_model_can_be_exported_and_loaded(tmp_path):
 
 
 def test_the_bundled_folder_is_below_30_megabytes():
-    assert checkpoint.size(folder()) < 30_000_000
+    assert checkpoint.folder_size(weights_folder()) < 30_000_000
 
 
 def test_the_prompts_colour_decides_the_products_colour(painter):
     prompts = [f"studio photo of a {color} mug, white background" for color in ("red", "blue")]
     red, blue = painter.paint(prompts, [1, 1], QUICK)
-    assert judge.hue_color(red) == "red"
-    assert judge.hue_color(blue) == "blue"
+    assert judge.color_by_hue(red) == "red"
+    assert judge.color_by_hue(blue) == "blue"
 
 
 def test_the_few_step_lora_paints_in_four_steps_without_guidance():
@@ -63,7 +64,7 @@ def test_the_few_step_lora_paints_in_four_steps_without_guidance():
     )
     ((_, state),) = animate(loads(text + "model: {loras: {fast: {file: nano-few-steps}}}\n"))
     ((_, without),) = animate(loads(text))
-    assert judge.hue_color(state.shown) == "red"
+    assert judge.color_by_hue(state.shown) == "red"
     assert state.shown[:30].mean() > 200  # the background is white
 
     def edges(picture):
@@ -79,34 +80,38 @@ def test_the_prompts_backdrop_decides_the_brightness(painter):
 
 
 def test_a_higher_strength_preserves_less_of_the_start_image(painter):
-    start = draw_recipe(STARTS["mug_photo"]).image
+    start = draw_recipe(START_RECIPES["mug_photo"]).image
     prompt = "studio photo of a red mug, white background"
     little, much = (painter.repaint(start, prompt, strength, 0, QUICK) for strength in (0.3, 0.9))
-    assert measures.psnr(start, little) > measures.psnr(start, much)
-    assert measures.overlap(measures.silhouette(start), measures.silhouette(little)) > 0.7
+    assert metrics.psnr(start, little) > metrics.psnr(start, much)
+    assert metrics.mask_iou(metrics.silhouette(start), metrics.silhouette(little)) > 0.7
 
 
 def test_the_autoencoder_is_stable_over_sixteen_round_trips(painter):
-    kept = measures.round_trips(painter.fresh.vae, [draw_recipe(STARTS["bottle_photo"]).image], (1, 16))
+    kept = metrics.round_trip_psnr(
+        painter.txt2img.vae, [draw_recipe(START_RECIPES["bottle_photo"]).image], (1, 16)
+    )
     assert kept["1"] > 34 and kept["16"] > 27  # measured: 36.6 and 28.8
 
 
 def test_wide_and_tall_images_are_painted(painter):
     for height, width in ((192, 256), (256, 192)):
-        made = painter.paint(["pencil sketch of a chair"], [0], Settings(4, 1.0, height, width))[0]
+        made = painter.paint(["pencil sketch of a chair"], [0], PipelineSettings(4, 1.0, height, width))[0]
         assert made.shape == (height, width, 3) and np.std(made) > 5
 
 
 def test_restore_loads_the_exported_weights():
-    nano = Nano(text.read(folder() / "tokenizer"))
-    checkpoint.restore(nano, folder())
-    weights = load_file(folder() / "unet" / "diffusion_pytorch_model.safetensors")
+    nano = Nano(text.read_tokenizer(weights_folder() / "tokenizer"))
+    checkpoint.restore_checkpoint(nano, weights_folder())
+    weights = load_file(weights_folder() / "unet" / "diffusion_pytorch_model.safetensors")
     learnt = nano.unet.state_dict()
     assert all(torch.equal(learnt[name], value.float()) for name, value in weights.items())
 
 
 def test_the_bundled_checkpoint_as_a_single_file_paints_equal_images(tmp_path):
-    file = write_single_file(folder(), tmp_path / "nano.safetensors")
+    file = write_single_file(weights_folder(), tmp_path / "nano.safetensors")
     frame = Frame(0, 3, Prompt("a red mug", next="a red mug"), painting=Painting(steps=2))
-    pictures = [Sdxl(Checkpoint(str(base)), 128, 128, {})(frame, None) for base in (folder(), file)]
+    pictures = [
+        SDXLPainter(CheckpointSpec(str(base)), 128, 128, {})(frame, None) for base in (weights_folder(), file)
+    ]
     assert (pictures[0] == pictures[1]).all()

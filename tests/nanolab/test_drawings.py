@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nanolab.gbuffer import USUAL, View
+from nanolab.gbuffer import CATALOG_AZIMUTHS, CameraView
 from nanolab.photo import COLORS
-from nanolab.products import PRODUCTS, make
-from nanolab.recipes import HELD_OUT, STYLES, Recipe, draw_recipe, paint, random_set, see
+from nanolab.products import PRODUCTS, make_product
+from nanolab.recipes import HELD_OUT, STYLES, Recipe, draw_recipe, random_set, render_recipe, trace_recipe
 
 SMALL = (96, 96)
-MUG = Recipe("mug", color="red", view=View(azimuth=-20))
+MUG = Recipe("mug", color="red", view=CameraView(azimuth=-20))
 
 
 def test_equal_recipes_give_equal_bytes():
@@ -50,13 +50,13 @@ def test_depth_and_normals_agree_with_the_mask(name):
 
 
 def test_normals_face_the_camera():
-    buffer = see(MUG, SMALL)
+    buffer = trace_recipe(MUG, SMALL)
     facing = (buffer.normal * buffer.eye).sum(-1)[buffer.mask]
     assert np.mean(facing > -0.05) > 0.99
 
 
 def test_azimuth_turns_the_mug():
-    masks = [draw_recipe(replace(MUG, view=View(azimuth=a)), SMALL).mask > 127 for a in (0.0, 180.0)]
+    masks = [draw_recipe(replace(MUG, view=CameraView(azimuth=a)), SMALL).mask > 127 for a in (0.0, 180.0)]
     middle = [np.flatnonzero(mask.any(0)).mean() for mask in masks]
     columns = [mask.sum(0) for mask in masks]
     right = [counts[int(at) :].sum() / counts.sum() for counts, at in zip(columns, middle, strict=True)]
@@ -65,21 +65,21 @@ def test_azimuth_turns_the_mug():
 
 def test_roll_turns_the_image_clockwise():
     upright = draw_recipe(Recipe("bottle"), SMALL).mask > 127
-    tilted = draw_recipe(Recipe("bottle", view=View(roll=30)), SMALL).mask > 127
+    tilted = draw_recipe(Recipe("bottle", view=CameraView(roll=30)), SMALL).mask > 127
     top = [np.flatnonzero(mask[np.flatnonzero(mask.any(1))[:4]].any(0)).mean() for mask in (upright, tilted)]
     assert top[1] > top[0] + 5
 
 
 def test_scale_and_offset_resize_and_move_the_product():
-    small = draw_recipe(Recipe("speaker", view=View(scale=0.5, x=-0.2)), SMALL).mask > 127
-    large = draw_recipe(Recipe("speaker", view=View(scale=0.9)), SMALL).mask > 127
+    small = draw_recipe(Recipe("speaker", view=CameraView(scale=0.5, x=-0.2)), SMALL).mask > 127
+    large = draw_recipe(Recipe("speaker", view=CameraView(scale=0.9)), SMALL).mask > 127
     assert small.sum() < 0.5 * large.sum()
     assert np.flatnonzero(small.any(0)).mean() < np.flatnonzero(large.any(0)).mean() - 10
 
 
 def test_every_style_draws_one_view_differently():
-    buffer = see(MUG, SMALL)
-    pictures = [paint(buffer, replace(MUG, style=style), SMALL) for style in STYLES]
+    buffer = trace_recipe(MUG, SMALL)
+    pictures = [render_recipe(buffer, replace(MUG, style=style), SMALL) for style in STYLES]
     for i, one in enumerate(pictures):
         for two in pictures[i + 1 :]:
             assert np.abs(one.astype(int) - two).mean() > 4
@@ -87,11 +87,13 @@ def test_every_style_draws_one_view_differently():
 
 @pytest.mark.parametrize("backdrop", ["white", "grey", "sunset", "night"])
 def test_colours_are_distinct_on_every_backdrop(backdrop):
-    buffer = see(Recipe("speaker", view=View(azimuth=150)), SMALL)
+    buffer = trace_recipe(Recipe("speaker", view=CameraView(azimuth=150)), SMALL)
     inside = buffer.mask[::3, ::3][:32, :32]
     seen = []
     for color in COLORS:
-        picture = paint(buffer, Recipe("speaker", color=color, finish="matte", backdrop=backdrop), SMALL)
+        picture = render_recipe(
+            buffer, Recipe("speaker", color=color, finish="matte", backdrop=backdrop), SMALL
+        )
         seen.append(np.median(picture[::2, ::2][:32, :32][inside[:32, :32]], axis=0))
     apart = [np.abs(a - b).max() for i, a in enumerate(seen) for b in seen[i + 1 :]]
     assert min(apart) > 15
@@ -105,18 +107,18 @@ def test_most_products_are_drawn_as_a_catalogue_shows_them():
     drawn = [random_set(seed)[0] for seed in range(400)]
     usual = [recipe for recipe in drawn if recipe.spread < 1]
     assert 0.75 < len(usual) / len(drawn) < 0.88
-    assert {recipe.view.word() for recipe in usual} == set(USUAL)
+    assert {recipe.view.name() for recipe in usual} == set(CATALOG_AZIMUTHS)
     assert all(recipe.view.roll == 0 and abs(recipe.view.x) <= 0.01 for recipe in usual)
     assert len({recipe.view.azimuth for recipe in usual}) == len(usual)  # similar, but not equal
 
 
 def test_a_smaller_spread_varies_the_proportions_less():
     def heights(spread):
-        return [make("bottle", seed, spread).extent()[1][1] for seed in range(40)]
+        return [make_product("bottle", seed, spread).extent()[1][1] for seed in range(40)]
 
     assert np.std(heights(0.4)) < 0.6 * np.std(heights(1.0))
     assert len(set(heights(0.4))) == 40
-    assert make("chair", 3, 0.0).rows().tolist() == make("chair", 4, 0.0).rows().tolist()
+    assert make_product("chair", 3, 0.0).rows().tolist() == make_product("chair", 4, 0.0).rows().tolist()
 
 
 def test_a_random_set_has_one_view_in_every_style():

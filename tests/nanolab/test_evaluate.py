@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from animator.models.nano import folder
-from nanolab.evaluate import reveal
+from animator.models.nano import weights_folder
+from nanolab.evaluate import paint_reveal_film
 from nanolab.metrics import silhouette
 
 
 def test_the_film_goes_from_a_grey_sketch_to_a_red_and_a_blue_speaker():
-    shown = reveal(folder())
+    shown = paint_reveal_film(weights_folder())
     assert len(shown) == 48
     sketch, red, blue = (shown[i].astype(float) for i in (0, 33, 47))
     assert np.ptp(sketch, axis=-1).mean() < 8

@@ -2,13 +2,13 @@
 
 import pytest
 
-from nanolab.gbuffer import View
-from nanolab.judge import QUESTIONS, truth
+from nanolab.gbuffer import CameraView
+from nanolab.judge import QUESTIONS, true_answers
 from nanolab.recipes import Recipe
 
 
 def seen(product, azimuth, style="photo"):
-    return truth(Recipe(product, style=style, view=View(azimuth=azimuth)))
+    return true_answers(Recipe(product, style=style, view=CameraView(azimuth=azimuth)))
 
 
 @pytest.mark.parametrize(

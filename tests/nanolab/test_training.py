@@ -5,19 +5,17 @@ import pytest
 import torch
 from PIL import Image as Pngs
 
-from animator.diffusion.adapters import Adapter, IpAdapters
-from animator.frame import Likeness
-from nanolab import checkpoint, judge, text, vae
-from nanolab import ip_adapter as likeness
-from nanolab import latents as encoded
-from nanolab.dataset import Pictures, draw_shard, read_recipes
-from nanolab.latents import Library, Shelf
-from nanolab.lessons import ControlLesson, DenoiseLesson, DistilLesson, add_lora, usual
+from animator.diffusion.adapters import IPAdapterSet, IPAdapterSpec
+from animator.frame import IPAdapterScale
+from nanolab import checkpoint, ip_adapter, judge, latents, text, vae
+from nanolab.dataset import ShardedImages, draw_shard, read_recipes
+from nanolab.latents import LatentLibrary, LatentSet
+from nanolab.lessons import ControlNetTask, DenoiseTask, DistillationTask, add_lora, catalog_odds
 from nanolab.model import Nano
 from nanolab.recipes import random_set
-from nanolab.text import ids
-from nanolab.train import look
-from nanolab.trainer import Plan, averaged, orthogonal, train
+from nanolab.text import token_ids
+from nanolab.train import sample_sheet
+from nanolab.trainer import TrainingPlan, load_averaged, orthogonalize, train
 
 WEIGHTS_OF_ADAPTER = "sdxl_models/ip-adapter_sdxl_vit-h.safetensors"
 
@@ -34,7 +32,7 @@ def _one_thread():
 def room(tmp_path_factory):
     folder = tmp_path_factory.mktemp("room")
     draw_shard(folder / "pictures", 0, (64, 64), 3)
-    text.write(folder / "tokens", 30)
+    text.write_tokenizer(folder / "tokens", 30)
     return folder
 
 
@@ -44,41 +42,43 @@ def library():
     random = np.random.default_rng(0)
     # Blocks of equal latents can be learnt, unlike white noise.
     large = np.repeat(np.repeat(random.normal(size=(18, 4, 4, 4)), 8, 2), 8, 3).astype(np.float16)
-    return Library(Shelf(large, known))
+    return LatentLibrary(LatentSet(large, known))
 
 
 def tiny(room):
     torch.manual_seed(0)
-    tokenizer = text.read(room / "tokens")
+    tokenizer = text.read_tokenizer(room / "tokens")
     return Nano(tokenizer, (32, 32, 32)), tokenizer
 
 
 def settled(room):
     """Return a small autoencoder with unit normal latents, as `settle` expects."""
     torch.manual_seed(0)
-    model = vae.build((8, 8, 16, 16))
-    pictures = Pictures(room / "pictures")
+    model = vae.build_autoencoder((8, 8, 16, 16))
+    pictures = ShardedImages(room / "pictures")
     with torch.no_grad():
-        vae.fold(model, vae.encode(model, vae.tensor(np.stack([pictures[i] for i in range(12)]))))
+        vae.fold_statistics(
+            model, vae.encode(model, vae.images_to_tensor(np.stack([pictures[i] for i in range(12)])))
+        )
     return model
 
 
 def lessons(room, library):
     nano, tokenizer = tiny(room)
-    yield DenoiseLesson(nano, library, tokenizer, batch=4)
+    yield DenoiseTask(nano, library, tokenizer, batch=4)
     nano, tokenizer = tiny(room)
     add_lora(nano, 4)
-    yield DistilLesson(nano, library, tokenizer, batch=1)
-    yield judge.JudgeLesson(judge.exam(room / "pictures", slice(None)), batch=4)
+    yield DistillationTask(nano, library, tokenizer, batch=1)
+    yield judge.ClassifierTask(judge.load_labeled(room / "pictures", slice(None)), batch=4)
     torch.manual_seed(0)
-    yield vae.VaeLesson(vae.build((8, 8, 16, 16)), Pictures(room / "pictures"), 100)
-    yield vae.SettleLesson(settled(room), Pictures(room / "pictures"), 100)
-    pictures, small = Pictures(room / "pictures"), encoded.library(room)
+    yield vae.VaeTask(vae.build_autoencoder((8, 8, 16, 16)), ShardedImages(room / "pictures"), 100)
+    yield vae.RoundTripTask(settled(room), ShardedImages(room / "pictures"), 100)
+    pictures, small = ShardedImages(room / "pictures"), latents.encode_all(room)
     nano, tokenizer = tiny(room)
-    yield ControlLesson(nano, small, pictures, tokenizer, batch=4)
-    yield likeness.LookLesson(room / "pictures", batch=4)
+    yield ControlNetTask(nano, small, pictures, tokenizer, batch=4)
+    yield ip_adapter.ImageEncoderTask(room / "pictures", batch=4)
     nano, tokenizer = tiny(room)
-    yield likeness.LikenessLesson(nano, likeness.eye(32, 1), small, pictures, tokenizer, batch=4)
+    yield ip_adapter.IPAdapterTask(nano, ip_adapter.image_encoder(32, 1), small, pictures, tokenizer, batch=4)
 
 
 LESSONS = ["unet", "distil", "judge", "vae", "settle", "control", "eye", "likeness"]
@@ -101,20 +101,20 @@ def test_training_lowers_the_loss(room, library, which, tmp_path):
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(room, tmp_path):
-    pictures = Pictures(room / "pictures")
+    pictures = ShardedImages(room / "pictures")
 
     def fresh():
         torch.manual_seed(0)
-        return vae.VaeLesson(vae.build((8, 8, 16, 16)), pictures, 6)
+        return vae.VaeTask(vae.build_autoencoder((8, 8, 16, 16)), pictures, 6)
 
-    plan = Plan(6, warm=2, log_every=1)
+    plan = TrainingPlan(6, warm=2, log_every=1)
     list(train(fresh(), plan, tmp_path / "whole.pt"))
-    sitting = train(fresh(), Plan(6, warm=2, log_every=1, save_every=-1.0), tmp_path / "parts.pt")
+    sitting = train(fresh(), TrainingPlan(6, warm=2, log_every=1, save_every=-1.0), tmp_path / "parts.pt")
     for progress in sitting:
         if progress.step == 3:
             break  # interrupted
     list(train(fresh(), plan, tmp_path / "parts.pt"))
-    whole, parts = averaged(tmp_path / "whole.pt")[0], averaged(tmp_path / "parts.pt")[0]
+    whole, parts = load_averaged(tmp_path / "whole.pt")[0], load_averaged(tmp_path / "parts.pt")[0]
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
@@ -123,53 +123,53 @@ def test_a_shard_is_drawn_once_and_read_back(room):
     before = path.stat().st_mtime_ns
     assert draw_shard(room / "pictures", 0, (64, 64), 3) == path
     assert path.stat().st_mtime_ns == before
-    pictures = Pictures(room / "pictures")
+    pictures = ShardedImages(room / "pictures")
     assert len(pictures) == len(read_recipes(room / "pictures")) == 18
     assert pictures[11].shape == (64, 64, 3)
     assert read_recipes(room / "pictures")[0] == random_set(0)[0]
 
 
 def test_a_sample_sheet_is_written_from_the_last_saved_weights(room, tmp_path):
-    assert look(tmp_path, "vae", room / "tokens") is None
+    assert sample_sheet(tmp_path, "vae", room / "tokens") is None
     torch.manual_seed(0)
-    lesson = vae.VaeLesson(vae.build(), Pictures(room / "pictures"), 2)
-    list(train(lesson, Plan(2), tmp_path / "vae.pt"))
-    path = look(tmp_path, "vae", room / "tokens", (64, 64))
+    lesson = vae.VaeTask(vae.build_autoencoder(), ShardedImages(room / "pictures"), 2)
+    list(train(lesson, TrainingPlan(2), tmp_path / "vae.pt"))
+    path = sample_sheet(tmp_path, "vae", room / "tokens", (64, 64))
     assert path == tmp_path / "sheets" / "vae-00002.png"
     with Pngs.open(path) as page:
         assert page.size == (8 * 64, 3 * 64)
 
 
 def test_mirrored_images_are_encoded_with_the_same_recipes(room):
-    encoded.library(room)
-    shelf = encoded.library(room).large  # read from disk, not encoded again
-    pictures, known = Pictures(room / "pictures"), read_recipes(room / "pictures")
+    latents.encode_all(room)
+    shelf = latents.encode_all(room).large  # read from disk, not encoded again
+    pictures, known = ShardedImages(room / "pictures"), read_recipes(room / "pictures")
     assert len(shelf.latents) == 2 * len(pictures) and shelf.recipes == known * 2
-    model = encoded.trained(room)
-    there, mirrored = encoded.encode(model, [pictures[3], pictures[3][:, ::-1]])
+    model = latents.load_autoencoder(room)
+    there, mirrored = latents.encode_images(model, [pictures[3], pictures[3][:, ::-1]])
     assert np.abs(shelf.latents[3] - there).max() < 0.05
     assert np.abs(shelf.latents[3 + len(pictures)] - mirrored).max() < 0.05
 
 
 def test_a_newer_autoencoder_encodes_all_images_again(room, tmp_path):
     draw_shard(tmp_path / "pictures", 0, (64, 64), 1)
-    before = encoded.library(tmp_path).large.latents
+    before = latents.encode_all(tmp_path).large.latents
     torch.manual_seed(1)
-    lesson = vae.SettleLesson(
-        encoded.trained(tmp_path, finished=False), Pictures(tmp_path / "pictures"), 3, 3e-2
+    lesson = vae.RoundTripTask(
+        latents.load_autoencoder(tmp_path, finished=False), ShardedImages(tmp_path / "pictures"), 3, 3e-2
     )
-    list(train(lesson, Plan(3, warm=1), tmp_path / "settle.pt"))
-    after = encoded.library(tmp_path).large.latents
+    list(train(lesson, TrainingPlan(3, warm=1), tmp_path / "settle.pt"))
+    after = latents.encode_all(tmp_path).large.latents
     assert before.shape == after.shape and not np.array_equal(before, after)
 
 
 def test_at_high_noise_only_catalogue_images_are_chosen():
     known = [recipe for seed in range(40) for recipe in random_set(seed)]
-    shelf = Shelf(np.zeros((2 * len(known), 4, 1, 1), np.float16), known * 2)
+    shelf = LatentSet(np.zeros((2 * len(known), 4, 1, 1), np.float16), known * 2)
     random = np.random.default_rng(0)
-    hidden = shelf.pick(usual(np.full(300, 900)), random)
+    hidden = shelf.sample_indices(catalog_odds(np.full(300, 900)), random)
     assert all(i < len(known) and known[i].spread < 1 for i in hidden)
-    seen = shelf.pick(usual(np.full(300, 200)), random)
+    seen = shelf.sample_indices(catalog_odds(np.full(300, 200)), random)
     wild = [known[i % len(known)].spread == 1 for i in seen]
     assert 0.75 < np.mean(wild) < 0.95  # tilted, small, off centre
     assert 0.3 < np.mean(seen >= len(known)) < 0.55  # mirrored
@@ -177,11 +177,11 @@ def test_at_high_noise_only_catalogue_images_are_chosen():
 
 def test_training_can_start_from_an_exported_folder(room, tmp_path):
     nano, tokenizer = tiny(room)
-    checkpoint.export(nano, vae.build((8, 8, 16, 16)), room / "tokens", tmp_path)
+    checkpoint.export_checkpoint(nano, vae.build_autoencoder((8, 8, 16, 16)), room / "tokens", tmp_path)
     torch.manual_seed(1)
     other = Nano(tokenizer, (32, 32, 32))
-    checkpoint.restore(other, tmp_path)
-    text = other.text(torch.from_numpy(ids(tokenizer, ["a red mug"])))
+    checkpoint.restore_checkpoint(other, tmp_path)
+    text = other.text(torch.from_numpy(token_ids(tokenizer, ["a red mug"])))
     sizes = torch.tensor([[64.0, 64, 0, 0, 64, 64]])
     with torch.no_grad():
         asked = (torch.randn(1, 4, 8, 8), torch.tensor([500]), text, sizes)
@@ -190,14 +190,14 @@ def test_training_can_start_from_an_exported_folder(room, tmp_path):
 
 def test_the_unets_middle_block_learns_product_and_view(room, library):
     nano, tokenizer = tiny(room)
-    lesson = DenoiseLesson(nano, library, tokenizer, batch=8)
-    shown = lesson._pictures(np.random.default_rng([5, 0]))[1]
+    lesson = DenoiseTask(nano, library, tokenizer, batch=8)
+    shown = lesson._noisy_batch(np.random.default_rng([5, 0]))[1]
     untold = []
     for _ in range(8):
         torch.manual_seed(0)
         lesson.loss(0).backward()
         with torch.autocast("cpu", torch.bfloat16):
-            untold.append(float(lesson._untold(shown).detach()))
+            untold.append(float(lesson._attribute_loss(shown).detach()))
         lesson.optimizers[0].step()
         lesson.optimizers[0].zero_grad()
     assert untold[-1] < untold[0] - 0.5
@@ -205,57 +205,63 @@ def test_the_unets_middle_block_learns_product_and_view(room, library):
 
 def test_an_untrained_controlnet_changes_nothing(room):
     nano, tokenizer = tiny(room)
-    lesson = ControlLesson(nano, encoded.library(room), Pictures(room / "pictures"), tokenizer)
-    text = nano.text(torch.from_numpy(ids(tokenizer, ["a red mug"])))
+    lesson = ControlNetTask(nano, latents.encode_all(room), ShardedImages(room / "pictures"), tokenizer)
+    text = nano.text(torch.from_numpy(token_ids(tokenizer, ["a red mug"])))
     sizes = torch.tensor([[64.0, 64, 0, 0, 64, 64]])
     noisy, level = torch.randn(1, 4, 8, 8), torch.tensor([500])
     with torch.no_grad():
-        guided = lesson._painted(noisy, level, text, torch.rand(1, 3, 64, 64))
+        guided = lesson._predict(noisy, level, text, torch.rand(1, 3, 64, 64))
         assert torch.allclose(guided, nano(noisy, level, text, sizes), atol=1e-5)
 
 
 def test_a_mirrored_image_has_mirrored_edges(room):
     nano, tokenizer = tiny(room)
-    pictures = Pictures(room / "pictures")
-    lesson = ControlLesson(nano, encoded.library(room), pictures, tokenizer)
+    pictures = ShardedImages(room / "pictures")
+    lesson = ControlNetTask(nano, latents.encode_all(room), pictures, tokenizer)
     there, mirrored = (lesson._edges(i, np.random.default_rng(0)) for i in (0, len(pictures)))
     assert there.any() and np.array_equal(there[:, ::-1], mirrored)
 
 
 def test_a_saved_ip_adapter_can_be_loaded(room, tmp_path):
     nano, tokenizer = tiny(room)
-    lesson = likeness.LikenessLesson(
-        nano, likeness.eye(32, 1), encoded.library(room), Pictures(room / "pictures"), tokenizer, batch=2
+    lesson = ip_adapter.IPAdapterTask(
+        nano,
+        ip_adapter.image_encoder(32, 1),
+        latents.encode_all(room),
+        ShardedImages(room / "pictures"),
+        tokenizer,
+        batch=2,
     )
-    likeness.save(lesson.sight, nano.unet, tmp_path / "ip")
-    learnt = {name: value.detach().half() for name, value in likeness.heard(nano.unet).items()}
+    ip_adapter.save_adapter(lesson.encoder, nano.unet, tmp_path / "ip")
+    learnt = {name: value.detach().half() for name, value in ip_adapter.adapter_state_dict(nano.unet).items()}
     nano, _ = tiny(room)
-    pipe = checkpoint.pipeline(nano, settled(room), room / "tokens")
-    picture = np.asarray(Pictures(room / "pictures")[0])
-    adapters = IpAdapters(
-        pipe, {"like": Adapter(str(tmp_path / "ip"), WEIGHTS_OF_ADAPTER, "models/image_encoder", picture)}
+    pipe = checkpoint.build_pipeline(nano, settled(room), room / "tokens")
+    picture = np.asarray(ShardedImages(room / "pictures")[0])
+    adapters = IPAdapterSet(
+        pipe,
+        {"like": IPAdapterSpec(str(tmp_path / "ip"), WEIGHTS_OF_ADAPTER, "models/image_encoder", picture)},
     )
     assert (
-        adapters.arguments({"like": Likeness(scale=1.0)}, False)["ip_adapter_image_embeds"][0]
+        adapters.arguments({"like": IPAdapterScale(scale=1.0)}, False)["ip_adapter_image_embeds"][0]
         .isfinite()
         .all()
     )
-    read = likeness.heard(pipe.unet)
+    read = ip_adapter.adapter_state_dict(pipe.unet)
     assert all(torch.equal(value, read[name].half()) for name, value in learnt.items())
 
 
 def test_orthogonal_brings_singular_values_close_to_one():
-    values = torch.linalg.svdvals(orthogonal(torch.randn(8, 20)))
+    values = torch.linalg.svdvals(orthogonalize(torch.randn(8, 20)))
     assert values.min() > 0.4 and values.max() < 1.4
 
 
 def test_folding_makes_latents_unit_normal():
     torch.manual_seed(0)
-    model = vae.build((8, 8, 16, 16))
+    model = vae.build_autoencoder((8, 8, 16, 16))
     pixels = torch.randn(4, 3, 32, 32).clamp(-1, 1)
     with torch.no_grad():
         before = vae.decode(model, vae.encode(model, pixels))
-        vae.fold(model, vae.encode(model, pixels))
+        vae.fold_statistics(model, vae.encode(model, pixels))
         latents = vae.encode(model, pixels)
         after = vae.decode(model, latents)
     assert torch.allclose(latents.mean((0, 2, 3)), torch.zeros(4), atol=1e-4)
@@ -265,9 +271,9 @@ def test_folding_makes_latents_unit_normal():
 
 def test_encoding_is_deterministic_after_folding():
     torch.manual_seed(0)
-    model = vae.build((8, 8, 16, 16))
+    model = vae.build_autoencoder((8, 8, 16, 16))
     pixels = torch.randn(1, 3, 32, 32)
-    vae.fold(model, torch.randn(2, 4, 4, 4))
+    vae.fold_statistics(model, torch.randn(2, 4, 4, 4))
     with torch.no_grad():
         samples = [model.encode(pixels).latent_dist.sample() for _ in range(2)]
     assert torch.allclose(samples[0], samples[1], atol=1e-3)

@@ -8,24 +8,23 @@ from PIL import Image as Pictures
 
 from animator import State, animate, load
 from animator.imaging.cameras import Camera2D
-from animator.imaging.filters import canny, nearness
-from animator.render.painter import Flat
-from animator.runs import render as shoot
-from animator.viewer import preview as rehearsal
-from tests import control as small
-from tests import films
+from animator.imaging.filters import canny_hint, depth_hint
+from animator.render.painter import FlatPainter
+from animator.runs import render
+from animator.viewer import preview
+from tests import control, films
 
 
 class Seen:
     """A painter that records its hints and start images, and paints the seed's colour over them."""
 
     def __init__(self, first):
-        self.flat, self.hints, self.starts = Flat(first), [], []
+        self.flat, self.hints, self.starts = FlatPainter(first), [], []
 
     def __call__(self, frame, start):
-        return self.hinted(frame, start, {})
+        return self.paint_with_hints(frame, start, {})
 
-    def hinted(self, frame, start, hints, mask=None):
+    def paint_with_hints(self, frame, start, hints, mask=None):
         self.hints.append(hints)
         self.starts.append(start)
         return self.flat(frame, start)
@@ -49,14 +48,14 @@ def test_a_hint_is_computed_from_the_image_that_is_painted_over(shown):
     hints, starts = shown("hint: canny, thresholds: [60, 120]", "motion: {zoom: 1.05}")
     assert hints[0] is None  # the first frame of a film without a start image
     assert all(
-        (hint == canny(start, 60, 120)).all() for hint, start in zip(hints[1:], starts[1:], strict=True)
+        (hint == canny_hint(start, 60, 120)).all() for hint, start in zip(hints[1:], starts[1:], strict=True)
     )
     assert all((a != b).any() for a, b in pairwise(hints[1:]))
 
 
 def test_a_film_with_a_start_image_has_hints_from_its_first_frame(film, tmp_path, textured, checkpoint):
     Pictures.fromarray(textured).save(tmp_path / "a.png")
-    folder = small.write(tmp_path / "net", checkpoint, 0.1)
+    folder = control.write(tmp_path / "net", checkpoint, 0.1)
     text = "video: {{size: 96x80, frames: 1}}\nstart: {{image: a.png}}\npainting: {{steps: 2, strength: 0.8}}\ncontrol: {{a: {{model: net, scale: {0}}}}}"
     pictures = [next(animate(film(text.format(scale))))[1].shown for scale in (0, 1)]
     assert folder.is_dir()
@@ -76,7 +75,7 @@ def test_a_hint_image_follows_the_camera_or_stays(shown, textured):
     camera, view = Camera2D(96, 80), np.eye(3)
     step = np.array([[1.0, 0, 3], [0, 1, 0], [0, 0, 1]])
     for hint in follows:
-        assert (hint == camera.carry(textured, State(), view)).all()
+        assert (hint == camera.warp_like(textured, State(), view)).all()
         view = step @ view
 
 
@@ -93,21 +92,21 @@ def test_the_depth_hint_is_the_depth_of_the_scene(shown, textured):
     assert scene_hint.min() == 0
     assert scene_hint.max() == 255
     from animator import loads
-    from animator.imaging.depth import Proxy
+    from animator.imaging.depth import ProxyDepth
 
     lens = loads("video: {size: 96x80}").lens
-    assert (scene_hint == nearness(Proxy(lens, 0.5).disparity(starts[2], 2, None))).all()
+    assert (scene_hint == depth_hint(ProxyDepth(lens, 0.5).disparity(starts[2], 2, None))).all()
 
 
 def test_a_custom_painter_without_hints_paints_without_them(film, textured):
     scene = film("video: {size: 96x80, frames: 2}\ncontrol: {a: {model: some/net, hint: depth}}")
-    assert len(list(animate(scene, paint=Flat(textured)))) == 2
-    assert len(list(rehearsal.preview(scene))) == 2
+    assert len(list(animate(scene, paint=FlatPainter(textured)))) == 2
+    assert len(list(preview.preview(scene))) == 2
 
 
 def test_a_stopped_film_with_a_controlnet_resumes_with_equal_frames(tmp_path, textured, checkpoint):
     Pictures.fromarray(textured).save(tmp_path / "a.png")
-    small.write(tmp_path / "net", checkpoint, 0.1)
+    control.write(tmp_path / "net", checkpoint, 0.1)
     films.write(tmp_path / "a.mp4", [textured, textured[::-1], textured], 24.0)
     (tmp_path / "film.yaml").write_text(
         f"video: {{frames: 5, size: 96x80}}\nmodel: {{base: {checkpoint}}}\nmotion: {{zoom: 1.05}}\ncadence: 2\n"
@@ -116,14 +115,14 @@ def test_a_stopped_film_with_a_controlnet_resumes_with_equal_frames(tmp_path, te
     )
     scene = load(tmp_path / "film.yaml")
     whole, torn = (
-        shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / name) for name in ("whole", "torn")
+        render.start_run(scene, tmp_path / "film.yaml", tmp_path / name) for name in ("whole", "torn")
     )
-    list(shoot.shoot(whole, scene))
-    film = shoot.shoot(torn, scene)
+    list(render.render_run(whole, scene))
+    film = render.render_run(torn, scene)
     for _ in range(3):
         next(film)
     film.close()
-    list(shoot.shoot(*shoot.reopen_run(torn.folder)))
+    list(render.render_run(*render.reopen_run(torn.folder)))
     names = ("frames", "video.mp4")
     files = [sorted([*(run.folder / names[0]).iterdir(), run.video]) for run in (whole, torn)]
     assert [file.read_bytes() for file in files[0]] == [file.read_bytes() for file in files[1]]

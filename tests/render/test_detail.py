@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from animator import SceneError, animate, loads, timeline
-from animator.render.painter import Flat
-from animator.viewer import preview as rehearsal
+from animator.render.painter import FlatPainter
+from animator.viewer import preview
 from tests.films import texture
 
 EYES = "masks: {left: {polygon: [[0.1, 0.1], [0.3, 0.1], [0.3, 0.4], [0.1, 0.4]]}, right: {polygon: [[0.6, 0.5], [0.9, 0.5], [0.9, 0.9], [0.6, 0.9]]}}\n"
@@ -21,7 +21,7 @@ class Painter:
         self.asked.append((frame, start, None))
         return self.first if start is None or start.shape == self.first.shape else np.full_like(start, 200)
 
-    def within(self, frame, start, mask):
+    def paint_masked(self, frame, start, mask):
         self.asked.append((frame, start, mask))
         return np.full_like(start, 200)
 
@@ -44,10 +44,10 @@ def test_each_part_is_painted_separately_at_a_larger_size_and_nothing_else_chang
     assert [size for size, _ in parts] == [(48, 40), (64, 64)]
     assert {painting.strength for _, painting in parts} == {0.4}
     assert len({painting.mask for _, painting in parts}) == 1
-    from animator.imaging import masks as pixels
+    from animator.imaging import masks
 
     drawn = np.maximum(
-        *(pixels.polygon(scene.settings.masks[name].polygon, 96, 80) for name in ("left", "right"))
+        *(masks.polygon_mask(scene.settings.masks[name].polygon, 96, 80) for name in ("left", "right"))
     )
     assert (shown[0][drawn == 0] == texture(96, 80)[drawn == 0]).all()
     assert (shown[0][drawn == 255] == 200).all()
@@ -94,7 +94,7 @@ def test_no_part_is_larger_than_four_times_what_the_model_was_trained_on(painted
 def test_a_custom_painter_without_masks_is_pasted_through_the_mask():
     scene = loads(f"video: {{size: 96x80, frames: 1}}\n{EYES}detail: {{mask: left, strength: 1}}")
     picture = texture(96, 80)
-    shown = next(animate(scene, paint=Flat(picture)))[1].shown
+    shown = next(animate(scene, paint=FlatPainter(picture)))[1].shown
     changed = (shown != picture).any(axis=-1)
     assert changed[12:28, 14:26].all()
     assert not changed[:, 40:].any()
@@ -130,4 +130,4 @@ def test_a_wrong_detail_setting_gives_a_one_line_message(text, message):
 
 def test_a_preview_skips_the_detail_pass():
     scene = loads(f"video: {{size: 96x80, frames: 2}}\n{EYES}detail: {{mask: left, strength: 1}}")
-    assert len(list(rehearsal.preview(scene))) == 2
+    assert len(list(preview.preview(scene))) == 2

@@ -9,13 +9,11 @@ import torch
 from PIL import Image as Pictures
 
 from animator import ModelError, animate, load, loads, timeline
-from animator.diffusion.gpu.backend import Device
-from animator.diffusion.gpu.image import Picture, on
-from animator.render import device as residing
-from animator.render import pipeline
-from animator.render import pipeline as studio
-from animator.render.painter import Flat
-from animator.runs import render as shoot
+from animator.diffusion.gpu.backend import GpuPlace
+from animator.diffusion.gpu.image import DeviceImage, to_device
+from animator.render import device, pipeline
+from animator.render.painter import FlatPainter
+from animator.runs import render
 
 HERE = torch.device("cpu")
 FILM = """
@@ -29,7 +27,7 @@ cuts: [5]
 """
 
 
-class Counted(Picture):
+class Counted(DeviceImage):
     """An image on the device that counts conversions to an array."""
 
     asked = 0
@@ -42,27 +40,27 @@ class Counted(Picture):
 class FlatThere:
     """A painter without a model whose images stay on the device; it records its start images."""
 
-    home = "cpu"
+    device_name = "cpu"
 
     def __init__(self, picture):
-        self.flat, self.given = Flat(picture), []
+        self.flat, self.given = FlatPainter(picture), []
 
     def __call__(self, frame, start):
         return self.flat(frame, start)
 
-    def kept(self, frame, start):
+    def paint_on_device(self, frame, start):
         self.given.append(start)
         image = self.flat(frame, None if start is None else start.pixels.numpy())
-        return Counted(on(image, HERE).pixels)
+        return Counted(to_device(image, HERE).pixels)
 
 
 class Home:
     """Wrapper that makes a painter keep its images on the device, as on a GPU."""
 
-    home = "cpu"
+    device_name = "cpu"
 
     def __init__(self, paint):
-        self.kept, self.paint = paint.kept, paint
+        self.paint_on_device, self.paint = paint.paint_on_device, paint
 
     def __call__(self, frame, start):
         raise AssertionError("it was to stay")
@@ -89,9 +87,9 @@ def apart(one, other):
 )
 def test_a_film_is_equal_on_the_device_and_the_loop_fetches_no_image(scene, textured, settings):
     film = scene(FILM, *settings)
-    here = [state.shown for _, state in studio.painted(film, paint=Flat(textured))]
+    here = [state.shown for _, state in pipeline.iterate_film(film, paint=FlatPainter(textured))]
     painter, Counted.asked = FlatThere(textured), 0
-    there = [state.shown for _, state in studio.painted(film, paint=painter)]
+    there = [state.shown for _, state in pipeline.iterate_film(film, paint=painter)]
     assert Counted.asked == 0
     assert all(isinstance(picture, Counted) for picture in there)
     starts = [start for start in painter.given if start is not None]
@@ -100,7 +98,7 @@ def test_a_film_is_equal_on_the_device_and_the_loop_fetches_no_image(scene, text
     assert Counted.asked == len(there)
 
 
-class Nowhere(Picture):
+class Nowhere(DeviceImage):
     """An image on torch's meta device, which has a shape and no values: reading it raises."""
 
     def leave(self):
@@ -115,13 +113,13 @@ class FlatNowhere:
     def __call__(self, frame, start):
         raise AssertionError("it was to stay")
 
-    def kept(self, frame, start):
+    def paint_on_device(self, frame, start):
         return Nowhere(torch.empty((80, 96, 3), dtype=torch.uint8, device="meta"))
 
 
 def test_nothing_in_the_loop_waits_for_a_number_from_the_device(scene):
     film = scene(FILM, "grade.color_reference=rolling")
-    shown = [state.shown for _, state in studio.painted(film, paint=FlatNowhere())]
+    shown = [state.shown for _, state in pipeline.iterate_film(film, paint=FlatNowhere())]
     assert len(shown) == film.frames
     with pytest.raises(NotImplementedError, match="no data"):
         shown[-1].pixels.cpu()
@@ -169,39 +167,40 @@ def test_nano_paints_the_same_film_and_resumes_it_with_the_same_bytes(tmp_path, 
         "painting: {steps: 3, strength: 0.5, guidance_scale: 1}\noutput: {interpolate: 2}\n"
     )
     scene = load(tmp_path / "film.yaml")
-    nano = pipeline.painter(scene)
-    stays = nano if nano.home else Home(nano)
+    nano = pipeline.load_painter(scene)
+    stays = nano if nano.device_name else Home(nano)
     whole, part, plain = (
-        shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / name) for name in ("whole", "part", "plain")
+        render.start_run(scene, tmp_path / "film.yaml", tmp_path / name)
+        for name in ("whole", "part", "plain")
     )
-    list(shoot.shoot(plain, scene, lambda _: nano.__call__))
-    list(shoot.shoot(whole, scene, lambda _: stays))
+    list(render.render_run(plain, scene, lambda _: nano.__call__))
+    list(render.render_run(whole, scene, lambda _: stays))
     for index in range(6):
-        assert apart(whole.picture(index), plain.picture(index)) < 3
-    assert abs(whole.fact(4, "drift") - plain.fact(4, "drift")) < 0.5
-    film = shoot.shoot(part, scene, lambda _: stays)
+        assert apart(whole.image(index), plain.image(index)) < 3
+    assert abs(whole.measurement(4, "drift") - plain.measurement(4, "drift")) < 0.5
+    film = render.render_run(part, scene, lambda _: stays)
     for frame in film:
         if frame.index == 3:
             film.close()
-    run, again = shoot.reopen_run(part.folder)
+    run, again = render.reopen_run(part.folder)
     assert len(run.saved) < 6
-    list(shoot.shoot(run, again, lambda _: stays))
+    list(render.render_run(run, again, lambda _: stays))
     assert bytes_of(run) == bytes_of(whole)
     assert run.video.read_bytes() == whole.video.read_bytes()
 
 
 def test_a_frame_of_nan_ends_the_film_and_no_dependent_frame_is_saved(scene, tmp_path, textured):
     class Broken(FlatThere):
-        def kept(self, frame, start):
-            picture = super().kept(frame, start)
+        def paint_on_device(self, frame, start):
+            picture = super().paint_on_device(frame, start)
             if frame.index == 2:
-                return Picture(picture.pixels, torch.tensor([2], dtype=torch.int32))
-            return Picture(picture.pixels, None if start is None else start.spoilt)
+                return DeviceImage(picture.pixels, torch.tensor([2], dtype=torch.int32))
+            return DeviceImage(picture.pixels, None if start is None else start.nan_frame)
 
     film = scene(FILM, "cuts=[8]", "cadence=1", "grade.color=none")
-    run = shoot.start_run(film, None, tmp_path / "run")
+    run = render.start_run(film, None, tmp_path / "run")
     with pytest.raises(ModelError, match="frame 2: the model produced NaN instead of an image"):
-        list(shoot.shoot(run, film, lambda _: Broken(textured)))
+        list(render.render_run(run, film, lambda _: Broken(textured)))
     assert set(run.saved) == {0, 1}
 
 
@@ -225,11 +224,11 @@ def test_a_frame_of_nan_ends_the_film_and_no_dependent_frame_is_saved(scene, tmp
 )
 def test_a_setting_that_needs_the_cpu_keeps_the_whole_film_there(scene, textured, caplog, more, why):
     film, painter = scene(more), FlatThere(textured)
-    assert residing.hindrance(film) == why
-    there = residing.place(film, timeline(film), painter)
-    assert isinstance(there, residing.Host if why else Device)
-    assert isinstance(residing.place(film, timeline(film), Flat(textured)), residing.Host)
+    assert device.cpu_only_reason(film) == why
+    there = device.choose_place(film, timeline(film), painter)
+    assert isinstance(there, device.CpuPlace if why else GpuPlace)
+    assert isinstance(device.choose_place(film, timeline(film), FlatPainter(textured)), device.CpuPlace)
     caplog.set_level(logging.INFO)
-    residing.tell(film, painter)
+    device.log_placement(film, painter)
     said = f"frames are warped and graded on the CPU, because of {why}" if why else "frames stay on cpu"
     assert caplog.messages == [said]

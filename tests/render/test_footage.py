@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import State, animate, loads, preview, timeline
-from animator.imaging.io import Film, pictures
+from animator.imaging.io import VideoSource, read_frames
 from tests import films
 
 SIZE = (160, 128)
@@ -181,21 +181,21 @@ def test_the_last_footage_image_repeats_after_its_end(begin):
 
 
 def test_each_footage_image_is_decoded_once_and_a_stopped_film_closes_the_video(begin):
-    from animator.render.footage import Footage
+    from animator.render.footage import FootageReader
 
     file = begin("footage: a.mp4", shown=shifting(4, 1)).folder / "a.mp4"
     played, closed = [], []
 
     def play(index):
         try:
-            for picture in pictures(Film(file, *SIZE, 10), index, hold=True):
+            for picture in read_frames(VideoSource(file, *SIZE, 10), index, hold=True):
                 played.append(picture)
                 yield picture
         finally:
             closed.append(True)
 
-    footage = Footage(play)
-    film = footage.during((footage(i), State()) for i in (0, 0, 1, 3))
+    footage = FootageReader(play)
+    film = footage.close_after((footage(i), State()) for i in (0, 0, 1, 3))
     for _ in range(4):
         next(film)
     film.close()

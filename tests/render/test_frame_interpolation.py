@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from animator.imaging.flow import between, betweens
-from animator.render.upscale import Interpolated
+from animator.imaging.flow import interpolate, interpolate_many
+from animator.render.upscale import FrameInterpolator
 from tests.films import texture
 
 SQUARE = 24
@@ -28,7 +28,7 @@ def place(picture):
 @pytest.mark.parametrize("times", [2, 3, 8])
 def test_frames_are_kept_and_the_interpolated_ones_are_spaced_evenly(times):
     film = list(squares(10, 18, 26))
-    found = list(Interpolated(times, betweens, closes=False)(film))
+    found = list(FrameInterpolator(times, interpolate_many, closes=False)(film))
     assert len(found) == 3 * times
     assert all((found[i * times] == picture).all() for i, (picture, _) in enumerate(film))
     moved = [place(picture) for picture in found[: 2 * times + 1]]
@@ -39,7 +39,7 @@ def test_frames_are_kept_and_the_interpolated_ones_are_spaced_evenly(times):
 
 def test_the_last_image_repeats_or_in_a_closed_film_leads_to_the_first():
     film = list(squares(10, 14, 18))
-    stays, closes = (list(Interpolated(2, betweens, closes)(film)) for closes in (False, True))
+    stays, closes = (list(FrameInterpolator(2, interpolate_many, closes)(film)) for closes in (False, True))
     assert (stays[-1] == stays[-2]).all()
     assert place(closes[-1]) == pytest.approx(place(closes[2]), abs=0.6)
     assert all((a == b).all() for a, b in zip(stays[:-1], closes[:-1], strict=True))
@@ -47,14 +47,14 @@ def test_the_last_image_repeats_or_in_a_closed_film_leads_to_the_first():
 
 def test_nothing_is_interpolated_across_a_cut():
     (one, _), (two, _) = squares(10, 18)
-    found = list(Interpolated(4, betweens, closes=False)([(one, True), (two, True)]))
+    found = list(FrameInterpolator(4, interpolate_many, closes=False)([(one, True), (two, True)]))
     assert all((picture == one).all() for picture in found[:4])
     assert all((picture == two).all() for picture in found[4:])
 
 
 def test_equal_images_are_repeated_without_interpolation():
     (one, _) = next(squares(10))
-    found = list(Interpolated(3, betweens, closes=False)([(one, True), (one.copy(), False)]))
+    found = list(FrameInterpolator(3, interpolate_many, closes=False)([(one, True), (one.copy(), False)]))
     assert all((picture == one).all() for picture in found)
 
 
@@ -62,9 +62,10 @@ def test_several_weights_equal_single_calls():
     (one, _), (two, _) = squares(10, 16)
     weights = [0.0, 0.25, 0.5, 1.0]
     assert all(
-        (a == between(one, two, w)).all() for a, w in zip(betweens(one, two, weights), weights, strict=True)
+        (a == interpolate(one, two, w)).all()
+        for a, w in zip(interpolate_many(one, two, weights), weights, strict=True)
     )
 
 
 def test_an_empty_film_stays_empty():
-    assert list(Interpolated(2, betweens, closes=True)([])) == []
+    assert list(FrameInterpolator(2, interpolate_many, closes=True)([])) == []

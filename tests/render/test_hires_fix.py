@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from animator import Frame, Painting, Prompt, loads, timeline
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
-from animator.imaging.resize import resized
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
+from animator.imaging.resize import resize
 from animator.models import nano
-from animator.render.painter import Hires
-from animator.render.pipeline import painter
-from animator.render.upscale import enlarger
-from animator.runs.fingerprint import Lineage
+from animator.render.painter import HiresFix
+from animator.render.pipeline import load_painter
+from animator.render.upscale import frame_enlarger
+from animator.runs.fingerprint import FrameFingerprints
 from tests.films import texture
 
 SIZE = (448, 256)  # 1.75 of nano's pixels
@@ -21,13 +21,13 @@ SMALL = (336, 192)
 
 @pytest.fixture(scope="module")
 def sdxl():
-    return Sdxl(Checkpoint(str(nano.folder())), *SIZE, {})
+    return SDXLPainter(CheckpointSpec(str(nano.weights_folder())), *SIZE, {})
 
 
 @pytest.fixture(scope="module")
 def hires():
-    found = painter(loads("video: {{frames: 1, size: {}x{}}}".format(*SIZE)))
-    assert isinstance(found, Hires)
+    found = load_painter(loads("video: {{frames: 1, size: {}x{}}}".format(*SIZE)))
+    assert isinstance(found, HiresFix)
     return found
 
 
@@ -43,21 +43,21 @@ def apart(one, other):
 
 @pytest.mark.parametrize("size", ["256x256", "320x300", "312x312"])
 def test_sizes_near_the_native_size_are_painted_in_one_pass(size):
-    assert isinstance(painter(loads(f"video: {{frames: 1, size: {size}}}")), Sdxl)
+    assert isinstance(load_painter(loads(f"video: {{frames: 1, size: {size}}}")), SDXLPainter)
 
 
 def test_text_to_image_is_composed_small_and_painted_over_large(hires, sdxl):
-    small = sdxl.sized(*SMALL)(frame(), None)
+    small = sdxl.with_size(*SMALL)(frame(), None)
     assert small.shape == (SMALL[1], SMALL[0], 3)
-    over = sdxl(frame(strength=0.3), resized(small, *SIZE))
+    over = sdxl(frame(strength=0.3), resize(small, *SIZE))
     assert np.array_equal(hires(frame(hires=0.3), None), over)
     assert (sdxl.width, sdxl.height) == SIZE  # the smaller painter does not change the size of the larger
 
 
 def test_a_strong_painting_pass_is_composed_small_and_painted_over_large(hires, sdxl):
     start = texture(*SIZE)
-    small = sdxl(frame(), resized(start, *SMALL))
-    over = sdxl(frame(strength=0.25), resized(small, *SIZE))
+    small = sdxl(frame(), resize(start, *SMALL))
+    over = sdxl(frame(strength=0.25), resize(small, *SIZE))
     assert np.array_equal(hires(frame(hires=0.25), start), over)
 
 
@@ -69,7 +69,7 @@ def test_painting_passes_of_low_strength_run_once_at_full_size(hires, sdxl, gent
 
 def test_the_composition_is_that_of_the_native_size(hires, sdxl):
     wanted = frame(steps=8, guidance_scale=2.0)
-    small = sdxl.sized(*SMALL)(wanted, None)
+    small = sdxl.with_size(*SMALL)(wanted, None)
     near, at_once = (
         cv2.resize(paint(wanted, None), SMALL, interpolation=cv2.INTER_AREA) for paint in (hires, sdxl)
     )
@@ -79,21 +79,21 @@ def test_the_composition_is_that_of_the_native_size(hires, sdxl):
 def test_a_masked_painting_pass_runs_once_and_keeps_the_unmasked_pixels(hires, sdxl):
     start, mask = texture(*SIZE), np.zeros(SIZE[::-1], np.uint8)
     mask[64:192, 64:256] = 255
-    painted = hires.within(frame(), start, mask)
-    assert np.array_equal(painted, sdxl.within(frame(), start, mask))
+    painted = hires.paint_masked(frame(), start, mask)
+    assert np.array_equal(painted, sdxl.paint_masked(frame(), start, mask))
     assert np.array_equal(painted[mask == 0], start[mask == 0])
 
 
 def test_a_batch_equals_frames_painted_one_by_one(hires):
     wanted = [(frame(seed), None) for seed in (1, 2)]
-    together = hires.batch(wanted)
+    together = hires.paint_batch(wanted)
     assert max(apart(hires(*asked), picture) for asked, picture in zip(wanted, together, strict=True)) < 1
     assert apart(*together) > 2
 
 
 def test_images_kept_on_the_device_are_the_same(hires):
     for start in (None, texture(*SIZE)):
-        assert apart(np.asarray(hires.kept(frame(), start)), hires(frame(), start)) < 1
+        assert apart(np.asarray(hires.paint_on_device(frame(), start)), hires(frame(), start)) < 1
 
 
 @pytest.mark.parametrize(("size", "same"), [("256x256", True), ("384x384", False)])
@@ -101,7 +101,7 @@ def test_hires_changes_the_fingerprint_only_of_films_that_use_it(size, same):
     films = [
         loads(f"video: {{frames: 2, size: {size}}}\npainting: {{hires: {hires}}}") for hires in (0.3, 0.5)
     ]
-    one, other = (Lineage(film, timeline(film)).keys for film in films)
+    one, other = (FrameFingerprints(film, timeline(film)).keys for film in films)
     assert (one == other) == same
 
 
@@ -114,12 +114,12 @@ def test_a_second_pass_of_any_strength_keeps_the_composition(hires):
         asked.append(frame.painting)
         return hires(frame, start)
 
-    enlarger(scene)(timeline(scene)[0], texture(*SIZE), paint)
+    frame_enlarger(scene)(timeline(scene)[0], texture(*SIZE), paint)
     assert [(painting.strength, painting.hires) for painting in asked] == [(0.7, 0.0)]
 
 
 def test_a_start_image_replaces_text_to_image(tmp_path):
     cv2.imwrite(str(tmp_path / "start.png"), texture(*SIZE)[..., ::-1])
     text = "video: {{frames: 1, size: {}x{}}}\nstart: {{image: start.png}}".format(*SIZE)
-    paint = painter(loads(text, tmp_path))
+    paint = load_painter(loads(text, tmp_path))
     assert np.array_equal(paint(frame(strength=0.2), None), paint(frame(strength=0.2), texture(*SIZE)))

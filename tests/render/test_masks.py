@@ -7,10 +7,10 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import RunError, State, animate, loads, timeline
-from animator.imaging import masks as pixels
+from animator.imaging import masks
 from animator.imaging.cameras import Camera2D
-from animator.render.camera import camera_of
-from animator.render.painter import Flat
+from animator.render.camera import make_camera
+from animator.render.painter import FlatPainter
 
 SQUARE = "[[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7]]"
 SIZE = (96, 80)
@@ -40,8 +40,8 @@ def views(scene):
     white = np.full((SIZE[1], SIZE[0], 3), 255, np.uint8)
     for frame in timeline(scene):
         view = camera.matrix(frame.motion) @ view if frame.index else view
-        visible = camera.edged("black").carry(white, State(), view)[..., 0] == 255
-        yield partial(camera.carry, state=State(), view=view), visible
+        visible = camera.with_border("black").warp_like(white, State(), view)[..., 0] == 255
+        yield partial(camera.warp_like, state=State(), view=view), visible
 
 
 @pytest.mark.parametrize("cadence", [1, 3])
@@ -56,7 +56,9 @@ def test_locked_pixels_are_those_of_the_first_image_in_every_frame(begin, cadenc
     shown = [state.shown for _, state in animate(scene, paint=paint)]
     with Pictures.open(scene.folder / "start.png") as picture:
         source = np.asarray(picture) if started else shown[0]
-    product = np.repeat(pixels.polygon(scene.settings.masks["product"].polygon, *SIZE)[..., None], 3, axis=-1)
+    product = np.repeat(
+        masks.polygon_mask(scene.settings.masks["product"].polygon, *SIZE)[..., None], 3, axis=-1
+    )
     assert len(shown) == 100
     for i, (picture, (moved, visible)) in enumerate(zip(shown, views(scene), strict=True)):
         locked = (moved(product)[..., 0] == 255) & visible
@@ -72,17 +74,19 @@ def test_the_lock_follows_the_3d_and_the_depth_camera(begin, motion):
     scene = begin(f"masks: {{a: {{polygon: {SQUARE}}}}}\nlock: a\ncadence: 2\nmotion: {{{motion}}}", 20)
     with Pictures.open(scene.folder / "start.png") as picture:
         source = np.asarray(picture)
-    frames, view = timeline(scene), camera_of(scene, timeline(scene)).rest
-    camera = camera_of(scene, frames)
-    product = np.repeat(pixels.polygon(scene.settings.masks["a"].polygon, *SIZE)[..., None], 3, axis=-1)
-    state = camera.seen(source, frames[0], State())
+    frames, view = timeline(scene), make_camera(scene, timeline(scene)).identity
+    camera = make_camera(scene, frames)
+    product = np.repeat(masks.polygon_mask(scene.settings.masks["a"].polygon, *SIZE)[..., None], 3, axis=-1)
+    state = camera.after_painting(source, frames[0], State())
     for frame, after in animate(scene, paint=paint):
         view = camera.matrix(frame.motion) @ view if frame.index else view
-        locked = camera.carry(product, state, view)[..., 0] == 255
-        locked &= camera.edged("black").carry(np.full_like(product, 255), state, view)[..., 0] == 255
+        locked = camera.warp_like(product, state, view)[..., 0] == 255
+        locked &= (
+            camera.with_border("black").warp_like(np.full_like(product, 255), state, view)[..., 0] == 255
+        )
         assert locked.sum() > 500
-        assert np.abs(after.shown.astype(int) - camera.move(state, view))[locked].max() <= 1
-    assert np.abs(camera.move(state, view).astype(int) - source).mean() > 5
+        assert np.abs(after.shown.astype(int) - camera.render_view(state, view))[locked].max() <= 1
+    assert np.abs(camera.render_view(state, view).astype(int) - source).mean() > 5
 
 
 def test_the_lock_fades_out_over_its_feather(begin, textured):
@@ -90,12 +94,12 @@ def test_the_lock_fades_out_over_its_feather(begin, textured):
     hard = begin(text.replace("6}", "0}"), 2)
     (_, soft), (_, sharp) = [list(animate(scene, paint=paint))[1] for scene in (begin(text, 2), hard)]
     painted = paint(timeline(hard)[1], None)
-    drawn = pixels.polygon(hard.settings.masks["product"].polygon, *SIZE)
+    drawn = masks.polygon_mask(hard.settings.masks["product"].polygon, *SIZE)
     assert (sharp.shown[drawn == 0] == painted[drawn == 0]).all()
-    ring = (pixels.grow(textured, drawn, 3)[1] > 0) & (drawn == 0)
+    ring = (masks.grow_mask(textured, drawn, 3)[1] > 0) & (drawn == 0)
     changed = (soft.shown != painted).any(axis=-1)
     assert changed[ring].mean() > 0.9
-    far = pixels.grow(textured, drawn, 7)[1] == 0
+    far = masks.grow_mask(textured, drawn, 7)[1] == 0
     assert (soft.shown[far] == painted[far]).all()
 
 
@@ -127,7 +131,7 @@ def test_unmasked_pixels_are_kept_exactly_and_masked_ones_are_painted(begin, tex
         f"masks: {{a: {{polygon: {SQUARE}}}}}\npainting: {{mask: '!a'}}\ngrade: {{noise: 0.3, contrast: 1.5}}",
         5,
     )
-    drawn = pixels.polygon(scene.settings.masks["a"].polygon, *SIZE)
+    drawn = masks.polygon_mask(scene.settings.masks["a"].polygon, *SIZE)
     shown = [
         state.shown for _, state in animate(scene, paint=lambda f, s: textured if s is None else paint(f, s))
     ]
@@ -140,7 +144,7 @@ def test_noise_and_colour_matching_are_bounded_by_the_grade_mask(begin, textured
     scene = begin(
         f"masks: {{a: {{polygon: {SQUARE}}}}}\ngrade: {{noise: 0.3, color: lab, contrast: 1.4, mask: a}}", 2
     )
-    drawn = pixels.polygon(scene.settings.masks["a"].polygon, *SIZE)
+    drawn = masks.polygon_mask(scene.settings.masks["a"].polygon, *SIZE)
     starts = []
     list(animate(scene, paint=lambda f, s: starts.append(s) or textured))
     assert (starts[1][drawn == 0] == textured[drawn == 0]).all()
@@ -155,14 +159,14 @@ def test_grade_mask_everywhere_overrides_the_painting_mask(begin, textured):
             2,
         )
         list(animate(scene, paint=lambda f, s: starts.append(s) or textured))
-    drawn = pixels.polygon(scene.settings.masks["a"].polygon, *SIZE)
+    drawn = masks.polygon_mask(scene.settings.masks["a"].polygon, *SIZE)
     assert (starts[1][drawn == 0] == textured[drawn == 0]).all()
     assert (starts[3][drawn == 0] != textured[drawn == 0]).any()
 
 
 def test_a_following_mask_is_its_source_warped_once_and_a_fixed_one_stays(begin, textured):
     text = "masks: {{a: {{polygon: {0}, follow: {1}}}}}\npainting: {{mask: a}}\nmotion: {{translation_x: 3}}"
-    drawn = pixels.polygon([(0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7)], *SIZE)
+    drawn = masks.polygon_mask([(0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7)], *SIZE)
     for follow in (True, False):
         scene = begin(text.format(SQUARE, str(follow).lower()), 6)
         black = lambda f, s: textured if s is None else np.zeros_like(s)  # noqa: E731
@@ -187,10 +191,10 @@ def test_colours_are_keyed_in_the_start_image_or_else_in_the_first_painted_frame
 
 
 def test_a_video_masks_each_frame_by_its_own_image_and_then_holds_or_loops(begin, textured):
-    from animator.runs.video import Format, Video
+    from animator.runs.video import VideoFormat, VideoWriter
 
     scene = begin("")
-    with Video(scene.folder / "a.mp4", Format(96, 80, 24.0, crf=1)) as sink:
+    with VideoWriter(scene.folder / "a.mp4", VideoFormat(96, 80, 24.0, crf=1)) as sink:
         for i in range(4):
             picture = np.zeros((80, 96, 3), np.uint8)
             picture[:, 24 * i : 24 * i + 24] = 255
@@ -236,7 +240,7 @@ def test_a_film_with_masks_resumes_exactly_from_the_state_after_a_painted_frame(
         f"painting: {{mask: '!a'}}\ngrade: {{noise: 0.1, color: lab}}\nmotion: {{zoom: 1.01, angle: 1}}\ncadence: {cadence}",
         13, started=False,
     )  # fmt: skip
-    frames, flat = timeline(scene), Flat(paint(timeline(scene)[0], None))
+    frames, flat = timeline(scene), FlatPainter(paint(timeline(scene)[0], None))
     whole = list(animate(scene, paint=flat))
     rest = list(animate(scene, frames[7:], flat, whole[6][1]))
     assert len(rest) == 6
@@ -244,10 +248,10 @@ def test_a_film_with_masks_resumes_exactly_from_the_state_after_a_painted_frame(
 
 
 def test_camera_motion_accumulates_from_the_beginning_of_each_shot(begin, textured):
-    from animator.timeline.cadence import cut
+    from animator.timeline.cadence import slice_film
 
     scene = begin("lock: everywhere\nmotion: {translation_x: 5}", 12)
-    shown = [state.shown for _, state in animate(scene, cut(timeline(scene), 6, 9), paint)]
+    shown = [state.shown for _, state in animate(scene, slice_film(timeline(scene), 6, 9), paint)]
     assert (shown[0] == textured).all()
     assert (shown[2][:, 10:] == textured[:, :-10]).all()
 

@@ -1,7 +1,7 @@
 """Shots: parts of a film that do not depend on each other."""
 
 from animator import Frame, loads, timeline
-from animator.render.loop import begins, shots
+from animator.render.loop import shots, starts_shot
 
 
 def test_a_timeline_is_split_where_shots_begin():
@@ -11,13 +11,13 @@ def test_a_timeline_is_split_where_shots_begin():
         [5, 6, 7, 8],
         [9, 10, 11],
     ]
-    assert [frame.index for frame in frames if begins(frame)] == [0, 5, 9]
+    assert [frame.index for frame in frames if starts_shot(frame)] == [0, 5, 9]
 
 
 def test_the_rest_of_a_shot_is_one_shot():
     frames = timeline(loads("video: {frames: 12}\ncuts: [5]"))
     assert [len(shot) for shot in shots(frames[3:])] == [2, 7]
-    assert not begins(frames[3])
+    assert not starts_shot(frames[3])
 
 
 def test_an_empty_timeline_has_no_shots():

@@ -7,16 +7,14 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import ProgramError, RunError, SceneError, load, loads
-from animator.render import camera as cameras
-from animator.render import grading, views
-from animator.render import pipeline as studio
-from animator.render.grading import AddNoise, Fixed, MatchColor
-from animator.render.painter import Flat
-from animator.runs import render as shoot
-from animator.runs.metadata import color_lines
-from animator.scene.resolve import resolved
+from animator.render import camera, grading, pipeline, views
+from animator.render.grading import AddNoise, FixedReference, MatchColor
+from animator.render.painter import FlatPainter
+from animator.runs import render
+from animator.runs.metadata import color_summary
+from animator.scene.resolve import to_yaml
 from animator.timeline.compile import timeline
-from animator.viewer import preview as rehearsal
+from animator.viewer import preview
 from tests.runs.test_video import decode
 
 
@@ -25,17 +23,19 @@ def names(stages):
 
 
 def test_colour_is_matched_before_noise_which_it_would_tint_and_after_painting():
-    before, after = grading.stages(loads("grade: {color: lab}"))
-    assert names(before) == ["UnlessAnchor", "Contrast", "Sharpen", "AddNoise"]
-    assert names(after) == ["UnlessAnchor"]
+    before, after = grading.grading_stages(loads("grade: {color: lab}"))
+    assert names(before) == ["SkipAnchors", "Contrast", "Sharpen", "AddNoise"]
+    assert names(after) == ["SkipAnchors"]
     assert isinstance(before[0].stage, MatchColor)
-    assert names(grading.stages(loads("{}"))[0]) == ["Contrast", "Sharpen", "AddNoise"]
+    assert names(grading.grading_stages(loads("{}"))[0]) == ["Contrast", "Sharpen", "AddNoise"]
 
 
 @pytest.mark.parametrize(("kind", "clouds"), [("white", False), ("perlin", True)])
 def test_noise_has_the_requested_type(kind, clouds):
     (noise,) = [
-        s for s in grading.stages(loads(f"grade: {{noise_type: {kind}}}"))[0] if isinstance(s, AddNoise)
+        s
+        for s in grading.grading_stages(loads(f"grade: {{noise_type: {kind}}}"))[0]
+        if isinstance(s, AddNoise)
     ]
     assert noise.clouds is clouds
 
@@ -43,7 +43,7 @@ def test_noise_has_the_requested_type(kind, clouds):
 def test_a_broken_ffmpeg_is_found_before_the_model_is_loaded(tmp_path, monkeypatch):
     (tmp_path / "film.yaml").write_text("video: {frames: 2, size: 64x64}")
     scene = load(tmp_path / "film.yaml")
-    run = shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / "run")
+    run = render.start_run(scene, tmp_path / "film.yaml", tmp_path / "run")
     broken = tmp_path / "ffmpeg"
     broken.write_text("#!/bin/sh\nexit 7\n")
     broken.chmod(0o755)
@@ -53,7 +53,7 @@ def test_a_broken_ffmpeg_is_found_before_the_model_is_loaded(tmp_path, monkeypat
         raise AssertionError("too early")
 
     with pytest.raises(ProgramError, match="ffmpeg failed with status 7"):
-        list(shoot.shoot(run, scene, loads_the_model))
+        list(render.render_run(run, scene, loads_the_model))
 
 
 def test_an_unreadable_image_is_reported_when_the_schedule_is_loaded(tmp_path):
@@ -68,17 +68,20 @@ def test_an_unreadable_image_is_reported_when_the_schedule_is_loaded(tmp_path):
 def test_frame_0_is_painted_over_the_start_image_at_its_strength(tmp_path, textured, checkpoint):
     Pictures.fromarray(textured).save(tmp_path / "a.png")
     text = f"video: {{frames: 2, size: 96x80}}\nstart: {{image: a.png}}\nmodel: {{base: {checkpoint}}}\npainting: {{steps: 4, strength: 0.0}}\n"
-    pictures = [state.shown for _, state in studio.animate(loads(text, tmp_path))]
+    pictures = [state.shown for _, state in pipeline.animate(loads(text, tmp_path))]
     assert (pictures[0] == textured).all()
     weak, strong = (
-        next(studio.animate(loads(text, tmp_path, [f"painting.strength={s}"])))[1].shown for s in (0.2, 0.9)
+        next(pipeline.animate(loads(text, tmp_path, [f"painting.strength={s}"])))[1].shown for s in (0.2, 0.9)
     )
     assert 0 < np.abs(weak.astype(int) - textured).mean() < np.abs(strong.astype(int) - textured).mean()
 
 
 def test_a_custom_painter_is_used(textured):
     frames = [
-        frame for frame, _ in studio.animate(loads("video: {frames: 3, size: 96x80}"), paint=Flat(textured))
+        frame
+        for frame, _ in pipeline.animate(
+            loads("video: {frames: 3, size: 96x80}"), paint=FlatPainter(textured)
+        )
     ]
     assert len(frames) == 3
 
@@ -87,9 +90,9 @@ def test_a_preview_to_an_invalid_target_is_an_error(tmp_path):
     scene = loads("video: {frames: 2, size: 64x64}")
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="is a folder; name a file"):
-        list(rehearsal.record(scene, tmp_path))
+        list(preview.write_preview(scene, tmp_path))
     with pytest.raises(RunError, match="cannot be made"):
-        list(rehearsal.record(scene, tmp_path / "file" / "deeper" / "x.mp4"))
+        list(preview.write_preview(scene, tmp_path / "file" / "deeper" / "x.mp4"))
 
 
 def test_a_boomerang_returns_to_its_first_frame_without_repeating_one(tmp_path):
@@ -97,8 +100,8 @@ def test_a_boomerang_returns_to_its_first_frame_without_repeating_one(tmp_path):
         "video: {size: 64x64, frames: 6, loop: boomerang}\npainting: {strength: 1}\n"
     )
     scene = load(tmp_path / "film.yaml")
-    run = shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / "run")
-    for _ in shoot.shoot(run, scene, lambda _: Flat(np.zeros((64, 64, 3), np.uint8))):
+    run = render.start_run(scene, tmp_path / "film.yaml", tmp_path / "run")
+    for _ in render.render_run(run, scene, lambda _: FlatPainter(np.zeros((64, 64, 3), np.uint8))):
         pass
     shown = decode(run.video, 64, 64)
     colors = shown[:, 32, 32].astype(int)
@@ -106,7 +109,9 @@ def test_a_boomerang_returns_to_its_first_frame_without_repeating_one(tmp_path):
     assert np.abs(colors[6:] - colors[[4, 3, 2, 1]]).max() <= 3
     assert all(np.abs(a - b).max() > 3 for a, b in pairwise([*colors, colors[0]]))
     run.video.unlink()
-    assert not list(shoot.shoot(*shoot.reopen_run(run.folder)))  # the video is made again without a painter
+    assert not list(
+        render.render_run(*render.reopen_run(run.folder))
+    )  # the video is made again without a painter
     assert np.array_equal(decode(run.video, 64, 64), shown)
 
 
@@ -115,8 +120,8 @@ def test_a_boomerang_returns_to_its_first_frame_without_repeating_one(tmp_path):
     [
         ("{zoom: 1.01, translation_x: 2}", "Camera2D"),
         ("{translation_z: 0}", "Camera2D"),
-        ("{orbit_y: 1}", "PlaneCamera"),
-        ("{rotation_3d_x: {0: 0, 5: 1}}", "PlaneCamera"),
+        ("{orbit_y: 1}", "HomographyCamera"),
+        ("{rotation_3d_x: {0: 0, 5: 1}}", "HomographyCamera"),
         ("{translation_x: 2, depth: proxy}", "DepthCamera"),
         ("{depth: a.png}", "DepthCamera"),
         ("{depth: folder}", "DepthCamera"),
@@ -127,9 +132,9 @@ def test_the_camera_is_the_simplest_that_the_motion_needs(tmp_path, text, kind):
     for name in ("a.png", "folder/0.png"):
         Pictures.new("L", (8, 8)).save(tmp_path / name)
     scene = loads(f"motion: {text}", tmp_path)
-    assert type(cameras.camera_of(scene, timeline(scene)[90:])).__name__ == kind
-    again = loads(resolved(scene))  # the file that a run resumes from
-    assert type(cameras.camera_of(again, timeline(again)[90:])).__name__ == kind
+    assert type(camera.make_camera(scene, timeline(scene)[90:])).__name__ == kind
+    again = loads(to_yaml(scene))  # the file that a run resumes from
+    assert type(camera.make_camera(again, timeline(again)[90:])).__name__ == kind
 
 
 def test_missing_or_unreadable_depth_maps_are_errors(tmp_path):
@@ -150,18 +155,18 @@ def test_a_stopped_film_with_depth_resumes_with_equal_frames(tmp_path, textured)
     (tmp_path / "film.yaml").write_text(text)
     scene = load(tmp_path / "film.yaml")
     folders = [
-        shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / name).folder for name in ("whole", "torn")
+        render.start_run(scene, tmp_path / "film.yaml", tmp_path / name).folder for name in ("whole", "torn")
     ]
 
     def flat(scene):
-        return Flat(views.start_picture(scene))
+        return FlatPainter(views.read_start_image(scene))
 
-    list(shoot.shoot(*shoot.reopen_run(folders[0]), flat))
-    film = shoot.shoot(*shoot.reopen_run(folders[1]), flat)
+    list(render.render_run(*render.reopen_run(folders[0]), flat))
+    film = render.render_run(*render.reopen_run(folders[1]), flat)
     for _ in range(4):
         next(film)
     film.close()
-    list(shoot.shoot(*shoot.reopen_run(folders[1]), flat))
+    list(render.render_run(*render.reopen_run(folders[1]), flat))
     whole, torn = (
         [path.read_bytes() for path in sorted((folder / "frames").iterdir())] for folder in folders
     )
@@ -171,15 +176,15 @@ def test_a_stopped_film_with_depth_resumes_with_equal_frames(tmp_path, textured)
 
 def test_colours_are_matched_to_the_requested_reference(tmp_path, textured):
     Pictures.fromarray(textured).save(tmp_path / "brand.png")
-    fixed, again = grading.stages(loads("grade: {color: lab, color_reference: brand.png}", tmp_path))
-    assert isinstance(fixed[0].goal, Fixed)
-    assert isinstance(again[0].goal, Fixed)
+    fixed, again = grading.grading_stages(loads("grade: {color: lab, color_reference: brand.png}", tmp_path))
+    assert isinstance(fixed[0].goal, FixedReference)
+    assert isinstance(again[0].goal, FixedReference)
     rolling = loads("grade: {color: hsv, color_reference: rolling, color_by: histogram, color_memory: 5}")
-    before, (after,) = grading.stages(rolling)
+    before, (after,) = grading.grading_stages(rolling)
     assert names(before) == ["Contrast", "Sharpen", "AddNoise"]
     assert (after.stage.goal.memory, after.stage.by, after.stage.space) == (5, "histogram", "hsv")
-    _, after = grading.stages(loads("grade: {color: lab, palette: ['#08f']}"))
-    assert names(after) == ["UnlessAnchor", "PullToPalette"]
+    _, after = grading.grading_stages(loads("grade: {color: lab, palette: ['#08f']}"))
+    assert names(after) == ["SkipAnchors", "PullToPalette"]
 
 
 def test_a_colour_reference_that_is_no_image_is_reported_when_the_schedule_is_loaded(tmp_path):
@@ -193,7 +198,9 @@ def test_a_colour_reference_that_is_no_image_is_reported_when_the_schedule_is_lo
 def test_every_frame_is_shown_for_any_cadence_and_tween(textured, cadence, tween):
     # Deforum loses the last chunk: of 10 frames at cadence 4 it writes 8.
     scene = loads(f"video: {{frames: 10, size: 96x80}}\ncadence: {cadence}\ntween: {tween}")
-    assert [frame.index for frame, _ in studio.animate(scene, paint=Flat(textured))] == list(range(10))
+    assert [frame.index for frame, _ in pipeline.animate(scene, paint=FlatPainter(textured))] == list(
+        range(10)
+    )
 
 
 @pytest.mark.parametrize("size", ["98x66", "130x98", "514x18"])
@@ -206,7 +213,8 @@ def test_every_stage_accepts_sizes_that_are_no_multiple_of_64(size):
         )
         picture = np.full((scene.size.height, scene.size.width, 3), 120, np.uint8)
         assert all(
-            state.shown.shape == picture.shape for _, state in studio.animate(scene, paint=Flat(picture))
+            state.shown.shape == picture.shape
+            for _, state in pipeline.animate(scene, paint=FlatPainter(picture))
         )
 
 
@@ -216,17 +224,17 @@ def test_a_run_records_the_colour_drift_of_its_painted_frames(tmp_path, textured
         "video: {frames: 5, size: 96x80}\ncadence: 2\ngrade: {palette: ['#08f'], palette_amount: 0}"
     )
     scene = load(file)
-    run = shoot.start_run(scene, file, tmp_path / "run")
+    run = render.start_run(scene, file, tmp_path / "run")
 
     def warmer(frame, start):
         return textured if start is None else np.clip(np.add(start, (9, 0, 0)), 0, 255).astype(np.uint8)
 
-    list(shoot.shoot(run, scene, lambda scene: warmer))
-    drift = run.facts("drift")
+    list(render.render_run(run, scene, lambda scene: warmer))
+    drift = run.measurements("drift")
     assert sorted(drift) == [0, 2, 4]
     assert 0 == drift[0] < drift[2] < drift[4]
-    assert set(run.facts("palette")) == {0, 2, 4}
-    (first, second) = color_lines(drift, run.facts("palette"))
+    assert set(run.measurements("palette")) == {0, 2, 4}
+    (first, second) = color_summary(drift, run.measurements("palette"))
     assert first.startswith("colours: ΔE to the reference")
     assert first.endswith("(frame 4)")
     assert "to the palette" in second

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import load
-from animator.imaging.ffmpeg import program
+from animator.imaging.ffmpeg import ffmpeg_path
 from animator.render import pipeline
-from animator.render.painter import Flat
-from animator.runs import render as shoot
+from animator.render.painter import FlatPainter
+from animator.runs import render
 from animator.runs.deliverables import deliver
-from animator.runs.store import Upscaled
+from animator.runs.store import UpscaledFrames
 from tests.films import texture
 from tests.runs.test_video import decode
 from tests.timeline.tracks import clicks, write
@@ -29,24 +29,24 @@ def begin(tmp_path):
     def started(more, name="run"):
         (tmp_path / "film.yaml").write_text(TEXT.format(more))
         scene = load(tmp_path / "film.yaml")
-        return shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / name), scene
+        return render.start_run(scene, tmp_path / "film.yaml", tmp_path / name), scene
 
     return started
 
 
 def flat(scene):
-    return Flat(texture(64, 48))
+    return FlatPainter(texture(64, 48))
 
 
 def run_whole(run, scene, paint=flat):
-    list(shoot.shoot(run, scene, paint))
+    list(render.render_run(run, scene, paint))
     return run
 
 
 def told(file):
     """Return the duration in seconds and the streams that ffmpeg prints for a video."""
     text = subprocess.run(
-        [program(), "-hide_banner", "-i", str(file)], capture_output=True, text=True, check=False
+        [ffmpeg_path(), "-hide_banner", "-i", str(file)], capture_output=True, text=True, check=False
     ).stderr
     hours, minutes, seconds = re.search(r"Duration: (\d+):(\d+):([\d.]+)", text).groups()
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds), text
@@ -58,9 +58,9 @@ def test_the_video_is_larger_and_the_frames_are_unchanged(begin):
     shown = decode(run.video, 128, 96)
     assert len(shown) == 7
     for index in range(7):
-        assert (run.picture(index) == small.picture(index)).all()
-        larger = cv2.resize(run.picture(index), (128, 96), interpolation=cv2.INTER_LANCZOS4)
-        assert (Upscaled(run.folder).picture(index) == larger).all()
+        assert (run.image(index) == small.image(index)).all()
+        larger = cv2.resize(run.image(index), (128, 96), interpolation=cv2.INTER_LANCZOS4)
+        assert (UpscaledFrames(run.folder).image(index) == larger).all()
         assert np.abs(shown[index].astype(int) - larger).mean() < 4
 
 
@@ -75,7 +75,7 @@ def test_a_smoother_video_is_as_long_as_the_film_and_so_is_its_sound(begin, tmp_
     shown = decode(run.video, 64, 48)
     assert len(shown) == 7 * times
     greys = shown.mean(axis=-1)  # colours are coarser in a video
-    assert all(np.abs(greys[i * times] - run.picture(i).mean(axis=-1)).mean() < 4 for i in range(7))
+    assert all(np.abs(greys[i * times] - run.image(i).mean(axis=-1)).mean() < 4 for i in range(7))
 
 
 def test_interpolation_closes_boomerangs_and_closed_loops(begin):
@@ -83,7 +83,7 @@ def test_interpolation_closes_boomerangs_and_closed_loops(begin):
         more = f"output: {{interpolate: 3, crf: 1}}\n--- {loop}".split("\n---")[0]
         run, scene = begin(more, loop)
         scene = load(run.folder / "settings.yaml", [f"video.loop={loop}", "cadence=1"])
-        run = shoot.start_run(scene, run.folder / "settings.yaml", run.folder.with_name(f"{loop}2"))
+        run = render.start_run(scene, run.folder / "settings.yaml", run.folder.with_name(f"{loop}2"))
         shown = decode(run_whole(run, scene).video, 64, 48).astype(int)
         assert len(shown) == 3 * count
         last, first = shown[-3], shown[0]
@@ -97,16 +97,16 @@ def test_interpolation_closes_boomerangs_and_closed_loops(begin):
 def test_a_stopped_run_resumes_with_equal_bytes(begin, more):
     whole = run_whole(*begin(more, "whole"))
     run, scene = begin(more, "torn")
-    film = shoot.shoot(run, scene, flat)
+    film = render.render_run(run, scene, flat)
     for _ in range(4):
         next(film)
     film.close()
-    again, scene = shoot.reopen_run(run.folder)
-    larger = Upscaled(again.folder)
+    again, scene = render.reopen_run(run.folder)
+    larger = UpscaledFrames(again.folder)
     assert 0 < len(larger.saved) < 7
-    lost = larger.file(min(larger.saved))
+    lost = larger.image_file(min(larger.saved))
     lost.unlink()  # as after a disk failure
-    run_whole(*shoot.reopen_run(run.folder))
+    run_whole(*render.reopen_run(run.folder))
     for name in ("frames", "upscaled"):
         files = [sorted((folder / name).glob("*.png")) for folder in (whole.folder, run.folder)]
         assert len(files[0]) == 7
@@ -116,15 +116,15 @@ def test_a_stopped_run_resumes_with_equal_bytes(begin, more):
 
 def test_a_lost_larger_image_is_made_again_without_a_painter(begin):
     run = run_whole(*begin("output: {upscale: 2}"))
-    data = Upscaled(run.folder).file(3).read_bytes()
-    Upscaled(run.folder).file(3).write_bytes(b"half a picture")
+    data = UpscaledFrames(run.folder).image_file(3).read_bytes()
+    UpscaledFrames(run.folder).image_file(3).write_bytes(b"half a picture")
     run.video.unlink()
 
     def no_painter(scene):
         raise AssertionError("every frame is there")
 
-    run = run_whole(*shoot.reopen_run(run.folder), no_painter)
-    assert Upscaled(run.folder).file(3).read_bytes() == data
+    run = run_whole(*render.reopen_run(run.folder), no_painter)
+    assert UpscaledFrames(run.folder).image_file(3).read_bytes() == data
     assert run.video.exists()
 
 
@@ -135,12 +135,14 @@ def test_the_second_pass_changes_more_at_a_higher_strength(tmp_path):
         (tmp_path / "film.yaml").write_text(text.replace("STRENGTH", str(strength)))
         scene = load(tmp_path / "film.yaml")
         run = run_whole(
-            shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / str(strength)), scene, pipeline.painter
+            render.start_run(scene, tmp_path / "film.yaml", tmp_path / str(strength)),
+            scene,
+            pipeline.load_painter,
         )
-        found[strength] = Upscaled(run.folder).picture(0)
-        assert run.picture(0).shape == (48, 64, 3)
-        assert Upscaled(run.folder).picture(0).shape == (72, 96, 3)
-    plain = cv2.resize(run.picture(0), (96, 72), interpolation=cv2.INTER_LANCZOS4)
+        found[strength] = UpscaledFrames(run.folder).image(0)
+        assert run.image(0).shape == (48, 64, 3)
+        assert UpscaledFrames(run.folder).image(0).shape == (72, 96, 3)
+    plain = cv2.resize(run.image(0), (96, 72), interpolation=cv2.INTER_LANCZOS4)
     assert (found[0] == plain).all()
     changes = [np.abs(found[strength].astype(int) - plain).mean() for strength in (0.3, 0.8)]
     assert 1 < changes[0] < changes[1]
@@ -152,7 +154,7 @@ def test_other_files_have_the_size_of_the_video_and_videos_its_rate(begin):
         f"masks: {{left: {{polygon: [[0, 0], [0.5, 0], [0, 1]]}}}}\noutput: {{upscale: 2, interpolate: 2, {also}}}"
     )
     run_whole(run, scene)
-    made = {item.file.name: item.says for item in deliver(run, scene)}
+    made = {item.file.name: item.description for item in deliver(run, scene)}
     assert made["video.webm"].startswith("14 frames of 128x96 at 20 fps")
     assert made["video-1x1.mp4"].startswith("14 frames of 96x96 at 20 fps")
     with Pictures.open(run.folder / "poster.png") as poster:
@@ -168,6 +170,6 @@ def test_other_files_have_the_size_of_the_video_and_videos_its_rate(begin):
 def test_files_are_made_from_the_frames_where_a_larger_image_is_lost(begin):
     run, scene = begin("output: {upscale: 2}")
     run_whole(run, scene)
-    Upscaled(run.folder).file(3).unlink()
+    UpscaledFrames(run.folder).image_file(3).unlink()
     (made,) = deliver(run, scene, ["webm"])
-    assert made.says.startswith("7 frames of 64x48 at 10 fps")
+    assert made.description.startswith("7 frames of 64x48 at 10 fps")

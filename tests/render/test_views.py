@@ -7,13 +7,12 @@ from PIL import Image as Pictures
 from animator import load, loads, timeline
 from animator.imaging.cameras import Camera2D
 from animator.imaging.warp import warp
-from animator.render import pipeline as studio
-from animator.render.painter import Flat
-from animator.runs import metadata as shoot
-from animator.runs import render as shoot_
+from animator.render import pipeline
+from animator.render.painter import FlatPainter
+from animator.runs import metadata, render
 from animator.runs.render import start_run
 from animator.runs.run import Run
-from animator.scene.resolve import resolved
+from animator.scene.resolve import to_yaml
 
 FILM = "video: {frames: 16, size: 96x80, fps: 8}\nviews: {0: front.png, 9: side.png}\n"
 
@@ -33,7 +32,7 @@ def kept(frame, start):
 
 
 def film(text, folder, paint=kept):
-    return [state.shown for _, state in studio.animate(loads(text, folder), paint=paint)]
+    return [state.shown for _, state in pipeline.animate(loads(text, folder), paint=paint)]
 
 
 @pytest.mark.parametrize("more", ["", "cadence: 4", "motion: {zoom: 1.02, angle: 2}", "paint: [0, 5]"])
@@ -68,7 +67,7 @@ def test_areas_outside_the_view_stay_unchanged(tmp_path, pictures):
 def test_a_view_is_painted_with_its_own_strength(tmp_path, pictures):
     scene = loads(f"{FILM}views_strength: {{0: 0.1, 9: 0.2}}\npainting: {{strength: 0.7}}", tmp_path)
     assert [frame.painting.strength for frame in timeline(scene)] == [0.1] + [0.7] * 8 + [0.2] + [0.7] * 6
-    shown = film(f"{FILM}views_strength: 0", tmp_path, Flat(pictures["front.png"]))
+    shown = film(f"{FILM}views_strength: 0", tmp_path, FlatPainter(pictures["front.png"]))
     assert (shown[9] == pictures["side.png"]).all()
 
 
@@ -78,11 +77,11 @@ def test_a_view_at_a_cut_begins_the_shot(tmp_path, pictures):
     assert (shown[8] == pictures["front.png"]).all()
     assert (shown[9] == pictures["side.png"]).all()
     scene = loads(text, tmp_path)
-    assert [row["steps_run"] for row in shoot.rows(scene, timeline(scene))] == [5] * 16
+    assert [row["steps_run"] for row in metadata.frame_table(scene, timeline(scene))] == [5] * 16
 
 
 def test_a_resolved_film_finds_its_views_from_any_folder(tmp_path, pictures):
-    again = loads(resolved(loads(FILM, tmp_path)), "/")
+    again = loads(to_yaml(loads(FILM, tmp_path)), "/")
     assert again.settings.views == {"0": str(tmp_path / "front.png"), "9": str(tmp_path / "side.png")}
     assert timeline(again) == timeline(loads(FILM, tmp_path))
 
@@ -95,16 +94,16 @@ def test_a_film_with_views_resumes_from_any_frame_with_equal_bytes(tmp_path, pic
     )
     scene = load(file)
     run = start_run(scene, file, tmp_path / "run")
-    list(shoot_.shoot(run, scene, lambda _: Flat(pictures["front.png"])))
+    list(render.render_run(run, scene, lambda _: FlatPainter(pictures["front.png"])))
     frames = timeline(scene)
     for missing in range(len(frames)):
-        position, state = Run(run.folder, 0, 16, dict.fromkeys(range(missing), "")).resume(frames)
-        rest = list(studio.animate(scene, frames[position:], Flat(pictures["front.png"]), state))
-        assert all((after.shown == run.picture(frame.index)).all() for frame, after in rest)
+        position, state = Run(run.folder, 0, 16, dict.fromkeys(range(missing), "")).resume_point(frames)
+        rest = list(pipeline.animate(scene, frames[position:], FlatPainter(pictures["front.png"]), state))
+        assert all((after.shown == run.image(frame.index)).all() for frame, after in rest)
 
 
 def test_a_part_of_a_film_is_guided_to_a_view_as_the_whole_film_is(tmp_path, pictures):
     scene = loads(f"{FILM}motion: {{zoom: 1.02}}", tmp_path)
-    part = [state.shown for _, state in studio.animate(scene, shoot_.part(scene, (0, 8)), kept)]
+    part = [state.shown for _, state in pipeline.animate(scene, render.frame_range(scene, (0, 8)), kept)]
     whole = film(f"{FILM}motion: {{zoom: 1.02}}", tmp_path)
     assert all((a == b).all() for a, b in zip(part, whole[:8], strict=True))

@@ -8,8 +8,8 @@ from PIL import Image as Pictures
 from PIL import ImageSequence
 
 from animator import RunError
-from animator.interop.metadata import of_picture
-from animator.runs.animations import Reel, fitted, gif, webp
+from animator.interop.metadata import image_comment
+from animator.runs.animations import FrameSequence, fit_to_bytes, gif, webp
 
 COLORS = [(200, 40, 40), (40, 180, 60), (30, 60, 200), (240, 240, 240), (16, 16, 16), (128, 128, 128)]
 RECIPE = "prompts: {at: 'über 日本'}\n" * 400
@@ -30,7 +30,7 @@ def clear(index):
 
 
 def reel(look=flat, count=12, fps=24.0, **more):
-    return Reel(range(count), look, 96, 64, fps, count / fps, look is clear, **more)
+    return FrameSequence(range(count), look, 96, 64, fps, count / fps, look is clear, **more)
 
 
 def decoded(data):
@@ -64,7 +64,7 @@ def test_an_animation_repeats_endlessly_or_plays_once(encode):
 @pytest.mark.parametrize("encode", [gif, webp])
 def test_the_comment_of_an_animation_is_the_recipe(encode, tmp_path):
     (tmp_path / "film").write_bytes(encode(reel(count=3), RECIPE, True, "draft"))
-    assert of_picture(tmp_path / "film") == RECIPE
+    assert image_comment(tmp_path / "film") == RECIPE
 
 
 @pytest.mark.parametrize("encode", [gif, webp])
@@ -97,7 +97,7 @@ def noise(index):
 
 @pytest.mark.parametrize(("limit", "every", "width"), [(10**6, 1, 96), (120_000, 2, 62), (20_000, 3, 31)])
 def test_an_animation_over_the_limit_gets_fewer_and_smaller_frames_at_equal_length(limit, every, width):
-    data, shown = fitted(reel(noise, 48), limit, lambda part: gif(part, "", True, "good"), 50)
+    data, shown = fit_to_bytes(reel(noise, 48), limit, lambda part: gif(part, "", True, "good"), 50)
     assert len(data) <= limit
     assert (len(shown), shown.width) == (48 // every, width)
     _, stays = decoded(data)
@@ -113,11 +113,11 @@ def test_an_unreachable_size_limit_is_an_error():
     with pytest.raises(
         RunError, match=r"^16 frames of 14x10 at 8 fps still take 2 kB; raise output.max_size$"
     ):
-        fitted(reel(noise, 48), 500, lambda part: part.order and bytes(part.pixels), 50)
+        fit_to_bytes(reel(noise, 48), 500, lambda part: part.order and bytes(part.pixels), 50)
     with pytest.raises(RunError, match="raise output.max_size"):
-        fitted(reel(noise, 48), 800, lambda part: gif(part, "", True, "good"), 50)
+        fit_to_bytes(reel(noise, 48), 800, lambda part: gif(part, "", True, "good"), 50)
 
 
 def test_a_rate_too_fast_for_browsers_is_reduced():
-    _, shown = fitted(reel(flat, 24, 120.0), None, lambda part: b"", 50)
+    _, shown = fit_to_bytes(reel(flat, 24, 120.0), None, lambda part: b"", 50)
     assert (len(shown), shown.fps, shown.seconds) == (8, 40.0, 0.2)

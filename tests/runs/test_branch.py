@@ -11,12 +11,11 @@ from PIL import Image as Pictures
 
 from animator import RunError, State, load, timeline
 from animator.cli import main
-from animator.render import pipeline as studio
-from animator.render import views
-from animator.render.painter import Flat
-from animator.runs import render as shoot
-from animator.runs.branch import branched
-from animator.runs.fingerprint import Lineage
+from animator.render import pipeline, views
+from animator.render.painter import FlatPainter
+from animator.runs.branch import branch_run
+from animator.runs.fingerprint import FrameFingerprints
+from animator.runs.render import render_run, reopen_run, start_run
 from animator.runs.run import Run
 from tests import films
 
@@ -32,11 +31,11 @@ SLOW = pytest.mark.slow
 EARLY = "0.4 if t < 9 else 0.7"  # frame 12 is the first painted frame that changes
 
 
-class Counting(Flat):
+class Counting(FlatPainter):
     """A Flat painter that records the frames it has painted."""
 
     def __init__(self, scene):
-        picture = views.start_picture(scene)
+        picture = views.read_start_image(scene)
         super().__init__(np.full((80, 96, 3), 90, np.uint8) if picture is None else picture)
         self.painted = []
 
@@ -57,21 +56,21 @@ def render(folder, text, name="run"):
     """Render the film in `text` with Flat; return the run."""
     (folder / "film.yaml").write_text(text)
     scene = load(folder / "film.yaml")
-    run = shoot.start_run(scene, folder / "film.yaml", folder / name)
-    for _ in shoot.shoot(run, scene, Counting):
+    run = start_run(scene, folder / "film.yaml", folder / name)
+    for _ in render_run(run, scene, Counting):
         pass
     return run
 
 
 def branch(run, *settings, file=None, at=None):
     """Branch `run` and render it; return the painted frames, the new run and the summary."""
-    new, scene, words = branched(run.folder, file, settings, at)
+    new, scene, words = branch_run(run.folder, file, settings, at)
     kept, painter = set(new.saved), Counting(scene)
-    for _ in shoot.shoot(new, scene, lambda _: painter):
+    for _ in render_run(new, scene, lambda _: painter):
         pass
     assert not kept & set(painter.painted)
     for index in kept:
-        assert new.picture_file(index).read_bytes() == run.picture_file(index).read_bytes()
+        assert new.image_file(index).read_bytes() == run.image_file(index).read_bytes()
     assert sorted(Run.open(new.folder).saved) == list(range(run.first, new.stop))
     return painter.painted, new, words
 
@@ -79,7 +78,7 @@ def branch(run, *settings, file=None, at=None):
 def fresh(run):
     """Render the film of `run` from the beginning; return its images."""
     scene = load(run.folder / "resolved.yaml")
-    return [state.shown for _, state in studio.animate(scene, paint=Counting(scene))]
+    return [state.shown for _, state in pipeline.animate(scene, paint=Counting(scene))]
 
 
 @pytest.mark.parametrize(
@@ -115,9 +114,9 @@ def test_only_changed_frames_are_painted_and_the_film_equals_a_fresh_render(
     found, new, _ = branch(run, *settings)
     assert found == painted
     for index, picture in enumerate(fresh(new)):
-        assert np.array_equal(new.picture(index), picture), index
+        assert np.array_equal(new.image(index), picture), index
     scene = load(new.folder / "resolved.yaml")
-    assert {i: new.key(i) for i in range(16)} == Lineage(scene, timeline(scene)).keys
+    assert {i: new.fingerprint(i) for i in range(16)} == FrameFingerprints(scene, timeline(scene)).keys
 
 
 def test_a_closed_loop_is_painted_up_to_its_first_kept_frame(files):
@@ -126,7 +125,7 @@ def test_a_closed_loop_is_painted_up_to_its_first_kept_frame(files):
     )
     found, new, _ = branch(run, "painting.strength=0.4 if t < 9 else 0.7")
     assert found == [12]
-    assert all(np.array_equal(new.picture(index), picture) for index, picture in enumerate(fresh(new)))
+    assert all(np.array_equal(new.image(index), picture) for index, picture in enumerate(fresh(new)))
 
 
 def test_a_run_can_branch_to_another_schedule_file(files):
@@ -151,17 +150,17 @@ def test_every_frame_before_from_is_kept_whatever_the_settings_are(files):
     )
     found, new, _ = branch(run, "painting.strength=0.9", at="9")
     assert found == [12, 15]
-    start, end = new.picture(8), new.picture(12)  # in-betweens fade from one to the other
+    start, end = new.image(8), new.image(12)  # in-betweens fade from one to the other
     steps = [
         np.abs(a.astype(float) - b).mean()
-        for a, b in ((new.picture(i), new.picture(i + 1)) for i in range(8, 12))
+        for a, b in ((new.image(i), new.image(i + 1)) for i in range(8, 12))
     ]
     assert max(steps) < 2 * np.mean(steps) and not np.array_equal(start, end)
     # Later frames depend on the kept frames.
-    scene, last, first = load(new.folder / "resolved.yaml"), new.picture(8), new.picture(0)
+    scene, last, first = load(new.folder / "resolved.yaml"), new.image(8), new.image(0)
     state = State(last, last, None, first, 8, None, first)
-    for frame, after in studio.animate(scene, timeline(scene)[9:], Counting(scene), state):
-        assert np.array_equal(after.shown, new.picture(frame.index))
+    for frame, after in pipeline.animate(scene, timeline(scene)[9:], Counting(scene), state):
+        assert np.array_equal(after.shown, new.image(frame.index))
 
 
 def test_a_branch_of_a_branch_keeps_the_frames_taken_over_by_the_first(files):
@@ -170,26 +169,26 @@ def test_a_branch_of_a_branch_keeps_the_frames_taken_over_by_the_first(files):
     found, second, _ = branch(first, "painting.strength=0.9 if t < 13 else 0.2")
     assert found == [15]
     assert [run.folder.name for run in (first, second)] == ["run-b1", "run-b2"]
-    first.picture_file(3).unlink()
+    first.image_file(3).unlink()
     with pytest.raises(
         RunError, match="000000003.png was taken over from another run and is missing; branch again"
     ):
-        list(shoot.shoot(*shoot.reopen_run(first.folder), Counting))
+        list(render_run(*reopen_run(first.folder), Counting))
 
 
 def test_with_another_cadence_frames_are_kept_up_to_the_last_common_painted_frame(files):
     run = render(files, FILM)
     found, new, _ = branch(run, "cadence=3", at="11")
-    assert found[0] == 3 and new.given.stop == 1  # both films paint frames 0 and 12
+    assert found[0] == 3 and new.taken_over.stop == 1  # both films paint frames 0 and 12
     found, new, _ = branch(run, "cadence=2", at="11")
-    assert found == [10, 12, 14, 15] and new.given.stop == 9
+    assert found == [10, 12, 14, 15] and new.taken_over.stop == 9
 
 
 def test_a_part_of_a_film_and_a_run_that_was_stopped_can_be_branched(files):
     (files / "film.yaml").write_text(FILM)
     scene = load(files / "film.yaml")
-    run = shoot.start_run(scene, files / "film.yaml", files / "part", (4, 14))
-    film = shoot.shoot(run, scene, Counting)
+    run = start_run(scene, files / "film.yaml", files / "part", (4, 14))
+    film = render_run(run, scene, Counting)
     for _ in range(6):
         next(film)
     film.close()
@@ -222,18 +221,18 @@ def test_an_impossible_branch_is_an_error_of_one_line(files, settings, at, words
 def test_resume_says_what_has_changed_and_points_to_branch(files):
     run = render(files, FILM)
     for index in (12, 13, 14, 15):
-        run.picture_file(index).unlink()
+        run.image_file(index).unlink()
     Pictures.open(files / "other.png").save(files / "start.png")
     with pytest.raises(
         RunError, match=r"start.png has changed since frame 0 was painted; .* animator branch .*run$"
     ):
-        list(shoot.shoot(*shoot.reopen_run(run.folder), Counting))
+        list(render_run(*reopen_run(run.folder), Counting))
     file = run.folder / "resolved.yaml"
     file.write_text(file.read_text().replace("strength: 0.4", f"strength: {EARLY}"))
     with pytest.raises(
         RunError, match=r"resolved.yaml has been edited since the run began; .* animator branch"
     ):
-        list(shoot.shoot(*shoot.reopen_run(run.folder), Counting))
+        list(render_run(*reopen_run(run.folder), Counting))
 
 
 def test_an_edited_film_goes_on_as_a_branch(files):
@@ -245,13 +244,13 @@ def test_an_edited_film_goes_on_as_a_branch(files):
 
 def test_only_missing_painted_frames_are_painted_again(files):
     run = render(files, FILM)
-    before = {index: run.picture_file(index).read_bytes() for index in range(16)}
+    before = {index: run.image_file(index).read_bytes() for index in range(16)}
     for index in (2, 8):
-        run.picture_file(index).unlink()
+        run.image_file(index).unlink()
     painter = Counting(load(run.folder / "resolved.yaml"))
-    list(shoot.shoot(*shoot.reopen_run(run.folder), lambda _: painter))
+    list(render_run(*reopen_run(run.folder), lambda _: painter))
     assert painter.painted == [8]
-    assert {index: run.picture_file(index).read_bytes() for index in range(16)} == before
+    assert {index: run.image_file(index).read_bytes() for index in range(16)} == before
 
 
 def test_the_command_branches_a_film_painted_by_sdxl_whose_camera_stands_still(
@@ -274,9 +273,9 @@ def test_the_command_branches_a_film_painted_by_sdxl_whose_camera_stands_still(
     )
     assert run("render", "out-b1/resolved.yaml", "-o", "fresh").exit_code == 0
     new, fresh = Run.open(tmp_path / "out-b1"), Run.open(tmp_path / "fresh")
-    assert all(np.array_equal(new.picture(index), fresh.picture(index)) for index in range(7))
+    assert all(np.array_equal(new.image(index), fresh.image(index)) for index in range(7))
     for index in range(3, 7):  # kept frames contain the recipe of the film they were painted for
-        assert new.picture_file(index).read_bytes() == fresh.picture_file(index).read_bytes()
+        assert new.image_file(index).read_bytes() == fresh.image_file(index).read_bytes()
     assert (tmp_path / "out-b1/video.mp4").read_bytes() == (tmp_path / "fresh/video.mp4").read_bytes()
     refused = run("branch", "out", "--set", "video.fps=25")
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
@@ -286,7 +285,7 @@ def changed(folder, text, *settings):
     """Return the frames whose fingerprints change with these settings."""
     (folder / "film.yaml").write_text(text)
     scenes = [load(folder / "film.yaml", given) for given in ((), settings)]
-    before, after = (Lineage(scene, timeline(scene)).keys for scene in scenes)
+    before, after = (FrameFingerprints(scene, timeline(scene)).keys for scene in scenes)
     return sorted(index for index in before if before[index] != after[index])
 
 
@@ -322,7 +321,7 @@ def test_a_guide_image_is_fingerprinted_by_its_content(files, monkeypatch):
     monkeypatch.chdir(files)
     (files / "film.yaml").write_text(FILM + CONTROL)
     scene = load("film.yaml")
-    before = Lineage(scene, timeline(scene)).keys
+    before = FrameFingerprints(scene, timeline(scene)).keys
     (files / "side.png").write_bytes((files / "other.png").read_bytes())
-    after = Lineage(scene, timeline(scene)).keys
+    after = FrameFingerprints(scene, timeline(scene)).keys
     assert sorted(index for index in before if before[index] != after[index]) == LATE

@@ -12,10 +12,10 @@ from PIL import ImageSequence
 
 from animator import RunError, load
 from animator.interop.convert import convert
-from animator.runs import render as shoot
+from animator.runs import render
 from animator.runs.deliverables import deliver
 from animator.runs.run import Run
-from animator.timeline.audio import RATE, Sound, read
+from animator.timeline.audio import SAMPLE_RATE, AudioClip, read_samples
 from tests.imaging.test_codecs import decode
 from tests.runs.test_video import probe
 from tests.timeline.tracks import clicks, write
@@ -48,8 +48,8 @@ def paint(folder, more="", text=TEXT, span=None):
     Pictures.fromarray(disk()).save(folder / "disk.png")
     (folder / "film.yaml").write_text(text + more)
     scene = load(folder / "film.yaml")
-    run = shoot.start_run(scene, folder / "film.yaml", folder / "run", span)
-    for _ in shoot.shoot(run, scene, lambda _: keep):
+    run = render.start_run(scene, folder / "film.yaml", folder / "run", span)
+    for _ in render.render_run(run, scene, lambda _: keep):
         pass
     return run, scene
 
@@ -58,7 +58,7 @@ def made(run, scene, words=None):
     """Make the files; return their descriptions by name. None may fail."""
     found = list(deliver(run, scene, words))
     assert not [file for file in found if file.failed]
-    return {item.file.name: item.says for item in found}
+    return {item.file.name: item.description for item in found}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def film(tmp_path_factory):
 
 
 def shown(run):
-    return np.stack([run.picture(index) for index in range(run.first, run.stop)]).astype(int)
+    return np.stack([run.image(index) for index in range(run.first, run.stop)]).astype(int)
 
 
 def is_red(pictures):
@@ -152,7 +152,7 @@ def test_the_archive_holds_the_frame_files_of_the_run_unchanged(film):
     made(run, scene, ["zip"])
     with zipfile.ZipFile(run.folder / "frames.zip") as file:
         for index in range(FRAMES):
-            assert file.read(f"{index:09d}.png") == run.picture_file(index).read_bytes()
+            assert file.read(f"{index:09d}.png") == run.image_file(index).read_bytes()
 
 
 def test_a_gif_and_a_webp_of_a_film_without_a_loop_play_every_frame_once(film):
@@ -224,9 +224,9 @@ def test_a_sound_goes_into_every_video_and_ends_with_it(tmp_path):
     write(tmp_path / "track.wav", samples)
     run, scene = paint(tmp_path, "audio: {file: track.wav, start: 0.5}\noutput: {frame: [1x1]}\n")
     for name in made(run, scene, ["webm", "prores", "mp4@1x1"]):
-        heard = read(Sound(run.folder / name, 0, 9))
-        assert len(heard) / RATE == pytest.approx(1.0, abs=0.03)
-        assert np.flatnonzero(np.abs(heard) > 0.2)[0] / RATE == pytest.approx(0.25, abs=0.004)
+        heard = read_samples(AudioClip(run.folder / name, 0, 9))
+        assert len(heard) / SAMPLE_RATE == pytest.approx(1.0, abs=0.03)
+        assert np.flatnonzero(np.abs(heard) > 0.2)[0] / SAMPLE_RATE == pytest.approx(0.25, abs=0.004)
 
 
 @pytest.mark.parametrize(("more", "says"), [("", None), ("output: {poster: 50%}", "frame 6")])
@@ -235,7 +235,7 @@ def test_the_poster_is_the_named_frame_or_a_late_painted_frame(tmp_path, more, s
     found = made(run, scene, ["poster"])["poster.png"]
     assert found == (says or "frame 8")  # 0, 4 and 8 are painted
     index = int(found.split()[1])
-    assert (run.folder / "poster.png").read_bytes() == run.picture_file(index).read_bytes()
+    assert (run.folder / "poster.png").read_bytes() == run.image_file(index).read_bytes()
 
 
 WORDS = ["gif", "webp", "webm", "webm-alpha", "prores", "h265", "sheet", "poster-alpha"]
@@ -256,9 +256,9 @@ def test_a_failed_file_does_not_stop_the_others_and_leaves_no_draft(tmp_path):
     (run.folder / ".poster.png.draft").mkdir()  # blocks the draft file
     found = {item.file.name: item for item in deliver(run, scene)}
     assert [name for name, item in found.items() if item.failed] == ["video.gif", "poster.png"]
-    assert "still" in found["video.gif"].says and "max_size" in found["video.gif"].says
-    assert all("\n" not in item.says for item in found.values())
-    assert f"animator encode {run.folder} --also gif" in found["video.gif"].says
+    assert "still" in found["video.gif"].description and "max_size" in found["video.gif"].description
+    assert all("\n" not in item.description for item in found.values())
+    assert f"animator encode {run.folder} --also gif" in found["video.gif"].description
     assert len(run.saved) == FRAMES
     assert not [path for path in run.folder.iterdir() if path.name.startswith("video.gif")]
     assert (run.folder / "sheet.jpg").exists()
@@ -276,7 +276,7 @@ def test_only_missing_files_are_made_again(tmp_path):
 
 def test_a_run_with_missing_frames_is_an_error_that_names_resume(tmp_path):
     run, scene = paint(tmp_path)
-    run.picture_file(7).unlink()
+    run.image_file(7).unlink()
     with pytest.raises(RunError, match=f"frame 7 is missing; make it with: animator resume {run.folder}"):
         list(deliver(Run.open(run.folder), scene, ["gif"]))
 

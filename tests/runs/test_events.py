@@ -13,8 +13,7 @@ from click.testing import CliRunner
 from PIL import Image as Pictures
 
 from animator.cli import main
-from animator.runs import events
-from animator.runs import render as shoot
+from animator.runs import events, render
 
 DOCS = Path(__file__).parents[2] / "docs"
 FILM = """\
@@ -112,11 +111,11 @@ def test_a_film_stopped_in_python_has_reported_every_saved_frame(tmp_path, check
 
     (tmp_path / "film.yaml").write_text(f"model: {{base: {checkpoint}}}\n{FILM}")
     scene, told = load(tmp_path / "film.yaml"), []
-    run = shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / "out")
-    film = shoot.shoot(run, scene, tell=told.append)
+    run = render.start_run(scene, tmp_path / "film.yaml", tmp_path / "out")
+    film = render.render_run(run, scene, tell=told.append)
     next(film)
     film.close()
-    assert {event.index for event in told if isinstance(event, events.Done)} == set(run.saved) >= {0}
+    assert {event.index for event in told if isinstance(event, events.FrameDone)} == set(run.saved) >= {0}
 
 
 def test_every_event_and_field_is_documented():

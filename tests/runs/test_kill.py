@@ -55,14 +55,14 @@ model: {{base: {base}}}
 def begin(tmp_path, textured):
     """Return a function that creates a run in a named folder, without painting a frame."""
     from animator import load
-    from animator.runs import render as shoot
+    from animator.runs import render
 
     Pictures.fromarray(textured).save(tmp_path / "start.png")
 
     def begun(name: str, frames: int, base: Path | str = "none/needed") -> Path:
         file = tmp_path / "film.yaml"
         file.write_text(SCENE.format(frames=frames, base=base))
-        return shoot.start_run(load(file), file, tmp_path / name).folder
+        return render.start_run(load(file), file, tmp_path / name).folder
 
     return begun
 
@@ -145,7 +145,7 @@ def test_a_second_process_on_a_run_is_an_error_and_a_kill_releases_the_lock(begi
 def free(folder: Path) -> bool:
     """True if no process holds the lock of a run."""
     try:
-        with Run.open(folder).held():
+        with Run.open(folder).locked():
             return True
     except RunError:
         return False

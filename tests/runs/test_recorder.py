@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from animator import Frame, ProgramError, RunError
-from animator.runs.recorder import Line, Pool, Recorder
+from animator.runs.recorder import BoundedPool, OrderedWorker, Recorder
 from animator.runs.run import Run
-from animator.runs.video import Format
+from animator.runs.video import VideoFormat
 from tests.runs.test_video import decode
 
-VIDEO = Format(96, 80, 24, crf=4)
+VIDEO = VideoFormat(96, 80, 24, crf=4)
 
 
 @pytest.fixture
@@ -40,14 +40,14 @@ def test_every_frame_is_saved_and_is_in_the_video_in_order(run, textured):
 def test_frames_on_disk_come_first_and_frames_saved_before_are_not_written_again(run, textured):
     for index in range(4):
         run.save(Frame(index, 1), pictures(textured)[index], {})
-    before = run.picture_file(3).read_bytes()
+    before = run.image_file(3).read_bytes()
     run.save(Frame(7, 1), pictures(textured)[7], {})
     with recorder(run) as sink:
         sink.reuse([0, 1, 2])
         for index in range(3, 7):
             sink.save(Frame(index, 1), pictures(textured)[index])
         sink.reuse([7])
-    assert run.picture_file(3).read_bytes() == before
+    assert run.image_file(3).read_bytes() == before
     for found, picture in zip(decode(run.video, 96, 80), pictures(textured), strict=True):
         assert np.abs(found.astype(int) - picture).mean() < 12
 
@@ -109,7 +109,7 @@ def test_a_slow_disk_slows_the_loop_instead_of_filling_memory():
         time.sleep(0.01)
         waiting.pop()
 
-    pool = Pool(threads=1, bound=4)
+    pool = BoundedPool(threads=1, bound=4)
     for _ in range(20):
         waiting.append(1)
         most.append(len(waiting))
@@ -128,7 +128,7 @@ def test_a_line_keeps_order_and_an_error_of_its_consumer_does_not_block_it():
             if item == 3:
                 raise ValueError("three")
 
-    line = Line(consume, bound=2)
+    line = OrderedWorker(consume, bound=2)
     for item in range(1, 50):
         line.put(item)
     line.close()

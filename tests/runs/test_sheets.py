@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from animator.interop.metadata import of_picture
-from animator.runs.animations import Reel
-from animator.runs.atomic import archive
-from animator.runs.sheets import plain, sheet, subtitles, telling
+from animator.interop.metadata import image_comment
+from animator.runs.animations import FrameSequence
+from animator.runs.atomic import write_zip
+from animator.runs.sheets import contact_sheet, most_detailed_frame, plain_prompt, subtitles
 
 
 def shade(index, width=96, height=64):
@@ -19,12 +19,12 @@ def shade(index, width=96, height=64):
 
 def test_the_poster_is_the_frame_with_the_most_detail(textured):
     pictures = [shade(0), textured // 4, textured, shade(9), textured // 2]
-    assert telling(range(5), pictures.__getitem__) == 2
-    assert telling([0, 3], pictures.__getitem__) in (0, 3)
+    assert most_detailed_frame(range(5), pictures.__getitem__) == 2
+    assert most_detailed_frame([0, 3], pictures.__getitem__) in (0, 3)
 
 
 def test_a_contact_sheet_shows_labelled_frames_from_the_first_to_the_last(tmp_path):
-    data = sheet(Reel(range(60), shade, 96, 64, 24, 2.5), "a: film", "{0}  {0} s".format)
+    data = contact_sheet(FrameSequence(range(60), shade, 96, 64, 24, 2.5), "a: film", "{0}  {0} s".format)
     (tmp_path / "sheet.jpg").write_bytes(data)
     picture = np.asarray(Pictures.open(io.BytesIO(data))).astype(int)
     cells = [(row, column) for row in range(4) for column in range(6)]
@@ -35,11 +35,13 @@ def test_a_contact_sheet_shows_labelled_frames_from_the_first_to_the_last(tmp_pa
     for row, column in cells:
         line = picture[8 + row * 90 + 64 : 8 + row * 90 + 82, 8 + column * 104 : 8 + column * 104 + 96]
         assert line.max() > 150 and np.median(line) < 40
-    assert of_picture(tmp_path / "sheet.jpg") == "a: film"
+    assert image_comment(tmp_path / "sheet.jpg") == "a: film"
 
 
 def test_a_contact_sheet_scales_large_frames_and_omits_a_recipe_that_is_too_long():
-    data = sheet(Reel(range(4), lambda index: shade(index, 800, 400), 800, 400, 24, 1), "x" * 40_000, str)
+    data = contact_sheet(
+        FrameSequence(range(4), lambda index: shade(index, 800, 400), 800, 400, 24, 1), "x" * 40_000, str
+    )
     with Pictures.open(io.BytesIO(data)) as picture:
         assert picture.size == (2 * 264 + 8, 2 * 154 + 8)
         assert not picture.getexif()
@@ -59,17 +61,17 @@ def test_subtitles_show_each_prompt_for_as_long_as_it_lasts():
 
 def test_a_changed_prompt_weight_starts_no_new_subtitle():
     assert subtitles([f"(red:{i / 10}) mug" for i in range(24)], 24).count("-->") == 1
-    assert plain("a mug (matte), 3:2") == "a mug (matte), 3:2"
+    assert plain_prompt("a mug (matte), 3:2") == "a mug (matte), 3:2"
     assert subtitles(["x"] * 3, 0.5) == "1\n00:00:00,000 --> 00:00:06,000\nx\n"
 
 
 def test_equal_frames_give_an_equal_archive_and_an_error_leaves_none(tmp_path):
     for name in ("a.zip", "b.zip"):
-        archive(tmp_path / name, [("0.png", b"12"), ("1.png", b"34")], {"film.yaml": "a: b"})
+        write_zip(tmp_path / name, [("0.png", b"12"), ("1.png", b"34")], {"film.yaml": "a: b"})
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
     with zipfile.ZipFile(tmp_path / "a.zip") as file:
         assert file.namelist() == ["0.png", "1.png", "film.yaml"]
         assert file.read("1.png") == b"34"
     with pytest.raises(ZeroDivisionError):
-        archive(tmp_path / "c.zip", ((str(1 // i), b"") for i in (1, 0)), {})
+        write_zip(tmp_path / "c.zip", ((str(1 // i), b"") for i in (1, 0)), {})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "b.zip"]

@@ -7,12 +7,13 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import RunError, loads
-from animator.render.painter import Flat
-from animator.render.pipeline import painter
-from animator.runs import render as shoot
+from animator.render.painter import FlatPainter
+from animator.render.pipeline import load_painter
+from animator.runs import render
 from animator.runs.run import Run
-from animator.runs.sheets import grid
-from animator.runs.stills import Axis, laid_out, stills, take, varied
+from animator.runs.sheets import labelled_grid
+from animator.runs.stills import paint_stills, plan_still
+from animator.runs.variants import VariantAxis, plan_grid, with_values
 
 FILM = """\
 video: {size: 64x48, frames: 8, fps: 8}
@@ -22,7 +23,7 @@ painting: {steps: 3, strength: 0.6, guidance_scale: 2, seed: 7}
 grade: {color: lab, noise: 0.05}
 cadence: 3
 """
-SEEDS, PROMPTS = Axis("seed", (1, 2)), Axis("prompt", ("a red mug", "a {blue} chair"))
+SEEDS, PROMPTS = VariantAxis("seed", (1, 2)), VariantAxis("prompt", ("a red mug", "a {blue} chair"))
 
 
 @pytest.fixture
@@ -56,13 +57,13 @@ def test_a_still_of_a_run_continues_from_the_painted_frame_before_it(run, tmp_pa
     run("render", "film.yaml", "-o", "film")
     for index in (0, 3, 6, 7):
         run("still", "film", "--frame", index, "-o", "still.png")
-        assert np.array_equal(picture("still.png"), Run.open(tmp_path / "film").picture(index)), index
+        assert np.array_equal(picture("still.png"), Run.open(tmp_path / "film").image(index)), index
     run(
         "still", "film.yaml", "--run", "film", "--frame", "5", "-o", "between.png"
     )  # that the film does not paint
-    assert apart(picture("between.png"), Run.open(tmp_path / "film").picture(5)) > 10
+    assert apart(picture("between.png"), Run.open(tmp_path / "film").image(5)) > 10
     run("still", "film", "--frame", "6", "--set", "painting.seed.start=9", "-o", "other.png")
-    assert apart(picture("other.png"), Run.open(tmp_path / "film").picture(6)) > 10
+    assert apart(picture("other.png"), Run.open(tmp_path / "film").image(6)) > 10
 
 
 @pytest.mark.parametrize(
@@ -77,16 +78,16 @@ def test_frames_painted_in_a_batch_equal_those_painted_one_by_one(run, film, mor
     text = FILM if "painting" not in more else FILM.replace("painting:", "x:").split("x:")[0]
     scene = film(text + more)
     cells = [
-        take(varied(scene, [(SEEDS, seed), (PROMPTS, words)]), 4)
+        plan_still(with_values(scene, [(SEEDS, seed), (PROMPTS, words)]), 4)
         for seed in (1, 2)
         for words in PROMPTS.values
     ]
-    paint, sizes = painter(scene), []
+    paint, sizes = load_painter(scene), []
     sdxl = getattr(paint, "paint", paint)
     hook = sdxl.txt2img.unet.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
-    alone = dict(stills(cells, paint))
+    alone = dict(paint_stills(cells, paint))
     calls = len(sizes)
-    together = dict(stills(cells, paint, at_once=4))
+    together = dict(paint_stills(cells, paint, batch_size=4))
     hook.remove()
     assert len(sizes) - calls == calls / 4  # a fourth of the calls, each four times as large
     assert set(sizes[calls:]) == {4 * size for size in set(sizes[:calls])}
@@ -101,8 +102,11 @@ def test_frames_that_cannot_be_batched_are_painted_alone(run, film):
         FILM.replace("strength: 0.6", "strength: 0.6, mask: half") + "start: {image: start.png}\n"
         "masks: {half: {polygon: [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}}\n"
     )
-    cells, paint = [take(varied(scene, [(SEEDS, seed)]), 0) for seed in (1, 2)], painter(scene)
-    alone, together = dict(stills(cells, paint)), dict(stills(cells, paint, at_once=4))
+    cells, paint = (
+        [plan_still(with_values(scene, [(SEEDS, seed)]), 0) for seed in (1, 2)],
+        load_painter(scene),
+    )
+    alone, together = dict(paint_stills(cells, paint)), dict(paint_stills(cells, paint, batch_size=4))
     for number in (0, 1):
         assert np.array_equal(alone[number].image, together[number].image)
     assert apart(alone[0].image[:, 40:], alone[1].image[:, 40:]) == 0 < apart(alone[0].image, alone[1].image)
@@ -133,9 +137,9 @@ def test_variants_of_a_frame_of_a_run_start_from_its_frames(run, tmp_path):
     )
     run("variants", "film", "--frame", 3, "--strengths", "0,0.6", "-o", "v", *still)
     assert (
-        apart(picture("v/001.png"), film.picture(0)) <= 3
+        apart(picture("v/001.png"), film.image(0)) <= 3
     )  # except for its colours, which are matched once more
-    assert apart(picture("v/002.png"), film.picture(0)) > 20
+    assert apart(picture("v/002.png"), film.image(0)) > 20
     assert run("still", "v/002.yaml", "--run", "film", "--frame", 3, "-o", "again.png")[0] == 0
     assert apart(picture("again.png"), picture("v/002.png")) <= 1
 
@@ -162,29 +166,29 @@ def test_an_error_is_one_line_before_a_model_is_loaded(run, args, words, tmp_pat
     (tmp_path / "film.yaml").write_text(f"model: {{base: someone/nothing}}\n{FILM}")
     if "part" in args:
         scene = loads(FILM, tmp_path)
-        shoot.start_run(scene, tmp_path / "film.yaml", tmp_path / "part", (4, 7))
+        render.start_run(scene, tmp_path / "film.yaml", tmp_path / "part", (4, 7))
     code, out, err = run(*args)
     assert (code, out) == (2, "")
     assert words in err and "Traceback" not in err
 
 
 def test_columns_are_seeds_and_rows_all_combinations_of_the_rest():
-    lora = Axis("marker", (0.0, 0.5), lora=True)
-    plan = laid_out([PROMPTS, lora, SEEDS])
+    lora = VariantAxis("marker", (0.0, 0.5), lora=True)
+    plan = plan_grid([PROMPTS, lora, SEEDS])
     assert plan.column_labels() == ["seed 1", "seed 2"]
     assert plan.row_labels() == [
         *("a red mug\nmarker 0", "a red mug\nmarker 0.5"),
         *("a {blue} chair\nmarker 0", "a {blue} chair\nmarker 0.5"),
     ]
     assert [[value for _, value in row[1]] for row in plan.cells()][2] == ["a {blue} chair", 0.0, 2]
-    assert laid_out([PROMPTS, lora]).columns is lora
+    assert plan_grid([PROMPTS, lora]).columns is lora
     with pytest.raises(RunError, match="nothing varies"):
-        laid_out([])
+        plan_grid([])
 
 
 def test_a_sheet_shows_every_image_with_its_labels(textured):
     plain = [np.full((60, 80, 3), grey, np.uint8) for grey in (40, 120, 200)]
-    sheet = grid(
+    sheet = labelled_grid(
         [plain, [textured[:60, :80]] * 3],
         ["a", "b", "c"],
         ["first", "a much longer label in lines"],
@@ -192,11 +196,11 @@ def test_a_sheet_shows_every_image_with_its_labels(textured):
     )
     for grey in (40, 120, 200):
         assert (sheet == grey).all(-1).sum() >= 60 * 80
-    large = grid([[np.zeros((4000, 4000, 3), np.uint8)] * 5], [""] * 5, [""], [[""] * 5])
+    large = labelled_grid([[np.zeros((4000, 4000, 3), np.uint8)] * 5], [""] * 5, [""], [[""] * 5])
     assert max(large.shape) < 9000
 
 
 def test_a_painter_without_batches_paints_one_by_one(film, textured):
     scene = film(FILM)
-    paint = Flat(textured[:48, :64])
-    assert [number for number, _ in stills([take(scene, 0)] * 2, paint, at_once=8)] == [0, 1]
+    paint = FlatPainter(textured[:48, :64])
+    assert [number for number, _ in paint_stills([plan_still(scene, 0)] * 2, paint, batch_size=8)] == [0, 1]

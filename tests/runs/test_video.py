@@ -7,18 +7,27 @@ import numpy as np
 import pytest
 
 from animator import ProgramError
-from animator.imaging.ffmpeg import program
-from animator.runs.video import Format, Video, command, metadata, rate, rehearse
+from animator.imaging.ffmpeg import ffmpeg_path
+from animator.runs.video import (
+    VideoFormat,
+    VideoWriter,
+    ffmetadata,
+    ffmpeg_command,
+    ffmpeg_rate,
+    verify_encoder,
+)
 
 
 def probe(path):
     """Return the description of a file that `ffmpeg -i` prints."""
-    return subprocess.run([program(), "-i", str(path)], capture_output=True, text=True, check=False).stderr
+    return subprocess.run(
+        [ffmpeg_path(), "-i", str(path)], capture_output=True, text=True, check=False
+    ).stderr
 
 
 def decode(path, width, height):
     raw = subprocess.run(
-        [program(), "-loglevel", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
+        [ffmpeg_path(), "-loglevel", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
         capture_output=True,
         check=True,
     ).stdout
@@ -27,13 +36,13 @@ def decode(path, width, height):
 
 def write(path, pictures, fps=24.0, comment=""):
     height, width = pictures[0].shape[:2]
-    with Video(path, Format(width, height, fps, crf=4), comment) as video:
+    with VideoWriter(path, VideoFormat(width, height, fps, crf=4), comment) as video:
         for picture in pictures:
             video.write(picture)
 
 
 def test_the_ffmpeg_command_is_a_list_of_arguments(tmp_path):
-    found = command("ffmpeg", Format(98, 66, 23.976, 20), tmp_path / "meta", tmp_path / "out")
+    found = ffmpeg_command("ffmpeg", VideoFormat(98, 66, 23.976, 20), tmp_path / "meta", tmp_path / "out")
     assert found == [
         "ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y",
         "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "98x66", "-r", "24000/1001", "-i", "pipe:0",
@@ -57,7 +66,7 @@ def test_the_ffmpeg_command_is_a_list_of_arguments(tmp_path):
     ],
 )
 def test_frames_per_second_are_exact(fps, words):
-    assert rate(fps) == words
+    assert ffmpeg_rate(fps) == words
 
 
 @pytest.mark.parametrize(("fps", "said"), [(24, "24 fps"), (23.976, "23.98 fps"), (12.5, "12.50 fps")])
@@ -86,7 +95,7 @@ def test_the_comment_carries_a_recipe_of_any_length_and_letters(tmp_path, textur
     write(tmp_path / "film.mp4", [textured], comment=recipe)
     subprocess.run(
         [
-            program(),
+            ffmpeg_path(),
             "-loglevel",
             "error",
             "-i",
@@ -98,12 +107,12 @@ def test_the_comment_carries_a_recipe_of_any_length_and_letters(tmp_path, textur
         check=True,
     )
     back = (tmp_path / "back").read_text(encoding="utf8")
-    assert metadata(recipe).removeprefix(";FFMETADATA1\n").strip() in back
+    assert ffmetadata(recipe).removeprefix(";FFMETADATA1\n").strip() in back
 
 
 def test_a_video_appears_when_it_is_complete_and_an_error_leaves_none(tmp_path, textured):
     target = tmp_path / "film.mp4"
-    with pytest.raises(ZeroDivisionError), Video(target, Format(96, 80, 24)) as video:
+    with pytest.raises(ZeroDivisionError), VideoWriter(target, VideoFormat(96, 80, 24)) as video:
         video.write(textured)
         assert not target.exists()
         raise ZeroDivisionError
@@ -118,16 +127,16 @@ def test_the_message_of_ffmpeg_becomes_the_error(tmp_path, textured):
 
 
 def test_a_trial_encoding_finds_a_broken_ffmpeg_and_leaves_no_file(tmp_path, monkeypatch):
-    rehearse(Format(96, 80, 24), tmp_path)
+    verify_encoder(VideoFormat(96, 80, 24), tmp_path)
     assert list(tmp_path.iterdir()) == []
     broken = tmp_path / "ffmpeg"
     broken.write_text("#!/bin/sh\necho 'no encoder libx264' >&2\nexit 7\n")
     broken.chmod(0o755)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(broken))
     with pytest.raises(ProgramError, match="status 7: no encoder libx264"):
-        rehearse(Format(96, 80, 24), tmp_path)
+        verify_encoder(VideoFormat(96, 80, 24), tmp_path)
 
 
 def test_json_survives_in_the_metadata_unchanged():
     text = json.dumps({"a": [1, "=;#"], "b": "\n"})
-    assert metadata(text).count("\n") == 2
+    assert ffmetadata(text).count("\n") == 2

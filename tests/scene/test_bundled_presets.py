@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 
 from animator import SceneError, load
-from animator.render.pipeline import animate, painter
-from animator.scene.compose import data_folder, extended, merged, presets
-from animator.scene.variables import variables
-from animator.timeline.compile import remarks, timeline
+from animator.render.pipeline import animate, load_painter
+from animator.scene.compose import bundled_presets, compose, data_folder, extends_chain
+from animator.scene.variables import list_variables
+from animator.timeline.compile import scene_advice, timeline
 
-NAMES = sorted(presets())
+NAMES = sorted(bundled_presets())
 SHORT = ["video.fps=3", "video.size=64x64", "painting.steps=2", "painting.guidance_scale=1"]
 PROMPTS = {
     "concept-reveal": 4,
@@ -24,7 +24,7 @@ PROMPTS = {
 
 
 def declared(name):
-    return {found.name: found for found in variables(merged(extended(presets()[name])))}
+    return {found.name: found for found in list_variables(compose(extends_chain(bundled_presets()[name])))}
 
 
 def test_every_preset_is_here():
@@ -36,7 +36,7 @@ def test_every_preset_is_here():
 def test_every_preset_is_good_in_every_framing_for_nano_and_for_sdxl(name, framing):
     for base in ("nano", "stabilityai/stable-diffusion-xl-base-1.0"):
         scene = load(name, [f"framing={framing}", f"model.base={base}"])
-        assert [str(note) for note in remarks(scene)] == []
+        assert [str(note) for note in scene_advice(scene)] == []
         shape = scene.size.width / scene.size.height
         assert {"16:9": shape > 1.6, "9:16": shape < 0.6, "1:1": shape == 1}[framing]
         assert scene.settings.painting.steps >= 8
@@ -68,9 +68,9 @@ def test_every_file_a_preset_takes_can_be_given(name, tmp_path, few_steps):
 
 @pytest.fixture(scope="module")
 def few_steps():
-    from animator.models.nano import LORAS
+    from animator.models.nano import BUNDLED_LORAS
 
-    return LORAS["nano-few-steps"]
+    return BUNDLED_LORAS["nano-few-steps"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,7 +79,7 @@ def test_every_preset_paints_its_film_with_the_bundled_model(name):
     frames = timeline(scene)
     told = {frame.prompt.text for frame in frames}
     assert len(told) == PROMPTS[name]
-    shown = [state.shown for _, state in animate(scene, frames, painter(scene))]
+    shown = [state.shown for _, state in animate(scene, frames, load_painter(scene))]
     assert len(shown) == len(frames) and all(picture.shape == (64, 64, 3) for picture in shown)
     assert np.mean([picture.std() for picture in shown]) > 5
     assert not np.array_equal(shown[0], shown[-1])
@@ -137,9 +137,9 @@ def test_a_file_takes_precedence_over_a_preset_of_its_name(run, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_preset_has_a_still_that_a_terminal_shows(name):
-    from animator.cli.library import WIDE, _still
+    from animator.cli.library import STILL_COLUMNS, _still_text
 
     assert (data_folder("presets") / "stills" / f"{name}.jpg").stat().st_size < 8_000
-    text = _still(name)
-    assert [len(line) for line in text.plain.splitlines()] == [WIDE] * (WIDE // 2)
+    text = _still_text(name)
+    assert [len(line) for line in text.plain.splitlines()] == [STILL_COLUMNS] * (STILL_COLUMNS // 2)
     assert len({str(span.style) for span in text.spans}) > 20  # an image, not a flat area

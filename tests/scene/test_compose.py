@@ -4,8 +4,8 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import SceneError, load
-from animator.scene.compose import extended, merged, override
-from animator.scene.variables import MAX_VARIABLE, fill
+from animator.scene.compose import apply_overrides, compose, extends_chain
+from animator.scene.variables import MAX_VARIABLE, substitute
 from tests import lora_files
 
 
@@ -27,7 +27,7 @@ def files(tmp_path):
 
 
 def test_sections_are_merged_and_values_replaced(files):
-    data = merged(extended(files / "top.yaml")).data
+    data = compose(extends_chain(files / "top.yaml")).data
     assert data["motion"] == {"zoom": 1.5, "angle": 3}
     assert data["video"] == {"fps": 12, "frames": 4}
     assert set(data["model"]["loras"]) == {"one", "two"}
@@ -55,8 +55,9 @@ def test_files_that_extend_each_other_are_refused(files):
 
 
 def test_set_options_replace_values_at_any_depth_and_variables_by_name(files):
-    document = override(
-        merged(extended(files / "top.yaml")), ["video.fps=30", "product=red: mug", "painting.seed.start=5"]
+    document = apply_overrides(
+        compose(extends_chain(files / "top.yaml")),
+        ["video.fps=30", "product=red: mug", "painting.seed.start=5"],
     )
     assert document.data["video"]["fps"] == 30
     assert document.data["vars"]["product"] == "red: mug"
@@ -72,7 +73,7 @@ def test_a_problem_in_a_set_option_names_the_option(files):
 
 
 def test_variables_are_filled_in_every_text(files):
-    assert fill(merged(extended(files / "base.yaml"))).data["prompts"]["at"]["0"] == "a mug"
+    assert substitute(compose(extends_chain(files / "base.yaml"))).data["prompts"]["at"]["0"] == "a mug"
 
 
 def test_an_unknown_variable_is_refused_with_the_nearest(files):
@@ -127,7 +128,10 @@ def test_a_vars_section_of_the_wrong_type_is_reported_even_with_a_set_option(fil
 @pytest.mark.parametrize("text", ["mug #5", "a {b} mug", "50% off: now", "two\nlines"])
 def test_a_set_option_keeps_text_as_written(files, text):
     assert (
-        override(merged(extended(files / "base.yaml")), [f"product={text}"]).data["vars"]["product"] == text
+        apply_overrides(compose(extends_chain(files / "base.yaml")), [f"product={text}"]).data["vars"][
+            "product"
+        ]
+        == text
     )
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from animator import SceneError, loads, timeline
 from animator.frame import Control
-from animator.scene.resolve import resolved
+from animator.scene.resolve import to_yaml
 
 
 def problems(text, folder="."):
@@ -113,7 +113,7 @@ def test_a_resolved_file_names_the_model_and_image_by_absolute_paths(tmp_path):
     (tmp_path / "net" / "config.json").write_text("{}")
     Pictures.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / "a.png")
     text = "control: {a: {model: net, hint: canny, file: a.png, thresholds: [50, 80]}, b: {model: some/net}}"
-    again = loads(resolved(loads(text, tmp_path)), "/")
+    again = loads(to_yaml(loads(text, tmp_path)), "/")
     assert again.settings.control["a"].model == str(tmp_path / "net")
     assert again.settings.control["a"].file == str(tmp_path / "a.png")
     assert again.settings.control["a"].thresholds == (50, 80)
@@ -121,7 +121,7 @@ def test_a_resolved_file_names_the_model_and_image_by_absolute_paths(tmp_path):
 
 
 def test_resolving_a_resolved_file_changes_nothing():
-    once = resolved(
+    once = to_yaml(
         loads("control: {a: {model: some/net}}\noutput: {upscale: 2}\nmodel: {refiner: some/refiner}")
     )
-    assert resolved(loads(once)) == once
+    assert to_yaml(loads(once)) == once

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from animator import SceneError, loads, timeline
-from animator.runs.metadata import rows
-from animator.scene.resolve import resolved
+from animator.runs.metadata import frame_table
+from animator.scene.resolve import to_yaml
 from tests import films
 from tests.timeline.tracks import tone
 from tests.timeline.tracks import write as write_track
@@ -39,14 +39,14 @@ def test_each_problem_of_footage_is_one_line(tmp_path, text, line):
 def test_a_resolved_file_names_the_footage_by_its_absolute_path(tmp_path):
     file = films.write(tmp_path / "a.mp4", films.greys(10), 10)
     scene = loads("footage: {file: a.mp4, alpha: 0.5 + 0.1*sin(t)}\nvideo: {frames: 5}", tmp_path)
-    text = resolved(scene)
+    text = to_yaml(scene)
     assert yaml.safe_load(text)["footage"]["file"] == str(file)
     assert timeline(loads(text, "/")) == timeline(scene)
     without = loads("video: {frames: 5}")
-    assert timeline(loads(resolved(without))) == timeline(without)
+    assert timeline(loads(to_yaml(without))) == timeline(without)
 
 
 def test_the_frame_table_counts_the_steps_of_a_first_frame_over_footage(tmp_path):
     films.write(tmp_path / "a.mp4", films.greys(10), 10)
     scene = loads("footage: a.mp4\nvideo: {frames: 2}\npainting: {steps: 20, strength: 0.5}", tmp_path)
-    assert [row["steps_run"] for row in rows(scene, timeline(scene))] == [10, 10]
+    assert [row["steps_run"] for row in frame_table(scene, timeline(scene))] == [10, 10]

@@ -3,7 +3,7 @@
 import pytest
 
 from animator import SceneError, loads
-from animator.timeline.compile import remarks
+from animator.timeline.compile import scene_advice
 from tests import lora_files
 
 SDXL = "stabilityai/stable-diffusion-xl-base-1.0"
@@ -65,7 +65,7 @@ def test_a_file_that_is_not_a_lora_is_reported_before_the_model_is_loaded(tmp_pa
 def trigger_notes(tmp_path, prompts, more=""):
     lora_files.write(tmp_path / "x.safetensors", lora_files.anyones(), lora_files.notes(ss_tag_frequency={}))
     text = f"video: {{size: 256x256, frames: 3}}\nmodel: {{loras: {{oue: {{file: x.safetensors}}}}}}\n{prompts}\n{more}"
-    return [str(note) for note in remarks(loads(text, tmp_path))]
+    return [str(note) for note in scene_advice(loads(text, tmp_path))]
 
 
 def test_a_trigger_word_missing_from_all_prompts_is_a_note(tmp_path):

@@ -4,8 +4,8 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import SceneError, loads, timeline
-from animator.runs.video import Format, Video
-from animator.scene.resolve import resolved
+from animator.runs.video import VideoFormat, VideoWriter
+from animator.scene.resolve import to_yaml
 
 
 def problems(text, folder="."):
@@ -65,7 +65,7 @@ def test_unreadable_files_are_reported_before_the_model_is_loaded(tmp_path):
 
 
 def test_a_video_shorter_than_the_film_needs_the_setting_after(tmp_path, textured):
-    with Video(tmp_path / "a.mp4", Format(96, 80, 24.0)) as sink:
+    with VideoWriter(tmp_path / "a.mp4", VideoFormat(96, 80, 24.0)) as sink:
         for _ in range(12):
             sink.write(textured)
     text = "video: {frames: 24}\nmasks: {a: {video: a.mp4}}\n"
@@ -84,7 +84,7 @@ def test_a_resolved_file_has_the_same_masks_in_any_folder(tmp_path, textured):
         " c: {color: '#0f0'}}\nlock: a - b\npainting: {mask: {0: '!a', 3: '!a & c'}}\ngrade: {mask: c}\n"
     )
     scene = loads(text, tmp_path)
-    again = loads(resolved(scene), "/")
+    again = loads(to_yaml(scene), "/")
     assert again.settings.masks["a"].file == str(tmp_path / "a.png")
     assert again.settings.masks["b"] == scene.settings.masks["b"]
     assert timeline(again) == timeline(scene)

@@ -8,9 +8,8 @@ from PIL import Image as Pictures
 from safetensors.torch import save_file
 
 from animator import ModelError, SceneError, loads
-from animator.models import nano
-from animator.models import safetensors as headers
-from animator.scene import model_checks as whereabouts
+from animator.models import nano, safetensors
+from animator.scene import model_checks
 
 READS = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 NONE = "no such folder or file; allowed: "
@@ -90,7 +89,9 @@ def test_a_controlnet_for_another_model_is_detected_from_its_config(room, base, 
 
 
 def test_the_levels_of_the_bundled_model_match_its_config():
-    assert headers.levels(headers.config(nano.WEIGHTS / "unet")) == whereabouts.NANO_LEVELS
+    assert (
+        safetensors.channel_levels(safetensors.read_config(nano.WEIGHTS / "unet")) == model_checks.NANO_LEVELS
+    )
 
 
 def test_a_missing_block_is_an_error_that_names_the_last_block(room):
@@ -120,7 +121,7 @@ def test_a_missing_block_is_an_error_that_names_the_last_block(room):
 def test_a_missing_model_is_an_error_before_painting_but_not_for_a_preview(room, text, message):
     scene = loads(text, room)
     with pytest.raises(ModelError) as caught:
-        whereabouts.check(scene)
+        model_checks.require_models(scene)
     assert str(caught.value).endswith(message)
 
 
@@ -133,4 +134,4 @@ def test_a_missing_model_is_an_error_before_painting_but_not_for_a_preview(room,
     ],
 )
 def test_models_on_disk_or_possibly_on_the_hub_are_accepted(room, text):
-    whereabouts.check(loads(text, room))
+    model_checks.require_models(loads(text, room))

@@ -4,10 +4,10 @@ import pytest
 
 from animator import SceneError, loads, timeline
 from animator.errors import CurveError
-from animator.scene.resolve import resolved
-from animator.scene.settings_output import KINDS, file_name, shape, size
-from animator.timeline import deliverables as delivery
-from animator.timeline.compile import remarks
+from animator.scene.resolve import to_yaml
+from animator.scene.settings_output import DELIVERABLES, deliverable_file, parse_bytes, parse_shape
+from animator.timeline import deliverables
+from animator.timeline.compile import scene_advice
 
 MASKS = "masks: {mug: {color: '#f00'}, floor: {luminance: [0, 0.5]}}\n"
 
@@ -47,8 +47,8 @@ def test_a_mistake_is_one_line_with_the_allowed_values(text, message):
 
 
 def test_every_kind_of_output_has_its_own_file_name():
-    assert len(set(KINDS.values())) == len(KINDS)
-    assert [file_name(word) for word in ("gif", "gif@9x16", "h265@1080x1920", "poster-alpha@1x1")] == [
+    assert len(set(DELIVERABLES.values())) == len(DELIVERABLES)
+    assert [deliverable_file(word) for word in ("gif", "gif@9x16", "h265@1080x1920", "poster-alpha@1x1")] == [
         "video.gif", "video-9x16.gif", "video-h265-1080x1920.mp4", "cutout-1x1.png",
     ]  # fmt: skip
 
@@ -65,29 +65,29 @@ def test_every_kind_of_output_has_its_own_file_name():
     ],
 )
 def test_file_sizes_are_parsed_to_bytes(text, count):
-    assert size(text) == count
+    assert parse_bytes(text) == count
 
 
 def test_shapes_are_ratios_or_pixels():
-    assert shape("9:16") == shape("9x16") == (9, 16)
-    assert shape("1080x1920") == (1080, 1920)
-    assert shape("2.39x1") == (2.39, 1)
-    assert shape("1x40") is shape("0x4") is shape("wide") is None
+    assert parse_shape("9:16") == parse_shape("9x16") == (9, 16)
+    assert parse_shape("1080x1920") == (1080, 1920)
+    assert parse_shape("2.39x1") == (2.39, 1)
+    assert parse_shape("1x40") is parse_shape("0x4") is parse_shape("wide") is None
 
 
 @pytest.mark.parametrize("written", ["[9x16, '1:1']", "{9:16: , 1x1: {}}", "{'9:16': {x: 0.5}, 1x1: {}}"])
 def test_each_shape_adds_a_video_to_the_named_outputs(written):
     scene = loads(f"output: {{also: [gif@9:16, gif, gif], frame: {written}}}")
-    assert delivery.wanted(scene) == ["mp4@9x16", "mp4@1x1", "gif@9x16", "gif"]
+    assert deliverables.requested(scene) == ["mp4@9x16", "mp4@1x1", "gif@9x16", "gif"]
 
 
 def test_crop_settings_are_curves():
     scene = loads("video: {frames: 25}\noutput: {frame: {9x16: {x: {0: 0.2, end: 0.8}, zoom: 1 + p}}}")
-    found = delivery.framings(scene, "9x16")
+    found = deliverables.shape_framings(scene, "9x16")
     assert (found[0].x, found[12].x, found[24].x) == pytest.approx((0.2, 0.5, 0.8))
     assert (found[12].y, found[12].zoom) == (0.5, 1.5)
     late = loads("video: {frames: 25}\noutput: {frame: {9x16: {x: {0: 0.2, 40: 0.8}}}}")
-    assert "key 40 is frame 40, outside the film's 0..24" in str(remarks(late)[0])
+    assert "key 40 is frame 40, outside the film's 0..24" in str(scene_advice(late)[0])
 
 
 @pytest.mark.parametrize(
@@ -96,14 +96,16 @@ def test_crop_settings_are_curves():
      ("mug: {color: '#f00'}", ", mask: '!mug'", "!mug")],
 )  # fmt: skip
 def test_the_cutout_mask_is_the_named_one_or_product_or_the_only_one(masks, more, found):
-    assert delivery.mask(loads(f"masks: {{{masks}}}\noutput: {{also: [webm-alpha]{more}}}")) == found
+    assert (
+        deliverables.cutout_mask(loads(f"masks: {{{masks}}}\noutput: {{also: [webm-alpha]{more}}}")) == found
+    )
     with pytest.raises(CurveError, match="there is no mask"):
-        delivery.mask(loads("motion: {zoom: 1}"))
+        deliverables.cutout_mask(loads("motion: {zoom: 1}"))
 
 
 def test_a_resolved_file_has_the_same_outputs_and_frames():
     text = "video: {frames: 8}\noutput: {also: [gif@9x16, sheet], codec: h265, quality: best, frame: {9:16: {x: 0.3}}}"
     scene = loads(text)
-    again = loads(resolved(scene))
+    again = loads(to_yaml(scene))
     assert again.settings.output == scene.settings.output
     assert timeline(again) == timeline(loads("video: {frames: 8}"))

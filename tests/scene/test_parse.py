@@ -3,7 +3,7 @@
 import pytest
 
 from animator.errors import SceneError
-from animator.scene.parse import MAX_BYTES, parse, parse_value, read
+from animator.scene.parse import MAX_BYTES, parse_document, parse_value, read_document
 
 
 @pytest.mark.parametrize(
@@ -30,27 +30,27 @@ from animator.scene.parse import MAX_BYTES, parse, parse_value, read
     ],
 )
 def test_plain_scalars_follow_yaml_1_2(text, value):
-    found = parse(f"a: {text}", "f").data["a"]
+    found = parse_document(f"a: {text}", "f").data["a"]
     assert found == value
     assert type(found) is type(value)
 
 
 def test_keys_stay_as_they_were_written():
-    assert parse("{0: a, 02: b, 2s: c, 50%: d, on: e, 4.0: f}", "f").data == {
+    assert parse_document("{0: a, 02: b, 2s: c, 50%: d, on: e, 4.0: f}", "f").data == {
         "0": "a", "02": "b", "2s": "c", "50%": "d", "on": "e", "4.0": "f",
     }  # fmt: skip
 
 
 def test_every_value_and_name_has_its_place():
-    document = parse("motion:\n  zoom: {0: 1, 2s: 1.5}\n", "film.yaml")
-    assert str(document.place(("motion", "zoom"))) == "film.yaml:2:9"
-    assert str(document.place(("motion", "zoom", "2s"))) == "film.yaml:2:20"
-    assert str(document.name(("motion", "zoom"))) == "film.yaml:2:3"
+    document = parse_document("motion:\n  zoom: {0: 1, 2s: 1.5}\n", "film.yaml")
+    assert str(document.value_place(("motion", "zoom"))) == "film.yaml:2:9"
+    assert str(document.value_place(("motion", "zoom", "2s"))) == "film.yaml:2:20"
+    assert str(document.key_place(("motion", "zoom"))) == "film.yaml:2:3"
 
 
 def test_a_missing_value_has_the_place_of_the_section_around_it():
-    document = parse("motion:\n  zoom: 1\n", "film.yaml")
-    assert document.place(("motion", "angle")) == document.place(("motion",))
+    document = parse_document("motion:\n  zoom: 1\n", "film.yaml")
+    assert document.value_place(("motion", "angle")) == document.value_place(("motion",))
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_a_missing_value_has_the_place_of_the_section_around_it():
 )
 def test_a_refused_value_is_reported_with_its_place(text, line):
     try:
-        found = "\n".join(map(str, parse(text, "f").problems))
+        found = "\n".join(map(str, parse_document(text, "f").problems))
     except SceneError as error:
         found = str(error)
     assert found.startswith(line)
 
 
 def test_refused_values_are_left_out_and_the_rest_is_read():
-    document = parse("a: {b: 1, b: 2, c: !!tag x}\nd: 3\n", "f")
+    document = parse_document("a: {b: 1, b: 2, c: !!tag x}\nd: 3\n", "f")
     assert document.data == {"a": {"b": 1}, "d": 3}
     assert len(document.problems) == 2
 
@@ -90,7 +90,7 @@ def test_refused_values_are_left_out_and_the_rest_is_read():
 @pytest.mark.parametrize("text", ["[" * 1_000_000, "{a: " * 500_000, "- " * 100_000, "a: " + "(" * 1_000_000])
 def test_many_brackets_are_refused_or_read_quickly(text):
     try:
-        parse(text, "f")
+        parse_document(text, "f")
     except SceneError as error:
         assert str(error).startswith("f:1:")
 
@@ -99,7 +99,7 @@ def test_an_alias_bomb_is_refused():
     lines = ["a: &a [x, x]"] + [
         f"{b}: &{b} [*{a}, *{a}, *{a}]" for a, b in zip("abcdefg", "bcdefgh", strict=True)
     ]
-    assert "anchors and aliases" in str(parse("\n".join(lines), "f").problems[0])
+    assert "anchors and aliases" in str(parse_document("\n".join(lines), "f").problems[0])
 
 
 def test_a_binary_or_too_large_or_missing_file_is_one_line(tmp_path):
@@ -107,7 +107,7 @@ def test_a_binary_or_too_large_or_missing_file_is_one_line(tmp_path):
     (tmp_path / "b.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
     for name, words in {"a.yaml": "UTF-8", "b.yaml": "at most 500,000", "c.yaml": "No such file"}.items():
         with pytest.raises(SceneError, match=words) as caught:
-            read(tmp_path / name)
+            read_document(tmp_path / name)
         assert "\n" not in str(caught.value)
 
 
@@ -135,7 +135,7 @@ def test_the_right_side_of_a_set_option_is_yaml_or_text(text, value):
 )  # fmt: skip
 def test_an_unquoted_colour_is_reported_before_yaml_drops_it(text, line):
     try:
-        found = "\n".join(map(str, parse(text, "f").problems))
+        found = "\n".join(map(str, parse_document(text, "f").problems))
     except SceneError as error:
         found = str(error)
     assert found.startswith(line)
@@ -146,7 +146,7 @@ def test_an_unquoted_colour_is_reported_before_yaml_drops_it(text, line):
     ["at: mug # red", "at: '#ff8800 mug'", "zoom: 1.02 #add", "at: mug #1 of 3", "at: C#fff", "#fff\nat: a"],
 )
 def test_comments_and_quoted_colours_are_not_reported(text):
-    assert not parse(text, "f").problems
+    assert not parse_document(text, "f").problems
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_comments_and_quoted_colours_are_not_reported(text):
 )  # fmt: skip
 def test_the_message_repeats_a_text_that_needs_quotes_with_quotes(text, words):
     with pytest.raises(SceneError) as caught:
-        parse(text, "f")
+        parse_document(text, "f")
     assert str(caught.value).startswith(words)
 
 
@@ -176,11 +176,11 @@ def test_the_message_repeats_a_text_that_needs_quotes_with_quotes(text, words):
 )
 def test_an_unreadable_file_is_reported_with_a_place(text, place):
     with pytest.raises(SceneError) as caught:
-        parse(text, "f")
+        parse_document(text, "f")
     assert str(caught.value).startswith(place)
 
 
 @pytest.mark.slow
 def test_a_file_with_too_many_values_is_refused_before_all_of_it_is_read():
     with pytest.raises(SceneError, match="more than 70,000 names and values"):
-        parse("[" + "[]," * 100_000 + "]", "f")
+        parse_document("[" + "[]," * 100_000 + "]", "f")

@@ -8,7 +8,7 @@ from PIL import Image as Pictures
 from safetensors.numpy import save_file
 
 from animator import SceneError, loads
-from animator.scene.resolve import resolved
+from animator.scene.resolve import to_yaml
 
 
 def problems(text):
@@ -158,11 +158,11 @@ def test_the_config_of_a_folder_gives_the_native_size(tmp_path):
         ('{"sample_size": [4, 4]}', 1024),
     ):
         config.write_text(text)
-        assert loads("model: {base: mine}", tmp_path).native == width
+        assert loads("model: {base: mine}", tmp_path).native_size == width
     config.write_text('{"sample_size": 32}')
     assert loads("model: {base: mine}\nvideo: {size: 16:9}", tmp_path).size == (336, 192)
     save_file({"a": np.zeros(1, np.float32)}, tmp_path / "one.safetensors")
-    assert loads("model: {base: one.safetensors, config: mine}", tmp_path).native == 256
+    assert loads("model: {base: one.safetensors, config: mine}", tmp_path).native_size == 256
 
 
 @pytest.mark.parametrize(
@@ -190,13 +190,13 @@ def test_a_resolved_scene_is_the_same_scene(tmp_path):
         "painting: {seed: 7, strength: '0.4'}\n"
     )
     scene = loads(text, tmp_path)
-    again = loads(resolved(scene), "/")
-    assert resolved(again) == resolved(scene)
+    again = loads(to_yaml(scene), "/")
+    assert to_yaml(again) == to_yaml(scene)
     assert (again.frames, again.size) == (scene.frames, scene.size)
     assert again.settings.prompts == scene.settings.prompts
-    assert again.settings.motion.written() == {
-        **again.settings.motion.written(),
-        **scene.settings.motion.written(),
+    assert again.settings.motion.given() == {
+        **again.settings.motion.given(),
+        **scene.settings.motion.given(),
     }
     assert again.file(("start", "image"), again.settings.start.image) == tmp_path / "start.png"
 

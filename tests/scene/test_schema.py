@@ -5,17 +5,17 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from animator.scene.parse import parse, read
-from animator.scene.schema import schema
+from animator.scene.parse import parse_document, read_document
+from animator.scene.schema import json_schema
 
 ROOT = Path(__file__).parents[2]
 FILES = [*(ROOT / "schedules").glob("*.yaml"), *(ROOT / "presets").glob("*.yaml")]
-VALIDATOR = jsonschema.Draft202012Validator(schema())
+VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_every_schedule_and_preset_is_valid_by_the_schema(file):
-    VALIDATOR.validate(read(file).data)
+    VALIDATOR.validate(read_document(file).data)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_every_schedule_and_preset_is_valid_by_the_schema(file):
 )  # fmt: skip
 def test_the_schema_refuses_files_that_the_loader_refuses(text):
     with pytest.raises(jsonschema.ValidationError):
-        VALIDATOR.validate(parse(text, "f").data)
+        VALIDATOR.validate(parse_document(text, "f").data)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_schema_refuses_files_that_the_loader_refuses(text):
     ],
 )  # fmt: skip
 def test_the_schema_allows_files_that_the_loader_reads(text):
-    VALIDATOR.validate(parse(text, "f").data)
+    VALIDATOR.validate(parse_document(text, "f").data)
 
 
 def test_every_setting_has_a_description():
@@ -48,5 +48,5 @@ def test_every_setting_has_a_description():
             if "description" not in inner and "$ref" not in inner and "default" not in inner:
                 yield f"{path}{name}"
 
-    found = [name for part in (schema(), *schema()["$defs"].values()) for name in missing(part)]
+    found = [name for part in (json_schema(), *json_schema()["$defs"].values()) for name in missing(part)]
     assert not found

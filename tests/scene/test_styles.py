@@ -5,9 +5,9 @@ from click.testing import CliRunner
 
 from animator import SceneError, loads, timeline
 from animator.cli import main
-from animator.scene.styles import SLOT, bundled_styles
+from animator.scene.styles import PROMPT_SLOT, bundled_styles
 from animator.timeline.clock import Clock
-from animator.timeline.prompt_formulas import wording
+from animator.timeline.prompt_formulas import parse_formula_text
 
 # Values of `style_preset` in the APIs of Stability and Amazon Bedrock.
 PRESETS = [
@@ -40,9 +40,9 @@ def test_the_bundled_styles_include_known_style_presets_and_product_styles():
 def test_every_style_can_be_read_and_has_a_description():
     signals = Clock(1).signals()
     for name, style in bundled_styles().items():
-        assert style.says, name
-        assert wording(style.prompt.replace(SLOT, "a mug"), signals, 1).plain
-        assert wording(style.negative, signals, 1).plain
+        assert style.description, name
+        assert parse_formula_text(style.prompt.replace(PROMPT_SLOT, "a mug"), signals, 1).plain
+        assert parse_formula_text(style.negative, signals, 1).plain
         assert len(style.prompt) < 120, name
     assert len({style.prompt for style in bundled_styles().values()}) == len(bundled_styles())
 

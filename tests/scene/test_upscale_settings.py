@@ -5,8 +5,8 @@ from importlib.util import find_spec
 import pytest
 
 from animator import SceneError, loads, timeline
-from animator.render import upscale as upscaling
-from animator.scene.resolve import resolved
+from animator.render import upscale
+from animator.scene.resolve import to_yaml
 
 
 def problem(text, folder="."):
@@ -33,7 +33,7 @@ def test_the_strength_of_the_second_pass_is_a_curve():
 
 
 def test_the_video_has_even_sides():
-    assert upscaling.size(loads("video: {size: 98x66}\noutput: {upscale: 1.5}")) == (148, 100)
+    assert upscale.output_size(loads("video: {size: 98x66}\noutput: {upscale: 1.5}")) == (148, 100)
 
 
 @pytest.mark.skipif(find_spec("spandrel") is not None, reason="spandrel is here")
@@ -77,7 +77,7 @@ def test_a_too_large_video_is_reported():
 def test_a_resolved_file_names_the_network_by_its_absolute_path(tmp_path):
     (tmp_path / "4x.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
     scene = loads("output: {upscale: {by: 4x.safetensors, tile: 256}, interpolate: 3}", tmp_path)
-    again = loads(resolved(scene), "/").settings.output
+    again = loads(to_yaml(scene), "/").settings.output
     assert again.upscale.by == str(tmp_path / "4x.safetensors")
     assert (again.upscale.tile, again.interpolate) == (256, 3)
 

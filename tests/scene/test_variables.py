@@ -125,6 +125,6 @@ def test_the_schema_allows_declarations():
     import jsonschema
     import yaml
 
-    from animator.scene.schema import schema
+    from animator.scene.schema import json_schema
 
-    jsonschema.validate(yaml.safe_load(PRESET), schema())
+    jsonschema.validate(yaml.safe_load(PRESET), json_schema())

@@ -3,11 +3,13 @@
 import pytest
 
 from animator import SceneError, loads, timeline
-from animator.timeline.compile import remarks
+from animator.timeline.compile import scene_advice
 
 
 def notes(text):
-    return [str(note).removeprefix("<text>:") for note in remarks(loads(f"video: {{frames: 10}}\n{text}"))]
+    return [
+        str(note).removeprefix("<text>:") for note in scene_advice(loads(f"video: {{frames: 10}}\n{text}"))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -49,13 +51,13 @@ def test_times_outside_the_film_give_notes(text, note):
 )
 def test_sizes_that_sdxl_handles_badly_give_notes(size, words):
     text = f"video: {{frames: 2, size: {size}}}\nmodel: {{base: org/sdxl}}\npainting: {{hires: 0}}"
-    notes = remarks(loads(text))
+    notes = scene_advice(loads(text))
     assert any(str(note).startswith("<text>:1:26: video.size:") and words in str(note) for note in notes)
 
 
 @pytest.mark.parametrize("size", ["1024x1024", "16:9", "768x768", "1216x832", "2048x1536"])
 def test_sizes_that_sdxl_handles_well_give_no_notes(size):
-    assert not remarks(loads(f"video: {{frames: 2, size: {size}}}\nmodel: {{base: org/sdxl}}"))
+    assert not scene_advice(loads(f"video: {{frames: 2, size: {size}}}\nmodel: {{base: org/sdxl}}"))
 
 
 @pytest.mark.parametrize(

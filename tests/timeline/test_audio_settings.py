@@ -5,7 +5,7 @@ import pytest
 
 from animator import SceneError, loads, timeline
 from animator.timeline.clock import Clock
-from animator.timeline.compile import beats
+from animator.timeline.compile import scene_beat_frames
 from tests.timeline.tracks import clicks, tone, write
 
 FILM = "audio: {file: track.wav}\nvideo: {fps: 24, frames: 96, size: 64x64}\n"
@@ -32,7 +32,7 @@ def test_detected_beats_can_be_used_as_keys_and_in_expressions(folder):
     assert [frames[i].prompt.text for i in (52, 55)] == ["a", "b"]  # beat 4 is at 2.25 s
     assert [frames[i].motion.angle for i in (6, 18, 90)] == pytest.approx([0, 1, 7], abs=0.05)
     assert frames[0].motion.angle == pytest.approx(-0.5, abs=0.05)  # half a beat before the first one
-    assert np.abs(np.array(beats(scene)) - np.arange(6, 96, 12)).max() <= 1
+    assert np.abs(np.array(scene_beat_frames(scene)) - np.arange(6, 96, 12)).max() <= 1
 
 
 def test_events_snap_to_detected_beats(folder):

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import SceneError, load, loads, timeline
-from animator.render import pipeline as studio
-from animator.runs import render as shoot
+from animator.render import pipeline
+from animator.runs import render
 from animator.runs.run import Run
-from animator.scene.resolve import resolved
+from animator.scene.resolve import to_yaml
 
 
 def restless(frame, start):
@@ -26,7 +26,7 @@ def restless(frame, start):
 
 def film(text, frames=48):
     scene = loads(f"video: {{frames: {frames}, size: 96x80, loop: closed}}\n{text}")
-    return [state.shown.astype(int) for _, state in studio.animate(scene, paint=restless)]
+    return [state.shown.astype(int) for _, state in pipeline.animate(scene, paint=restless)]
 
 
 def seam(shown):
@@ -45,7 +45,7 @@ def test_the_seam_of_a_closed_loop_is_a_change_like_any_other(motion, cadence):
     assert len(shown) == 48
     assert seam(shown) <= 1.2
     other = loads(f"video: {{frames: 48, size: 96x80}}\nmotion: {motion}\ncadence: {cadence}")
-    assert seam([state.shown.astype(int) for _, state in studio.animate(other, paint=restless)]) > 3
+    assert seam([state.shown.astype(int) for _, state in pipeline.animate(other, paint=restless)]) > 3
 
 
 def test_a_loop_whose_product_is_locked_closes_too():
@@ -85,7 +85,7 @@ def test_painted_frames_are_spread_evenly_over_the_loop():
 def test_loop_true_means_closed_also_in_a_resolved_film():
     scene = loads("video: {loop: true, frames: 5}")
     assert scene.settings.video.loop == "closed"
-    assert loads(resolved(scene)).settings.video.loop == "closed"
+    assert loads(to_yaml(scene)).settings.video.loop == "closed"
     assert loads("video: {loop: false}").settings.video.loop == "none"
 
 
@@ -96,16 +96,16 @@ def test_a_loop_has_no_cuts():
 
 def test_a_part_of_a_loop_is_not_closed(tmp_path):
     scene = loads("video: {frames: 20, size: 96x80, loop: closed}\ncadence: 3")
-    part = shoot.part(scene, (2, 20))
+    part = render.frame_range(scene, (2, 20))
     assert part[-1].diffuse
     assert not any(frame.ahead.weight for frame in part)
-    assert len(list(studio.animate(scene, part, restless))) == 18
+    assert len(list(pipeline.animate(scene, part, restless))) == 18
 
 
 def test_the_beginning_of_a_loop_is_painted_as_in_the_whole():
     scene = loads("video: {frames: 20, fps: 8, size: 96x80, loop: closed}\nmotion: {zoom: 1.01}")
     whole, part = (
-        [state.shown for _, state in studio.animate(scene, frames, restless)]
+        [state.shown for _, state in pipeline.animate(scene, frames, restless)]
         for frames in (None, timeline(scene)[:17])
     )
     assert all((one == other).all() for one, other in zip(whole, part, strict=False))
@@ -124,11 +124,11 @@ def test_a_loop_goes_on_from_any_frame_with_the_same_bytes(tmp_path, cadence):
     )
     Pictures.fromarray(np.tile(np.arange(96, dtype=np.uint8) * 2, (80, 1))).save(tmp_path / "depth.png")
     scene = load(file)
-    run = shoot.start_run(scene, file, tmp_path / "run")
-    list(shoot.shoot(run, scene, lambda _: restless))
+    run = render.start_run(scene, file, tmp_path / "run")
+    list(render.render_run(run, scene, lambda _: restless))
     frames = timeline(scene)
     for missing in range(len(frames)):
-        position, state = Run(run.folder, 0, 14, dict.fromkeys(range(missing), "")).resume(frames)
-        rest = list(studio.animate(scene, frames[position:], restless, state))
+        position, state = Run(run.folder, 0, 14, dict.fromkeys(range(missing), "")).resume_point(frames)
+        rest = list(pipeline.animate(scene, frames[position:], restless, state))
         assert [frame.index for frame, _ in rest] == list(range(position, 14))
-        assert all((after.shown == run.picture(frame.index)).all() for frame, after in rest)
+        assert all((after.shown == run.image(frame.index)).all() for frame, after in rest)

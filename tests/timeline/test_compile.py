@@ -7,8 +7,8 @@ import pytest
 
 from animator import Frame, Motion, Painting, SceneError, loads, timeline
 from animator.frame import Prompt
-from animator.runs.metadata import rows
-from animator.timeline.cadence import cut
+from animator.runs.metadata import frame_table
+from animator.timeline.cadence import slice_film
 from tests import lora_files
 
 
@@ -61,7 +61,7 @@ def test_a_seed_schedule_gives_every_frame_its_seed():
 
 
 def test_a_slice_is_a_film_of_its_own():
-    frames = cut(timeline(loads("video: {frames: 12}\ncadence: 5\nmotion: {zoom: 1 + t/4}")), 2, 8)
+    frames = slice_film(timeline(loads("video: {frames: 12}\ncadence: 5\nmotion: {zoom: 1 + t/4}")), 2, 8)
     assert [frame.index for frame in frames] == [2, 3, 4, 5, 6, 7]
     assert [frame.diffuse for frame in frames] == [True, False, False, True, False, True]
     assert [frame.tween for frame in frames] == pytest.approx([1, 1 / 3, 2 / 3, 1, 0.5, 1])
@@ -69,13 +69,15 @@ def test_a_slice_is_a_film_of_its_own():
 
 
 def test_a_slice_that_begins_at_strength_0_begins_with_a_painted_frame():
-    frames = cut(timeline(loads("video: {frames: 6}\npainting: {strength: 0.5 if t < 2 else 0}")), 3, 6)
+    frames = slice_film(
+        timeline(loads("video: {frames: 6}\npainting: {strength: 0.5 if t < 2 else 0}")), 3, 6
+    )
     assert [(frame.diffuse, frame.tween) for frame in frames] == [(True, 1), (False, 0), (False, 0)]
 
 
 def test_the_frame_table_has_the_steps_that_really_run():
     scene = loads("video: {frames: 4}\npainting: {steps: 8, strength: {0: 0.33, 1: 0, 2: 0.01, 3: 0.33}}\n")
-    assert [(row["steps_run"], row["strength_run"]) for row in rows(scene, timeline(scene))] == [
+    assert [(row["steps_run"], row["strength_run"]) for row in frame_table(scene, timeline(scene))] == [
         (8, 1.0), (0, 0.0), (1, 0.01), (3, 0.33),
     ]  # fmt: skip
 
@@ -88,7 +90,7 @@ def test_the_frame_table_of_a_film_is_the_same_on_any_machine():
         "painting: {strength: '0.4', steps: 20, guidance_scale: 6, seed: {start: 9, behavior: random}}\ngrade: {noise: 0.02*(t>2)}\ncadence: 2\n"
     )
     scene = loads(text)
-    found = rows(scene, timeline(scene))
+    found = frame_table(scene, timeline(scene))
     assert found == json.loads(golden.read_text())
 
 

@@ -4,8 +4,8 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import loads, timeline
-from animator.timeline.advice import scalings
-from animator.timeline.compile import remarks
+from animator.timeline.advice import compile_variants
+from animator.timeline.compile import scene_advice
 
 LORA = "model: {few_steps: none, loras: {f: {file: nano-few-steps}}}\n"
 
@@ -29,13 +29,13 @@ LORA = "model: {few_steps: none, loras: {f: {file: nano-few-steps}}}\n"
 )
 def test_only_scales_in_the_unet_and_guidance_on_or_off_count(tmp_path, text, count):
     Pictures.new("RGB", (4, 4)).save(tmp_path / "a.png")
-    assert scalings(timeline(loads(f"video: {{frames: 6}}\n{text}", tmp_path))) == count
+    assert compile_variants(timeline(loads(f"video: {{frames: 6}}\n{text}", tmp_path))) == count
 
 
 def test_repeated_compilation_gives_a_note_only_with_compile_on():
     film = "video: {frames: 6}\nmodel: {compile: COMPILE}\npainting: {freeu: {0: 0, 5: 1}}"
     told = {
-        word: [str(note) for note in remarks(loads(film.replace("COMPILE", word)))]
+        word: [str(note) for note in scene_advice(loads(film.replace("COMPILE", word)))]
         for word in ("on", "auto", "off")
     }
     assert ["model.compile: the UNet is compiled 6 times, once for each" in note for note in told["on"]] == [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from animator import CurveError, sample
-from animator.timeline.easing import EASINGS, find
+from animator.timeline.easing import EASINGS, find_easing
 
 
 def test_a_number_is_the_same_on_every_frame():
@@ -56,7 +56,7 @@ def test_every_easing_goes_from_0_to_1(name):
     ],
 )  # fmt: skip
 def test_easings_have_the_published_shapes(name, half):
-    assert find(name)(np.array([0.5]))[0] == pytest.approx(half)
+    assert find_easing(name)(np.array([0.5]))[0] == pytest.approx(half)
 
 
 def test_in_out_is_slow_at_both_ends():

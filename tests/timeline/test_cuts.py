@@ -3,9 +3,9 @@
 import pytest
 
 from animator import SceneError, loads, timeline
-from animator.scene.resolve import resolved
-from animator.timeline.cadence import cut
-from animator.timeline.compile import remarks
+from animator.scene.resolve import to_yaml
+from animator.timeline.cadence import slice_film
+from animator.timeline.compile import scene_advice
 
 
 def film(text, frames=20):
@@ -45,7 +45,7 @@ def test_masks_follow_the_camera_only_since_the_last_cut():
 
 
 def test_a_part_of_a_film_keeps_its_cuts():
-    part = cut(film("cuts: [7, 15]\ncadence: 4"), 2, 18)
+    part = slice_film(film("cuts: [7, 15]\ncadence: 4"), 2, 18)
     assert [frame.shot for frame in part] == [2] * 5 + [7] * 8 + [15] * 3
     assert [frame.index for frame in part if frame.diffuse] == [2, 4, 6, 7, 11, 14, 15, 17]
     assert [frame.tween for frame in part if frame.index in (3, 5)] == [0.5, 0.5]
@@ -53,16 +53,16 @@ def test_a_part_of_a_film_keeps_its_cuts():
 
 def test_a_slice_of_the_whole_film_equals_the_film():
     frames = film("paint: [0, 4]", 8)
-    assert cut(frames, 0, 8) == frames
+    assert slice_film(frames, 0, 8) == frames
 
 
 def test_a_resolved_film_has_the_same_cuts():
     scene = loads("video: {frames: 20}\nevents: {reveal: 8}\ncuts: [0.2s, reveal]")
-    assert timeline(loads(resolved(scene))) == timeline(scene)
+    assert timeline(loads(to_yaml(scene))) == timeline(scene)
 
 
 def test_an_invalid_cut_is_refused_and_one_outside_the_film_gives_a_note():
     with pytest.raises(SceneError, match="<text>:1:11: cuts.1: 'soon' is not a time"):
         loads("cuts: [1, soon]")
-    (note,) = remarks(loads("video: {frames: 10, size: 256x256}\ncuts: [4, 40]"))
+    (note,) = scene_advice(loads("video: {frames: 10, size: 256x256}\ncuts: [4, 40]"))
     assert "cuts.40: key 40 is frame 40, outside the film's 0..9: it is never reached" in str(note)

@@ -3,8 +3,8 @@
 import pytest
 
 from animator import SceneError, load, loads, timeline
-from animator.scene.resolve import resolved
-from animator.timeline.compile import remarks
+from animator.scene.resolve import to_yaml
+from animator.timeline.compile import scene_advice
 
 
 def painted(text):
@@ -66,7 +66,7 @@ def test_a_problem_is_reported_with_its_place(text, problem):
 
 def test_times_outside_the_film_and_unused_colour_settings_give_notes():
     text = "video: {frames: 10}\npaint: [0, 40]\ngrade: {color_renew: [2], palette_amount: 1}\n"
-    assert [str(note).split(": ", 1)[1] for note in remarks(loads(text))][-3:] == [
+    assert [str(note).split(": ", 1)[1] for note in scene_advice(loads(text))][-3:] == [
         "paint.40: key 40 is frame 40, outside the film's 0..9: it is never reached",
         "grade.color_renew: has no effect without a colour match; add e.g. 'color: lab'",
         "grade.palette_amount: has no effect without a 'palette'",
@@ -85,7 +85,7 @@ def test_a_resolved_scene_paints_the_same_frames_and_colours(tmp_path):
         "grade: {color: lab, color_reference: brand.png, palette: ['#08f', '#FFFFFF'], color_renew: [end]}\n"
     )
     scene = loads(text, tmp_path)
-    again = loads(resolved(scene), "/")
+    again = loads(to_yaml(scene), "/")
     assert timeline(again) == timeline(scene)
     assert again.settings.grade.palette == ["#08f", "#FFFFFF"]
     assert again.settings.grade.color_reference == str(tmp_path / "brand.png")

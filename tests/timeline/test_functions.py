@@ -5,7 +5,7 @@ import pytest
 
 from animator import CurveError, SceneError, loads, sample, timeline
 from animator.timeline.clock import Clock
-from animator.timeline.curves import column
+from animator.timeline.curves import sample_curve
 from animator.timeline.easing import EASINGS
 
 
@@ -51,10 +51,10 @@ def test_every_easing_is_a_function_that_is_constant_outside_0_to_1(name):
 
 def test_beats_can_be_used_as_keys_and_in_expressions():
     clock = Clock(100, fps=24, bpm=120)  # a beat is 12 frames
-    values = column({0: 0, "2b": 24, "4b": 0}, clock, clock.signals())
+    values = sample_curve({0: 0, "2b": 24, "4b": 0}, clock, clock.signals())
     assert values[[0, 12, 24, 36, 48, 60]].tolist() == [0, 12, 24, 12, 0, 0]
-    assert column("beat", clock, clock.signals())[[0, 6, 12]].tolist() == [0, 0.5, 1]
-    assert column("bpm", clock, clock.signals())[0] == 120
+    assert sample_curve("beat", clock, clock.signals())[[0, 6, 12]].tolist() == [0, 0.5, 1]
+    assert sample_curve("bpm", clock, clock.signals())[0] == 120
 
 
 def test_a_key_in_beats_without_a_tempo_is_refused():

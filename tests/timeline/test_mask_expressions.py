@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animator import CurveError
-from animator.render.masks import combine
-from animator.timeline.mask_expressions import Mix, parse
+from animator.render.masks import combine_masks
+from animator.timeline.mask_expressions import MaskOp, parse_mask_expression
 
 NAMES = ("product", "paper", "shadow", "a", "b")
 # Every combination of none, partial and full, for three masks.
@@ -17,12 +17,12 @@ LEVELS = dict(zip("abc", np.meshgrid(*[np.array([0, 80, 255], np.uint8)] * 3), s
 def value(text):
     def evaluate(node):
         return (
-            combine(node.sign, [evaluate(part) for part in node.parts])
-            if isinstance(node, Mix)
+            combine_masks(node.operator, [evaluate(part) for part in node.operands])
+            if isinstance(node, MaskOp)
             else LEVELS[node]
         )
 
-    return evaluate(parse(text, "abc"))
+    return evaluate(parse_mask_expression(text, "abc"))
 
 
 @pytest.mark.parametrize(
@@ -76,17 +76,17 @@ def test_an_inverted_mask_is_applied():
 )  # fmt: skip
 def test_an_invalid_mask_expression_is_refused_with_its_column(text, message):
     with pytest.raises(CurveError) as caught:
-        parse(text, NAMES)
+        parse_mask_expression(text, NAMES)
     assert str(caught.value).startswith(message)
 
 
 @given(st.text("ab!&|^-() x", max_size=40))
 def test_any_text_is_parsed_or_refused_in_one_line(text):
     try:
-        parse(text, NAMES)
+        parse_mask_expression(text, NAMES)
     except CurveError as error:
         assert "\n" not in str(error)
 
 
 def test_repeated_inversion_does_not_count_as_nesting():
-    assert parse("!" * 400 + "a", NAMES) == "a"
+    assert parse_mask_expression("!" * 400 + "a", NAMES) == "a"

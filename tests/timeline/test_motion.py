@@ -5,7 +5,7 @@ import pytest
 
 from animator import SceneError, loads, timeline
 from animator.frame import Motion
-from animator.imaging.geometry import Lens, matrix, shift, turn
+from animator.imaging.geometry import Lens, matrix, rotation_zoom_matrix, translation_matrix
 
 HEAD = "video: {frames: 25, fps: 12, size: 96x80}\n"
 
@@ -35,7 +35,7 @@ def test_positions_are_reached_by_the_product_of_the_steps():
         view = matrix(motion, 96, 80) @ view if frame else view
         p = frame / 24
         at = Motion(1 + p, 90 * p, 40 * p, -frame, 0.4)
-        assert view == pytest.approx(shift(at) @ turn(at, 96, 80))
+        assert view == pytest.approx(translation_matrix(at) @ rotation_zoom_matrix(at, 96, 80))
 
 
 def test_a_position_of_90_degrees_at_frame_24_gives_rates_that_sum_to_90():
@@ -80,10 +80,10 @@ def test_3d_rates_can_be_per_second():
 def test_3d_positions_are_reached_by_the_product_of_the_steps(text):
     rows, pose = motions(f"motion: {{as: position, {text}}}"), np.eye(4)
     for motion in rows[1:]:
-        pose = SPACE.pose(motion) @ pose
+        pose = SPACE.step_pose(motion) @ pose
     scope = {"p": 1.0}
     at = dict(part.split(": ", 1) for part in text.replace("{0: 0, 24: ", "").replace("}", "").split(", "))
-    goal = SPACE.position(Motion(**{name: eval(value, scope) for name, value in at.items()}))
+    goal = SPACE.position_pose(Motion(**{name: eval(value, scope) for name, value in at.items()}))
     assert pose == pytest.approx(goal, abs=1e-6)
 
 

@@ -1,12 +1,12 @@
 """Descriptions of motion in English."""
 
 from animator import loads, timeline
-from animator.timeline.motion import sentences
+from animator.timeline.motion import describe_motion
 
 
 def describe(text):
     scene = loads("video: {frames: 24, fps: 12}\n" + text)
-    return list(sentences(timeline(scene), 12))
+    return list(describe_motion(timeline(scene), 12))
 
 
 def test_each_segment_of_one_prompt_gives_a_sentence():

@@ -3,16 +3,16 @@
 import pytest
 
 from animator import SceneError, loads, timeline
-from animator.models import families as few_steps
-from animator.models.families import recognised
-from animator.scene.resolve import resolved
-from animator.timeline.compile import remarks
+from animator.models import families
+from animator.models.families import detect_few_step_kind
+from animator.scene.resolve import to_yaml
+from animator.timeline.compile import scene_advice
 
 NANO = "video: {frames: 3}\nmodel: {loras: {fast: {file: nano-few-steps}}}\n"
 
 
 def notes(text):
-    return [str(problem).split(":", 3)[3].strip() for problem in remarks(loads(text))]
+    return [str(problem).split(":", 3)[3].strip() for problem in scene_advice(loads(text))]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def notes(text):
     ],
 )
 def test_few_step_models_are_recognised_by_name(name, kind, steps):
-    assert recognised(name) == (few_steps.KINDS[kind], steps)
+    assert detect_few_step_kind(name) == (families.FEW_STEP_RECIPES[kind], steps)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_few_step_models_are_recognised_by_name(name, kind, steps):
     ["stabilityai/stable-diffusion-xl-base-1.0", "hyperrealistic.safetensors", "turbo/sdxl.safetensors"],
 )
 def test_other_models_are_not_recognised_as_few_step_models(name):
-    assert recognised(name) is None
+    assert detect_few_step_kind(name) is None
 
 
 def test_a_few_step_model_sets_its_own_defaults():
@@ -74,7 +74,7 @@ def test_a_few_step_lora_of_scale_0_sets_no_defaults():
 
 
 def test_a_resolved_film_has_the_same_few_step_settings():
-    again = loads(resolved(loads(NANO)))
+    again = loads(to_yaml(loads(NANO)))
     assert timeline(again) == timeline(loads(NANO))
 
 

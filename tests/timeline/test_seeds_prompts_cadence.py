@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from animator import CurveError
-from animator.timeline.cadence import painted, seeds, tweens
+from animator.timeline.cadence import painted_by_cadence, seed_column, tween_weights
 from animator.timeline.clock import Clock
-from animator.timeline.prompts import prompts, spoken, ways
-from animator.timeline.reader import texts
+from animator.timeline.prompts import blends, build_prompts, parse_prompts
+from animator.timeline.reader import text_keyframes
 
 ALL = np.ones(6, bool)
 
@@ -25,18 +25,18 @@ ALL = np.ones(6, bool)
     ],
 )
 def test_seeds_follow_their_behavior(behavior, every, expected):
-    assert seeds(behavior, 100, ALL, every).tolist() == expected
+    assert seed_column(behavior, 100, ALL, every).tolist() == expected
 
 
 def test_random_seeds_come_from_the_runs_seed():
-    first, again, other = (seeds("random", start, ALL).tolist() for start in (1, 1, 2))
+    first, again, other = (seed_column("random", start, ALL).tolist() for start in (1, 1, 2))
     assert first == again != other
     assert len(set(first)) == 6
 
 
 def test_a_seed_advances_at_painted_frames_only_and_wraps():
     diffuse = np.array([True, False, True, False, False, True])
-    assert seeds("iter", 2**32 - 2, diffuse).tolist() == [
+    assert seed_column("iter", 2**32 - 2, diffuse).tolist() == [
         2**32 - 2,
         2**32 - 2,
         2**32 - 1,
@@ -49,10 +49,10 @@ def test_a_seed_advances_at_painted_frames_only_and_wraps():
 def prompt_rows(at, negative="", common="", travel=0, frames=6):
     clock = Clock(frames)
     signals = clock.signals()
-    no = spoken(negative, clock, signals)[0]
-    words = spoken(at, clock, signals)
-    on_way = ways(list(words[0]), travel, np.zeros(frames, int))
-    return prompts(words, no, spoken(common, clock, signals), on_way, frames)
+    no = parse_prompts(negative, clock, signals)[0]
+    words = parse_prompts(at, clock, signals)
+    on_way = blends(list(words[0]), travel, np.zeros(frames, int))
+    return build_prompts(words, no, parse_prompts(common, clock, signals), on_way, frames)
 
 
 def test_a_prompt_holds_from_its_key_until_the_next():
@@ -119,7 +119,7 @@ def test_a_formula_that_cannot_be_computed_names_its_key(text, words):
 
 
 def test_the_first_prompt_holds_from_frame_0():
-    assert texts({"3": "a", "5": "b"}, Clock(10)) == {0: "a", 5: "b"}
+    assert text_keyframes({"3": "a", "5": "b"}, Clock(10)) == {0: "a", 5: "b"}
 
 
 @pytest.mark.parametrize(
@@ -128,24 +128,24 @@ def test_the_first_prompt_holds_from_frame_0():
 )
 def test_prompt_keys_outside_the_film_or_on_one_frame_are_refused(written, words):
     with pytest.raises(CurveError, match=words):
-        texts(written, Clock(48))
+        text_keyframes(written, Clock(48))
 
 
 def test_cadence_paints_every_nth_frame_and_the_last():
-    assert painted(np.full(9, 0.5), 3).nonzero()[0].tolist() == [0, 3, 6, 8]
+    assert painted_by_cadence(np.full(9, 0.5), 3).nonzero()[0].tolist() == [0, 3, 6, 8]
 
 
 def test_strength_0_paints_nothing_but_the_first_frame():
-    assert painted(np.array([0, 0, 0.5, 0]), 1).nonzero()[0].tolist() == [0, 2]
+    assert painted_by_cadence(np.array([0, 0, 0.5, 0]), 1).nonzero()[0].tolist() == [0, 2]
 
 
 def test_the_weight_of_in_betweens_grows_towards_the_next_painted_frame():
     diffuse = np.array([1, 0, 0, 1, 0, 1], bool)
-    assert tweens(diffuse, np.zeros(6, bool)) == pytest.approx([1, 1 / 3, 2 / 3, 1, 0.5, 1])
+    assert tween_weights(diffuse, np.zeros(6, bool)) == pytest.approx([1, 1 / 3, 2 / 3, 1, 0.5, 1])
 
 
 def test_frames_of_strength_0_hold_the_previous_painted_frame():
     strength = np.array([0.5, 0.5, 0, 0, 0.5, 0.5, 0.5, 0])
-    diffuse = painted(strength, 3)
+    diffuse = painted_by_cadence(strength, 3)
     assert diffuse.nonzero()[0].tolist() == [0, 6]
-    assert tweens(diffuse, strength == 0) == pytest.approx([1, 0, 0, 0, 1 / 3, 2 / 3, 1, 0])
+    assert tween_weights(diffuse, strength == 0) == pytest.approx([1, 0, 0, 0, 1 / 3, 2 / 3, 1, 0])

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from animator import SceneError, loads, timeline
-from animator.frame import Ahead
-from animator.timeline.cadence import Goal, led
+from animator.frame import ViewTarget
+from animator.timeline.cadence import ViewGoal, lead_weights
 
 
 def weights(goals, painted, frames=12, shot=0):
     diffuse = np.isin(np.arange(frames), painted)
     begun = np.where(np.arange(frames) < shot, 0, shot)
-    return {i: ahead for i, ahead in enumerate(led(goals, diffuse, begun)) if ahead != Ahead()}
+    return {i: ahead for i, ahead in enumerate(lead_weights(goals, diffuse, begun)) if ahead != ViewTarget()}
 
 
 def test_the_difference_to_a_view_shrinks_in_even_steps():
-    found = weights([Goal(8, 8, 4)], range(12))
+    found = weights([ViewGoal(8, 8, 4)], range(12))
     assert list(found) == [5, 6, 7, 8]
     assert [ahead.weight for ahead in found.values()] == pytest.approx([1 / 4, 1 / 3, 1 / 2, 1])
     left = np.cumprod([1 - ahead.weight for ahead in found.values()])
@@ -23,18 +23,18 @@ def test_the_difference_to_a_view_shrinks_in_even_steps():
 
 
 def test_only_painted_frames_are_guided_and_rare_ones_take_larger_steps():
-    found = weights([Goal(8, 8, 6)], [0, 4, 8, 11])
+    found = weights([ViewGoal(8, 8, 6)], [0, 4, 8, 11])
     assert {at: ahead.weight for at, ahead in found.items()} == pytest.approx({4: 1 / 3, 8: 1})
 
 
 def test_the_nearer_goal_wins():
-    found = weights([Goal(4, 4, 9), Goal(8, 8, 9)], range(12))
+    found = weights([ViewGoal(4, 4, 9), ViewGoal(8, 8, 9)], range(12))
     assert [ahead.frame for ahead in found.values()] == [4] * 5 + [8] * 4
     assert found[5].weight == pytest.approx(1 / 4)
 
 
 def test_no_frame_is_guided_across_a_cut():
-    assert list(weights([Goal(8, 8, 9)], range(12), shot=6)) == [6, 7, 8]
+    assert list(weights([ViewGoal(8, 8, 9)], range(12), shot=6)) == [6, 7, 8]
 
 
 def test_a_closed_loop_is_guided_to_the_frame_after_its_last():

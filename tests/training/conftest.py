@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from animator.training.settings import Settings, read
+from animator.training.settings import TrainingSettings, read_settings
 
 
 def picture(number: int, width: int = 96, height: int = 96) -> np.ndarray:
@@ -39,10 +39,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def chosen(checkpoint: Path) -> Callable[..., Settings]:
+def chosen(checkpoint: Path) -> Callable[..., TrainingSettings]:
     """Return a function that makes settings for the untrained checkpoint: 64 pixels, four steps, no sheets."""
 
-    def settings(*options: str) -> Settings:
+    def settings(*options: str) -> TrainingSettings:
         small = [f"model.base={checkpoint}", "data.resolution=64", "data.bucket_step=32", "learning.steps=4"]
         quick = [
             "watch.sheets=false",
@@ -51,6 +51,6 @@ def chosen(checkpoint: Path) -> Callable[..., Settings]:
             "network.rank=4",
             "watch.steps=2",
         ]
-        return read(None, ["token=oue box", "class=box", *small, *quick, *options])
+        return read_settings(None, ["token=oue box", "class=box", *small, *quick, *options])
 
     return settings

@@ -5,16 +5,16 @@ import torch
 from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 
 from animator.training import loss
-from animator.training.adapters import Lora
-from animator.training.dataset import Item, Shelf, Words
-from animator.training.loss import Lesson
+from animator.training.adapters import LoraAdapter
+from animator.training.dataset import CaptionEncoder, LatentDataset, LatentItem
+from animator.training.loss import TrainingObjective
 
 LINEAR = {"num_train_timesteps": 4, "beta_schedule": "linear", "beta_start": 0.1, "beta_end": 0.4}
 KEPT = [0.9, 0.9 * 0.8, 0.9 * 0.8 * 0.7, 0.9 * 0.8 * 0.7 * 0.6]  # ᾱ for betas 0.1, 0.2, 0.3, 0.4
 
 
 def scheduler(kind):
-    return loss.noises(DDPMScheduler(**LINEAR, prediction_type=kind).config)
+    return loss.noise_scheduler(DDPMScheduler(**LINEAR, prediction_type=kind).config)
 
 
 def pair(a, b):
@@ -26,7 +26,7 @@ def pair(a, b):
 def test_the_loss_is_the_one_computed_by_hand(kind, gamma):
     levels = torch.tensor([0, 2])
     clean, noise, made = pair(1.0, -2.0), pair(0.5, 1.0), pair(0.1, 0.2)
-    target = loss.wanted(scheduler(kind), clean, noise, levels)
+    target = loss.prediction_target(scheduler(kind), clean, noise, levels)
     weights = loss.level_weights(scheduler(kind), levels, gamma)
     expected = 0.0
     for level, x, n, said in ((0, 1.0, 0.5, 0.1), (2, -2.0, 1.0, 0.2)):
@@ -34,15 +34,15 @@ def test_the_loss_is_the_one_computed_by_hand(kind, gamma):
         right = n if kind == "epsilon" else kept**0.5 * n - (1 - kept) ** 0.5 * x
         share = min(snr, gamma) / (snr if kind == "epsilon" else snr + 1) if gamma else 1.0
         expected += share * (said - right) ** 2 / 2
-    assert float(loss.loss(made, target, weights)) == pytest.approx(expected, rel=1e-5)
+    assert float(loss.weighted_loss(made, target, weights)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_pixels_are_weighted_by_their_mask():
     made, target = torch.zeros(1, 4, 2, 2), torch.zeros(1, 4, 2, 2)
     target[..., 0] = 3.0  # wrong by 3 on the left, correct on the right
     places = torch.tensor([[0.1, 1.0], [0.1, 1.0]])[None, None]
-    assert float(loss.loss(made, target, torch.ones(1), places)) == pytest.approx(9 * 0.2 / 2.2)
-    assert float(loss.loss(made, target, torch.ones(1))) == pytest.approx(4.5)
+    assert float(loss.weighted_loss(made, target, torch.ones(1), places)) == pytest.approx(9 * 0.2 / 2.2)
+    assert float(loss.weighted_loss(made, target, torch.ones(1))) == pytest.approx(4.5)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def pipe(checkpoint):
 
 
 def item(value=0.3, side=4):
-    return Item(
+    return LatentItem(
         torch.full((4, side, side), value), torch.zeros(4, side, side), None, (32, 32, 0, 0, 32, 32), "a box"
     )
 
@@ -59,9 +59,17 @@ def item(value=0.3, side=4):
 def test_gradients_reach_the_lora_alone(checkpoint, chosen):
     pipe = StableDiffusionXLPipeline.from_pretrained(checkpoint, dtype=torch.float32)
     settings = chosen("network.text_encoders=true")
-    learner = Lora(pipe, settings)
-    shelf = Shelf([item()], 1, 0)
-    lesson = Lesson(pipe, Words(pipe, True), loss.noises(pipe.scheduler.config), shelf, None, None, settings)
+    learner = LoraAdapter(pipe, settings)
+    shelf = LatentDataset([item()], 1, 0)
+    lesson = TrainingObjective(
+        pipe,
+        CaptionEncoder(pipe, True),
+        loss.noise_scheduler(pipe.scheduler.config),
+        shelf,
+        None,
+        None,
+        settings,
+    )
     lesson.loss(shelf.batch(0), torch.Generator().manual_seed(1)).backward()
     parts = {"unet": pipe.unet, "text_encoder": pipe.text_encoder, "text_encoder_2": pipe.text_encoder_2}
     reached = {
@@ -75,9 +83,9 @@ def test_gradients_reach_the_lora_alone(checkpoint, chosen):
 
 def test_the_loss_of_a_batch_is_the_models_error_at_the_noise_it_drew(pipe, chosen):
     settings = chosen("learning.min_snr=0")
-    shelf = Shelf([item()], 1, 0)
-    levels = loss.noises(pipe.scheduler.config)
-    lesson = Lesson(pipe, Words(pipe, False), levels, shelf, None, None, settings)
+    shelf = LatentDataset([item()], 1, 0)
+    levels = loss.noise_scheduler(pipe.scheduler.config)
+    lesson = TrainingObjective(pipe, CaptionEncoder(pipe, False), levels, shelf, None, None, settings)
     random = torch.Generator().manual_seed(5)
     with torch.no_grad():
         found = float(lesson.loss(shelf.batch(0), torch.Generator().manual_seed(5)))
@@ -96,7 +104,7 @@ def test_the_loss_of_a_batch_is_the_models_error_at_the_noise_it_drew(pipe, chos
 
 def test_every_epoch_contains_every_image_in_batches_of_one_size():
     items = [item(i / 10) for i in range(5)] + [item(0.9, side=8) for _ in range(2)]
-    shelf = Shelf(items, 2, seed=3)
+    shelf = LatentDataset(items, 2, seed=3)
     rounds = [[shelf.batch(4 * turn + number) for number in range(4)] for turn in range(2)]
     for batches in rounds:
         assert {id(i) for batch in batches for i in batch.items} == set(map(id, items))
@@ -105,5 +113,5 @@ def test_every_epoch_contains_every_image_in_batches_of_one_size():
         )
     order = [[id(i) for batch in batches for i in batch.items] for batches in rounds]
     assert order[0] != order[1]
-    again = Shelf(items, 2, seed=3)
+    again = LatentDataset(items, 2, seed=3)
     assert [id(i) for i in again.batch(6).items] == [id(i) for i in rounds[1][2].items]

@@ -5,13 +5,13 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import SceneError
-from animator.training.photos import read
+from animator.training.photos import read_photos
 from tests import films
 from tests.training.conftest import picture
 
 
 def only(folder):
-    [photo] = read(folder)
+    [photo] = read_photos(folder)
     return photo
 
 
@@ -25,7 +25,7 @@ def test_captions_and_masks_are_read_from_files_beside_their_images(folder):
     mask = np.zeros((96, 96), np.uint8)
     mask[20:60, 30:70] = 255
     save(folder / "1.mask.png", mask)
-    photos = read(folder)
+    photos = read_photos(folder)
     assert [photo.file.name for photo in photos] == [f"{number}.png" for number in range(5)]
     assert [photo.caption for photo in photos] == ["sketch of {token}, white paper", None, None, None, None]
     assert (photos[1].mask == mask).all() and photos[0].mask is None
@@ -78,7 +78,7 @@ def test_an_image_is_rotated_by_its_exif_orientation(tmp_path):
 def test_an_unreadable_file_is_refused_by_name(folder, name, data, told):
     (folder / name).write_bytes(data)
     with pytest.raises(SceneError, match=told) as caught:
-        read(folder)
+        read_photos(folder)
     [line] = str(caught.value).splitlines()
     assert f"{name}: " in line
 
@@ -87,13 +87,13 @@ def test_a_truncated_file_is_refused_by_name(folder):
     whole = (folder / "3.png").read_bytes()
     (folder / "3.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SceneError, match=r"3\.png: .*truncated"):
-        read(folder)
+        read_photos(folder)
 
 
 def test_a_video_is_refused_with_the_command_that_extracts_its_frames(folder):
     films.write(folder / "turn.mp4", films.greys(3))
     with pytest.raises(SceneError, match=r"turn\.mp4: a video; .*ffmpeg -i turn\.mp4"):
-        read(folder)
+        read_photos(folder)
 
 
 def test_all_bad_files_are_reported_at_once(folder):
@@ -101,7 +101,7 @@ def test_all_bad_files_are_reported_at_once(folder):
     save(folder / "icon.png", picture(1)[:20, :20])
     (folder / "2.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SceneError) as caught:
-        read(folder)
+        read_photos(folder)
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
     assert "1.png: its mask 1.mask.png has 8x8 pixels, the image 96x96" in lines[0]
@@ -111,13 +111,13 @@ def test_all_bad_files_are_reported_at_once(folder):
 
 def test_an_empty_and_a_missing_folder_are_reported_in_one_line(tmp_path):
     with pytest.raises(SceneError, match="contains no images"):
-        read(tmp_path)
+        read_photos(tmp_path)
     with pytest.raises(SceneError, match="no such folder"):
-        read(tmp_path / "none")
+        read_photos(tmp_path / "none")
 
 
 def test_other_files_are_ignored(folder):
     (folder / "notes.md").write_text("x")
     (folder / ".DS_Store").write_bytes(b"x")
     (folder / "more").mkdir()
-    assert len(read(folder)) == 5
+    assert len(read_photos(folder)) == 5

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from animator.models import nano
-from animator.training.photos import read
-from animator.training.settings import read as settings
+from animator.training.photos import read_photos
+from animator.training.settings import read_settings as settings
 from animator.training.train import train
-from nanolab.checkpoint import Painter, Settings
+from nanolab.checkpoint import PipelinePainter, PipelineSettings
 from tests.training import toy
 
 ASKED = "studio photo of oue tower, white background"
@@ -27,7 +27,7 @@ OTHERS = [
     "studio photo of a purple speaker, white background",
 ]
 SCALES = (0.0, 0.25, 0.5, 0.75, 1.0)
-FULL, QUICK = Settings(steps=8, guidance=2.0), Settings(steps=6, guidance=1.0)
+FULL, QUICK = PipelineSettings(steps=8, guidance=2.0), PipelineSettings(steps=6, guidance=1.0)
 CLASS = [  # prompts of the class images, which keep other products as they are
     f"studio photo of {thing}"
     for thing in (
@@ -48,13 +48,13 @@ def learnt(room, name, *options):
     out = room / f"{name}.safetensors"
     common = ["token=oue tower", "class=tower", "learning.min_snr=0", "learning.schedule=cosine"]
     watched = ["watch.steps=8", "watch.guidance_scale=2", f"watch.prompts={json.dumps([ASKED])}"]
-    assert list(train(read(folder), settings(None, [*common, *watched, *options]), out))
+    assert list(train(read_photos(folder), settings(None, [*common, *watched, *options]), out))
     return out
 
 
 def painted(painter, scale, prompts, how=FULL):
     """Paint the prompts with the LoRA at `scale`."""
-    painter.fresh.set_adapters(["default_0"], [scale])
+    painter.txt2img.set_adapters(["default_0"], [scale])
     return painter.paint(prompts, range(len(prompts)), how)
 
 
@@ -63,7 +63,7 @@ def test_a_few_steps_already_teach_the_products_colours(tmp_path):
         tmp_path, "tower", "learning.steps=40", "learning.batch=2", "learning.rate=4e-3", "watch.sheets=false"
     )
     truth = [toy.render(100 + number) for number in range(3)]
-    painter = Painter(nano.folder(), out)
+    painter = PipelinePainter(nano.weights_folder(), out)
     color = {
         scale: toy.likeness(painted(painter, scale, [ASKED] * 3, QUICK), truth)[0] for scale in (0.0, 1.0)
     }
@@ -103,7 +103,7 @@ def figures(painter):
 @pytest.mark.slow
 def test_a_dozen_photographs_make_the_token_mean_the_product(tmp_path):
     # docs/training.md shows the images and figures of this training.
-    found = figures(Painter(nano.folder(), taught(tmp_path)))
+    found = figures(PipelinePainter(nano.weights_folder(), taught(tmp_path)))
     both = [sum(found["product"][scale]) / 2 for scale in SCALES]
     assert both[-1] > both[0] + 0.5
     assert all(after > early - 0.02 for early, after in itertools.pairwise(both))

@@ -8,8 +8,8 @@ import pytest
 
 from animator import SceneError
 from animator.cli import main
-from animator.scene.schema import table
-from animator.training.settings import Settings, read
+from animator.scene.schema import settings_table
+from animator.training.settings import TrainingSettings, read_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,20 +21,22 @@ def written(tmp_path, text):
 
 def test_options_override_the_file_and_the_file_overrides_defaults(tmp_path):
     file = written(tmp_path, "token: oue mug\nlearning: {steps: 300, rate: 1e-3}\n")
-    found = read(file, ["learning.steps=20", "class=mug"])
+    found = read_settings(file, ["learning.steps=20", "class=mug"])
     assert (found.token, found.kind, found.learning.steps, found.learning.rate) == (
         "oue mug",
         "mug",
         20,
         1e-3,
     )
-    assert found.resolution == 256 and read(file, ["model.base=a/b"]).resolution == 1024
+    assert found.resolution == 256 and read_settings(file, ["model.base=a/b"]).resolution == 1024
 
 
 def test_a_base_model_beside_the_file_is_found_from_anywhere(tmp_path):
     (tmp_path / "sdxl").mkdir()
-    assert read(written(tmp_path, "token: a\nmodel: {base: sdxl}\n")).model.base == str(tmp_path / "sdxl")
-    assert read(written(tmp_path, "token: a\nmodel: {base: nano}\n")).model.base == "nano"
+    assert read_settings(written(tmp_path, "token: a\nmodel: {base: sdxl}\n")).model.base == str(
+        tmp_path / "sdxl"
+    )
+    assert read_settings(written(tmp_path, "token: a\nmodel: {base: nano}\n")).model.base == "nano"
 
 
 @pytest.mark.parametrize(
@@ -67,19 +69,23 @@ def test_a_base_model_beside_the_file_is_found_from_anywhere(tmp_path):
 )
 def test_a_mistake_is_reported_with_line_column_and_what_is_allowed(tmp_path, text, told):
     with pytest.raises(SceneError) as caught:
-        read(written(tmp_path, text))
+        read_settings(written(tmp_path, text))
     assert told in str(caught.value)
 
 
 def test_the_table_on_the_page_matches_the_code():
     page = (ROOT / "docs/training.md").read_text(encoding="utf8")
-    assert page.partition("<!-- training -->\n")[2].partition("\n<!-- /training -->")[0] == table(Settings)
+    assert page.partition("<!-- training -->\n")[2].partition("\n<!-- /training -->")[0] == settings_table(
+        TrainingSettings
+    )
 
 
 def test_the_commands_and_the_settings_file_on_the_page_are_valid(tmp_path):
     page = (ROOT / "docs/training.md").read_text(encoding="utf8")
     [text] = re.findall(r"```text\n(.*?)```", page, re.S)
-    assert read(written(tmp_path, text), ["token=oue scooter", "class=scooter"]).prior.pictures == 100
+    assert (
+        read_settings(written(tmp_path, text), ["token=oue scooter", "class=scooter"]).prior.pictures == 100
+    )
     [commands] = re.findall(r"```bash\n(.*?)```", page, re.S)
     for line in commands.splitlines():
         name, *words = shlex.split(line, comments=True)[1:]

@@ -7,8 +7,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from animator import SceneError
-from animator.training.adapters import Word
-from animator.training.photos import read
+from animator.training.adapters import InversionAdapter
+from animator.training.photos import read_photos
 from animator.training.train import train
 
 
@@ -20,7 +20,7 @@ def word(chosen):
 
 
 def learn(folder, settings, out, **how):
-    return list(train(read(folder), settings, out, **how))
+    return list(train(read_photos(folder), settings, out, **how))
 
 
 def test_diffusers_loads_the_file_with_the_same_embeddings(folder, word, checkpoint, tmp_path):
@@ -37,7 +37,7 @@ def test_diffusers_loads_the_file_with_the_same_embeddings(folder, word, checkpo
     )
     loaded = pipe.encode_prompt("photo of oue-box", do_classifier_free_guidance=False)[0]
     fresh = StableDiffusionXLPipeline.from_pretrained(checkpoint, dtype=torch.float32)
-    learner = Word(fresh, word("network.vectors=2"))
+    learner = InversionAdapter(fresh, word("network.vectors=2"))
     with torch.no_grad():
         for name, key in (("text_encoder", "clip_l"), ("text_encoder_2", "clip_g")):
             learner.rows[name].copy_(rows[key])
@@ -51,7 +51,7 @@ def test_diffusers_loads_the_file_with_the_same_embeddings(folder, word, checkpo
 
 def test_only_the_vectors_of_the_new_word_are_trained(folder, word, checkpoint, tmp_path):
     pipe = StableDiffusionXLPipeline.from_pretrained(checkpoint, dtype=torch.float32)
-    learner = Word(pipe, word())
+    learner = InversionAdapter(pipe, word())
     tokens, _, pooled, _ = pipe.encode_prompt("photo of oue-box", do_classifier_free_guidance=False)
     (tokens.sum() + pooled.sum()).backward()
     parts = (pipe.unet, pipe.vae, pipe.text_encoder, pipe.text_encoder_2)
@@ -64,7 +64,7 @@ def test_only_the_vectors_of_the_new_word_are_trained(folder, word, checkpoint, 
 
 def test_a_resumed_inversion_ends_with_the_same_vectors(folder, word, tmp_path):
     learn(folder, word(), tmp_path / "whole.safetensors")
-    for report in train(read(folder), word(), tmp_path / "parts.safetensors"):
+    for report in train(read_photos(folder), word(), tmp_path / "parts.safetensors"):
         if report.step == 3:
             break
     learn(folder, word(), tmp_path / "parts.safetensors", resume=True)

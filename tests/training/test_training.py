@@ -23,20 +23,20 @@ from safetensors.torch import load_file, save_file
 
 from animator import ModelError, RunError, SceneError, load, timeline
 from animator.cli import main
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
 from animator.frame import Frame, Painting, Prompt
 from animator.models import lora_file
 from animator.scene.compose import data_folder
-from animator.training.photos import read
-from animator.training.settings import read as settings
-from animator.training.train import folder_of, train
+from animator.training.photos import read_photos
+from animator.training.settings import read_settings as settings
+from animator.training.train import train, training_folder
 from tests.training.conftest import picture
 
 
 def run(folder, chosen, out, resume=False, stop=None):
     reports = []
-    for report in train(read(folder), chosen, out, resume):
+    for report in train(read_photos(folder), chosen, out, resume):
         reports.append(report)
         if report.step == stop:
             break
@@ -93,7 +93,7 @@ def command(folder, out, checkpoint):
 
 
 def reached(out: Path, lines: int) -> bool:
-    metrics = folder_of(out) / "metrics.jsonl"
+    metrics = training_folder(out) / "metrics.jsonl"
     return metrics.exists() and metrics.read_bytes().count(b"\n") >= lines
 
 
@@ -115,7 +115,7 @@ def test_a_killed_and_interrupted_training_resumes_to_the_same_weights(folder, c
     with pytest.raises(SystemExit, match="130"):
         main([*words, "--resume"])
     assert "continue with the same command and --resume" in capsys.readouterr().err
-    taken = (folder_of(out) / "metrics.jsonl").read_bytes().count(b"\n")
+    taken = (training_folder(out) / "metrics.jsonl").read_bytes().count(b"\n")
     assert 9 <= taken < 30
     config = settings(out.with_suffix(".yaml"))
     rest = run(folder, config, out, resume=True)
@@ -188,7 +188,7 @@ def test_diffusers_reads_the_same_lora_from_both_formats(folder, chosen, checkpo
 
 def test_a_film_paints_with_the_trained_lora(folder, chosen, checkpoint, tmp_path):
     out = trained(folder, chosen, tmp_path / "box.safetensors", "learning.steps=8", "learning.rate=5e-2")
-    paint = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {"box": out})
+    paint = SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {"box": out})
     text = Prompt("photo of oue box", next="photo of oue box")
 
     def shown(scale):
@@ -196,7 +196,7 @@ def test_a_film_paints_with_the_trained_lora(folder, chosen, checkpoint, tmp_pat
             Frame(0, 3, text, painting=Painting(steps=2, guidance_scale=1), loras={"box": scale}), None
         )
 
-    plain = Sdxl(Checkpoint(str(checkpoint)), 64, 64, {})
+    plain = SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {})
     assert (shown(0.0) == plain(Frame(0, 3, text, painting=Painting(steps=2, guidance_scale=1)), None)).all()
     far = [np.abs(shown(0.0).astype(float) - shown(scale)).mean() for scale in (0.0, 0.5, 1.0)]
     assert far[0] == 0 < far[1] < far[2]
@@ -227,7 +227,7 @@ def test_the_metadata_describes_the_file(folder, chosen, checkpoint, tmp_path):
     assert told["modelspec.trigger_phrase"] == "oue box" and told["modelspec.license"] == "CC0-1.0"
     assert told["modelspec.architecture"] == "stable-diffusion-xl-v1-base/lora"
     assert json.loads(told["animator.settings"])["class"] == "box"
-    facts = lora_file.read(tmp_path / "box.safetensors")
+    facts = lora_file.read_lora_info(tmp_path / "box.safetensors")
     assert facts.ranks == (4,) and "oue box" in facts.words.triggers
     assert dict(facts.words.tags)["photo of oue box"] == 4
     assert set(facts.alphas) <= {4.0}

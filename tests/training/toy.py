@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 from PIL import Image as Pictures
 
-from nanolab.gbuffer import View, look
-from nanolab.metrics import overlap, silhouette
-from nanolab.photo import photo
+from nanolab.gbuffer import CameraView, trace_gbuffer
+from nanolab.metrics import mask_iou, silhouette
+from nanolab.photo import render_photo
 from nanolab.products import Product
-from nanolab.shapes import BODY, INNER, Place, ellipsoid, frustum
+from nanolab.shapes import BODY, INNER, Placement, ellipsoid, frustum
 
 COLORS = ((244, 120, 18), (18, 158, 160))  # orange and teal
 BACKDROPS = {"white": "white background", "grey": "grey background"}
@@ -23,28 +23,28 @@ def tower() -> Product:
     for number, radius in enumerate((0.5, 0.42, 0.34, 0.26, 0.18)):
         material = BODY if number % 2 == 0 else INNER
         shapes.append(
-            frustum(radius, radius * 0.94, 0.11, Place((0, height + 0.11, 0), material=material), 0.05)
+            frustum(radius, radius * 0.94, 0.11, Placement((0, height + 0.11, 0), material=material), 0.05)
         )
         height += 0.215
     return Product(
-        "tower", (*shapes, ellipsoid((0.15, 0.15, 0.15), Place((0, height + 0.1, 0), material=INNER)))
+        "tower", (*shapes, ellipsoid((0.15, 0.15, 0.15), Placement((0, height + 0.1, 0), material=INNER)))
     )
 
 
 def render(number: int, size: int = 256, backdrop: str = "white") -> np.ndarray:
     """Return a rendering (size, size, 3) of the tower, with another camera and light for every `number`."""
     random = np.random.default_rng([number, 8])
-    view = View(
+    view = CameraView(
         azimuth=float(random.uniform(0, 360)),
         elevation=float(random.uniform(10, 26)),
         scale=float(random.uniform(0.78, 0.9)),
         light=float(random.choice([-1, 1]) * random.uniform(25, 60)),
     )
-    buffer = look(tower(), view, (size * 3 // 2, size * 3 // 2))
+    buffer = trace_gbuffer(tower(), view, (size * 3 // 2, size * 3 // 2))
     swapped = buffer.material.copy()
     swapped[buffer.material == BODY], swapped[buffer.material == INNER] = INNER, BODY
-    one = photo(buffer, COLORS[0], "matte", backdrop, number)
-    other = photo(replace(buffer, material=swapped), COLORS[1], "matte", backdrop, number)
+    one = render_photo(buffer, COLORS[0], "matte", backdrop, number)
+    other = render_photo(replace(buffer, material=swapped), COLORS[1], "matte", backdrop, number)
     both = np.where((buffer.material == INNER)[..., None], other, one)
     return cv2.resize(both, (size, size), interpolation=cv2.INTER_AREA)
 
@@ -78,5 +78,5 @@ def likeness(pictures, truth) -> tuple[float, float]:
     Each value is the mean over all pairs. True images do not reach 1 among themselves, either.
     """
     color = [np.minimum(histogram(p), histogram(t)).sum() for p in pictures for t in truth]
-    form = [overlap(silhouette(p), silhouette(t)) for p in pictures for t in truth]
+    form = [mask_iou(silhouette(p), silhouette(t)) for p in pictures for t in truth]
     return float(np.mean(color)), float(np.mean(form))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import RunError, loads, timeline
-from animator.viewer.charts import plot, varying
+from animator.viewer.charts import plot, varying_columns
 
 TEXT = """
 video: {frames: 48, fps: 12}
@@ -21,7 +21,7 @@ cadence: 3
 
 def test_only_curves_that_vary_are_drawn():
     scene = loads(TEXT)
-    assert list(varying(timeline(scene))) == ["motion.zoom", "motion.angle", "painting.strength"]
+    assert list(varying_columns(timeline(scene))) == ["motion.zoom", "motion.angle", "painting.strength"]
 
 
 @pytest.mark.parametrize("name", ["film.png", "film.svg", "film.pdf"])

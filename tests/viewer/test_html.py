@@ -11,10 +11,17 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import loads, timeline
-from animator.runs import metadata as shoot
+from animator.runs import metadata
 from animator.viewer import charts, html, notebook
-from animator.viewer import html as pictures
-from animator.viewer.html import data, evenly, fragment, jpeg, small, whole, write
+from animator.viewer.html import (
+    encode_jpeg,
+    fragment,
+    full_page,
+    make_thumbnails,
+    pick_evenly,
+    script_json,
+    write_page,
+)
 from tests.runs.test_video import decode
 
 FILM = """
@@ -68,7 +75,7 @@ NOISE = [noise(index % 4) for index in range(40)]
 
 def test_a_page_contains_the_video_and_the_settings_of_each_frame(tmp_path):
     scene = loads(FILM)
-    frames = list(write(scene, "film", tmp_path / "a" / "film.html", 128))
+    frames = list(write_page(scene, "film", tmp_path / "a" / "film.html", 128))
     assert [frame.index for frame in frames] == list(range(12))
     page = (tmp_path / "a" / "film.html").read_text(encoding="utf8")
     tags = Tags(page)
@@ -79,7 +86,7 @@ def test_a_page_contains_the_video_and_the_settings_of_each_frame(tmp_path):
     film = json.loads(re.search(r"const film = (\{.*?\}), root", page)[1])
     assert (film["fps"], film["count"], film["texts"]) == (12.0, 12, ["pencil sketch", "photo"])
     assert [row["steps"] for row in film["rows"]] == [
-        row["steps_run"] for row in shoot.rows(scene, timeline(scene))
+        row["steps_run"] for row in metadata.frame_table(scene, timeline(scene))
     ]
     assert film["rows"][3]["numbers"].endswith(" · seed 8 · 14 of 26 calls")
     assert film["curves"]["motion.zoom"] == pytest.approx(
@@ -91,19 +98,19 @@ def test_a_page_contains_the_video_and_the_settings_of_each_frame(tmp_path):
 
 def test_text_of_a_schedule_is_escaped(tmp_path):
     scene = loads(FILM.replace("photo", json.dumps(EVIL)))
-    list(write(scene, EVIL, tmp_path / "a.html", 64))
+    list(write_page(scene, EVIL, tmp_path / "a.html", 64))
     page = (tmp_path / "a.html").read_text(encoding="utf8")
     assert Tags(page).names.count("img") == 0
     assert EVIL in json.loads(re.search(r"const film = (\{.*?\}), root", page)[1])["texts"]
     assert EVIL not in page
-    assert Tags(fragment(html.scrub([pictures.Small(0, b"x")], {0: EVIL}))).names.count("img") == 1
-    assert json.loads(data({"a": EVIL})) == {"a": EVIL}
-    assert "<" not in data(EVIL)
-    assert Tags(whole(EVIL, "")).names.count("img") == 0
+    assert Tags(fragment(html.slider_html([html.Thumbnail(0, b"x")], {0: EVIL}))).names.count("img") == 1
+    assert json.loads(script_json({"a": EVIL})) == {"a": EVIL}
+    assert "<" not in script_json(EVIL)
+    assert Tags(full_page(EVIL, "")).names.count("img") == 0
 
 
 def test_a_curve_is_drawn_at_its_values():
-    text = charts.curves(timeline(loads(FILM)))
+    text = charts.curves_svg(timeline(loads(FILM)))
     Tags(text)
     (points,) = re.findall(r'points="([^"]+)"', text)
     found = np.array([pair.split(",") for pair in points.split()], float)
@@ -115,52 +122,52 @@ def test_a_curve_is_drawn_at_its_values():
 
 
 def test_the_page_of_a_long_film_stays_small():
-    text = charts.curves(timeline(loads(FILM, settings=["video.frames=5000"])))
+    text = charts.curves_svg(timeline(loads(FILM, settings=["video.frames=5000"])))
     assert len(text) < 60_000
 
 
 def test_thumbnails_stay_within_their_size_limit_for_any_content():
     for most in (300_000, 9_000):
-        found = small(range(40), NOISE.__getitem__, most=most)
-        assert 0 < sum(len(one.address) for one in found) <= most
+        found = make_thumbnails(range(40), NOISE.__getitem__, max_characters=most)
+        assert 0 < sum(len(one.url) for one in found) <= most
         assert found[0].index == 0 and [one.index for one in found] == sorted({one.index for one in found})
-    plain = small(range(200), lambda index: np.full((480, 640, 3), index, np.uint8))
-    assert len(plain) == pictures.COUNT and (plain[0].index, plain[-1].index) == (0, 199)
-    shown = jpegs(plain[-1].address)[0]
+    plain = make_thumbnails(range(200), lambda index: np.full((480, 640, 3), index, np.uint8))
+    assert len(plain) == html.MAX_THUMBNAILS and (plain[0].index, plain[-1].index) == (0, 199)
+    shown = jpegs(plain[-1].url)[0]
     assert shown.shape == (240, 320, 3) and np.abs(shown.astype(int) - 199).max() <= 2
 
 
 def test_a_thumbnail_is_not_enlarged_and_keeps_its_colours():
     image = np.zeros((20, 30, 3), np.uint8)
     image[:] = (200, 60, 30)
-    shown = jpegs(pictures.Small(0, jpeg(image, 320)).address)[0]
+    shown = jpegs(html.Thumbnail(0, encode_jpeg(image, 320)).url)[0]
     assert shown.shape == (20, 30, 3) and np.abs(shown.astype(int) - image).max() <= 6
 
 
 def test_the_first_and_the_last_item_are_among_those_chosen_evenly():
-    assert evenly(range(10), 4) == [0, 3, 6, 9]
-    assert evenly(range(3), 9) == [0, 1, 2]
-    assert evenly([5], 3) == [5]
+    assert pick_evenly(range(10), 4) == [0, 3, 6, 9]
+    assert pick_evenly(range(3), 9) == [0, 1, 2]
+    assert pick_evenly([5], 3) == [5]
 
 
 def test_a_scene_shows_where_its_prompts_begin(tmp_path, textured):
     Pictures.fromarray(textured).save(tmp_path / "a.png")
     scene = loads(f"{FILM}start: {{image: a.png}}", tmp_path)
-    text = notebook.card(scene)
+    text = notebook.scene_card(scene)
     Tags(text)
     assert re.findall(r"<figcaption>(\d+)", text) == ["0", "2", "4", "6", "8", "10", "11"]
     first, *_ = jpegs(text)
     assert np.abs(first.astype(int).mean((0, 1)) - textured.mean((0, 1))).max() < 8
     assert len(text) < 200_000
-    assert "<img" not in notebook.card(loads(FILM, settings=["video.frames=3000"]))
+    assert "<img" not in notebook.scene_card(loads(FILM, settings=["video.frames=3000"]))
 
 
 def test_two_films_are_compared_frame_by_frame():
     one, other = (
-        [pictures.Small(i, jpeg(np.full((32, 32, 3), i + up, np.uint8), 32)) for i in (0, 4)]
+        [html.Thumbnail(i, encode_jpeg(np.full((32, 32, 3), i + up, np.uint8), 32)) for i in (0, 4)]
         for up in (10, 90)
     )
-    text = html.compare(one, other, ("a", "b"))
+    text = html.compare_html(one, other, ("a", "b"))
     Tags(text)
     pairs = json.loads(re.search(r"const shown = (\[.*?\]), root", text)[1])
     assert [pair["frame"] for pair in pairs] == [0, 4]
@@ -169,9 +176,12 @@ def test_two_films_are_compared_frame_by_frame():
 
 
 def test_progress_is_shown_with_the_latest_frame():
-    assert "loading" in html.live(0, 10, 0, 0.0, None)
-    text = html.live(4, 10, 2, 1.5, jpeg(noise(1), 64))
+    assert "loading" in html.progress_html(0, 10, 0, 0.0, None)
+    text = html.progress_html(4, 10, 2, 1.5, encode_jpeg(noise(1), 64))
     Tags(text)
     assert "4 of 10 frames · 2 painted, 2 in-between · 1.50 s per frame · about 9 seconds left" in text
     assert "width:40.0%" in text and len(jpegs(text)) == 1
-    assert "left" not in html.live(10, 10, 5, 1.0, b"") and "of" not in html.live(3, 0, 1, 1.0, b"")[:80]
+    assert (
+        "left" not in html.progress_html(10, 10, 5, 1.0, b"")
+        and "of" not in html.progress_html(3, 0, 1, 1.0, b"")[:80]
+    )

@@ -16,7 +16,7 @@ from PIL import Image as Pictures
 import animator
 from animator import RunError
 from animator.render import painter
-from animator.runs import render as shoot
+from animator.runs import render
 from animator.viewer import notebook
 from tests.runs.test_video import decode
 from tests.viewer.test_html import Tags, jpegs
@@ -100,8 +100,8 @@ def run(tmp_path_factory):
     scene = animator.loads(
         "video: {size: 96x64, frames: 6, fps: 6}\nprompts: {at: {0: a, 3: b}}\nmotion: {angle: 5}"
     )
-    made = shoot.start_run(scene, None, folder / "film")
-    for _ in shoot.shoot(made, scene, lambda _: painter.Flat(painter.test_card(96, 64))):
+    made = render.start_run(scene, None, folder / "film")
+    for _ in render.render_run(made, scene, lambda _: painter.FlatPainter(painter.test_card(96, 64))):
         pass
     return made
 
@@ -113,8 +113,8 @@ def test_a_slider_goes_through_all_frames_of_a_run(run, tmp_path):
     pictures = jpegs(view.body)[1:]
     assert len(pictures) == 6
     for index, picture in enumerate(pictures):
-        assert np.abs(picture.astype(int) - run.picture(index)).mean() < 12
-    assert "a · strength 0.45" in view.told[0] and "b · " in view.told[4]
+        assert np.abs(picture.astype(int) - run.image(index)).mean() < 12
+    assert "a · strength 0.45" in view.texts[0] and "b · " in view.told[4]
     page = view.save(tmp_path / "scrub.html").read_text(encoding="utf8")
     assert page.startswith("<!doctype html>") and len(jpegs(page)) == 7
     with pytest.raises(RunError, match="cannot be written"):
@@ -129,7 +129,7 @@ def test_the_widget_follows_its_slider(run):
     for index in (0, 4):
         slider.value = index
         with Pictures.open(io.BytesIO(image.value)) as shown:
-            assert np.abs(np.asarray(shown, int) - run.picture(index)).mean() < 6
+            assert np.abs(np.asarray(shown, int) - run.image(index)).mean() < 6
         assert f"<b>{index}</b>" in words.value
 
 
@@ -137,19 +137,19 @@ def test_runs_without_frames_or_without_common_frames_are_errors(run, tmp_path):
     from animator import notebook
 
     scene = animator.loads("video: {size: 64x64, frames: 6}")
-    empty = shoot.start_run(scene, None, tmp_path / "empty")
+    empty = render.start_run(scene, None, tmp_path / "empty")
     for view in (notebook.scrub, notebook.sheet):
         with pytest.raises(RunError, match="has no frames yet"):
             view(empty)
     with pytest.raises(RunError, match="has no video yet; go on with: animator resume"):
         notebook.play(empty)
-    other = shoot.start_run(
+    other = render.start_run(
         animator.loads("video: {size: 96x64, frames: 9}"), None, tmp_path / "other", (7, 9)
     )
-    for _ in shoot.shoot(
+    for _ in render.render_run(
         other,
         animator.loads("video: {size: 96x64, frames: 9}"),
-        lambda _: painter.Flat(painter.test_card(96, 64)),
+        lambda _: painter.FlatPainter(painter.test_card(96, 64)),
     ):
         pass
     with pytest.raises(RunError, match="have no frame in common"):
@@ -157,12 +157,12 @@ def test_runs_without_frames_or_without_common_frames_are_errors(run, tmp_path):
 
 
 def test_videos_are_made_smaller_until_they_fit(run, tmp_path):
-    scene = shoot.reopen_run(run.folder)[1]
-    assert notebook.within(run, scene) == run.video.read_bytes()
+    scene = render.reopen_run(run.folder)[1]
+    assert notebook.shrink_video(run, scene) == run.video.read_bytes()
     size = run.video.stat().st_size
-    (tmp_path / "small.mp4").write_bytes(notebook.within(run, scene, most=size - 1))
+    (tmp_path / "small.mp4").write_bytes(notebook.shrink_video(run, scene, max_bytes=size - 1))
     assert (tmp_path / "small.mp4").stat().st_size < size
-    least = notebook.rehearsed(scene, most=10)
+    least = notebook.preview_video(scene, max_bytes=10)
     (tmp_path / "least.mp4").write_bytes(least)
     assert len(decode(tmp_path / "least.mp4", 128, 86)) == 6
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from animator import loads, timeline
-from animator.runs import metadata as shoot
+from animator.runs import metadata
 from animator.viewer import overlay
-from animator.viewer.overlay import ORANGE, Overlay
+from animator.viewer.overlay import ORANGE, CaptionOverlay
 
 TEXT = """
 video: {size: 512x512, frames: 12, fps: 12}
@@ -19,12 +19,14 @@ cadence: 3
 @pytest.fixture
 def rows():
     scene = loads(TEXT)
-    return shoot.rows(scene, timeline(scene))
+    return metadata.frame_table(scene, timeline(scene))
 
 
 def drawn(rows, at, tinted=False):
     spent = [f"{i} calls" for i in range(len(rows))]
-    return Overlay(rows, spent, 12.0, 512, 512, tinted)(np.full((512, 512, 3), 128, np.uint8), rows[at])
+    return CaptionOverlay(rows, spent, 12.0, 512, 512, tinted)(
+        np.full((512, 512, 3), 128, np.uint8), rows[at]
+    )
 
 
 def orange(image):
@@ -51,12 +53,12 @@ def test_the_bar_shows_the_prompts_and_the_current_position(rows):
 
 
 def test_the_settings_line_shows_the_steps_that_run(rows):
-    assert overlay.numbers(rows[0]) == "strength 0.20 · 10 of 10 steps · guidance 3 · seed 7"
-    assert overlay.numbers(rows[6]) == "strength 0.80 · 8 of 10 steps · guidance 3 · seed 9"
-    assert overlay.numbers({**rows[4], "loras": {"marker": 0.5}}).endswith("seed 8 · marker 0.50")
+    assert overlay.settings_line(rows[0]) == "strength 0.20 · 10 of 10 steps · guidance 3 · seed 7"
+    assert overlay.settings_line(rows[6]) == "strength 0.80 · 8 of 10 steps · guidance 3 · seed 9"
+    assert overlay.settings_line({**rows[4], "loras": {"marker": 0.5}}).endswith("seed 8 · marker 0.50")
 
 
 def test_the_input_image_is_not_modified(rows):
     image = np.full((512, 512, 3), 128, np.uint8)
-    Overlay(rows, [""] * 12, 12.0, 512, 512, True)(image, rows[3])
+    CaptionOverlay(rows, [""] * 12, 12.0, 512, 512, True)(image, rows[3])
     assert (image == 128).all()

@@ -10,20 +10,20 @@ from typing import Any
 import torch
 
 from animator.diffusion.gpu import color, filters
-from animator.diffusion.gpu.filters import Ahead, warp
-from animator.diffusion.gpu.image import Picture, on
+from animator.diffusion.gpu.filters import PrefetchedNoise, warp
+from animator.diffusion.gpu.image import DeviceImage, to_device
 from animator.frame import Frame, Image, State
-from animator.imaging.backend import Tools
+from animator.imaging.backend import ImageBackend
 
 
-class Device:
+class GpuPlace:
     """Keeps the images of a film on a device, with the image operations that work there."""
 
     def __init__(self, name: str, frames: Sequence[Frame]) -> None:
         """`name` is torch's device name, such as "cuda"; `frames` are those to paint, in order."""
         self.device = torch.device(name)
-        self.tools = Tools(
-            picture=self._here,
+        self.backend = ImageBackend(
+            picture=self._to_device,
             warp=warp,
             crossfade=filters.crossfade,
             measure=color.measure,
@@ -31,41 +31,41 @@ class Device:
             match=color.match,
             contrast=filters.contrast,
             sharpen=filters.sharpen,
-            add_noise=Ahead(frames, self.device),
-            pull=partial(color.Pull, device=self.device),
+            add_noise=PrefetchedNoise(frames, self.device),
+            pull=partial(color.PalettePull, device=self.device),
         )
 
-    def _here(self, image: Any) -> Picture:
-        return on(image, self.device)
+    def _to_device(self, image: Any) -> DeviceImage:
+        return to_device(image, self.device)
 
-    def painter(self, paint: Any) -> Callable[[Frame, Any], Any]:
+    def wrap_painter(self, paint: Any) -> Callable[[Frame, Any], Any]:
         """Return a function (frame, start) → image that paints with `paint` and leaves the image on the device."""
-        return lambda frame, start: self._here(paint.kept(frame, start))
+        return lambda frame, start: self._to_device(paint.paint_on_device(frame, start))
 
-    def known(self, pictures: Mapping[int, Image]) -> Mapping[int, Any]:
+    def wrap_saved(self, pictures: Mapping[int, Image]) -> Mapping[int, Any]:
         """Return saved images by frame index, each copied to the device when it is read."""
-        return Known(pictures, self._here)
+        return LazyImages(pictures, self._to_device)
 
-    def state(self, state: State) -> State:
+    def move_state(self, state: State) -> State:
         """Return `state` with all its images on the device."""
-        return state.brought(self._here)
+        return state.brought(self._to_device)
 
-    def watch(self, film: Iterator[tuple[Frame, State]]) -> Iterator[tuple[Frame, State]]:
+    def start_copies(self, film: Iterator[tuple[Frame, State]]) -> Iterator[tuple[Frame, State]]:
         """Yield from `film` and start to copy each finished image to the host before it is yielded."""
         with closing(film):  # type: ignore[type-var]
             for frame, state in film:
                 shown: Any = state.shown
-                shown.leave()
+                shown.prefetch()
                 yield frame, state
 
 
-class Known(Mapping[int, Any]):
+class LazyImages(Mapping[int, Any]):
     """Images by frame index, each copied to the device by `bring` when it is read."""
 
-    def __init__(self, pictures: Mapping[int, Image], bring: Callable[[Image], Picture]) -> None:
+    def __init__(self, pictures: Mapping[int, Image], bring: Callable[[Image], DeviceImage]) -> None:
         self._pictures, self._bring = pictures, bring
 
-    def __getitem__(self, index: int) -> Picture:
+    def __getitem__(self, index: int) -> DeviceImage:
         return self._bring(self._pictures[index])
 
     def __contains__(self, index: object) -> bool:

@@ -20,20 +20,20 @@ from animator.errors import ModelError
 from animator.frame import Image
 
 
-class Picture:
+class DeviceImage:
     """Immutable RGB image on a device; `np.asarray(image)` copies it to the host and returns the `Image`."""
 
     def __init__(self, pixels: torch.Tensor, spoilt: torch.Tensor | None = None) -> None:
-        """Wrap `pixels`, uint8 (height, width, 3) RGB; `spoilt` is the attribute of that name."""
+        """Wrap `from_planes`, uint8 (height, width, 3) RGB; `spoilt` is the attribute of that name."""
         # C order, as images read from disk: torch's sums of the same numbers depend on the memory layout.
         self.pixels = pixels.contiguous()
-        self.spoilt = spoilt
+        self.nan_frame = spoilt
         """Index of the first NaN frame among those that led to this image, int32 (1,); negative if there is none.
 
         Reading it would block the host until the device has finished, so it travels with the image and is
         checked once the image is copied.
         """
-        self._arrival: Arrival | None = None
+        self._pending_copy: PendingCopy | None = None
         self._array: Image | None = None
 
     @property
@@ -45,58 +45,60 @@ class Picture:
     def device(self) -> torch.device:
         return self.pixels.device
 
-    def become(self, pixels: torch.Tensor) -> Picture:
-        """Return an image with new `pixels`, derived from this one: it keeps the record of a NaN frame."""
-        return type(self)(pixels, self.spoilt)
+    def with_pixels(self, pixels: torch.Tensor) -> DeviceImage:
+        """Return an image with new `from_planes`, derived from this one: it keeps the record of a NaN frame."""
+        return type(self)(pixels, self.nan_frame)
 
-    def leave(self) -> None:
+    def prefetch(self) -> None:
         """Start to copy the image to the host and return at once; reading the image waits for the copy."""
-        if self._arrival is None:
-            self._arrival = fetch(self.pixels, *(() if self.spoilt is None else (self.spoilt,)))
+        if self._pending_copy is None:
+            self._pending_copy = start_copy_to_host(
+                self.pixels, *(() if self.nan_frame is None else (self.nan_frame,))
+            )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         """Return the image on the host, the same array each time. Raises ModelError for a NaN frame."""
         if self._array is None:
-            self.leave()
-            assert self._arrival is not None
-            pixels, *spoilt = self._arrival.wait()
+            self.prefetch()
+            assert self._pending_copy is not None
+            pixels, *spoilt = self._pending_copy.wait()
             if spoilt and (frame := int(spoilt[0])) >= 0:
-                raise broken(frame)
+                raise nan_error(frame)
             self._array = pixels.numpy()
         return np.array(self._array, dtype) if copy or dtype not in (None, np.uint8) else self._array
 
 
-def on(image: Picture | Image, device: torch.device) -> Picture:
+def to_device(image: DeviceImage | Image, device: torch.device) -> DeviceImage:
     """Copy an `Image` to `device`; an image that is already on a device is returned as it is."""
-    return image if isinstance(image, Picture) else Picture(sent(image, device))
+    return image if isinstance(image, DeviceImage) else DeviceImage(send_to_device(image, device))
 
 
-def planes(picture: Picture) -> torch.Tensor:
+def to_planes(picture: DeviceImage) -> torch.Tensor:
     """Return the image's channels as float32 (3, height, width), 0..255."""
     return picture.pixels.permute(2, 0, 1).float()
 
 
-def pixels(values: torch.Tensor) -> torch.Tensor:
+def from_planes(values: torch.Tensor) -> torch.Tensor:
     """Convert grey levels (3, height, width) to uint8 (height, width, 3): rounded half to even as in cv2, clipped."""
     return values.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
 
 
-_TYPES = {np.dtype(kind): getattr(torch, kind) for kind in ("uint8", "int64", "float32")}
+_TORCH_DTYPES = {np.dtype(kind): getattr(torch, kind) for kind in ("uint8", "int64", "float32")}
 
 
-def pinned(array: NDArray[Any], device: torch.device) -> torch.Tensor:
+def copy_to_pinned(array: NDArray[Any], device: torch.device) -> torch.Tensor:
     """Copy `array` (uint8, int64 or float32) to host memory, pinned if `device` is a CUDA device."""
-    memory = torch.empty(array.shape, dtype=_TYPES[array.dtype], pin_memory=device.type == "cuda")
+    memory = torch.empty(array.shape, dtype=_TORCH_DTYPES[array.dtype], pin_memory=device.type == "cuda")
     memory.numpy()[...] = array
     return memory
 
 
-def sent(array: NDArray[Any], device: torch.device) -> torch.Tensor:
+def send_to_device(array: NDArray[Any], device: torch.device) -> torch.Tensor:
     """Copy `array` (uint8, int64 or float32) to `device` without waiting for the device's other work."""
-    return pinned(array, device).to(device, non_blocking=True)
+    return copy_to_pinned(array, device).to(device, non_blocking=True)
 
 
-class Arrival(NamedTuple):
+class PendingCopy(NamedTuple):
     """Tensors whose copy to the host has begun."""
 
     tensors: tuple[torch.Tensor, ...]
@@ -109,12 +111,12 @@ class Arrival(NamedTuple):
         return self.tensors
 
 
-def fetch(*tensors: torch.Tensor) -> Arrival:
+def start_copy_to_host(*tensors: torch.Tensor) -> PendingCopy:
     """Start to copy `tensors` to the host while the device computes on; all on one device, and not modified later."""
     device = tensors[0].device
     if device.type != "cuda":
-        return Arrival(tuple(tensor.cpu() for tensor in tensors))
-    side = _side(device)
+        return PendingCopy(tuple(tensor.cpu() for tensor in tensors))
+    side = _copy_stream(device)
     side.wait_stream(torch.cuda.current_stream(device))  # the copy begins when the tensors are computed
     with torch.inference_mode(), torch.cuda.stream(side):  # pipelines create their tensors in inference mode
         copies = tuple(torch.empty(t.shape, dtype=t.dtype, pin_memory=True) for t in tensors)
@@ -124,16 +126,16 @@ def fetch(*tensors: torch.Tensor) -> Arrival:
         # blocking: a waiting thread sleeps instead of occupying a core.
         done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
         done.record(side)
-    return Arrival(copies, done)
+    return PendingCopy(copies, done)
 
 
 @lru_cache(maxsize=8)
-def _side(device: torch.device) -> torch.cuda.Stream:
+def _copy_stream(device: torch.device) -> torch.cuda.Stream:
     """Return the CUDA stream that copies images from `device` to the host."""
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
-def broken(index: int) -> ModelError:
+def nan_error(index: int) -> ModelError:
     """Return the error for a frame whose pixels are NaN."""
     return ModelError(
         f"frame {index}: the model produced NaN instead of an image; SDXL's own VAE does so in float16:"

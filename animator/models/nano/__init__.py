@@ -8,10 +8,10 @@ from animator.errors import ModelError
 
 WEIGHTS = Path(__file__).parent / "weights"
 # Bundled LoRAs, by the name that a schedule gives as `file`.
-LORAS = {"nano-few-steps": WEIGHTS / "few-steps" / "pytorch_lora_weights.safetensors"}
+BUNDLED_LORAS = {"nano-few-steps": WEIGHTS / "few-steps" / "pytorch_lora_weights.safetensors"}
 
 
-def folder() -> Path:
+def weights_folder() -> Path:
     """Return the diffusers folder of the bundled model. Raises ModelError if the build does not include it."""
     if not (WEIGHTS / "model_index.json").is_file():
         raise ModelError("the bundled model 'nano' is not part of this build; name another as model.base")

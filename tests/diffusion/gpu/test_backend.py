@@ -8,21 +8,27 @@ import pytest
 import torch
 
 from animator.diffusion.gpu import color, filters
-from animator.diffusion.gpu.backend import Device
-from animator.diffusion.gpu.filters import Ahead, warp
-from animator.diffusion.gpu.image import Picture, on
+from animator.diffusion.gpu.backend import GpuPlace
+from animator.diffusion.gpu.filters import PrefetchedNoise, warp
+from animator.diffusion.gpu.image import DeviceImage, to_device
 from animator.frame import Frame, Grade, Motion
-from animator.imaging import color as color_here
 from animator.imaging import warp as warp_here
-from animator.imaging.backend import CPU, Tools
-from animator.imaging.cameras import PlaneCamera
-from animator.imaging.color import Pull
+from animator.imaging.backend import CPU_BACKEND, ImageBackend
+from animator.imaging.cameras import HomographyCamera
+from animator.imaging.color import (
+    CHANNEL_RANGES,
+    PalettePull,
+    change_contrast,
+    color_stats,
+    match_color,
+    mix_stats,
+)
 from animator.imaging.filters import add_noise, crossfade, sharpen
 from animator.imaging.geometry import Lens
 
 HERE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 BORDERS = sorted(warp_here.BORDERS)
-SPACES = sorted(color_here.RANGE)
+SPACES = sorted(CHANNEL_RANGES)
 WAYS = ["statistics", "histogram"]
 
 
@@ -43,7 +49,7 @@ def photo(seed, height=80, width=96):
 
 def matrices():
     """Return warp matrices: affine, shifts, and 3D camera moves, one of which sees the plane almost edge-on."""
-    random, camera = np.random.default_rng(5), PlaneCamera(Lens(96, 80))
+    random, camera = np.random.default_rng(5), HomographyCamera(Lens(96, 80))
     flat = [np.eye(3) + np.vstack([random.normal(0, 0.2, (2, 3)), np.zeros(3)]) for _ in range(6)]
     shifts = [(7, -3), (0.5, 0.25), (-40.3, 20), (-700, 1000.5)]
     moved = [np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]]) for x, y in shifts]
@@ -54,20 +60,22 @@ def matrices():
 @pytest.mark.parametrize("border", BORDERS)
 def test_a_warp_equals_cv2_except_for_rounding(textured, border):
     for matrix in matrices():
-        most, _ = apart(warp(on(textured, HERE), matrix, border), warp_here.warp(textured, matrix, border))
+        most, _ = apart(
+            warp(to_device(textured, HERE), matrix, border), warp_here.warp(textured, matrix, border)
+        )
         assert most <= 1
 
 
 def test_an_identity_warp_returns_the_identical_image(textured):
-    picture = on(textured, HERE)
+    picture = to_device(textured, HERE)
     assert warp(picture, np.eye(3)) is picture
 
 
 @pytest.mark.parametrize("space", SPACES)
 def test_colour_statistics_equal_those_on_the_cpu(space):
     image = photo(2)
-    found, known = color.measure(on(image, HERE), space), color_here.measure(image, space)
-    scale = np.array([high - low for low, high in color_here.RANGE[space]])
+    found, known = color.measure(to_device(image, HERE), space), color_stats(image, space)
+    scale = np.array([high - low for low, high in CHANNEL_RANGES[space]])
     for name in ("mean", "deviation"):
         assert (np.abs(getattr(found, name).cpu().numpy() - getattr(known, name)) < 0.003 * scale).all()
     assert (np.abs(found.quantiles.cpu().numpy() - known.quantiles) < 0.006 * scale[:, None]).all()
@@ -79,9 +87,9 @@ def test_colour_statistics_equal_those_on_the_cpu(space):
 @pytest.mark.parametrize("space", SPACES)
 def test_colour_matching_equals_that_on_the_cpu(space, by, amount):
     image, other = photo(2), photo(3)
-    goal, there = color_here.measure(other, space), color.measure(on(other, HERE), space)
-    matched = color_here.match(image, goal, space, by, amount)
-    most, mean = apart(color.match(on(image, HERE), there, space, by, amount), matched)
+    goal, there = color_stats(other, space), color.measure(to_device(other, HERE), space)
+    matched = match_color(image, goal, space, by, amount)
+    most, mean = apart(color.match(to_device(image, HERE), there, space, by, amount), matched)
     assert most <= 2
     assert mean < 0.2
 
@@ -91,78 +99,78 @@ def test_colour_matching_equals_that_on_the_cpu(space, by, amount):
 def test_matching_flat_or_equal_images_equals_that_on_the_cpu(space, by):
     grey, image = np.full((80, 96, 3), 90, np.uint8), photo(2)
     for one, other in [(grey, image), (image, grey), (grey, grey), (image, image)]:
-        matched = color_here.match(one, color_here.measure(other, space), space, by)
-        goal = color.measure(on(other, HERE), space)
-        assert apart(color.match(on(one, HERE), goal, space, by), matched)[0] <= 1
+        matched = match_color(one, color_stats(other, space), space, by)
+        goal = color.measure(to_device(other, HERE), space)
+        assert apart(color.match(to_device(one, HERE), goal, space, by), matched)[0] <= 1
 
 
 @pytest.mark.parametrize("space", SPACES)
 def test_mixed_colour_statistics_equal_those_on_the_cpu(space):
     one, other = photo(2), photo(3)
-    known = color_here.mix(color_here.measure(one, space), color_here.measure(other, space), 0.3)
-    found = color.mix(*(color.measure(on(image, HERE), space) for image in (one, other)), 0.3)
+    known = mix_stats(color_stats(one, space), color_stats(other, space), 0.3)
+    found = color.mix(*(color.measure(to_device(image, HERE), space) for image in (one, other)), 0.3)
     assert float(found.hue) == pytest.approx(known.hue, abs=1e-3, nan_ok=True)
     assert found.mean.cpu().numpy() == pytest.approx(known.mean, abs=0.3)
 
 
 def test_a_palette_pull_equals_that_on_the_cpu():
     image, colors = photo(4), np.array([(10, 132, 255), (250, 90, 20)], np.uint8)
-    pulled = color.Pull(colors, HERE)(on(image, HERE), 0.7)
-    assert apart(pulled, Pull(colors)(image, 0.7))[0] <= 1
+    pulled = color.PalettePull(colors, HERE)(to_device(image, HERE), 0.7)
+    assert apart(pulled, PalettePull(colors)(image, 0.7))[0] <= 1
 
 
 @pytest.mark.parametrize("ratio", [0.5, 0.97, 1.03, 4.0])
 def test_contrast_equals_that_on_the_cpu_to_the_byte(textured, ratio):
     assert (
-        np.asarray(filters.contrast(on(textured, HERE), ratio)) == color_here.contrast(textured, ratio)
+        np.asarray(filters.contrast(to_device(textured, HERE), ratio)) == change_contrast(textured, ratio)
     ).all()
 
 
 def test_the_blur_of_sharpening_equals_cv2_to_the_byte(textured):
     values = torch.from_numpy(textured.astype(np.float32)).permute(2, 0, 1).to(HERE)
-    found = filters.blurred(values, 1.0).permute(1, 2, 0).cpu().numpy()
+    found = filters.gaussian_blur(values, 1.0).permute(1, 2, 0).cpu().numpy()
     assert (found == cv2.GaussianBlur(textured, (0, 0), 1.0)).all()
 
 
 @pytest.mark.parametrize("amount", [0.1, 0.5, 3.0])
 def test_sharpening_equals_that_on_the_cpu_except_for_rounding(textured, amount):
-    assert apart(filters.sharpen(on(textured, HERE), amount), sharpen(textured, amount))[0] <= 1
+    assert apart(filters.sharpen(to_device(textured, HERE), amount), sharpen(textured, amount))[0] <= 1
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 0.5, 1.0])
 def test_a_crossfade_equals_that_on_the_cpu_except_for_rounding(textured, weight):
     other = photo(4)
-    faded = filters.crossfade(on(textured, HERE), on(other, HERE), weight)
+    faded = filters.crossfade(to_device(textured, HERE), to_device(other, HERE), weight)
     assert apart(faded, crossfade(textured, other, weight))[0] <= 1
 
 
 @pytest.mark.parametrize("clouds", [False, True])
 def test_noise_equals_that_on_the_cpu_to_the_byte_in_any_order_of_frames(textured, clouds):
     frames = [Frame(index, seed, grade=Grade(noise=0.1)) for index, seed in enumerate([3, 2**32 - 1, 3, 8])]
-    ahead, picture = Ahead(frames, HERE), on(textured, HERE)
+    ahead, picture = PrefetchedNoise(frames, HERE), to_device(textured, HERE)
     for frame in [*frames, frames[0], frames[2], Frame(9, 77, grade=Grade(noise=0.02))]:
         noisy = ahead(picture, frame.grade.noise, frame.seed, clouds)
         assert (np.asarray(noisy) == add_noise(textured, frame.grade.noise, frame.seed, clouds)).all()
 
 
 def test_every_operation_has_the_same_defaults_on_cpu_and_device():
-    there = Device("cpu", []).tools
-    assert Tools._fields == there._fields
-    for name in set(Tools._fields) - {"picture", "pull", "add_noise"}:
-        here = [each.default for each in inspect.signature(getattr(CPU, name)).parameters.values()]
+    there = GpuPlace("cpu", []).backend
+    assert ImageBackend._fields == there._fields
+    for name in set(ImageBackend._fields) - {"picture", "pull", "add_noise"}:
+        here = [each.default for each in inspect.signature(getattr(CPU_BACKEND, name)).parameters.values()]
         assert here == [
             each.default for each in inspect.signature(getattr(there, name)).parameters.values()
         ], name
 
 
 def test_no_operation_modifies_its_input(textured):
-    picture = on(textured, HERE)
-    tools = Device("cpu", []).tools
+    picture = to_device(textured, HERE)
+    tools = GpuPlace("cpu", []).backend
     tools.match(picture, tools.measure(picture, "lab"), "lab")
     tools.contrast(picture, 1.5), tools.sharpen(picture, 1.0), tools.crossfade(picture, picture, 0.5)
     tools.add_noise(picture, 0.2, 5), tools.pull(np.zeros((1, 3), np.uint8))(picture, 1.0)
     assert (np.asarray(picture) == textured).all()
-    assert isinstance(picture, Picture)
+    assert isinstance(picture, DeviceImage)
 
 
 @pytest.mark.parametrize("by", WAYS)
@@ -170,7 +178,7 @@ def test_no_operation_modifies_its_input(textured):
 def test_no_operation_waits_for_a_value_from_the_device(space, by):
     # torch's meta device has only shapes: reading a value from it raises an error.
     frames = [Frame(index, index, grade=Grade(noise=0.1)) for index in range(3)]
-    tools = Device("meta", frames).tools
+    tools = GpuPlace("meta", frames).backend
     picture, other = (tools.picture(photo(seed)) for seed in (1, 2))
     with pytest.raises(NotImplementedError, match="no data"):
         np.asarray(picture)

@@ -6,24 +6,24 @@ import torch
 
 from animator import ModelError
 from animator.diffusion.gpu import filters
-from animator.diffusion.gpu.image import Picture, fetch, on, sent
+from animator.diffusion.gpu.image import DeviceImage, send_to_device, start_copy_to_host, to_device
 from animator.diffusion.images import from_pipeline_tensor
-from animator.diffusion.loading import Checkpoint
-from animator.diffusion.sdxl import Sdxl
+from animator.diffusion.loading import CheckpointSpec
+from animator.diffusion.sdxl import SDXLPainter
 from animator.frame import Prompt
 
 HERE = torch.device("cpu")
 
 
 def test_an_image_converts_to_one_array_that_is_reused(textured):
-    picture = on(textured, HERE)
-    picture.leave()
+    picture = to_device(textured, HERE)
+    picture.prefetch()
     assert np.asarray(picture) is np.asarray(picture)
     assert (np.asarray(picture) == textured).all()
     assert np.asarray(picture, float).dtype == float
     assert np.array(picture) is not np.asarray(picture)
     assert picture.shape == textured.shape
-    assert on(picture, HERE) is picture
+    assert to_device(picture, HERE) is picture
 
 
 def test_a_nan_frame_is_reported_by_index_in_all_images_derived_from_it():
@@ -40,35 +40,38 @@ def test_a_nan_frame_is_reported_by_index_in_all_images_derived_from_it():
 
 def test_painting_on_the_device_gives_the_same_bytes_as_on_the_host(sdxl, frame):
     start = sdxl(frame(seed=3), None)
-    assert (np.asarray(sdxl.kept(frame(seed=3), None)) == start).all()
-    kept = on(start, sdxl.device)
+    assert (np.asarray(sdxl.paint_on_device(frame(seed=3), None)) == start).all()
+    kept = to_device(start, sdxl.device)
     for sampler in ("Euler", "DPM++ 2M Karras", "Euler a", "UniPC"):
         asked = frame(sampler=sampler, strength=0.6)
-        assert (np.asarray(sdxl.kept(asked, kept)) == sdxl(asked, start)).all(), sampler
+        assert (np.asarray(sdxl.paint_on_device(asked, kept)) == sdxl(asked, start)).all(), sampler
     wordy = frame(prompt=Prompt("chair", "blurry", "snow", 0.3), strength=0.4)
-    assert (np.asarray(sdxl.kept(wordy, kept)) == sdxl(wordy, start)).all()
-    assert (np.asarray(sdxl.kept(wordy, start)) == sdxl(wordy, start)).all()
-    assert sdxl.kept(frame(strength=0.0), kept) is kept
+    assert (np.asarray(sdxl.paint_on_device(wordy, kept)) == sdxl(wordy, start)).all()
+    assert (np.asarray(sdxl.paint_on_device(wordy, start)) == sdxl(wordy, start)).all()
+    assert sdxl.paint_on_device(frame(strength=0.0), kept) is kept
 
 
 @pytest.mark.parametrize("memory", ["balanced", "low"])
 def test_painting_on_the_device_gives_the_same_bytes_in_every_memory_mode(checkpoint, frame, memory):
-    sdxl = Sdxl(Checkpoint(str(checkpoint), memory=memory), 64, 64, {})
+    sdxl = SDXLPainter(CheckpointSpec(str(checkpoint), memory=memory), 64, 64, {})
     start = sdxl(frame(), None)
-    kept = sdxl.kept(frame(seed=8), on(start, sdxl.device))
+    kept = sdxl.paint_on_device(frame(seed=8), to_device(start, sdxl.device))
     assert (np.asarray(kept) == sdxl(frame(seed=8), start)).all()
 
 
 @pytest.mark.parametrize("size", [(98, 66), (64, 90)])
 def test_painting_on_the_device_works_for_any_size(checkpoint, frame, size):
-    sdxl = Sdxl(Checkpoint(str(checkpoint)), *size, {})
+    sdxl = SDXLPainter(CheckpointSpec(str(checkpoint)), *size, {})
     fresh = sdxl(frame(), None)
-    assert (np.asarray(sdxl.kept(frame(), None)) == fresh).all()
-    assert (np.asarray(sdxl.kept(frame(seed=8), on(fresh, sdxl.device))) == sdxl(frame(seed=8), fresh)).all()
+    assert (np.asarray(sdxl.paint_on_device(frame(), None)) == fresh).all()
+    assert (
+        np.asarray(sdxl.paint_on_device(frame(seed=8), to_device(fresh, sdxl.device)))
+        == sdxl(frame(seed=8), fresh)
+    ).all()
 
 
 def test_images_stay_on_the_device_only_with_a_gpu(sdxl):
-    assert sdxl.home == ("cuda" if torch.cuda.is_available() else "")
+    assert sdxl.device_name == ("cuda" if torch.cuda.is_available() else "")
 
 
 @pytest.mark.gpu
@@ -77,13 +80,15 @@ def test_copies_to_and_from_a_gpu_do_not_block(textured):
     torch.cuda.set_sync_debug_mode("error")
     try:
         with torch.inference_mode():
-            picture = Picture(sent(textured, there), torch.full((1,), -1, dtype=torch.int32, device=there))
+            picture = DeviceImage(
+                send_to_device(textured, there), torch.full((1,), -1, dtype=torch.int32, device=there)
+            )
         for _ in range(20):
             picture = filters.contrast(picture, 1.0)
-            picture.leave()
+            picture.prefetch()
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert (np.asarray(picture) == textured).all()
-    arrival = fetch(picture.pixels)
+    arrival = start_copy_to_host(picture.pixels)
     assert all(tensor.is_pinned() for tensor in arrival.tensors)
     assert (arrival.wait()[0].numpy() == textured).all()
