@@ -1,4 +1,4 @@
-# Every target makes the environment it needs; a second run installs nothing.
+# Every target creates the virtual environment if it is missing; later runs install nothing.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
@@ -8,7 +8,7 @@ READY := .venv/.ready
 demo: $(READY)
 	$(BIN)/animator demo
 
-# Each test keeps to one thread, so that two at a time fill two cores.
+# Each test uses one thread, so two parallel tests use two cores.
 WORKERS ?= 2
 test: $(READY)
 	$(BIN)/python -m pytest -q -n $(WORKERS)
@@ -39,7 +39,8 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
 
-# The bundled model, from scratch: four hours on two cores by the sum of its stages, never run in one go. ROOM keeps pictures, checkpoints and logs.
+# Train the bundled model from scratch: four hours on two cores (the sum of its stages, which were never run in one go).
+# ROOM is the folder for images, checkpoints and logs.
 ROOM ?= nano-room
 nano: $(READY)
 	for stage in draw vae settle unet distil export; do $(BIN)/python -m nanolab.train $$stage --room $(ROOM) || exit 1; done

@@ -1,7 +1,7 @@
-"""Paint the pictures of control.md: python docs/control_pictures.py [CONTROLNET [IP-ADAPTER]].
+"""Paint the images of control.md: python docs/control_pictures.py [CONTROLNET [IP-ADAPTER]].
 
-control.jpg: what ControlNets are shown. Given the folders that `python -m nanolab.train control` and `likeness`
-write, also what they make of it: control-scales.jpg and likeness.jpg.
+control.jpg: hint images of ControlNets. With the folders that `python -m nanolab.train control` and `likeness`
+write, also images painted with them: control-scales.jpg and likeness.jpg.
 """
 
 import sys
@@ -40,7 +40,7 @@ def painted(extra: str, words: str, seed: int) -> Image:
 
 
 def rows_of(extra: str, folder: Path, shown: list[tuple[Path, str, int]], scales: list[float]) -> np.ndarray:
-    """A row per picture that is shown: the picture, then paintings of growing scale."""
+    """Return one row per guiding image: the image, then images painted with it at growing scales."""
     rows = []
     for file, words, seed in shown:
         row = [np.asarray(Pictures.open(file).convert("RGB").resize((256, 256)))]
@@ -55,7 +55,7 @@ def saved(picture: np.ndarray, name: str) -> None:
 
 
 class Shown:
-    """A painter that keeps what it is shown."""
+    """A painter that records its hint images."""
 
     def __init__(self, first: Image) -> None:
         self.first, self.hints = first, {}

@@ -1,8 +1,8 @@
-"""Draw the curve of every marked example of the schedule page: `make docs`.
+"""Draw the curves of all marked examples of the schedule page: `make docs`.
 
-An example is a YAML block after `<!-- curve NAME SETTING ... -->`; its picture is `curves/NAME.svg`. A setting is
-drawn as written (`motion.zoom`), or as each frame has it in the end (`frame.motion.zoom`). Each picture carries a hash
-of the numbers it shows, by which a test knows whether it is up to date.
+An example is a YAML block after `<!-- curve NAME SETTING ... -->`; its chart is `curves/NAME.svg`. A setting is
+drawn as written (`motion.zoom`), or with its final value in each frame (`frame.motion.zoom`). Each chart contains a
+hash of its values, so that a test can check that it is up to date.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Example:
         return PICTURES / f"{self.name}.svg"
 
     def curves(self) -> list[tuple[NDArray[np.float64], list[int]]]:
-        """What is drawn: for every setting its values, and the frames of its keys."""
+        """Return the values and the key frames of every setting that is drawn."""
         scene = loads(self.text)
         return [_curve(scene, setting) for setting in self.settings]
 
@@ -57,7 +57,7 @@ def examples(page: str) -> list[Example]:
 
 
 def draw(page: str) -> list[Path]:
-    """Draw what is new or has changed; returns the files written. Pictures of no example are removed."""
+    """Draw new and changed charts, remove charts without an example, and return the files written."""
     with rc_context(STYLE):
         return list(_draw(page))
 
@@ -78,13 +78,13 @@ def _draw(page: str) -> Iterator[Path]:
 
 
 def drawn(picture: Path) -> str | None:
-    """The fingerprint of the numbers a picture shows; None where there is no picture."""
+    """Return the fingerprint of the values that a chart shows; None if the chart does not exist."""
     match = _HASH.search(picture.read_text(encoding="utf8")) if picture.exists() else None
     return match and match[1]
 
 
 def fingerprint(curves: list[NDArray[np.float64]]) -> str:
-    """The same for the same curves on any machine: what the last digits say is not seen."""
+    """Return a hash of the curves that is equal on all machines, since the last digits are rounded away."""
     text = ";".join(",".join(f"{value + 0.0:.5e}" for value in np.round(values, 6)) for values in curves)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -127,7 +127,7 @@ def _rows(example: Example, curves: list[tuple[NDArray[np.float64], list[int]]])
 
 
 def _time(axis: Axes, frames: int, fps: float, labelled: bool) -> None:
-    """Ticks in frames, with their seconds below."""
+    """Label the ticks with frames, and seconds below."""
     axis.set_xlim(0, frames - 1)
     step = fps / 2 if frames / fps <= 4.1 else fps
     ticks = np.arange(0, frames, step)
@@ -147,7 +147,7 @@ EASINGS_PICTURE = PICTURES / "easings.svg"
 
 
 def _overview() -> Figure:
-    """All easings in one picture: a row for each two shapes."""
+    """Draw all easings in one chart: two shapes per row."""
     shapes = list(dict.fromkeys(name.rpartition("-")[2] for name in EASINGS))
     names = [f"{way}-{shape}" for shape in shapes[2:] for way in ("in", "out", "in-out")]
     figure = Figure(figsize=(6.0, 6.4))
@@ -169,6 +169,6 @@ def _save(figure: Figure, target: Path, curves: list[NDArray[np.float64]]) -> No
     target.parent.mkdir(exist_ok=True)
     says = {"Date": None, "Creator": None, "Description": f"values {fingerprint(curves)}"}
     figure.savefig(target, metadata=says)
-    # Where there is no DejaVu, a browser would take its font for books.
+    # Without DejaVu, a browser would use its serif font.
     text = target.read_text(encoding="utf8").replace("'DejaVu Sans'", "'DejaVu Sans', sans-serif")
     target.write_text(text, encoding="utf8")

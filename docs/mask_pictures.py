@@ -1,4 +1,4 @@
-"""Paint the pictures of masks.md, masks.jpg and detail.jpg: python docs/mask_pictures.py."""
+"""Paint the images of masks.md, masks.jpg and detail.jpg: python docs/mask_pictures.py."""
 
 import tempfile
 from pathlib import Path
@@ -34,7 +34,7 @@ CLOSE = (slice(72, 174), slice(77, 179))  # rows and columns of the product
 
 
 def closely(color: str, product: str) -> list[Image]:
-    """A small product close by: drawn, painted over, and painted with the detail pass."""
+    """Return a close-up of a small product: drawn, painted over, and painted with the detail pass."""
     view = CameraView(azimuth=30, scale=0.42)
     drawn = draw_recipe(Recipe(product, color=color, backdrop="sunset", view=view, shape=3)).image
     with tempfile.TemporaryDirectory() as room:

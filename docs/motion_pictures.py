@@ -1,4 +1,4 @@
-"""Draw the pictures of motion.md: python docs/motion_pictures.py (needs the extra `nano`)."""
+"""Draw the images of motion.md: python docs/motion_pictures.py (needs the extra `nano`)."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from nanolab.recipes import DrawnImage, Recipe, draw_recipe
 HERE = Path(__file__).parent
 SIZE, GAP = 256, 4
 LENS = Lens(SIZE, SIZE)
-LONG = Lens(SIZE, SIZE, 22)  # what products are drawn through, about
+LONG = Lens(SIZE, SIZE, 22)  # approximately the lens of the drawn products
 WAYS = [
     {"translation_x": 24},
     {"translation_z": 60},
@@ -44,7 +44,7 @@ def save(rows: list[list[Image]], name: str) -> None:
 
 
 def ways() -> None:
-    """A flat picture, and the same in depth, under five motions."""
+    """Return an image after each of five motions, flat and with depth."""
     image = draw_recipe(product("mug", backdrop="grey"), (SIZE, SIZE)).image
     state = State(painting=image)
     cameras = (HomographyCamera(LENS), DepthCamera(LENS, ProxyDepth(LENS, 0.5)))
@@ -53,7 +53,7 @@ def ways() -> None:
 
 
 def orbit() -> None:
-    """Round a product: by proxy, by its true depth, and as it is drawn from there."""
+    """Return views around a product: by proxy depth, by true depth, and drawn from each viewpoint."""
     recipe = product("speaker", style="photo")
     first = draw_recipe(recipe, (SIZE, SIZE))
     proxy = DepthView(first.image, ProxyDepth(LENS, 0.5).disparity(first.image, 0, None), LENS)
@@ -69,7 +69,7 @@ def orbit() -> None:
 
 
 def depth(picture: DrawnImage) -> np.ndarray:
-    """The disparity of a drawing, the product's middle on the reference plane; beyond the floor stands a wall."""
+    """Return a drawing's disparity: the product's centre is on the reference plane, and a wall is behind the floor."""
     distance = np.where(np.isfinite(picture.depth), picture.depth, np.inf)
     middle = float(np.median(distance[(picture.mask > 250) & np.isfinite(distance)]))
     return harden_edges(np.clip(middle / distance, 0.6, 2.0).astype(np.float32), LONG.focal)

@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/color.md from the code: `python docs/pictures.py`."""
+"""Draw the images of docs/color.md: `python docs/pictures.py`."""
 
 from pathlib import Path
 
@@ -22,8 +22,8 @@ def product(name: str, color: str, azimuth: float = 30, style: str = "photo") ->
     return draw_recipe(Recipe(name, style=style, color=color, view=view), (SIZE, SIZE)).image
 
 
-def warming(frame: Frame, start: Image | None) -> Image:  # noqa: ARG001 (a painter's shape)
-    """A painter that leaves every picture a little warmer and darker, as repeated painting does."""
+def warming(frame: Frame, start: Image | None) -> Image:  # noqa: ARG001 (the interface of a painter)
+    """Paint with a stand-in that makes every image slightly warmer and darker, as repeated painting does."""
     if start is None:
         return product("mug", "teal")
     return np.clip(np.rint(start * (1.004, 1.0, 0.985) - 0.3), 0, 255).astype(np.uint8)

@@ -1,8 +1,8 @@
 """Paint every preset with the bundled model, for docs/presets.md: `python docs/preset_films.py [NAME ...]`.
 
-Writes an animated picture and a contact sheet of each into docs/presets/, its still into presets/stills/, and prints
-the table of the page. Outlines and colours are measured where the product is in colour on white, where its outline can
-be told from the background.
+Writes an animation and a contact sheet of each preset to docs/presets/ and its still to presets/stills/, and prints
+the page's table. Outlines and colours are measured where the product is in colour on white, since its outline can be
+found only there.
 """
 
 import sys
@@ -21,9 +21,13 @@ from animator.timeline.compile import timeline
 from nanolab.metrics import mask_iou, silhouette
 
 HERE = Path(__file__).parent
-SHEET, FILM, STILL = 160, 192, 96  # pixels in width: of a contact sheet's picture, of the film, of the still
+SHEET, FILM, STILL = (
+    160,
+    192,
+    96,
+)  # width in pixels: of an image on the contact sheet, of the film, of the still
 PICTURES = HERE.parent / "schedules" / "pictures"
-# What a designer brings along: the films of the page begin with it.
+# Variables of the page's films.
 GIVEN = {
     "concept-reveal": ["view=front view"],
     "material-swap": ["photo=chair_photo.png"],
@@ -33,18 +37,18 @@ HEAD = "| preset | painted | seconds | outline | colour ΔE | drift ΔE | seam |
 
 
 def measured(frame: Frame) -> bool:
-    """Whether the outline can be told: in colour, on white."""
+    """Return True if the outline can be found: the product is in colour, on white."""
     return "white" in frame.prompt.text and not any(word in frame.prompt.text for word in ("pencil", "clay"))
 
 
 def color(picture: Image, mask: np.ndarray) -> np.ndarray:
-    """The mean colour of the product, CIE Lab."""
+    """Return the mean colour of the product in CIE Lab."""
     lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     return lab[mask].mean(0) if mask.any() else np.full(3, np.nan)
 
 
 def numbers(frames: list[Frame], pictures: list[Image]) -> list[str]:
-    """Mean IoU of neighbouring paintings' outlines, ΔE of their colours, and from a prompt's first to its last."""
+    """Return outline IoU, colour ΔE and drift ΔE of the painted frames (none if unmeasurable), and the loop's seam."""
     pairs = [(frame, picture) for frame, picture in zip(frames, pictures, strict=True) if frame.diffuse]
     outlines, steps, drifts = [], [], []
     begun: dict[str, np.ndarray] = {}

@@ -1,4 +1,4 @@
-"""Paint the pictures of prompts.md with nano: python docs/prompt_pictures.py."""
+"""Paint the images of prompts.md with nano: python docs/prompt_pictures.py."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def words(text: str, negative: str = "") -> Prompt:
 
 
 def strip(pictures: list[Image], labels: list[str]) -> Image:
-    """Pictures in a row, each with its label under it."""
+    """Return the images in a row, each with its label below."""
     tiles = []
     for image, label in zip(pictures, labels, strict=True):
         tile = np.full((image.shape[0] + 26, image.shape[1], 3), 255, np.uint8)

@@ -1,4 +1,4 @@
-"""Paint the pictures of the pages about samplers and speed: `python docs/sampler_pictures.py`, a minute."""
+"""Paint the images of samplers.md and speed.md in about a minute: `python docs/sampler_pictures.py`."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def sheet(rows: list[list[np.ndarray]], file: Path) -> None:
 
 
 def samplers() -> None:
-    """A drawing painted over, by sampler and strength."""
+    """Return a drawing painted over, by sampler and strength."""
     paint = SDXLPainter(CheckpointSpec(str(nano.weights_folder())), SIDE, SIDE, {})
     words = "pencil sketch of a blue mug, white paper"
     start = paint(
@@ -43,7 +43,7 @@ def samplers() -> None:
 
 
 def tiled() -> None:
-    """One painting beside itself: with edges that do not meet, and with such that do."""
+    """Return a painted image beside its copy: without tiling, and with tiling."""
     rows = []
     for tiling in ("none", "both"):
         paint = SDXLPainter(CheckpointSpec(str(nano.weights_folder()), tiling=tiling), SIDE, SIDE, {})

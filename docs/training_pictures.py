@@ -1,4 +1,4 @@
-"""Draw training.jpg, what a dozen photographs taught the bundled model, and refiner.jpg, what a refiner leaves of it.
+"""Draw training.jpg (nano with a LoRA trained on twelve images) and refiner.jpg (the LoRA with a refiner).
 
 Minutes on one core.
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pictures
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests are no part of the package
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests are not part of the package
 
 from animator import animate, loads
 from animator.models import nano
@@ -22,18 +22,18 @@ from tests.training import toy
 from tests.training.test_product import ASKED, OTHERS, figures, painted, taught
 
 HERE = Path(__file__).parent
-SIDE = 150  # pixels of a picture on the sheet
+SIDE = 150  # pixels of an image on the sheet
 FILM = """
 video: {{size: 256x256, frames: 1}}
 model: {{loras: {{tower: {{file: {file}}}}}{refiner}}}
 prompts: {{at: "studio photo of oue tower, white background"}}
 painting: {{steps: 20, guidance_scale: 2, seed: {seed}}}
 """
-HAND_OVER = (0.8, 0.5, 0.2)  # how far down the base paints
+HAND_OVER = (0.8, 0.5, 0.2)  # fraction of the noise at which the refiner takes over
 
 
 def refined(file: Path) -> list[np.ndarray]:
-    """A row of the base's painting with a LoRA, and those that a refiner, nano without it, ends."""
+    """Return an image painted with a LoRA, and images finished by a refiner: nano without the LoRA."""
     rows = []
     for seed in (1, 3):
         for at in (None, *HAND_OVER):

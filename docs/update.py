@@ -16,7 +16,7 @@ NAMES = ", ".join(samplers.SAMPLER_NAMES)
 
 
 def sampler_table() -> str:
-    """Which scheduler of diffusers each sampler is, with what set."""
+    """Return the table of samplers with their diffusers schedulers and options."""
     rows = []
     for sampler in map(samplers.find_sampler, samplers.SAMPLER_NAMES):
         options = {**sampler.options, **samplers.SCHEDULES[sampler.schedule]}
@@ -26,7 +26,7 @@ def sampler_table() -> str:
 
 
 def few_steps_table() -> str:
-    """What each kind of few-step model is given."""
+    """Return the table of few-step models and their default settings."""
     rows = [
         f"| {kind.name} | {' or '.join(kind.samplers)} | `{kind.schedule}` | {kind.steps} | {kind.guidance:g} |"
         for kind in families.FEW_STEP_RECIPES.values()
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def fill(page: Path, contents: dict[str, str]) -> str:
-    """Write each content between the markers of its name, and return the page's text."""
+    """Write each content between the page's markers of its name; return the page's text."""
     text = page.read_text(encoding="utf8")
     for name, content in contents.items():
         whole = f"<!-- {name} -->\n{content}\n<!-- /{name} -->"

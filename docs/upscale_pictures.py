@@ -1,4 +1,4 @@
-"""Paint the pictures of upscale.md: python docs/upscale_pictures.py."""
+"""Paint the images of upscale.md: python docs/upscale_pictures.py."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ PART = slice(120, 376)
 
 
 def larger() -> None:
-    """A part of a painting twice as large: by Lanczos, and by second passes of three strengths."""
+    """Return a part of a painted image, twice as large: by Lanczos, and by second passes of three strengths."""
     scene = loads(FILM)
     paint = pipeline.load_painter(scene)
     frame = timeline(scene)[0]
@@ -39,7 +39,7 @@ def larger() -> None:
 
 
 def beyond() -> None:
-    """Products at 384x384: at once, and laid out in nano's own size."""
+    """Return products at 384x384: in a single pass, and composed at nano's native size (hires fix)."""
     words = ["marker rendering of an orange chair, side view", "photo of a blue chair, side view"]
     words += [
         "photo of purple headphones, front view",
@@ -56,7 +56,7 @@ def beyond() -> None:
 
 
 def smoother() -> None:
-    """Two frames of a film and the three pictures between them."""
+    """Return two frames of a film and three interpolated frames between them."""
     first, second = (
         state.shown for _, state in animate(loads(FILM.replace("strength: 0.35", "strength: 0")))
     )

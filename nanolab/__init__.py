@@ -1,1 +1,1 @@
-"""How nano, the bundled model, is drawn, trained and judged: part of the repository, not of the installed package."""
+"""Draw, train and judge nano, the bundled model: part of the repository, not of the installed package."""

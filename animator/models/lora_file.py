@@ -1,4 +1,4 @@
-"""What a LoRA file says of itself.
+"""Information that a LoRA file holds about itself.
 
 Information about a LoRA from its file's header: kind, base model, ranks, trigger words, training settings.
 

@@ -1,4 +1,4 @@
-"""Which camera a scene needs.
+"""The camera that a scene needs: 2D, homography or depth.
 
 Choose the camera that a scene's motion needs.
 """

@@ -188,7 +188,7 @@ class FlatPainter:
         return np.asarray(cv2.addWeighted(start, 1.0 - strength, color.copy(), strength, 0.0), dtype=np.uint8)
 
 
-def test_card(width: int, height: int) -> Image:
+def draw_test_card(width: int, height: int) -> Image:
     """Return an RGB image on which every motion is visible: a grid, circles, a colour gradient and an upward arrow."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     unit = min(width, height) / 16

@@ -37,7 +37,7 @@ def benchmark(scene: Scene, patience: float = PATIENCE) -> Profile:
     Raises AnimatorError.
     """
     from animator.diffusion import loading
-    from animator.render.painter import test_card
+    from animator.render.painter import draw_test_card
 
     loading.require_matching_torchvision()
     from animator.diffusion.memory import describe_device
@@ -46,7 +46,7 @@ def benchmark(scene: Scene, patience: float = PATIENCE) -> Profile:
     started = time.perf_counter()
     paint = load_painter(bare)
     load = time.perf_counter() - started
-    card = test_card(*scene.size)
+    card = draw_test_card(*scene.size)
     first = next(frame for frame in timeline(scene) if frame.diffuse)
     return Profile(
         machine=cost.machine_name(),

@@ -1,4 +1,4 @@
-"""Which frames are painted; seeds; view leads.
+"""Cadence: the frames that are painted, their seeds, and the weights of views.
 
 Choose the painted frames, and the weight of the next painted frame in each in-between.
 

@@ -8,7 +8,7 @@ HTML cards of scenes and runs: facts about a film, its curves, and thumbnails.
 
 Films in a notebook: cards of scenes, previews that play, sliders through frames, live progress.
 
-    from animator import notebook
+    from animator.viewer import notebook
     scene = animator.load("film.yaml")   # shows a card as the result of its cell
     notebook.preview(scene)              # plays, without a model
     run = notebook.render(scene)         # paints, and shows the latest frame meanwhile

@@ -60,14 +60,14 @@ def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tup
     Images that need no painting appear in their places: views, and footage. Yields each frame of the film
     with its state, whose `shown` is the image, RGB uint8 (height, width, 3). Raises AnimatorError.
     """
-    from animator.render.painter import FlatPainter, test_card
+    from animator.render.painter import FlatPainter, draw_test_card
 
     frames = timeline(scene) if frames is None else frames
     picture = _start_image(scene, frames[0])
     shown = animate(
         scene,
         _without_painting(scene, frames),
-        FlatPainter(test_card(*scene.size) if picture is None else picture),
+        FlatPainter(draw_test_card(*scene.size) if picture is None else picture),
     )
     for frame, (_, state) in zip(frames, shown, strict=True):
         yield frame, state

@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from animator import SceneError, load, timeline
 from animator.interop.convert import convert
-from animator.render.painter import FlatPainter, test_card
+from animator.render.painter import FlatPainter, draw_test_card
 from animator.runs import render
 from animator.runs.metadata import frame_table, frame_table_csv
 
@@ -88,7 +88,7 @@ def run(tmp_path):
     (tmp_path / "film.yaml").write_text(FILM)
     (tmp_path / "base.yaml").write_text("painting: {guidance_scale: 4.5}\ngrade: {contrast: 1.1}\n")
     scene = load(tmp_path / "film.yaml")
-    painter = FlatPainter(test_card(*scene.size))
+    painter = FlatPainter(draw_test_card(*scene.size))
     for _ in render.render_run(
         render.start_run(scene, tmp_path / "film.yaml", tmp_path / "run"), scene, lambda _: painter
     ):

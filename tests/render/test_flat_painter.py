@@ -5,7 +5,7 @@ import pytest
 
 from animator.frame import Frame, Painting
 from animator.render.painter import FlatPainter
-from animator.render.painter import test_card as card_of
+from animator.render.painter import draw_test_card as card_of
 
 
 def test_the_flat_painter_returns_its_image_from_nothing(textured):

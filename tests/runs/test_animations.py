@@ -105,7 +105,7 @@ def test_an_animation_over_the_limit_gets_fewer_and_smaller_frames_at_equal_leng
 
 
 def test_dropping_frames_keeps_the_length_of_an_odd_film():
-    _, stays = decoded(gif(reel(flat, 11, 10.0).every(3), "", True, "draft"))
+    _, stays = decoded(gif(reel(flat, 11, 10.0).every_nth(3), "", True, "draft"))
     assert stays == [300, 300, 300, 200]
 
 

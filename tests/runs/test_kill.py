@@ -20,11 +20,12 @@ FRAMES = 240
 FLAT = """
 import sys, time
 from pathlib import Path
-from animator import grading, shoot
-from animator.render.flat import Flat
+from animator.render.painter import FlatPainter
+from animator.render.views import read_start_image
+from animator.runs.render import render_run, reopen_run
 
 def painter(scene):
-    flat = Flat(grading.start_picture(scene))
+    flat = FlatPainter(read_start_image(scene))
 
     def paint(frame, start):
         time.sleep(float(sys.argv[2]))  # stands for the time of a model
@@ -32,7 +33,7 @@ def painter(scene):
 
     return paint
 
-for frame in shoot.shoot(*shoot.reopen_run(Path(sys.argv[1])), painter):
+for frame in render_run(*reopen_run(Path(sys.argv[1])), painter):
     print(frame.index, flush=True)
 """
 SCENE = """\

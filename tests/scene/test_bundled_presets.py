@@ -99,13 +99,13 @@ def test_a_misspelt_variable_is_an_error_with_a_suggestion():
 def test_the_presets_are_listed_with_their_descriptions(run):
     status, told, _ = run("presets")
     assert status == 0 and all(name in told for name in NAMES)
-    assert "From the first pencil line to a photograph at night" in told
+    assert "A product as a pencil sketch, a marker rendering" in told
 
 
 def test_a_preset_is_shown_with_its_variables(run):
     status, told, _ = run("presets", "show", "concept-reveal")
     assert status == 0
-    assert "# product: text [teal speaker]  the product, in the words of a prompt" in told
+    assert "# product: text [teal speaker]  the product, as it is named in a prompt" in told
     assert "# framing: text (16:9 | 9:16 | 1:1) [1:1]" in told
     assert told.endswith((data_folder("presets") / "concept-reveal.yaml").read_text())
 

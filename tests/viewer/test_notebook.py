@@ -101,7 +101,7 @@ def run(tmp_path_factory):
         "video: {size: 96x64, frames: 6, fps: 6}\nprompts: {at: {0: a, 3: b}}\nmotion: {angle: 5}"
     )
     made = render.start_run(scene, None, folder / "film")
-    for _ in render.render_run(made, scene, lambda _: painter.FlatPainter(painter.test_card(96, 64))):
+    for _ in render.render_run(made, scene, lambda _: painter.FlatPainter(painter.draw_test_card(96, 64))):
         pass
     return made
 
@@ -134,7 +134,7 @@ def test_the_widget_follows_its_slider(run):
 
 
 def test_runs_without_frames_or_without_common_frames_are_errors(run, tmp_path):
-    from animator import notebook
+    from animator.viewer import notebook
 
     scene = animator.loads("video: {size: 64x64, frames: 6}")
     empty = render.start_run(scene, None, tmp_path / "empty")
@@ -149,7 +149,7 @@ def test_runs_without_frames_or_without_common_frames_are_errors(run, tmp_path):
     for _ in render.render_run(
         other,
         animator.loads("video: {size: 96x64, frames: 9}"),
-        lambda _: painter.FlatPainter(painter.test_card(96, 64)),
+        lambda _: painter.FlatPainter(painter.draw_test_card(96, 64)),
     ):
         pass
     with pytest.raises(RunError, match="have no frame in common"):
