@@ -28,6 +28,7 @@ from diffusers import StableDiffusionXLImg2ImgPipeline
 from PIL import Image
 
 from animator import load
+from animator.imaging.io import read_image
 from animator.models import nano
 from animator.render.pipeline import load_painter
 from animator.runs.events import FrameDone
@@ -82,7 +83,8 @@ class Bench:
         torch.backends.cudnn.deterministic = False
         self.naive.scheduler = self.plain
         matrix = cv2.getRotationMatrix2D((self.size / 2, self.size / 2), 0.3, 1.01)
-        picture, moments = Image.open(self.folder / "start.png"), []
+        picture = Image.fromarray(read_image(self.folder / "start.png", self.size, self.size))
+        moments: Moments = []
         for index in range(self.frames):
             moved = cv2.warpAffine(
                 np.asarray(picture),

@@ -12,6 +12,7 @@ from PIL import Image as Pictures
 
 from animator import animate, loads
 from animator.frame import Frame, Image, Mask
+from animator.imaging.io import open_image
 
 HERE = Path(__file__).parent
 FILM = """
@@ -43,7 +44,8 @@ def rows_of(extra: str, folder: Path, shown: list[tuple[Path, str, int]], scales
     """Return one row per guiding image: the image, then images painted with it at growing scales."""
     rows = []
     for file, words, seed in shown:
-        row = [np.asarray(Pictures.open(file).convert("RGB").resize((256, 256)))]
+        with open_image(file) as opened:
+            row = [np.asarray(opened.convert("RGB").resize((256, 256)))]
         for scale in scales:
             row.append(painted(extra.format(folder=folder.resolve(), file=file, scale=scale), words, seed))
         rows.append(np.hstack(row))

@@ -118,6 +118,32 @@ def test_only_packages_of_results_open_files_for_writing(path):
     assert name(path).startswith(WRITERS) or not used
 
 
+PROGRAMS = sorted(
+    path for folder in ("nanolab", "benchmarks", "docs") for path in (ROOT / folder).rglob("*.py")
+)
+
+
+@pytest.mark.parametrize("path", [*MODULES, *PROGRAMS], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_only_the_guarded_reader_opens_images(path):
+    """Pillow guesses the format of a file by its content, and runs some files as programs."""
+    if path == PACKAGE / "imaging/io.py":
+        return
+    tree = ast.parse(path.read_text(encoding="utf8"))
+    modules = {"PIL.Image", "imageio", "skimage.io", "cv2"}
+    bound = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+        if {alias.name, f"{getattr(node, 'module', '')}.{alias.name}"} & modules
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in ("imread", "imreadmulti", "load_image"), node.lineno
+            opens = node.attr == "open" and ast.unparse(node.value) in bound
+            assert not opens, f"line {node.lineno}: use animator.imaging.io.open_image"
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_only_programs_print(path):
     tree = ast.parse(path.read_text(encoding="utf8"))

@@ -101,18 +101,19 @@ def _preset_variables(file: Path) -> list[Variable]:
 
 def _still_text(name: str) -> Text:
     """Return the preset's still in half blocks: the foreground is the upper pixel, the background the lower."""
-    from PIL import Image
     from rich.color import Color
     from rich.style import Style
     from rich.text import Text
+
+    from animator.imaging.io import open_image
 
     text = Text()
     file = data_folder("presets") / "stills" / f"{name}.jpg"
     if not file.exists():
         return text
-    picture = Image.open(file).convert("RGB")
-    rows = round(STILL_COLUMNS * picture.height / picture.width / 2)
-    pixels = picture.resize((STILL_COLUMNS, rows * 2)).tobytes()
+    with open_image(file) as picture:
+        rows = round(STILL_COLUMNS * picture.height / picture.width / 2)
+        pixels = picture.convert("RGB").resize((STILL_COLUMNS, rows * 2)).tobytes()
     for y in range(rows):
         for x in range(STILL_COLUMNS):
             at = [3 * ((2 * y + k) * STILL_COLUMNS + x) for k in (0, 1)]

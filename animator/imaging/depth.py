@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 from PIL import ImageOps
 
+from animator.errors import Place, Problem, SceneError
 from animator.frame import DepthRange, Image, Matrix, Motion
 from animator.imaging.geometry import Lens
+from animator.imaging.io import open_image, to_grey
 from animator.imaging.warp import DepthView
 
 Floats = NDArray[np.float32]
@@ -128,13 +130,16 @@ class DepthMaps:
 
 
 def read_depth_map(file: Path, width: int, height: int) -> Floats:
-    """Return the depth map in `file` as nearness 0..1, float32 (height, width). Raises OSError.
+    """Return the depth map in `file` as nearness 0..1, float32 (height, width). Raises SceneError.
 
-    8-bit and 16-bit greys are read; the map is scaled to cover the size and cropped in the middle, as images are.
+    Greys keep the precision of their file, up to 32 bits. The map is scaled to cover the size and cropped in the
+    middle, as images are.
     """
-    with Pictures.open(file) as opened:
-        deep = opened.mode.startswith("I")
-        grey = np.asarray(opened if deep else opened.convert("L"), np.float32) / (65535.0 if deep else 255.0)
+    try:
+        with open_image(file) as opened:
+            grey = to_grey(opened)
+    except (OSError, ValueError) as error:  # `load` has read the headers only
+        raise SceneError([Problem(Place(str(file)), (), f"cannot be read as an image: {error}")]) from error
     fitted = ImageOps.fit(Pictures.fromarray(grey), (width, height), Pictures.Resampling.BILINEAR)
     return np.clip(np.asarray(fitted, np.float32), 0.0, 1.0)
 

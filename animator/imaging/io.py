@@ -1,19 +1,26 @@
 """Read images and videos.
 
-Read a video as a stream of images, one for each frame of the film, without keeping any.
-
-Read image files as arrays of a given size.
+Every image file, whoever made it, is opened by `open_image`: a fixed list of formats, limits on bytes and pixels.
+A video is read as a stream of images, one for each frame of the film, without keeping any.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import stat
+import struct
 import subprocess
+import warnings
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pictures
 from PIL import ImageOps
 
@@ -125,27 +132,145 @@ def _run_ffmpeg(command: list[str]) -> bytes:
     return done.stdout
 
 
+# Pillow tries no other decoder. Its decoder of PostScript, for one, runs the file as a program.
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+
+MAX_IMAGE_BYTES = 1_000_000_000  # of a file
+
+MAX_IMAGE_PIXELS = 8192 * 8192  # as many as the largest frame of a film has
+
+_DEEP_MODES = ("I", "F")  # first letters of Pillow's modes of more than 8 bits, all of them grey
+
+_BITS_TAG, _SAMPLE_FORMAT_TAG, _UNSIGNED = 258, 339, 1  # of a TIFF
+
+# Pillow raises these for damaged files, and ValueError.
+_DAMAGE = (
+    *(OSError, SyntaxError, LookupError, TypeError, ArithmeticError, AttributeError, EOFError),
+    *(RuntimeError, Warning, struct.error, zlib.error),
+)
+
+# It also warns of damage that it can read past, in two lines that name its own source.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+@contextmanager
+def open_image(file: Path, formats: tuple[str, ...] = IMAGE_FORMATS) -> Iterator[Pictures.Image]:
+    """Open an image file in one of Pillow's `formats` and read its header; pixels are decoded inside the block.
+
+    Of an animation, the first image is read. Raises OSError if the file cannot be opened, and ValueError if it is
+    not a regular file, has another format, is too large, or turns out to be damaged inside the block.
+    """
+    with _open_regular(file) as stream:
+        try:
+            picture = Pictures.open(stream, formats=formats)
+        except (Pictures.DecompressionBombError, Pictures.DecompressionBombWarning) as error:
+            raise ValueError(_too_many_pixels(file)) from error
+        except (*_DAMAGE, ValueError) as error:
+            known = ", ".join("WebP" if name == "WEBP" else name for name in formats)
+            raise ValueError(f"{file.name} is broken, or not an image ({known}); save it as PNG") from error
+        with picture:
+            if picture.width * picture.height > MAX_IMAGE_PIXELS:
+                raise ValueError(_too_many_pixels(file))
+            try:
+                yield picture
+            except _DAMAGE as error:
+                reason = " ".join(str(error).split())[:120]
+                raise ValueError(f"{file.name} is damaged, save it again: {reason}") from error
+
+
+def _open_regular(file: Path) -> BinaryIO:
+    """Open a file for reading; a pipe or device is refused without waiting for it. Raises OSError, ValueError."""
+    flag = getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for its writer
+    stream = open(file, "rb", opener=lambda path, flags: os.open(path, flags | flag))  # noqa: SIM115
+    facts = os.fstat(stream.fileno())
+    if stat.S_ISREG(facts.st_mode) and facts.st_size <= MAX_IMAGE_BYTES:
+        return stream
+    stream.close()
+    if stat.S_ISREG(facts.st_mode):
+        raise ValueError(f"{file.name} has {facts.st_size:,} bytes, at most {MAX_IMAGE_BYTES:,} are read")
+    raise ValueError(f"{file.name} is not a regular file")
+
+
+def _too_many_pixels(file: Path) -> str:
+    limit = f"more than {MAX_IMAGE_PIXELS:,} pixels, as a decompression bomb has"
+    return f"{file.name} has {limit}; scale it down"
+
+
+def is_deep(picture: Pictures.Image) -> bool:
+    """Return whether an image has more than 8 bits per channel, which only grey ones keep when they are read."""
+    return picture.mode.startswith(_DEEP_MODES)
+
+
+def to_eight_bit(picture: Pictures.Image) -> Pictures.Image:
+    """Return an open image upright, as its EXIF orientation says, as RGB, or as RGBA if it has transparency."""
+    upright = ImageOps.exif_transpose(picture)
+    if not is_deep(picture):
+        return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
+    levels, top = _deep_levels(upright, picture)
+    grey = Pictures.fromarray((levels * 255 / top + 0.5).astype(np.uint8))
+    if not isinstance(key := picture.info.get("transparency"), int):
+        return grey.convert("RGB")
+    alpha = Pictures.fromarray(np.where(levels == key, np.uint8(0), np.uint8(255)))
+    return Pictures.merge("RGBA", (grey, grey, grey, alpha))
+
+
+def to_grey(picture: Pictures.Image) -> NDArray[np.float32]:
+    """Return the grey of an open image upright, 0..1 float32 (height, width), at the precision that the file has."""
+    upright = ImageOps.exif_transpose(picture)
+    if not is_deep(picture):
+        return np.asarray(upright.convert("L"), np.float32) / np.float32(255)
+    levels, top = _deep_levels(upright, picture)
+    return levels.astype(np.float32) / np.float32(top)
+
+
+def _deep_levels(upright: Pictures.Image, opened: Pictures.Image) -> tuple[NDArray[np.float64], float]:
+    """Return the grey levels of an image of more than 8 bits, without negative ones, and the level of white.
+
+    Files of 32 bits do not tell their range: white is the smallest usual one that is not below any pixel.
+    """
+    tags = getattr(opened, "tag_v2", {})
+    raw = np.asarray(upright)
+    if upright.mode == "I" and tags.get(_SAMPLE_FORMAT_TAG, (_UNSIGNED,))[0] == _UNSIGNED:
+        raw = raw.view(np.uint32)  # Pillow has no unsigned mode
+    levels = np.clip(np.nan_to_num(raw.astype(np.float64), posinf=0.0), 0.0, None)
+    if upright.mode.startswith("I;16"):
+        return levels, 2.0 ** tags.get(_BITS_TAG, (16,))[0] - 1
+    if opened.format == "PNG":
+        return levels, 65535.0
+    most = float(levels.max())
+    usual = (1.0, 255.0, 65535.0) if upright.mode == "F" else (255.0, 65535.0, 2.0**32 - 1)
+    return levels, next((top for top in usual if most <= top), most)
+
+
 def read_image(file: Path, width: int, height: int) -> Image:
     """Return the image in `file` on white, scaled to cover width x height and cropped: RGB uint8 (height, width, 3).
 
     It is rotated as its EXIF orientation says, and cropped in the middle. Raises OSError, ValueError.
     """
-    try:
-        with Pictures.open(file) as opened:
-            picture = ImageOps.exif_transpose(opened).convert("RGBA")
-    except Pictures.DecompressionBombError as error:
-        raise ValueError(error) from error
-    # A cut-out product is put on white, as in designers' files; convert("RGB") would show the hidden colours of
-    # transparent pixels.
-    paper = Pictures.alpha_composite(Pictures.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    if paper.size == (width, height):
-        return np.asarray(paper)
-    return np.asarray(ImageOps.fit(paper, (width, height), Pictures.Resampling.LANCZOS))
+    with open_image(file) as opened:
+        picture = to_eight_bit(opened)
+    return fit_image(lay_on(picture, "white"), width, height)
+
+
+def lay_on(picture: Pictures.Image, color: str) -> Pictures.Image:
+    """Return an RGB or RGBA image as RGB, its transparent parts on a colour.
+
+    convert("RGB") would show the hidden colours of transparent pixels.
+    """
+    if picture.mode == "RGB":
+        return picture
+    return Pictures.alpha_composite(Pictures.new("RGBA", picture.size, color), picture).convert("RGB")
+
+
+def fit_image(picture: Pictures.Image, width: int, height: int) -> NDArray[np.uint8]:
+    """Return an image scaled to cover width x height and cropped in the middle."""
+    if picture.size == (width, height):
+        return np.asarray(picture)
+    # Start images and masks share the filter, so that they match to the pixel; its ringing is clipped to 0..255.
+    return np.asarray(ImageOps.fit(picture, (width, height), Pictures.Resampling.LANCZOS))
 
 
 def verify_image(file: Path) -> None:
     """Read the header of an image file. Raises OSError, ValueError if it is not a readable image."""
-    try:
-        Pictures.open(file).close()
-    except Pictures.DecompressionBombError as error:
-        raise ValueError(error) from error
+    with open_image(file):
+        pass

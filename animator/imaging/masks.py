@@ -18,11 +18,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pictures
-from PIL import ImageOps
 
 from animator.frame import Image, Mask
-from animator.imaging.io import VideoSource, read_frames
+from animator.imaging.io import VideoSource, fit_image, lay_on, open_image, read_frames, to_eight_bit
 
 SUPERSAMPLING = 4  # supersampling of polygons in each direction
 
@@ -32,9 +30,9 @@ def read_mask(file: Path, width: int, height: int) -> Mask:
 
     Raises OSError, ValueError.
     """
-    picture = _open_rgba(file)
-    black = Pictures.new("RGBA", picture.size, "black")
-    return _fit_mask(Pictures.alpha_composite(black, picture).convert("L"), width, height)
+    with open_image(file) as opened:
+        picture = to_eight_bit(opened)
+    return fit_image(lay_on(picture, "black").convert("L"), width, height)
 
 
 def read_alpha(file: Path, width: int, height: int) -> Mask:
@@ -42,7 +40,9 @@ def read_alpha(file: Path, width: int, height: int) -> Mask:
 
     Raises OSError, ValueError.
     """
-    return _fit_mask(_open_rgba(file).getchannel("A"), width, height)
+    with open_image(file) as opened:
+        picture = to_eight_bit(opened).convert("RGBA")
+    return fit_image(picture.getchannel("A"), width, height)
 
 
 def verify_mask_file(file: Path, alpha: bool = False) -> None:
@@ -50,31 +50,11 @@ def verify_mask_file(file: Path, alpha: bool = False) -> None:
 
     `alpha`: the file must have an alpha channel.
     """
-    try:
-        with Pictures.open(file) as picture:
-            if alpha and not picture.has_transparency_data:
-                raise ValueError(
-                    "it has no transparency, so everything would be in the mask; use 'file' to read its grey"
-                )
-    except Pictures.DecompressionBombError as error:
-        raise ValueError(error) from error
-
-
-def _open_rgba(file: Path) -> Pictures.Image:
-    """Return an image file as RGBA, rotated as its EXIF orientation says. Raises OSError, ValueError."""
-    try:
-        with Pictures.open(file) as opened:
-            return ImageOps.exif_transpose(opened).convert("RGBA")
-    except Pictures.DecompressionBombError as error:
-        raise ValueError(error) from error
-
-
-def _fit_mask(picture: Pictures.Image, width: int, height: int) -> Mask:
-    """Return a grey image scaled to cover width x height and cropped in the middle."""
-    if picture.size == (width, height):
-        return np.asarray(picture)
-    # The filter of start images, so that both match to the pixel; its ringing is clipped to 0..255.
-    return np.asarray(ImageOps.fit(picture, (width, height), Pictures.Resampling.LANCZOS))
+    with open_image(file) as picture:
+        if alpha and not picture.has_transparency_data:
+            raise ValueError(
+                "it has no transparency, so everything would be in the mask; use 'file' to read its grey"
+            )
 
 
 def polygon_mask(points: Sequence[tuple[float, float]], width: int, height: int) -> Mask:

@@ -124,14 +124,14 @@ def detect_and_read(file: Path) -> ScheduleDraft:
 
 
 def _read_png(source: SourceFile, file: Path) -> ScheduleDraft:
-    from PIL import Image as Pictures
+    from animator.imaging.io import open_image
 
     try:
-        with Pictures.open(file, formats=["PNG"]) as picture:
+        with open_image(file, ("PNG",)) as picture:
             if "parameters" not in picture.info and FILM_KEY not in picture.info:
                 picture.load()  # some programs write their text chunks after the pixels
             texts = {key: str(value) for key, value in picture.info.items() if isinstance(value, str)}
-    except (OSError, ValueError, SyntaxError, Pictures.DecompressionBombError) as error:
+    except (OSError, ValueError) as error:
         raise source.error(f"cannot be read as a PNG: {error}") from error
     if FILM_KEY in texts:
         return metadata.read_own_film(source, texts[FILM_KEY])
@@ -143,11 +143,9 @@ def _read_png(source: SourceFile, file: Path) -> ScheduleDraft:
 
 def _read_image_comment(source: SourceFile, file: Path) -> ScheduleDraft:
     """Read an image other than a PNG, whose comment is a schedule file of ours or an infotext."""
-    from PIL import Image as Pictures
-
     try:
         text = metadata.image_comment(file)
-    except (OSError, ValueError, SyntaxError, Pictures.DecompressionBombError) as error:
+    except (OSError, ValueError) as error:
         raise source.error(f"cannot be read as an image: {error}") from error
     found = metadata.split_infotext(text or "")
     try:

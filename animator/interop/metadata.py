@@ -32,7 +32,7 @@ EBML_MAGIC = b"\x1a\x45\xdf\xa3"
 
 _SEGMENT, _TAGS, _TAG, _SIMPLE, _NAME, _STRING = 0x18538067, 0x1254C367, 0x7373, 0x67C8, 0x45A3, 0x4487
 
-IMAGE_FORMATS = ("GIF", "WEBP", "JPEG")
+COMMENT_FORMATS = ("GIF", "WEBP", "JPEG")
 
 IMAGE_MAGICS = (b"GIF8", b"RIFF", b"\xff\xd8\xff")
 
@@ -156,9 +156,9 @@ def _read_varint(stream: BinaryIO, at: int, marked: bool) -> tuple[int, int]:
 
 def image_comment(file: Path) -> str | None:
     """Return the comment of a GIF, or the EXIF UserComment of a JPEG or WebP, or None. Raises OSError, ValueError."""
-    from PIL import Image as Pictures
+    from animator.imaging.io import open_image
 
-    with warnings.catch_warnings(action="ignore"), Pictures.open(file, formats=IMAGE_FORMATS) as picture:
+    with warnings.catch_warnings(action="ignore"), open_image(file, COMMENT_FORMATS) as picture:
         said = picture.info.get("comment")
         noted = picture.getexif().get_ifd(0x8769).get(0x9286)
     if isinstance(noted, bytes) and noted.startswith(b"UNICODE\0"):

@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image as Pictures
 
 from animator.errors import RunError
 from animator.frame import DepthRange, Frame, Image, State
+from animator.imaging.io import open_image
 from animator.runs import store
 from animator.runs.atomic import sha256_hex, write_atomic
 from animator.runs.metadata import encode_png
@@ -123,12 +123,12 @@ class Run:
 
     def image(self, index: int) -> Image:
         """Return the image of frame `index`, RGB uint8 (height, width, 3)."""
-        with Pictures.open(self.image_file(index)) as picture:
+        with open_image(self.image_file(index), ("PNG",)) as picture:
             return np.asarray(picture.convert("RGB"))
 
     def texts(self, index: int) -> dict[str, str]:
         """Return the texts stored in the PNG of frame `index`, by keyword."""
-        with Pictures.open(self.image_file(index)) as picture:
+        with open_image(self.image_file(index), ("PNG",)) as picture:
             return {str(key): text for key, text in picture.info.items() if isinstance(text, str)}
 
     def save(

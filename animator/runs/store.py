@@ -22,6 +22,7 @@ from PIL import Image as Pictures
 
 from animator.errors import RunError
 from animator.frame import Image
+from animator.imaging.io import open_image
 from animator.runs.atomic import write_atomic
 from animator.runs.metadata import PNG_LEVEL
 
@@ -137,7 +138,7 @@ class UpscaledFrames:
 
     def image(self, index: int) -> Image:
         """Return the larger image of frame `index`, RGB uint8 (height, width, 3)."""
-        with Pictures.open(self.image_file(index)) as picture:
+        with open_image(self.image_file(index), ("PNG",)) as picture:
             return np.asarray(picture.convert("RGB"))
 
     def save(self, index: int, image: Image) -> None:

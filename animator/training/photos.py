@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pictures
-from PIL import ImageOps, UnidentifiedImageError
 
 from animator.errors import Place, Problem, SceneError
 from animator.frame import Image, Mask
+from animator.imaging.io import is_deep, lay_on, open_image, to_eight_bit
 from animator.scene.scene import IMAGE_SUFFIXES
 from animator.training.settings import DataOptions, TrainingSettings
 
@@ -257,7 +257,7 @@ def read_photos(folder: Path) -> list[Photo]:
                 raise ValueError(f"a video; extract its frames with: {command}")
             elif suffix in UNSUPPORTED_SUFFIXES | {".gif"}:
                 raise ValueError(f"{suffix[1:]} files are not supported; save it as PNG or JPEG")
-        except (OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError for broken PNGs
+        except (OSError, ValueError) as error:
             problems.append(Problem(Place(str(file)), (), " ".join(str(error).split())[:200]))
     if not photos and not problems:
         message = f"contains no images; supported: {', '.join(sorted(IMAGE_SUFFIXES))}"
@@ -269,20 +269,17 @@ def read_photos(folder: Path) -> list[Photo]:
 
 def _read_photo(file: Path) -> Photo:
     notes: list[str] = []
-    try:
-        with Pictures.open(file) as opened:
-            count = getattr(opened, "n_frames", 1)
-            if count > 1 and opened.format != "MPO":
-                raise ValueError(f"an animation of {count} frames; save one of them as an image")
-            opened.load()
-            turned = ImageOps.exif_transpose(opened)
-            if turned.size != opened.size or opened.getexif().get(0x0112, 1) not in (0, 1):
-                notes.append("rotated as its EXIF orientation requires")
-            picture = _to_eight_bit(turned, notes)
-    except Pictures.DecompressionBombError as error:
-        raise ValueError(error) from error
-    except UnidentifiedImageError as error:
-        raise ValueError("broken, or not an image at all") from error
+    with open_image(file) as opened:
+        count = getattr(opened, "n_frames", 1)
+        if count > 1 and opened.format != "MPO":
+            raise ValueError(f"an animation of {count} frames; save one of them as an image")
+        if opened.getexif().get(0x0112, 1) not in (0, 1):
+            notes.append("rotated as its EXIF orientation requires")
+        if is_deep(opened):
+            notes.append("16 bits per channel, converted to 8")
+        if opened.mode in ("CMYK", "YCCK"):
+            notes.append("CMYK, converted to RGB without its colour profile; compare the colours")
+        picture = to_eight_bit(opened)
     if min(picture.size) < MIN_SIDE:
         raise ValueError(
             f"{picture.width}x{picture.height} pixels; at least {MIN_SIDE}x{MIN_SIDE} are needed"
@@ -292,39 +289,26 @@ def _read_photo(file: Path) -> Photo:
     return Photo(file, image, _read_caption(file), alpha if mask is None else mask, tuple(notes))
 
 
-def _to_eight_bit(picture: Pictures.Image, notes: list[str]) -> Pictures.Image:
-    """Convert the image to 8-bit RGB, or to RGBA if it has transparency; add `notes` on the conversion."""
-    if picture.mode.startswith("I") or picture.mode == "F":
-        notes.append("16 bits per channel, converted to 8")
-        levels = np.asarray(picture, np.float64)
-        top = 255.0 if levels.max() <= 255 else 65535.0
-        return Pictures.fromarray(np.clip(levels * 255 / top + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
-    if picture.mode in ("CMYK", "YCCK"):
-        notes.append("CMYK, converted to RGB without its colour profile; compare the colours")
-        return picture.convert("RGB")
-    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-
-
 def _lay_on_white(picture: Pictures.Image, notes: list[str]) -> tuple[Image, Mask | None]:
     """Lay the image on white; return it with its alpha channel as a mask, None if it is opaque everywhere."""
     if picture.mode != "RGBA":
         return np.array(picture), None
     alpha = np.array(picture.getchannel("A"))
-    paper = Pictures.alpha_composite(Pictures.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    image = np.array(lay_on(picture, "white"))
     if alpha.min() == 255:
-        return np.array(paper), None
+        return image, None
     if alpha.max() == 0:
         raise ValueError("fully transparent; it shows nothing")
     notes.append("transparent, laid on white; its opaque part is the mask")
-    return np.array(paper), alpha
+    return image, alpha
 
 
 def _read_mask(file: Path, size: tuple[int, ...]) -> Mask | None:
     path = file.with_name(file.stem + MASK_SUFFIX)
     if not path.is_file():
         return None
-    with Pictures.open(path) as opened:
-        mask: NDArray[np.uint8] = np.array(opened.convert("L"))
+    with open_image(path) as opened:
+        mask: NDArray[np.uint8] = np.array(to_eight_bit(opened).convert("L"))
     if mask.shape != size:
         given, wanted = (f"{side[1]}x{side[0]}" for side in (mask.shape, size))
         raise ValueError(f"its mask {path.name} has {given} pixels, the image {wanted}")

@@ -24,6 +24,7 @@ from PIL import Image as Pictures
 from animator.diffusion.loading import CheckpointSpec, device_for, dtype_for, load_pipeline_on_device
 from animator.errors import Place, Problem, RunError, SceneError
 from animator.frame import Image
+from animator.imaging.io import open_image
 from animator.models import nano
 from animator.training import dataset, loss
 from animator.training.adapters import InversionAdapter, LoraAdapter, TrainableAdapter
@@ -343,7 +344,7 @@ def paint_class_images(
         draft.replace(files[number])
     views = []
     for file, prompt in zip(files, prompts, strict=True):
-        with Pictures.open(file) as opened:
+        with open_image(file, ("PNG",)) as opened:
             image = np.array(opened.convert("RGB"))
         height, width = image.shape[:2]
         views.append((Crop(image, None, 1.0, (height, width, 0, 0, height, width)), prompt))
