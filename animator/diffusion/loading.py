@@ -32,13 +32,11 @@ from huggingface_hub.errors import (
 
 from animator.diffusion.single_file import embedded_config
 from animator.errors import ModelError
-from animator.models import safetensors
+from animator.models import families, safetensors
 
 SDXL_BASE = "stabilityai/stable-diffusion-xl-base-1.0"
 
 _LIBRARIES = {"diffusers", "transformers", None}  # libraries whose classes a checkpoint may name
-
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 _ALLOWED_SOURCES = "allowed: nano, a hub id, a diffusers folder or a .safetensors file"
 
@@ -114,19 +112,16 @@ def load_pipeline(source: CheckpointSpec, dtype: torch.dtype) -> Any:
     return pipe
 
 
-_SINGLE_FILE_SUFFIXES = {
-    ".safetensors",
-    ".ckpt",
-    ".pt",
-    ".bin",
-}  # single files; formats other than .safetensors are refused when the file is read
+def _is_single_file(path: Path) -> bool:
+    """Return whether a checkpoint is a single file by its name; pickles are refused when it is read."""
+    return path.suffix == ".safetensors" or families.is_pickle(path)
 
 
 def _load_source(source: CheckpointSpec, options: dict[str, Any]) -> Any:
     path = source.path
     if path.is_dir():
         return _pipeline_from_folder(path, options)
-    if path.suffix in _SINGLE_FILE_SUFFIXES:
+    if _is_single_file(path):
         return _pipeline_from_file(path, source, options)
     require_existing_source(source)
     return _pipeline_from_hub(source.base, options)
@@ -134,9 +129,9 @@ def _load_source(source: CheckpointSpec, options: dict[str, Any]) -> Any:
 
 def require_existing_source(source: CheckpointSpec) -> None:
     """Raise ModelError if `source` is neither an existing folder, nor named like a file, nor a hub id."""
-    here = source.path.is_dir() or source.path.suffix in _SINGLE_FILE_SUFFIXES
+    here = source.path.is_dir() or _is_single_file(source.path)
     # "models/sdxl" looks like a hub id, but is a mistyped path if the folder models/ exists.
-    if not here and (not _HUB_ID.fullmatch(source.base) or source.path.parent.is_dir()):
+    if not here and (not families.HUB_ID.fullmatch(source.base) or source.path.parent.is_dir()):
         raise ModelError(f"model.base {source.base!r}: no such folder or file; {_ALLOWED_SOURCES}")
 
 
@@ -195,8 +190,13 @@ def _cached_config(file: Path) -> Path:
         ) from error
 
 
+def _is_offline() -> bool:
+    """Return whether the user forbids the hub's network, by the values that huggingface_hub takes for true."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}
+
+
 def _pipeline_from_hub(name: str, options: dict[str, Any]) -> Any:
-    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}
+    offline = _is_offline()
     wanted = {"use_safetensors": True, "local_files_only": offline, **options}
     try:
         try:
@@ -222,13 +222,11 @@ def set_prediction(pipe: Any, file: Path, wanted: str) -> None:
     """Set the prediction type in the scheduler of `pipe`; `file` is the checkpoint, searched for markers if a file.
 
     `wanted` is "auto" (by the markers, else the checkpoint's config), "epsilon" or "v_prediction". A zero-SNR
-    marker also sets zero terminal SNR and trailing steps. Raises OSError or ValueError for a damaged file.
+    marker also sets zero terminal SNR and trailing steps. Raises ModelError for a damaged file.
     """
     change: dict[str, Any] = {} if wanted == "auto" else {"prediction_type": wanted}
     if file.is_file():
-        said = {V_PREDICTION_MARKER, ZERO_SNR_MARKER} & {
-            tensor.name for tensor in safetensors.read_header(file)
-        }
+        said = {V_PREDICTION_MARKER, ZERO_SNR_MARKER} & set(safetensors.tensor_shapes(file))
         if V_PREDICTION_MARKER in said and wanted == "auto":
             change["prediction_type"] = "v_prediction"
         if ZERO_SNR_MARKER in said:
@@ -258,6 +256,8 @@ def replace_vae(pipe: Any, name: str, folder: Path, dtype: torch.dtype) -> None:
             vae = _vae_from_file(path, pipe.vae, dtype)
         elif path.is_dir():
             vae = _vae_from_folder(path, dtype)
+        elif families.is_pickle(path):
+            raise ModelError(f"model.vae: {path}: only .safetensors files are loaded; others can run code")
         else:
             vae = _vae_from_hub(name, dtype)
     except ModelError:
@@ -274,10 +274,11 @@ def _vae_from_file(file: Path, like: Any, dtype: torch.dtype) -> Any:
     """Load a VAE from a file of weights, with the config of the VAE that it replaces (`like`). Raises ModelError."""
     if not file.is_file():
         raise ModelError(f"model.vae: no such file: {file}")
-    sizes = {
-        tensor.name.rsplit("first_stage_model.", 1)[-1]: tensor.shape
-        for tensor in safetensors.read_header(file)
-    }
+    try:
+        shapes = safetensors.tensor_shapes(file)
+    except ModelError as error:
+        raise ModelError(f"model.vae: {error}") from error
+    sizes = {name.rsplit("first_stage_model.", 1)[-1]: shape for name, shape in shapes.items()}
     entry = sizes.get("decoder.conv_in.weight")
     if entry is None:
         raise ModelError(f"model.vae: {file} does not hold a VAE")
@@ -306,7 +307,7 @@ def _vae_from_folder(folder: Path, dtype: torch.dtype) -> Any:
 
 
 def _vae_from_hub(name: str, dtype: torch.dtype) -> Any:
-    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}
+    offline = _is_offline()
     files = ["config.json", "diffusion_pytorch_model.safetensors", "vae/*"]
     try:
         return _vae_from_folder(

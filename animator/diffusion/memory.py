@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +63,16 @@ def count_checkpoint(base: str, path: Path) -> dict[str, int] | None:
     try:
         if path.is_file():
             found = dict.fromkeys(SDXL_PARAMETERS, 0)
-            for tensor in safetensors.read_header(path):
+            for name, shape in safetensors.tensor_shapes(path).items():
                 for prefix, network in NETWORK_PREFIXES.items():
-                    found[network] += tensor.parameter_count if tensor.name.startswith(prefix) else 0
+                    found[network] += prod(shape) if name.startswith(prefix) else 0
         else:
             folder = path if path.is_dir() else Path(snapshot_download(base, local_files_only=True))
             found = {name: safetensors.count_parameters(folder / name) for name in SDXL_PARAMETERS}
     except (
         OSError,
         ValueError,
+        ModelError,
     ):  # also raised for invalid hub ids; errors in files are reported when they are loaded
         return None
     return found if found["unet"] else None
@@ -116,7 +118,7 @@ def _count_network(model: str, inside: str = "") -> int | None:
     try:
         place = Path(model) if Path(model).exists() else Path(snapshot_download(model, local_files_only=True))
         return safetensors.count_parameters(place / inside) or None
-    except (OSError, ValueError):
+    except (OSError, ValueError, ModelError):
         return None
 
 

@@ -27,6 +27,7 @@ from safetensors.torch import load_file
 
 from animator.errors import ModelError
 from animator.frame import Prompt
+from animator.models.families import FAMILY_BY_TEXT_WIDTH, SINGLE_ENCODER_WIDTHS
 from animator.models.prompt_syntax import Chunk, ParsedPrompt, Part, parse_prompt
 from animator.models.safetensors import INVERSION_KEYS
 
@@ -264,9 +265,6 @@ def _has_tokens(tokenizer: Any, text: str) -> bool:
     return bool(tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
 
 
-_SINGLE_ENCODER_FAMILIES = {768: "SD 1.x", 1024: "SD 2.x"}
-
-
 class TextualInversions:
     """Textual inversions loaded into one pipeline, by the word that calls them."""
 
@@ -313,9 +311,9 @@ def _read_vectors(word: str, file: Path) -> list[torch.Tensor]:
             return found
     made = next(
         (
-            _SINGLE_ENCODER_FAMILIES[t.shape[-1]]
+            FAMILY_BY_TEXT_WIDTH[t.shape[-1]]
             for t in held.values()
-            if t.ndim and t.shape[-1] in _SINGLE_ENCODER_FAMILIES
+            if t.ndim and t.shape[-1] in SINGLE_ENCODER_WIDTHS
         ),
         "",
     )

@@ -90,3 +90,21 @@ def native_size(base: str, place: Path) -> int:
 
 # Width of the text embeddings that a model's cross attention reads → the model's name in messages.
 FAMILY_BY_TEXT_WIDTH = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL", 1280: "SDXL's refiner", 160: "nano"}
+
+SDXL_TEXT_WIDTH = 2048
+
+SINGLE_ENCODER_WIDTHS = (768, 1024)  # of families with one text encoder, where SDXL has two
+
+UNSUPPORTED_WIDTHS = (
+    *SINGLE_ENCODER_WIDTHS,
+    1280,
+)  # of checkpoints that are recognised, but not painted with
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin")
+
+
+def is_pickle(file: str | PurePath) -> bool:
+    """Return whether a file is a pickle by its name. Such files can run code and are never loaded."""
+    return PurePath(file).suffix.lower() in PICKLE_SUFFIXES

@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from animator.errors import ModelError
 from animator.models.families import FAMILY_BY_TEXT_WIDTH
-from animator.models.safetensors import _entry_shape, _parse_header
+from animator.models.safetensors import read_header, read_scalars
 
 MAX_ALPHAS = 5_000  # alphas that are read; a LoRA can change some 2,400 layers of SDXL
 
@@ -75,41 +75,19 @@ def read_lora_info(file: Path) -> LoraInfo:
 
 
 @lru_cache(maxsize=64)
-def _read_cached(file: Path, _time: int, size: int) -> LoraInfo:
-    try:
-        with file.open("rb") as stream:
-            start, header = _parse_header(stream, size)
-            alphas = _alpha_counts(stream, start, size, header)
-    except (OSError, ValueError, RecursionError, struct.error) as error:
-        raise ModelError(f"{file}: not a .safetensors file: {error}") from error
-    facts = _make_info(header, alphas)
+def _read_cached(file: Path, _time: int, _size: int) -> LoraInfo:
+    header = read_header(file)
+    named = [name for name in header.shapes if name.endswith(".alpha")][:MAX_ALPHAS]
+    alphas = Counter(read_scalars(file, set(named))) if named else Counter[float]()
+    facts = _make_info(header.shapes, header.metadata, alphas)
     if not facts.layers:
-        raise ModelError(f"{file}: not a LoRA: none of its {len(header):,} tensors changes a layer")
+        raise ModelError(f"{file}: not a LoRA: none of its {len(header.shapes):,} tensors changes a layer")
     return facts
 
 
-def _alpha_counts(stream: BinaryIO, start: int, size: int, header: Mapping[str, Any]) -> Counter[float]:
-    """Count the alphas that files of kohya's scripts hold, one number beside each layer."""
-    found: Counter[float] = Counter()
-    entries = [entry for name, entry in header.items() if name.endswith(".alpha") and isinstance(entry, dict)]
-    for entry in entries[:MAX_ALPHAS]:
-        offsets, dtype = entry.get("data_offsets"), str(entry.get("dtype"))
-        length = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8}.get(dtype, 0)
-        at = offsets[0] if isinstance(offsets, list) and offsets else None
-        if not length or not isinstance(at, int) or not 0 <= at <= size - start - length:
-            continue
-        stream.seek(start + at)
-        data = stream.read(length)
-        if dtype == "BF16":  # struct cannot read it, but it is the upper half of a float32
-            data, dtype = b"\0\0" + data, "F32"
-        found[float(struct.unpack({"F32": "<f", "F16": "<e", "F64": "<d"}[dtype], data)[0])] += 1
-    return found
-
-
-def _make_info(header: Mapping[str, Any], alphas: Counter[float]) -> LoraInfo:
-    written = header.get("__metadata__")
-    notes = {str(k): str(v) for k, v in written.items()} if isinstance(written, dict) else {}
-    tensors = {name: _entry_shape(entry) for name, entry in header.items() if name != "__metadata__"}
+def _make_info(
+    tensors: Mapping[str, tuple[int, ...]], notes: Mapping[str, str], alphas: Counter[float]
+) -> LoraInfo:
     down = {name: shape for name, shape in tensors.items() if _DOWN_WEIGHT.search(name) and shape}
     other = {name: end for name in tensors for end in _KIND_SUFFIXES if name.endswith(end)}
     layers = Counter(_model_part(name) for name in down or other)
@@ -126,7 +104,7 @@ def _make_info(header: Mapping[str, Any], alphas: Counter[float]) -> LoraInfo:
         tuple(rank for rank, _ in Counter(shape[0] for shape in down.values()).most_common()),
         tuple(alpha for alpha, _ in (alphas or _metadata_alphas(notes)).most_common()),
         {part: layers[part] for part, _ in reversed(_MODEL_PARTS) if part in layers},
-        sum(_product(shape) for shape in tensors.values()),
+        sum(prod(shape) for shape in tensors.values()),
         find_trigger_words(notes),
         _training_settings(notes),
     )
@@ -134,13 +112,6 @@ def _make_info(header: Mapping[str, Any], alphas: Counter[float]) -> LoraInfo:
 
 def _model_part(name: str) -> str:
     return next(part for part, pattern in _MODEL_PARTS if pattern.search(name))
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    result = 1
-    for side in shape:
-        result *= side
-    return result
 
 
 def _key_style(tensors: Mapping[str, Any]) -> str:

@@ -157,7 +157,7 @@ def refiner_problems(scene: Scene) -> Iterator[Problem]:
     if refiner is None:
         return
     place = scene.file(REFINER_BASE, refiner.base)
-    if place.suffix in (".safetensors", ".ckpt", ".pt", ".bin"):
+    if place.suffix == ".safetensors" or families.is_pickle(place):
         yield scene.problem(
             REFINER_BASE, "a refiner is a hub id or a diffusers folder; single files are not supported"
         )
@@ -179,7 +179,7 @@ def running_problems(scene: Scene) -> Iterable[Problem]:
     model = scene.settings.model
     if model.base == "nano" and model.vae in SDXL_VAES:
         yield scene.problem(("model", "vae"), f"{model.vae} is a VAE for SDXL; it does not fit nano")
-    if model.vae is not None and model.vae.endswith((".pt", ".ckpt", ".bin", ".pth")):
+    if model.vae is not None and families.is_pickle(model.vae):
         message = f"{quote_text(model.vae)}: only .safetensors files are loaded; others can run code"
         yield scene.problem(("model", "vae"), message)
     if model.compile == "on" and model.memory in ("balanced", "low"):

@@ -5,26 +5,17 @@ Checks that the models a schedule names exist and fit SDXL, from names, configs 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from animator.errors import ModelError, Problem, quote_text
 from animator.errors import SettingPath as Place
-from animator.models import families, nano, safetensors
+from animator.models import families, safetensors
 from animator.models.safetensors import checkpoint_text_width
 from animator.scene.parse import is_file
 from animator.scene.scene import Scene
 from animator.scene.settings_models import REFINER_BASE as REFINER
 from animator.scene.settings_models import SDXL_VAES, split_scale
-
-PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin")
-
-OTHER_TEXT_WIDTHS = {
-    768,
-    1024,
-    1280,
-}  # width of the text embeddings that SD 1.x, SD 2.x and SDXL's refiner read
 
 BASE_SETTING: Place = ("model", "base")
 
@@ -34,8 +25,6 @@ VAE_SETTING: Place = ("model", "vae")
 NANO_LEVELS, SDXL_LEVELS = (64, 96, 160), (320, 640, 1280)
 
 _BUILT_IN_NAMES: Mapping[Place, tuple[str, ...]] = {BASE_SETTING: ("nano",), VAE_SETTING: SDXL_VAES}
-
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def check_models(scene: Scene) -> Iterator[Problem]:
@@ -79,7 +68,7 @@ def _allowed_values(path: Place) -> tuple[str, ...]:
 def _check_base(scene: Scene) -> Iterator[Problem]:
     base = scene.settings.model.base
     place = scene.file(BASE_SETTING, base)
-    if place.suffix in PICKLE_SUFFIXES:
+    if families.is_pickle(place):
         yield scene.problem(
             BASE_SETTING, f"{quote_text(base)}: only .safetensors files are loaded; others can run code"
         )
@@ -90,7 +79,7 @@ def _check_base(scene: Scene) -> Iterator[Problem]:
         except ModelError as error:
             yield scene.problem(BASE_SETTING, str(error))
     width = checkpoint_text_width(base, place)
-    if width in OTHER_TEXT_WIDTHS:
+    if width in families.UNSUPPORTED_WIDTHS:
         yield scene.problem(
             BASE_SETTING,
             f"{base} is {families.FAMILY_BY_TEXT_WIDTH[width]}; only SDXL checkpoints are supported",
@@ -100,7 +89,9 @@ def _check_base(scene: Scene) -> Iterator[Problem]:
 def _is_missing(place: Path, model: str) -> bool:
     """Return whether `model` is missing at `place` and no hub id either: models/sdxl is a path if models/ exists."""
     try:
-        hub = HUB_ID.fullmatch(model) and place.suffix != ".safetensors" and not place.parent.is_dir()
+        hub = (
+            families.HUB_ID.fullmatch(model) and place.suffix != ".safetensors" and not place.parent.is_dir()
+        )
         return not place.exists() and not hub
     except (OSError, ValueError):  # the OS rejects the name
         return True
@@ -112,7 +103,7 @@ def _unet_channels(scene: Scene) -> tuple[int, ...]:
     if base == "nano":
         return NANO_LEVELS
     place = scene.file(BASE_SETTING, base)
-    if HUB_ID.fullmatch(base) and _is_missing(place, "") and place.suffix != ".safetensors":
+    if families.HUB_ID.fullmatch(base) and _is_missing(place, "") and place.suffix != ".safetensors":
         return SDXL_LEVELS
     return _folder_channels(place)
 
@@ -177,7 +168,7 @@ def _check_embeddings(scene: Scene) -> Iterator[Problem]:
             continue
         try:
             why = safetensors.inversion_mismatch(file)
-        except (OSError, ValueError) as error:
+        except ModelError as error:
             why = str(error)
         if why is not None:
             yield scene.problem(path, why)
@@ -191,7 +182,7 @@ def control_misfits(scene: Scene) -> Iterator[Problem]:
     from animator.models import safetensors
 
     base = scene.settings.model.base
-    wanted = safetensors.text_width(nano.WEIGHTS if base == "nano" else scene.file(("model", "base"), base))
+    wanted = checkpoint_text_width(base, scene.file(BASE_SETTING, base))
     for name, adapter in scene.settings.ip_adapter.items():
         path = ("ip_adapter", name, "weights")
         place = scene.file(("ip_adapter", name, "model"), adapter.model) / adapter.weights
@@ -202,7 +193,7 @@ def control_misfits(scene: Scene) -> Iterator[Problem]:
     for name, control in scene.settings.control.items():
         path = ("control", name, "model")
         place = scene.file(path, control.model)
-        if place.suffix in safetensors.PICKLED_WEIGHTS:
+        if families.is_pickle(place):
             yield scene.problem(path, "only .safetensors files are loaded; others can run code")
         elif place.suffix == ".safetensors" and not is_file(place):
             yield scene.problem(path, f"no such file: {place}")

@@ -203,13 +203,13 @@ def test_a_controlnet_of_another_size_is_refused_by_its_config_before_its_weight
     (tmp_path / "config.json").write_text('{"_class_name": "ControlNetModel", "cross_attention_dim": 768}')
     with pytest.raises(
         ModelError,
-        match=r"control: .* is made for SD 1.5: it reads text embeddings 768 wide, this checkpoint's are \d+; use one for SDXL",
+        match=r"control: .* is made for SD 1.x: it reads text embeddings 768 wide, this checkpoint's are \d+; use one for SDXL",
     ):
         ControlNetSet(edged.txt2img, {"a": ControlNetSpec(str(tmp_path))})
     weights = load_file(nets["edges"] / "diffusion_pytorch_model.safetensors")
     wide = {k: torch.zeros(v.shape[0], 1024) if "attn2.to_k" in k else v for k, v in weights.items()}
     save_file(wide, tmp_path / "sd2.safetensors")
-    with pytest.raises(ModelError, match="is made for SD 2"):
+    with pytest.raises(ModelError, match="is made for SD 2.x"):
         ControlNetSet(edged.txt2img, {"a": ControlNetSpec(str(tmp_path / "sd2.safetensors"))})
     (tmp_path / "config.json").write_text((nets["edges"] / "config.json").read_text().replace("64", "96"))
     with pytest.raises(ModelError, match="made for (a UNet of another size|another model)"):

@@ -119,8 +119,8 @@ def test_weights_are_counted_from_headers(checkpoint, single_file):
 
 def test_a_file_that_is_not_safetensors_is_refused(tmp_path):
     (tmp_path / "no.safetensors").write_bytes(b"PK\x03\x04" * 9)
-    with pytest.raises(ValueError, match="is not a .safetensors file"):
-        list(read_header(tmp_path / "no.safetensors"))
+    with pytest.raises(ModelError, match="not a .safetensors file"):
+        read_header(tmp_path / "no.safetensors")
 
 
 def plan(free, monkeypatch, wanted="auto", pixels=1024**2, beside=memory.ExtraNetworks()):

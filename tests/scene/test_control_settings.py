@@ -76,7 +76,7 @@ def test_a_controlnet_for_sd_1_5_is_refused_by_its_header(tmp_path, base, width)
     for model in ("old", "old.safetensors"):
         text = f"model: {{base: {base}}}\ncontrol: {{edges: {{model: {model}, hint: canny}}}}"
         assert problems(text, tmp_path).endswith(
-            f"control.edges.model: made for SD 1.5: it reads text embeddings 768 wide, this checkpoint's are {width};"
+            f"control.edges.model: made for SD 1.x: it reads text embeddings 768 wide, this checkpoint's are {width};"
             " use one for SDXL"
         )
     loads(f"model: {{base: {base}}}\ncontrol: {{edges: {{model: good.safetensors}}}}", tmp_path)

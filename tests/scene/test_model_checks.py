@@ -47,11 +47,11 @@ def room(tmp_path):
         ),
         (
             "{base: broken.safetensors}",
-            "broken.safetensors: not a .safetensors file: it is too short for a header",
+            "broken.safetensors: not a .safetensors file: header too small",
         ),
         (
             "{embeddings: {w: word.safetensors}}",
-            "model.embeddings.w: it lacks vectors for both of SDXL's text encoders, 'clip_l' and 'clip_g'; it is made for SD 1.5",
+            "model.embeddings.w: it lacks vectors for both of SDXL's text encoders, 'clip_l' and 'clip_g'; it is made for SD 1.x",
         ),
     ],
 )
