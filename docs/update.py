@@ -1,5 +1,6 @@
 """Write the generated parts of the documentation: `make docs`."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from animator.models import families, samplers
 from animator.scene.schema import settings_table
 from animator.training.settings import TrainingSettings
 
-PAGE, SAMPLERS, TRAINING = (
-    Path(__file__).with_name(name) for name in ("schedule.md", "samplers.md", "training.md")
+ROOT = Path(__file__).parents[1]
+PAGE, SAMPLERS, TRAINING, ARCHITECTURE = (
+    Path(__file__).with_name(f"{name}.md") for name in ("schedule", "samplers", "training", "architecture")
 )
 NAMES = ", ".join(samplers.SAMPLER_NAMES)
 
@@ -35,6 +37,38 @@ def few_steps_table() -> str:
     return "\n".join([*head, *rows])
 
 
+def layers(page: str) -> list[str]:
+    """Return the layers in the table of the architecture page, from low to high."""
+    return re.findall(r"^\| `(\w+)` \|", page, flags=re.M)
+
+
+def module_list(layers: list[str]) -> str:
+    """Return one list of modules per layer and for nanolab, each with the first line of its docstring."""
+    parts = []
+    for name in layers:
+        module = ROOT / "animator" / f"{name}.py"
+        if module.exists():
+            parts.append(f"### `animator/{module.name}`\n\n{summary(module)}")
+        else:
+            parts.append(package(ROOT / "animator" / name))
+    return "\n\n".join([*parts, package(ROOT / "nanolab")])
+
+
+def package(folder: Path) -> str:
+    """Return the heading, summary and modules of a package; packages inside it follow its modules."""
+    lines = [
+        f"- `{path.name}`: {summary(path)}" for path in sorted(folder.glob("*.py")) if path.stem != "__init__"
+    ]
+    head = f"### `{folder.relative_to(ROOT).as_posix()}/`\n\n{summary(folder / '__init__.py')}"
+    inner = [package(path.parent) for path in sorted(folder.glob("*/__init__.py"))]
+    return "\n\n".join([head, *(["\n".join(lines)] if lines else []), *inner])
+
+
+def summary(module: Path) -> str:
+    """Return the first line of a module's docstring."""
+    return (ast.get_docstring(ast.parse(module.read_text(encoding="utf8"))) or "").partition("\n")[0]
+
+
 def main() -> None:
     written = {
         "settings": settings_table(),
@@ -45,6 +79,7 @@ def main() -> None:
     draw.draw(fill(PAGE, written))
     fill(SAMPLERS, written)
     fill(TRAINING, {"training": settings_table(TrainingSettings)})
+    fill(ARCHITECTURE, {"modules": module_list(layers(ARCHITECTURE.read_text(encoding="utf8")))})
 
 
 def fill(page: Path, contents: dict[str, str]) -> str:

@@ -1,1 +1,1 @@
-"""Draw, train and judge nano, the bundled model: part of the repository, not of the installed package."""
+"""The bundled model nano: its drawn images, its training and its evaluation; not part of the installed package."""

@@ -1,6 +1,6 @@
 """Untrained SDXL checkpoints of any width and depth: a few megabytes, for tests or as a start for training.
 
-A byte-level CLIP tokenizer: every byte is a token, so that 514 tokens write any text.
+Their CLIP tokenizer works on bytes: every byte is a token, so that 514 tokens write any text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Export of the trained model as a diffusers folder that stock SDXL pipelines load.
-
-Painting with diffusers' stock pipelines, for evaluation and sample sheets.
-"""
+"""The trained model as a diffusers folder that stock SDXL pipelines load, and painting with it for evaluation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Training images on disk: shards of drawn images with their recipes, written atomically.
-
-Random textures and strong colour changes, which keep the autoencoder general.
-"""
+"""Training images on disk: shards of drawn images with their recipes, and random textures for the autoencoder."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Evaluation of a checkpoint: `python -m nanolab.evaluate` writes figures (JSON) and sheets (PNG).
 
-Prompt accuracy of a checkpoint at sizes other than 256×256, painted as a schedule paints them.
+Prompt accuracy is also measured at sizes other than 256×256, painted as a schedule paints them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Sphere tracing of shape rows into a G-buffer; compiled by numba, single-threaded, deterministic.
+"""Camera views of a product, and their G-buffer by sphere tracing: all pixel data but style and colour.
 
-Camera views of a product, and their G-buffer: all pixel data that does not depend on style or colour.
+numba compiles the tracer; it is single-threaded and deterministic.
 """
 
 # mypy: disable-error-code="untyped-decorator,no-untyped-def"

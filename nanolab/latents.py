@@ -1,7 +1,4 @@
-"""Encoding of the training images to latents, cached in the work folder.
-
-Encoded training images with their recipes, and sampling from them.
-"""
+"""Training images encoded to latents, cached in the work folder, with their recipes, and sampling from them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""Distillation of a few-step LoRA: one unguided step replaces several guided steps of the model.
+"""Training tasks of nano: UNet with text encoders, distillation to few steps, an edge ControlNet.
 
-Training of the UNet and text encoders: predict v on latents of several formats.
-
-Training of an edge (canny) ControlNet for nano; it is too large to be bundled.
+Distillation trains a LoRA: one unguided step replaces several guided steps. The ControlNet is too large to be bundled.
 """
 
 from __future__ import annotations

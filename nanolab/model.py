@@ -1,7 +1,4 @@
-"""The networks of a small SDXL (two CLIP text encoders, a UNet with size conditioning) and its noise schedule.
-
-Noisy latents with their training target v, and the conditioning that goes with them.
-"""
+"""The networks of a small SDXL (two CLIP text encoders, a UNet with size conditioning), their noise and target."""
 
 from __future__ import annotations
 

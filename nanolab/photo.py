@@ -1,9 +1,4 @@
-"""Studio photographs and clay models, shaded in linear light from a G-buffer.
-
-Backdrops behind the product (white studio, grey gradient, sunset, night city) and their lighting.
-
-Product colours, fixed colours of the other parts, and conversion between sRGB and linear light.
-"""
+"""Studio photographs and clay models, shaded in linear light from a G-buffer: lights, backdrops, colours."""
 
 from __future__ import annotations
 

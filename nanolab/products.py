@@ -1,8 +1,4 @@
-"""Shapes of speaker, headphones, electric scooter and wrist watch, standing on the floor, front towards +z.
-
-Shapes of bottle, mug, desk lamp and chair, standing on the floor, front towards +z.
-
-The products: functions that return random shapes, standing on the floor, front towards +z.
+"""The products: functions that return random shapes, standing on the floor, front towards +z.
 
 Thin parts are thicker than in reality: details under three pixels do not survive an f8 VAE.
 """

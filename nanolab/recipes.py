@@ -1,7 +1,4 @@
-"""Recipes of product images, and drawing them in any style with their ground truth.
-
-Contact sheets, and the start images that examples and tests use.
-"""
+"""Recipes of product images, and drawing them in any style with their ground truth; contact sheets, start images."""
 
 from __future__ import annotations
 

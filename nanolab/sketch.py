@@ -1,6 +1,6 @@
-"""Pencil sketches and colour marker renderings, drawn from a G-buffer.
+"""Pencil sketches and colour marker renderings, drawn from a G-buffer with hand-drawn lines and hatching.
 
-Hand-drawn lines: contours, hatching, paper grain; no line is thinner than three pixels of 256.
+No line is thinner than three pixels of 256.
 """
 
 from __future__ import annotations

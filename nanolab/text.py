@@ -1,6 +1,6 @@
-"""Captions of recipes, in the wording that designers use in prompts.
+"""Captions of recipes, in the wording that designers use, and CLIP tokenizers trained on captions.
 
-CLIP tokenizers with byte-pair merges trained on captions; any text can be encoded.
+The tokenizers merge byte pairs, so any text can be encoded.
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""The training stages of `python -m nanolab.train`; each continues from its checkpoint.
-
-Sample sheets during training: fixed requests, painted with the last saved weights of a stage.
-
-Training of nano: `python -m nanolab.train STAGE`; an interrupted stage continues from its checkpoint.
-"""
+"""Training of nano: `python -m nanolab.train STAGE`; an interrupted stage continues from its checkpoint."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """The autoencoder: architecture, encoding and decoding, and training on images and on its own output.
 
-Training that makes the autoencoder stable under repeated encoding and decoding.
-
-A film passes through it once per painted frame, and small drifts add up to a different image.
+A film passes through it once per painted frame, and small drifts add up to a different image: so it is trained to be
+stable under repeated encoding and decoding.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "animator"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+CODE = [
+    *(
+        path
+        for folder in ("animator", "nanolab", "tests", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+    ),
+    *(ROOT / "docs").glob("*.py"),
+]
 
 # From low to high: a module may import its own package and the layers in front of it.
 LAYERS = [
@@ -174,6 +183,53 @@ heavy = {{"torch", "diffusers", "transformers", "cv2"}} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("path", sorted(CODE), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_docstring_begins_with_a_sentence_or_a_noun(path):
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        text = ast.get_docstring(node) if isinstance(node, kinds) else None
+        assert not re.match(r"(What|Where|How|Whether|The same)\b", text or "", re.I), text
+
+
+# Nouns of the field that end as participles do.
+NOUNS = {"easing", "grading", "imaging", "loading", "text_encoding", "training"}
+PRONOUNS = {"it", "this", "that", "these", "those", "they", "other", "others", "what", "which", "who", "all"}
+
+
+def test_no_module_is_named_by_a_participle_or_a_pronoun():
+    names = {path.stem for path in MODULES + sorted((ROOT / "nanolab").glob("*.py"))}
+    names |= {path.parent.name for path in MODULES}
+    assert not {word for word in names - NOUNS if word.endswith(("ing", "ed")) or word in PRONOUNS}
+
+
+# Files of one name, because they hold one topic in two layers.
+TOPICS = {
+    "adapters": ("diffusion training", "LoRAs used by a painter, and LoRAs being trained"),
+    "backend": ("imaging diffusion/gpu", "the set of image operations on the CPU, and on the GPU"),
+    "color": ("imaging diffusion/gpu", "the same mathematics in NumPy and in torch"),
+    "convert": ("interop cli", "conversion of other programs' files, and its commands"),
+    "deliverables": ("timeline runs", "the files a film is to have, and how they are made"),
+    "filters": ("imaging diffusion/gpu", "the same filters in NumPy and in torch"),
+    "masks": ("imaging render", "one mask as an image, and the masks of a film over time"),
+    "metadata": ("runs interop", "texts written into images and videos, and read from them"),
+    "prompts": ("timeline interop", "our prompts, and those of other programs"),
+    "render": ("runs cli", "rendering a run, and its commands"),
+    "settings": ("scene training", "the settings of a schedule file, and those of a training"),
+    "stills": ("runs cli", "stills and variants, and their commands"),
+    "train": ("training cli", "a training, and its command"),
+}
+
+
+def test_two_files_have_one_name_only_for_one_topic_in_two_layers():
+    folders = {}
+    for path in MODULES:
+        if path.stem != "__init__":
+            folders.setdefault(path.stem, set()).add(path.parent.relative_to(PACKAGE).as_posix())
+    assert {stem: found for stem, found in folders.items() if len(found) > 1} == {
+        stem: set(where.split()) for stem, (where, _) in TOPICS.items()
+    }
 
 
 def test_every_public_name_is_exported_and_sorted():

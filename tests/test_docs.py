@@ -19,6 +19,7 @@ from animator.scene.schema import settings_table
 from animator.timeline.easing import EASINGS
 from animator.timeline.expressions import FUNCTIONS, WHERE
 from tests import films, lora_files
+from tests.test_architecture import LAYERS
 from tests.timeline.tracks import clicks, write
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +35,16 @@ def block(name: str) -> str:
 
 def test_the_table_of_settings_is_up_to_date():
     assert block("settings") == settings_table()  # `make docs` writes it
+
+
+def test_the_list_of_modules_is_up_to_date_and_follows_the_layers(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    update = docs_module("update")
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf8")
+    assert update.layers(page) == LAYERS
+    assert update.module_list(LAYERS) in page  # `make docs` writes it
+    modules = [*(ROOT / "animator").rglob("*.py"), *(ROOT / "nanolab").rglob("*.py")]
+    assert all(update.summary(module) for module in modules)
 
 
 def test_every_sampler_is_listed():
@@ -166,9 +177,9 @@ def test_the_readme_is_short_and_shows_the_tree():
             assert f"{path.name}/" in tree
 
 
-def drawing():
-    """Import the module that draws the page's curves by its path, since `docs` is no package."""
-    spec = importlib.util.spec_from_file_location("docs_draw", ROOT / "docs/draw.py")
+def docs_module(name):
+    """Import a module of `docs/` by its path, since `docs` is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look up their module there
     spec.loader.exec_module(module)
@@ -176,7 +187,7 @@ def drawing():
 
 
 def test_the_drawing_of_every_example_shows_its_values():
-    draw = drawing()
+    draw = docs_module("draw")
     page = (ROOT / "docs/schedule.md").read_text(encoding="utf8")
     examples = draw.examples(page)
     assert len(examples) == page.count("<!-- curve ") >= 20
@@ -189,7 +200,7 @@ def test_the_drawing_of_every_example_shows_its_values():
 
 
 def test_a_different_curve_gives_a_different_drawing():
-    draw = drawing()
+    draw = docs_module("draw")
     text = (ROOT / "docs/schedule.md").read_text(encoding="utf8")
     example = draw.examples(text.replace("strength: 0.45}", "strength: 0.46}"))[0]
     assert draw.drawn(example.picture) != draw.fingerprint([values for values, _ in example.curves()])
@@ -197,7 +208,7 @@ def test_a_different_curve_gives_a_different_drawing():
 
 
 def test_a_drawn_key_lies_on_its_curve():
-    example = next(example for example in drawing().examples(ALL) if example.name == "units")
+    example = next(example for example in docs_module("draw").examples(ALL) if example.name == "units")
     [(values, keys)] = example.curves()
     assert keys == [0, 12, 24, 38, 60, 95]
     assert values[keys].tolist() == [0, 2, 1, 3, -1, 0]

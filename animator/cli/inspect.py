@@ -1,7 +1,4 @@
-"""The commands that read a schedule file without loading a model: check, explain, plot, motions, schema.
-
-The commands to run before painting: preview, bench.
-"""
+"""The commands that show a film before it is painted: check, explain, plot, motions, schema, preview, bench."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The commands for presets, which are whole films with variables to fill in.
-
-The commands that describe LoRA files and prompt styles: lora, styles.
-"""
+"""The commands that list presets and prompt styles and describe LoRA files: presets, styles, lora."""
 
 from __future__ import annotations
 

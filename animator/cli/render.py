@@ -1,7 +1,4 @@
-"""The commands that paint films: render, resume, branch, demo.
-
-The command that writes more files from a run's frames: encode.
-"""
+"""The commands that paint films and write more files from them: render, resume, branch, demo, encode."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""LoRA and IP-Adapter.
+"""LoRAs and IP-Adapters attached to a pipeline, with scales that may change on every frame.
 
-IP-Adapters: reference images that guide a painting pass, through diffusers' own loader.
-
-LoRAs attached to a pipeline, with a scale per frame; changing a scale neither fuses nor reloads weights.
+Changing a LoRA's scale neither fuses nor reloads weights.
 """
 
 from __future__ import annotations

@@ -1,10 +1,6 @@
-"""Detectors, depth estimator, upscaling network.
+"""Networks beside SDXL: line art and pose detectors, the depth estimator, upscaling networks.
 
-Upscaling of images by networks of any architecture that spandrel supports (extra `upscale`).
-
-ControlNet hints drawn by networks: line art and poses, through controlnet-aux (extra `control`).
-
-Depth estimation of an image by a transformers model.
+They come from controlnet-aux (extra `control`), transformers and spandrel (extra `upscale`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""Arrays/tensors in and out of a pipeline.
+"""Conversion of RGB images, on the host or on the device, to the tensors of a pipeline and back.
 
-Conversion between RGB images and a pipeline's float arrays, with padding to whole latents.
-
-Conversion between images on the device and a pipeline's tensors, bit for bit equal to that of host images.
+Images are padded to whole latents. Both ways give the same bits.
 """
 
 from __future__ import annotations

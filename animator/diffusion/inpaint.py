@@ -1,15 +1,9 @@
-"""Inpainting checkpoints, differential masks.
+"""Painting inside a mask: inpainting checkpoints, and for other models a strength for every pixel.
 
-Painting with inpainting checkpoints, whose UNet also receives the mask and the masked image.
-
-Such a checkpoint is recognised by the nine input channels of its UNet. diffusers' own inpainting pipeline is
-used.
-
-Masked img2img with a strength per pixel: where the mask is weak, painting begins at a later step.
-
-The method is Differential Diffusion (Levin and Fried 2023): each pixel is held to the original, with the
-noise of the current step, until the noise has fallen to the level of the pixel's own strength. A pixel whose
-turn comes between two steps is held in part, so that a soft edge stays smooth with few steps.
+An inpainting checkpoint is recognised by the nine input channels of its UNet; diffusers' own pipeline uses it.
+The method for other models is Differential Diffusion (Levin and Fried 2023): each pixel is held to the original,
+with the noise of the current step, until the noise has fallen to the level of the pixel's own strength. A pixel
+whose turn comes between two steps is held in part, so that a soft edge stays smooth with few steps.
 """
 
 from __future__ import annotations

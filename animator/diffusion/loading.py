@@ -1,12 +1,7 @@
-"""Checkpoint, VAE, prediction type.
+"""Loading of SDXL checkpoints and VAEs from hub ids, folders and .safetensors files, by diffusers' loaders.
 
-Loading of SDXL checkpoints by diffusers' loaders, from a hub id, a diffusers folder or a .safetensors file.
-
-Prediction type of a checkpoint (epsilon or v), from its config, marker tensors in its file, or the schedule.
-
-Replacement of a checkpoint's VAE, given by alias, hub id, folder or file; VAEs of other models are refused.
-
-Check that the installed torchvision matches torch; with a mismatch, diffusers cannot be imported.
+It also finds a checkpoint's prediction type (epsilon or v), and checks that torchvision matches torch, without
+which diffusers cannot be imported.
 """
 
 from __future__ import annotations

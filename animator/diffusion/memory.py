@@ -1,11 +1,4 @@
-"""Plan, offload, device name.
-
-Parameter counts of a film's networks, read from file headers before any network is loaded.
-
-Description of the device that paints, for reports.
-
-Memory planning: estimate the needs of a film's networks before loading, choose a mode, translate OOM errors.
-"""
+"""Memory plan: estimate the needs of a film's networks before loading, choose an offload mode, explain a shortage."""
 
 from __future__ import annotations
 

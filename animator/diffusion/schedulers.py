@@ -1,16 +1,8 @@
-"""Samplers at an exact noise level; noise.
+"""Samplers as diffusers schedulers that start at an exact noise level, and the initial noise of a painting pass.
 
-Diffusers schedulers extended to run at a given list of timesteps.
-
-Pipelines pass the list as `set_timesteps(timesteps=...)`, which diffusers supports in its Euler scheduler.
-These subclasses support it for the other samplers, so that a painting pass can start at any noise level and
-not just at the nearest entry of a grid.
-
-Samplers as diffusers schedulers, and the exact timesteps at which a strength starts.
-
-Initial noise of a painting pass: the seed's noise, optionally mixed with a subseed's and scaled.
-
-All noise is drawn on the CPU, so that a seed gives the same noise on every device.
+Pipelines pass timesteps as `set_timesteps(timesteps=...)`, which diffusers supports in its Euler scheduler. The
+subclasses here support it for the other samplers, so that a painting pass can start at any noise level and not
+just at the nearest entry of a grid. All noise is drawn on the CPU, so that a seed gives the same noise everywhere.
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""SDXLPainter.
-
-The SDXL painter: loads a checkpoint once and paints frames (txt2img, img2img) with diffusers' own pipelines.
-
-Batching: the arguments of several pipeline calls stacked into those of one call.
-"""
+"""The SDXL painter: loads a checkpoint once and paints frames, also several at a time, by diffusers' own pipelines."""
 
 from __future__ import annotations
 

@@ -1,12 +1,7 @@
-"""Diffusers folder → one file.
+"""Single-file SDXL checkpoints: a diffusers folder written in the original layout, with its configs in the header.
 
-Single-file SDXL checkpoints: a diffusers folder written in the original layout, with its configs in the header.
-
-The original SDXL layout: diffusers' weights renamed to the parameter names of the first release.
-
-Maps names and shapes in memory; reads no files. The inverse of diffusers 0.42.1,
-`loaders/single_file_utils.py`: `convert_ldm_unet_checkpoint`, `convert_ldm_vae_checkpoint` and
-`convert_open_clip_checkpoint`.
+The renaming is the inverse of diffusers 0.42.1, `loaders/single_file_utils.py`: `convert_ldm_unet_checkpoint`,
+`convert_ldm_vae_checkpoint` and `convert_open_clip_checkpoint`.
 """
 
 from __future__ import annotations

@@ -1,15 +1,7 @@
-"""Prompts → embeddings, cached, weighted.
-
-Encoding of prompts into SDXL's embeddings, cached per distinct text.
-
-Prompt embeddings for SDXL, and the interpolation between two of them.
-
-Encoding of prompts with weights, chunks and blends into SDXL's embeddings, through compel.
+"""Encoding of prompts into SDXL's embeddings: weights, blends, textual inversions and interpolation, with a cache.
 
 compel receives parsed trees and never prompt text, because its grammar differs from ours and would interpret
 signs in users' prompts.
-
-Textual inversions: words whose embeddings come from a file, for both text encoders.
 """
 
 from __future__ import annotations

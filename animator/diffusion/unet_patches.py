@@ -1,13 +1,7 @@
-"""Tiling, FreeU, compile.
+"""Changes to the UNet and VAE: tileable images, FreeU (Si et al. 2023), compilation.
 
-Tileable images: every convolution pads with the pixels of the opposite edge.
-
-Convolutions are the only layers that depend on the position of edges; attention and normalisation in SDXL do
-not.
-
-FreeU (Si et al. 2023): reweights the UNet's backbone and skip features, by an amount that may vary per frame.
-
-Compilation of the UNet: costs minutes before the first frame and saves time in every later one.
+For tileable images every convolution pads with the pixels of the opposite edge: only convolutions depend on the
+position of edges; attention and normalisation in SDXL do not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The set of image operations that stages use: here for NumPy arrays, in diffusion/resident for images on a GPU."""
+"""The set of image operations that stages use, for NumPy arrays; diffusion/gpu/backend.py has those for the GPU."""
 
 from __future__ import annotations
 

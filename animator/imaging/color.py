@@ -1,20 +1,7 @@
-"""Statistics, matching, Lab, LUT, palette, ΔE.
+"""Colour of images: statistics, matching, contrast, L*a*b*, lookup tables, palettes, differences in ΔE.
 
-Convert between sRGB and CIE L*a*b*: exact and unclipped for the colours of a table, by cv2 for images.
-
-Formulas: IEC 61966-2-1 (sRGB) and CIE 15 (L*a*b*), white point D65, with the matrix cv2 uses, so that both agree.
-
-3D lookup tables: a function of colour is computed for 36,000 colours and interpolated for an image's million.
-
-Match an image's colours to a reference, by mean and deviation or by histogram; change contrast.
-
-diffusion/resident/color.py holds the same mathematics for images on a GPU.
-
-Pull an image towards a palette: every colour towards tints and shades of the palette's nearest colours.
-
-Colour differences as CIE76 ΔE, the distance in L*a*b*: 1 is hardly visible, 2.3 just noticeable.
-
-Subsample an image's pixels for its colour statistics.
+Formulas: IEC 61966-2-1 (sRGB) and CIE 15 (L*a*b*), white point D65, with the matrix cv2 uses. A difference is the
+CIE76 ΔE: 1 is hardly visible, 2.3 just noticeable. diffusion/gpu/color.py holds the same mathematics for the GPU.
 """
 
 from __future__ import annotations

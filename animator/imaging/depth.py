@@ -1,8 +1,6 @@
-"""Depth sources: proxy, model, maps.
+"""Sources of an image's depth: a guess without a model, an estimating network, or depth maps from files.
 
-Sources of an image's depth, as the disparity of each pixel: 1 on the reference plane, more in front of it.
-
-Guess an image's depth without a model: a rounded product in front of a backdrop.
+Depth is given as the disparity of each pixel: 1 on the reference plane, more in front of it.
 """
 
 from __future__ import annotations

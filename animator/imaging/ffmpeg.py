@@ -1,10 +1,6 @@
-"""Find it, codecs it writes, pipe frames into it.
+"""The ffmpeg program: its location, the encoders it has, video codecs and their quality, frames piped into it.
 
-Locate ffmpeg and list the encoders it was built with.
-
-Video codecs: container, pixel format, ffmpeg encoders, and the CRF of each quality name.
-
-Pipe frames into an ffmpeg process, which is ended on failure; its own message becomes the error.
+A process is ended on failure, and its own message becomes the error.
 """
 
 from __future__ import annotations

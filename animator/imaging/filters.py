@@ -1,12 +1,6 @@
-"""Crossfade, sharpen, noise, ControlNet hints.
+"""Simple filters of images: crossfade, sharpening, noise, and the edge and depth hints for ControlNets.
 
-White noise, and white noise in clouds (modulated by Perlin noise), the two noise types of Deforum.
-
-Crossfade between two images.
-
-Sharpen an image by an unsharp mask.
-
-Make ControlNet hints from an image: edges, or depth.
+Noise is white, or white in clouds (modulated by Perlin noise): the two noise types of Deforum.
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""Optical flow: in-betweens, video motion.
-
-Interpolate between two images along optical flow: motion the camera does not explain, such as a turning product.
-
-Estimate the motion between two images of a video, as a matrix or as optical flow.
-"""
+"""Optical flow: frames interpolated between two images, and the motion between two images of a video."""
 
 from __future__ import annotations
 

@@ -1,12 +1,8 @@
-"""Motion → 3x3 / 4x4 matrices, Lens.
-
-Motion as a pose in 3D, and the lens that relates 3D points to pixels.
+"""Geometry of the camera: a frame's motion as a 3×3 matrix of pixels or as a 4×4 pose, and the lens.
 
 A pose is a (4, 4) matrix that moves points (x, y, z, 1), in pixels, in front of the camera: x right, y down, z away
 from the camera, which stands at the origin. On the reference plane, at z = focal length, a pixel of the image is
 one pixel wide.
-
-Motion as a (3, 3) matrix of pixel coordinates.
 """
 
 from __future__ import annotations

@@ -1,12 +1,6 @@
-"""Draw, key, soften, paste, boxes.
-
-Draw, key or read masks, soften and grow them, and paste one image over another through them.
+"""Masks as images: draw, key or read them, soften and grow them, find their boxes, paste an image through them.
 
 A mask is uint8 (height, width): 0 outside, 255 fully inside.
-
-Read a video as masks: the grey of its image at each frame of the film.
-
-Find the padded bounding boxes of a mask's connected parts.
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""Lanczos, tiles, crops.
-
-Crop an image to another aspect ratio.
-
-Resize an image, or upscale it by any function tile by tile without seams.
-"""
+"""Sizes of images: resize, crop to another aspect ratio, upscale tile by tile without seams."""
 
 from __future__ import annotations
 

@@ -1,14 +1,9 @@
-"""Resample by matrix; reprojection by depth, hole filling.
+"""Warps of images: by a matrix, or by depth, with holes filled; every pixel is resampled once.
 
-Warp an image by a matrix in one resampling.
-
-Reproject an image by its depth: the nearest surface wins, and holes are filled.
-
-Depth is warped forward, colour backward. Every pixel's disparity is moved to its new position, and the largest one
-is kept; then every target pixel has the depth of its surface, hence its position in the image, and takes its colour
-from there in one cubic resampling. Colours are never scattered, so that none are blurred.
-
-Fill holes from the far side: pixels that a near surface has uncovered belong to the surface behind it.
+By depth, every pixel's disparity is moved to its new position, and the largest one is kept; then every target pixel
+has the depth of its surface, hence its position in the image, and takes its colour from there in one cubic
+resampling. Colours are never scattered, so that none are blurred. Pixels that a near surface has uncovered belong to
+the surface behind it: holes are filled from the far side.
 """
 
 from __future__ import annotations

@@ -8,12 +8,10 @@ and the camera looks along -z. `fov` is the horizontal field of view in degrees,
 `distance` is the distance of the product from the camera in the first frame, in scene units; by default, the
 distance of the scene's origin.
 
-Convert between the units and signs of Deforum's 3D camera and ours.
-
-Deforum moves points of a world in which the image is 2 wide, by 1/200 per unit of translation, and projects them
-with the focal length f = 1/tan(fov/2) in half image heights. With a depth map their depth is 1..2, without one it
-is 1; our reference plane is half-way (1.5). A positive translation_x moves Deforum's image left and ours right; all
-other signs agree.
+The units of Deforum's 3D camera are converted here too. Deforum moves points of a world in which the image is 2 wide,
+by 1/200 per unit of translation, and projects them with the focal length f = 1/tan(fov/2) in half image heights. With
+a depth map their depth is 1..2, without one it is 1; our reference plane is half-way (1.5). A positive translation_x
+moves Deforum's image left and ours right; all other signs agree.
 """
 
 from __future__ import annotations

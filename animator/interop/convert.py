@@ -1,7 +1,4 @@
-"""Convert another program's file to a schedule file that loads, with notes on what it cannot hold.
-
-Detect the kind of a file and read it as a draft of a schedule file.
-"""
+"""Convert another program's file: detect its kind, write a schedule file, note the settings it cannot hold."""
 
 from __future__ import annotations
 

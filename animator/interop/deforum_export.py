@@ -1,7 +1,4 @@
-"""Export a scene as the settings file that A1111's Deforum loads, with notes on what it cannot hold.
-
-Check which expressions Deforum evaluates as this program does.
-"""
+"""Export a scene as the settings file that A1111's Deforum loads, with notes on the settings it cannot hold."""
 
 from __future__ import annotations
 

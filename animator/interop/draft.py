@@ -1,7 +1,4 @@
-"""Draft of a schedule file: the settings understood of an imported file, and notes on the others.
-
-Write settings as the text of a schedule file: short, in documented order, and read back unchanged.
-"""
+"""Draft of a schedule file: the settings understood of an imported file, notes on the others, and its text."""
 
 from __future__ import annotations
 

@@ -1,10 +1,6 @@
-"""Read the comment stored in a video or image file.
+"""Read the settings stored in images and videos: the web UI's infotext, Deforum's comment, our own schedule.
 
 Only the headers are parsed: no external program is run on an untrusted file.
-
-Import the infotext that the web UI writes into images: prompt, negative prompt, `Name: value` pairs.
-
-Recover the schedule file that animator stores in its images and videos.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Import a Parseq manifest: values per frame become short key strings, keyframes stay keyframes.
 
-Import the keyframes of a Parseq manifest without rendered frames: values, and formulas between them.
+A manifest without rendered frames has only keyframes: values, and formulas between them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Split prompts of other programs into prompt, negative prompt (`--neg`) and LoRA tags, and write LoRA tags.
-
-Model and sampler names of other programs, and substitutes for those not available here.
-"""
+"""Prompts of other programs: negative prompts (`--neg`), LoRA tags, and substitutes for model and sampler names."""
 
 from __future__ import annotations
 

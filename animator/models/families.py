@@ -1,11 +1,7 @@
-"""Native sizes, widths, few-step recipes, defaults per family.
+"""Facts about model families: native sizes, text widths, and the settings that few-step models need. Data only.
 
-Settings of models and LoRAs that are distilled to few steps, and the recognition of their names. Data only.
-
-The settings are those of the authors' model cards. All of these models were distilled without guidance, which
-would double the painting time and oversaturate the colours.
-
-Native size of a model: the side of the square with the number of pixels it was trained on.
+The settings of few-step models are those of the authors' model cards. All of these models were distilled without
+guidance, which would double the painting time and oversaturate the colours.
 """
 
 from __future__ import annotations

@@ -1,12 +1,8 @@
-"""Information that a LoRA file holds about itself.
-
-Information about a LoRA from its file's header: kind, base model, ranks, trigger words, training settings.
+"""Information about a LoRA from its file's header: kind, base model, ranks, trigger words, training settings.
 
 A .safetensors file begins with eight bytes, the length of a JSON text that lists every tensor with its shape.
 Trainers write their settings into the same text (`ss_…` by kohya's scripts, `modelspec.…` by Stability's
 standard, `lora_adapter_metadata` by diffusers). Reading it needs no torch, loads no weights and runs no code.
-
-Trigger words of a LoRA, from the metadata that its trainer wrote.
 """
 
 from __future__ import annotations

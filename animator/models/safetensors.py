@@ -1,4 +1,4 @@
-"""Facts about models from file headers and configs, read before any weights are loaded. Needs no torch."""
+"""Tensor names, shapes and parameter counts from the headers of .safetensors files, before any weights are loaded."""
 
 from __future__ import annotations
 

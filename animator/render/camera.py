@@ -1,7 +1,4 @@
-"""The camera that a scene needs: 2D, homography or depth.
-
-Choose the camera that a scene's motion needs.
-"""
+"""Choice of the camera that a scene's motion needs: 2D, 3D, or 3D with depth."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""ControlNet hints.
-
-A scene's additional models: ControlNets and the sources of their hints, IP-Adapters, the refiner.
-
-Hints for ControlNets: their sources, and a painter that passes them to the model.
-"""
+"""ControlNet hints and their sources, and the scene's other guides: IP-Adapters and the refiner."""
 
 from __future__ import annotations
 

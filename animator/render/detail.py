@@ -1,7 +1,4 @@
-"""Detail pass.
-
-The detail pass: a painter that paints parts of another's painted frames once more, larger, and pastes them back.
-"""
+"""The detail pass: a painter that paints parts of another's painted frames once more, larger, and pastes them back."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""CPU or GPU residence.
-
-Keep frames on the GPU between painting passes where every stage supports it.
-"""
+"""The device that holds frames between painting passes: the GPU where every stage supports it, otherwise the CPU."""
 
 from __future__ import annotations
 

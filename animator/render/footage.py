@@ -1,11 +1,4 @@
-"""Video under the painting; tracking camera.
-
-Footage in the film: a reader of its images, and the stages that use them around a painting pass.
-
-A camera that adds a video's motion to its own, so that painted frames move as the video does.
-
-Build the parts of a film that use the scene's footage, and check its file.
-"""
+"""Footage in the film: a video under the painting, and a camera that follows its motion."""
 
 from __future__ import annotations
 

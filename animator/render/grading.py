@@ -1,13 +1,7 @@
-"""Colour stages and metrics.
-
-Build a scene's grading: the stages around a painting pass, and the colour metrics of painted frames.
-
-Grading stages around a painting pass: colour matching, palette, noise, contrast, sharpening.
+"""Grading stages around a painting pass (colour, palette, noise, contrast, sharpening), and colour metrics of frames.
 
 A stage takes an image, its frame and the state, and returns an image. `tools` are the image operations of the device
 that holds the images.
-
-Colour metrics of painted frames: drift from a reference, distance to the palette.
 """
 
 from __future__ import annotations

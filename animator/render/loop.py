@@ -1,10 +1,6 @@
-"""THE LOOP; Camera protocol; shots.
+"""The frame loop: warp the last painted frame with the camera, paint over it, hand it to the next frame.
 
-The frame loop: warp the last painted frame with the camera, paint over it, hand it to the next frame.
-
-It knows nothing of files, models, prompts or settings.
-
-Split a timeline into shots, which can be painted independently of each other.
+It knows nothing of files, models, prompts or settings. A timeline's shots can be painted independently of each other.
 """
 
 from __future__ import annotations

@@ -1,11 +1,4 @@
-"""Masks over time, lock, masked painter.
-
-Masks as they lie in a frame, the painter and stages that they bound, and the product lock.
-
-Sources of masks: drawn once, keyed from the first image, or read from a video.
-
-Build a scene's masks from their sources, and check their files.
-"""
+"""Masks over time: their sources, the painter and stages that they bound, and the product lock."""
 
 from __future__ import annotations
 

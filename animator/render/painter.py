@@ -1,12 +1,6 @@
-"""Painter ABC, wrappers (start image, hires fix, cache), FlatPainter.
+"""Painters: the interface between the frame loop and a model, wrappers around a painter, one without a model.
 
-Hires fix: compose an image at the model's native size, then enlarge it and paint over it at the film's size.
-
-Start a film from an image instead of noise.
-
-Reuse saved painted frames: return them unchanged, without painting or stages.
-
-A painter without a model, for previews, tests and computers without weights, and a test card; imports no torch.
+The painter without a model serves previews, tests and computers without weights. This module imports no torch.
 """
 
 from __future__ import annotations

@@ -1,10 +1,6 @@
-"""Animate(): parts for a scene.
-
-Read a scene, build its parts and paint it: the composition root, which alone imports every core package.
+"""The parts of a film: read a scene, load its painter, build its stages and paint it, one frame at a time.
 
 Modules with heavy libraries are imported where they are used, so that checking a file loads neither torch nor cv2.
-
-Load the painter of a scene: SDXL with the models that the schedule names.
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""Second pass, networks, interpolation.
-
-Upscale a scene's finished frames for its video, and interpolate more frames between them.
-
-Interpolate additional frames for a video with a higher frame rate.
-"""
+"""Upscaling of finished frames for the video, by a second pass or a network, and frames interpolated between them."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""Start image, views, loop closing.
-
-Guide a film towards images ahead of it: views, and in a closed loop its own first painted frame.
-
-Guide painted frames towards upcoming views, and a closed loop towards its first frame.
-"""
+"""Guidance of a film towards images ahead of it: views, and in a closed loop its own first painted frame."""
 
 from __future__ import annotations
 

@@ -1,11 +1,4 @@
-"""GIF, WebP, size limits.
-
-Animated GIF and WebP files, with the film's recipe embedded.
-
-Fit an animation under a maximum file size, with fewer and smaller images.
-
-A film's images in the order a file shows them, read from the disk one by one.
-"""
+"""Animated GIF and WebP files, also under a maximum file size, with the film's recipe embedded."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Atomic file writes, PNGs with metadata, and CSV tables.
-
-A film's frames in one ZIP file, for programs that read a sequence of PNGs.
-"""
+"""Atomic file writes: a file is whole or absent, even after a crash; frames of a film in one ZIP file."""
 
 from __future__ import annotations
 

@@ -1,10 +1,6 @@
-"""Time estimates, machine profiles.
+"""Estimates of how long a film takes, from its frame table and the measured speed profiles of this machine.
 
-Time estimates: arithmetic on a machine's measured profile and a film's frame table.
-
-Estimates of how long a scene's film takes, from measured profiles of this machine.
-
-Speed profiles stored for this user: one small JSON file for each model and size measured.
+A profile is a small JSON file for each model and size measured, stored for this user.
 """
 
 from __future__ import annotations

@@ -1,11 +1,4 @@
-"""All other files of a run.
-
-Make a run's deliverables once all its frames are saved: which files, from which images and masks.
-
-Deliverables made from a run's frames: one function for each kind of file.
-
-Masks of a finished film, recomputed without painting.
-"""
+"""Files made from a run's saved frames: GIF, WebP, other shapes, cut-outs, masks, poster, subtitles, archives."""
 
 from __future__ import annotations
 

@@ -1,11 +1,7 @@
-"""Events, JSON lines, pace.
-
-Events of a render: each kind as a noun, as data for programs, and as a line to read.
+"""Events of a render: each kind as a noun, as JSON lines for programs, and as a line to read.
 
 Names and fields are an interface: programs read them from `--json`. New ones may be added; none changes its
 meaning.
-
-Report events to a run's log, and as JSON lines to a program.
 """
 
 from __future__ import annotations

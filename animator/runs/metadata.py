@@ -1,7 +1,4 @@
-"""Texts stored in a frame's PNG: A1111's "parameters", which image viewers read, and our own JSON.
-
-Text output of the frame table, of problems and of colour measurements.
-"""
+"""Texts about frames: the recipe in a frame's PNG (A1111's "parameters" and our own JSON), and tables of frames."""
 
 from __future__ import annotations
 

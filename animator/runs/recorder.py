@@ -1,8 +1,6 @@
-"""Threads with bounds.
+"""Recorder: saves finished frames and encodes the video in other threads, while the frame loop goes on.
 
-Recorder: saves finished frames and encodes the video in other threads, while the frame loop goes on.
-
-Bounded worker threads, ordered and unordered: a slow disk slows the frame loop, it does not fill the memory.
+Its queues are bounded: a slow disk slows the frame loop, it does not fill the memory.
 """
 
 from __future__ import annotations

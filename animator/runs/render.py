@@ -1,9 +1,4 @@
-"""Start, resume, render a run.
-
-Render a run from its first frame to its video: paint the missing frames and record them as they are done.
-
-Continue a run: check that its saved frames are still valid, and find the segments to render.
-"""
+"""Render a run from its first frame to its video, or continue it: paint the missing frames and record them."""
 
 from __future__ import annotations
 

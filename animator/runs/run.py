@@ -1,17 +1,13 @@
-"""Run folder, resume point, log.
-
-A run's folder: frames, journal, resume point.
+"""A run's folder: frames, journal, resume point and log.
 
 frames/000000000.png   frame images, each with its recipe inside
-upscaled/              larger images of the frames, where the video is larger than the film: see upscaled.py
+upscaled/              larger images of the frames, where the video is larger than the film: see store.py
 journal.jsonl          a header, then one line per frame that is safe on disk, with measurements of its image
 run.log                one line per event
 settings.yaml          the schedule file as the user gave it
 resolved.yaml          the schedule with presets, options and defaults filled in: renders the same film
 frames.csv             the frame table
 video.mp4              the video, once it is complete
-
-A run's log: one line per event. Every command that works on the run appends to it.
 """
 
 from __future__ import annotations

@@ -1,11 +1,4 @@
-"""Poster, contact sheet, subtitles.
-
-A sheet of images in rows and columns, with labels and captions.
-
-Still images of a film: the poster and the contact sheet.
-
-A film's prompts as subtitles, for video editors and players.
-"""
+"""Still files about a film: the poster, contact sheets with labels, and its prompts as subtitles."""
 
 from __future__ import annotations
 

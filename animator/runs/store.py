@@ -1,9 +1,4 @@
-"""Frame store: PNG + journal.
-
-A run's journal (a header, then one JSON line per saved frame), and the lock on a run's folder.
-
-Larger images of a run's frames: a folder beside `frames/`, with a journal of those that are safe on disk.
-"""
+"""Saved frames and their journal (a header, then one JSON line per frame), and the lock on a run's folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Problems of settings and named files."""
+"""Checks of a read scene: settings that contradict each other, names that lead nowhere, files that do not exist."""
 
 from __future__ import annotations
 

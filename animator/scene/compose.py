@@ -1,11 +1,4 @@
-"""Extends, when:, --set, storyboard.
-
-Merge of a schedule file with the files it extends, its `when:` sections and `--set` options.
-
-Find presets and the files that a schedule file extends.
-
-Storyboard: a CSV table of shots → prompts, cuts and moves of the film, with their lines in the table.
-"""
+"""Merge of a schedule file with the presets it extends, its storyboard, `when:` sections and `--set` options."""
 
 from __future__ import annotations
 

@@ -1,11 +1,4 @@
-"""Section, Curve, Number, Size, FileRef types.
-
-Building blocks of settings: the base class of sections, and the types of numbers, texts and curves.
-
-Types of settings that are lists: times, and the colours of a palette.
-
-Size of a film: pixels, or a ratio that snaps to one of the sizes SDXL was trained on.
-"""
+"""Building blocks of settings: the base class of sections, and the types of numbers, texts, curves, sizes, files."""
 
 from __future__ import annotations
 

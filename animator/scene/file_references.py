@@ -1,3 +1,5 @@
+"""Every file that a scene names, found by the types of its settings."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,7 +1,4 @@
-"""Problems of models, from headers.
-
-Checks that the models a schedule names exist and fit SDXL, from names, configs and headers, loading none.
-"""
+"""Checks that the models a schedule names exist and fit SDXL, from names, configs and headers, loading none."""
 
 from __future__ import annotations
 

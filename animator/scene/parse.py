@@ -1,13 +1,8 @@
-"""Strict YAML with places and explained errors.
-
-Strict YAML parser: text → plain data with the position of every value.
+"""Strict YAML parser: text → plain data with the position of every value, and explanations of common mistakes.
 
 Scalars follow YAML 1.2 although PyYAML implements 1.1: `16:9` and `1:30` are text, `1e-3` is a number, `010`
-is ten, `on` and `no` are text. Duplicate keys, anchors and tags are refused: schedule files are untrusted input.
-
-YAML loader with YAML 1.2 scalars and limits on size and nesting, as schedule files are untrusted input.
-
-Explain common YAML mistakes, such as unquoted colours, colons and tabs, with the corrected line.
+is ten, `on` and `no` are text. Schedule files are untrusted input: duplicate keys, anchors and tags are refused,
+and size and nesting have limits.
 """
 
 from __future__ import annotations

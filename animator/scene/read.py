@@ -1,7 +1,4 @@
-"""Documents → Scene + problems.
-
-Explain pydantic's validation errors: what is wrong, what is allowed, and its position in the file.
-"""
+"""Documents → Scene and problems: pydantic's errors are explained, with the position of each value in the file."""
 
 from __future__ import annotations
 

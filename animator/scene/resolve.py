@@ -1,7 +1,4 @@
-"""Scene → YAML that renders the same.
-
-Scene → a complete schedule file that renders the same film from any folder of this machine.
-"""
+"""Scene → a complete schedule file that renders the same film from any folder of this machine."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Scene.
-
-Scene: a schedule file that has been read and validated.
-"""
+"""The Scene: a schedule file that has been read and validated; its curves are still as written."""
 
 from __future__ import annotations
 

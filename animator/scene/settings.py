@@ -1,9 +1,4 @@
-"""The settings tree: video, model, prompts, motion, painting, grade.
-
-Prompt settings of a schedule file: texts over time, their blending, and styles.
-
-Sections of a schedule file with types, defaults and descriptions; curves are still as written.
-"""
+"""Settings of a schedule file: video, model, prompts, motion, painting, grade, with types and defaults."""
 
 from __future__ import annotations
 

@@ -1,13 +1,4 @@
-"""Masks, footage, views, detail options.
-
-Mask settings of a schedule file: the source of each named mask, and its shape.
-
-Footage settings of a schedule file: a video that is painted over, or whose motion the film follows.
-
-View settings of a schedule file: images that the film passes through at given times.
-
-Settings of the detail pass, which paints parts of each painted frame once more at a larger size.
-"""
+"""Settings for images that a film uses: masks, footage, views, and the detail pass."""
 
 from __future__ import annotations
 

@@ -1,15 +1,4 @@
-"""LoRA, ControlNet, IP-Adapter, refiner, runtime options.
-
-LoRA settings of a schedule file: files, scales over time and per block; checks that they fit the model.
-
-ControlNet settings of a schedule file: a model, and the hint image it follows.
-
-IP-Adapter settings of a schedule file: images whose style or subject is painted.
-
-Refiner settings of a schedule file: a second SDXL model for the last steps of a painting pass.
-
-Runtime settings of `model`: VAE, few-step kind, tiling, memory, compilation; and defaults that fit the model.
-"""
+"""Settings for models: LoRAs, ControlNets, IP-Adapters, the refiner, and `model`'s VAE, memory and compilation."""
 
 from __future__ import annotations
 

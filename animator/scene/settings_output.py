@@ -1,9 +1,4 @@
-"""Codec, deliverables, shapes, upscaling.
-
-Settings for upscaling finished frames and for interpolating frames between them.
-
-Output settings of a schedule file: codec and quality of the video, other deliverables, crops of other shapes.
-"""
+"""Settings for output: codec and quality, deliverables, crops of other shapes, upscaling, interpolated frames."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Prompt styles.
-
-Named styles: text around a prompt, and a negative prompt.
-"""
+"""Named prompt styles: text around a prompt, and a negative prompt."""
 
 from __future__ import annotations
 

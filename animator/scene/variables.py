@@ -1,8 +1,6 @@
-"""Declared variables, {name} substitution.
+"""Variables of a preset: their declaration, checks of given values, and `{name}` substituted in texts.
 
-Substitute `{name}` in the texts of a document; `{{` and `}}` are literal braces.
-
-Declared variables of a preset, with type, default and description; the values given for them are checked.
+`{{` and `}}` are literal braces.
 """
 
 from __future__ import annotations

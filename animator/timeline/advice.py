@@ -1,15 +1,4 @@
-"""Limits (errors) and advice (notes).
-
-Checks across values: steps a sampler cannot run, motion that leaves nothing to paint, to mask or to lock.
-
-Advice about valid schedules: unreachable keys, unused settings, unsuitable sizes.
-
-Advice on LoRAs whose trigger words are in no prompt.
-
-Advice on sampling: settings that do not suit a few-step model, and settings without effect.
-
-Advice on compiling the UNet: each new scale inside it has to be compiled again.
-"""
+"""Checks across all frames: limits, which are errors, and advice about settings that may not do what was meant."""
 
 from __future__ import annotations
 

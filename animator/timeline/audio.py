@@ -1,12 +1,6 @@
-"""Track → signals and beats.
+"""Audio of a scene: samples of its track, features per frame (rms, bass, mid, treble, onset), and beats.
 
-Audio features per frame (rms, bass, mid, treble, onset) and beat times.
-
-Audio samples of a file: anything ffmpeg can decode, mixed down to one channel.
-
-Detection of onsets and beats in audio samples.
-
-Audio of a scene: the part of the track it plays, and the signals of that part.
+ffmpeg decodes the track to one channel.
 """
 
 from __future__ import annotations

@@ -1,10 +1,6 @@
-"""Cadence: the frames that are painted, their seeds, and the weights of views.
+"""Columns of the frame table about painting: painted frames, weights of in-betweens, seeds, weights of views.
 
-Choose the painted frames, and the weight of the next painted frame in each in-between.
-
-Seed behaviors (fixed, iter, ladder, alternate, random): one seed per frame, advancing at painted frames.
-
-Weights that guide paintings towards upcoming views, and a closed loop towards its first painted frame.
+Seed behaviors are fixed, iter, ladder, alternate and random: one seed per frame, advancing at painted frames.
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""Scene → list[Frame].
-
-Columns of the frame table: sections of curves, motion written as rates, positions or moves, and seeds.
-
-Scene → list[Frame]. Finds every problem of the schedule's curves before any model is loaded.
-"""
+"""Scene → list[Frame]: every value of every frame, and every problem of the curves, before loading a model."""
 
 from __future__ import annotations
 

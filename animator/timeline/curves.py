@@ -1,13 +1,8 @@
-"""Any curve → values per frame.
+"""Curves: number, expression, Deforum key string or keyframes → one value per frame.
 
-Curves: number, expression, Deforum key string or keyframes → one value per frame.
-
-A number is interpolated to the next key; an expression is evaluated on every frame until the next key.
-Before the first key its value holds, after the last key the last one's.
-
-Interpolation of `ease: smooth`: a monotone cubic through all keys, which never overshoots them.
-
-Parser of Deforum's key strings, `0:(1.0), 30:(2*sin(t/10))`, which respects brackets and quotes.
+A number is interpolated to the next key; an expression is evaluated on every frame until the next key. Before the
+first key its value holds, after the last key the last one's. `ease: smooth` is a monotone cubic through all keys,
+which never overshoots them. Key strings, `0:(1.0), 30:(2*sin(t/10))`, may contain brackets and quotes.
 """
 
 from __future__ import annotations

@@ -1,16 +1,8 @@
-"""Text → checked tree → numexpr.
-
-Functions of expressions: written as numexpr text where numexpr has them, otherwise computed by NumPy.
-
-Python syntax tree → numexpr text, through an allowlist: any node that is not listed is refused.
-
-Allowed are numbers, known names, FUNCTIONS, arithmetic, comparison and boolean operators, and the conditional
-expression.
-
-Expression text → checked syntax tree → numexpr, over all frames at once.
+"""Expressions: text → checked syntax tree → numexpr, over all frames at once; the functions they may call.
 
 numexpr's own sanitiser can be bypassed (before 2.14.3 a text could run code), so numexpr receives only text that
-`NumexprWriter` has generated from the checked tree.
+`NumexprWriter` has generated from the checked tree. Allowed are numbers, known names, FUNCTIONS, arithmetic,
+comparison and boolean operators, and the conditional expression; any node that is not listed is refused.
 """
 
 from __future__ import annotations

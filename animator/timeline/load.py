@@ -1,4 +1,4 @@
-"""Load(), loads(): read + check + compile."""
+"""Read and check a schedule file or text as a Scene: `load` and `loads`."""
 
 from __future__ import annotations
 

@@ -1,11 +1,4 @@
-"""Rates, positions, moves, shake, description.
-
-Conversion of motion written per second or as positions to motion per frame.
-
-Named moves (push-in, settle, handheld …), each a curve over its part of the film; and the camera's shake.
-
-Descriptions of a film's motion in English, one sentence per segment.
-"""
+"""Motion per frame from rates, positions or named moves (push-in, settle …), and its description in English."""
 
 from __future__ import annotations
 

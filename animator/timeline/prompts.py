@@ -1,12 +1,6 @@
-"""Prompt keyframes, styles, LoRA columns.
+"""Prompt keyframes, styles and LoRA tags → one Prompt and one set of LoRA scales per frame.
 
-Prompt keyframes → one Prompt per frame: text, next text, weight of the next, negative.
-
-The prompts of a scene → one Prompt per frame, and the LoRA scales set by tags in them.
-
-Prompt styles: the text a style adds before and after a prompt, and to the negative prompt.
-
-LoRA scales and block factors per frame, from curves and prompt tags.
+A Prompt is a text, the next text, the weight of the next, and a negative prompt.
 """
 
 from __future__ import annotations

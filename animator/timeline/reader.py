@@ -1,9 +1,4 @@
-"""Settings → columns, problems collected.
-
-Settings as written → numbers and names per frame. Problems are collected, and reading continues.
-
-Flags per frame, from a list of times or an expression.
-"""
+"""Reader of settings as columns: values, names and flags per frame; problems are collected, and reading continues."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Trainable adapters: a LoRA on the model's layers, by peft; all other weights are frozen.
+"""Trainable adapters: a LoRA on the model's layers, by peft, or the embedding vectors of a new word.
 
-Textual inversion: train the embedding vectors of a new word in both text encoders, and no model weight.
+All other weights are frozen.
 """
 
 from __future__ import annotations

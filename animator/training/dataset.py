@@ -1,6 +1,6 @@
 """Training data: encoded photos with captions and loss masks, and batches by number.
 
-Encode captions with SDXL's two text encoders; results are cached unless the encoders are trained.
+Encoded captions are cached unless the text encoders are trained.
 """
 
 from __future__ import annotations

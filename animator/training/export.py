@@ -1,6 +1,6 @@
-"""Metadata of a trained file: kohya's ss_* names, modelspec, and our own settings.
+"""The file of a training: weights under diffusers' or kohya's names, and a header with its settings.
 
-Write the file of a training: weights under diffusers' or kohya's names, and a metadata header.
+The header holds kohya's ss_* names, modelspec, and our own settings.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Loss of a training step: the prediction target, and the weights of noise levels and pixels.
-
-Training objective: add noise to a batch and compute the loss of the model's prediction.
-"""
+"""Loss of a training step: noise added to a batch, the prediction target, weights of noise levels and pixels."""
 
 from __future__ import annotations
 

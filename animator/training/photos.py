@@ -1,8 +1,6 @@
-"""Survey a set of photos before training: notes on problems, and a sheet of the images to be learnt.
+"""Photos of a product with captions and masks: reading, sizes of equal area, a survey of problems, a sheet.
 
-Read a folder of photos with their captions and masks; unusable files are errors, by name.
-
-Aspect-ratio buckets: scale and crop every photo to the nearest of several sizes of one area.
+Unusable files are errors, by name.
 """
 
 from __future__ import annotations

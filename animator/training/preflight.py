@@ -1,7 +1,4 @@
-"""Checks before training (`--check`): a report in lines, and a sheet of the images to be learnt.
-
-Check a token with the model's tokenizer: known words and words in too many pieces learn badly.
-"""
+"""Checks before training (`--check`): a report in lines, the token's pieces, a sheet of the images to be learnt."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""Run a training from its photos to the file it writes.
-
-Prepare a training: load the base model and compute everything that is computed once.
-
-Images that the model paints during training: sample sheets at a fixed seed, and class images.
-"""
+"""Run a training from its photos to the file it writes: preparation, sample sheets, class images."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Training loop. The randomness of a step depends on its number alone, so a resumed run ends the same.
+"""Training loop, and the folder that it resumes from: checkpoint, metrics and sample sheets.
 
-Folder of a training: checkpoint, metrics and sample sheets, written so that a killed run leaves no partial file.
+The randomness of a step depends on its number alone, so a resumed run ends the same; a killed run leaves no partial
+file.
 
 settings.json            settings and photo hashes it was started with
 checkpoint.safetensors   weights, optimizer and best weights after the step it names

@@ -1,7 +1,4 @@
-"""Plot of a schedule: prompts as bands, every curve that varies, beats as ticks. PNG, SVG or PDF.
-
-A film's prompts and curves as HTML and SVG, without scripts or libraries.
-"""
+"""Charts of a schedule: prompts as bands, curves, beats; as PNG, SVG or PDF, and as SVG inside a page."""
 
 from __future__ import annotations
 

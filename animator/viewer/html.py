@@ -1,14 +1,7 @@
-"""Thumbnails for pages: JPEG files of a limited total size.
+"""HTML pages and fragments: the preview, a slider through frames, a wipe between two films, progress.
 
-Page templates, and the escaping of values for them: the text in schedule files is untrusted.
-
-The preview in a browser: the video, the settings of the current frame, and the film's curves.
-
-The preview as one self-contained HTML page, with the video embedded.
-
-A slider through frames, and a wipe between two films: HTML that needs neither kernel nor server.
-
-Progress of a film while it is painted: a bar, counts, and the latest frame.
+Pages need neither server nor kernel; videos and thumbnails are embedded, of limited total size. Values are escaped
+for templates, as the text in schedule files is untrusted.
 """
 
 from __future__ import annotations

@@ -1,12 +1,4 @@
-"""HTML output for a notebook, which can be saved as a page.
-
-Progress display of a notebook while a film is painted.
-
-Videos small enough to be embedded in a notebook.
-
-HTML cards of scenes and runs: facts about a film, its curves, and thumbnails.
-
-Films in a notebook: cards of scenes, previews that play, sliders through frames, live progress.
+"""Films in a notebook: cards of scenes, previews that play, sliders through frames, live progress.
 
     from animator.viewer import notebook
     scene = animator.load("film.yaml")   # shows a card as the result of its cell

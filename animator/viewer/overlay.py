@@ -1,8 +1,6 @@
-"""Caption frames of a preview with their time, prompt, settings and position in the film.
+"""Captions drawn into a preview's frames: time, prompt, settings, position in the film, and bands of prompts.
 
-Draw text into images in OpenCV's bundled sans serif font: Latin, Greek, Cyrillic, arrows and dots.
-
-Prompt bands: the runs of frames that share a prompt, with a colour for each prompt.
+The font is OpenCV's bundled sans serif: Latin, Greek, Cyrillic, arrows and dots.
 """
 
 from __future__ import annotations

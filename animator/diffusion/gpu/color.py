@@ -1,12 +1,7 @@
-"""Colour matching on device.
+"""Colour spaces, statistics, matching and palettes for images on the GPU, equal to the CPU's but for rounding.
 
-Colour spaces on the device: sRGB ↔ CIE L*a*b* and HSV, with the formulas and units of the CPU versions.
-
-Values have shape (3, …), channels first; float64, except that whole images are float32.
-
-Colour statistics of an image, computed and kept on the device without copying a number to the host.
-
-Colour matching and palette pull on the device, equal to the NumPy versions except for rounding.
+Values have shape (3, …), channels first; float64, except that whole images are float32. imaging/color.py holds the
+same mathematics for NumPy arrays. No number is copied to the host.
 """
 
 from __future__ import annotations

@@ -1,10 +1,6 @@
-"""Filters, warp, noise on device.
+"""Contrast, sharpening, crossfade, noise and warps for images on the GPU, equal to the CPU's but for rounding.
 
-Contrast, sharpening, crossfade and noise on the device, equal to the CPU functions except for rounding.
-
-Warp of an image by a matrix on its device, resampled once with the cubic filter of the CPU version.
-
-Noise for images on a device, drawn on the CPU one frame ahead, so that a seed gives the same noise everywhere.
+Noise is drawn on the CPU, one frame ahead, so that a seed gives the same noise everywhere.
 """
 
 from __future__ import annotations

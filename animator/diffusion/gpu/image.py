@@ -1,10 +1,6 @@
-"""DeviceImage, async copies.
+"""An image that stays on the device that painted it, and asynchronous copies between device and host.
 
-An image that stays on the device that painted it until the host reads its pixels.
-
-Asynchronous copies between the host and a device; the only module with code specific to CUDA.
-
-On a CPU device the same functions copy synchronously or return their argument.
+The only module with code specific to CUDA: on a CPU device its functions copy synchronously or return their argument.
 """
 
 from __future__ import annotations

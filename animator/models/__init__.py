@@ -1,0 +1,1 @@
+"""Facts about models that need no weights and no torch: families, samplers, file headers, prompt syntax."""
