@@ -5,7 +5,8 @@ AnimatorError           base class; exit status 2 unless noted below
 ├── SceneError          a schedule file with problems; lists all of them
 ├── RunError            a run folder that cannot be used
 ├── ModelError    (3)   a model, LoRA or device that is missing or does not fit
-└── ProgramError  (3)   ffmpeg is missing or failed
+├── ProgramError  (3)   ffmpeg is missing or failed
+└── PluginError   (3)   a plug-in that is missing or broken
 """
 
 from __future__ import annotations
@@ -44,6 +45,12 @@ class ModelError(AnimatorError):
 
 class ProgramError(AnimatorError):
     """An external program (ffmpeg) that is missing or failed."""
+
+    exit_code = 3
+
+
+class PluginError(AnimatorError):
+    """A plug-in that is missing, cannot be loaded, or failed."""
 
     exit_code = 3
 

@@ -7,7 +7,7 @@ read its name, default, range and meaning from these dataclasses. Fields made by
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from typing import Any
 
@@ -236,6 +236,9 @@ class Frame:
     # adapter name → UNet block → factor of the adapter's scale in that block
     lora_blocks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     grade: Grade = Grade()
+    stages: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # plug-in stage → its dataclass with this frame's values
     lock: Lock = Lock()
     footage: Footage = Footage(alpha=0.0, motion_amount=0.0)  # default: no footage
     control: Mapping[str, Control] = field(default_factory=dict)  # ControlNet name → its influence
@@ -247,6 +250,14 @@ class Frame:
     subseed: int = 1  # seed of a second noise that is mixed into the first
     subseed_strength: float = 0.0  # share of the second noise, 0..1
     anchor: bool = False  # True: later frames are matched to the colours of this one
+
+
+def frame_values(frame: Frame) -> dict[str, Any]:
+    """Return the settings of `frame` as nested plain data; `stages` only if the film has any."""
+    values = asdict(frame)
+    if not frame.stages:
+        del values["stages"]
+    return values
 
 
 DepthRange = tuple[

@@ -101,6 +101,7 @@ def cpu_only_reason(scene: Scene) -> str:
     asked = {
         "motion.depth": settings.motion.depth != "flat",
         "masks": masks.uses_masks(film),
+        "stages": bool(settings.stages),
         "footage": settings.footage.file is not None,
         "control": bool(settings.control),
         "model.refiner": settings.model.refiner is not None,

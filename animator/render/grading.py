@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animator.errors import PluginError
 from animator.frame import Frame, Image, State
 from animator.imaging.backend import CPU_BACKEND, ImageBackend
 from animator.imaging.color import PalettePull, color_drift, parse_hex_color
 from animator.render.loop import Stage
 from animator.render.views import read_scene_image
+from animator.scene.plugins import plugin_errors
 from animator.scene.scene import Scene
 from animator.scene.settings import COLOR_REFERENCES, REFERENCE_PATH
+from animator.scene.settings_stages import STAGES
 
 if TYPE_CHECKING:
     from animator.render.footage import FootageReader
@@ -32,18 +35,45 @@ def grading_stages(
     Colour matching comes before noise, which it would tint. `tools` belong to the device that holds the images: by
     default the CPU. Raises SceneError if a reference image cannot be read.
     """
-    from animator.imaging.backend import CPU_BACKEND
-
-    grade, tools = scene.settings.grade, tools or CPU_BACKEND
-    ready, painted = _color_stages(scene, film, tools)
-    pulled: list[Stage] = [PullToPalette(tools.pull(_rgb_rows(grade.palette)))] if grade.palette else []
-    noise = AddNoise(grade.noise_type == "perlin", tools)
-    return [*ready, Contrast(tools), Sharpen(tools), noise], [*painted, *pulled]
+    pairs = [STAGES.load(name)(scene, film, tools or CPU_BACKEND) for name in STAGES.builtins]
+    pairs += [_plugin_stages(name) for name in scene.settings.stages or ()]
+    return [stage for before, _ in pairs for stage in before], [
+        stage for _, after in pairs for stage in after
+    ]
 
 
-def _color_stages(
-    scene: Scene, film: FootageReader | None, tools: ImageBackend
-) -> tuple[list[Stage], list[Stage]]:
+StagePair = tuple[list[Stage], list[Stage]]  # before and after a painting pass
+
+
+def contrast_stages(scene: Scene, film: FootageReader | None, tools: ImageBackend) -> StagePair:  # noqa: ARG001
+    """Return the stage that changes contrast before a painting pass."""
+    return [Contrast(tools)], []
+
+
+def sharpen_stages(scene: Scene, film: FootageReader | None, tools: ImageBackend) -> StagePair:  # noqa: ARG001
+    """Return the stage that sharpens before a painting pass."""
+    return [Sharpen(tools)], []
+
+
+def noise_stages(scene: Scene, film: FootageReader | None, tools: ImageBackend) -> StagePair:  # noqa: ARG001
+    """Return the stage that adds noise before a painting pass."""
+    return [AddNoise(scene.settings.grade.noise_type == "perlin", tools)], []
+
+
+def palette_stages(scene: Scene, film: FootageReader | None, tools: ImageBackend) -> StagePair:  # noqa: ARG001
+    """Return the stage that pulls a painted frame towards the palette, if the scene has one."""
+    palette = scene.settings.grade.palette
+    return [], [PullToPalette(tools.pull(_rgb_rows(palette)))] if palette else []
+
+
+def _plugin_stages(name: str) -> StagePair:
+    """Return the stages of a plug-in before and after a painting pass. Raises PluginError."""
+    kind = STAGES.load(name)
+    before, after = ([PluginStage(name, way)] if hasattr(kind, way) else [] for way in ("before", "after"))
+    return [*before], [*after]
+
+
+def color_stages(scene: Scene, film: FootageReader | None, tools: ImageBackend) -> StagePair:
     """Return the colour-matching stages before and after a painting pass."""
     from animator.render.footage import MatchFootage
 
@@ -206,6 +236,21 @@ class Sharpen:
         amount = frame.grade.sharpen
         sharper: Image = self.tools.sharpen(image, amount) if amount else image
         return sharper
+
+
+class PluginStage:
+    """A stage that a plug-in adds: calls the method `way` of the plug-in's settings for the frame."""
+
+    def __init__(self, name: str, way: str) -> None:
+        self.name, self.way = name, way
+
+    def __call__(self, image: Image, frame: Frame, state: State) -> Image:
+        with plugin_errors(f"stage {self.name!r} failed at frame {frame.index}"):
+            found = np.asarray(getattr(frame.stages[self.name], self.way)(image, frame, state))
+        if found.dtype != np.uint8 or found.shape != image.shape:
+            wanted = f"an image of uint8 {image.shape} is expected"
+            raise PluginError(f"stage {self.name!r} returned {found.dtype} {found.shape}; {wanted}")
+        return found
 
 
 class ColorMetrics:

@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from animator.frame import Control, Detail, Frame, Grade, IPAdapterScale, Lock, Motion, Painting
+from animator.frame import Control, Detail, Frame, Grade, IPAdapterScale, Lock, Motion, Painting, frame_values
 from animator.models import nano
 from animator.render import views
 from animator.render.camera import needs_3d
@@ -46,7 +46,7 @@ def _field_names(section: type, *more: str) -> set[str]:
 _NOT_ALWAYS_USED: Mapping[str, set[str] | None] = {
     **dict.fromkeys(("vars", "events", "bpm", "audio", "loras", "cadence", "paint", "cuts", "output")),
     **dict.fromkeys(("views", "views_strength", "views_lead", "masks", "start", "footage", "tween")),
-    **dict.fromkeys(("control", "ip_adapter")),
+    **dict.fromkeys(("control", "ip_adapter", "stages")),
     "detail": _field_names(Detail),
     "video": {"fps", "frames", "loop"},
     "model": {"device", "loras", "memory", "compile"},
@@ -118,12 +118,14 @@ class FrameFingerprints:
 
     def _row_inputs(self, frame: Frame) -> Any:
         """Return the frame's row without settings that change no image: LoRAs at scale 0, and upscaling afterwards."""
-        row, loras = asdict(frame), {name: scale for name, scale in frame.loras.items() if scale}
+        row, loras = frame_values(frame), {name: scale for name, scale in frame.loras.items() if scale}
         guides = {
             section: {name: row[section][name] for name in _active_guides(frame, section)}
             for section in GUIDE_FIELDS
         }
         del row["upscale"]
+        if frame.stages:
+            row["stages"] = list(row["stages"].items())  # they run in this order
         if not self.scene.size.exceeds(self.scene.native_size):
             del row["painting"]["hires"]
         return {**row, "loras": loras, **guides}

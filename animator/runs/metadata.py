@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 from PIL.PngImagePlugin import PngInfo
 
-from animator.frame import Frame
+from animator.frame import Frame, frame_values
 from animator.models import samplers
 from animator.render.loop import starts_shot
 from animator.scene.scene import Scene
@@ -62,7 +61,7 @@ def frame_row(frame: Frame, fresh: bool) -> dict[str, Any]:
     painted = frame.diffuse and (fresh or frame.painting.strength > 0)
     steps = (frame.painting.steps if fresh else samplers.effective_steps(frame.painting)) if painted else 0
     level = (1.0 if fresh else frame.painting.strength) if painted else 0.0
-    return {**asdict(frame), "steps_run": steps, "strength_run": level}
+    return {**frame_values(frame), "steps_run": steps, "strength_run": level}
 
 
 def flatten(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -16,6 +16,7 @@ from animator.scene.fields import without_none
 from animator.scene.parse import Document, parse_document
 from animator.scene.scene import Scene, base_folder
 from animator.scene.settings import MAX_FRAMES, Settings
+from animator.scene.settings_stages import UNKNOWN_STAGE, stage_setting_names
 from animator.scene.variables import substitute
 
 
@@ -27,7 +28,7 @@ def explain_validation_error(
     `extra_keys` are top-level names to suggest although they are not settings of `root`.
     """
     path = tuple(str(part) for part in item["loc"])
-    where = document.key_place if item["type"] == "extra_forbidden" else document.value_place
+    where = document.key_place if item["type"] in ("extra_forbidden", UNKNOWN_STAGE) else document.value_place
     return Problem(where(path), path, _error_message(item, item["loc"], root, extra_keys))
 
 
@@ -48,7 +49,7 @@ def _error_message(
             return "must be given"
         case "literal_error":
             return f"{short_repr(given)} is not known; allowed: {item['ctx']['expected']}"
-        case "value_error":
+        case "value_error" | "unknown_stage":
             return str(item["ctx"]["error"])
         case "int_parsing" | "int_type" | "int_from_float":
             return f"{short_repr(given)} is not a whole number"
@@ -65,6 +66,8 @@ def _error_message(
 
 def _setting_names(loc: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:
     """Return the names of the settings in the section at `loc`; [] if it has no fixed names."""
+    if root is Settings and loc[:1] == ("stages",):
+        return stage_setting_names(loc[1:])
     model: Any = root
     for part in loc:
         # In dict[str, LoraFile] every name has the same fields.

@@ -39,6 +39,7 @@ from animator.scene.settings_models import (
     expand_refiner,
 )
 from animator.scene.settings_output import Output
+from animator.scene.settings_stages import Stages
 from animator.scene.variables import VARIABLE_TYPES
 
 MAX_PROMPT = 4_000  # characters; SDXL encodes about 300 at a time
@@ -346,6 +347,10 @@ class Settings(Section):
         "or {scale: …, blocks: {down: …, mid: …, up: …, text: …}}, each a curve",
     )
     grade: GradeCurves = Field(default_factory=GradeCurves)
+    stages: Stages | None = Field(
+        None,
+        description="*curves* · settings of stages that plug-ins add, in the order they run: {NAME: {SETTING: 0.5}}",
+    )
     masks: dict[str, MaskOptions] = Field(default_factory=dict, description="name → source of the mask")
     lock: Annotated[LockCurves, BeforeValidator(expand_lock)] = Field(default_factory=LockCurves)
     footage: Annotated[FootageCurves, BeforeValidator(expand_footage)] = Field(default_factory=FootageCurves)

@@ -159,6 +159,9 @@ def _written_curves(scene: Scene) -> Iterator[tuple[SettingPath, Any]]:
     for name in ("motion", "painting", "grade", "footage", "detail"):
         for setting, written in getattr(settings, name).given().items():
             yield (name, setting), written
+    for name, stage in (settings.stages or {}).items():
+        for setting, written in stage.given().items():
+            yield ("stages", name, setting), written
     for name, shape in settings.output.frame.items():
         for setting in shape.given().keys() - {"follow"}:
             yield ("output", "frame", name, setting), getattr(shape, setting)

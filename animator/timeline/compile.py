@@ -27,6 +27,7 @@ from animator.frame import (
 )
 from animator.imaging.geometry import is_3d
 from animator.scene.scene import Scene
+from animator.scene.settings_stages import STAGES
 from animator.timeline.advice import (
     compile_advice,
     general_advice,
@@ -72,7 +73,19 @@ class ColumnReader(Reader):
         """Return the values of a section with named members, such as `control`: {member: values} per frame."""
         written = getattr(self.scene.settings, name)
         columns = {member: self.section(kind, part, name, member) for member, part in written.items()}
-        return [{member: column[i] for member, column in columns.items()} for i in range(self.clock.frames)]
+        return self.rows_of(columns)
+
+    def stage_columns(self) -> list[dict[str, Any]]:
+        """Return the settings of the stages that plug-ins add: {stage: values} per frame."""
+        written = self.scene.settings.stages or {}
+        columns = {
+            name: self.section(STAGES.load(name), part, "stages", name) for name, part in written.items()
+        }
+        return self.rows_of(columns)
+
+    def rows_of(self, columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
+        """Return columns by name as one dictionary per frame."""
+        return [{name: column[i] for name, column in columns.items()} for i in range(self.clock.frames)]
 
     def footage_column(self) -> list[Footage]:
         """Return the footage settings of each frame; all 0 if the film has no footage."""
@@ -227,6 +240,7 @@ class Compiler(ColumnReader):
             "motion": self.motion_column(),
             "footage": self.footage_column(),
             "upscale": self.upscale_column(),
+            "stages": self.stage_columns(),
         }
         rows |= {
             name: self.section(kind, getattr(settings, name), name) for name, kind in FRAME_SECTIONS.items()
