@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from animator.cli.main import FilePath, ScheduleFile, main, set_option
+from animator.cli.main import FilePath, ScheduleFile, set_option
 from animator.errors import Problem, RunError
 from animator.runs import metadata
 from animator.timeline.compile import timeline
 from animator.timeline.load import load
 
 
-@main.command("import")
+@click.command("import")
 @click.argument("file", type=FilePath)
 @click.option("-o", "--out", type=FilePath, help="Schedule file to write.  [printed]")
 def import_(file: Path, out: Path | None) -> None:
@@ -26,7 +26,7 @@ def import_(file: Path, out: Path | None) -> None:
     _write_text(notes, text, out)
 
 
-@main.command()
+@click.command()
 @click.argument("file", type=ScheduleFile)
 @click.option(
     "--to", "kind", type=click.Choice(["deforum", "csv"]), required=True, help="Format of the file."

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from animator.cli.main import FilePath, ScheduleFile, main, set_option
+from animator.cli.main import FilePath, ScheduleFile, set_option
 from animator.cli.progress import show_frames
 from animator.errors import RunError, SceneError
 from animator.runs import cost, metadata
@@ -20,7 +20,7 @@ from animator.timeline.load import load, loads
 from animator.timeline.motion import HOLD, MOVES, SHAKES, describe_motion, without_shake
 
 
-@main.command()
+@click.command()
 @click.argument("file", type=ScheduleFile)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print errors and notes as a JSON array, for editors and CI."
@@ -49,7 +49,7 @@ def check(file: Path, as_json: bool, options: tuple[str, ...]) -> None:
     click.echo(cost.describe_cost(scene, metadata.frame_table(scene, frames)))
 
 
-@main.command()
+@click.command()
 @click.argument("file", type=ScheduleFile)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print a JSON array with one object per frame and line."
@@ -78,7 +78,7 @@ def explain(file: Path, english: bool, as_json: bool, as_csv: bool, options: tup
         click.echo("\n".join(format_table(cost.with_seconds(scene, rows))))
 
 
-@main.command()
+@click.command()
 @click.argument("file", type=ScheduleFile)
 @click.option("-o", "--out", type=FilePath, help="Image to write: .png, .svg or .pdf.  [NAME.png]")
 @set_option
@@ -91,7 +91,7 @@ def plot(file: Path, out: Path | None, options: tuple[str, ...]) -> None:
     click.echo(target)
 
 
-@main.command()
+@click.command()
 def motions() -> None:
     """List the moves and shakes that a schedule can name."""
     for word, move in MOVES.items():
@@ -101,7 +101,7 @@ def motions() -> None:
         click.echo(f"{word:12} shake: {shake.description}")
 
 
-@main.command()
+@click.command()
 def schema() -> None:
     """Print the JSON Schema of schedule files, with which editors complete and check them."""
     from animator.scene.schema import json_schema as written
@@ -112,7 +112,7 @@ def schema() -> None:
 PAGE_SUFFIXES = {".html", ".htm"}
 
 
-@main.command()
+@click.command()
 @click.argument("file", type=ScheduleFile)
 @click.option("-o", "--out", type=FilePath, help="Video or HTML page to write.  [renders/NAME/preview.mp4]")
 @set_option
@@ -149,7 +149,7 @@ def preview(
         raise RunError(f"{target}: no program on this computer opens it")
 
 
-@main.command()
+@click.command()
 @click.argument("file", type=ScheduleFile, required=False)
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="Print the measurement as JSON.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from animator.cli.main import FilePath, main
+from animator.cli.main import FilePath
 from animator.errors import RunError, SceneError, suggest
 from animator.models import lora_file, nano
 from animator.scene.compose import bundled_presets as known
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 STILL_COLUMNS = 24  # columns of a still in the terminal: a pixel wide, and each row two pixels high
 
 
-@main.group("presets", invoke_without_command=True)
+@click.group("presets", invoke_without_command=True)
 @click.pass_context
 def presets(context: click.Context) -> None:
     """List the presets, each with a still; `presets show NAME`, `presets copy NAME`."""
@@ -120,7 +120,7 @@ def _still_text(name: str) -> Text:
     return text
 
 
-@main.command()
+@click.command()
 @click.argument("file", type=FilePath)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def lora(file: Path, as_json: bool) -> None:
@@ -146,7 +146,7 @@ def lora(file: Path, as_json: bool) -> None:
             click.echo(f"{name:14} {value}")
 
 
-@main.command()
+@click.command()
 @click.argument("file", type=FilePath, required=False)
 @click.option("--long", "whole", is_flag=True, help="Print each style's prompt and negative prompt too.")
 def styles(file: Path | None, whole: bool) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 import click
 
 from animator import __version__
-from animator.errors import AnimatorError
+from animator.errors import AnimatorError, PluginError
 from animator.runs.events import Reporter, reporting
 from animator.scene.compose import resolve_preset
+from animator.scene.plugins import Registry
 
 FilePath = click.Path(path_type=Path)
 
@@ -43,8 +44,47 @@ def event_reporter(events: bool) -> AbstractContextManager[Reporter]:
     return reporting(sys.stdout if events else None)
 
 
+def _command_mismatch(found: Any) -> str:
+    return "" if isinstance(found, click.Command) else f"it is a {type(found).__name__}, not a click.Command"
+
+
+_COMMANDS = {
+    "import": "animator.cli.convert:import_",
+    "export": "animator.cli.convert:export",
+    "check": "animator.cli.inspect:check",
+    "explain": "animator.cli.inspect:explain",
+    "plot": "animator.cli.inspect:plot",
+    "motions": "animator.cli.inspect:motions",
+    "schema": "animator.cli.inspect:schema",
+    "preview": "animator.cli.inspect:preview",
+    "bench": "animator.cli.inspect:bench",
+    "presets": "animator.cli.library:presets",
+    "lora": "animator.cli.library:lora",
+    "styles": "animator.cli.library:styles",
+    "render": "animator.cli.render:render",
+    "resume": "animator.cli.render:resume",
+    "branch": "animator.cli.render:branch",
+    "demo": "animator.cli.render:demo",
+    "encode": "animator.cli.render:encode",
+    "still": "animator.cli.stills:still",
+    "variants": "animator.cli.stills:variants",
+    "train": "animator.cli.train:train",
+}
+
+COMMANDS: Registry[click.Command] = Registry("animator.commands", "command", _COMMANDS, _command_mismatch)
+
+
 class Group(click.Group):
-    """Turns the errors a user can cause into one line and an exit status."""
+    """Imports each command when it is used, and turns the errors a user can cause into one line and an exit status."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        try:
+            return COMMANDS.load(cmd_name) if cmd_name in COMMANDS else None
+        except PluginError as error:
+            return _broken_command(cmd_name, error)
 
     def main(self, *args: Any, **extra: Any) -> Any:
         try:
@@ -61,6 +101,19 @@ class Group(click.Group):
         except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
+
+
+def _broken_command(name: str, error: PluginError) -> click.Command:
+    """Return a command that raises `error`, and shows it in the list of commands."""
+
+    def fail(words: tuple[str, ...]) -> None:  # noqa: ARG001
+        raise error
+
+    words = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
+    settings = {"ignore_unknown_options": True}
+    return click.Command(
+        name, settings, fail, [words], help=str(error), short_help=str(error), add_help_option=False
+    )
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})

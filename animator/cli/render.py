@@ -16,7 +16,6 @@ from animator.cli.main import (
     event_reporter,
     json_option,
     log_to_stderr,
-    main,
     set_option,
 )
 from animator.cli.progress import show_frames
@@ -46,7 +45,7 @@ class FrameRangeParam(click.ParamType[Any]):
         )
 
 
-@main.command()
+@click.command()
 @click.argument("file", type=ScheduleFile)
 @click.option("-o", "--out", type=FilePath, help="Folder for this run.  [renders/NAME/DATE-TIME]")
 @set_option
@@ -75,7 +74,7 @@ def render(
         )
 
 
-@main.command()
+@click.command()
 @click.argument("folder", type=FilePath)
 @json_option
 def resume(folder: Path, events: bool) -> None:
@@ -86,7 +85,7 @@ def resume(folder: Path, events: bool) -> None:
         _render_and_deliver(*render.reopen_run(folder), reporter)
 
 
-@main.command()
+@click.command()
 @click.argument("folder", type=FilePath)
 @click.argument("file", type=ScheduleFile, required=False)
 @click.option(
@@ -113,7 +112,7 @@ def branch(
         _render_and_deliver(run, scene, reporter)
 
 
-@main.command()
+@click.command()
 @click.option("-o", "--out", type=FilePath, help="Folder for this run.  [renders/demo/DATE-TIME]")
 @set_option
 def demo(out: Path | None, options: tuple[str, ...]) -> None:
@@ -175,7 +174,7 @@ class DeliverableParam(click.ParamType[Any]):
             return self.fail(str(error), param, ctx)
 
 
-@main.command()
+@click.command()
 @click.argument("folder", type=FilePath)
 @click.option(
     "--also",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from animator.cli.main import FilePath, ScheduleFile, log_to_stderr, main, set_option
+from animator.cli.main import FilePath, ScheduleFile, log_to_stderr, set_option
 from animator.errors import RunError
 from animator.runs.variants import MAX_VARIANTS, VariantAxis, VariantGrid, plan_grid, with_values
 from animator.scene.resolve import to_yaml
@@ -70,7 +70,7 @@ run_option = click.option(
 )
 
 
-@main.command()
+@click.command()
 @click.argument("file", type=ScheduleFile)
 @frame_option
 @run_option
@@ -93,7 +93,7 @@ def still(file: Path, time: str, behind: Path | None, out: Path | None, options:
     click.echo(target)
 
 
-@main.command()
+@click.command()
 @click.argument("file", type=ScheduleFile)
 @frame_option
 @run_option

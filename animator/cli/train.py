@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from animator.cli.main import FilePath, main, set_option
+from animator.cli.main import FilePath, set_option
 from animator.cli.progress import show_training
 
 if TYPE_CHECKING:
     from animator.training.settings import TrainingSettings
 
 
-@main.command()
+@click.command()
 @click.argument("pictures", type=FilePath)
 @click.option(
     "-o", "--out", type=FilePath, help="File to write: NAME.safetensors; NAME.training holds its checkpoints."

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from animator.errors import CurveError, RunError
 from animator.frame import Frame, Image, Prompt, State
 from animator.render.loop import Painter
-from animator.render.pipeline import animate
 from animator.runs import metadata
 from animator.runs.metadata import frame_table
-from animator.runs.render import frame_range
 from animator.scene.resolve import to_yaml
 from animator.scene.scene import Scene
 from animator.timeline.cadence import slice_film
@@ -90,6 +88,8 @@ def plan_still(scene: Scene, index: int, run: Run | None = None) -> StillPlan:
     image, or from noise. With a `run` it is painted over that run's last painted frame before it, moved as
     the film moves it. Raises RunError where the run lacks a frame.
     """
+    from animator.runs.render import frame_range
+
     if run is None:
         return StillPlan(scene, slice_film(timeline(scene), index, index + 1), State())
     if run.header.get("size", [*scene.size]) != [*scene.size]:
@@ -134,6 +134,8 @@ class StillPlan(NamedTuple):
 
 def _plan_frames(one: StillPlan, paint: Painter) -> Iterator[tuple[Frame, State]]:
     """Yield the frames of a take with their states; stop before a closed loop would paint its end."""
+    from animator.render.pipeline import animate  # imports OpenCV, which `--help` does without
+
     for frame, state in animate(one.scene, one.frames, paint, one.state):
         yield frame, state
         if frame.index == one.frames[-1].index:

@@ -89,10 +89,10 @@ def test_the_commands_and_the_settings_file_on_the_page_are_valid(tmp_path):
     [commands] = re.findall(r"```bash\n(.*?)```", page, re.S)
     for line in commands.splitlines():
         name, *words = shlex.split(line, comments=True)[1:]
-        context = main.commands[name].make_context(name, words)
+        context = main.get_command(None, name).make_context(name, words)
         assert context.params["token"] == "oue scooter"
     for option in re.findall(r"`(--[a-z-]+)", page.partition("## What it does")[0]):
-        assert any(option in parameter.opts for parameter in main.commands["train"].params), option
+        assert any(option in parameter.opts for parameter in main.get_command(None, "train").params), option
 
 
 def test_check_reports_on_photos_token_and_cost_and_writes_a_sheet(
