@@ -94,6 +94,11 @@ class SceneError(AnimatorError):
         super().__init__("\n".join(lines))
 
 
+def one_line(error: object, longest: int | None = None) -> str:
+    """Return the message of an error, or any text, on one line of at most `longest` characters."""
+    return " ".join(str(error).split())[:longest]
+
+
 def quote_text(text: object) -> str:
     """Return a user's text in quotes for a message, cut to 60 characters."""
     return repr(_shorten(str(text)))

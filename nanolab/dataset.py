@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from animator.runs.atomic import draft_file
 from nanolab.gbuffer import CameraView
 from nanolab.recipes import Recipe, random_set, render_recipe, trace_recipe
 
@@ -23,12 +24,10 @@ SETS_PER_SHARD = 125  # six images each
 
 
 def write_stream_atomic(path: Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Write a file under a temporary name, then rename it: an interrupted run leaves no partial file."""
+    """Write a file atomically, after creating its folder: an interrupted run leaves no partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".part")
-    with draft.open("wb") as file:
+    with draft_file(path) as draft, draft.open("wb") as file:
         write(file)
-    draft.replace(path)
 
 
 def make_readable(folder: Path) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from animator.diffusion.single_file import write_single_file
 from animator.models.nano import WEIGHTS, weights_folder
 from nanolab import latents, recipes, text, vae
 from nanolab.checkpoint import PipelinePainter, PipelineSettings, export_checkpoint, restore_checkpoint
@@ -24,6 +23,7 @@ from nanolab.lessons import ControlNetTask, DenoiseTask, DistillationTask, add_l
 from nanolab.metrics import random_requests
 from nanolab.model import Nano
 from nanolab.recipes import draw_recipe, image_grid, save_png
+from nanolab.single_file import write_single_file
 from nanolab.text import read_tokenizer
 from nanolab.trainer import StepProgress, TrainingPlan, TrainingTask, append_log, load_averaged, train
 from nanolab.vae import RoundTripTask

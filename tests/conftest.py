@@ -37,7 +37,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def single_file(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the checkpoint as a single .safetensors file."""
-    from animator.diffusion.single_file import write_single_file
+    from nanolab.single_file import write_single_file
 
     return write_single_file(checkpoint, tmp_path_factory.mktemp("single") / "small.safetensors")
 

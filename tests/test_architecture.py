@@ -28,7 +28,7 @@ LAYERS = [
     *("render", "runs", "interop", "training", "viewer", "cli"),
 ]
 TORCH = ("diffusion", "training")
-WRITERS = ("runs/", "training/", "diffusion/single_file.py")
+WRITERS = ("runs/", "training/")
 PRINTERS = ("cli/", "runs/events.py")  # programs, and the JSON lines of --events
 
 
@@ -124,6 +124,8 @@ def test_only_packages_of_results_open_files_for_writing(path):
     used = {call.attr for call in calls if isinstance(call, ast.Attribute)} & writes
     if name(path) in ("viewer/preview.py", "viewer/html.py"):
         used -= {"mkdir"}  # the folder of a preview, which runs/ writes
+    if name(path) == "diffusion/single_file.py":
+        used -= {"mkdir", "write_bytes"}  # a checkpoint's configs in a temporary folder, for diffusers
     assert name(path).startswith(WRITERS) or not used
 
 

@@ -163,7 +163,7 @@ def bench(file: Path | None, options: tuple[str, ...], as_json: bool) -> None:
     from animator.runs.benchmark import benchmark
 
     profile = benchmark(scene)
-    kept = cost.store_profile(profile)
+    kept = cost.save_profile(profile)
     if as_json:
         click.echo(json.dumps(asdict(profile), indent=2))
         return

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from animator.frame import Frame
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from animator.training.train import StepReport
 
 LOG_EVERY = 30.0  # seconds between lines without a terminal
@@ -49,17 +51,23 @@ class _FrameCounter:
         return f"{self.painted} painted, {self.inbetween} in-between, {self.pace:.2f} s/frame"
 
 
-def _show_bar(counted: _FrameCounter, total: int) -> None:
+def _progress_bar(disable: bool = False) -> Progress:
+    """Return a bar on standard error: description, bar, count, the field `words`, and the time left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = [
+    columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[words]}"),
-    ]
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True), disable=disable)
+
+
+def _show_bar(counted: _FrameCounter, total: int) -> None:
+    with _progress_bar() as progress:
         task = progress.add_task("loading", total=total, words="")
         for _ in counted:
             progress.update(task, description="painting", completed=counted.position, words=str(counted))
@@ -78,19 +86,9 @@ def _print_progress(counted: _FrameCounter) -> None:
 
 def show_training(reports: Iterable[StepReport], steps: int) -> None:
     """Consume the reports of a training of `steps` steps, and show loss and time left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    shown = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[words]}"),
-    )
     terminal, said = sys.stderr.isatty(), time.monotonic()
-    bar = Progress(*shown, TimeRemainingColumn(), console=Console(stderr=True), disable=not terminal)
     smooth: float | None = None
-    with bar:
+    with _progress_bar(disable=not terminal) as bar:
         task = bar.add_task("loading", total=steps, words="")
         for report in reports:
             smooth = report.loss if smooth is None else 0.95 * smooth + 0.05 * report.loss

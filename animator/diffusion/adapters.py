@@ -16,7 +16,7 @@ import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import CLIPVisionModelWithProjection
 
-from animator.errors import ModelError
+from animator.errors import ModelError, one_line
 from animator.frame import Image, IPAdapterScale
 from animator.models import safetensors
 
@@ -55,7 +55,7 @@ class IPAdapterSet:
         try:
             self._load(list(adapters.values()))
         except Exception as error:  # diffusers and the hub raise many types for damaged or foreign files
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error, 200)
             raise ModelError(f"ip_adapter: {', '.join(adapters)} cannot be loaded: {reason}") from error
 
     def _load(self, adapters: list[IPAdapterSpec]) -> None:
@@ -157,7 +157,7 @@ class LoraSet:
                         file.parent, weight_name=file.name, adapter_name=adapter, local_files_only=True
                     )
             except Exception as error:  # diffusers, peft and safetensors each raise their own types
-                reason = " ".join(str(error).split())[:200]
+                reason = one_line(error, 200)
                 raise ModelError(f"LoRA {name!r}: {file} does not fit this model: {reason}") from error
             if adapter not in _adapter_names(pipe.unet) | self._find_text_encoder_adapters():
                 raise ModelError(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from animator.diffusion.loading import device_for
-from animator.errors import ModelError
+from animator.errors import ModelError, one_line
 from animator.frame import Image
 
 
@@ -29,7 +29,7 @@ class UpscaleNetwork:
         try:
             from spandrel import ImageModelDescriptor, ModelLoader
         except ImportError as error:
-            reason = " ".join(str(error).split())[:160]
+            reason = one_line(error, 160)
             raise ModelError(
                 f"output.upscale: spandrel cannot be used: {reason}; pip install 'animator[upscale]'"
             ) from error
@@ -37,7 +37,7 @@ class UpscaleNetwork:
         try:
             found = ModelLoader(self.device).load_from_state_dict(load_file(file))
         except Exception as error:  # spandrel raises many types for networks that it does not support
-            reason = " ".join(str(error).split())[:160] or type(error).__name__
+            reason = one_line(error, 160) or type(error).__name__
             raise ModelError(f"output.upscale: spandrel does not support {file}: {reason}") from error
         if not isinstance(found, ImageModelDescriptor) or (found.input_channels, found.output_channels) != (
             3,
@@ -105,12 +105,12 @@ def _load_annotator(hint: str, weights: str) -> Any:
             import controlnet_aux
         kind = getattr(controlnet_aux, _CLASSES[hint])
     except (ImportError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:160]
+        reason = one_line(error, 160)
         raise ModelError(f"hint {hint} cannot be drawn: {reason}; pip install 'animator[control]'") from error
     try:
         return kind.from_pretrained(weights)
     except Exception as error:  # the hub and damaged weights raise many types
-        reason = " ".join(str(error).split())[:120]
+        reason = one_line(error, 120)
         raise ModelError(
             f"hint {hint} cannot be drawn: no weights from {weights} ({reason}); download them once with"
             " network access, or set 'file' of the control to a ready-made image"

@@ -14,7 +14,7 @@ from diffusers import ControlNetModel, ControlNetUnionModel, MultiControlNetMode
 from diffusers.models.controlnets.multicontrolnet_union import MultiControlNetUnionModel
 
 from animator.diffusion.inpaint import is_inpainting_checkpoint
-from animator.errors import ModelError
+from animator.errors import ModelError, one_line
 from animator.frame import Control, Frame, Image
 from animator.models import safetensors
 
@@ -158,7 +158,7 @@ def _load_controlnet(model: str, unet: Any) -> Any:
     except ModelError:
         raise
     except Exception as error:  # diffusers and the hub raise many types for damaged or foreign models
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise ModelError(f"control: {model} cannot be loaded as a ControlNet: {reason}") from error
 
 

@@ -26,8 +26,9 @@ from huggingface_hub.errors import (
 )
 
 from animator.diffusion.single_file import embedded_config
-from animator.errors import ModelError
+from animator.errors import ModelError, one_line
 from animator.models import families, safetensors
+from animator.models.locate import named_path
 
 SDXL_BASE = "stabilityai/stable-diffusion-xl-base-1.0"
 
@@ -56,7 +57,7 @@ class CheckpointSpec:
     @property
     def path(self) -> Path:
         """The path of the checkpoint if `base` is a folder or a file."""
-        return self.folder / os.path.expanduser(self.base)  # noqa: PTH111 (pathlib's raises for unknown users)
+        return named_path(self.folder, self.base)
 
 
 def device_for(wanted: str) -> torch.device:
@@ -81,11 +82,6 @@ def dtype_for(wanted: str, device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "cpu" else torch.float16
 
 
-def load_pipeline_on_device(source: CheckpointSpec, device: torch.device, dtype: torch.dtype) -> Any:
-    """Load a checkpoint's text-to-image pipeline with all networks on `device`. Raises ModelError."""
-    return load_pipeline(source, dtype).to(device)
-
-
 def load_pipeline(source: CheckpointSpec, dtype: torch.dtype) -> Any:
     """Load a checkpoint's text-to-image pipeline to the CPU. Raises ModelError."""
     options = {"dtype": dtype, "add_watermarker": False}
@@ -97,7 +93,7 @@ def load_pipeline(source: CheckpointSpec, dtype: torch.dtype) -> Any:
     except ModelError:
         raise
     except Exception as error:  # diffusers raises many types for damaged or foreign checkpoints
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error, 300)
         raise ModelError(f"model.base {source.base!r} cannot be loaded as SDXL: {reason}") from error
     pipe.set_progress_bar_config(disable=True)
     if dtype is not torch.float16:
@@ -199,11 +195,7 @@ def _pipeline_from_hub(name: str, options: dict[str, Any]) -> Any:
         except ValueError:  # no fp16 variant in this repository
             return StableDiffusionXLPipeline.from_pretrained(name, **wanted)
     except (OSError, LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError) as error:
-        why = (
-            "HF_HUB_OFFLINE is set and the model is not in the cache"
-            if offline
-            else " ".join(str(error).split())[:200]
-        )
+        why = "HF_HUB_OFFLINE is set and the model is not in the cache" if offline else one_line(error, 200)
         raise ModelError(
             f"model.base {name!r}: {why}; with network access, run: hf download {name}"
         ) from error
@@ -245,7 +237,7 @@ def replace_vae(pipe: Any, name: str, folder: Path, dtype: torch.dtype) -> None:
     Relative paths start from `folder`. Raises ModelError if it cannot be loaded or belongs to another model.
     """
     name = VAE_ALIASES.get(name, name)
-    path = folder / os.path.expanduser(name)  # noqa: PTH111 (pathlib's raises for unknown users)
+    path = named_path(folder, name)
     try:
         if path.suffix == ".safetensors":
             vae = _vae_from_file(path, pipe.vae, dtype)
@@ -258,9 +250,7 @@ def replace_vae(pipe: Any, name: str, folder: Path, dtype: torch.dtype) -> None:
     except ModelError:
         raise
     except Exception as error:  # diffusers raises many types for damaged or foreign files
-        raise ModelError(
-            f"model.vae {name!r} cannot be loaded: {' '.join(str(error).split())[:300]}"
-        ) from error
+        raise ModelError(f"model.vae {name!r} cannot be loaded: {one_line(error, 300)}") from error
     _require_matching_latents(vae, pipe.vae, name)
     pipe.register_modules(vae=vae)
 
@@ -349,7 +339,7 @@ def require_matching_torchvision() -> None:
     except Exception as error:  # a missing compiled part can raise any type
         import torch
 
-        reason = " ".join(str(error).split())[:120]
+        reason = one_line(error, 120)
         raise ModelError(
             f"torchvision does not match torch {torch.__version__} ({reason});"
             f" run: {install_command(torch.__version__)}"

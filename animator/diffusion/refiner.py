@@ -14,7 +14,7 @@ import torch
 from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
 
 from animator.diffusion.loading import require_sdxl_index
-from animator.errors import ModelError
+from animator.errors import ModelError, one_line
 from animator.frame import Frame, Prompt
 from animator.models.prompt_syntax import Chunk, parse_prompt
 
@@ -47,7 +47,7 @@ class Refiner:
         except (
             Exception
         ) as error:  # diffusers and the hub raise many types for damaged or foreign checkpoints
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error, 200)
             raise ModelError(f"model.refiner {model!r} cannot be loaded: {reason}") from error
         self.pipe.set_progress_bar_config(disable=True)
         own = [

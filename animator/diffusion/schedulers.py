@@ -146,8 +146,6 @@ def scheduler_class(name: str) -> Any:
 
 _SPACING_FLAGS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
 
-_ANY_LEVEL = (diffusers.EulerDiscreteScheduler, diffusers.HeunDiscreteScheduler)  # of diffusers' own
-
 _MIN_SIGNAL = (
     2.0**-24
 )  # share of the image left in pure noise, diffusers' value in its Euler scheduler: log(0) is undefined
@@ -274,20 +272,25 @@ def _with_zero_snr(config: dict[str, Any]) -> dict[str, Any]:
 NoiseTransform = Callable[[torch.Tensor], torch.Tensor]
 
 
-def slerp(a: torch.Tensor, b: torch.Tensor, amount: float) -> torch.Tensor:
-    """Interpolate spherically from noise `a` (amount 0) to noise `b` (amount 1); the shape and dtype are those of `a`.
+PARALLEL_ANGLE = 1e-4  # radians: below this angle an arc equals a line within rounding, and a line is stable
 
-    Linear interpolation would reduce the deviation in between, and the result would no longer be unit noise.
+
+def slerp(a: torch.Tensor, b: torch.Tensor, amount: float, dim: int | None = None) -> torch.Tensor:
+    """Interpolate spherically from `a` (amount 0) to `b` (amount 1); the shape and dtype are those of `a`.
+
+    Each vector along the axis `dim` rotates by itself; by default the whole tensor is one vector. Between noises,
+    linear interpolation would reduce the deviation, and the result would no longer be unit noise.
     """
     if amount == 0:
         return a
     one, two = a.float(), b.float()
-    cosine = (one * two).sum() / (one.norm() * two.norm())
+    lengths = one.norm(dim=dim, keepdim=True) * two.norm(dim=dim, keepdim=True)
+    cosine = (one * two).sum(dim, keepdim=True) / lengths.clamp_min(1e-12)
     angle = torch.acos(cosine.clamp(-1.0, 1.0))
-    if angle < 1e-4:  # equal noise; the quotient below would be 0/0
-        return torch.lerp(one, two, amount).to(a.dtype)
     mixed = torch.sin((1 - amount) * angle) * one + torch.sin(amount * angle) * two
-    return (mixed / torch.sin(angle)).to(a.dtype)
+    # The arc is undefined between equal vectors and ambiguous between opposite ones.
+    flat = (angle < PARALLEL_ANGLE) | (angle > torch.pi - PARALLEL_ANGLE)
+    return torch.where(flat, torch.lerp(one, two, amount), mixed / torch.sin(angle)).to(a.dtype)
 
 
 def noise_transform(frame: Frame) -> NoiseTransform | None:

@@ -17,7 +17,8 @@ from compel import Compel, ReturnedEmbeddingsType
 from compel.prompt_parser import Conjunction, FlattenedPrompt
 from safetensors.torch import load_file
 
-from animator.errors import ModelError
+from animator.diffusion.schedulers import slerp
+from animator.errors import ModelError, one_line
 from animator.frame import Prompt
 from animator.models.families import FAMILY_BY_TEXT_WIDTH, SINGLE_ENCODER_WIDTHS
 from animator.models.prompt_syntax import Chunk, ParsedPrompt, Part, parse_prompt
@@ -97,7 +98,7 @@ class PromptEncoder:
         words = parse_prompt(self.substitute_tokens(text))
         plain = words.plain_text
         if plain is None or not self._fits_context(plain):
-            return self._encode_weighted(words, clip_skip)
+            return CompelEncoder(self.pipe, clip_skip)(words)
         tokens, _, pooled, _ = self.pipe.encode_prompt(
             prompt=plain,
             device=self.pipe.device,
@@ -107,18 +108,12 @@ class PromptEncoder:
         )
         return Embedding(tokens, pooled)
 
-    def _encode_weighted(self, words: ParsedPrompt, clip_skip: int) -> Embedding:
-        return CompelEncoder(self.pipe, clip_skip)(words)
-
     def _fits_context(self, text: str) -> bool:
         """Return True if all of `text` fits into one context window of both text encoders."""
         return all(
             len(tokenizer(text, truncation=False, verbose=False).input_ids) <= tokenizer.model_max_length
             for tokenizer in (self.pipe.tokenizer, self.pipe.tokenizer_2)
         )
-
-
-PARALLEL_ANGLE = 1e-4  # radians: below this angle an arc equals a line within rounding, and a line is stable
 
 
 class Embedding(NamedTuple):
@@ -164,16 +159,8 @@ def _slerp_vectors(a: torch.Tensor, b: torch.Tensor, weight: float) -> torch.Ten
     """Interpolate vectors along the last axis spherically, and their lengths linearly."""
     x, y = a.float(), b.float()
     lengths = [v.norm(dim=-1, keepdim=True).clamp_min(1e-12) for v in (x, y)]
-    cosine = ((x / lengths[0]) * (y / lengths[1])).sum(-1, keepdim=True).clamp(-1.0, 1.0)
-    angle = torch.arccos(cosine)
-    sine = torch.sin(angle)
-    direction = torch.sin((1 - weight) * angle) / sine * (x / lengths[0]) + torch.sin(
-        weight * angle
-    ) / sine * (y / lengths[1])
-    arc = direction * torch.lerp(lengths[0], lengths[1], weight)
-    # The arc is undefined between equal vectors and ambiguous between opposite ones.
-    flat = (angle < PARALLEL_ANGLE) | (angle > torch.pi - PARALLEL_ANGLE)
-    return torch.where(flat, torch.lerp(x, y, weight), arc).to(a.dtype)
+    direction = slerp(x / lengths[0], y / lengths[1], weight, dim=-1)
+    return (direction * torch.lerp(lengths[0], lengths[1], weight)).to(a.dtype)
 
 
 class TextEncoderProxy:
@@ -289,7 +276,7 @@ def _read_vectors(word: str, file: Path) -> list[torch.Tensor]:
     try:
         held = load_file(file)
     except Exception as error:  # safetensors raises its own exception type, which names the fault
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise ModelError(f"embedding {word!r}: {file} cannot be read: {reason}") from error
     for names in INVERSION_KEYS:
         if set(names) <= set(held):

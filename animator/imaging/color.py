@@ -320,11 +320,6 @@ def _tint(lightness: Floats, color: Floats) -> Floats:
     return np.stack([lightness, *(color[1:, None] * np.maximum(part, 0).ravel()).reshape(2, *part.shape)], -1)
 
 
-def delta_e(one: Image, other: Image) -> float:
-    """Return the mean CIE76 ΔE between two images of one size, pixel by pixel: for images with aligned content."""
-    return float(np.linalg.norm(image_lab(one) - image_lab(other), axis=-1).mean())
-
-
 def color_drift(image: Image, reference: ColorStats) -> float:
     """Return how far the colours of `image` have drifted from `reference` (measured in "lab"), as a CIE76 ΔE.
 

@@ -17,7 +17,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import ProgramError
+from animator.errors import ProgramError, one_line
 
 
 def ffmpeg_path() -> str:
@@ -32,13 +32,9 @@ def ffmpeg_path() -> str:
         ) from error
 
 
-def available_encoders() -> frozenset[str]:
-    """Return the names of ffmpeg's encoders, or an empty set if it does not list them. Raises ProgramError."""
-    return _list_encoders(ffmpeg_path())
-
-
 @lru_cache(maxsize=4)
-def _list_encoders(ffmpeg: str) -> frozenset[str]:
+def available_encoders(ffmpeg: str) -> frozenset[str]:
+    """Return the names of the encoders of the program `ffmpeg`, or an empty set if it does not list them."""
     command = [ffmpeg, "-hide_banner", "-loglevel", "error", "-encoders"]
     try:
         said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
@@ -66,7 +62,7 @@ _VPX = {"draft": "5", "good": "3", "best": "1"}
 class Codec:
     """Encoding options of one codec.
 
-    `available_encoders`: ffmpeg's encoder names, the best first, each with its arguments for every quality name.
+    `encoders`: ffmpeg's encoder names, the best first, each with its arguments for every quality name.
     `crf`: the CRF of each quality name, from 0 (best) to `worst`; empty for a codec without CRF.
     """
 
@@ -126,7 +122,7 @@ CODECS = {
 
 def pick_encoder(name: str) -> str:
     """Return the first encoder of codec `name` that ffmpeg has. Raises ProgramError, which lists other codecs."""
-    wanted, had = CODECS[name].encoders, available_encoders()
+    wanted, had = CODECS[name].encoders, available_encoders(ffmpeg_path())
     # An ffmpeg that does not list its encoders is tried: a missing encoder then fails at run time.
     found = next((one for one in wanted if one in had), None if had else next(iter(wanted)))
     if found is None:
@@ -189,7 +185,7 @@ class FfmpegPipe:
     def _failure(self) -> ProgramError:
         self._process.wait()
         self._messages.seek(0)
-        words = " ".join(self._messages.read()[-2000:].decode("utf8", "replace").split())
+        words = one_line(self._messages.read()[-2000:].decode("utf8", "replace"))
         return ProgramError(
             f"ffmpeg failed with status {self._process.returncode}: {words or 'it gave no message'}"
         )

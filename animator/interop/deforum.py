@@ -13,6 +13,7 @@ from animator.interop.camera_paths import DEPTH_SCALE, deforum_camera, multiply_
 from animator.interop.draft import ScheduleDraft, SourceFile
 from animator.interop.keystrings import constant_value, fit_to_limits, rewrite
 from animator.interop.prompts import find_sampler, put_model, put_prompts
+from animator.models.families import LATENT_SCALE
 from animator.scene.settings import MAX_FRAMES
 from animator.timeline.cadence import MAX_SEED
 from animator.timeline.clock import Clock
@@ -83,7 +84,8 @@ class _DeforumReader:
 
     def read_video(self) -> None:
         width, height = (
-            self.integer(*sides, default=512) // 8 * 8 for sides in (("W", "width"), ("H", "height"))
+            self.integer(*sides, default=512) // LATENT_SCALE * LATENT_SCALE
+            for sides in (("W", "width"), ("H", "height"))
         )
         self.size = (width, height)
         self.draft.put("video.size", f"{width}x{height}")

@@ -8,13 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
 
 from animator.errors import CurveError, Place, Problem, SceneError, SettingPath, quote_text
 from animator.frame import Grade, Motion, Painting
 from animator.interop.keystrings import Conversion, fit_to_limits, identity, rewrite
-from animator.scene.parse import StrictLoader
+from animator.scene.resolve import InlineMapping, dump_yaml
 from animator.scene.settings import Settings
 from animator.scene.variables import escape_braces
 from animator.timeline.clock import Clock
@@ -108,33 +107,11 @@ LINE_WIDTH = 110  # characters of a line
 MAX_INLINE = 90  # longest mapping that is written on one line, such as {size: 512x512, fps: 15}
 
 
-class _Dumper(yaml.SafeDumper):
-    """YAML dumper whose strings our loader reads back as strings."""
-
-    yaml_implicit_resolvers = StrictLoader.yaml_implicit_resolvers
-
-
-class _InlineMapping(dict[Any, Any]):
-    """A mapping that is written on one line."""
-
-
-_Dumper.add_representer(
-    _InlineMapping,
-    lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=True),
-)
-
-
 def dump_schedule(data: dict[str, Any], comments: Iterable[str] = ()) -> str:
     """Return `data` as YAML without default values, below the comment lines `comments`."""
     ordered = _sort_settings(drop_defaults(data, Settings()), Settings)
-    text = yaml.dump(
-        {name: _inline_short_mappings(escape_braces(value)) for name, value in ordered.items()},
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=LINE_WIDTH,
-        default_flow_style=False,
-    )
+    inlined = {name: _inline_short_mappings(escape_braces(value)) for name, value in ordered.items()}
+    text = dump_yaml(inlined, LINE_WIDTH)
     plain = ("".join(char if char.isprintable() else "?" for char in line) for line in comments)
     head = "".join(f"# {line}\n" for line in plain)
     return head + (text if ordered else "")
@@ -175,10 +152,10 @@ def _inline_short_mappings(value: Any) -> Any:
         return value
     inner = {key: _inline_short_mappings(item) for key, item in value.items()}
     plain = all(
-        isinstance(item, int | float | _InlineMapping) or _is_plain_word(item) for item in inner.values()
+        isinstance(item, int | float | InlineMapping) or _is_plain_word(item) for item in inner.values()
     )
     length = sum(len(f"{key}: {item}, ") for key, item in inner.items())
-    return _InlineMapping(inner) if plain and length <= MAX_INLINE else inner
+    return InlineMapping(inner) if plain and length <= MAX_INLINE else inner
 
 
 def _is_plain_word(text: Any) -> bool:

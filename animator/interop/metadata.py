@@ -17,6 +17,7 @@ from animator.errors import CurveError, SceneError
 from animator.interop.draft import ScheduleDraft, SourceFile
 from animator.interop.keystrings import rewrite
 from animator.interop.prompts import find_sampler, put_model, put_prompts
+from animator.models.families import LATENT_SCALE
 from animator.scene.read import read_scene_text
 from animator.timeline.cadence import MAX_SEED
 
@@ -199,7 +200,7 @@ def read_infotext(source: SourceFile, prompt: str, negative: str, pairs: Mapping
     put_model(draft, "Model", _model_file(pairs.get("Model", "")))
     put_prompts(draft, {0: prompt}, negative=negative)
     if re.fullmatch(r"\d+x\d+", pairs.get("Size", "")):
-        width, height = (int(side) // 8 * 8 for side in pairs["Size"].split("x"))
+        width, height = (int(side) // LATENT_SCALE * LATENT_SCALE for side in pairs["Size"].split("x"))
         draft.put("video.size", f"{width}x{height}")
     for name, path in (("Steps", "painting.steps"), ("CFG scale", "painting.guidance_scale")):
         _put_number(draft, path, name, pairs)

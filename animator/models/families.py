@@ -65,11 +65,17 @@ def detect_few_step_kind(name: str) -> tuple[FewStepRecipe, int | None] | None:
     return None
 
 
+LATENT_SCALE = 8  # pixels per latent, in each direction: painted sizes are multiples of it
+
+
+def round_to_latents(side: float) -> int:
+    """Return the nearest side in pixels that is a whole number of latents, at least one."""
+    return max(LATENT_SCALE, round(side / LATENT_SCALE) * LATENT_SCALE)
+
+
 NATIVE_SIZES = {"nano": 256, "stabilityai/sdxl-turbo": 512}  # side in pixels, by name
 
 SDXL_SIZE = 1024  # side in pixels of every other SDXL model
-
-LATENT_SCALE = 8  # pixels per latent, in each direction
 
 
 def native_size(base: str, place: Path) -> int:

@@ -10,13 +10,12 @@ import numpy as np
 from animator.frame import Frame, Image, Mask, Prompt
 from animator.imaging.masks import Box, mask_boxes, paste
 from animator.imaging.resize import resize
+from animator.models.families import round_to_latents
 from animator.render.loop import Painter
 from animator.render.masks import Masks
 from animator.render.painter import MaskPainter
 from animator.scene.scene import Scene
 from animator.timeline.compile import timeline
-
-LATENT_PIXELS = 8  # pixels per latent: sides of an enlarged part are multiples of it
 
 
 class DetailPainter:
@@ -75,9 +74,7 @@ def enlarged_size(width: int, height: int, scale: float, most: int) -> tuple[int
     The part is not enlarged beyond `most` pixels in all, and never made smaller.
     """
     scale = max(1.0, min(scale, (most / (width * height)) ** 0.5))
-    wide, high = (
-        max(LATENT_PIXELS, round(side * scale / LATENT_PIXELS) * LATENT_PIXELS) for side in (width, height)
-    )
+    wide, high = (round_to_latents(side * scale) for side in (width, height))
     return wide, high
 
 

@@ -17,6 +17,7 @@ from PIL import Image as Pictures
 from animator.errors import RunError
 from animator.imaging.ffmpeg import FfmpegPipe, ffmpeg_path
 from animator.imaging.resize import resize_rgba
+from animator.timeline.cadence import pick_evenly
 
 GIF_MAX_FPS = 50.0  # images per second: browsers take a faster rate for a mistake and slow it down
 
@@ -38,8 +39,7 @@ def gif(reel: FrameSequence, recipe: str, endless: bool, quality: str) -> bytes:
     """
     with tempfile.TemporaryDirectory(prefix="animator-") as folder:
         palette, file = Path(folder, "palette.png"), Path(folder, "film.gif")
-        seen = np.unique(np.linspace(0, len(reel) - 1, PALETTE_SAMPLES).astype(int))
-        samples = reel.with_frames([reel.order[at] for at in seen])
+        samples = reel.with_frames(pick_evenly(reel.order, PALETTE_SAMPLES))
         made = "palettegen=stats_mode=full:reserve_transparent=0"
         _run_ffmpeg(samples, "-vf", made, "-frames:v", "1", "-update", "1", str(palette))
         used = f"[0:v][1:v]paletteuse=dither={_DITHER[quality]}:diff_mode=rectangle"

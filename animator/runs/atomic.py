@@ -1,11 +1,12 @@
-"""Atomic file writes: a file is whole or absent, even after a crash; frames of a film in one ZIP file."""
+"""Atomic file writes: a file appears under its name only when it is complete and on the disk."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -14,14 +15,28 @@ def sha256_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def write_atomic(file: Path, data: bytes) -> None:
-    """Write `file` atomically: under a draft name, flushed to the disk, then renamed. Raises OSError."""
+@contextmanager
+def draft_file(file: Path) -> Iterator[Path]:
+    """Give a draft path beside `file` to write to; afterwards flush it to the disk and rename it to `file`.
+
+    After an error the draft is removed, and `file` stays as it was. Raises OSError.
+    """
     draft = file.with_name(f".{file.name}.draft")
-    with draft.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(file)
+    try:
+        yield draft
+        with draft.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        draft.replace(file)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+
+
+def write_atomic(file: Path, data: bytes) -> None:
+    """Write `data` to `file` atomically. Raises OSError."""
+    with draft_file(file) as draft:
+        draft.write_bytes(data)
 
 
 def write_with_parents(file: Path, data: bytes) -> None:
@@ -34,17 +49,9 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed date: equal frames give an equal fi
 
 
 def write_zip(target: Path, frames: Iterable[tuple[str, bytes]], texts: Mapping[str, str]) -> None:
-    """Write `frames` (name, content) and the texts `texts` them into the ZIP file `target`. Raises OSError.
-
-    The file appears under its name only when it is complete.
-    """
-    draft = target.with_name(f".{target.name}.draft")
-    try:
-        with zipfile.ZipFile(draft, "w") as file:
-            for name, data in frames:  # PNGs are compressed already
-                file.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), data, zipfile.ZIP_STORED)
-            for name, text in texts.items():
-                file.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), text, zipfile.ZIP_DEFLATED)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+    """Write `frames` (name, content) and `texts` by name into the ZIP file `target`, atomically. Raises OSError."""
+    with draft_file(target) as draft, zipfile.ZipFile(draft, "w") as file:
+        for name, data in frames:  # PNGs are compressed already
+            file.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), data, zipfile.ZIP_STORED)
+        for name, text in texts.items():
+            file.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), text, zipfile.ZIP_DEFLATED)

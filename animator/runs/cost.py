@@ -9,13 +9,14 @@ import hashlib
 import json
 import os
 import platform
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
+
+from platformdirs import user_cache_path
 
 from animator.errors import RunError
 from animator.frame import Painting
@@ -211,24 +212,11 @@ def describe_cost(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> str:
     return f"{format_duration(seconds[-1])} on this machine, by the profile of {day.day} {day:%b}{other}"
 
 
-def store_profile(profile: Profile) -> Path:
-    """Store `profile` for this user; return its file. Raises RunError."""
-    return save_profile(profile)
-
-
 def profiles_folder() -> Path:
-    """Return the profiles' folder, below ANIMATOR_CACHE, else XDG_CACHE_HOME, else the system's cache folder."""
+    """Return the profiles' folder, below ANIMATOR_CACHE, else the user's cache folder (XDG_CACHE_HOME on Linux)."""
     if own := os.environ.get("ANIMATOR_CACHE"):
         return Path(own) / "profiles"
-    if given := os.environ.get("XDG_CACHE_HOME"):
-        cache = Path(given)
-    elif sys.platform == "darwin":
-        cache = Path.home() / "Library" / "Caches"
-    elif sys.platform == "win32":
-        cache = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    else:
-        cache = Path.home() / ".cache"
-    return cache / "animator" / "profiles"
+    return user_cache_path("animator", appauthor=False, opinion=False) / "profiles"
 
 
 def machine_name() -> str:

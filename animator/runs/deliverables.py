@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from animator.errors import AnimatorError, RunError
+from animator.errors import AnimatorError, RunError, one_line
 from animator.frame import Frame, Framing, Image, Mask, State
 from animator.render import footage, masks
 from animator.render.camera import make_camera
@@ -92,7 +92,7 @@ class _DeliverableMaker:
         try:
             return Deliverable(file, write_deliverable(kind_and_shape(word)[0], self.spec(word), file))
         except (AnimatorError, OSError, ValueError) as error:
-            says = " ".join(str(error).split())
+            says = one_line(error)
             again = f"animator encode {self.run.folder} --also {word}"
             return Deliverable(file, f"{says} (the frames are saved; try again with: {again})", failed=True)
 

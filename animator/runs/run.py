@@ -26,6 +26,7 @@ from animator.imaging.io import open_image
 from animator.runs import store
 from animator.runs.atomic import sha256_hex, write_atomic
 from animator.runs.metadata import encode_png
+from animator.timeline.cadence import pick_evenly
 
 GIVEN_FIELD = "given"  # header field: the frames before this one were taken over from another film
 
@@ -222,11 +223,11 @@ class Run:
     def seam(self) -> float:
         """Return the change from the last frame to the first, over the median change between neighbours.
 
-        The median is that of two dozen pairs; a value of about 1 means that the loop closes without a visible
+        The median is that of at most 24 pairs; a value of about 1 means that the loop closes without a visible
         seam.
         """
-        firsts = np.unique(np.linspace(self.first, self.stop - 2, 24).astype(int))
-        steps = [self._difference(int(index), int(index) + 1) for index in firsts]
+        firsts = pick_evenly(range(self.first, self.stop - 1), 24)
+        steps = [self._difference(index, index + 1) for index in firsts]
         return self._difference(self.stop - 1, self.first) / max(float(np.median(steps)), 1e-3)
 
     def _difference(self, one: int, other: int) -> float:

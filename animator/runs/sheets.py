@@ -14,6 +14,7 @@ from PIL import ImageDraw, ImageFont
 
 from animator.frame import Image
 from animator.runs.animations import FrameSequence, exif_comment
+from animator.timeline.cadence import pick_evenly
 
 MAX_GRID_SIDE = 8192  # pixels: longest side of a sheet
 
@@ -87,14 +88,9 @@ MAX_EXIF = 65_000  # bytes: capacity of one segment of a JPEG
 def most_detailed_frame(frames: Sequence[int], picture: Callable[[int], Image]) -> int:
     """Return the frame with the most detail: the largest mean grey difference between neighbouring pixels.
 
-    At most SHEET of the frames, evenly spread, are compared.
+    At most SHEET_FRAMES of them, evenly spread, are compared.
     """
-    return max(_spread_evenly(frames), key=lambda index: _detail(picture(index)))
-
-
-def _spread_evenly(frames: Sequence[int]) -> list[int]:
-    """Return at most SHEET of the frames, evenly spread."""
-    return [frames[int(at)] for at in np.unique(np.linspace(0, len(frames) - 1, SHEET_FRAMES).astype(int))]
+    return max(pick_evenly(frames, SHEET_FRAMES), key=lambda index: _detail(picture(index)))
 
 
 def _detail(image: Image) -> float:
@@ -104,7 +100,7 @@ def _detail(image: Image) -> float:
 
 def contact_sheet(reel: FrameSequence, recipe: str, label: Callable[[int], str]) -> bytes:
     """Return a JPEG of images from the whole film, each above its label; EXIF holds `recipe` if it has room."""
-    seen = _spread_evenly(reel.order)
+    seen = pick_evenly(reel.order, SHEET_FRAMES)
     scale = min(1.0, SHEET_CELL / max(reel.width, reel.height))
     small = reel.with_frames(seen).scaled_by(scale)
     wide, high = small.width + SHEET_GAP, small.height + SHEET_GAP + SHEET_LINE

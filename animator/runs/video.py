@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.imaging.ffmpeg import CODECS, FfmpegPipe, ffmpeg_path, pick_encoder
+from animator.runs.atomic import draft_file
 from animator.timeline.audio import AudioClip, trim_filter
 
 
@@ -111,16 +112,14 @@ class VideoWriter:
 
     def __init__(self, target: Path, video: VideoFormat, comment: str = "") -> None:
         self.target, self.video = target, video
-        self.draft = target.with_name(f".{target.name}.draft")
-        self._open = ExitStack()
-        notes = self._open.enter_context(tempfile.TemporaryDirectory(prefix="animator-"))
-        tags = Path(notes, "metadata.txt")
-        tags.write_text(ffmetadata(comment), encoding="utf8")
-        try:
-            self._pipe = FfmpegPipe(ffmpeg_command(ffmpeg_path(), video, tags, self.draft))
-        except BaseException:
-            self._open.close()
-            raise
+        with ExitStack() as opened:
+            draft = opened.enter_context(draft_file(target))
+            notes = opened.enter_context(tempfile.TemporaryDirectory(prefix="animator-"))
+            tags = Path(notes, "metadata.txt")
+            tags.write_text(ffmetadata(comment), encoding="utf8")
+            command = ffmpeg_command(ffmpeg_path(), video, tags, draft)
+            self._pipe = opened.enter_context(FfmpegPipe(command))
+            self._open = opened.pop_all()
 
     def write(self, image: NDArray[np.uint8]) -> None:
         """Append one image, uint8, of the video's size: RGB, or RGBA for a codec with transparency."""
@@ -132,13 +131,7 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._pipe.__exit__(kind, error, trace)
-            if kind is None:
-                self.draft.replace(self.target)
-        finally:
-            self._open.close()
-            self.draft.unlink(missing_ok=True)
+        self._open.__exit__(kind, error, trace)
 
 
 def verify_encoder(video: VideoFormat, folder: Path) -> None:

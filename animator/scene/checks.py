@@ -11,6 +11,7 @@ from typing import Any
 
 from animator.errors import ModelError, Problem, SettingPath, quote_text, short_repr, suggest
 from animator.models import families, lora_file, safetensors
+from animator.models.families import LATENT_SCALE
 from animator.models.safetensors import checkpoint_text_width
 from animator.scene.file_references import adapter_files, control_files, mask_files, upscale_files, view_files
 from animator.scene.model_checks import control_misfits
@@ -186,7 +187,7 @@ def running_problems(scene: Scene) -> Iterable[Problem]:
         yield scene.problem(
             ("model", "compile"), f"'on' cannot be combined with memory: {model.memory}; leave one out"
         )
-    if model.tiling != "none" and any(side % 8 for side in scene.size):
+    if model.tiling != "none" and any(side % LATENT_SCALE for side in scene.size):
         yield scene.problem(("model", "tiling"), "width and height must be multiples of 8 for tiling")
 
 

@@ -183,12 +183,11 @@ def resolve_preset(file: FilePath) -> FilePath:
     return file if is_file(file) else bundled_presets().get(str(file), file)
 
 
-def extends_chain(file: FilePath) -> list[Document]:
-    """Return the document in `file`, preceded by all that it extends, the base first. Raises SceneError."""
-    return _read_chain(file, ())
+def extends_chain(file: FilePath, seen: tuple[FilePath, ...] = ()) -> list[Document]:
+    """Return the document in `file`, preceded by all that it extends, the base first. Raises SceneError.
 
-
-def _read_chain(file: FilePath, seen: tuple[FilePath, ...]) -> list[Document]:
+    `seen` are the files that extend `file`.
+    """
     document = read_document(file)
     if "extends" not in document.data:
         return [document]
@@ -200,7 +199,7 @@ def _read_chain(file: FilePath, seen: tuple[FilePath, ...]) -> list[Document]:
         )
     if found.resolve() in seen:
         raise _extends_error(document, f"{short_repr(base)} extends this file in turn")
-    return [*_read_chain(found, (*seen, file.resolve())), document]
+    return [*extends_chain(found, (*seen, file.resolve())), document]
 
 
 def _find_base(base: Any, file: FilePath) -> FilePath | None:

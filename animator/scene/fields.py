@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from animator.errors import short_repr
+from animator.models.families import SDXL_SIZE, round_to_latents
 
 Scalar = int | float | str
 
@@ -185,7 +186,7 @@ class Pixels(NamedTuple):
     def scaled_to(self, native: int) -> Pixels:
         """Return a size of this shape with about `native`² pixels; both sides are multiples of 8."""
         share = native / (self.width * self.height) ** 0.5
-        return Pixels(*(max(8, round(side * share / 8) * 8) for side in self))
+        return Pixels(*(round_to_latents(side * share) for side in self))
 
 
 class Ratio(NamedTuple):
@@ -197,7 +198,7 @@ class Ratio(NamedTuple):
     def nearest_size(self, native: int) -> Pixels:
         """Return the nearest trained size, scaled to a native size of `native` pixels; sides are multiples of 8."""
         width, height = min(BUCKETS, key=lambda size: abs(size[0] / size[1] - self.width / self.height))
-        return Pixels(*(max(8, round(side * native / 1024 / 8) * 8) for side in (width, height)))
+        return Pixels(*(round_to_latents(side * native / SDXL_SIZE) for side in (width, height)))
 
 
 def _parse_size(value: Any) -> Pixels | Ratio:

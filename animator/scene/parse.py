@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from animator.errors import AnimatorError, Place, Problem, SceneError, SettingPath, quote_text
+from animator.errors import AnimatorError, Place, Problem, SceneError, SettingPath, one_line, quote_text
 
 MAX_BYTES = 500_000  # a schedule file is a page of text; key strings for 20,000 frames still fit
 
@@ -74,7 +74,7 @@ def parse_document(text: str, file: str) -> Document:
         # PyYAML does not check an escape for no character, or a version of 5,000 digits.
         mark = loader.get_mark() if loader else None
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
-        raise SceneError([Problem(place, (), " ".join(str(error).split()))]) from error
+        raise SceneError([Problem(place, (), one_line(error))]) from error
     except yaml.reader.ReaderError as error:
         before = text[: error.position].split("\n")
         message = (

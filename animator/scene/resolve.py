@@ -18,6 +18,16 @@ class _Dumper(yaml.SafeDumper):
     yaml_implicit_resolvers = StrictLoader.yaml_implicit_resolvers
 
 
+class InlineMapping(dict[Any, Any]):
+    """A mapping that `dump_yaml` writes on one line: `{size: 512x512, fps: 15}`."""
+
+
+_Dumper.add_representer(
+    InlineMapping,
+    lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=True),
+)
+
+
 def to_yaml(scene: Scene) -> str:
     """Return `scene` as YAML, with presets and variables filled in, every default written, and absolute paths."""
     data: dict[str, Any] = scene.settings.model_dump(mode="json", exclude={"vars"}, exclude_none=True)
@@ -34,6 +44,6 @@ def to_yaml(scene: Scene) -> str:
     return dump_yaml(escape_braces(data))
 
 
-def dump_yaml(data: dict[str, Any]) -> str:
-    """Return plain data as YAML text that our loader reads back as the same data."""
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+def dump_yaml(data: dict[str, Any], width: int = 100) -> str:
+    """Return plain data as YAML text, in lines of `width` characters, that our loader reads back as the same data."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=width)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from animator.errors import Problem, SettingPath
 from animator.imaging.geometry import Lens
 from animator.models import nano
 from animator.models.families import native_size
+from animator.models.locate import named_path
 from animator.scene.fields import Pixels, Ratio
 from animator.scene.parse import Document
 from animator.scene.settings import DEPTH_SOURCES, Settings
@@ -94,7 +94,7 @@ class Scene:
         if path[:2] == ("model", "loras") and name in nano.BUNDLED_LORAS:
             return nano.BUNDLED_LORAS[name]
         start = base_folder(self.document, path, self.folder)
-        return start / os.path.expanduser(name)  # noqa: PTH111 (pathlib's raises for an unknown user)
+        return named_path(start, name)
 
 
 def base_folder(document: Document, path: SettingPath, folder: FilePath) -> FilePath:

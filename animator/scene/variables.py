@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from animator.errors import Place, Problem, SettingPath, quote_text, short_repr, suggest
+from animator.models.locate import named_path
 from animator.scene.parse import Document
 
 MAX_VARIABLE = 1_000  # characters; SDXL reads only a few hundred of a prompt
@@ -142,7 +142,7 @@ def _validate_color(text: str, _: FilePath) -> str | None:
 
 
 def _validate_file(text: str, start: FilePath) -> str | None:
-    path = start / os.path.expanduser(text)  # noqa: PTH111 (pathlib's raises for an unknown user)
+    path = named_path(start, text)
     try:
         return None if path.is_file() else f"no such file: {path}"
     except (OSError, ValueError):  # the OS rejects the name
@@ -216,7 +216,7 @@ def _read_variables(document: Document, problems: list[Problem]) -> Iterator[Var
             problems.append(Problem(place, path, complaint))
             found = replace(found, value="" if found.type == "file" else found.default)
         if found.type == "file" and found.value:  # absolute, since the preset that uses it lies elsewhere
-            found = replace(found, value=str(start / os.path.expanduser(found.value)))  # noqa: PTH111
+            found = replace(found, value=str(named_path(start, found.value)))
         yield found
 
 

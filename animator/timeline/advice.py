@@ -13,6 +13,7 @@ from animator.errors import CurveError, ModelError, Problem, SettingPath
 from animator.frame import Control, Frame, Grade, Motion, Painting
 from animator.imaging.geometry import Lens, is_3d, matrix
 from animator.models import families, lora_file, samplers
+from animator.models.families import LATENT_SCALE
 from animator.scene.checks import refiner_notes
 from animator.scene.read import few_step_source
 from animator.scene.scene import Scene
@@ -136,8 +137,8 @@ def _size_advice(scene: Scene) -> Iterator[Problem]:
     elif scene.size.exceeds(scene.native_size) and scene.settings.painting.hires == 0:
         message = f"{trained}, and may repeat or lose its subject without 'painting.hires'"
         yield scene.problem(("video", "size"), message)
-    if width % 8 or height % 8:
-        whole = f"{-(-width // 8) * 8}x{-(-height // 8) * 8}"
+    if width % LATENT_SCALE or height % LATENT_SCALE:
+        whole = "x".join(str(-(-side // LATENT_SCALE) * LATENT_SCALE) for side in (width, height))
         yield scene.problem(("video", "size"), f"{width}x{height} is painted as {whole} and cropped")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,13 @@ from animator.frame import Frame, ViewTarget
 from animator.timeline.clock import Clock
 
 Flags = NDArray[np.bool_]
+
+Item = TypeVar("Item")
+
+
+def pick_evenly(items: Sequence[Item], count: int) -> list[Item]:
+    """Return at most `count` of `items`, evenly spread from the first to the last; one of them is the first."""
+    return [items[int(at)] for at in np.linspace(0, len(items) - 1, min(count, len(items)))]
 
 
 def apply_by_shot(work: Callable[..., NDArray[Any]], starts: Flags, *columns: NDArray[Any]) -> NDArray[Any]:

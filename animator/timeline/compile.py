@@ -207,12 +207,12 @@ def _scale_frames(scene: Scene, film: Scene) -> list[Frame]:
 
 def scene_clock(scene: Scene) -> Clock:
     """Return the clock of `scene`: its length, tempo and events."""
-    return Compiler(scene).clock
+    return Reader(scene).clock
 
 
 def scene_beat_frames(scene: Scene) -> list[int]:
     """Return the frames on which beats fall; an empty list without beats."""
-    return Compiler(scene).clock.beat_frames()
+    return scene_clock(scene).beat_frames()
 
 
 def scene_advice(scene: Scene) -> list[Problem]:
@@ -222,7 +222,7 @@ def scene_advice(scene: Scene) -> list[Problem]:
     """
     frames = timeline(scene)
     found = [
-        *general_advice(scene, Compiler(scene).clock),
+        *general_advice(scene, scene_clock(scene)),
         *missing_trigger_words(scene, frames),
         *sampler_advice(scene, frames),
         *compile_advice(scene, frames),

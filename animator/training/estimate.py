@@ -16,6 +16,7 @@ from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from animator.models.families import LATENT_SCALE
 from animator.training.adapters import LoraAdapter
 from animator.training.settings import TrainingSettings
 
@@ -48,7 +49,7 @@ def estimate_needs(
     learning = sum(p.numel() for p in unet.parameters() if p.requires_grad)
     frozen = sum(p.numel() for p in unet.parameters() if not p.requires_grad)
     checkpointing = settings.learning.checkpointing and device.type != "cpu"
-    side = settings.resolution // 8
+    side = settings.resolution // LATENT_SCALE
     kept, flops = _count_activations(unet, side, checkpointing)
     batch = settings.learning.batch
     size = torch.finfo(dtype).bits / 8

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pictures
 
-from animator.errors import Place, Problem, SceneError
+from animator.errors import Place, Problem, SceneError, one_line
 from animator.frame import Image, Mask
 from animator.imaging.io import is_deep, lay_on, open_image, to_eight_bit
 from animator.scene.scene import IMAGE_SUFFIXES
@@ -256,7 +256,7 @@ def read_photos(folder: Path) -> list[Photo]:
             elif suffix in UNSUPPORTED_SUFFIXES | {".gif"}:
                 raise ValueError(f"{suffix[1:]} files are not supported; save it as PNG or JPEG")
         except (OSError, ValueError) as error:
-            problems.append(Problem(Place(str(file)), (), " ".join(str(error).split())[:200]))
+            problems.append(Problem(Place(str(file)), (), one_line(error, 200)))
     if not photos and not problems:
         message = f"contains no images; supported: {', '.join(sorted(IMAGE_SUFFIXES))}"
         problems = [Problem(Place(str(folder)), (), message)]

@@ -16,11 +16,12 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from PIL import Image as Pictures
 
-from animator.diffusion.loading import CheckpointSpec, device_for, dtype_for, load_pipeline_on_device
+from animator.diffusion.loading import CheckpointSpec, device_for, dtype_for, load_pipeline
 from animator.errors import Place, Problem, RunError, SceneError
 from animator.frame import Image
 from animator.imaging.io import open_image
 from animator.models import nano
+from animator.runs.atomic import draft_file
 from animator.training import dataset, loss
 from animator.training.adapters import InversionAdapter, LoraAdapter, TrainableAdapter
 from animator.training.dataset import CaptionEncoder
@@ -214,7 +215,7 @@ def load_base(settings: TrainingSettings) -> Any:
     device = device_for(model.device)
     config = None if model.config is None else Path(model.config)
     source = CheckpointSpec(base_model(settings), Path(), config, model.device, model.dtype)
-    return load_pipeline_on_device(source, device, training_dtype(settings, device))
+    return load_pipeline(source, training_dtype(settings, device)).to(device)
 
 
 def training_dtype(settings: TrainingSettings, device: torch.device) -> torch.dtype:
@@ -316,7 +317,8 @@ def paint_sample_sheet(pipe: Any, words: CaptionEncoder, settings: TrainingSetti
         paint_images(pipe, words, prompts, seeds, settings.resolution, watch.steps, watch.guidance_scale)
     )
     file.parent.mkdir(parents=True, exist_ok=True)
-    Pictures.fromarray(np.concatenate(images, axis=1)).save(file)
+    with draft_file(file) as draft:
+        Pictures.fromarray(np.concatenate(images, axis=1)).save(draft, "PNG")
     return file
 
 
@@ -334,9 +336,8 @@ def paint_class_images(
     for number, image in zip(
         missing, paint_images(pipe, words, asked, seeds, size, prior.steps, prior.guidance_scale), strict=True
     ):
-        draft = files[number].with_suffix(".draft")
-        Pictures.fromarray(image).save(draft, "PNG")
-        draft.replace(files[number])
+        with draft_file(files[number]) as draft:
+            Pictures.fromarray(image).save(draft, "PNG")
     views = []
     for file, prompt in zip(files, prompts, strict=True):
         with open_image(file, ("PNG",)) as opened:

@@ -15,6 +15,7 @@ from animator.errors import ProgramError, RunError
 from animator.frame import Frame
 from animator.runs.metadata import flatten
 from animator.scene.scene import Scene
+from animator.timeline.cadence import pick_evenly
 from animator.timeline.compile import scene_beat_frames
 from animator.viewer.overlay import BAND_COLORS, prompt_bands
 
@@ -148,7 +149,7 @@ def _bands_row(frames: Sequence[Frame]) -> str:
 
 def _curve_row(name: str, values: Floats) -> str:
     low, high = float(values.min()), float(values.max())
-    at = np.unique(np.linspace(0, len(values) - 1, min(len(values), MAX_POINTS)).astype(int))
+    at = np.array(pick_evenly(range(len(values)), MAX_POINTS))
     x = (at + 0.5) * 1000 / len(values)
     y = 31 - 28 * (values[at] - low) / (high - low)
     points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))

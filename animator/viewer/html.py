@@ -16,10 +16,9 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
-import numpy as np
 
 from animator.errors import RunError
 from animator.frame import Frame, Image
@@ -27,6 +26,7 @@ from animator.runs.atomic import write_atomic
 from animator.runs.cost import describe_cost, expected_seconds, format_duration, progress_labels
 from animator.runs.metadata import frame_table
 from animator.scene.scene import Scene
+from animator.timeline.cadence import pick_evenly
 from animator.timeline.compile import timeline
 from animator.viewer.charts import curves_svg, varying_columns
 from animator.viewer.overlay import settings_line
@@ -44,9 +44,6 @@ THUMBNAIL_WIDTH, MIN_THUMBNAIL_WIDTH = (
 MAX_THUMBNAILS = 120  # frames: more could not be told apart on a slider
 
 JPEG_QUALITY = 80
-
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +91,6 @@ def make_thumbnails(
         else:
             found = pick_evenly(found, max(1, int(len(found) * max_characters / size)))
     return found
-
-
-def pick_evenly(items: Sequence[Item], count: int) -> list[Item]:
-    """Return at most `count` of `items`, evenly chosen, the first and the last among them."""
-    count = min(count, len(items))
-    return [items[at] for at in np.linspace(0, len(items) - 1, count).astype(int)]
 
 
 _COUNTER = itertools.count(1)

@@ -32,6 +32,7 @@ from animator.runs.render import boomerang_frames, frame_range, render_run, reop
 from animator.runs.run import Run
 from animator.runs.video import VideoFormat, VideoWriter
 from animator.scene.scene import Scene
+from animator.timeline.cadence import pick_evenly
 from animator.timeline.compile import timeline
 from animator.viewer import html
 from animator.viewer.charts import curves_svg
@@ -264,7 +265,7 @@ def compare(
     both = sorted(set(_saved_frames(one)) & set(_saved_frames(other)))
     if not both:
         raise RunError(f"{one.folder} and {other.folder} have no frame in common")
-    chosen = html.pick_evenly(both, COMPARED_FRAMES)
+    chosen = pick_evenly(both, COMPARED_FRAMES)
     first, second = (
         html.make_thumbnails(
             chosen, run.image, 2 * html.THUMBNAIL_WIDTH, COMPARED_FRAMES, html.MAX_CHARACTERS // 2

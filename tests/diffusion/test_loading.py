@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from animator import ModelError
-from animator.diffusion.loading import CheckpointSpec, device_for, dtype_for, load_pipeline_on_device
+from animator.diffusion.loading import CheckpointSpec, device_for, dtype_for, load_pipeline
 from animator.diffusion.sdxl import SDXLPainter
 
 CPU = torch.device("cpu")
@@ -27,7 +27,7 @@ def test_a_single_file_without_configs_takes_those_of_a_folder(checkpoint, singl
 
 def refused(source):
     with pytest.raises(ModelError) as caught:
-        load_pipeline_on_device(source, CPU, torch.float32)
+        load_pipeline(source, torch.float32)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 3
     return str(caught.value)
@@ -85,7 +85,7 @@ def test_a_cpu_computes_in_float32_unless_another_dtype_is_set(wanted, dtype):
 
 
 def test_weights_are_loaded_in_the_dtype_asked_for(checkpoint):
-    pipe = load_pipeline_on_device(CheckpointSpec(str(checkpoint)), CPU, torch.bfloat16)
+    pipe = load_pipeline(CheckpointSpec(str(checkpoint)), torch.bfloat16)
     networks = (pipe.unet, pipe.vae, pipe.text_encoder, pipe.text_encoder_2)
     assert {network.dtype for network in networks} == {torch.bfloat16}
 

@@ -10,7 +10,6 @@ from animator.imaging.color import (
     change_contrast,
     color_drift,
     color_stats,
-    delta_e,
     image_lab,
     lab_to_rgb,
     match_color,
@@ -30,6 +29,11 @@ def photo(size=320, seed=1):
     for cells in (3, 12, 48):
         total += cv2.resize(random.normal(0, 14, (cells, cells, 3)).astype(np.float32), (size, size))
     return np.clip(total + random.normal((150, 120, 100), 3, total.shape), 0, 255).astype(np.uint8)
+
+
+def delta_e(one, other):
+    """Return the mean CIE76 difference between two images of one size, pixel by pixel."""
+    return float(np.linalg.norm(image_lab(one) - image_lab(other), axis=-1).mean())
 
 
 def pushed(image, gain=(1.05, 1.0, 0.96), offset=4.0, gamma=1.0):

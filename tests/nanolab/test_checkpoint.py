@@ -13,13 +13,13 @@ from safetensors.torch import load_file
 from animator import animate, loads
 from animator.diffusion.loading import CheckpointSpec
 from animator.diffusion.sdxl import SDXLPainter
-from animator.diffusion.single_file import write_single_file
 from animator.frame import Frame, Painting, Prompt
 from animator.models.nano import weights_folder
 from nanolab import checkpoint, judge, metrics, text, vae
 from nanolab.checkpoint import PipelinePainter, PipelineSettings
 from nanolab.model import Nano
 from nanolab.recipes import START_RECIPES, draw_recipe
+from nanolab.single_file import write_single_file
 
 QUICK = PipelineSettings(steps=8, height=256, width=256)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from animator import CurveError
-from animator.timeline.cadence import painted_by_cadence, seed_column, tween_weights
+from animator.timeline.cadence import painted_by_cadence, pick_evenly, seed_column, tween_weights
 from animator.timeline.clock import Clock
 from animator.timeline.prompts import blends, build_prompts, parse_prompts
 from animator.timeline.reader import text_keyframes
@@ -149,3 +149,10 @@ def test_frames_of_strength_0_hold_the_previous_painted_frame():
     diffuse = painted_by_cadence(strength, 3)
     assert diffuse.nonzero()[0].tolist() == [0, 6]
     assert tween_weights(diffuse, strength == 0) == pytest.approx([1, 0, 0, 0, 1 / 3, 2 / 3, 1, 0])
+
+
+def test_items_picked_evenly_reach_from_the_first_to_the_last_and_one_is_the_first():
+    assert pick_evenly(range(10), 4) == [0, 3, 6, 9]
+    assert pick_evenly(range(3), 9) == [0, 1, 2]
+    assert pick_evenly([5], 3) == [5]
+    assert pick_evenly(range(10), 1) == [0]

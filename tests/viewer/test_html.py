@@ -18,7 +18,6 @@ from animator.viewer.html import (
     fragment,
     full_page,
     make_thumbnails,
-    pick_evenly,
     script_json,
     write_page,
 )
@@ -142,12 +141,6 @@ def test_a_thumbnail_is_not_enlarged_and_keeps_its_colours():
     image[:] = (200, 60, 30)
     shown = jpegs(html.Thumbnail(0, encode_jpeg(image, 320)).url)[0]
     assert shown.shape == (20, 30, 3) and np.abs(shown.astype(int) - image).max() <= 6
-
-
-def test_the_first_and_the_last_item_are_among_those_chosen_evenly():
-    assert pick_evenly(range(10), 4) == [0, 3, 6, 9]
-    assert pick_evenly(range(3), 9) == [0, 1, 2]
-    assert pick_evenly([5], 3) == [5]
 
 
 def test_a_scene_shows_where_its_prompts_begin(tmp_path, textured):

@@ -15,6 +15,13 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 from animator.diffusion import single_file
+from nanolab.single_file import (
+    CLIP_PREFIX,
+    OPEN_CLIP_PREFIX,
+    original_clip,
+    original_open_clip,
+    original_vae,
+)
 
 torch.set_num_threads(1)
 
@@ -97,16 +104,14 @@ def test_diffusers_converts_an_autoencoder_of_any_shape_back(
         use_post_quant_conv=quant,
     )
     weights = numbered(vae)
-    assert same(
-        convert_ldm_vae_checkpoint(single_file.original_vae(weights, len(levels)), dict(vae.config)), weights
-    )
+    assert same(convert_ldm_vae_checkpoint(original_vae(weights, len(levels)), dict(vae.config)), weights)
 
 
 def test_attention_names_of_old_autoencoders_are_converted() -> None:
     middle = "decoder.mid_block.attentions.0"
     old = {f"{middle}.{name}.weight": torch.ones(4, 4) for name in ("query", "proj_attn")}
     names = {f"first_stage_model.decoder.mid.attn_1.{name}.weight" for name in ("q", "proj_out")}
-    new = single_file.original_vae(old, 2)
+    new = original_vae(old, 2)
     assert new.keys() == names
     assert {values.shape for values in new.values()} == {(4, 4, 1, 1)}
 
@@ -121,21 +126,19 @@ def test_diffusers_converts_a_second_text_encoder_of_any_shape_back(projection: 
         name = f"text_model.encoder.layers.0.self_attn.{part}_proj.weight"
         weights[name] = torch.randn_like(weights[name])
     assert same(
-        convert_open_clip_checkpoint(
-            net, single_file.original_open_clip(weights), single_file.OPEN_CLIP_PREFIX
-        ),
+        convert_open_clip_checkpoint(net, original_open_clip(weights), OPEN_CLIP_PREFIX),
         weights,
     )
 
 
 def test_a_second_text_encoder_without_projection_is_refused() -> None:
     with pytest.raises(ValueError, match="text_projection"):
-        single_file.original_open_clip({"text_model.final_layer_norm.bias": torch.ones(2)})
+        original_open_clip({"text_model.final_layer_norm.bias": torch.ones(2)})
 
 
 def test_position_ids_are_dropped_because_they_are_not_weights() -> None:
     weights = {"text_model.embeddings.position_ids": torch.arange(77), "final_layer_norm.bias": torch.ones(2)}
-    assert list(single_file.original_clip(weights)) == [single_file.CLIP_PREFIX + "final_layer_norm.bias"]
+    assert list(original_clip(weights)) == [CLIP_PREFIX + "final_layer_norm.bias"]
 
 
 @pytest.mark.parametrize(
@@ -146,9 +149,9 @@ def test_position_ids_are_dropped_because_they_are_not_weights() -> None:
         ("mid_block.resnets.2.conv1.weight", lambda weights: single_file.original_unet(weights, 2)),
         (
             "encoder.down_blocks.0.attentions.0.to_q.weight",
-            lambda weights: single_file.original_vae(weights, 2),
+            lambda weights: original_vae(weights, 2),
         ),
-        ("encoder.layers.0.mlp.fc3.weight", single_file.original_open_clip),
+        ("encoder.layers.0.mlp.fc3.weight", original_open_clip),
     ],
 )
 def test_a_parameter_without_an_original_name_is_refused(

@@ -11,8 +11,9 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from safetensors import safe_open
 
-from animator.diffusion.single_file import CONFIG_ENTRY, NETWORKS, embedded_config, write_single_file
+from animator.diffusion.single_file import CONFIG_ENTRY, embedded_config
 from nanolab.blank import blank_checkpoint
+from nanolab.single_file import NETWORKS, write_single_file
 
 torch.set_num_threads(1)
 
@@ -174,7 +175,7 @@ def test_a_failed_write_leaves_the_old_file(
 
     file = tmp_path / "file.safetensors"
     file.write_text("old")
-    monkeypatch.setattr("animator.diffusion.single_file.save_file", broken)
+    monkeypatch.setattr("nanolab.single_file.save_file", broken)
     with pytest.raises(OSError, match="disk full"):
         write_single_file(small, file)
     assert {path: path.read_text() for path in tmp_path.iterdir()} == {file: "old"}
