@@ -180,7 +180,7 @@ class DeliverableParam(click.ParamType[Any]):
     "--also",
     type=DeliverableParam(),
     multiple=True,
-    help=f"File to make, replacing an existing one; repeatable: {', '.join(DELIVERABLES)}.",
+    help=f"File to make, replacing an existing one; repeatable: {', '.join(DELIVERABLES.builtins)}.",
 )
 @click.option("--quality", help="draft, good or best (output.quality).")
 @click.option("--codec", help="Codec of an mp4: h264, h265 or av1 (output.codec).")

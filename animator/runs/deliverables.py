@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,9 +25,11 @@ from animator.runs.metadata import encode_png
 from animator.runs.render import boomerang_frames, frame_range, soundtrack, video_quality
 from animator.runs.run import Run
 from animator.runs.video import VideoFormat, VideoWriter
+from animator.scene.plugins import load_attribute, plugin_errors
 from animator.scene.resolve import to_yaml
 from animator.scene.scene import Scene
 from animator.scene.settings_output import (
+    DELIVERABLES,
     deliverable_file,
     is_cutout,
     is_pixel_shape,
@@ -211,15 +213,20 @@ class DeliverableSpec:
 
 
 def write_deliverable(kind: str, edition: DeliverableSpec, target: Path) -> str:
-    """Write the kind of file `kind` (one of KINDS) as `target`; return a line that describes the result.
+    """Write the kind of file `kind` (one of DELIVERABLES) as `target`; return a line that describes the result.
 
     The file appears under its name only when it is complete. Raises AnimatorError, OSError.
     """
-    kind = kind.removesuffix("-alpha")
-    return _WRITERS[kind](edition, target) if kind in _WRITERS else _write_video(edition, target)
+    written = DELIVERABLES.load(kind).write
+    write: Callable[[DeliverableSpec, Path], str] = (
+        load_attribute(written) if isinstance(written, str) else written
+    )
+    with plugin_errors(f"{kind} failed") if kind in DELIVERABLES.plugins else nullcontext():
+        return write(edition, target)
 
 
-def _write_video(edition: DeliverableSpec, target: Path) -> str:
+def write_video(edition: DeliverableSpec, target: Path) -> str:
+    """Write a video in the codec of its kind."""
     assert edition.video is not None
     reel = edition.reel
     pictures = ((index, reel.read_image(index)) for index in reel.order)
@@ -254,7 +261,8 @@ def _write_animation(
     return f"{reel}, {_file_size(target)} ({why}; {whole})"
 
 
-def _write_poster(edition: DeliverableSpec, target: Path) -> str:
+def write_poster(edition: DeliverableSpec, target: Path) -> str:
+    """Write one frame as a PNG."""
     index = edition.poster
     if index is None:
         late = edition.painted[len(edition.painted) * 2 // 3 :] if not edition.endless else edition.painted
@@ -270,7 +278,8 @@ def _frame_png(edition: DeliverableSpec, index: int) -> bytes:
     return encode_png(edition.reel.read_image(index), edition.run.texts(index))
 
 
-def _write_contact_sheet(edition: DeliverableSpec, target: Path) -> str:
+def write_contact_sheet(edition: DeliverableSpec, target: Path) -> str:
+    """Write a sheet of small frames."""
     first, fps = edition.run.first, edition.reel.fps
     reel = edition.reel.with_frames(edition.frames)
     write_atomic(
@@ -279,7 +288,8 @@ def _write_contact_sheet(edition: DeliverableSpec, target: Path) -> str:
     return f"{min(sheets.SHEET_FRAMES, len(reel))} of {len(reel)} frames"
 
 
-def _write_subtitles(edition: DeliverableSpec, target: Path) -> str:
+def write_subtitles(edition: DeliverableSpec, target: Path) -> str:
+    """Write the prompts as subtitles."""
     assert edition.prompts is not None
     texts = [edition.prompts[index] for index in edition.reel.order]
     text = sheets.subtitles(texts, edition.reel.fps)
@@ -287,7 +297,8 @@ def _write_subtitles(edition: DeliverableSpec, target: Path) -> str:
     return f"{text.count(' --> ')} prompts"
 
 
-def _write_frames_zip(edition: DeliverableSpec, target: Path) -> str:
+def write_frames_zip(edition: DeliverableSpec, target: Path) -> str:
+    """Write every frame as a PNG into an archive."""
     names = {index: f"{edition.run.image_file(index).name}" for index in edition.frames}
     write_zip(
         target,
@@ -301,14 +312,8 @@ def _file_size(file: Path) -> str:
     return animations.format_bytes(file.stat().st_size)
 
 
-_WRITERS: Mapping[str, Callable[[DeliverableSpec, Path], str]] = {
-    "gif": partial(_write_animation, animations.gif, animations.GIF_MAX_FPS),
-    "webp": partial(_write_animation, animations.webp, animations.WEBP_MAX_FPS),
-    "poster": _write_poster,
-    "sheet": _write_contact_sheet,
-    "srt": _write_subtitles,
-    "zip": _write_frames_zip,
-}
+write_gif = partial(_write_animation, animations.gif, animations.GIF_MAX_FPS)
+write_webp = partial(_write_animation, animations.webp, animations.WEBP_MAX_FPS)
 
 
 class RecomputedMasks:

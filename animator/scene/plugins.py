@@ -24,15 +24,14 @@ Item = TypeVar("Item")
 class Registry(Generic[Item]):
     """Named features of one kind: built-ins in their order, then the plug-ins of the entry-point group by name.
 
-    `builtins` maps names to `module:attribute`. `kind` describes a feature in messages. `mismatch` returns an
-    objection to an object that a plug-in provides, or "".
+    `builtins` maps names to `module:attribute`, or to features that need no import. `kind` describes a feature in
+    messages. `mismatch` returns an objection to an object that a plug-in provides, or "".
     """
 
     def __init__(
-        self, group: str, kind: str, builtins: Mapping[str, str], mismatch: Callable[[Any], str]
+        self, group: str, kind: str, builtins: Mapping[str, str | Item], mismatch: Callable[[Any], str]
     ) -> None:
-        self.group, self.kind, self.mismatch = group, kind, mismatch
-        self.builtins = {name: EntryPoint(name, value, group) for name, value in builtins.items()}
+        self.group, self.kind, self.mismatch, self.builtins = group, kind, mismatch, builtins
         self._loaded: dict[str, Item] = {}
 
     @cached_property
@@ -43,14 +42,14 @@ class Registry(Generic[Item]):
         except Exception as error:
             logger.warning("%s: plug-ins cannot be listed: %s", self.group, describe_error(error))
             return {}
-        taken = dict(self.builtins)
+        plugins: dict[str, EntryPoint] = {}
         for item in found:
-            first = taken.setdefault(item.name, item)
-            if first != item:
+            first = "built in" if item.name in self.builtins else plugins.setdefault(item.name, item).value
+            if first != item.value:
                 logger.warning(
-                    "%s: %r is already %s; %s is ignored", self.group, item.name, first.value, item.value
+                    "%s: %r is already %s; %s is ignored", self.group, item.name, first, item.value
                 )
-        return {name: item for name, item in taken.items() if name not in self.builtins}
+        return plugins
 
     def __contains__(self, name: str) -> bool:
         return name in self.builtins or name in self.plugins
@@ -61,12 +60,16 @@ class Registry(Generic[Item]):
     def load(self, name: str) -> Item:
         """Return the feature `name`. Raises PluginError if it is unknown, or its plug-in cannot be loaded."""
         if name not in self._loaded:
-            if name not in self:
-                raise PluginError(f"no {self.kind} {name!r}; {suggest(name, self)}")
-            self._loaded[name] = (
-                self.builtins[name].load() if name in self.builtins else self._load_plugin(self.plugins[name])
-            )
+            self._loaded[name] = self._load(name)
         return self._loaded[name]
+
+    def _load(self, name: str) -> Item:
+        if name in self.builtins:
+            found = self.builtins[name]
+            return load_attribute(found) if isinstance(found, str) else found
+        if name not in self.plugins:
+            raise PluginError(f"no {self.kind} {name!r}; {suggest(name, self)}")
+        return self._load_plugin(self.plugins[name])
 
     def _load_plugin(self, item: EntryPoint) -> Item:
         with plugin_errors(f"plug-in {item.name!r} ({item.value}) cannot be loaded"):
@@ -83,6 +86,11 @@ class Registry(Generic[Item]):
                 yield self.load(name)
             except PluginError as error:
                 logger.warning("%s", error)
+
+
+def load_attribute(value: str) -> Any:
+    """Import and return `module:attribute`."""
+    return EntryPoint("", value, "").load()
 
 
 @contextmanager

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from animator.errors import SettingPath, short_repr, suggest
+from animator.errors import PluginError, SettingPath, short_repr, suggest
 from animator.frame import Framing, Upscale
 from animator.imaging.ffmpeg import FILM_CODECS
 from animator.scene.fields import Integer, Number, Section, TextOrNumber, curve_section
+from animator.scene.plugins import Registry
 
 UPSCALE_METHODS = ("lanczos", "second-pass")  # values of `by`; any other is a file
 
@@ -61,32 +65,52 @@ class FinishOptions(Section):
     )
 
 
-# Kind of deliverable, as named in `also` → its file name.
-DELIVERABLES = {
-    "mp4": "video.mp4",  # in the film's own codec
-    **{name: f"video-{name}.mp4" for name in FILM_CODECS},
-    "webm": "video.webm",
-    "webm-alpha": "cutout.webm",
-    "prores": "video.mov",
-    "prores-alpha": "cutout.mov",
-    "gif": "video.gif",
-    "webp": "video.webp",
-    "webp-alpha": "cutout.webp",
-    "poster": "poster.png",
-    "poster-alpha": "cutout.png",
-    "sheet": "sheet.jpg",
-    "srt": "video.srt",
-    "zip": "frames.zip",
-    "zip-alpha": "cutout.zip",
+@dataclass(frozen=True, slots=True)
+class DeliverableKind:
+    """A kind of file that is made from a run's frames.
+
+    `write(spec, target)` writes the file `target` as a `runs.deliverables.DeliverableSpec` describes it, and returns a
+    description of the result; `module:attribute` is imported when it is used.
+    """
+
+    file: str  # its name in the run's folder
+    write: Callable[[Any, Path], str] | str
+    codec: str | None = None  # of a video; "film": the film's own
+    has_shapes: bool = True  # False: it is the same for every shape
+
+
+def _kind(file: str, writer: str, codec: str | None = None, has_shapes: bool = True) -> DeliverableKind:
+    return DeliverableKind(file, f"animator.runs.deliverables:write_{writer}", codec, has_shapes)
+
+
+def _kind_mismatch(found: Any) -> str:
+    return (
+        "" if isinstance(found, DeliverableKind) else f"it is a {type(found).__name__}, not a DeliverableKind"
+    )
+
+
+_KINDS = {
+    "mp4": _kind("video.mp4", "video", "film"),
+    **{name: _kind(f"video-{name}.mp4", "video", name) for name in FILM_CODECS},
+    "webm": _kind("video.webm", "video", "vp9"),
+    "webm-alpha": _kind("cutout.webm", "video", "vp9-alpha"),
+    "prores": _kind("video.mov", "video", "prores"),
+    "prores-alpha": _kind("cutout.mov", "video", "prores-alpha"),
+    "gif": _kind("video.gif", "gif"),
+    "webp": _kind("video.webp", "webp"),
+    "webp-alpha": _kind("cutout.webp", "webp"),
+    "poster": _kind("poster.png", "poster"),
+    "poster-alpha": _kind("cutout.png", "poster"),
+    "sheet": _kind("sheet.jpg", "contact_sheet"),
+    "srt": _kind("video.srt", "subtitles", has_shapes=False),
+    "zip": _kind("frames.zip", "frames_zip"),
+    "zip-alpha": _kind("cutout.zip", "frames_zip"),
 }
 
-DELIVERABLE_CODECS = {  # kind of video → its codec; `mp4` has the film's own
-    **{name: name for name in (*FILM_CODECS, "prores", "prores-alpha")},
-    "webm": "vp9",
-    "webm-alpha": "vp9-alpha",
-}
-
-SHAPELESS = ("srt",)  # kinds that are the same for every shape
+# Kinds of deliverable, as named in `also`.
+DELIVERABLES: Registry[DeliverableKind] = Registry(
+    "animator.deliverables", "kind of output", _KINDS, _kind_mismatch
+)
 
 MIN_SIDE, MAX_SIDE = 16, 8192  # pixels per side
 
@@ -123,8 +147,9 @@ def _shape_name(form: str) -> str:
 def deliverable_file(word: str) -> str:
     """Return the file name for an entry of `also`: `gif@9x16` → video-9x16.gif."""
     kind, form = kind_and_shape(word)
-    stem, _, extension = DELIVERABLES[kind].partition(".")
-    return f"{stem}-{form}.{extension}" if form else DELIVERABLES[kind]
+    file = DELIVERABLES.load(kind).file
+    stem, _, extension = file.partition(".")
+    return f"{stem}-{form}.{extension}" if form else file
 
 
 def is_cutout(word: str) -> bool:
@@ -137,7 +162,11 @@ def parse_deliverable(text: Any) -> str:
     kind, form = kind_and_shape(text) if isinstance(text, str) else ("", "")
     if kind not in DELIVERABLES:
         raise ValueError(f"{short_repr(text)} is not a kind of output; {suggest(str(text), DELIVERABLES)}")
-    if form and kind in SHAPELESS:
+    try:
+        has_shapes = DELIVERABLES.load(kind).has_shapes
+    except PluginError as error:
+        raise ValueError(str(error)) from error
+    if form and not has_shapes:
         raise ValueError(f"{kind!r} is the same for every shape; write {kind!r} alone")
     return f"{kind}@{form}" if form else kind
 
@@ -221,9 +250,7 @@ class Output(FinishOptions):
         le=63,
         description="quality of the MP4 as its codec's CRF, instead of `quality`; lower is better, in a larger file",
     )
-    also: Also = Field(
-        [], description=f"other outputs, e.g. [gif, poster, gif@9x16]: {', '.join(DELIVERABLES)}"
-    )
+    also: Also = Field([], description=f"other outputs, e.g. [gif, poster, gif@9x16]: {', '.join(_KINDS)}")
     frame: Annotated[dict[str, FrameCurves], BeforeValidator(_expand_frame)] = Field(
         default_factory=dict,
         description="crops of other shapes, each a separate MP4: {9x16: {x: 0.4}}",

@@ -10,7 +10,7 @@ from animator.errors import CurveError, Problem, ProgramError, SceneError, Setti
 from animator.frame import Framing
 from animator.imaging.ffmpeg import CODECS, ffmpeg_path, pick_encoder
 from animator.scene.scene import Scene
-from animator.scene.settings_output import DELIVERABLE_CODECS, is_cutout, kind_and_shape
+from animator.scene.settings_output import DELIVERABLES, is_cutout, kind_and_shape
 from animator.timeline.reader import Reader
 
 MASK_PATH = ("output", "mask")
@@ -25,7 +25,8 @@ def requested(scene: Scene) -> list[str]:
 
 def deliverable_codec(scene: Scene, kind: str) -> str | None:
     """Return the codec of a kind of deliverable; None if it is not a video."""
-    return DELIVERABLE_CODECS.get(kind, scene.settings.output.codec if kind == "mp4" else None)
+    codec = DELIVERABLES.load(kind).codec
+    return scene.settings.output.codec if codec == "film" else codec
 
 
 def shape_framings(scene: Scene, shape: str) -> list[Framing]:
