@@ -80,6 +80,12 @@ class Problem:
         return f"{self.place}: {setting}: {self.message}" if setting else f"{self.place}: {self.message}"
 
 
+class MissingFile(Problem):
+    """A setting that names a file which does not exist."""
+
+    __slots__ = ()
+
+
 class SceneError(AnimatorError):
     """A schedule file with problems: one line for each, sorted by file and position, the first MOST_LINES of them."""
 

@@ -95,10 +95,9 @@ def _read_matrix(source: SourceFile, at: int, frame: Any) -> Floats:
         matrix = np.array(frame["matrix"] if isinstance(frame, dict) else frame, np.float64)
     except (KeyError, TypeError, ValueError):
         matrix = np.empty(0)
-    turn = matrix[:3, :3] if matrix.shape == (4, 4) else matrix
-    sides = (
-        np.linalg.norm(turn, axis=0) if turn.shape == (3, 3) and np.isfinite(matrix).all() else np.zeros(3)
-    )
+    usable = matrix.shape == (4, 4) and np.isfinite(matrix).all()
+    turn = matrix[:3, :3] if usable else np.zeros((3, 3))
+    sides = np.linalg.norm(turn, axis=0)
     if not sides.min() > 0 or not np.allclose((turn / sides).T @ (turn / sides), np.eye(3), atol=1e-3):
         raise source.error(f"frame {at}: expected a 4x4 camera-to-world matrix", "matrix")
     matrix[:3, :3] = turn / sides  # a camera's scale does not change its view

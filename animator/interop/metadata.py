@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from animator.errors import CurveError, SceneError
+from animator.errors import CurveError, MissingFile, SceneError
 from animator.interop.draft import ScheduleDraft, SourceFile
 from animator.interop.keystrings import rewrite
 from animator.interop.prompts import find_sampler, put_model, put_prompts
@@ -262,5 +262,5 @@ def read_own_film(source: SourceFile, text: str) -> ScheduleDraft:
     draft.data = scene.settings.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
     width, height = scene.size
     draft.data.setdefault("video", {})["size"] = f"{width}x{height}"
-    draft.notes += [problem for problem in problems if "no such file" not in problem.message]
+    draft.notes += [problem for problem in problems if not isinstance(problem, MissingFile)]
     return draft

@@ -118,12 +118,21 @@ def _branch_summary(frames: Sequence[Frame], kept: set[int], lost: range) -> str
     """Return a summary of the frames kept, painted and in-between; `lost`: those asked for that cannot be kept."""
     rest = [frame for frame in frames if frame.index not in kept]
     painted = sum(frame.diffuse for frame in rest)
-    told = f"{len(frames) - len(rest)} of {len(frames)} frames are kept"
+    told = f"{len(frames) - len(rest)} of {len(frames)} frames {_are(len(frames) - len(rest))} kept"
     if not rest:
         return f"{told}: nothing is painted"
-    between = f", {len(rest) - painted} are in-betweens" if len(rest) > painted else ""
-    told = f"{told}, {painted} are painted{between}; the first change is in frame {rest[0].index}"
+    tweens = len(rest) - painted
+    between = (
+        f", {tweens} {_are(tweens)} {'an in-between' if tweens == 1 else 'in-betweens'}" if tweens else ""
+    )
+    told = f"{told}, {painted} {_are(painted)} painted{between}; the first change is in frame {rest[0].index}"
     if not set(lost) - kept:
         return told
-    why = "they lie between two painted frames of which one changes"
-    return f"{told}\nframes {lost[0]}..{lost[-1]} are rendered again: {why}"
+    between = "between two painted frames of which one changes"
+    if len(lost) == 1:
+        return f"{told}\nframe {lost[0]} is rendered again: it lies {between}"
+    return f"{told}\nframes {lost[0]}..{lost[-1]} are rendered again: they lie {between}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

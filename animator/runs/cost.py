@@ -30,9 +30,7 @@ from animator.scene.scene import Scene
 TWO_CALL_SCHEDULERS = {"HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler"}
 
 # (least seconds for which a unit is used, the unit in seconds, its symbol)
-TIME_UNITS = ((5400.0, 3600, "h"), (90.0, 60, "min"), (0.0, 1, "s"))
-
-UNIT_NAMES = {"h": "hour", "min": "minute", "s": "second"}
+TIME_UNITS = ((5400.0, 3600, "hour"), (90.0, 60, "minute"), (0.0, 1, "second"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +117,12 @@ def film_seconds(rows: Sequence[Mapping[str, Any]], profile: Profile, sizes: Ima
 
 
 def progress_labels(rows: Sequence[Mapping[str, Any]], seconds: Sequence[float] | None) -> list[str]:
-    """Return a label per frame: its part of the total in time, or in model calls if `frame_seconds` is None."""
+    """Return a label per frame: its part of the total in time, or in model calls if `seconds` is None."""
     if seconds is None:
         done = list(accumulate(map(model_calls, rows)))
         return [f"{count:,} of {done[-1]:,} calls" for count in done]
     unit, name = next((unit, name) for least, unit, name in TIME_UNITS if seconds[-1] >= least)
-    return [f"{at / unit:.1f} of {seconds[-1] / unit:.1f} {name}" for at in seconds]
+    return [f"{at / unit:.1f} of {seconds[-1] / unit:.1f} {name}s" for at in seconds]
 
 
 def format_duration(seconds: float) -> str:
@@ -132,7 +130,7 @@ def format_duration(seconds: float) -> str:
     unit, name = next((unit, name) for least, unit, name in TIME_UNITS if seconds >= least)
     count = seconds / unit
     number = max(1.0, round(count) if count >= 10 or unit == 1 else round(count, 1))
-    return f"about {number:g} {UNIT_NAMES[name]}{'' if number == 1 else 's'}"
+    return f"about {number:g} {name}{'' if number == 1 else 's'}"
 
 
 def profile_lines(profile: Profile) -> list[str]:

@@ -102,7 +102,7 @@ def control_problems(scene: Scene) -> Iterator[Problem]:
     """Yield problems of the ControlNets: names, files, missing libraries."""
     for path, file in control_files(scene):
         if not is_file(scene.file(path, file)):
-            yield scene.problem(path, f"no such file: {scene.file(path, file)}")
+            yield scene.missing_file(path, scene.file(path, file))
     for name, control in scene.settings.control.items():
         path = ("control", name)
         if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", name):
@@ -121,7 +121,7 @@ def footage_problems(scene: Scene) -> Iterator[Problem]:
     if footage.file is not None:
         file = scene.file(FOOTAGE_FILE, footage.file)
         if not is_file(file):
-            yield scene.problem(FOOTAGE_FILE, f"no such file: {file}")
+            yield scene.missing_file(FOOTAGE_FILE, file)
         return
     if footage != type(footage)():
         yield scene.problem(("footage",), "there is no video; write e.g. 'file: street.mp4'")
@@ -134,7 +134,7 @@ def adapter_problems(scene: Scene) -> Iterator[Problem]:
     """Yield problems of the IP-Adapters: names, files, and different image encoders."""
     for path, file in adapter_files(scene):
         if not is_file(scene.file(path, file)):
-            yield scene.problem(path, f"no such file: {scene.file(path, file)}")
+            yield scene.missing_file(path, scene.file(path, file))
     adapters = scene.settings.ip_adapter
     for name, adapter in adapters.items():
         path = ("ip_adapter", name)
@@ -206,7 +206,7 @@ def check_scene(scene: Scene) -> Iterable[Problem]:
     yield from style_problems(scene)
     audio, place = scene.settings.audio, ("audio", "file")
     if audio is not None and not is_file(scene.file(place, audio.file)):
-        yield scene.problem(place, f"no such file: {scene.file(place, audio.file)}")
+        yield scene.missing_file(place, scene.file(place, audio.file))
     yield from _check_images(scene)
     yield from mask_problems(scene)
     yield from running_problems(scene)
@@ -223,7 +223,7 @@ def _check_images(scene: Scene) -> Iterable[Problem]:
     """Yield problems of images, videos, and sections whose files are checked: footage to IP-Adapters."""
     image, place = scene.settings.start.image, ("start", "image")
     if image is not None and not is_file(scene.file(place, image)):
-        yield scene.problem(place, f"no such file: {scene.file(place, image)}")
+        yield scene.missing_file(place, scene.file(place, image))
     depth, place = str(scene.settings.motion.depth), ("motion", "depth")
     if depth not in DEPTH_SOURCES and not all(is_file(file) for file in scene.depth_files or [FilePath()]):
         known = f"{', '.join(DEPTH_SOURCES)}, an image or a folder of images"
@@ -237,14 +237,14 @@ def _check_images(scene: Scene) -> Iterable[Problem]:
     name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
     file = scene.file(place, name)
     if name not in COLOR_REFERENCES and not is_file(file):
-        yield scene.problem(place, f"no such file: {file}; or write one of: {', '.join(COLOR_REFERENCES)}")
+        yield scene.missing_file(place, file, f"; or write one of: {', '.join(COLOR_REFERENCES)}")
 
 
 def mask_problems(scene: Scene) -> Iterator[Problem]:
     """Yield problems of the masks: names, files and sources."""
     for path, file in mask_files(scene):
         if not is_file(scene.file(path, file)):
-            yield scene.problem(path, f"no such file: {scene.file(path, file)}")
+            yield scene.missing_file(path, scene.file(path, file))
     for name, mask in scene.settings.masks.items():
         path = ("masks", name)
         # From the document: the settings lack values that have a problem of their own.
@@ -301,7 +301,7 @@ def _check_model_file(scene: Scene, path: SettingPath, name: str) -> list[Proble
                 path, f"{quote_text(name)}: only .safetensors files are loaded; others can run code"
             )
         ]
-    return [] if is_file(file) else [scene.problem(path, f"no such file: {file}")]
+    return [] if is_file(file) else [scene.missing_file(path, file)]
 
 
 def _check_lora_fits(scene: Scene, path: SettingPath, file: FilePath) -> Iterator[Problem]:
@@ -347,7 +347,7 @@ def upscale_problems(scene: Scene) -> Iterator[Problem]:
                 path, f"{name!r} is not an upscaling method; {known} (see docs/upscale.md to convert them)"
             )
         elif not is_file(file):
-            yield scene.problem(path, f"no such file: {file}")
+            yield scene.missing_file(path, file)
         elif find_spec("spandrel") is None:
             yield scene.problem(
                 path, "this file needs spandrel, which is not installed: pip install 'animator[upscale]'"
@@ -365,4 +365,4 @@ def view_problems(scene: Scene) -> Iterator[Problem]:
     """Yield problems of views whose image file is missing."""
     for path, name in view_files(scene):
         if not is_file(file := scene.file(path, name)):
-            yield scene.problem(path, f"no such file: {file}")
+            yield scene.missing_file(path, file)

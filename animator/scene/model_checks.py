@@ -148,7 +148,7 @@ def _check_ip_adapters(scene: Scene) -> Iterator[Problem]:
         if _is_missing(folder, adapter.model) or not folder.is_dir():
             continue
         if adapter.weights.endswith(".safetensors") and not is_file(folder / adapter.weights):
-            yield scene.problem((*path, "weights"), f"no such file: {folder / adapter.weights}")
+            yield scene.missing_file((*path, "weights"), folder / adapter.weights)
         if not is_file(folder / adapter.encoder / "config.json"):
             message = f"no image encoder in {folder / adapter.encoder}: it has no config.json"
             yield scene.problem((*path, "encoder"), message)
@@ -193,7 +193,7 @@ def control_misfits(scene: Scene) -> Iterator[Problem]:
         if families.is_pickle(place):
             yield scene.problem(path, "only .safetensors files are loaded; others can run code")
         elif place.suffix == ".safetensors" and not is_file(place):
-            yield scene.problem(path, f"no such file: {place}")
+            yield scene.missing_file(path, place)
         elif place.exists() and (
             why := safetensors.text_width_mismatch(safetensors.text_width(place), wanted)
         ):

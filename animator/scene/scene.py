@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path as FilePath
 from typing import ClassVar
 
-from animator.errors import Problem, SettingPath
+from animator.errors import MissingFile, Problem, SettingPath
 from animator.imaging.geometry import Lens
 from animator.models import nano
 from animator.models.families import native_size
@@ -84,6 +84,10 @@ class Scene:
     def problem(self, path: SettingPath, message: str) -> Problem:
         """Return a problem with the value at `path`, with its position in the file."""
         return Problem(self.document.value_place(path), path, message)
+
+    def missing_file(self, path: SettingPath, file: FilePath | str, advice: str = "") -> MissingFile:
+        """Return the problem that the setting at `path` names `file`, which does not exist."""
+        return MissingFile(self.document.value_place(path), path, f"no such file: {file}{advice}")
 
     def file(self, path: SettingPath, name: str) -> FilePath:
         """Return the path of the file `name`, the value of the setting at `path`.

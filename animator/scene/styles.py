@@ -65,7 +65,7 @@ def _own_styles(scene: Scene) -> tuple[Mapping[str, Style], list[Problem]]:
         return {}, []
     file = scene.file(STYLES_SETTING, name)
     if not file.is_file():
-        return {}, [scene.problem(STYLES_SETTING, f"no such file: {file}")]
+        return {}, [scene.missing_file(STYLES_SETTING, file)]
     try:
         return _parse_styles(read_document(file))
     except SceneError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from animator.errors import Place, Problem, SettingPath, quote_text, short_repr, suggest
+from animator.errors import MissingFile, Place, Problem, SettingPath, quote_text, short_repr, suggest
 from animator.models.locate import named_path
 from animator.scene.parse import Document
 
@@ -213,7 +213,8 @@ def _read_variables(document: Document, problems: list[Problem]) -> Iterator[Var
         kept = item if wrong is None else {field: entry for field, entry in item.items() if field != "value"}
         found, start = _make_variable(name, kept), folder_of(place)
         if (complaint := found.validate(start)) is not None:
-            problems.append(Problem(place, path, complaint))
+            missing = found.type == "file" and found.value in (found.one_of or (found.value,))
+            problems.append((MissingFile if missing else Problem)(place, path, complaint))
             found = replace(found, value="" if found.type == "file" else found.default)
         if found.type == "file" and found.value:  # absolute, since the preset that uses it lies elsewhere
             found = replace(found, value=str(named_path(start, found.value)))

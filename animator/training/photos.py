@@ -117,11 +117,9 @@ def _set_notes(
 
 
 def _border_color(image: Image) -> NDArray[np.float64]:
-    """Return the mean colour (3,) of an image's border, without its right side."""
-    border = np.concatenate(
-        [image[:4].reshape(-1, 3), image[-4:].reshape(-1, 3), image[:, :4].reshape(-1, 3)]
-    )
-    return np.asarray(border.mean(0), np.float64)
+    """Return the mean colour (3,) of an image's border, which is 4 pixels wide."""
+    sides = (image[:4], image[-4:], image[4:-4, :4], image[4:-4, -4:])
+    return np.asarray(np.concatenate([side.reshape(-1, 3) for side in sides]).mean(0), np.float64)
 
 
 def _file_notes(photos: Sequence[Photo], views: Sequence[Crop]) -> Iterator[Problem]:

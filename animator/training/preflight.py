@@ -14,6 +14,7 @@ from transformers import CLIPTokenizer
 
 from animator.diffusion.loading import device_for
 from animator.diffusion.single_file import embedded_config
+from animator.runs.cost import format_duration
 from animator.training.photos import Photo, survey_photos, training_sheet
 from animator.training.settings import TrainingSettings
 from animator.training.train import base_model, training_dtype
@@ -60,16 +61,10 @@ def _needs_line(config: Path, settings: TrainingSettings) -> str:
     found = estimate_needs(config / "unet", settings, device, training_dtype(settings, device))
     seconds = found.seconds * settings.learning.steps
     return (
-        f"{settings.learning.steps} steps on {device.type}: about {_format_duration(seconds)} "
+        f"{settings.learning.steps} steps on {device.type}: {format_duration(seconds)} "
         f"and {found.memory / 1e9:.1f} GB;"
         f" {found.trainable:,} trainable parameters"
     )
-
-
-def _format_duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 COMMON_SHARE = 0.75  # share of the vocabulary, which is ordered by frequency, that counts as common words

@@ -75,13 +75,16 @@ def train(
     board = _tensorboard_logger(folder.path)
     with defer_signals() as interrupted:
         for progress in course.steps():
-            report = _report_step(course, folder, progress, began, interrupted())
+            stop = (
+                interrupted()
+            )  # asked once: a signal that comes later ends the next step, which is then saved
+            report = _report_step(course, folder, progress, began, stop)
             folder.log(
                 {key: value for key, value in vars(report).items() if key != "sheet" and value is not None}
             )
             board(report)
             yield report
-            if interrupted():
+            if stop:
                 raise KeyboardInterrupt
     _write_result(course, learner, out, replace(facts, steps=course.state.step), pipe)
 

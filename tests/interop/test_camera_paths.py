@@ -60,6 +60,7 @@ def test_a_still_camera_needs_no_motion(imported):
 WRONG = [
     path([]), path("x"), path([{"matrix": [[1]]}]), path([{}]), path([pose(), None]), path([pose()], fov=200),
     path([pose()], fps="x"), path([pose()], size=[1024]), path([pose()], distance=0), path([pose()], distance="far"),
+    path([{"matrix": np.eye(3).tolist()}]), path([np.eye(3).tolist()]),
      path([np.zeros((4, 4)).tolist()]), path([{"matrix": pose(), "fov": True}]),
 ]  # fmt: skip
 

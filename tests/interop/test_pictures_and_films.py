@@ -10,6 +10,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from animator import SceneError, load, timeline
 from animator.interop.convert import convert
+from animator.interop.draft import SourceFile
+from animator.interop.metadata import read_own_film
 from animator.render.painter import FlatPainter, draw_test_card
 from animator.runs import render
 from animator.runs.metadata import frame_table, frame_table_csv
@@ -114,3 +116,10 @@ def test_a_video_of_another_program_is_refused(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x18ftypisom" + b"\0" * 12 + b"\0\0\0\x08moov")
     with pytest.raises(SceneError, match="contains no schedule file"):
         convert(tmp_path / "a.mp4", tmp_path)
+
+
+def test_a_film_whose_files_are_missing_is_read_without_notes_on_them_and_with_all_others():
+    text = "video: {size: no such file}\nstart: {image: gone.png}\naudio: {file: gone.wav}\n"
+    draft = read_own_film(SourceFile("film.mp4"), text)
+    assert [note.path for note in draft.notes] == [("video", "size")]
+    assert draft.data["start"] == {"image": "gone.png"}

@@ -139,6 +139,16 @@ def test_a_run_can_branch_to_another_schedule_file(files):
     assert (new.folder / "settings.yaml").read_text() == (files / "film.yaml").read_text()
 
 
+def test_a_branch_that_paints_one_frame_says_so_in_the_singular(files):
+    run = render(files, FILM)
+    assert branch_run(run.folder, None, ["painting.strength=0.4 if t < 15 else 0.7"])[2] == (
+        "13 of 16 frames are kept, 1 is painted, 2 are in-betweens; the first change is in frame 13"
+    )
+    assert branch_run(run.folder, None, ["painting.strength=0.9"], "14")[2].endswith(
+        "frame 13 is rendered again: it lies between two painted frames of which one changes"
+    )
+
+
 def test_every_frame_before_from_is_kept_whatever_the_settings_are(files):
     run = render(files, FILM)
     found, new, words = branch(run, "painting.strength=0.9", at="8")

@@ -154,7 +154,7 @@ def test_the_estimate_names_the_profile_that_it_is_based_on(tmp_path):
 def test_progress_is_counted_in_calls_before_a_measurement_and_in_time_after():
     rows = table(loads(TEXT))
     assert cost.progress_labels(rows, None)[::3] == [f"{n} of 15 calls" for n in (6, 9, 12, 15)]
-    assert cost.progress_labels(rows, [*range(60, 660, 60)])[-1] == "10.0 of 10.0 min"
+    assert cost.progress_labels(rows, [*range(60, 660, 60)])[-1] == "10.0 of 10.0 minutes"
 
 
 def test_the_estimate_is_within_a_factor_of_two_of_the_render(tmp_path):

@@ -124,6 +124,17 @@ def test_a_killed_and_interrupted_training_resumes_to_the_same_weights(folder, c
     assert same(out, whole)
 
 
+def test_a_signal_between_two_steps_ends_the_training_with_the_next_step_saved(folder, chosen, tmp_path):
+    out = tmp_path / "box.safetensors"
+    reports = train(read_photos(folder), chosen("watch.every=4"), out)
+    assert next(reports).step == 1
+    os.kill(os.getpid(), signal.SIGINT)
+    assert next(reports).step == 2
+    with pytest.raises(KeyboardInterrupt):
+        next(reports)
+    assert run(folder, chosen("watch.every=4"), out, resume=True)[0].step == 3
+
+
 def test_a_truncated_checkpoint_is_refused(folder, chosen, tmp_path):
     run(folder, chosen(), tmp_path / "a.safetensors")
     checkpoint = tmp_path / "a.training/checkpoint.safetensors"

@@ -84,6 +84,9 @@ def test_one_background_for_all_images_is_noted_unless_they_have_masks(folder, c
     for photo in photos:
         photo.image[:8], photo.image[-8:], photo.image[:, :8], photo.image[:, -8:] = 240, 240, 240, 240
     assert notes(photos, chosen, "same background")
+    photos[0].image[:, -8:] = 0  # the right side is a part of the border as well
+    assert not notes(photos, chosen, "same background")
+    photos[0].image[:, -8:] = 240
     masked = [Photo(p.file, p.image, p.caption, np.full(p.size, 255, np.uint8)) for p in photos]
     assert not notes(masked, chosen, "same background")
 
