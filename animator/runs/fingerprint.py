@@ -87,6 +87,7 @@ class FrameFingerprints:
             return self._with_digests(value)
         if name == "model" and value.get("base") == "nano":
             value = {**value, "base": str(nano.weights_folder())}
+            self.files[value["base"]] = nano.DIGEST
         return self._with_digests({key: item for key, item in value.items() if key not in known})
 
     def _shot_keys(self, shot: Sequence[Frame]) -> Iterator[tuple[int, str]]:
