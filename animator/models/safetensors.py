@@ -138,13 +138,19 @@ def _read_text_width(file: Path, _time: int) -> int | None:
     return found.pop() if len(found) == 1 else None
 
 
+@lru_cache(maxsize=1)
+def _nano_text_width() -> int | None:
+    """Return nano's text width, read once: every check of a schedule asks for it."""
+    return text_width(nano.WEIGHTS)
+
+
 def checkpoint_text_width(base: str, place: Path) -> int | None:
     """Return the width of the text embeddings that the checkpoint `base`, with files at `place`, reads, as above.
 
     A model on the hub is taken for SDXL.
     """
     if base == "nano":
-        return text_width(nano.WEIGHTS)
+        return _nano_text_width()
     try:
         there = place.exists()
     except (OSError, ValueError):  # the OS rejects the name

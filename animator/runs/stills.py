@@ -74,7 +74,7 @@ def paint_stills(
             for (number, _), picture in zip(
                 some, paint.paint_batch([asked for _, asked in some]), strict=True
             ):
-                yield number, plans[number].painted(_fixed_painter(picture))
+                yield number, plans[number].paint(_fixed_painter(picture))
 
 
 def _fixed_painter(picture: Image) -> Painter:
@@ -153,7 +153,7 @@ class _CallRecorded(Exception):  # noqa: N818 (a signal, not an error)
 class _RecordingPainter:
     """Stand-in for a painter, with its abilities, that raises the arguments of the first call as _Asked."""
 
-    home = ""  # batches are painted from arrays
+    device_name = ""  # batches are painted from arrays
 
     def __init__(self, paint: Painter) -> None:
         self._paint = paint

@@ -61,7 +61,7 @@ def test_an_unknown_sampler_is_refused_with_the_nearest():
 
 @pytest.mark.parametrize("name", ["DPM adaptive", "dpm_fast", "PLMS", "Restart", "DDIM CFG++"])
 def test_a_webui_sampler_that_diffusers_lacks_is_refused_with_the_nearest(name):
-    with pytest.raises(CurveError, match=r"is no sampler of diffusers; the nearest is '(.*)'$") as caught:
+    with pytest.raises(CurveError, match=r"diffusers has no sampler .*; the nearest is '(.*)'$") as caught:
         samplers.find_sampler(name)
     assert str(caught.value).split("'")[-2] in samplers.SAMPLER_NAMES
 

@@ -101,14 +101,14 @@ def test_a_film_is_equal_on_the_device_and_the_loop_fetches_no_image(scene, text
 class Nowhere(DeviceImage):
     """An image on torch's meta device, which has a shape and no values: reading it raises."""
 
-    def leave(self):
+    def prefetch(self):
         pass
 
 
 class FlatNowhere:
     """A painter on the meta device, without values."""
 
-    home = "meta"
+    device_name = "meta"
 
     def __call__(self, frame, start):
         raise AssertionError("it was to stay")

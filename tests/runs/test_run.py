@@ -46,14 +46,14 @@ def test_a_saved_frame_is_its_picture_with_its_texts_and_a_journal_line(run, tex
 def test_the_same_picture_is_the_same_bytes(run, textured):
     for index in (1, 2):
         run.save(Frame(index, 1), textured, {"parameters": "x"})
-    assert run.image_file(1).read_bytes() == run.picture_file(2).read_bytes()
+    assert run.image_file(1).read_bytes() == run.image_file(2).read_bytes()
 
 
 def test_a_frame_that_is_missing_truncated_or_changed_does_not_count_as_saved(run, textured):
     for index in range(4):
         run.save(Frame(index, 1), textured, {})
     run.image_file(0).unlink()
-    run.image_file(1).write_bytes(run.picture_file(1).read_bytes()[:-10])
+    run.image_file(1).write_bytes(run.image_file(1).read_bytes()[:-10])
     Pictures.fromarray(textured[::-1].copy()).save(run.image_file(2))
     (run.folder / "frames" / "000000009.png").write_bytes(b"foreign")
     assert list(Run.open(run.folder).saved) == [3]

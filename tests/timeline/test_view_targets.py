@@ -51,8 +51,8 @@ def test_a_closed_loop_is_guided_to_the_frame_after_its_last():
         ("{soon: a.png}", "views.soon: 'soon' is not a time"),
         ("{0: none.png}", "views.0: no such file: "),
         ("{0: text.png}", "views.0: cannot be read as an image"),
-        ("{0: 3}", "is not a list of pictures such as"),
-        ("[a.png]", "is not a list of pictures such as"),
+        ("{0: 3}", "is not a list of images such as"),
+        ("[a.png]", "is not a list of images such as"),
     ],
 )
 def test_a_problem_of_views_is_reported_with_its_place(tmp_path, views, problem):

@@ -131,6 +131,6 @@ def test_memory_and_time_grow_with_rank_and_batch():
         )
 
     small, large = need("network.rank=4"), need("network.rank=8", "learning.batch=4")
-    assert small.learning * 2 == large.learning == 203_776  # of rank 8, as peft itself makes them
+    assert small.trainable * 2 == large.trainable == 203_776  # of rank 8, as peft itself makes them
     assert large.memory > small.memory > 9_600_000 * 4  # the frozen weights alone
     assert large.seconds > 2 * small.seconds

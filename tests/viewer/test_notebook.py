@@ -114,7 +114,7 @@ def test_a_slider_goes_through_all_frames_of_a_run(run, tmp_path):
     assert len(pictures) == 6
     for index, picture in enumerate(pictures):
         assert np.abs(picture.astype(int) - run.image(index)).mean() < 12
-    assert "a · strength 0.45" in view.texts[0] and "b · " in view.told[4]
+    assert "a · strength 0.45" in view.texts[0] and "b · " in view.texts[4]
     page = view.save(tmp_path / "scrub.html").read_text(encoding="utf8")
     assert page.startswith("<!doctype html>") and len(jpegs(page)) == 7
     with pytest.raises(RunError, match="cannot be written"):
@@ -171,7 +171,7 @@ def test_the_package_imports_without_the_notebook_extra():
     code = """
 import sys, animator
 animator.timeline(animator.loads("motion: {zoom: 1.01}"))
-import animator.cli, animator.viewer.preview, animator.runs.render, animator.viewer.write
+import animator.cli, animator.viewer.preview, animator.runs.render, animator.viewer.html
 assert not {"IPython", "ipywidgets", "ipykernel"} & set(sys.modules)
 import animator.viewer.notebook
 assert not {"IPython", "ipywidgets", "ipykernel", "torch"} & set(sys.modules)
@@ -184,4 +184,4 @@ def test_the_page_names_every_view_and_no_other():
 
     page = (ROOT / "docs" / "notebook.md").read_text(encoding="utf8")
     named = set(re.findall(r"notebook\.(\w+)\(", page))
-    assert named == {*notebook.__all__} - {"View"}
+    assert named == {*notebook.__all__} - {"HtmlView"}
