@@ -124,6 +124,7 @@ LITTLE = ["--set", "video.fps=4", "--set", "video.size=64x64", "--set", "paintin
 LESS = {
     "demo": LITTLE,
     "render": LITTLE,
+    "variants": LITTLE,
     "train": ["--set", "learning.steps=2", "--set", "data.resolution=64"],
 }
 
