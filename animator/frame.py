@@ -7,7 +7,7 @@ read its name, default, range and meaning from these dataclasses. Fields made by
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from math import inf
 from typing import Any
 
@@ -23,6 +23,11 @@ Matrix = NDArray[np.float64]
 def setting(default: Any, help: str, low: float = -inf, high: float = inf) -> Any:
     """Return a dataclass field with its default, its meaning for the documentation, and its range low..high."""
     return field(default=default, metadata={"says": help, "low": low, "high": high})
+
+
+def by_name(section: type) -> Any:
+    """Return a field of a frame that holds any number of `section`, by name; its default is none."""
+    return field(default_factory=dict, metadata={"section": section})
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +246,8 @@ class Frame:
     )  # plug-in stage → its dataclass with this frame's values
     lock: Lock = Lock()
     footage: Footage = Footage(alpha=0.0, motion_amount=0.0)  # default: no footage
-    control: Mapping[str, Control] = field(default_factory=dict)  # ControlNet name → its influence
-    ip_adapter: Mapping[str, IPAdapterScale] = field(default_factory=dict)  # IP-Adapter name → its influence
+    control: Mapping[str, Control] = by_name(Control)  # ControlNet name → its influence
+    ip_adapter: Mapping[str, IPAdapterScale] = by_name(IPAdapterScale)  # IP-Adapter name → its influence
     detail: Detail = Detail()
     upscale: Upscale = Upscale(strength=0.0)  # default: no second pass
     shot: int = 0  # index of the first frame of its shot; the camera's path is counted from there
@@ -258,6 +263,19 @@ def frame_values(frame: Frame) -> dict[str, Any]:
     if not frame.stages:
         del values["stages"]
     return values
+
+
+def frame_sections(frame: type[Frame]) -> dict[str, type]:
+    """Return the fields of a class of frames that hold a section of settings, each with the class of the section."""
+    found: dict[str, Any] = {f.name: type(f.default) for f in fields(frame) if is_dataclass(f.default)}
+    return {
+        name: kind for name, kind in found.items() if any("says" in item.metadata for item in fields(kind))
+    }
+
+
+def named_sections(frame: type[Frame]) -> dict[str, type]:
+    """Return the fields of a class of frames that hold sections by name, such as `control`, each with their class."""
+    return {item.name: item.metadata["section"] for item in fields(frame) if "section" in item.metadata}
 
 
 DepthRange = tuple[

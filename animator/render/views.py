@@ -12,7 +12,6 @@ from animator.frame import Frame, Image, Matrix, State, ViewTarget
 from animator.imaging.filters import crossfade
 from animator.imaging.masks import paste
 from animator.render.loop import Camera, Painter
-from animator.scene.file_references import view_files
 from animator.scene.scene import Scene
 from animator.timeline.compile import scene_clock, timeline
 
@@ -82,7 +81,10 @@ def view_images(scene: Scene) -> dict[int, Image]:
     if not scene.settings.views:
         return {}
     times = scene_clock(scene)
-    return {times.frame(path[1]): read_scene_image(scene, path, name) for path, name in view_files(scene)}
+    return {
+        times.frame(time): read_scene_image(scene, ("views", time), name)
+        for time, name in scene.settings.views.items()
+    }
 
 
 def loop_end_frame(scene: Scene, frames: Sequence[Frame]) -> Frame | None:

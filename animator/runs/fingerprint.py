@@ -18,12 +18,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from animator.frame import Control, Detail, Frame, Grade, IPAdapterScale, Lock, Motion, Painting, frame_values
+from animator.frame import Frame, frame_sections, frame_values, named_sections
 from animator.models import nano
 from animator.render import views
 from animator.render.camera import needs_3d
 from animator.render.loop import paint_groups, shots, starts_shot
-from animator.scene.file_references import view_files
 from animator.scene.parse import is_file, parse_document
 from animator.scene.resolve import to_yaml
 from animator.scene.scene import Scene
@@ -38,28 +37,24 @@ WHOLE_FILE_BYTES = (
 PIECE_COUNT, PIECE_BYTES = 64, 1 << 20
 
 
-def _field_names(section: type, *more: str) -> set[str]:
-    return {field.name for field in fields(section)} | {*more}
-
-
-# By section, settings that are in the frame table, that change no image, or that only some frames use.
+# By section, settings that change no image or that only some frames use; None: the whole section. The settings in
+# the frame table, which are those of the sections of a frame, need no entry.
 _NOT_ALWAYS_USED: Mapping[str, set[str] | None] = {
     **dict.fromkeys(("vars", "events", "bpm", "audio", "loras", "cadence", "paint", "cuts", "output")),
-    **dict.fromkeys(("views", "views_strength", "views_lead", "masks", "start", "footage", "tween")),
-    **dict.fromkeys(("control", "ip_adapter", "stages")),
-    "detail": _field_names(Detail),
+    **dict.fromkeys(
+        ("views", "views_strength", "views_lead", "masks", "start", "footage", "tween", "stages")
+    ),
     "video": {"fps", "frames", "loop"},
     "model": {"device", "loras", "memory", "compile"},
     "prompts": {"at", "common", "negative", "travel", "style", "styles_file", "blend"},
-    "motion": _field_names(Motion, "as", "per", "moves", "shake"),
-    "painting": _field_names(Painting, "seed"),
-    "grade": _field_names(Grade, "color_renew", "palette", "noise_type")
-    | {"color", "color_by", "color_reference", "color_memory"},
-    "lock": _field_names(Lock),
+    "motion": {"as", "per", "moves", "shake"},
+    "painting": {"seed"},
+    "grade": {"color_renew", "palette", "noise_type", "color", "color_by", "color_reference", "color_memory"},
 }
 
-# Sections of guides that a frame may use, and which of their settings are in the frame table.
-GUIDE_FIELDS = {"control": _field_names(Control), "ip_adapter": _field_names(IPAdapterScale)}
+
+def _field_names(section: type) -> set[str]:
+    return {field.name for field in fields(section)}
 
 
 class FrameFingerprints:
@@ -71,6 +66,9 @@ class FrameFingerprints:
     def __init__(self, scene: Scene, frames: Sequence[Frame], given: Mapping[int, str] | None = None) -> None:
         self.scene, self._given = scene, given or {}
         self.files: dict[str, str] = {}
+        # Sections of a frame's table, and those of them, such as `control`, whose members each guide some frames.
+        self._in_table = frame_sections(scene.settings.frame_type)
+        self._guides = named_sections(scene.settings.frame_type)
         self._data: dict[str, Any] = parse_document(to_yaml(scene), "resolved.yaml").data
         # A single depth map belongs to the film's first frame, so all motion since then counts.
         before = timeline(scene)[: frames[0].index] if scene.depth_files else []
@@ -81,13 +79,15 @@ class FrameFingerprints:
     def _section_inputs(self, name: str, value: Any) -> Any:
         """Return the part of a section that every painted frame depends on."""
         known = _NOT_ALWAYS_USED.get(name, set())
-        if known is None:
+        if known is None or name in self._guides:
             return None
         if not isinstance(value, dict):
             return self._with_digests(value)
         if name == "model" and value.get("base") == "nano":
             value = {**value, "base": str(nano.weights_folder())}
             self.files[value["base"]] = nano.DIGEST
+        if name in self._in_table:
+            known = known | _field_names(self._in_table[name])
         return self._with_digests({key: item for key, item in value.items() if key not in known})
 
     def _shot_keys(self, shot: Sequence[Frame]) -> Iterator[tuple[int, str]]:
@@ -122,7 +122,7 @@ class FrameFingerprints:
         row, loras = frame_values(frame), {name: scale for name, scale in frame.loras.items() if scale}
         guides = {
             section: {name: row[section][name] for name in _active_guides(frame, section)}
-            for section in GUIDE_FIELDS
+            for section in self._guides
         }
         del row["upscale"]
         if frame.stages:
@@ -149,10 +149,10 @@ class FrameFingerprints:
         """Return models and hint files of the ControlNets and IP-Adapters that guide the frame."""
         return {
             section: {
-                name: {key: item for key, item in self._data[section][name].items() if key not in curves}
+                name: {k: v for k, v in self._data[section][name].items() if k not in _field_names(curves)}
                 for name in _active_guides(frame, section)
             }
-            for section, curves in GUIDE_FIELDS.items()
+            for section, curves in self._guides.items()
         }
 
     def _uses_footage(self, frame: Frame) -> bool:
@@ -190,7 +190,8 @@ class FrameFingerprints:
             return {}
         times = scene_clock(self.scene)
         return {
-            times.frame(path[1]): str(self.scene.file(path, name)) for path, name in view_files(self.scene)
+            times.frame(time): str(self.scene.file(("views", time), name))
+            for time, name in self.scene.settings.views.items()
         }
 
     def _with_digests(self, value: Any) -> Any:
@@ -207,9 +208,9 @@ class FrameFingerprints:
 
 
 def _active_guides(frame: Frame, section: str) -> list[str]:
-    """Return the ControlNets or IP-Adapters that have a scale in the frame."""
-    guides: Mapping[str, Control | IPAdapterScale] = getattr(frame, section)
-    return [name for name, guide in guides.items() if guide.scale]
+    """Return the ControlNets or IP-Adapters whose scale in the frame is not 0; guides without a scale always count."""
+    guides: Mapping[str, Any] = getattr(frame, section)
+    return [name for name, guide in guides.items() if getattr(guide, "scale", 1)]
 
 
 def _mask_names(words: MaskExpression) -> Iterator[str]:

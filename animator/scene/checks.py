@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
-from pathlib import Path
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -13,84 +12,69 @@ from animator.errors import ModelError, Problem, SettingPath, quote_text, short_
 from animator.models import families, lora_file, safetensors
 from animator.models.families import LATENT_SCALE
 from animator.models.safetensors import checkpoint_text_width
-from animator.scene.file_references import adapter_files, control_files, mask_files, upscale_files, view_files
-from animator.scene.model_checks import control_misfits
+from animator.scene.file_references import files_at, files_of
 from animator.scene.parse import is_file
 from animator.scene.scene import Scene, parse_seconds
-from animator.scene.settings import COLOR_REFERENCES, DEPTH_SOURCES, MAX_FRAMES
-from animator.scene.settings_images import EVERYWHERE, FOOTAGE_FILE, MASK_SOURCES, MaskOptions
+from animator.scene.settings import MAX_FRAMES
+from animator.scene.settings_images import EVERYWHERE, FOOTAGE_FILE, MASK_SOURCES
 from animator.scene.settings_models import REFINER_BASE, SDXL_VAES, declared_loras
-from animator.scene.settings_output import MAX_UPSCALED_SIDE, UPSCALE_METHODS
+from animator.scene.settings_output import MAX_UPSCALED_SIDE, UPSCALE_METHODS, UPSCALE_SETTING
 from animator.scene.styles import _own_styles
 
 
-def control_file_problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of existing ControlNet and IP-Adapter files, judged by their headers."""
-    if scene.settings.control or scene.settings.ip_adapter:
-        yield from control_misfits(scene)
-    for path, name in [*control_files(scene), *adapter_files(scene)]:
+def missing_file_problems(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of files that are missing, or of a type that is not loaded. Missing models are found later."""
+    for path, name, ref in files_of(scene):
+        if ref.hub:
+            continue
         file = scene.file(path, name)
-        try:
-            if is_file(file):
-                _check_control_file(file, path[-1])
-        except (OSError, ValueError) as error:
-            kind = "a video" if path[-1] == "video" else "an image"
-            yield scene.problem(path, f"cannot be used as {kind}: {error}")
+        facts = {"name": name, "quoted": quote_text(name), "file": file}
+        if ref.suffix and file.suffix != ref.suffix:
+            yield scene.problem(path, ref.refused.format(**facts))
+        elif not all(map(is_file, files_at(file, ref) or [FilePath()])):
+            yield scene.missing_file(path, ref.missing.format(**facts))
 
 
-def _check_control_file(file: Path, kind: str) -> None:
-    """Read the header of an image, or of a video if `kind` is "video". Raises OSError, ValueError."""
+def unreadable_file_problems(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of existing images and videos, from their headers: unreadable, unsuitable or too short."""
+    for path, name, ref in files_of(scene):
+        for file in filter(is_file, files_at(scene.file(path, name), ref)):
+            try:
+                seconds = _read_header(file, ref.kind)
+                if ref.kind == "video":
+                    _check_length(scene, path, seconds)
+            except (OSError, ValueError) as error:
+                yield scene.problem(path, ref.unreadable.format(file=file, error=error))
+            else:
+                start = scene.settings.footage.start
+                if path == FOOTAGE_FILE and start >= seconds:
+                    says = f"{start:g}: the video ends after {seconds:g} seconds"
+                    yield scene.problem(("footage", "start"), says)
+
+
+def _read_header(file: FilePath, kind: str) -> float:
+    """Read the header of an image or a video; return a video's seconds, otherwise 0. Raises OSError, ValueError."""
     if kind == "video":
         from animator.imaging.io import duration
 
-        duration(file)
-    else:
+        return duration(file)
+    if kind in ("mask", "cutout"):
+        from animator.imaging.masks import verify_mask_file
+
+        verify_mask_file(file, alpha=kind == "cutout")
+    elif kind == "image":
         from animator.imaging.io import verify_image
 
         verify_image(file)
+    return 0.0
 
 
-def mask_file_problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of existing mask files: unreadable, without transparency, or a video that is too short."""
-    for path, name in mask_files(scene):
-        file, mask = scene.file(path, name), scene.settings.masks[path[1]]
-        try:
-            if is_file(file):
-                _check_mask_file(file, mask, scene)
-        except (OSError, ValueError) as error:
-            kind = "a video" if mask.source == "video" else "an image"
-            yield scene.problem(path, f"cannot be used as {kind}: {error}")
-
-
-def _check_mask_file(file: Path, mask: MaskOptions, scene: Scene) -> None:
-    """Read the header of a mask's file. Raises OSError, ValueError."""
-    if mask.source != "video":
-        from animator.imaging.masks import verify_mask_file
-
-        return verify_mask_file(file, mask.source == "alpha")
-    from animator.imaging.io import duration
-
-    frames = round(duration(file) * scene.settings.video.fps)
-    if frames < scene.frames and mask.after is None:
+def _check_length(scene: Scene, path: SettingPath, seconds: float) -> None:
+    """Raise ValueError if the video at `path` is a mask's, and too short for the film."""
+    frames = round(seconds * scene.settings.video.fps)
+    if path[0] == "masks" and frames < scene.frames and scene.settings.masks[path[1]].after is None:
         film = f"it has {frames} frames, the film has {scene.frames}"
         raise ValueError(f"{film}; add 'after: hold' or 'after: loop' for the rest")
-    return None
-
-
-def footage_file_problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of an existing footage file: not a video, or shorter than `footage.start`."""
-    name, start = scene.settings.footage.file, scene.settings.footage.start
-    if name is None or not is_file(scene.file(FOOTAGE_FILE, name)):
-        return
-    from animator.imaging.io import duration
-
-    try:
-        seconds = duration(scene.file(FOOTAGE_FILE, name))
-    except (OSError, ValueError) as error:
-        yield scene.problem(FOOTAGE_FILE, f"cannot be used as a video: {error}")
-        return
-    if start >= seconds:
-        yield scene.problem(("footage", "start"), f"{start:g}: the video ends after {seconds:g} seconds")
 
 
 DETECTED_HINTS = ("lineart", "openpose")  # hints that controlnet-aux computes
@@ -99,10 +83,7 @@ INSTALL_CONTROL = "pip install 'animator[control]'"
 
 
 def control_problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of the ControlNets: names, files, missing libraries."""
-    for path, file in control_files(scene):
-        if not is_file(scene.file(path, file)):
-            yield scene.missing_file(path, scene.file(path, file))
+    """Yield problems of the ControlNets: names, sources, missing libraries."""
     for name, control in scene.settings.control.items():
         path = ("control", name)
         if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]*", name):
@@ -116,12 +97,9 @@ def control_problems(scene: Scene) -> Iterator[Problem]:
 
 
 def footage_problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of the footage: a missing file, and settings that need one."""
+    """Yield problems of settings that need footage, if there is none."""
     footage = scene.settings.footage
     if footage.file is not None:
-        file = scene.file(FOOTAGE_FILE, footage.file)
-        if not is_file(file):
-            yield scene.missing_file(FOOTAGE_FILE, file)
         return
     if footage != type(footage)():
         yield scene.problem(("footage",), "there is no video; write e.g. 'file: street.mp4'")
@@ -131,10 +109,7 @@ def footage_problems(scene: Scene) -> Iterator[Problem]:
 
 
 def adapter_problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of the IP-Adapters: names, files, and different image encoders."""
-    for path, file in adapter_files(scene):
-        if not is_file(scene.file(path, file)):
-            yield scene.missing_file(path, scene.file(path, file))
+    """Yield problems of the IP-Adapters: names, weights, and different image encoders."""
     adapters = scene.settings.ip_adapter
     for name, adapter in adapters.items():
         path = ("ip_adapter", name)
@@ -204,10 +179,12 @@ def check_scene(scene: Scene) -> Iterable[Problem]:
         yield scene.problem(("video", "duration"), f"{scene.frames:,} frames; allowed 1..{MAX_FRAMES:,}")
     yield from lora_problems(scene)
     yield from style_problems(scene)
-    audio, place = scene.settings.audio, ("audio", "file")
-    if audio is not None and not is_file(scene.file(place, audio.file)):
-        yield scene.missing_file(place, scene.file(place, audio.file))
-    yield from _check_images(scene)
+    yield from missing_file_problems(scene)
+    yield from footage_problems(scene)
+    yield from control_problems(scene)
+    yield from upscale_problems(scene)
+    yield from refiner_problems(scene)
+    yield from adapter_problems(scene)
     yield from mask_problems(scene)
     yield from running_problems(scene)
     if scene.settings.paint is not None and "cadence" in scene.settings.model_fields_set:
@@ -219,32 +196,8 @@ def check_scene(scene: Scene) -> Iterable[Problem]:
         yield scene.problem(("painting", "seed"), "'behavior: schedule' and 'at:' belong together")
 
 
-def _check_images(scene: Scene) -> Iterable[Problem]:
-    """Yield problems of images, videos, and sections whose files are checked: footage to IP-Adapters."""
-    image, place = scene.settings.start.image, ("start", "image")
-    if image is not None and not is_file(scene.file(place, image)):
-        yield scene.missing_file(place, scene.file(place, image))
-    depth, place = str(scene.settings.motion.depth), ("motion", "depth")
-    if depth not in DEPTH_SOURCES and not all(is_file(file) for file in scene.depth_files or [FilePath()]):
-        known = f"{', '.join(DEPTH_SOURCES)}, an image or a folder of images"
-        yield scene.problem(place, f"no such image: {scene.file(place, depth)}; allowed: {known}")
-    yield from footage_problems(scene)
-    yield from view_problems(scene)
-    yield from control_problems(scene)
-    yield from upscale_problems(scene)
-    yield from refiner_problems(scene)
-    yield from adapter_problems(scene)
-    name, place = scene.settings.grade.color_reference, ("grade", "color_reference")
-    file = scene.file(place, name)
-    if name not in COLOR_REFERENCES and not is_file(file):
-        yield scene.missing_file(place, file, f"; or write one of: {', '.join(COLOR_REFERENCES)}")
-
-
 def mask_problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of the masks: names, files and sources."""
-    for path, file in mask_files(scene):
-        if not is_file(scene.file(path, file)):
-            yield scene.missing_file(path, scene.file(path, file))
+    """Yield problems of the masks: names and sources."""
     for name, mask in scene.settings.masks.items():
         path = ("masks", name)
         # From the document: the settings lack values that have a problem of their own.
@@ -274,7 +227,7 @@ def _check_mask_sources(written: Mapping[str, Any]) -> Iterator[str]:
 
 
 def lora_problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of LoRAs and embeddings: names, files, and LoRAs made for another model."""
+    """Yield problems of LoRAs and embeddings: names, and LoRAs made for another model."""
     names = declared_loras(scene.document.data)
     for name in scene.settings.loras:
         if name not in names:
@@ -282,26 +235,14 @@ def lora_problems(scene: Scene) -> Iterator[Problem]:
             yield scene.problem(("loras", name), f"no LoRA of that name in model.loras; {known}")
     for name, lora in scene.settings.model.loras.items():
         path = ("model", "loras", name, "file")
-        yield from _check_model_file(scene, path, lora.file) or _check_lora_fits(
-            scene, path, scene.file(path, lora.file)
-        )
-    for name, file in scene.settings.model.embeddings.items():
+        file = scene.file(path, lora.file)
+        if file.suffix == ".safetensors" and is_file(file):
+            yield from _check_lora_fits(scene, path, file)
+    for name in scene.settings.model.embeddings:
         here = ("model", "embeddings", name)
         if not re.fullmatch(r"[^\W_][\w-]*", name) or len(name) > 60:
             message = f"{quote_text(name)} cannot name an embedding: use one word of letters, digits, - and _"
             yield Problem(scene.document.key_place(here), here, message)
-        yield from _check_model_file(scene, here, file)
-
-
-def _check_model_file(scene: Scene, path: SettingPath, name: str) -> list[Problem]:
-    file = scene.file(path, name)
-    if file.suffix != ".safetensors":
-        return [
-            scene.problem(
-                path, f"{quote_text(name)}: only .safetensors files are loaded; others can run code"
-            )
-        ]
-    return [] if is_file(file) else [scene.missing_file(path, file)]
 
 
 def _check_lora_fits(scene: Scene, path: SettingPath, file: FilePath) -> Iterator[Problem]:
@@ -335,34 +276,19 @@ def _unreadable_reason(file: FilePath) -> str | None:
 
 
 def upscale_problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of upscaling: its file, a missing library, and a video that is too large."""
+    """Yield problems of upscaling: an unreadable file, a missing library, and a video that is too large."""
     upscale = scene.settings.output.upscale
     if upscale is None:
         return
-    for path, name in upscale_files(scene):
-        file = scene.file(path, name)
-        if file.suffix != ".safetensors":
-            known = f"known: {', '.join(UPSCALE_METHODS)}, or a .safetensors file; files of other kinds can run code"
-            yield scene.problem(
-                path, f"{name!r} is not an upscaling method; {known} (see docs/upscale.md to convert them)"
-            )
-        elif not is_file(file):
-            yield scene.missing_file(path, file)
-        elif find_spec("spandrel") is None:
-            yield scene.problem(
-                path, "this file needs spandrel, which is not installed: pip install 'animator[upscale]'"
-            )
+    file = scene.file(UPSCALE_SETTING, upscale.by)
+    if upscale.by not in UPSCALE_METHODS and file.suffix == ".safetensors" and is_file(file):
+        if find_spec("spandrel") is None:
+            missing = "this file needs spandrel, which is not installed: pip install 'animator[upscale]'"
+            yield scene.problem(UPSCALE_SETTING, missing)
         elif why := _unreadable_reason(file):
-            yield scene.problem(path, why)
+            yield scene.problem(UPSCALE_SETTING, why)
     if max(size := [side * upscale.factor for side in scene.size]) > MAX_UPSCALED_SIDE:
         message = (
             f"the video would be {size[0]:.0f}x{size[1]:.0f} pixels; at most {MAX_UPSCALED_SIDE} per side"
         )
         yield scene.problem(("output", "upscale"), message)
-
-
-def view_problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of views whose image file is missing."""
-    for path, name in view_files(scene):
-        if not is_file(file := scene.file(path, name)):
-            yield scene.missing_file(path, file)

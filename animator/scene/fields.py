@@ -1,18 +1,73 @@
-"""Building blocks of settings: the base class of sections, and the types of numbers, texts, curves, sizes, files."""
+"""Building blocks of settings: the base class of sections, and the types of numbers, texts, curves, sizes, files.
+
+The marks `FileRef` and `OverTime` on a type say that a setting names a file or changes over time; `marked_settings`
+finds them.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from math import isfinite
 from types import UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
-from animator.errors import short_repr
+from animator.errors import SettingPath, short_repr
 from animator.models.families import SDXL_SIZE, round_to_latents
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """Mark of a setting that names a file; on the type of a dictionary, of each of its values.
+
+    The messages are templates with {name}, the value; {quoted}, the value cut to 60 characters; {file}, its path;
+    and in `unreadable` {error}.
+    """
+
+    kind: Literal["image", "mask", "cutout", "video", "sound", "styles", "model", "configs", "estimator"]
+    names: tuple[str, ...] = ()  # values that are names and not files
+    hub: bool = False  # the value may be the hub id of a model instead: it is a file only if that file exists
+    folder: bool = False  # the value may be a folder of images instead
+    suffix: str = ""  # the only suffix that a file may have; "": any
+    missing: str = "no such file: {file}"
+    refused: str = "{quoted}: only .safetensors files are loaded; others can run code"
+    unreadable: str = "cannot be used as an image: {error}"
+
+
+IMAGE_REF = FileRef("image", unreadable="cannot be read as an image: {error}")
+
+ImageFile = Annotated[str, IMAGE_REF]
+
+GuideImageFile = Annotated[str, FileRef("image")]  # a hint's or an IP-Adapter's
+
+VideoFile = Annotated[str, FileRef("video", unreadable="cannot be used as a video: {error}")]
+
+ModelFile = Annotated[str, FileRef("model", suffix=".safetensors")]
+
+ModelName = Annotated[
+    str, FileRef("model", hub=True, suffix=".safetensors")
+]  # hub id, folder or .safetensors file
+
+ModelFolder = Annotated[str, FileRef("model", hub=True, folder=True)]  # hub id or folder
+
+
+def _whole(value: Any) -> Iterator[tuple[SettingPath, Any]]:
+    yield (), value
+
+
+@dataclass(frozen=True, slots=True)
+class OverTime:
+    """Mark of a setting that changes over time: a curve, or a list of times.
+
+    `parts` yields the (path, value) of each curve in a setting that can hold several.
+    """
+
+    kind: Literal["curve", "times"]
+    parts: Callable[[Any], Iterator[tuple[SettingPath, Any]]] = _whole
+
 
 Scalar = int | float | str
 
@@ -44,7 +99,7 @@ _KEYFRAMES_SCHEMA = {
 
 CURVE_SCHEMA: dict[str, Any] = {"anyOf": [{"type": ["number", "string"]}, _KEYFRAMES_SCHEMA]}
 
-Curve = Annotated[Any, BeforeValidator(check_curve), WithJsonSchema(CURVE_SCHEMA)]
+Curve = Annotated[Any, BeforeValidator(check_curve), OverTime("curve"), WithJsonSchema(CURVE_SCHEMA)]
 
 
 def _check_scalar(value: Any) -> Scalar:
@@ -100,6 +155,42 @@ def without_none(annotation: Any) -> Any:
     return given[0] if isinstance(annotation, UnionType) or get_origin(annotation) is Union else annotation
 
 
+Mark = TypeVar("Mark")
+
+
+def marked_settings(section: Section, kind: type[Mark]) -> Iterator[tuple[SettingPath, Any, Mark]]:
+    """Yield path, value and mark of each setting whose type has a mark of `kind`, in `section` and those inside it."""
+    for name, field in type(section).model_fields.items():
+        yield from _marked_values((name,), getattr(section, name), field.annotation, field.metadata, kind)
+
+
+def _marked_values(
+    path: SettingPath, value: Any, annotation: Any, marks: Iterable[Any], kind: type[Mark]
+) -> Iterator[tuple[SettingPath, Any, Mark]]:
+    if value is None:
+        return
+    annotation = without_none(annotation)
+    if get_origin(annotation) is Annotated:
+        marks, annotation = (*marks, *annotation.__metadata__), annotation.__origin__
+    found = next((mark for mark in marks if isinstance(mark, kind)), None)
+    if found is not None:
+        yield path, value, found
+    elif isinstance(value, Section):
+        for inner, item, mark in marked_settings(value, kind):
+            yield (*path, *inner), item, mark
+    elif isinstance(value, dict):
+        values = get_args(annotation)[1] if get_origin(annotation) is dict else Any
+        for key, item in value.items():
+            yield from _marked_values((*path, str(key)), item, values, (), kind)
+
+
+def curves_of(settings: Section) -> Iterator[tuple[SettingPath, Any, Literal["curve", "times"]]]:
+    """Yield path, value and kind of every curve and every list of times in `settings`, as written in the file."""
+    for path, value, mark in marked_settings(settings, OverTime):
+        for inner, written in mark.parts(value):
+            yield (*path, *inner), written, mark.kind
+
+
 FALSE_VALUES = (False, 0, "no", "off", "false")  # in YAML 1.2, "no" and "off" are text
 
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
@@ -137,7 +228,7 @@ def _check_colors(value: Any) -> list[str]:
     return value
 
 
-Times = Annotated[Any, BeforeValidator(_parse_times), WithJsonSchema(_TIMES_SCHEMA)]
+Times = Annotated[Any, BeforeValidator(_parse_times), OverTime("times"), WithJsonSchema(_TIMES_SCHEMA)]
 
 _YES_NO_SCHEMA = {
     "type": "object",
@@ -155,6 +246,7 @@ _AT_SCHEMA = {
 PaintTimes = Annotated[
     Any,
     BeforeValidator(_parse_paint),
+    OverTime("times"),
     WithJsonSchema({"anyOf": [{"type": "string"}, _TIMES_SCHEMA, _AT_SCHEMA]}),
 ]
 

@@ -1,77 +1,41 @@
-"""Every file that a scene names, found by the types of its settings."""
+"""Files, folders and models that a scene names, found by the types of its settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from animator.errors import SettingPath
-from animator.scene.scene import Scene
-from animator.scene.settings import COLOR_REFERENCES, DEPTH_SOURCES
-from animator.scene.settings_images import FOOTAGE_FILE, MASK_FILES
-from animator.scene.settings_models import HINT_FILES
-from animator.scene.settings_models import REFINER_BASE as REFINER
-from animator.scene.settings_output import UPSCALE_METHODS, UPSCALE_SETTING
+from animator.scene.fields import FileRef, marked_settings
+from animator.scene.scene import Scene, folder_images
 
 
-def control_files(scene: Scene) -> Iterator[tuple[SettingPath, str]]:
-    """Yield the path and the value of every setting that names an image or a video for a hint."""
-    for name, control in scene.settings.control.items():
-        for kind in HINT_FILES:
-            if getattr(control, kind) is not None:
-                yield ("control", name, kind), getattr(control, kind)
+def references_of(scene: Scene) -> Iterator[tuple[SettingPath, str, FileRef]]:
+    """Yield path, value and reference of every setting that names a file or a model; built-in names are left out."""
+    for path, value, ref in marked_settings(scene.settings, FileRef):
+        named = (
+            {(*path, key): item for key, item in value.items()} if isinstance(value, dict) else {path: value}
+        )
+        yield from ((at, name, ref) for at, name in named.items() if name not in ref.names)
 
 
-def adapter_files(scene: Scene) -> Iterator[tuple[SettingPath, str]]:
-    """Yield the path and the value of every setting that names an IP-Adapter's image."""
-    for name, adapter in scene.settings.ip_adapter.items():
-        yield ("ip_adapter", name, "file"), adapter.file
+def files_of(scene: Scene) -> Iterator[tuple[SettingPath, str, FileRef]]:
+    """Yield path, value and reference of every setting that names a file or a folder on this machine.
+
+    What may be a hub id counts if there is such a file or folder; other files count even if they are missing.
+    """
+    for path, name, ref in references_of(scene):
+        if not ref.hub or _exists(scene.file(path, name)):
+            yield path, name, ref
 
 
-def files_of(scene: Scene) -> Iterator[tuple[SettingPath, str]]:
-    """Yield the path and the value of every setting that names a file or a folder on this machine."""
-    settings = scene.settings
-    model, motion, reference = settings.model, settings.motion, settings.grade.color_reference
-    named: dict[SettingPath, str | None] = {
-        **{("model", "loras", name, "file"): lora.file for name, lora in model.loras.items()},
-        **{("model", "embeddings", word): file for word, file in model.embeddings.items()},
-        ("prompts", "styles_file"): settings.prompts.styles_file,
-        ("audio", "file"): None if settings.audio is None else settings.audio.file,
-        ("start", "image"): settings.start.image,
-        FOOTAGE_FILE: settings.footage.file,
-        ("grade", "color_reference"): None if reference in COLOR_REFERENCES else reference,
-        ("motion", "depth"): None if motion.depth in DEPTH_SOURCES else motion.depth,
-    }
-    yield from ((path, name) for path, name in named.items() if name is not None)
-    for files in (mask_files, control_files, view_files, upscale_files, adapter_files):
-        yield from files(scene)
-    maybe: dict[SettingPath, str | None] = {  # files, folders, or else hub ids
-        ("model", "base"): None if model.base == "nano" else model.base,
-        ("model", "config"): model.config,
-        ("model", "vae"): model.vae,
-        REFINER: None if model.refiner is None else model.refiner.base,
-        ("motion", "depth_model"): motion.depth_model,
-        **{("ip_adapter", name, "model"): adapter.model for name, adapter in settings.ip_adapter.items()},
-        **{("control", name, "model"): control.model for name, control in settings.control.items()},
-    }
-    for path, name in maybe.items():
-        if name is not None and scene.file(path, name).exists():
-            yield path, name
+def files_at(place: Path, ref: FileRef) -> list[Path]:
+    """Return the files that a setting at `place` means: that file, or the images of a folder where `ref` allows it."""
+    return folder_images(place) if ref.folder else [place]
 
 
-def mask_files(scene: Scene) -> Iterator[tuple[SettingPath, str]]:
-    """Yield the path and the value of every setting that names a mask's file."""
-    for name, mask in scene.settings.masks.items():
-        if mask.source in MASK_FILES:
-            yield ("masks", name, mask.source), getattr(mask, mask.source)
-
-
-def upscale_files(scene: Scene) -> Iterator[tuple[SettingPath, str]]:
-    """Yield the path and the value of the setting that names a network's file, if it does."""
-    upscale = scene.settings.output.upscale
-    if upscale is not None and upscale.by not in UPSCALE_METHODS:
-        yield UPSCALE_SETTING, upscale.by
-
-
-def view_files(scene: Scene) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield the path and the value of every setting that names a view's image."""
-    return ((("views", time), file) for time, file in scene.settings.views.items())
+def _exists(place: Path) -> bool:
+    try:
+        return place.exists()
+    except (OSError, ValueError):  # the OS rejects the name
+        return False

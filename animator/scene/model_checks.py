@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from animator.errors import ModelError, Problem, quote_text
 from animator.errors import SettingPath as Place
 from animator.models import families, safetensors
 from animator.models.safetensors import checkpoint_text_width
+from animator.scene.fields import FileRef
+from animator.scene.file_references import references_of
 from animator.scene.parse import is_file
 from animator.scene.scene import Scene
-from animator.scene.settings_models import REFINER_BASE as REFINER
-from animator.scene.settings_models import SDXL_VAES, split_scale
+from animator.scene.settings_models import split_scale
 
 BASE_SETTING: Place = ("model", "base")
-
-VAE_SETTING: Place = ("model", "vae")
 
 # Channels on each level of the UNet. A model on the hub is taken for SDXL: no other kind is supported.
 NANO_LEVELS, SDXL_LEVELS = (64, 96, 160), (320, 640, 1280)
 
-_BUILT_IN_NAMES: Mapping[Place, tuple[str, ...]] = {BASE_SETTING: ("nano",), VAE_SETTING: SDXL_VAES}
-
 
 def check_models(scene: Scene) -> Iterator[Problem]:
     """Yield problems of existing models: checkpoint, ControlNets, IP-Adapters, embeddings, and blocks of LoRAs."""
+    if scene.settings.control or scene.settings.ip_adapter:
+        yield from control_misfits(scene)
     if scene.settings.model.base != "nano":
         yield from _check_base(scene)
     yield from _check_ip_adapters(scene)
@@ -38,28 +37,18 @@ def check_models(scene: Scene) -> Iterator[Problem]:
 
 def require_models(scene: Scene) -> None:
     """Raise ModelError for missing models. Call it before painting only: a preview needs no models."""
-    settings = scene.settings
-    refiner = settings.model.refiner
-    named: dict[Place, str] = {
-        BASE_SETTING: settings.model.base,
-        **({} if settings.model.vae is None else {VAE_SETTING: settings.model.vae}),
-        **({} if refiner is None else {REFINER: refiner.base}),
-        **{("control", name, "model"): control.model for name, control in settings.control.items()},
-        **{("ip_adapter", name, "model"): adapter.model for name, adapter in settings.ip_adapter.items()},
-    }
     told = [
-        f"{'.'.join(path)} {quote_text(model)}: no such folder or file; allowed: {', '.join(_allowed_values(path))}"
-        for path, model in named.items()
-        if model not in _BUILT_IN_NAMES.get(path, ()) and _is_missing(scene.file(path, model), model)
+        f"{'.'.join(path)} {quote_text(model)}: no such folder or file; allowed: {_allowed_values(ref)}"
+        for path, model, ref in references_of(scene)
+        if ref.kind == "model" and ref.hub and _is_missing(scene.file(path, model), model)
     ]
     if told:
         raise ModelError("\n".join(told))
 
 
-def _allowed_values(path: Place) -> tuple[str, ...]:
-    """Return the allowed values at `path`. A refiner or an IP-Adapter has several files, so it cannot be one."""
-    files = () if path == REFINER or path[0] == "ip_adapter" else ("a .safetensors file",)
-    return (*_BUILT_IN_NAMES.get(path, ()), "a hub id", "a folder", *files)
+def _allowed_values(ref: FileRef) -> str:
+    """Return the allowed values of a setting. A refiner or an IP-Adapter has several files, so it cannot be one."""
+    return ", ".join((*ref.names, "a hub id", "a folder", *([f"a {ref.suffix} file"] if ref.suffix else [])))
 
 
 def _check_base(scene: Scene) -> Iterator[Problem]:
@@ -148,7 +137,7 @@ def _check_ip_adapters(scene: Scene) -> Iterator[Problem]:
         if _is_missing(folder, adapter.model) or not folder.is_dir():
             continue
         if adapter.weights.endswith(".safetensors") and not is_file(folder / adapter.weights):
-            yield scene.missing_file((*path, "weights"), folder / adapter.weights)
+            yield scene.missing_file((*path, "weights"), f"no such file: {folder / adapter.weights}")
         if not is_file(folder / adapter.encoder / "config.json"):
             message = f"no image encoder in {folder / adapter.encoder}: it has no config.json"
             yield scene.problem((*path, "encoder"), message)
@@ -193,7 +182,7 @@ def control_misfits(scene: Scene) -> Iterator[Problem]:
         if families.is_pickle(place):
             yield scene.problem(path, "only .safetensors files are loaded; others can run code")
         elif place.suffix == ".safetensors" and not is_file(place):
-            yield scene.missing_file(path, place)
+            yield scene.missing_file(path, f"no such file: {place}")
         elif place.exists() and (
             why := safetensors.text_width_mismatch(safetensors.text_width(place), wanted)
         ):

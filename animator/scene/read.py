@@ -120,38 +120,44 @@ MAX_PROBLEMS = 50  # reported in one pass; a file with more is not a schedule fi
 EXTRA_KEYS = ("extends", "when", "storyboard")  # top-level names that are not settings
 
 
-def read_scene(file: FilePath, settings: Sequence[str] = ()) -> tuple[Scene, list[Problem]]:
+def read_scene(
+    file: FilePath, settings: Sequence[str] = (), root: type[Settings] = Settings
+) -> tuple[Scene, list[Problem]]:
     """Read a schedule file with `--set` overrides; return the scene and every problem found.
 
     Values with problems are left out of the scene, so that the rest can be checked as well. Raises SceneError
-    for a file that is not a schedule file at all.
+    for a file that is not a schedule file at all. `root` is the class of the settings.
     """
-    return _validate_document(substitute(compose(extends_chain(file), settings)), file.resolve().parent)
+    return _validate_document(substitute(compose(extends_chain(file), settings)), file.resolve().parent, root)
 
 
-def read_scene_text(text: str, folder: FilePath, settings: Sequence[str] = ()) -> tuple[Scene, list[Problem]]:
+def read_scene_text(
+    text: str, folder: FilePath, settings: Sequence[str] = (), root: type[Settings] = Settings
+) -> tuple[Scene, list[Problem]]:
     """Read a schedule from text, as `read_scene` does from a file.
 
     Its paths start from `folder`; it cannot extend files.
     """
     return _validate_document(
-        substitute(compose([parse_document(text, "<text>")], settings)), folder.resolve()
+        substitute(compose([parse_document(text, "<text>")], settings)), folder.resolve(), root
     )
 
 
-def _validate_document(document: Document, folder: FilePath) -> tuple[Scene, list[Problem]]:
+def _validate_document(
+    document: Document, folder: FilePath, root: type[Settings]
+) -> tuple[Scene, list[Problem]]:
     document = apply_storyboard(document, base_folder(document, ("storyboard",), folder))
     problems = list(document.problems)
     data: dict[str, Any] = document.data
     while True:
         try:
-            scene = Scene(with_model_defaults(Settings.model_validate(data)), document, folder)
+            scene = Scene(with_model_defaults(root.model_validate(data)), document, folder)
         except ValidationError as error:
             items = error.errors(include_url=False)
             variables = document.data.get("vars")
             besides = [*(variables if isinstance(variables, dict) else ()), *EXTRA_KEYS]
             problems += [
-                explain_validation_error(document, item, Settings, besides) for item in items[:MAX_PROBLEMS]
+                explain_validation_error(document, item, root, besides) for item in items[:MAX_PROBLEMS]
             ]
             data = _remove_values(data, [item["loc"] for item in items])
             continue

@@ -36,7 +36,7 @@ def to_yaml(scene: Scene) -> str:
     data["video"] = video | {k: v for k, v in data["video"].items() if k not in (*video, "duration")}
     if scene.settings.paint is not None:
         del data["cadence"]  # `cadence` and `paint` exclude each other
-    for path, name in files_of(scene):
+    for path, name, _ in files_of(scene):
         holder = data
         for part in path[:-1]:
             holder = holder[part]

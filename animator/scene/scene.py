@@ -76,18 +76,15 @@ class Scene:
         source = str(self.settings.motion.depth)
         if source in DEPTH_SOURCES:
             return []
-        found = self.file(("motion", "depth"), source)
-        if not found.is_dir():
-            return [found]
-        return sorted(file for file in found.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+        return folder_images(self.file(("motion", "depth"), source))
 
     def problem(self, path: SettingPath, message: str) -> Problem:
         """Return a problem with the value at `path`, with its position in the file."""
         return Problem(self.document.value_place(path), path, message)
 
-    def missing_file(self, path: SettingPath, file: FilePath | str, advice: str = "") -> MissingFile:
-        """Return the problem that the setting at `path` names `file`, which does not exist."""
-        return MissingFile(self.document.value_place(path), path, f"no such file: {file}{advice}")
+    def missing_file(self, path: SettingPath, message: str) -> MissingFile:
+        """Return the problem that the setting at `path` names a file that does not exist."""
+        return MissingFile(self.document.value_place(path), path, message)
 
     def file(self, path: SettingPath, name: str) -> FilePath:
         """Return the path of the file `name`, the value of the setting at `path`.
@@ -105,6 +102,13 @@ def base_folder(document: Document, path: SettingPath, folder: FilePath) -> File
     """Return the folder that file names at `path` are relative to; `folder` is the document's own."""
     place = document.value_place(path)
     return folder if place.file == document.file else folder_of(place)
+
+
+def folder_images(place: FilePath) -> list[FilePath]:
+    """Return the images of a folder, sorted by name; [`place`] if it is not a folder."""
+    if not place.is_dir():
+        return [place]
+    return sorted(file for file in place.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def parse_seconds(duration: str | float) -> float:

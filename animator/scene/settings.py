@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from animator.errors import short_repr
-from animator.frame import Footage, Grade, Lock, Motion, Painting
+from animator.frame import Footage, Frame, Grade, Lock, Motion, Painting
 from animator.scene.fields import (
     Colors,
     Curve,
+    FileRef,
+    ImageFile,
     Integer,
+    ModelFile,
     Number,
     PaintTimes,
     Section,
@@ -83,7 +86,9 @@ class Prompts(Section):
     style: Texts = Field(
         "", description="name of a style, or keyframes of names; `animator styles` lists them"
     )
-    styles_file: str | None = Field(None, description="YAML file with your own styles, by name")
+    styles_file: Annotated[str, FileRef("styles")] | None = Field(
+        None, description="YAML file with your own styles, by name"
+    )
 
 
 MAX_FRAMES = 200_000  # more than two hours at 24 frames per second
@@ -114,10 +119,10 @@ class Video(Section):
 class Model(RuntimeOptions):
     """Checkpoint with its LoRAs, refiner and embeddings, and the way it runs."""
 
-    base: str = Field(
+    base: Annotated[str, FileRef("model", names=("nano",), hub=True, suffix=".safetensors")] = Field(
         "nano", description="nano (bundled), a hub id, a diffusers folder or a .safetensors file"
     )
-    config: str | None = Field(
+    config: Annotated[str, FileRef("configs", hub=True)] | None = Field(
         None, description="diffusers folder with the configs for a .safetensors `base`"
     )
     device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="device that the model runs on")
@@ -128,7 +133,7 @@ class Model(RuntimeOptions):
     refiner: Annotated[Refiner | None, BeforeValidator(expand_refiner)] = Field(
         None, description="a second SDXL model for the last steps: its name, or settings"
     )
-    embeddings: dict[str, str] = Field(
+    embeddings: dict[str, ModelFile] = Field(
         default_factory=dict, description="word → .safetensors file with its textual inversion"
     )
 
@@ -136,7 +141,7 @@ class Model(RuntimeOptions):
 class Start(Section):
     """Start image of the film."""
 
-    image: str | None = Field(None, description="image that frame 0 is painted over")
+    image: ImageFile | None = Field(None, description="image that frame 0 is painted over")
 
 
 class Seed(Section):
@@ -172,7 +177,7 @@ class PaintingOptions(Section):
 class Audio(Section):
     """Track of the film, and the smoothing of its signals."""
 
-    file: str = Field(
+    file: Annotated[str, FileRef("sound")] = Field(
         description="track for the video, whose signals curves can use; any sound or video file"
     )
     start: Number = Field(
@@ -226,6 +231,14 @@ Moves = Annotated[Any, BeforeValidator(_check_moves), WithJsonSchema(_MOVES_SCHE
 
 DEPTH_SOURCES = ("flat", "proxy", "model")
 
+_DEPTH_REF = FileRef(
+    "image",
+    names=DEPTH_SOURCES,
+    folder=True,
+    missing=f"no such image: {{file}}; allowed: {', '.join(DEPTH_SOURCES)}, an image or a folder of images",
+    unreadable="{file.name} cannot be read as an image: {error}",
+)
+
 
 class MotionOptions(Section):
     """Motion settings that cannot change over time."""
@@ -236,13 +249,13 @@ class MotionOptions(Section):
     per: Literal["frame", "second"] = Field("frame", description="unit of time for rates of motion")
     moves: Moves = Field({}, description="named moves: {0: push-in, 2s: hold}; `animator motions` lists them")
     fov: Number = Field(40.0, ge=1, le=150, description="horizontal field of view of the camera, in degrees")
-    depth: Annotated[str, BeforeValidator(str)] = Field(
+    depth: Annotated[str, BeforeValidator(str), _DEPTH_REF] = Field(
         "flat", description="flat, proxy, model, or a depth image or a folder of them; white is near"
     )
     depth_scale: Number = Field(
         0.5, ge=0, le=1.8, description="depth from farthest to nearest, in distances of the reference plane"
     )
-    depth_model: str = Field(
+    depth_model: Annotated[str, FileRef("estimator", hub=True)] = Field(
         "depth-anything/Depth-Anything-V2-Small-hf",
         description="hub id or folder of the depth estimator, for `depth: model`",
     )
@@ -256,6 +269,13 @@ class MotionOptions(Section):
 
 COLOR_REFERENCES = ("first", "rolling", "footage")  # values of color_reference; any other is an image file
 
+_REFERENCE_REF = FileRef(
+    "image",
+    names=COLOR_REFERENCES,
+    missing=f"no such file: {{file}}; or write one of: {', '.join(COLOR_REFERENCES)}",
+    unreadable="cannot be read as an image: {error}",
+)
+
 
 class GradeOptions(Section):
     """Grade settings that cannot change over time."""
@@ -266,7 +286,7 @@ class GradeOptions(Section):
     color_by: Literal["statistics", "histogram"] = Field(
         "histogram", description="match the whole distribution, as Deforum does, or only mean and spread"
     )
-    color_reference: str = Field(
+    color_reference: Annotated[str, _REFERENCE_REF] = Field(
         "first",
         description="`first` painted frame, `rolling` mean of painted frames, the `footage`, or an image file",
     )
@@ -323,7 +343,12 @@ Variables = Annotated[dict[str, TextOrNumber], WithJsonSchema(_VARIABLES_SCHEMA)
 
 
 class Settings(Section):
-    """All settings of a schedule file."""
+    """All settings of a schedule file.
+
+    A section with curves has a field of the same name in the film's frames; a section that does not change has none.
+    """
+
+    frame_type: ClassVar[type[Frame]] = Frame  # class of the film's frames
 
     vars: Variables = Field(
         default_factory=dict, description="values for {name} in any text; a preset can declare them"

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from animator.errors import SettingPath, quote_text, short_repr
 from animator.frame import Detail
-from animator.scene.fields import Number, Section, curve_section
+from animator.scene.fields import IMAGE_REF, FileRef, Number, Section, VideoFile, curve_section
 
 EVERYWHERE = "everywhere"  # name of the built-in mask of the whole image
 
@@ -80,9 +80,13 @@ Color = Annotated[
 class MaskOptions(Section):
     """Settings of one mask: exactly one of SOURCES, and changes to its edge and position."""
 
-    file: str | None = Field(None, description="image whose grey is the mask; transparent pixels are outside")
-    alpha: str | None = Field(None, description="image whose opacity is the mask")
-    video: str | None = Field(None, description="video whose grey is the mask, frame by frame")
+    file: Annotated[str, FileRef("mask")] | None = Field(
+        None, description="image whose grey is the mask; transparent pixels are outside"
+    )
+    alpha: Annotated[str, FileRef("cutout")] | None = Field(
+        None, description="image whose opacity is the mask"
+    )
+    video: VideoFile | None = Field(None, description="video whose grey is the mask, frame by frame")
     after: Literal["hold", "loop"] | None = Field(
         None, description="of a video shorter than the film: hold its last frame, or loop it"
     )
@@ -131,7 +135,9 @@ FOOTAGE_FILE: SettingPath = ("footage", "file")
 class FootageOptions(Section):
     """Footage settings that cannot change over time."""
 
-    file: str | None = Field(None, description="video that is painted over, in any format that ffmpeg reads")
+    file: VideoFile | None = Field(
+        None, description="video that is painted over, in any format that ffmpeg reads"
+    )
     start: Number = Field(0.0, ge=0, le=86_400, description="seconds into the video at which the film begins")
     motion: Literal["none", "affine", "perspective", "flow"] = Field(
         "none", description="way in which the painted frame follows the video's motion"
@@ -154,6 +160,7 @@ def _check_views(value: Any) -> dict[str, str]:
 Views = Annotated[
     Any,
     BeforeValidator(_check_views),
+    IMAGE_REF,
     WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
 ]
 

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from animator.errors import SettingPath, quote_text, short_repr
 from animator.frame import Control, IPAdapterScale
-from animator.scene.fields import CURVE_SCHEMA, Number, Section, check_curve, curve_section
+from animator.scene.fields import (
+    CURVE_SCHEMA,
+    FileRef,
+    GuideImageFile,
+    ModelFile,
+    ModelFolder,
+    ModelName,
+    Number,
+    OverTime,
+    Section,
+    VideoFile,
+    check_curve,
+    curve_section,
+)
 
 _BLOCK_NAME = re.compile(r"mid|text|(down|up)(_\d)?")
 
@@ -17,7 +31,7 @@ _BLOCK_NAME = re.compile(r"mid|text|(down|up)(_\d)?")
 class LoraFile(Section):
     """File of one LoRA."""
 
-    file: str = Field(
+    file: ModelFile = Field(
         description=".safetensors file, relative to the schedule file or absolute; or nano-few-steps, bundled"
     )
 
@@ -27,6 +41,13 @@ def split_scale(value: Any) -> tuple[Any, dict[str, Any]]:
     if isinstance(value, dict) and value and set(value) <= {"scale", "blocks"}:
         return value.get("scale", 1.0), value.get("blocks", {})
     return value, {}
+
+
+def _scale_parts(value: Any) -> Iterator[tuple[SettingPath, Any]]:
+    """Yield path and value of the curves in a LoRA's scale."""
+    scale, blocks = split_scale(value)
+    yield () if scale is value else ("scale",), scale
+    yield from ((("blocks", name), factor) for name, factor in blocks.items())
 
 
 def _check_scale(value: Any) -> Any:
@@ -54,7 +75,10 @@ _SCALE_SCHEMA = {
 }
 
 Scale = Annotated[
-    Any, BeforeValidator(_check_scale), WithJsonSchema({"anyOf": [*CURVE_SCHEMA["anyOf"], _SCALE_SCHEMA]})
+    Any,
+    BeforeValidator(_check_scale),
+    OverTime("curve", _scale_parts),
+    WithJsonSchema({"anyOf": [*CURVE_SCHEMA["anyOf"], _SCALE_SCHEMA]}),
 ]
 
 
@@ -100,15 +124,15 @@ Thresholds = Annotated[Any, BeforeValidator(_check_thresholds), WithJsonSchema(_
 class ControlOptions(Section):
     """ControlNet settings that cannot change over time."""
 
-    model: str = Field(description="ControlNet for SDXL: hub id, diffusers folder or .safetensors file")
+    model: ModelName = Field(description="ControlNet for SDXL: hub id, diffusers folder or .safetensors file")
     hint: Literal["picture", "canny", "depth", "lineart", "openpose"] = Field(
         "picture",
         description="kind of hint made of the image; `picture` uses the image as it is",
     )
-    file: str | None = Field(
+    file: GuideImageFile | None = Field(
         None, description="image the hint is made of; default: the image that is painted over"
     )
-    video: str | None = Field(
+    video: VideoFile | None = Field(
         None, description="video the hint is made of, at the time of each frame; instead of `file`"
     )
     follow: bool = Field(
@@ -139,12 +163,12 @@ ControlCurves: Any = curve_section("ControlCurves", Control, ControlOptions)
 class IPAdapterOptions(Section):
     """IP-Adapter settings that cannot change over time."""
 
-    file: str = Field(description="image whose style or subject is painted")
+    file: GuideImageFile = Field(description="image whose style or subject is painted")
     takes: Literal["whole", "style", "layout"] = Field(
         "whole",
         description="part of the image that is used: everything, its style, or the layout of its objects",
     )
-    model: str = Field(
+    model: ModelFolder = Field(
         "h94/IP-Adapter", description="hub id or folder with the adapter and its image encoder"
     )
     weights: str = Field(
@@ -166,7 +190,7 @@ REFINER_BASE: SettingPath = ("model", "refiner", "base")
 class Refiner(Section):
     """Model of the refiner, its share of the steps, and the frames it paints."""
 
-    base: str = Field(
+    base: ModelFolder = Field(
         description="hub id or diffusers folder, e.g. stabilityai/stable-diffusion-xl-refiner-1.0"
     )
     at: Number = Field(
@@ -202,7 +226,7 @@ def _expand_switch(value: Any) -> Any:
 class RuntimeOptions(Section):
     """Settings of how the model runs."""
 
-    vae: str | None = Field(
+    vae: Annotated[str, FileRef("model", names=SDXL_VAES, hub=True, suffix=".safetensors")] | None = Field(
         None,
         description="another VAE: taesdxl (small and fast), fp16-fix, a hub id, a folder or a .safetensors file",
     )

@@ -13,10 +13,18 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from animator.errors import PluginError, SettingPath, short_repr, suggest
 from animator.frame import Framing, Upscale
 from animator.imaging.ffmpeg import FILM_CODECS
-from animator.scene.fields import Integer, Number, Section, TextOrNumber, curve_section
+from animator.scene.fields import FileRef, Integer, Number, Section, TextOrNumber, curve_section
 from animator.scene.plugins import Registry
 
 UPSCALE_METHODS = ("lanczos", "second-pass")  # values of `by`; any other is a file
+
+_NETWORK_REF = FileRef(
+    "model",
+    names=UPSCALE_METHODS,
+    suffix=".safetensors",
+    refused=f"{{name!r}} is not an upscaling method; known: {', '.join(UPSCALE_METHODS)}, or a .safetensors file; "
+    "files of other kinds can run code (see docs/upscale.md to convert them)",
+)
 
 MAX_UPSCALED_SIDE = 8192  # pixels per side, as for video.size
 
@@ -26,7 +34,7 @@ UPSCALE_SETTING: SettingPath = ("output", "upscale", "by")
 class UpscaleOptions(Section):
     """Upscaling settings that cannot change over time."""
 
-    by: str = Field(
+    by: Annotated[str, _NETWORK_REF] = Field(
         "lanczos",
         description="lanczos, second-pass (SDXL over the enlarged image), or a .safetensors file that spandrel knows",
     )

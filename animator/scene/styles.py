@@ -9,7 +9,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from animator.errors import Place, Problem, SceneError, short_repr
-from animator.scene.parse import Document, read_document
+from animator.scene.parse import Document, is_file, read_document
 from animator.scene.settings import MAX_PROMPT
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def _own_styles(scene: Scene) -> tuple[Mapping[str, Style], list[Problem]]:
     if name is None:
         return {}, []
     file = scene.file(STYLES_SETTING, name)
-    if not file.is_file():
-        return {}, [scene.missing_file(STYLES_SETTING, file)]
+    if not is_file(file):
+        return {}, []
     try:
         return _parse_styles(read_document(file))
     except SceneError as error:

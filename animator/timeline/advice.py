@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.errors import CurveError, ModelError, Problem, SettingPath
-from animator.frame import Control, Frame, Grade, Motion, Painting
+from animator.errors import CurveError, ModelError, Problem
+from animator.frame import Frame, Grade, Motion, Painting
 from animator.imaging.geometry import Lens, is_3d, matrix
 from animator.models import families, lora_file, samplers
 from animator.models.families import LATENT_SCALE
 from animator.scene.checks import refiner_notes
+from animator.scene.fields import curves_of
 from animator.scene.read import few_step_source
 from animator.scene.scene import Scene
-from animator.scene.settings_models import split_scale
 from animator.timeline.clock import Clock
 from animator.timeline.curves import split_key_string
 
@@ -118,7 +117,7 @@ def general_advice(scene: Scene, clock: Clock) -> Iterator[Problem]:
         if not 0 <= frame < clock.frames:
             message = f"frame {frame} is outside the film's 0..{clock.frames - 1}: it never happens"
             yield scene.problem(("events", name), message)
-    for path, written in _written_curves(scene):
+    for path, written, _ in curves_of(scene.settings):
         for key in _written_keys(written):
             try:
                 frame = clock.frame(key)
@@ -152,34 +151,6 @@ def _unused_color_settings(scene: Scene) -> Iterator[Problem]:
             )
     if not grade.palette and grade.palette_amount != Grade().palette_amount:
         yield scene.problem(("grade", "palette_amount"), "has no effect without a 'palette'")
-
-
-def _written_curves(scene: Scene) -> Iterator[tuple[SettingPath, Any]]:
-    """Yield the path and the value of curves and lists of times as they were written."""
-    settings = scene.settings
-    for name in ("motion", "painting", "grade", "footage", "detail"):
-        for setting, written in getattr(settings, name).given().items():
-            yield (name, setting), written
-    for name, stage in (settings.stages or {}).items():
-        for setting, written in stage.given().items():
-            yield ("stages", name, setting), written
-    for name, shape in settings.output.frame.items():
-        for setting in shape.given().keys() - {"follow"}:
-            yield ("output", "frame", name, setting), getattr(shape, setting)
-    yield ("paint",), settings.paint
-    yield ("cuts",), settings.cuts
-    for setting in ("at", "subseed", "subseed_strength"):
-        yield ("painting", "seed", setting), getattr(settings.painting.seed, setting)
-    yield ("views_strength",), settings.views_strength
-    for name, written in settings.loras.items():
-        scale, blocks = split_scale(written)
-        yield ("loras", name) if scale is written else ("loras", name, "scale"), scale
-        yield from ((("loras", name, "blocks", block), item) for block, item in blocks.items())
-    for name, adapter in settings.ip_adapter.items():
-        yield ("ip_adapter", name, "scale"), adapter.scale
-    for name, control in settings.control.items():
-        for setting in fields(Control):
-            yield ("control", name, setting.name), getattr(control, setting.name)
 
 
 def _written_keys(written: Any) -> list[str]:

@@ -13,17 +13,14 @@ from numpy.typing import NDArray
 
 from animator.errors import CurveError, Problem, SceneError
 from animator.frame import (
-    Control,
-    Detail,
     Footage,
     Frame,
-    Grade,
-    IPAdapterScale,
-    Lock,
     Motion,
     Painting,
     Upscale,
     ViewTarget,
+    frame_sections,
+    named_sections,
 )
 from animator.imaging.geometry import is_3d
 from animator.scene.scene import Scene
@@ -164,13 +161,6 @@ class ColumnReader(Reader):
         )
 
 
-FRAME_SECTIONS = {"painting": Painting, "grade": Grade, "lock": Lock, "detail": Detail}
-
-NAMED_SECTIONS = {"control": Control, "ip_adapter": IPAdapterScale}
-
-MASKED_SECTIONS = ("painting", "grade", "lock", "footage", "detail")
-
-
 # Several parts of a render ask for the same frames; a scene never changes.
 _CACHE: WeakKeyDictionary[Scene, list[Frame]] = WeakKeyDictionary()
 
@@ -236,16 +226,7 @@ class Compiler(ColumnReader):
     def frames(self) -> list[Frame]:
         """Return the frames. Raises SceneError with every problem found on the way."""
         settings, count = self.scene.settings, self.clock.frames
-        rows: dict[str, list[Any]] = {
-            "motion": self.motion_column(),
-            "footage": self.footage_column(),
-            "upscale": self.upscale_column(),
-            "stages": self.stage_columns(),
-        }
-        rows |= {
-            name: self.section(kind, getattr(settings, name), name) for name, kind in FRAME_SECTIONS.items()
-        }
-        rows |= {name: self.named_sections(kind, name) for name, kind in NAMED_SECTIONS.items()}
+        rows = self.section_columns()
         unseen: dict[int, str] = {}
         views = self.collect(("views",), lambda: view_frames(settings.views, self.clock), unseen)
         rows["painting"] = self.with_views_strength(rows["painting"], views)
@@ -267,7 +248,26 @@ class Compiler(ColumnReader):
         rows["anchor"] = self.color_anchors(diffuse).tolist()
         rows["loras"], rows["lora_blocks"] = lora_columns(self, tagged)
         self.check_columns(rows, diffuse, shot)
-        return [Frame(index=i, **{name: column[i] for name, column in rows.items()}) for i in range(count)]
+        return [
+            settings.frame_type(index=i, **{name: column[i] for name, column in rows.items()})
+            for i in range(count)
+        ]
+
+    def section_columns(self) -> dict[str, list[Any]]:
+        """Return the columns of all sections, by the fields of the film's frames."""
+        settings = self.scene.settings
+        rows: dict[str, list[Any]] = {
+            "motion": self.motion_column(),
+            "footage": self.footage_column(),
+            "upscale": self.upscale_column(),
+            "stages": self.stage_columns(),
+        }
+        for name, kind in frame_sections(settings.frame_type).items():
+            if name not in rows:
+                rows[name] = self.section(kind, getattr(settings, name), name)
+        for name, kind in named_sections(settings.frame_type).items():
+            rows[name] = self.named_sections(kind, name)
+        return rows
 
     def check_columns(
         self, rows: dict[str, list[Any]], diffuse: NDArray[np.bool_], shot: NDArray[np.int64]
@@ -276,7 +276,7 @@ class Compiler(ColumnReader):
         painting, controls = rows["painting"], self.scene.settings.control.values()
         self.collect(("painting", "steps"), lambda: require_possible_steps(painting), None)
         self.collect(("painting", "schedule"), lambda: require_one_schedule(painting), None)
-        masked = any(row.mask for name in MASKED_SECTIONS for row in rows[name])
+        masked = any(getattr(row, "mask", "") for column in rows.values() for row in column)
         followed = any(control.file is not None and control.follow for control in controls)
         self.check_motion(rows["motion"], diffuse, shot, masked or followed)
         if self.problems:

@@ -1,9 +1,16 @@
 """Advice on valid schedules, each item with its place."""
 
+import copy
+import re
+
 import pytest
+import yaml
+from PIL import Image as Pictures
 
 from animator import SceneError, loads, timeline
+from animator.scene.fields import curves_of
 from animator.timeline.compile import scene_advice
+from tests import films
 
 
 def notes(text):
@@ -86,3 +93,50 @@ def test_s_in_a_curve_is_the_runs_seed():
         (7, 7),
         (7, 14),
     ]
+
+
+EVERY_CURVE = {
+    "video": {"frames": 10},
+    "model": {"loras": {"few": {"file": "nano-few-steps"}}},
+    "loras": {"few": {"scale": 0.5, "blocks": {"up": 0.5}}},
+    "motion": {"shake": {"like": "walk"}},
+    "painting": {"seed": {"behavior": "schedule", "at": 7}},
+    "grade": {"color": "lab", "color_renew": [4], "palette": ["#08f"]},
+    "footage": "clip.mp4",
+    "ip_adapter": {"look": {"file": "look.png"}},
+    "control": {"lines": {"model": "some/control"}},
+    "paint": [0, 4],
+    "cuts": [4],
+    "views_strength": 0.5,
+    "output": {"upscale": "second-pass", "frame": {"1x1": {}}},
+}
+
+
+def with_late_key(data, path, value, kind):
+    """Return `data` with a key at frame 50 in the curve or the list of times at `path`, which had `value`."""
+    data = copy.deepcopy(data)
+    data["output"]["upscale"] = {"by": "second-pass"}
+    data["footage"] = {"file": "clip.mp4"} if path[0] == "footage" else {}  # reading its header takes long
+    holder = data
+    for part in path[:-1]:
+        holder = holder.setdefault(part, {})
+    holder[path[-1]] = {0: value, 50: value} if kind == "curve" else [*value, 50]
+    return yaml.safe_dump(data)
+
+
+def test_a_key_after_the_end_is_refused_or_noted_for_every_curve(tmp_path):
+    Pictures.new("RGB", (8, 8)).save(tmp_path / "look.png")
+    films.write(tmp_path / "clip.mp4", films.greys(10))
+    curves = list(curves_of(loads(yaml.safe_dump(EVERY_CURVE), tmp_path).settings))
+    paths = {".".join(path) for path, _, _ in curves}
+    assert {"lock.strength", "motion.shake.strength", "output.upscale.strength"} <= paths
+    for path, value, kind in curves:
+        text = with_late_key(EVERY_CURVE, path, value, kind)
+        if isinstance(value, str):
+            with pytest.raises(
+                SceneError, match=re.escape(f"{'.'.join(path)}.50: frame 50 is outside the film")
+            ):
+                loads(text, tmp_path)
+        else:
+            said = f"{'.'.join(path)}.50: key 50 is frame 50, outside the film's 0..9: it is never reached"
+            assert said in "\n".join(map(str, scene_advice(loads(text, tmp_path))))
