@@ -19,7 +19,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from animator.errors import RunError
-from animator.frame import Painting
+from animator.frame import Painting, named_sections
 from animator.models import samplers
 from animator.render import upscale
 from animator.runs.atomic import write_atomic
@@ -165,7 +165,7 @@ def profile_setup(scene: Scene) -> str:
         mode="json", include={"upscale", "interpolate"}, exclude_none=True
     )
     settings |= {name: value for name, value in finished.items() if value != 1}
-    beside = {name: len(getattr(scene.settings, name)) for name in ("control", "ip_adapter")}
+    beside = {name: len(getattr(scene.settings, name)) for name in named_sections(scene.settings.frame_type)}
     settings |= {name: count for name, count in beside.items() if count}
     if scene.settings.detail.mask:
         settings["detail"] = True

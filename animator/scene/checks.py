@@ -28,7 +28,7 @@ def missing_file_problems(scene: Scene) -> Iterator[Problem]:
         if ref.hub:
             continue
         file = scene.file(path, name)
-        facts = {"name": name, "quoted": quote_text(name), "file": file}
+        facts = {"name": name, "quoted": quote_text(name), "file": file, "names": ", ".join(ref.names)}
         if ref.suffix and file.suffix != ref.suffix:
             yield scene.problem(path, ref.refused.format(**facts))
         elif not all(map(is_file, files_at(file, ref) or [FilePath()])):

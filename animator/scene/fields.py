@@ -23,8 +23,8 @@ from animator.models.families import SDXL_SIZE, round_to_latents
 class FileRef:
     """Mark of a setting that names a file; on the type of a dictionary, of each of its values.
 
-    The messages are templates with {name}, the value; {quoted}, the value cut to 60 characters; {file}, its path;
-    and in `unreadable` {error}.
+    The messages are templates: {name} is the value, {quoted} the value cut to 60 characters, {file} its path, {names}
+    the names; in `unreadable` {error} is the reason.
     """
 
     kind: Literal["image", "mask", "cutout", "video", "sound", "styles", "model", "configs", "estimator"]

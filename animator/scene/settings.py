@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -9,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from animator.errors import short_repr
 from animator.frame import Footage, Frame, Grade, Lock, Motion, Painting
 from animator.scene.fields import (
+    IMAGE_REF,
     Colors,
     Curve,
     FileRef,
@@ -235,7 +237,7 @@ _DEPTH_REF = FileRef(
     "image",
     names=DEPTH_SOURCES,
     folder=True,
-    missing=f"no such image: {{file}}; allowed: {', '.join(DEPTH_SOURCES)}, an image or a folder of images",
+    missing="no such image: {file}; allowed: {names}, an image or a folder of images",
     unreadable="{file.name} cannot be read as an image: {error}",
 )
 
@@ -269,11 +271,8 @@ class MotionOptions(Section):
 
 COLOR_REFERENCES = ("first", "rolling", "footage")  # values of color_reference; any other is an image file
 
-_REFERENCE_REF = FileRef(
-    "image",
-    names=COLOR_REFERENCES,
-    missing=f"no such file: {{file}}; or write one of: {', '.join(COLOR_REFERENCES)}",
-    unreadable="cannot be read as an image: {error}",
+_REFERENCE_REF = replace(
+    IMAGE_REF, names=COLOR_REFERENCES, missing="no such file: {file}; or write one of: {names}"
 )
 
 
@@ -343,10 +342,7 @@ Variables = Annotated[dict[str, TextOrNumber], WithJsonSchema(_VARIABLES_SCHEMA)
 
 
 class Settings(Section):
-    """All settings of a schedule file.
-
-    A section with curves has a field of the same name in the film's frames; a section that does not change has none.
-    """
+    """All settings of a schedule file. A section with curves has a field of the same name in `frame_type`."""
 
     frame_type: ClassVar[type[Frame]] = Frame  # class of the film's frames
 

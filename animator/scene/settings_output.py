@@ -22,7 +22,7 @@ _NETWORK_REF = FileRef(
     "model",
     names=UPSCALE_METHODS,
     suffix=".safetensors",
-    refused=f"{{name!r}} is not an upscaling method; known: {', '.join(UPSCALE_METHODS)}, or a .safetensors file; "
+    refused="{name!r} is not an upscaling method; known: {names}, or a .safetensors file; "
     "files of other kinds can run code (see docs/upscale.md to convert them)",
 )
 
