@@ -342,9 +342,9 @@ Variables = Annotated[dict[str, TextOrNumber], WithJsonSchema(_VARIABLES_SCHEMA)
 
 
 class Settings(Section):
-    """All settings of a schedule file. A section with curves has a field of the same name in `frame_type`."""
+    """All settings of a schedule file."""
 
-    frame_type: ClassVar[type[Frame]] = Frame  # class of the film's frames
+    frame_type: ClassVar[type[Frame]] = Frame  # its fields are the sections with curves, by the same names
 
     vars: Variables = Field(
         default_factory=dict, description="values for {name} in any text; a preset can declare them"
