@@ -62,7 +62,7 @@ class Bench:
         self.device, self.dtype = torch.device(device), "bfloat16" if device == "cuda" else "float32"
         Image.fromarray(textured(size, 1)).save(folder / "start.png")
         self.ours = load_painter(load(self._film(2, compiled)))
-        self.sdxl = self.ours.paint  # the painter inside the wrapper for the start image
+        self.sdxl = self.ours.inner  # the painter inside the wrapper for the start image
         self.naive = StableDiffusionXLImg2ImgPipeline(**self.sdxl.txt2img.components, add_watermarker=False)
         self.naive.set_progress_bar_config(disable=True)
         self.plain = self.sdxl.txt2img.scheduler

@@ -23,6 +23,7 @@ from animator.imaging.cameras import Camera2D
 from animator.imaging.color import PalettePull, color_drift
 from animator.imaging.filters import crossfade, sharpen
 from animator.imaging.flow import interpolate
+from animator.models.painter import FunctionPainter
 from animator.render.grading import AddNoise, Contrast, FirstReference, MatchColor, Sharpen
 from animator.render.loop import render
 from animator.runs.metadata import a1111_parameters
@@ -82,7 +83,8 @@ def film(size: int, frames: int, clock: Clock):
     ]
     after = [clock.timed("color after", match)]
     paint = clock.timed("(stub painter)", lambda frame, start: pictures[frame.index % PATTERNS])
-    return render(timeline(scene), paint, TimedCamera(clock, size), crossfade, before, after)
+    painter = FunctionPainter(paint)
+    return render(timeline(scene), painter, TimedCamera(clock, size), crossfade, before, after)
 
 
 def stages(size: int, frames: int) -> dict[str, float]:

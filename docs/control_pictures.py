@@ -13,6 +13,7 @@ from PIL import Image as Pictures
 from animator import animate, loads
 from animator.frame import Frame, Image, Mask
 from animator.imaging.io import open_image
+from animator.models.painter import NO_HINTS, Hints, Painter
 
 HERE = Path(__file__).parent
 FILM = """
@@ -56,17 +57,16 @@ def saved(picture: np.ndarray, name: str) -> None:
     Pictures.fromarray(picture).save(HERE / name, quality=85, subsampling=0)
 
 
-class Shown:
+class Shown(Painter):
     """A painter that records its hint images."""
+
+    capabilities = frozenset({"hints"})
 
     def __init__(self, first: Image) -> None:
         self.first, self.hints = first, {}
 
-    def __call__(self, frame: Frame, start: Image | None) -> Image:
-        return self.hinted(frame, start, {})
-
-    def hinted(
-        self, frame: Frame, start: Image | None, hints: dict[str, Image], mask: Mask | None = None
+    def paint(
+        self, frame: Frame, start: Image | None, *, mask: Mask | None = None, hints: Hints = NO_HINTS
     ) -> Image:
         assert mask is None
         self.hints[frame.index] = hints

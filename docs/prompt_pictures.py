@@ -13,11 +13,11 @@ from nanolab.recipes import START_RECIPES, draw_recipe
 
 HERE = Path(__file__).parent
 PAINTING, SEED = Painting(steps=12, guidance_scale=4.0, strength=0.87), 11
-PAINT = load_painter(loads("video: {frames: 1}"))
+PAINTER = load_painter(loads("video: {frames: 1}"))
 
 
 def picture(prompt: Prompt, start: Image | None = None) -> Image:
-    return PAINT(Frame(0, SEED, prompt, painting=PAINTING), start)
+    return PAINTER.paint(Frame(0, SEED, prompt, painting=PAINTING), start)
 
 
 def words(text: str, negative: str = "") -> Prompt:

@@ -27,15 +27,18 @@ def sheet(rows: list[list[np.ndarray]], file: Path) -> None:
 
 def samplers() -> None:
     """Return a drawing painted over, by sampler and strength."""
-    paint = SDXLPainter(CheckpointSpec(str(nano.weights_folder())), SIDE, SIDE, {})
+    painter = SDXLPainter(CheckpointSpec(str(nano.weights_folder())), SIDE, SIDE, {})
     words = "pencil sketch of a blue mug, white paper"
-    start = paint(
+    start = painter.paint(
         Frame(0, 3, Prompt(words, next=words), painting=Painting(steps=12, guidance_scale=2.5)), None
     )
     rows = [
         [
             start,
-            *(paint(frame(sampler=name, strength=strength), start) for strength in (0.3, 0.4, 0.5, 0.6, 0.7)),
+            *(
+                painter.paint(frame(sampler=name, strength=strength), start)
+                for strength in (0.3, 0.4, 0.5, 0.6, 0.7)
+            ),
         ]
         for name in ("Euler", "Euler a", "DPM++ 2M Karras", "DDIM SGM Uniform")
     ]
@@ -46,8 +49,8 @@ def tiled() -> None:
     """Return a painted image beside its copy: without tiling, and with tiling."""
     rows = []
     for tiling in ("none", "both"):
-        paint = SDXLPainter(CheckpointSpec(str(nano.weights_folder()), tiling=tiling), SIDE, SIDE, {})
-        rows += [[paint(frame(steps=12), None)] * 3] * 2
+        painter = SDXLPainter(CheckpointSpec(str(nano.weights_folder()), tiling=tiling), SIDE, SIDE, {})
+        rows += [[painter.paint(frame(steps=12), None)] * 3] * 2
     sheet([left + right for left, right in zip(rows[:2], rows[2:], strict=True)], HERE / "tiling.jpg")
 
 

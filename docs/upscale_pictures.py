@@ -27,13 +27,13 @@ PART = slice(120, 376)
 def larger() -> None:
     """Return a part of a painted image, twice as large: by Lanczos, and by second passes of three strengths."""
     scene = loads(FILM)
-    paint = pipeline.load_painter(scene)
+    painter = pipeline.load_painter(scene)
     frame = timeline(scene)[0]
-    picture = paint(frame, None)
+    picture = painter.paint(frame, None)
     enlarge = frame_enlarger(scene)
     row = [resize(picture, 512, 512)]
     for strength in (0.2, 0.35, 0.5):
-        row.append(enlarge(replace(frame, upscale=Upscale(strength)), picture, paint))
+        row.append(enlarge(replace(frame, upscale=Upscale(strength)), picture, painter))
     cut = [image[PART, PART] for image in row]
     Pictures.fromarray(np.hstack(cut)).save(HERE / "upscale.jpg", quality=88, subsampling=0)
 
@@ -46,12 +46,12 @@ def beyond() -> None:
         "marker rendering of a green speaker, three-quarter view",
     ]
     films = [loads(f"video: {{size: 384x384, frames: 1}}\nprompts: {{at: '{text}'}}") for text in words]
-    paint = pipeline.load_painter(films[0])
+    painter = pipeline.load_painter(films[0])
     (first,), *_ = frames = [timeline(film) for film in films]
     rows = []
     for hires in (0.0, first.painting.hires):
         asked = [replace(frame, painting=replace(frame.painting, hires=hires)) for (frame,) in frames]
-        rows.append(np.hstack([resize(paint(frame, None), 256, 256) for frame in asked]))
+        rows.append(np.hstack([resize(painter.paint(frame, None), 256, 256) for frame in asked]))
     Pictures.fromarray(np.vstack(rows)).save(HERE / "upscale-hires.jpg", quality=88)
 
 

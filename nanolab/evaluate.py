@@ -160,14 +160,14 @@ def paint_prompts(weights: Path, size: str, prompts: list[str], first: int, hire
     `size` is WIDTHxHEIGHT as in a schedule, `hires` the strength of its hires fix (0: off).
     """
     scene = loads(f"model: {{base: {weights.resolve()}}}\nvideo: {{size: {size}, frames: 1}}")
-    paint = load_painter(scene)
+    painter = load_painter(scene)
     painting = Painting(
         steps=int(NANO_DEFAULTS["steps"]), guidance_scale=NANO_DEFAULTS["guidance_scale"], hires=hires
     )
     frames = [
         Frame(0, first + i, Prompt(text, "", text), painting=painting) for i, text in enumerate(prompts)
     ]
-    return [np.asarray(paint(frame, None)) for frame in frames]
+    return [np.asarray(painter.paint(frame, None)) for frame in frames]
 
 
 def pad_to_square(picture: Rgb) -> Rgb:

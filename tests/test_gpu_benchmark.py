@@ -57,12 +57,12 @@ def test_random_weights_in_the_sdxl_layout_paint_images(tmp_path):
     folder = fullsize.write(tmp_path, CPU, SMALL)
     paint = SDXLPainter(CheckpointSpec(str(folder)), 64, 64, {})
     words = Prompt("a red mug", next="a red mug")
-    fresh = paint(Frame(0, 1, words, painting=Painting(steps=2, guidance_scale=1)), None)
+    fresh = paint.paint(Frame(0, 1, words, painting=Painting(steps=2, guidance_scale=1)), None)
     assert 10 < np.std(fresh) < 110
     small = fullsize.small_vae(CPU, torch.float32)
     for pipe in (paint.txt2img, paint.img2img):
         pipe.register_modules(vae=small)
     frame = Frame(0, 1, words, painting=Painting(0.5, steps=2, guidance_scale=1))
-    painted = paint(frame, fresh)
+    painted = paint.paint(frame, fresh)
     assert 10 < np.std(painted) < 110
     assert (np.asarray(paint.paint_on_device(frame, fresh)) == painted).all()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import diffusers
@@ -24,6 +23,7 @@ from animator.diffusion.refiner import Refiner
 from animator.diffusion.schedulers import Schedulers
 from animator.diffusion.text_encoding import PromptEncoder, TextualInversions
 from animator.frame import Frame, Image, Mask
+from animator.models.painter import NO_HINTS, Hints, Job, Painter
 
 # The command line draws its own progress bar while models load.
 diffusers.logging.disable_progress_bar()
@@ -31,8 +31,10 @@ diffusers.logging.disable_progress_bar()
 transformers.logging.disable_progress_bar()
 
 
-class SDXLPainter:
+class SDXLPainter(Painter):
     """Paints frames with one SDXL checkpoint and its LoRAs; txt2img and img2img share one set of weights."""
+
+    capabilities = frozenset({"mask", "hints", "batch", "device"})
 
     def __init__(
         self,
@@ -100,28 +102,14 @@ class SDXLPainter:
         other.width, other.height = width, height
         return other
 
-    def __call__(self, frame: Frame, start: Image | None) -> Image:
-        """Paint `frame` over `start` (height, width, 3), or from nothing if it is None.
-
-        Returns an image of the size of `start`, or `start` itself at strength 0. Raises ModelError if the
-        model produces NaN or memory does not suffice.
-        """
-        return self.paint_with_hints(frame, start, {})
-
-    def paint_masked(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
-        """Paint `frame` over `start` within `mask` (height, width), 0..255; pixels with mask 0 keep `start`.
-
-        The mask scales the strength of each pixel: 255 paints with all of it. A mask without `start` has no
-        effect.
-        """
-        return self.paint_with_hints(frame, start, {}, mask)
-
-    def paint_with_hints(
-        self, frame: Frame, start: Image | None, hints: Mapping[str, Image], mask: Mask | None = None
+    def paint(
+        self, frame: Frame, start: Image | None, *, mask: Mask | None = None, hints: Hints = NO_HINTS
     ) -> Image:
-        """Paint `frame` with ControlNets guided by `hints` (name → image of the painted size), and by `mask` if given.
+        """Paint `frame` over `start`, or from nothing if it is None; pixels with mask 0 keep `start`.
 
-        `Frame.control` gives the scale and the range of steps of each ControlNet by the same names.
+        Returns `start` itself at strength 0 and for an empty mask. A mask without `start` has no effect.
+        `Frame.control` gives the scale and the range of steps of each ControlNet by the names of `hints`.
+        Raises ModelError if the model produces NaN or memory does not suffice.
         """
         if start is None:
             return self._paint(frame, None, hints=hints)
@@ -147,7 +135,7 @@ class SDXLPainter:
             painted = pipe(**{**arguments, "output_type": "pt"}).images
             return images.from_pipeline_tensor(painted, frame.index, (height, width), over)
 
-    def paint_batch(self, jobs: Sequence[tuple[Frame, Image | None]]) -> list[Image]:
+    def paint_batch(self, jobs: Sequence[Job]) -> list[Image]:
         """Paint frames that differ only in seed and prompt in one pipeline call, and return their images.
 
         `jobs`: frames, each with its start image, or all with None. Each image equals the one painted
@@ -160,11 +148,11 @@ class SDXLPainter:
         if single or any(
             schedulers.noise_transform(frame) for frame, _ in jobs
         ):  # the scheduler changes the noise, and a batch shares one scheduler
-            return [self(frame, start) for frame, start in jobs]
+            return super().paint_batch(jobs)
         asked = [self._prepare_call(frame, start) for frame, start in jobs]
         pipe, arguments = asked[0][0], stack_arguments([each for _, each in asked])
         if arguments is None:
-            return [self(frame, start) for frame, start in jobs]
+            return super().paint_batch(jobs)
         return self._run_pipeline(pipe, arguments, [frame for frame, _ in jobs], self._size(jobs[0][1]))
 
     def _paint(
@@ -172,7 +160,7 @@ class SDXLPainter:
         frame: Frame,
         start: Image | None,
         mask: Mask | None = None,
-        hints: Mapping[str, Image] = MappingProxyType({}),
+        hints: Hints = NO_HINTS,
     ) -> Image:
         return self._run_pipeline(*self._prepare_call(frame, start, mask, hints), [frame], self._size(start))[
             0
@@ -183,7 +171,7 @@ class SDXLPainter:
         frame: Frame,
         start: DeviceImage | Image | None,
         mask: Mask | None = None,
-        hints: Mapping[str, Image] = MappingProxyType({}),
+        hints: Hints = NO_HINTS,
     ) -> tuple[Any, dict[str, Any]]:
         """Return the pipeline, prepared to paint `frame`, and the arguments to call it with.
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from animator.errors import SceneError
 from animator.frame import Frame, Image, Mask
+from animator.models.painter import NO_HINTS, Hints, Painter, PainterWrapper
 from animator.render import views
 from animator.render.camera import load_depth_model
 from animator.render.footage import FootageReader
-from animator.render.loop import Painter
+from animator.render.loop import ShotParts
 from animator.render.masks import ShotTracker
-from animator.render.painter import HintPainter
 from animator.scene.scene import Scene
 from animator.scene.settings_models import REFINER_BASE
 
@@ -76,41 +78,38 @@ def hints_follow_camera(scene: Scene) -> bool:
     return any(control.file is not None and control.follow for control in scene.settings.control.values())
 
 
-def controlled_painter(
-    scene: Scene, paint: Painter, camera: Camera, masks: Masks | None, first: Image | None
-) -> tuple[Painter, Sequence[FootageReader]]:
-    """Return `paint` with the scene's ControlNet hints, and the videos that hints are read from.
+def add_hints(
+    parts: ShotParts,
+    scene: Scene,
+    camera: Camera,
+    masks: Masks | None,
+    first: Image | None,
+    videos: ExitStack,
+) -> ShotParts:
+    """Return `parts` with the scene's ControlNet hints; `parts` themselves if the painter takes none.
 
-    `first` is the image that hints are made of where there is no image to paint over. A painter that takes no hints
-    is returned as it is, without videos. Raises SceneError, ModelError.
+    `first` is the image that hints are made of where there is no image to paint over; `videos` closes the videos that
+    hints are read from. Raises SceneError, ModelError.
     """
-    from animator.render import painter
-
-    if not scene.settings.control or not isinstance(paint, painter.HintPainter):
-        return paint, []
-    played: list[FootageReader] = []
-    found = {}
-    for name in scene.settings.control:
-        source = _hint_source(scene, name, masks)
-        if isinstance(source, VideoHint):
-            played.append(source.footage)
-        found[name] = ControlHint(source, _hint_maker(scene, name, camera))
-    return with_hints(paint, found, first), played
+    if not scene.settings.control or "hints" not in parts.painter.capabilities:
+        return parts
+    found = {
+        name: ControlHint(_hint_source(scene, name, masks, videos), _hint_maker(scene, name, camera))
+        for name in scene.settings.control
+    }
+    return replace(parts, painter=ControlledPainter(parts.painter, found, first))
 
 
-def _hint_source(scene: Scene, name: str, masks: Masks | None) -> HintSource:
+def _hint_source(scene: Scene, name: str, masks: Masks | None, videos: ExitStack) -> HintSource:
     """Return the source of the image that the hint `name` is made of. Raises SceneError."""
-    from animator.render.footage import FootageReader
-
     control = scene.settings.control[name]
     if control.file is not None:
         picture = views.read_scene_image(scene, ("control", name, "file"), control.file)
         return ImageHint(picture, masks.shot if masks is not None and control.follow else None)
-    return (
-        hint_from_start
-        if control.video is None
-        else VideoHint(FootageReader(partial(_hint_frames, scene, name)))
-    )
+    if control.video is None:
+        return hint_from_start
+    video = videos.enter_context(closing(FootageReader(partial(_hint_frames, scene, name))))
+    return lambda frame, _: video(frame.index)
 
 
 def _hint_frames(scene: Scene, name: str, index: int) -> Iterator[Image]:
@@ -190,16 +189,6 @@ class ImageHint:
         return self.shot.move_image(self.picture, frame)
 
 
-class VideoHint:
-    """Source that gives a video's image at the time of each frame."""
-
-    def __init__(self, footage: FootageReader) -> None:
-        self.footage = footage
-
-    def __call__(self, frame: Frame, start: Image | None) -> Image:  # noqa: ARG002 (a source's signature)
-        return self.footage(frame.index)
-
-
 class ControlHint:
     """ControlNet hint that `make` makes of the image from `source`; made once while the image stays the same."""
 
@@ -216,28 +205,23 @@ class ControlHint:
         return self._last[1]
 
 
-class ControlledPainter:
-    """A painter that passes hints with a scale above 0 to `paint`.
+class ControlledPainter(PainterWrapper):
+    """A painter that passes hints with a scale above 0 to `inner`.
 
     Hints of the image that is painted over are made of `first` where there is no such image.
     """
 
-    def __init__(self, paint: HintPainter, hints: Mapping[str, ControlHint], first: Image | None) -> None:
-        self.paint, self.hints, self.first = paint, hints, first
+    def __init__(self, inner: Painter, hints: Mapping[str, ControlHint], first: Image | None) -> None:
+        super().__init__(inner)
+        self.hints, self.first = hints, first
 
-    def __call__(self, frame: Frame, start: Image | None) -> Image:
-        return self.paint.paint_with_hints(frame, start, self._active_hints(frame, start))
-
-    def paint_masked(self, frame: Frame, start: Image | None, mask: Mask) -> Image:
-        return self.paint.paint_with_hints(frame, start, self._active_hints(frame, start), mask)
+    def paint(
+        self, frame: Frame, start: Image | None, *, mask: Mask | None = None, hints: Hints = NO_HINTS
+    ) -> Image:
+        return self.inner.paint(frame, start, mask=mask, hints={**hints, **self._active_hints(frame, start)})
 
     def _active_hints(self, frame: Frame, start: Image | None) -> dict[str, Image]:
         start = self.first if start is None else start
         wanted = {name: hint for name, hint in self.hints.items() if frame.control[name].scale > 0}
         found = {name: hint(frame, start) for name, hint in wanted.items()}
         return {name: picture for name, picture in found.items() if picture is not None}
-
-
-def with_hints(paint: Painter, hints: Mapping[str, ControlHint], first: Image | None) -> Painter:
-    """Return `paint` with `hints`; `paint` itself if it takes none or there are none."""
-    return ControlledPainter(paint, hints, first) if hints and isinstance(paint, HintPainter) else paint

@@ -11,33 +11,36 @@ from animator.frame import Frame, Image, Mask, Prompt
 from animator.imaging.masks import Box, mask_boxes, paste
 from animator.imaging.resize import resize
 from animator.models.families import round_to_latents
-from animator.render.loop import Painter
-from animator.render.masks import Masks
-from animator.render.painter import MaskPainter
+from animator.models.painter import NO_HINTS, Hints, Painter, PainterWrapper
+from animator.render.loop import ShotParts
+from animator.render.masks import Masks, paint_in_mask
 from animator.scene.scene import Scene
 from animator.timeline.compile import timeline
 
 
-class DetailPainter:
-    """Painter whose frames come from `paint`, and whose parts in `detail.mask` are then painted again by `again`.
+class DetailPainter(PainterWrapper):
+    """Painter whose frames come from `inner`, and whose parts in `detail.mask` are then painted again by `again`.
 
     Each part is painted `detail.scale` times larger, but not beyond `most` pixels, and never smaller than it is.
     """
 
     def __init__(
-        self, paint: Painter, again: Painter, masks: Masks, most: int, prompt: str | None, padding: float
+        self, inner: Painter, again: Painter, masks: Masks, most: int, prompt: str | None, padding: float
     ) -> None:
-        self.paint, self.detail_paint, self.masks = paint, again, masks
+        super().__init__(inner)
+        self.detail_painter, self.masks = again, masks
         self.max_pixels, self.prompt, self.padding = most, prompt, padding
 
-    def __call__(self, frame: Frame, start: Image | None) -> Image:
-        painting, text = self.paint(frame, start), frame.detail.mask
+    def paint(
+        self, frame: Frame, start: Image | None, *, mask: Mask | None = None, hints: Hints = NO_HINTS
+    ) -> Image:
+        painting, text = self.inner.paint(frame, start, mask=mask, hints=hints), frame.detail.mask
         if not text or not frame.detail.strength:
             return painting
-        mask = self.masks(text, frame)
+        repainted = self.masks(text, frame)
         closer = self._detail_frame(frame)
-        for box in mask_boxes(mask, self.padding):
-            painting = self._repaint_box(painting, mask, box, closer)
+        for box in mask_boxes(repainted, self.padding):
+            painting = self._repaint_box(painting, repainted, box, closer)
         return painting
 
     def _detail_frame(self, frame: Frame) -> Frame:
@@ -54,18 +57,12 @@ class DetailPainter:
         part, where = painting[box], mask[box]
         width, height = enlarged_size(part.shape[1], part.shape[0], frame.detail.scale, self.max_pixels)
         larger_mask = np.asarray(cv2.resize(where, (width, height)), np.uint8)
-        large = self._paint_part(frame, resize(part, width, height), larger_mask)
-        small = resize(large, *part.shape[1::-1])
+        larger = np.ascontiguousarray(resize(part, width, height))
+        painted = paint_in_mask(self.detail_painter, frame, larger, larger_mask)
+        small = resize(painted, *part.shape[1::-1])
         whole = painting.copy()
         whole[box] = paste(part, small, where)
         return whole
-
-    def _paint_part(self, frame: Frame, start: Image, mask: Mask) -> Image:
-        """Return the enlarged part `start` painted over where the mask is."""
-        start = np.ascontiguousarray(start)
-        if isinstance(self.detail_paint, MaskPainter):
-            return self.detail_paint.paint_masked(frame, start, mask)
-        return paste(start, self.detail_paint(frame, start), mask)
 
 
 def enlarged_size(width: int, height: int, scale: float, most: int) -> tuple[int, int]:
@@ -81,13 +78,14 @@ def enlarged_size(width: int, height: int, scale: float, most: int) -> tuple[int
 DETAIL_LIMIT = 4  # times the pixels a model was trained on: the largest size of a part in the detail pass
 
 
-def detail_painter(scene: Scene, paint: Painter, again: Painter, masks: Masks) -> Painter:
-    """Return `paint` followed by the scene's detail pass, which `again` paints; `paint` itself without one."""
+def add_detail(parts: ShotParts, scene: Scene, again: Painter, masks: Masks) -> ShotParts:
+    """Return `parts` with the scene's detail pass, painted by `again`; `parts` themselves without one."""
     detail = scene.settings.detail
     if not detail.mask:
-        return paint
+        return parts
     most = DETAIL_LIMIT * scene.native_size**2
-    return DetailPainter(paint, again, masks, most, detail.prompt, detail.padding)
+    painter = DetailPainter(parts.painter, again, masks, most, detail.prompt, detail.padding)
+    return replace(parts, painter=painter)
 
 
 def detail_pixels(scene: Scene) -> int:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from animator.frame import Frame, Image, State
+from animator.models.painter import Painter
 from animator.render import masks
-from animator.render.loop import Painter
-from animator.render.painter import DevicePainter
 from animator.scene.scene import Scene
 from animator.timeline.compile import timeline
 
@@ -33,8 +32,8 @@ class ImagePlace(Protocol):
     def backend(self) -> ImageBackend:
         """Image operations for images in this memory."""
 
-    def wrap_painter(self, paint: Any) -> Painter:
-        """Return `paint` with its images left in this memory."""
+    def wrap_painter(self, painter: Painter) -> Painter:
+        """Return `painter` with its images left in this memory."""
 
     def wrap_saved(self, pictures: Mapping[int, Image]) -> Mapping[int, Image]:
         """Return saved painted frames, by frame number, as images in this memory."""
@@ -55,8 +54,8 @@ class CpuPlace:
 
         return CPU_BACKEND
 
-    def wrap_painter(self, paint: Painter) -> Painter:
-        return paint
+    def wrap_painter(self, painter: Painter) -> Painter:
+        return painter
 
     def wrap_saved(self, pictures: Mapping[int, Image]) -> Mapping[int, Image]:
         return pictures
@@ -68,9 +67,9 @@ class CpuPlace:
         return film
 
 
-def choose_place(scene: Scene, frames: Sequence[Frame], paint: Painter) -> ImagePlace:
-    """Return the memory that holds the images of `frames`, a film or a part of one, while `paint` paints them."""
-    home = _home_device(scene, paint)
+def choose_place(scene: Scene, frames: Sequence[Frame], painter: Painter) -> ImagePlace:
+    """Return the memory that holds the images of `frames`, a film or a part of one, while `painter` paints them."""
+    home = _home_device(scene, painter)
     if not home:
         return CpuPlace()
     from animator.diffusion.gpu.backend import GpuPlace
@@ -78,20 +77,21 @@ def choose_place(scene: Scene, frames: Sequence[Frame], paint: Painter) -> Image
     return GpuPlace(home, frames)
 
 
-def _home_device(scene: Scene, paint: Painter) -> str:
+def _home_device(scene: Scene, painter: Painter) -> str:
     """Return torch's name of the device on which images stay, or "" for the CPU.
 
     The choice is the same for every part of a film, so that a resumed film equals one rendered in one go.
     """
-    return paint.device_name if isinstance(paint, DevicePainter) and not cpu_only_reason(scene) else ""
+    stays = "device" in painter.capabilities and not cpu_only_reason(scene)
+    return painter.device_name if stays else ""
 
 
-def log_placement(scene: Scene, paint: Painter) -> None:
-    """Log whether frames stay on the GPU, if `paint` could keep them there."""
-    if isinstance(paint, DevicePainter) and paint.device_name:
+def log_placement(scene: Scene, painter: Painter) -> None:
+    """Log whether frames stay on the GPU, if `painter` could keep them there."""
+    if "device" in painter.capabilities and painter.device_name:
         why = cpu_only_reason(scene)
         on_host = f"frames are warped and graded on the CPU, because of {why}"
-        logger.info("%s", on_host if why else f"frames stay on {paint.device_name}")
+        logger.info("%s", on_host if why else f"frames stay on {painter.device_name}")
 
 
 def cpu_only_reason(scene: Scene) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +12,9 @@ from animator.errors import SceneError
 from animator.frame import Frame, Image, Matrix, Motion, State
 from animator.imaging import color, flow, masks
 from animator.imaging.filters import crossfade
-from animator.render.loop import Camera, Painter
+from animator.render.loop import Camera, ShotParts
 from animator.render.masks import Masks, uses_masks
+from animator.render.painter import StartFrom
 from animator.scene.scene import Scene
 from animator.scene.settings_images import FOOTAGE_FILE
 
@@ -45,13 +48,6 @@ class FootageReader:
         if self._stream is not None:
             self._stream.close()
 
-    def close_after(self, film: Iterable[tuple[Frame, State]]) -> Iterator[tuple[Frame, State]]:
-        """Yield the items of `film`, and close the video when it ends or is stopped."""
-        try:
-            yield from film
-        finally:
-            self.close()
-
 
 class CompositeFootage:
     """A stage that blends the footage's image into the warped one, by `footage.alpha` and in `footage.mask`."""
@@ -66,21 +62,6 @@ class CompositeFootage:
         picture = self.footage(frame.index)
         laid = picture if alpha == 1 else crossfade(image, picture, alpha)
         return masks.paste(image, laid, self.masks(text, frame)) if text and self.masks else laid
-
-
-class FootageStart:
-    """A painter that starts a shot from the footage: alone, or blended over the start image `picture`."""
-
-    def __init__(self, paint: Painter, composite: CompositeFootage, picture: Image | None) -> None:
-        self.paint, self.composite, self.picture = paint, composite, picture
-
-    def __call__(self, frame: Frame, start: Image | None) -> Image:
-        if start is None and frame.footage.alpha:
-            if self.picture is None:
-                start = self.composite.footage(frame.index)
-            else:
-                start = self.composite(self.picture, frame, State())
-        return self.paint(frame, start)
 
 
 class FlowStage:
@@ -230,33 +211,39 @@ def _identity_lift(matrix: Matrix) -> Matrix:
 
 
 def add_footage(
+    parts: ShotParts,
     scene: Scene,
     frames: Sequence[Frame],
     footage: FootageReader,
     masks: Masks | None,
-    start: Image | None,
-    parts: tuple[Painter, list[Stage], list[Stage]],
-) -> tuple[Painter, list[Stage], list[Stage]]:
-    """Return the painter, the stages before a painting pass and the stages over other frames, with the footage added.
+    picture: Image | None,
+) -> ShotParts:
+    """Return `parts` with the scene's footage added; `parts` themselves if it has none.
 
-    `parts` are the three without footage, and are returned unchanged if the scene has none. The footage comes first,
-    so that masks, grading and the lock work on the image with the footage in it. `start` is the image that a shot
-    starts from, if any.
+    A shot starts from the footage: alone, or blended over the start image `picture`. The footage comes before the
+    other stages, so that masks, grading and the lock work on the image with the footage in it.
     """
     if scene.settings.footage.file is None:
         return parts
-    paint, before, finish = parts
     composite = CompositeFootage(footage, masks)
+
+    def start(frame: Frame) -> Image | None:
+        if not frame.footage.alpha:
+            return None
+        return footage(frame.index) if picture is None else composite(picture, frame, State())
+
     flow: list[Stage] = [FlowStage(footage, frames)] if scene.settings.footage.motion == "flow" else []
-    return FootageStart(paint, composite, start), [*flow, composite, *before], [*flow, *finish]
+    return replace(
+        parts,
+        painter=StartFrom(parts.painter, start),
+        before=[*flow, composite, *parts.before],
+        finish=[*flow, *parts.finish],
+    )
 
 
 def first_footage_image(scene: Scene, frame: Frame) -> Image | None:
     """Return the footage's image for `frame`, or None without footage; closes the video. Raises SceneError."""
     if scene.settings.footage.file is None:
         return None
-    footage = open_footage(scene)
-    try:
+    with closing(open_footage(scene)) as footage:
         return footage(frame.index)
-    finally:
-        footage.close()

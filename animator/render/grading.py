@@ -16,7 +16,7 @@ from animator.errors import PluginError
 from animator.frame import Frame, Image, State
 from animator.imaging.backend import CPU_BACKEND, ImageBackend
 from animator.imaging.color import PalettePull, color_drift, parse_hex_color
-from animator.render.loop import Stage
+from animator.render.loop import SkipFrames, Stage
 from animator.render.views import read_scene_image
 from animator.scene.plugins import plugin_errors
 from animator.scene.scene import Scene
@@ -83,12 +83,12 @@ def color_stages(scene: Scene, film: FootageReader | None, tools: ImageBackend) 
     match grade.color_reference:
         case "first":
             first = FirstReference(grade.color, tools)
-            stage: Stage = SkipAnchors(MatchColor(first, grade.color, grade.color_by, tools))
+            stage: Stage = SkipFrames(MatchColor(first, grade.color, grade.color_by, tools), is_anchor)
             return [stage], [stage]
         case "rolling":
             # Nothing to do before: the warped image is the last painted frame and has its colours.
             goal = RollingReference(grade.color, grade.color_memory, tools)
-            return [], [SkipAnchors(MatchColor(goal, grade.color, grade.color_by, tools))]
+            return [], [SkipFrames(MatchColor(goal, grade.color, grade.color_by, tools), is_anchor)]
         case "footage":
             assert film is not None
             filmed = MatchFootage(film, grade.color, grade.color_by)
@@ -180,14 +180,9 @@ class MatchColor:
         return matched
 
 
-class SkipAnchors:
-    """A stage that skips anchors: frames that become the colour reference once they are painted."""
-
-    def __init__(self, stage: Callable[[Image, Frame, State], Image]) -> None:
-        self.stage = stage
-
-    def __call__(self, image: Image, frame: Frame, state: State) -> Image:
-        return image if frame.anchor else self.stage(image, frame, state)
+def is_anchor(frame: Frame) -> bool:
+    """Return True for a frame that becomes the colour reference once it is painted."""
+    return frame.anchor
 
 
 class PullToPalette:

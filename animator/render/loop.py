@@ -6,15 +6,14 @@ It knows nothing of files, models, prompts or settings. A timeline's shots can b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Protocol
 
 import numpy as np
 
 from animator.frame import Frame, Image, Matrix, Motion, State
-
-Painter = Callable[[Frame, Image | None], Image]  # the image to paint over; None: paint from noise
+from animator.models.painter import Painter
 
 Stage = Callable[[Image, Frame, State], Image]
 
@@ -45,9 +44,29 @@ class Camera(Protocol):
         """Return a copy of this camera with another border mode."""
 
 
+@dataclass(frozen=True, slots=True)
+class ShotParts:
+    """The painter of a shot, and the stages around it; `add_…` functions return it with one feature more."""
+
+    painter: Painter
+    before: Sequence[Stage] = ()  # change the image that is painted over
+    after: Sequence[Stage] = ()  # change the painting
+    finish: Sequence[Stage] = ()  # change frames that are not painted
+
+
+class SkipFrames:
+    """A stage that leaves the images of some frames as they are, and passes the others to `stage`."""
+
+    def __init__(self, stage: Stage, skips: Callable[[Frame], bool]) -> None:
+        self.stage, self.skips = stage, skips
+
+    def __call__(self, image: Image, frame: Frame, state: State) -> Image:
+        return image if self.skips(frame) else self.stage(image, frame, state)
+
+
 def render(
     frames: Iterable[Frame],
-    paint: Painter,
+    painter: Painter,
     camera: Camera,
     blend: Blend,
     before: Sequence[Stage] = (),
@@ -64,7 +83,7 @@ def render(
         *views, view = _accumulate_views(state.moved(camera.identity), [*between, frame], camera)
         if frame.diffuse:
             start = run_stages(before, _warp_last(state, camera, view), frame, state)
-            painting = run_stages(after, paint(frame, start), frame, state)
+            painting = run_stages(after, painter.paint(frame, start), frame, state)
             after_it, back = camera.after_painting(painting, frame, state), np.linalg.inv(view)
             for tween, way in zip(between, views, strict=True):
                 old, new = _warp_last(state, camera, way), camera.render_view(after_it, way @ back)

@@ -15,8 +15,8 @@ from animator.frame import Frame, Image, Mask, Matrix, State
 from animator.imaging import masks
 from animator.imaging.io import VideoSource
 from animator.imaging.masks import read_mask_frames, soften_mask, unpack_mask
-from animator.render.loop import Camera, Painter, Stage
-from animator.render.painter import MaskPainter
+from animator.models.painter import NO_HINTS, Hints, Painter, PainterWrapper
+from animator.render.loop import Camera, ShotParts, Stage
 from animator.scene.scene import Scene
 from animator.scene.settings_images import DEFAULT_TOLERANCE, EVERYWHERE
 from animator.timeline.compile import timeline
@@ -189,24 +189,43 @@ class ProductLock:
         return masks.paste(image, seen, mask)
 
 
-class MaskedPainter:
-    """A painter that changes an image only in the frame's `painting.mask`, in proportion to its value.
+class MaskedPainter(PainterWrapper):
+    """A painter that changes an image only in the frame's `painting.mask`, in proportion to its value."""
 
-    A painter that takes no masks paints the whole image, which is then pasted in through the mask.
+    def __init__(self, inner: Painter, masks: Masks) -> None:
+        super().__init__(inner)
+        self.masks = masks
+
+    def paint(
+        self, frame: Frame, start: Image | None, *, mask: Mask | None = None, hints: Hints = NO_HINTS
+    ) -> Image:
+        if frame.painting.mask:
+            within = self.masks(frame.painting.mask, frame)
+            mask = within if mask is None else np.minimum(mask, within)
+        return paint_in_mask(self.inner, frame, start, mask, hints)
+
+
+def paint_in_mask(
+    painter: Painter, frame: Frame, start: Image | None, mask: Mask | None, hints: Hints = NO_HINTS
+) -> Image:
+    """Paint `frame` over `start` in `mask`; if `painter` takes no masks, paste its painting through the mask."""
+    if mask is None or "mask" in painter.capabilities:
+        return painter.paint(frame, start, mask=mask, hints=hints)
+    painting = painter.paint(frame, start, hints=hints)
+    return painting if start is None else masks.paste(start, painting, mask)
+
+
+def add_masks(parts: ShotParts, masks: Masks) -> ShotParts:
+    """Return `parts` bounded by masks.
+
+    The lock comes last, after a painting pass and over frames that are not painted.
     """
-
-    def __init__(self, paint: Painter, masks: Masks) -> None:
-        self.paint, self.masks = paint, masks
-
-    def __call__(self, frame: Frame, start: Image | None) -> Image:
-        text = frame.painting.mask
-        if not text:
-            return self.paint(frame, start)
-        mask = self.masks(text, frame)
-        if isinstance(self.paint, MaskPainter):
-            return self.paint.paint_masked(frame, start, mask)
-        painting = self.paint(frame, start)
-        return painting if start is None else masks.paste(start, painting, mask)
+    return ShotParts(
+        MaskedPainter(parts.painter, masks),
+        [MaskedStage(stage, masks) for stage in parts.before],
+        [*(MaskedStage(stage, masks) for stage in parts.after), ProductLock(masks)],
+        [*parts.finish, ProductLock(masks, whole=True)],
+    )
 
 
 class StaticMask:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from animator.frame import Frame, Image
-from animator.render.loop import Painter, starts_shot
+from animator.models.painter import Painter
+from animator.render.loop import starts_shot
 from animator.scene.fields import Pixels
 from animator.scene.scene import Scene
 from animator.scene.settings_output import UPSCALE_METHODS, UPSCALE_SETTING
@@ -34,7 +35,7 @@ def frame_enlarger(scene: Scene) -> Enlarge | None:
     if upscale is None:
         return None
     if upscale.by == "second-pass":
-        return lambda frame, picture, paint: _second_pass(scene, frame, resize(picture, *target), paint)
+        return lambda frame, picture, painter: _second_pass(scene, frame, resize(picture, *target), painter)
     if upscale.by in UPSCALE_METHODS:
         return lambda _, picture, __: resize(picture, *target)
     from animator.diffusion import loading
@@ -59,10 +60,11 @@ def second_pass_pixels(scene: Scene) -> int:
     return width * height if uses_second_pass(scene) else 0
 
 
-def _second_pass(scene: Scene, frame: Frame, picture: Image, paint: Painter) -> Image:
+def _second_pass(scene: Scene, frame: Frame, picture: Image, painter: Painter) -> Image:
     """Return the enlarged `picture` painted over again, with one seed for all frames: fresh noise would flicker."""
     painting = replace(frame.painting, strength=frame.upscale.strength, mask="", hires=0.0)
-    return paint(replace(frame, seed=scene.settings.painting.seed.start, painting=painting), picture)
+    again = replace(frame, seed=scene.settings.painting.seed.start, painting=painting)
+    return painter.paint(again, picture)
 
 
 def interpolator(scene: Scene, frames: Sequence[Frame]) -> Interpolator | None:

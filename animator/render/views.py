@@ -11,7 +11,8 @@ from animator.errors import SceneError, SettingPath
 from animator.frame import Frame, Image, Matrix, State, ViewTarget
 from animator.imaging.filters import crossfade
 from animator.imaging.masks import paste
-from animator.render.loop import Camera, Painter
+from animator.render.loop import Camera, ShotParts
+from animator.render.painter import SkipPainting, StartFrom
 from animator.scene.scene import Scene
 from animator.timeline.compile import scene_clock, timeline
 
@@ -44,26 +45,6 @@ class ViewGuide:
         seen = self.camera.render_view(self._state, way)
         there = self.mask_camera.warp_like(np.full_like(image, 255), self._state, way)[..., 0]
         return paste(image, crossfade(image, seen, ahead.weight), there)
-
-
-class StartFromView:
-    """A painter that starts a shot from the view on its first frame, if there is one."""
-
-    def __init__(self, paint: Painter, views: Mapping[int, Image]) -> None:
-        self.paint, self.views = paint, views
-
-    def __call__(self, frame: Frame, start: Image | None) -> Image:
-        return self.paint(frame, self.views.get(frame.index) if start is None else start)
-
-
-class LoopClosePainter:
-    """A painter that does not paint one frame: the repetition of the first frame that closes a loop."""
-
-    def __init__(self, paint: Painter, index: int) -> None:
-        self.paint, self.index = paint, index
-
-    def __call__(self, frame: Frame, start: Image | None) -> Image:
-        return self.paint(frame, start) if frame.index != self.index or start is None else start
 
 
 class LoopClose:
@@ -114,6 +95,25 @@ def view_guide(
             way = camera.matrix(motions[index]) @ way
         back[frame.index] = np.asarray(np.linalg.inv(way), np.float64)
     return ViewGuide(pictures, back, camera, scene.settings.motion.border)
+
+
+def add_views(
+    parts: ShotParts, scene: Scene, frames: Sequence[Frame], camera: Camera, pictures: Mapping[int, Image]
+) -> ShotParts:
+    """Return `parts` guided towards the views in `pictures`, by frame number, and towards the end of a closed loop.
+
+    A shot starts from the view on its first frame. Guiding works on whole images, and so comes before every other
+    stage. The repetition of the first frame that closes a loop is not painted.
+    """
+    started = StartFrom(parts.painter, lambda frame: pictures.get(frame.index))
+    painter = SkipPainting(started, lambda frame, start: start if frame.index == scene.frames else None)
+    guide = view_guide(scene, frames, camera, pictures)
+    return replace(
+        parts,
+        painter=painter,
+        before=[guide, *parts.before],
+        after=[*parts.after, LoopClose(scene.frames)],
+    )
 
 
 def read_scene_image(scene: Scene, path: SettingPath, name: str) -> Image:

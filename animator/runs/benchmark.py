@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from animator.frame import Control, Frame, Image, Mask
+from animator.models.painter import NO_HINTS, Hints, Painter
 from animator.render import upscale
-from animator.render.loop import Painter
+from animator.render.painter import FlatPainter, test_card
 from animator.render.pipeline import load_painter
 from animator.runs import cost
 from animator.runs.cost import Profile, profile_setup
@@ -44,7 +45,7 @@ def benchmark(scene: Scene, patience: float = PATIENCE) -> Profile:
 
     bare = replace(scene, settings=scene.settings.model_copy(update={"start": Start()}))
     started = time.perf_counter()
-    paint = load_painter(bare)
+    painter = load_painter(bare)
     load = time.perf_counter() - started
     card = draw_test_card(*scene.size)
     first = next(frame for frame in timeline(scene) if frame.diffuse)
@@ -57,18 +58,17 @@ def benchmark(scene: Scene, patience: float = PATIENCE) -> Profile:
         height=scene.size.height,
         measured=datetime.now(UTC).date().isoformat(),
         load=load,
-        **_measure_painting(paint, first, card, patience),
+        **_measure_painting(painter, first, card, patience),
         **_measure_rest(scene, card),
     )
 
 
-def _measure_painting(paint: Painter, frame: Frame, card: Image, patience: float) -> dict[str, float]:
+def _measure_painting(painter: Painter, frame: Frame, card: Image, patience: float) -> dict[str, float]:
     """Measure painting: return the times of model calls, ControlNet hints, VAE encoding and decoding.
 
     Frames are painted with different steps, guidance, start images and hints; least squares splits their
     times.
     """
-    from animator.render.painter import HintPainter
 
     def timed(steps: int, guidance: float, start: Image | None, hints: Mapping[str, Image]) -> float:
         wanted = replace(
@@ -76,10 +76,8 @@ def _measure_painting(paint: Painter, frame: Frame, card: Image, patience: float
         )
         shown = replace(frame, painting=wanted, control=dict.fromkeys(hints, Control()))
         began = time.perf_counter()
-        if hints and isinstance(paint, HintPainter):
-            paint.paint_with_hints(shown, start, hints)
-        else:
-            paint(shown, start)
+        supported = "hints" in painter.capabilities
+        painter.paint(shown, start, hints=hints if supported else NO_HINTS)
         return time.perf_counter() - began
 
     timed(1, 5.0, None, {})  # warm-up: the first painted frame prepares what the others use
@@ -138,25 +136,23 @@ def _measure_rest(scene: Scene, card: Image) -> dict[str, float]:
     return {"frame": took, "closer": float(median(parts)) if parts else 0.0}
 
 
-class _IdlePainter:
+class _IdlePainter(FlatPainter):
     """A painter that does nothing, and records the number of pixels of each call, by frame."""
 
-    def __init__(self, card: Image) -> None:
-        from animator.render.painter import FlatPainter
+    capabilities = frozenset({"hints"})
 
-        self.flat, self.card = FlatPainter(card), card
+    def __init__(self, card: Image) -> None:
+        super().__init__(card)
         self.pixels: dict[int, list[int]] = defaultdict(list)
 
-    def __call__(self, frame: Frame, start: Image | None) -> Image:
-        height, width = (self.card if start is None else start).shape[:2]
-        self.pixels[frame.index].append(width * height)
-        return self.flat(frame, start)
-
-    def paint_with_hints(
+    def paint(
         self,
         frame: Frame,
         start: Image | None,
-        hints: Mapping[str, Image],  # noqa: ARG002 (the interface of a painter that takes hints)
-        mask: Mask | None = None,  # noqa: ARG002
+        *,
+        mask: Mask | None = None,  # noqa: ARG002 (the interface of a painter that takes hints)
+        hints: Hints = NO_HINTS,  # noqa: ARG002
     ) -> Image:
-        return self(frame, start)
+        height, width = (self.image if start is None else start).shape[:2]
+        self.pixels[frame.index].append(width * height)
+        return super().paint(frame, start)

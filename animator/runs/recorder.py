@@ -18,7 +18,7 @@ import numpy as np
 
 from animator.errors import ProgramError
 from animator.frame import DepthRange, Frame, Image
-from animator.render.loop import Painter
+from animator.models.painter import Painter
 from animator.render.upscale import Interpolator, frame_enlarger
 from animator.runs.run import Run
 from animator.runs.store import UpscaledFrames
@@ -239,23 +239,23 @@ class LargerFrames:
         """Return those of `frames` that are not upscaled yet; empty if the scene does not upscale."""
         return [] if self.store is None else [frame for frame in frames if frame.index not in self.store]
 
-    def upscale_missing(self, run: Run, frames: Sequence[Frame], paint: Painter) -> None:
+    def upscale_missing(self, run: Run, frames: Sequence[Frame], painter: Painter) -> None:
         """Upscale and save those of `frames`, all of them saved in `run`, that are not upscaled yet."""
         for frame in self.missing(frames):
             assert self.store is not None
-            self.store.save(frame.index, self.upscale(frame, run.image(frame.index), paint))
+            self.store.save(frame.index, self.upscale(frame, run.image(frame.index), painter))
 
-    def __call__(self, frame: Frame, picture: Image, paint: Painter) -> Image | None:
+    def __call__(self, frame: Frame, picture: Image, painter: Painter) -> Image | None:
         """Return the upscaled image of `frame`, made from `picture` unless saved; None without upscaling."""
         if self.store is None:
             return None
         there = frame.index in self.store
-        return self.store.image(frame.index) if there else self.upscale(frame, picture, paint)
+        return self.store.image(frame.index) if there else self.upscale(frame, picture, painter)
 
-    def upscale(self, frame: Frame, picture: Image, paint: Painter) -> Image:
-        """Upscale `picture`, the finished image of `frame`; `paint` is the film's painter, for a second pass."""
+    def upscale(self, frame: Frame, picture: Image, painter: Painter) -> Image:
+        """Upscale `picture`, the finished image of `frame`; `painter` is the film's painter, for a second pass."""
         assert self.enlarge is not None
-        return self.enlarge(frame, picture, paint)
+        return self.enlarge(frame, picture, painter)
 
 
 def shown_image(scene: Scene, run: Run) -> Callable[[int], Image]:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from animator.errors import RunError
 from animator.frame import Frame, Image, State
+from animator.models.painter import FunctionPainter, Painter
 from animator.render import upscale
 from animator.render.grading import color_metrics
-from animator.render.loop import Painter, shots
+from animator.render.loop import shots
 from animator.render.pipeline import iterate_film, load_painter
 from animator.render.upscale import output_size, uses_second_pass
 from animator.runs import metadata
@@ -118,24 +119,24 @@ def _render_missing(
     video = _video_format(scene, frames)
     verify_encoder(video, run.folder)
     larger = LargerFrames(scene, run)
-    work: Painter = _never_called
+    painter: Painter = FunctionPainter(_never_called)
     if paintings or (uses_second_pass(scene) and larger.missing(frames)):
         tell(Loading(scene.settings.model.base))
-        work = paint(scene)
+        painter = paint(scene)
         tell(Loaded())
     measure = color_metrics(scene)
     again = [frame.index for frame in boomerang_frames(scene, frames)]
     between, kept = upscale.interpolator(scene, frames), larger.store
     told, texts = partial(_report_saved, run, tell), _FrameTexts(scene, frames)
     with Recorder(run, video, to_yaml(scene), texts, again, told, between, kept) as recorder:
-        for stretch in pending_segments(run, scene, frames, work):
+        for stretch in pending_segments(run, scene, frames, painter):
             if isinstance(stretch, list):
-                larger.upscale_missing(run, stretch, work)
+                larger.upscale_missing(run, stretch, painter)
                 recorder.reuse([frame.index for frame in stretch])
                 continue
             for frame, after in stretch:
                 assert after.shown is not None
-                large = larger(frame, after.shown, work)
+                large = larger(frame, after.shown, painter)
                 recorder.save(frame, after.shown, after.span, partial(measure, frame, after), large)
                 yield frame
 
@@ -242,7 +243,7 @@ def verify_unchanged(run: Run, scene: Scene, frames: Sequence[Frame]) -> FrameFi
 
 
 def pending_segments(
-    run: Run, scene: Scene, frames: Sequence[Frame], paint: Painter
+    run: Run, scene: Scene, frames: Sequence[Frame], painter: Painter
 ) -> Iterator[list[Frame] | Iterator[tuple[Frame, State]]]:
     """Yield a run's frames in film order, in segments: lists of saved frames, and iterators that render the others.
 
@@ -258,5 +259,5 @@ def pending_segments(
         shots(frames[position:]), lambda shot: {f.index for f in shot} <= known.keys()
     ):
         rest = [frame for shot in group for frame in shot]
-        yield rest if complete else iterate_film(scene, rest, paint, state, known)
+        yield rest if complete else iterate_film(scene, rest, painter, state, known)
         state = State()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from animator.errors import CurveError, RunError
-from animator.frame import Frame, Image, Prompt, State
-from animator.render.loop import Painter
+from animator.frame import Frame, Image, Mask, Prompt, State
+from animator.models.painter import NO_HINTS, FunctionPainter, Hints, Job, Painter, PainterWrapper
 from animator.runs import metadata
 from animator.runs.metadata import frame_table
 from animator.scene.resolve import to_yaml
@@ -51,34 +52,31 @@ def frame_index(scene: Scene, time: str) -> int:
 
 
 def paint_stills(
-    plans: Sequence[StillPlan], paint: Painter, batch_size: int = 1
+    plans: Sequence[StillPlan], painter: Painter, batch_size: int = 1
 ) -> Iterator[tuple[int, Still]]:
     """Paint the takes, up to `batch_size` in one batch; yield each one's number and still. Raises AnimatorError.
 
     All takes must be of one frame, and their scenes must agree in sizes and files.
     """
-    from animator.render.painter import Batching
-
-    groups: dict[str, list[tuple[int, tuple[Frame, Image | None]]]] = {}
+    groups: dict[str, list[tuple[int, Job]]] = {}
+    batches = batch_size > 1 and "batch" in painter.capabilities
     for number, one in enumerate(plans):
-        asked = one.painter_call(paint) if batch_size > 1 and isinstance(paint, Batching) else None
+        asked = one.painter_call(painter) if batches else None
         if asked is None:
-            yield number, one.paint(paint)
+            yield number, one.paint(painter)
         else:
             alike = (replace(asked[0], seed=0, prompt=Prompt()), asked[1] is None)
             groups.setdefault(repr(alike), []).append((number, asked))
     for group in groups.values():
         for at in range(0, len(group), batch_size):
             some = group[at : at + batch_size]
-            assert isinstance(paint, Batching)
-            for (number, _), picture in zip(
-                some, paint.paint_batch([asked for _, asked in some]), strict=True
-            ):
-                yield number, plans[number].paint(_fixed_painter(picture))
+            pictures = painter.paint_batch([asked for _, asked in some])
+            for (number, _), picture in zip(some, pictures, strict=True):
+                yield number, plans[number].paint(FunctionPainter(partial(_paint_fixed, picture)))
 
 
-def _fixed_painter(picture: Image) -> Painter:
-    return lambda *_: picture
+def _paint_fixed(picture: Image, frame: Frame, start: Image | None) -> Image:  # noqa: ARG001 (a painter's function)
+    return picture
 
 
 def plan_still(scene: Scene, index: int, run: Run | None = None) -> StillPlan:
@@ -116,15 +114,15 @@ class StillPlan(NamedTuple):
     frames: list[Frame]
     state: State
 
-    def paint(self, paint: Painter) -> Still:
-        """Return the last of its frames, painted by `paint`."""
-        *_, (frame, after) = _plan_frames(self, paint)
+    def paint(self, painter: Painter) -> Still:
+        """Return the last of its frames, painted by `painter`."""
+        *_, (frame, after) = _plan_frames(self, painter)
         assert after.shown is not None
         return Still(self.scene, frame, after.shown)
 
-    def painter_call(self, paint: Painter) -> tuple[Frame, Image | None] | None:
-        """Return the frame and start image that `paint` would get; None where it needs more than those."""
-        asking = _RecordingPainter(paint)
+    def painter_call(self, painter: Painter) -> Job | None:
+        """Return the frame and start image that `painter` would get; None where it needs more than those."""
+        asking = _RecordingPainter(painter)
         try:
             self.paint(asking)
         except _CallRecorded as asked:
@@ -132,38 +130,104 @@ class StillPlan(NamedTuple):
         return None
 
 
-def _plan_frames(one: StillPlan, paint: Painter) -> Iterator[tuple[Frame, State]]:
+def _plan_frames(one: StillPlan, painter: Painter) -> Iterator[tuple[Frame, State]]:
     """Yield the frames of a take with their states; stop before a closed loop would paint its end."""
     from animator.render.pipeline import animate  # imports OpenCV, which `--help` does without
 
-    for frame, state in animate(one.scene, one.frames, paint, one.state):
+    for frame, state in animate(one.scene, one.frames, painter, one.state):
         yield frame, state
         if frame.index == one.frames[-1].index:
             return
 
 
 class _CallRecorded(Exception):  # noqa: N818 (a signal, not an error)
-    """Raised by _Asking with the arguments of a call; None where the call could not be part of a batch."""
+    """Raised by _RecordingPainter with the arguments of a call; None where the call could not be part of a batch."""
 
-    def __init__(self, wanted: tuple[Frame, Image | None] | None) -> None:
+    def __init__(self, wanted: Job | None) -> None:
         super().__init__()
         self.call = wanted
 
 
-class _RecordingPainter:
-    """Stand-in for a painter, with its abilities, that raises the arguments of the first call as _Asked."""
+class _RecordingPainter(PainterWrapper):
+    """Stand-in for a painter, with its capabilities, that raises the arguments of the first call as _CallRecorded."""
 
-    device_name = ""  # batches are painted from arrays
+    def __init__(self, inner: Painter) -> None:
+        super().__init__(inner)
+        self.device_name = ""  # batches are painted from arrays
 
-    def __init__(self, paint: Painter) -> None:
-        self._paint = paint
+    def paint(
+        self, frame: Frame, start: Image | None, *, mask: Mask | None = None, hints: Hints = NO_HINTS
+    ) -> Image:
+        raise _CallRecorded((frame, start) if mask is None and not hints else None)
 
-    def __call__(self, frame: Frame, start: Image | None) -> Image:
-        raise _CallRecorded((frame, start))
 
-    def __getattr__(self, name: str) -> Any:
-        getattr(self._paint, name)  # raises AttributeError where the painter lacks it
-        return self._unsupported
+MAX_VARIANTS = 256  # variants: a larger sheet could not be read
 
-    def _unsupported(self, *_: Any, **__: Any) -> Image:
-        raise _CallRecorded(None)
+
+@dataclass(frozen=True, slots=True)
+class VariantAxis:
+    """A setting that varies: `kind` is seed, prompt, strength or, with `lora`, a LoRA's name."""
+
+    kind: str
+    values: tuple[Any, ...]
+    lora: bool = False
+
+    def label(self, value: Any) -> str:
+        return str(value) if self.kind == "prompt" else f"{self.kind} {value:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class VariantGrid:
+    """Axes of a sheet: columns are seeds, else the last axis given; rows are all combinations of the others."""
+
+    rows: tuple[VariantAxis, ...]
+    columns: VariantAxis
+
+    def cells(self) -> list[list[list[tuple[VariantAxis, Any]]]]:
+        """Return the value of every axis, by row and column."""
+        across = [(self.columns, value) for value in self.columns.values]
+        down = product(*([(axis, value) for value in axis.values] for axis in self.rows))
+        return [[[*row, cell] for cell in across] for row in down]
+
+    def row_labels(self) -> list[str]:
+        down = product(*([axis.label(value) for value in axis.values] for axis in self.rows))
+        return ["\n".join(row) for row in down]
+
+    def column_labels(self) -> list[str]:
+        return [self.columns.label(value) for value in self.columns.values]
+
+
+def plan_grid(axes: Sequence[VariantAxis]) -> VariantGrid:
+    """Arrange the axes as rows and columns. Raises RunError if there is none, or more than MOST variants."""
+    if not axes:
+        raise RunError("nothing varies: give --seeds, --prompts, --lora-scale or --strengths")
+    count = 1
+    for axis in axes:
+        count *= len(axis.values)
+    if count > MAX_VARIANTS:
+        raise RunError(f"{count} variants; at most {MAX_VARIANTS}")
+    columns = next((axis for axis in axes if axis.kind == "seed" and not axis.lora), axes[-1])
+    return VariantGrid(tuple(axis for axis in axes if axis is not columns), columns)
+
+
+def with_values(scene: Scene, values: Sequence[tuple[VariantAxis, Any]]) -> Scene:
+    """Return `scene` with other values on the given axes, for the whole film. Raises RunError, SceneError."""
+    data = parse_document(to_yaml(scene), "resolved.yaml").data
+    for axis, value in values:
+        if axis.lora:
+            data["loras"] = {**data.get("loras", {}), _require_lora(axis.kind, data["model"]["loras"]): value}
+        elif axis.kind == "seed":
+            seed = {name: kept for name, kept in data["painting"]["seed"].items() if name != "at"}
+            data["painting"]["seed"] = {**seed, "start": value, "behavior": "fixed"}
+        elif axis.kind == "prompt":
+            data["prompts"]["at"] = escape_braces(value)
+        else:
+            data["painting"]["strength"] = value
+    return loads(dump_yaml(data), scene.folder)
+
+
+def _require_lora(name: str, declared: Mapping[str, Any]) -> str:
+    if name in declared:
+        return name
+    known = suggest(name, declared) if declared else "none are declared there"
+    raise RunError(f"--lora-scale {name}: no LoRA of that name in model.loras; {known}")

@@ -68,7 +68,7 @@ def painted(frame, start):
             control={name: Control(**settings) for name, settings in controls.items()},
         )
         hints = dict.fromkeys(controls, canny_hint(start, 100, 200))
-        return sdxl.paint_with_hints(wanted, start if over == "start" else over, hints, mask)
+        return sdxl.paint(wanted, start if over == "start" else over, hints=hints, mask=mask)
 
     return paint
 
@@ -110,8 +110,7 @@ def test_a_controlnet_guides_from_its_start_to_its_end(edged, painted):
 def test_another_hint_gives_another_image(edged, frame, start):
     wanted = replace(frame(), control={"edges": Control()})
     one, other = (
-        edged.paint_with_hints(wanted, start, {"edges": hint})
-        for hint in (canny_hint(start, 100, 200), start)
+        edged.paint(wanted, start, hints={"edges": hint}) for hint in (canny_hint(start, 100, 200), start)
     )
     assert distance(one, other) > 0.05
 
@@ -173,8 +172,8 @@ def test_images_of_any_even_size_can_be_guided(checkpoint, nets, frame):
     )
     start = np.random.default_rng(1).integers(0, 256, (66, 98, 3), dtype=np.uint8)
     wanted = replace(frame(), control={"edges": Control()})
-    assert sdxl.paint_with_hints(wanted, start, {"edges": start}).shape == start.shape
-    assert sdxl.paint_with_hints(wanted, None, {"edges": start}).shape == start.shape
+    assert sdxl.paint(wanted, start, hints={"edges": start}).shape == start.shape
+    assert sdxl.paint(wanted, None, hints={"edges": start}).shape == start.shape
 
 
 def test_a_single_file_loads_the_weights_of_its_folder(checkpoint, tmp_path, edged, frame, start):
@@ -231,7 +230,7 @@ def test_a_controlnet_guides_with_tiling_and_with_low_memory(checkpoint, nets, f
     guided = replace(frame(guidance_rescale=0.5), control={"edges": Control()})
     for over in (None, start):
         assert (
-            sdxl.paint_with_hints(guided, over, {"edges": canny_hint(start, 100, 200)}) != sdxl(guided, over)
+            sdxl.paint(guided, over, hints={"edges": canny_hint(start, 100, 200)}) != sdxl.paint(guided, over)
         ).any()
 
 

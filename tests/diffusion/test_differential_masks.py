@@ -38,23 +38,23 @@ def distance(a, b):
 @pytest.mark.parametrize("name", samplers.SAMPLER_NAMES)
 def test_a_full_mask_gives_the_unmasked_image_to_the_byte(sdxl, frame, start, name):
     painted = frame(sampler=name, strength=0.7)
-    assert (sdxl.paint_masked(painted, start, full(255)) == sdxl(painted, start)).all()
+    assert (sdxl.paint(painted, start, mask=full(255)) == sdxl.paint(painted, start)).all()
 
 
 @pytest.mark.parametrize("name", samplers.SAMPLER_NAMES)
 def test_a_half_mask_keeps_the_other_half_to_the_byte_with_every_sampler(sdxl, frame, start, half, name):
-    painted = sdxl.paint_masked(frame(sampler=name, strength=0.7), start, half)
+    painted = sdxl.paint(frame(sampler=name, strength=0.7), start, mask=half)
     assert (painted[:, :32] == start[:, :32]).all()
     assert distance(painted[:, 32:], start[:, 32:]) > 3
 
 
 def test_an_empty_mask_returns_the_start_image_itself(sdxl, frame, start):
-    assert sdxl.paint_masked(frame(), start, full(0)) is start
-    assert sdxl.paint_masked(frame(strength=0.0), start, full(255)) is start
+    assert sdxl.paint(frame(), start, mask=full(0)) is start
+    assert sdxl.paint(frame(strength=0.0), start, mask=full(255)) is start
 
 
 def test_a_mask_has_no_effect_without_a_start_image(sdxl, frame, half):
-    assert (sdxl.paint_masked(frame(), None, half) == sdxl(frame(), None)).all()
+    assert (sdxl.paint(frame(), None, mask=half) == sdxl.paint(frame(), None)).all()
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +98,8 @@ def test_images_of_any_even_size_can_be_painted_through_a_mask(checkpoint, frame
     start = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     mask = np.zeros((size[1], size[0]), np.uint8)
     mask[:20] = 255
-    painted = sdxl.paint_masked(frame(), start, mask)
+    painted = sdxl.paint(frame(), start, mask=mask)
     assert painted.shape == start.shape
     assert (painted[20:] == start[20:]).all()
     assert (painted[:20] != start[:20]).any()
-    assert (sdxl.paint_masked(frame(), start, np.full_like(mask, 255)) == sdxl(frame(), start)).all()
+    assert (sdxl.paint(frame(), start, mask=np.full_like(mask, 255)) == sdxl.paint(frame(), start)).all()

@@ -64,27 +64,27 @@ def test_a_unet_that_ignores_the_mask_paints_the_img2img_image(blind, sdxl, fram
     """The pass starts from the same noise, at exactly the level of the strength."""
     painted = frame(sampler=name, strength=0.37, steps=5)
     for over in (start, None):  # with five channels of zeros, sums have another order
-        assert np.abs(blind(painted, over).astype(int) - sdxl(painted, over)).max() <= 1
+        assert np.abs(blind.paint(painted, over).astype(int) - sdxl.paint(painted, over)).max() <= 1
 
 
 def test_a_unet_that_sees_the_mask_depends_on_it_and_on_its_surroundings(seeing, blind, frame, start, half):
     painted = frame(strength=0.9)
-    one, other = seeing.paint_masked(painted, start, half), seeing.paint_masked(painted, start, 255 - half)
+    one, other = seeing.paint(painted, start, mask=half), seeing.paint(painted, start, mask=255 - half)
     assert (one[:, :32] == start[:, :32]).all()
     assert (other[:, 32:] == start[:, 32:]).all()
-    whole = seeing(painted, start)
+    whole = seeing.paint(painted, start)
     assert distance(one[:, 40:], whole[:, 40:]) > 1  # the UNet knows which pixels are masked
-    assert distance(one[:, 40:], blind.paint_masked(painted, start, half)[:, 40:]) > 1
+    assert distance(one[:, 40:], blind.paint(painted, start, mask=half)[:, 40:]) > 1
     changed = start.copy()
     changed[:, :32] = 255 - changed[:, :32]
-    assert distance(seeing.paint_masked(painted, changed, half)[:, 40:], one[:, 40:]) > 0.5
+    assert distance(seeing.paint(painted, changed, mask=half)[:, 40:], one[:, 40:]) > 0.5
 
 
 def test_strength_0_keeps_the_start_image_and_small_changes_of_strength_count(seeing, frame, start):
     kept = seeing._paint(frame(), start, np.zeros((64, 64), np.uint8))
     assert kept.shape == start.shape
-    assert (seeing(frame(strength=0.3), start) != seeing(frame(strength=0.31), start)).any()
-    assert seeing(frame(strength=0.0), start) is start
+    assert (seeing.paint(frame(strength=0.3), start) != seeing.paint(frame(strength=0.31), start)).any()
+    assert seeing.paint(frame(strength=0.0), start) is start
 
 
 def test_a_controlnet_with_an_inpainting_checkpoint_is_refused(checkpoint, tmp_path):
@@ -97,7 +97,7 @@ def test_a_subseed_changes_the_image_and_a_batch_is_painted_one_by_one(seeing, f
     plain = frame()
     mixed = replace(plain, subseed=7, subseed_strength=0.5)
     for over in (None, start):
-        assert (seeing(plain, over) != seeing(mixed, over)).any()
+        assert (seeing.paint(plain, over) != seeing.paint(mixed, over)).any()
     (one, other) = seeing.paint_batch([(plain, None), (replace(plain, seed=5), None)])
-    assert (one == seeing(plain, None)).all()
+    assert (one == seeing.paint(plain, None)).all()
     assert (one != other).any()

@@ -133,7 +133,7 @@ def painted(frame, textured):
         wanted = replace(
             frame(strength=0.8), ip_adapter={name: IPAdapterScale(scale) for name, scale in scales.items()}
         )
-        return sdxl(wanted, textured[:64, :64] if over else None)
+        return sdxl.paint(wanted, textured[:64, :64] if over else None)
 
     return paint
 
@@ -225,8 +225,8 @@ def test_an_adapter_acts_beside_a_controlnet(checkpoint, adapter, tmp_path, fram
     picture = textured[:64, :64]
     guided = replace(frame(strength=0.8), control={"edges": Control()})
     found = [
-        sdxl.paint_with_hints(
-            replace(guided, ip_adapter={"a": IPAdapterScale(scale)}), picture, {"edges": picture}
+        sdxl.paint(
+            replace(guided, ip_adapter={"a": IPAdapterScale(scale)}), picture, hints={"edges": picture}
         )
         for scale in (0, 1)
     ]
@@ -293,7 +293,7 @@ def test_a_wrong_setting_is_reported_in_one_line(tmp_path, textured, text, messa
 def test_a_batch_with_an_adapter_is_painted_one_by_one(like, frame):
     wanted = [replace(frame(), seed=seed, ip_adapter={"a": IPAdapterScale(0.8)}) for seed in (1, 2)]
     together = like.paint_batch([(each, None) for each in wanted])
-    assert [(picture == like(each, None)).all() for picture, each in zip(together, wanted, strict=True)]
+    assert [(picture == like.paint(each, None)).all() for picture, each in zip(together, wanted, strict=True)]
     assert (together[0] != together[1]).any()
 
 

@@ -16,13 +16,13 @@ CPU = torch.device("cpu")
 
 def test_a_single_file_paints_what_its_folder_paints(checkpoint, single_file, frame):
     folder, file = (SDXLPainter(CheckpointSpec(str(base)), 64, 64, {}) for base in (checkpoint, single_file))
-    assert (folder(frame(), None) == file(frame(), None)).all()
+    assert (folder.paint(frame(), None) == file.paint(frame(), None)).all()
 
 
 def test_a_single_file_without_configs_takes_those_of_a_folder(checkpoint, single_file, tmp_path, frame):
     save_file(load_file(single_file), tmp_path / "bare.safetensors")
     source = CheckpointSpec("bare.safetensors", tmp_path, checkpoint)
-    assert SDXLPainter(source, 64, 64, {})(frame(), None).std() > 10
+    assert SDXLPainter(source, 64, 64, {}).paint(frame(), None).std() > 10
 
 
 def refused(source):
@@ -94,4 +94,4 @@ def test_weights_are_loaded_in_the_dtype_asked_for(checkpoint):
 def test_a_gpu_paints_in_bfloat16(checkpoint, frame):
     sdxl = SDXLPainter(CheckpointSpec(str(checkpoint), device="cuda"), 64, 64, {})
     assert sdxl.txt2img.unet.dtype is torch.bfloat16
-    assert sdxl(frame(), None).std() > 10
+    assert sdxl.paint(frame(), None).std() > 10

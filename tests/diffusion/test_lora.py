@@ -25,13 +25,15 @@ def distance(a, b):
 
 
 def test_scale_0_is_the_model_without_the_lora_to_the_byte(painters, frame):
-    assert (painters["diffusers"](frame(loras={"a": 0.0}), None) == painters["none"](frame(), None)).all()
+    assert (
+        painters["diffusers"].paint(frame(loras={"a": 0.0}), None) == painters["none"].paint(frame(), None)
+    ).all()
 
 
 def test_a_scale_curve_is_monotone_in_its_effect(painters, frame):
-    plain = painters["none"](frame(), None)
+    plain = painters["none"].paint(frame(), None)
     effects = [
-        distance(painters["diffusers"](frame(loras={"a": s}), None), plain) for s in (0, 0.25, 0.5, 1.0)
+        distance(painters["diffusers"].paint(frame(loras={"a": s}), None), plain) for s in (0, 0.25, 0.5, 1.0)
     ]
     assert effects == sorted(effects)
     assert effects[-1] > 1
@@ -39,27 +41,27 @@ def test_a_scale_curve_is_monotone_in_its_effect(painters, frame):
 
 def test_resetting_a_scale_gives_the_same_image_again(painters, frame):
     paint = painters["diffusers"]
-    first = paint(frame(loras={"a": 0.8}), None)
-    paint(frame(loras={"a": 0.1}), None)
-    assert (paint(frame(loras={"a": 0.8}), None) == first).all()
+    first = paint.paint(frame(loras={"a": 0.8}), None)
+    paint.paint(frame(loras={"a": 0.1}), None)
+    assert (paint.paint(frame(loras={"a": 0.8}), None) == first).all()
 
 
 def test_kohyas_keys_give_the_same_image_as_diffusers_keys(painters, frame):
-    pictures = [painters[kind](frame(loras={"a": 0.7}), None) for kind in ("diffusers", "kohya")]
+    pictures = [painters[kind].paint(frame(loras={"a": 0.7}), None) for kind in ("diffusers", "kohya")]
     assert distance(*pictures) < 0.01
 
 
 def test_several_loras_add_up(painters, frame):
     # Rounding differs between one LoRA at 0.8 and the same twice at 0.4.
-    twice = painters["both"](frame(loras={"a": 0.4, "b": 0.4}), None)
-    assert distance(twice, painters["diffusers"](frame(loras={"a": 0.8}), None)) < 0.5
+    twice = painters["both"].paint(frame(loras={"a": 0.4, "b": 0.4}), None)
+    assert distance(twice, painters["diffusers"].paint(frame(loras={"a": 0.8}), None)) < 0.5
 
 
 def test_a_scale_change_touches_no_weight_of_the_model(painters, frame):
     paint = painters["diffusers"]
     weights = {n: p.clone() for n, p in paint.txt2img.unet.named_parameters() if "base_layer" in n}
     for scale in np.linspace(0, 1, 5):
-        paint(frame(loras={"a": float(scale)}, steps=1), None)
+        paint.paint(frame(loras={"a": float(scale)}, steps=1), None)
     assert weights
     assert all(torch.equal(weights[n], p) for n, p in paint.txt2img.unet.named_parameters() if n in weights)
 
@@ -108,8 +110,8 @@ def test_a_lora_on_the_text_encoders_follows_its_scale_although_embeddings_are_c
     on_text, painters, frame
 ):
     scales = [0.0, 0.5, 1.0, 0.0]
-    pictures = [on_text(frame(loras={"words": scale}), None) for scale in scales]
-    assert (pictures[0] == painters["none"](frame(), None)).all()
+    pictures = [on_text.paint(frame(loras={"words": scale}), None) for scale in scales]
+    assert (pictures[0] == painters["none"].paint(frame(), None)).all()
     assert (pictures[0] == pictures[3]).all()
     assert distance(pictures[0], pictures[1]) > 0
     assert distance(pictures[1], pictures[2]) > 0
@@ -118,7 +120,7 @@ def test_a_lora_on_the_text_encoders_follows_its_scale_although_embeddings_are_c
 @pytest.mark.parametrize("name", ["type", "keys", "my.lora", "ein Wort"])
 def test_a_lora_may_have_any_name(checkpoint, lora, frame, name):
     paint = SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {name: lora})
-    assert (paint(frame(loras={name: 0.0}), None) != paint(frame(loras={name: 1.0}), None)).any()
+    assert (paint.paint(frame(loras={name: 0.0}), None) != paint.paint(frame(loras={name: 1.0}), None)).any()
 
 
 def blocked(frame, scale=0.8, **blocks):
@@ -128,29 +130,30 @@ def blocked(frame, scale=0.8, **blocks):
 
 def test_block_factors_of_0_give_the_model_without_the_lora_to_the_byte(painters, frame):
     paint = painters["diffusers"]
-    none = paint(blocked(frame, down=0, mid=0, up=0), None)
-    assert (none == painters["none"](frame(), None)).all()
+    none = paint.paint(blocked(frame, down=0, mid=0, up=0), None)
+    assert (none == painters["none"].paint(frame(), None)).all()
     assert (
-        paint(blocked(frame, down=1, mid=1, up=1, text=1), None) == paint(frame(loras={"a": 0.8}), None)
+        paint.paint(blocked(frame, down=1, mid=1, up=1, text=1), None)
+        == paint.paint(frame(loras={"a": 0.8}), None)
     ).all()
 
 
 def test_each_block_has_an_effect_and_the_finer_name_wins(painters, frame):
     paint = painters["diffusers"]
     off = {"down": 0, "mid": 0, "up": 0}
-    alone = {block: paint(blocked(frame, **{**off, block: 1}), None) for block in off}
-    plain = painters["none"](frame(), None)
+    alone = {block: paint.paint(blocked(frame, **{**off, block: 1}), None) for block in off}
+    plain = painters["none"].paint(frame(), None)
     assert all((picture != plain).any() for picture in alone.values())
     assert len({picture.tobytes() for picture in alone.values()}) == 3
-    fine = paint(blocked(frame, down=0, mid=0, up=1, up_0=0, up_1=0), None)
-    assert (fine == paint(blocked(frame, **off), None)).all()
+    fine = paint.paint(blocked(frame, down=0, mid=0, up=1, up_0=0, up_1=0), None)
+    assert (fine == paint.paint(blocked(frame, **off), None)).all()
 
 
 def test_a_block_factor_is_reset_for_frames_without_it(painters, frame):
     paint = painters["diffusers"]
-    before = paint(frame(loras={"a": 0.8}), None)
-    paint(blocked(frame, up=0), None)
-    assert (paint(frame(loras={"a": 0.8}), None) == before).all()
+    before = paint.paint(frame(loras={"a": 0.8}), None)
+    paint.paint(blocked(frame, up=0), None)
+    assert (paint.paint(frame(loras={"a": 0.8}), None) == before).all()
 
 
 def test_a_block_factor_scales_layers_without_attention_too(checkpoint, frame, tmp_path):
@@ -165,9 +168,9 @@ def test_a_block_factor_scales_layers_without_attention_too(checkpoint, frame, t
             )
     save_file(weights, tmp_path / "conv.safetensors")
     paint = SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {"a": tmp_path / "conv.safetensors"})
-    whole = paint(frame(loras={"a": 1.0}), None)
-    none = paint(frame(loras={"a": 0.0}), None)
-    assert (paint(blocked(frame, 1.0, down=0, mid=0, up=0), None) == none).all()
+    whole = paint.paint(frame(loras={"a": 1.0}), None)
+    none = paint.paint(frame(loras={"a": 0.0}), None)
+    assert (paint.paint(blocked(frame, 1.0, down=0, mid=0, up=0), None) == none).all()
     assert (whole != none).any()
 
 
@@ -179,16 +182,16 @@ def painters_unet(checkpoint):
 
 def test_a_text_factor_scales_the_text_encoders_and_changes_the_embeddings(on_text, frame):
     def picture(**blocks):
-        return on_text(replace(frame(loras={"words": 1.0}), lora_blocks={"words": blocks}), None)
+        return on_text.paint(replace(frame(loras={"words": 1.0}), lora_blocks={"words": blocks}), None)
 
-    assert (picture(text=0) == on_text(frame(loras={"words": 0.0}), None)).all()
-    assert (picture(text=0.5) == on_text(frame(loras={"words": 0.5}), None)).all()
+    assert (picture(text=0) == on_text.paint(frame(loras={"words": 0.0}), None)).all()
+    assert (picture(text=0.5) == on_text.paint(frame(loras={"words": 0.5}), None)).all()
     assert (picture(down=0) == picture()).all()
 
 
 def test_an_unknown_block_is_refused_with_the_known_ones(painters, frame):
     with pytest.raises(ModelError, match="this model has no block 'down_9'; known: mid, text, down_0"):
-        painters["diffusers"](blocked(frame, down_9=0), None)
+        painters["diffusers"].paint(blocked(frame, down_9=0), None)
 
 
 def test_a_lora_whose_trigger_words_no_prompt_has_is_noted_before_the_model_is_loaded(

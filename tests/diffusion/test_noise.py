@@ -20,7 +20,7 @@ def distance(a, b):
 def start(sdxl):
     from animator.frame import Frame, Painting
 
-    return sdxl(Frame(0, 3, Prompt("a mug"), painting=Painting(steps=2)), None)
+    return sdxl.paint(Frame(0, 3, Prompt("a mug"), painting=Painting(steps=2)), None)
 
 
 def test_slerp_between_two_noises_keeps_the_deviation():
@@ -55,22 +55,24 @@ def test_subseed_strength_0_changes_no_byte_and_a_larger_one_changes_more(sdxl, 
     from dataclasses import replace
 
     given = start if over else None
-    plain = sdxl(frame(strength=0.7), given)
+    plain = sdxl.paint(frame(strength=0.7), given)
 
     def mixed(strength):
-        return sdxl(replace(frame(strength=0.7), subseed=99, subseed_strength=strength), given)
+        return sdxl.paint(replace(frame(strength=0.7), subseed=99, subseed_strength=strength), given)
 
     assert (mixed(0.0) == plain).all()
     distances = [distance(mixed(strength), plain) for strength in (0.1, 0.4, 1.0)]
     assert 0 < distances[0] < distances[1] < distances[2]
-    assert (sdxl(frame(strength=0.7), given) == plain).all()  # the painter keeps no state of the subseed
+    assert (
+        sdxl.paint(frame(strength=0.7), given) == plain
+    ).all()  # the painter keeps no state of the subseed
 
 
 def test_subseed_strength_1_gives_the_image_of_the_subseed(sdxl, frame):
     from dataclasses import replace
 
-    whole = sdxl(replace(frame(seed=7), subseed=99, subseed_strength=1.0), None)
-    assert distance(whole, sdxl(frame(seed=99), None)) < 0.5  # rounding on the sphere
+    whole = sdxl.paint(replace(frame(seed=7), subseed=99, subseed_strength=1.0), None)
+    assert distance(whole, sdxl.paint(frame(seed=99), None)) < 0.5  # rounding on the sphere
 
 
 def test_noise_is_drawn_on_the_cpu_and_advances_the_generator_as_diffusers_does(sdxl, frame):
@@ -86,9 +88,9 @@ def test_noise_is_drawn_on_the_cpu_and_advances_the_generator_as_diffusers_does(
 
 def test_the_noise_multiplier_acts_monotonically_and_1_changes_nothing(sdxl, frame, start):
     def painted(factor):
-        return sdxl(frame(strength=0.5, noise_multiplier=factor), start)
+        return sdxl.paint(frame(strength=0.5, noise_multiplier=factor), start)
 
-    assert (painted(1.0) == sdxl(frame(strength=0.5), start)).all()
+    assert (painted(1.0) == sdxl.paint(frame(strength=0.5), start)).all()
     less, same, more = (distance(painted(factor), start) for factor in (0.6, 1.0, 1.5))
     assert less < same < more
 
@@ -99,13 +101,13 @@ def test_masked_painting_uses_the_same_noise(sdxl, frame, start):
 
     mixed = replace(frame(strength=0.5, noise_multiplier=1.1), subseed=9, subseed_strength=0.5)
     whole = np.full(start.shape[:2], 255, np.uint8)
-    assert distance(sdxl.paint_masked(mixed, start, whole), sdxl(mixed, start)) < 0.5
+    assert distance(sdxl.paint(mixed, start, mask=whole), sdxl.paint(mixed, start)) < 0.5
 
 
 @pytest.mark.parametrize("name", ["freeu", "guidance_rescale"])
 def test_amount_0_changes_nothing_and_a_larger_amount_changes_more(sdxl, frame, start, name):
     def painted(amount):
-        return sdxl(frame(strength=0.8, **{name: amount}), start)
+        return sdxl.paint(frame(strength=0.8, **{name: amount}), start)
 
     plain = painted(0.0)
     some, much = (distance(painted(amount), plain) for amount in (0.3, 1.0))
@@ -114,7 +116,7 @@ def test_amount_0_changes_nothing_and_a_larger_amount_changes_more(sdxl, frame, 
 
 
 def test_eta_adds_noise_to_ddim(sdxl, frame, start):
-    plain, noisy = (sdxl(frame(strength=0.8, sampler="DDIM", eta=eta), start) for eta in (0.0, 1.0))
+    plain, noisy = (sdxl.paint(frame(strength=0.8, sampler="DDIM", eta=eta), start) for eta in (0.0, 1.0))
     assert (plain != noisy).any()
-    still, also = (sdxl(frame(strength=0.8, sampler="Euler", eta=eta), start) for eta in (0.0, 1.0))
+    still, also = (sdxl.paint(frame(strength=0.8, sampler="Euler", eta=eta), start) for eta in (0.0, 1.0))
     assert (still == also).all()

@@ -12,7 +12,7 @@ def paint():
     """A function that paints a prompt with nano, 128x128 pixels in four steps."""
     sdxl = load_painter(loads("video: {frames: 1, size: 128x128}"))
     painting = Painting(steps=4, guidance_scale=4.0)
-    return lambda prompt: sdxl(Frame(0, 11, prompt, painting=painting), None).astype(float)
+    return lambda prompt: sdxl.paint(Frame(0, 11, prompt, painting=painting), None).astype(float)
 
 
 def words(text):

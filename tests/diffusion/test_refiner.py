@@ -61,7 +61,7 @@ def test_the_base_as_its_own_refiner_changes_nothing(load, sdxl, checkpoint, fra
     twice = load(checkpoint)
     for over, strength in ((None, 1.0), (start, 0.7), (start, 0.1)):
         painted = frame(sampler=name, strength=strength, steps=10)
-        assert np.abs(twice(painted, over).astype(int) - sdxl(painted, over)).max() <= 1
+        assert np.abs(twice.paint(painted, over).astype(int) - sdxl.paint(painted, over)).max() <= 1
 
 
 @pytest.mark.parametrize("over", ["start", None])
@@ -70,8 +70,8 @@ def test_the_refiner_changes_the_image_more_the_earlier_it_takes_over(
 ):
     over = start if over == "start" else None
     painted = frame(strength=0.9, steps=10)
-    plain = sdxl(painted, over)
-    changes = [distance(load(small_refiner, at)(painted, over), plain) for at in (0.9, 0.6, 0.3)]
+    plain = sdxl.paint(painted, over)
+    changes = [distance(load(small_refiner, at).paint(painted, over), plain) for at in (0.9, 0.6, 0.3)]
     assert 0 < changes[0] < changes[1] < changes[2]
 
 
@@ -91,20 +91,20 @@ def test_only_frames_painted_from_nothing_are_refined_unless_all_are_requested(
 ):
     painted = frame(strength=0.9, steps=10)
     fresh = load(small_refiner, every=False)
-    assert (fresh(painted, start) == sdxl(painted, start)).all()
-    assert distance(fresh(painted, None), sdxl(painted, None)) > 0.05
+    assert (fresh.paint(painted, start) == sdxl.paint(painted, start)).all()
+    assert distance(fresh.paint(painted, None), sdxl.paint(painted, None)) > 0.05
 
 
 def test_a_masked_frame_is_not_refined(refined, sdxl, frame, start):
     mask = np.full((64, 64), 255, np.uint8)
     mask[:, :32] = 0
     painted = frame(strength=0.9, steps=10)
-    assert (refined.paint_masked(painted, start, mask) == sdxl.paint_masked(painted, start, mask)).all()
+    assert (refined.paint(painted, start, mask=mask) == sdxl.paint(painted, start, mask=mask)).all()
 
 
 def test_a_single_step_is_painted_by_the_base_alone(load, small_refiner, sdxl, frame):
     painted = frame(steps=1)
-    assert (load(small_refiner)(painted, None) == sdxl(painted, None)).all()
+    assert (load(small_refiner).paint(painted, None) == sdxl.paint(painted, None)).all()
 
 
 def test_the_refiner_shares_the_vae_and_the_second_text_encoder(refined):
@@ -131,7 +131,7 @@ def test_a_batch_is_refined_one_by_one(refined, frame):
     wanted = [replace(frame(), seed=seed) for seed in (1, 2)]
     together = refined.paint_batch([(each, None) for each in wanted])
     for picture, each in zip(together, wanted, strict=True):
-        assert (picture == refined(each, None)).all()
+        assert (picture == refined.paint(each, None)).all()
     assert (together[0] != together[1]).any()
 
 

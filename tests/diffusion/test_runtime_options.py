@@ -45,15 +45,17 @@ def tiny(tmp_path_factory):
 
 
 def painted(checkpoint, frame, **settings):
-    return SDXLPainter(CheckpointSpec(str(checkpoint), **settings), 64, 64, {})(frame(strength=0.6), None)
+    return SDXLPainter(CheckpointSpec(str(checkpoint), **settings), 64, 64, {}).paint(
+        frame(strength=0.6), None
+    )
 
 
 def test_a_tiny_autoencoder_can_replace_the_vae(checkpoint, tiny, frame):
     paint = SDXLPainter(CheckpointSpec(str(checkpoint), vae=str(tiny)), 64, 64, {})
     assert isinstance(paint.img2img.vae, AutoencoderTiny)
-    fresh = paint(frame(), None)
+    fresh = paint.paint(frame(), None)
     assert fresh.shape == (64, 64, 3)
-    assert paint(frame(strength=0.5), fresh).shape == (64, 64, 3)
+    assert paint.paint(frame(strength=0.5), fresh).shape == (64, 64, 3)
 
 
 def test_the_checkpoints_own_vae_loaded_separately_paints_the_same_bytes(checkpoint, frame, tmp_path):
@@ -210,7 +212,7 @@ def test_8_bit_layers_paint_nearly_the_same_also_with_a_lora(frame):
     stored = {value.dtype for value in low.txt2img.unet.parameters()}
     assert torch.float8_e4m3fn in stored
     given = frame(steps=4, guidance_scale=1.0, loras={"nano-few-steps": 1.0})
-    one, other = plain(given, None), low(given, None)
+    one, other = plain.paint(given, None), low.paint(given, None)
     assert 0 < distance(one, other) < 12
 
 
@@ -226,10 +228,10 @@ def test_group_offloading_paints_the_same(checkpoint, frame):
     plain = painted(checkpoint, frame)
     paint = SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {})
     paint.txt2img.enable_group_offload(CPU, offload_type="leaf_level", exclude_modules=["vae"])
-    fresh = paint(frame(strength=0.6), None)
+    fresh = paint.paint(frame(strength=0.6), None)
     assert (fresh == plain).all()
     mask = np.full((64, 64), 255, np.uint8)
-    assert paint.paint_masked(frame(strength=0.6), fresh, mask).shape == fresh.shape
+    assert paint.paint(frame(strength=0.6), fresh, mask=mask).shape == fresh.shape
 
 
 def test_auto_compiles_only_long_films_on_cuda():

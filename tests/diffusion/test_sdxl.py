@@ -13,7 +13,7 @@ from animator.frame import Prompt
 def start(sdxl):
     from animator.frame import Frame, Painting
 
-    return sdxl(Frame(0, 3, Prompt("a mug"), painting=Painting(steps=2)), None)
+    return sdxl.paint(Frame(0, 3, Prompt("a mug"), painting=Painting(steps=2)), None)
 
 
 def distance(a, b):
@@ -27,11 +27,11 @@ def test_an_image_has_the_films_size_and_some_contrast(start):
 
 
 def test_painting_a_frame_twice_gives_the_same_bytes(sdxl, frame, start):
-    assert (sdxl(frame(), start) == sdxl(frame(), start)).all()
+    assert (sdxl.paint(frame(), start) == sdxl.paint(frame(), start)).all()
 
 
 def test_seed_prompts_guidance_and_sampler_change_the_image(sdxl, frame, start):
-    plain = sdxl(frame(), start)
+    plain = sdxl.paint(frame(), start)
     others = [
         frame(seed=8),
         frame(prompt=Prompt("snow", next="snow")),
@@ -40,33 +40,37 @@ def test_seed_prompts_guidance_and_sampler_change_the_image(sdxl, frame, start):
         frame(guidance_scale=1.0),
         frame(sampler="DPM++ 2M Karras"),
     ]
-    assert all((sdxl(other, start) != plain).any() for other in others)
+    assert all((sdxl.paint(other, start) != plain).any() for other in others)
 
 
 def test_the_negative_prompt_has_no_effect_without_guidance(sdxl, frame, start):
     plain, negative = Prompt("a", "", "a"), Prompt("a", "blurry", "a")
-    pictures = [sdxl(frame(prompt=prompt, guidance_scale=1.0), start) for prompt in (plain, negative)]
+    pictures = [sdxl.paint(frame(prompt=prompt, guidance_scale=1.0), start) for prompt in (plain, negative)]
     assert (pictures[0] == pictures[1]).all()
 
 
 def test_strength_0_returns_the_start_image_itself(sdxl, frame, start):
-    assert sdxl(frame(strength=0.0), start) is start
+    assert sdxl.paint(frame(strength=0.0), start) is start
 
 
 def test_a_smooth_strength_curve_changes_the_image_smoothly(sdxl, frame, start):
-    distances = [distance(sdxl(frame(strength=s, steps=4), start), start) for s in np.linspace(0.30, 0.50, 9)]
+    distances = [
+        distance(sdxl.paint(frame(strength=s, steps=4), start), start) for s in np.linspace(0.30, 0.50, 9)
+    ]
     steps = np.diff(distances)
     assert steps.max() < 4 * np.abs(steps).mean()
     assert len({round(value, 6) for value in distances}) == 9
 
 
 def test_a_strength_below_one_step_still_changes_the_image(sdxl, frame, start):
-    assert (sdxl(frame(strength=0.1, steps=8), start) != sdxl(frame(strength=0.05, steps=8), start)).any()
+    assert (
+        sdxl.paint(frame(strength=0.1, steps=8), start) != sdxl.paint(frame(strength=0.05, steps=8), start)
+    ).any()
 
 
 def test_a_prompt_half_way_gives_an_image_between_the_two(sdxl, frame, start):
     a, half, b = (
-        sdxl(frame(prompt=Prompt("chair", "", "snow", weight), strength=0.9), start)
+        sdxl.paint(frame(prompt=Prompt("chair", "", "snow", weight), strength=0.9), start)
         for weight in (0.0, 0.5, 1.0)
     )
     assert 0 < distance(a, half) < distance(a, b)
@@ -76,9 +80,9 @@ def test_a_prompt_half_way_gives_an_image_between_the_two(sdxl, frame, start):
 @pytest.mark.parametrize("size", [(98, 66), (64, 90)])
 def test_images_of_any_even_size_can_be_painted(checkpoint, frame, size):
     sdxl = SDXLPainter(CheckpointSpec(str(checkpoint)), *size, {})
-    fresh = sdxl(frame(), None)
+    fresh = sdxl.paint(frame(), None)
     assert fresh.shape == (size[1], size[0], 3)
-    assert sdxl(frame(), fresh).shape == fresh.shape
+    assert sdxl.paint(frame(), fresh).shape == fresh.shape
 
 
 def test_both_pipelines_share_one_set_of_weights(sdxl):
@@ -97,7 +101,7 @@ def test_an_image_of_nan_is_an_error(checkpoint, frame):
     with torch.no_grad():
         sdxl.txt2img.vae.decoder.conv_out.bias.fill_(float("nan"))
     with pytest.raises(ModelError, match="frame 0: the model produced NaN instead of an image"):
-        sdxl(frame(), None)
+        sdxl.paint(frame(), None)
 
 
 def test_a_text_is_encoded_once(checkpoint, frame, start):
@@ -106,7 +110,7 @@ def test_a_text_is_encoded_once(checkpoint, frame, start):
     sdxl.txt2img.text_encoder.register_forward_hook(lambda *_: calls.append(1))
     prompts = [Prompt("a", "no", "b", weight) for weight in (0.0, 0.25, 0.5, 0.75)] * 2
     for prompt in prompts:
-        sdxl(frame(prompt=prompt, steps=2), start)
+        sdxl.paint(frame(prompt=prompt, steps=2), start)
     assert len(calls) == 3  # "a", "b" and "no"
 
 
@@ -143,4 +147,4 @@ def test_running_out_of_memory_is_reported_in_one_line(checkpoint, frame):
     with pytest.raises(
         ModelError, match="frame 0: out of memory while painting 64x64 pixels; use a smaller video.size"
     ):
-        sdxl(frame(), None)
+        sdxl.paint(frame(), None)

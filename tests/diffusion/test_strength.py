@@ -22,14 +22,14 @@ def frame(words, strength=1.0, seed=5, **painting):
 
 @pytest.fixture(scope="module")
 def start(paint):
-    return paint(frame("pencil sketch of a blue mug, white paper", steps=8), None)
+    return paint.paint(frame("pencil sketch of a blue mug, white paper", steps=8), None)
 
 
 def grown(paint, start, count, **painting):
     """Return the increase of the difference to the start image from each painted image to the next."""
     words = "studio photo of a red mug, white background"
     strengths = np.linspace(0.30, 0.50, count)
-    pictures = [paint(frame(words, float(strength), **painting), start) for strength in strengths]
+    pictures = [paint.paint(frame(words, float(strength), **painting), start) for strength in strengths]
     return np.diff([np.abs(picture.astype(float) - start).mean() for picture in pictures])
 
 
@@ -48,7 +48,7 @@ def test_over_60_frames_no_step_is_larger_than_one_and_a_half_of_those_around_it
     """
     films = []
     for seed in (5, 6, 7, 8):
-        start = paint(frame("pencil sketch of a blue mug, white paper", seed=seed, steps=8), None)
+        start = paint.paint(frame("pencil sketch of a blue mug, white paper", seed=seed, steps=8), None)
         films.append(grown(paint, start, 60, seed=seed, steps=20, sampler=name))
     steps = np.mean(films, axis=0)
     around = np.convolve(np.pad(steps, 4, mode="reflect"), np.ones(9) / 9, "valid")

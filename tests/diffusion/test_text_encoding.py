@@ -87,7 +87,7 @@ def test_prompt_and_negative_prompt_have_the_same_number_of_tokens(sdxl, texts, 
     for prompt in (Prompt("a mug", long, "a mug"), Prompt(long, "text", long), Prompt(long, "", long)):
         found = texts.pipeline_arguments(prompt, guided=True)
         assert found["prompt_embeds"].shape == found["negative_prompt_embeds"].shape
-    assert sdxl(frame(prompt=Prompt("a mug BREAK white", long, "a mug"), steps=1), None).std() > 0
+    assert sdxl.paint(frame(prompt=Prompt("a mug BREAK white", long, "a mug"), steps=1), None).std() > 0
 
 
 def test_break_and_and_start_new_chunks(sdxl, read):
@@ -165,7 +165,7 @@ def test_weighted_embeddings_keep_the_models_dtype(checkpoint, frame):
     found = half.prompt_encoder.pipeline_arguments(prompt, guided=True, clip_skip=1)
     assert {part.dtype for part in found.values()} == {torch.bfloat16}
     assert all(torch.isfinite(part).all() for part in found.values())
-    assert half(frame(prompt=prompt, steps=1), None).std() > 0
+    assert half.paint(frame(prompt=prompt, steps=1), None).std() > 0
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_only_whole_words_are_replaced(painter, sdxl):
 
 def test_a_word_changes_the_image_and_can_be_weighted(painter, frame):
     def picture(text):
-        return painter(frame(prompt=Prompt(text, "", text), steps=2), None)
+        return painter.paint(frame(prompt=Prompt(text, "", text), steps=2), None)
 
     pictures = [picture(text) for text in ("a mug", "a ouecolor mug", "a (ouecolor:1.5) mug")]
     assert (pictures[0] != pictures[1]).any()

@@ -88,7 +88,9 @@ def test_a_tileable_image_by_nano_has_no_seam():
     words = "studio photo of a red mug, sunset"  # a white background would have no seam anyway
     frame = Frame(0, 5, Prompt(words, next=words), painting=Painting(steps=6, guidance_scale=2.5))
     plain, tiled = (
-        SDXLPainter(CheckpointSpec(str(nano.weights_folder()), tiling=tiling), 128, 128, {})(frame, None)
+        SDXLPainter(CheckpointSpec(str(nano.weights_folder()), tiling=tiling), 128, 128, {}).paint(
+            frame, None
+        )
         for tiling in ("none", "both")
     )
     assert seam(tiled) < 1.5

@@ -8,6 +8,7 @@ from animator.imaging.cameras import Camera2D, DepthCamera, HomographyCamera
 from animator.imaging.depth import ModelDepth
 from animator.imaging.filters import crossfade
 from animator.imaging.geometry import Lens
+from animator.models.painter import FunctionPainter
 from animator.render.loop import render
 from tests.imaging.test_warp import centre, spot
 
@@ -84,7 +85,9 @@ def test_a_film_with_depth_resumes_from_saved_frames_exactly(textured, cadence):
         Frame(i, i, diffuse=i % cadence == 0, tween=(i % cadence) / cadence or 1.0, motion=Motion(orbit_y=1, translation_x=2))
         for i in range(13)
     ]  # fmt: skip
-    paint = lambda frame, start: textured if start is None else np.roll(start, 1, 1) // 20 * 21  # noqa: E731
+    paint = FunctionPainter(
+        lambda frame, start: textured if start is None else np.roll(start, 1, 1) // 20 * 21
+    )
     whole = film(DepthCamera(LENS, ModelDepth(estimated, LENS, 0.5)), frames, paint)
     known = whole[6][1]
     on_disk = State(known.painting, known.painting, None, known.reference, known.index, known.span)

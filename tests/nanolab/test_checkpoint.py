@@ -112,6 +112,7 @@ def test_the_bundled_checkpoint_as_a_single_file_paints_equal_images(tmp_path):
     file = write_single_file(weights_folder(), tmp_path / "nano.safetensors")
     frame = Frame(0, 3, Prompt("a red mug", next="a red mug"), painting=Painting(steps=2))
     pictures = [
-        SDXLPainter(CheckpointSpec(str(base)), 128, 128, {})(frame, None) for base in (weights_folder(), file)
+        SDXLPainter(CheckpointSpec(str(base)), 128, 128, {}).paint(frame, None)
+        for base in (weights_folder(), file)
     ]
     assert (pictures[0] == pictures[1]).all()

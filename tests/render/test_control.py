@@ -9,25 +9,26 @@ from PIL import Image as Pictures
 from animator import State, animate, load
 from animator.imaging.cameras import Camera2D
 from animator.imaging.filters import canny_hint, depth_hint
+from animator.models.painter import NO_HINTS
 from animator.render.painter import FlatPainter
 from animator.runs import render
 from animator.viewer import preview
 from tests import control, films
 
 
-class Seen:
+class Seen(FlatPainter):
     """A painter that records its hints and start images, and paints the seed's colour over them."""
 
+    capabilities = frozenset({"hints"})
+
     def __init__(self, first):
-        self.flat, self.hints, self.starts = FlatPainter(first), [], []
+        super().__init__(first)
+        self.hints, self.starts = [], []
 
-    def __call__(self, frame, start):
-        return self.paint_with_hints(frame, start, {})
-
-    def paint_with_hints(self, frame, start, hints, mask=None):
+    def paint(self, frame, start, *, mask=None, hints=NO_HINTS):
         self.hints.append(hints)
         self.starts.append(start)
-        return self.flat(frame, start)
+        return super().paint(frame, start, mask=mask)
 
 
 @pytest.fixture

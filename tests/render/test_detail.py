@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from animator import SceneError, animate, loads, timeline
+from animator.models.painter import NO_HINTS, Painter
 from animator.render.painter import FlatPainter
 from animator.viewer import preview
 from tests.films import texture
@@ -11,19 +12,18 @@ from tests.films import texture
 EYES = "masks: {left: {polygon: [[0.1, 0.1], [0.3, 0.1], [0.3, 0.4], [0.1, 0.4]]}, right: {polygon: [[0.6, 0.5], [0.9, 0.5], [0.9, 0.9], [0.6, 0.9]]}}\n"
 
 
-class Painter:
+class Recorder(Painter):
     """Paints a texture, and grey over parts of it; records its calls."""
+
+    capabilities = frozenset({"mask"})
 
     def __init__(self, first):
         self.first, self.asked = first, []
 
-    def __call__(self, frame, start):
-        self.asked.append((frame, start, None))
-        return self.first if start is None or start.shape == self.first.shape else np.full_like(start, 200)
-
-    def paint_masked(self, frame, start, mask):
+    def paint(self, frame, start, *, mask=None, hints=NO_HINTS):
         self.asked.append((frame, start, mask))
-        return np.full_like(start, 200)
+        whole = mask is None and (start is None or start.shape == self.first.shape)
+        return self.first if whole else np.full_like(start, 200)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def painted():
 
     def made(detail, more="", frames=2):
         scene = loads(f"video: {{size: 96x80, frames: {frames}}}\n{EYES}detail: {detail}\n{more}")
-        painter = Painter(texture(96, 80))
+        painter = Recorder(texture(96, 80))
         return [state.shown for _, state in animate(scene, paint=painter)], painter, scene
 
     return made
@@ -86,7 +86,7 @@ def test_the_detail_pass_can_have_its_own_prompt(painted):
 
 def test_no_part_is_larger_than_four_times_what_the_model_was_trained_on(painted):
     scene = loads("video: {size: 512x512, frames: 1}\ndetail: {mask: everywhere, scale: 8}")
-    painter = Painter(texture(512, 512))
+    painter = Recorder(texture(512, 512))
     list(animate(scene, paint=painter))
     assert [start.shape for _, start, mask in painter.asked if mask is not None] == [(512, 512, 3)]
 

@@ -11,6 +11,7 @@ from PIL import Image as Pictures
 from animator import ModelError, animate, load, loads, timeline
 from animator.diffusion.gpu.backend import GpuPlace
 from animator.diffusion.gpu.image import DeviceImage, to_device
+from animator.models.painter import NO_HINTS, FunctionPainter, Painter, PainterWrapper
 from animator.render import device, pipeline
 from animator.render.painter import FlatPainter
 from animator.runs import render
@@ -37,32 +38,29 @@ class Counted(DeviceImage):
         return super().__array__(dtype, copy)
 
 
-class FlatThere:
+class FlatThere(FlatPainter):
     """A painter without a model whose images stay on the device; it records its start images."""
 
-    device_name = "cpu"
+    capabilities, device_name = frozenset({"device"}), "cpu"
 
     def __init__(self, picture):
-        self.flat, self.given = FlatPainter(picture), []
-
-    def __call__(self, frame, start):
-        return self.flat(frame, start)
+        super().__init__(picture)
+        self.given = []
 
     def paint_on_device(self, frame, start):
         self.given.append(start)
-        image = self.flat(frame, None if start is None else start.pixels.numpy())
+        image = self.paint(frame, None if start is None else start.pixels.numpy())
         return Counted(to_device(image, HERE).pixels)
 
 
-class Home:
+class OnCpu(PainterWrapper):
     """Wrapper that makes a painter keep its images on the device, as on a GPU."""
 
-    device_name = "cpu"
+    def __init__(self, inner):
+        super().__init__(inner)
+        self.device_name = "cpu"
 
-    def __init__(self, paint):
-        self.paint_on_device, self.paint = paint.paint_on_device, paint
-
-    def __call__(self, frame, start):
+    def paint(self, frame, start, *, mask=None, hints=NO_HINTS):
         raise AssertionError("it was to stay")
 
 
@@ -87,9 +85,9 @@ def apart(one, other):
 )
 def test_a_film_is_equal_on_the_device_and_the_loop_fetches_no_image(scene, textured, settings):
     film = scene(FILM, *settings)
-    here = [state.shown for _, state in pipeline.iterate_film(film, paint=FlatPainter(textured))]
+    here = [state.shown for _, state in pipeline.iterate_film(film, painter=FlatPainter(textured))]
     painter, Counted.asked = FlatThere(textured), 0
-    there = [state.shown for _, state in pipeline.iterate_film(film, paint=painter)]
+    there = [state.shown for _, state in pipeline.iterate_film(film, painter=painter)]
     assert Counted.asked == 0
     assert all(isinstance(picture, Counted) for picture in there)
     starts = [start for start in painter.given if start is not None]
@@ -105,12 +103,12 @@ class Nowhere(DeviceImage):
         pass
 
 
-class FlatNowhere:
+class FlatNowhere(Painter):
     """A painter on the meta device, without values."""
 
-    device_name = "meta"
+    capabilities, device_name = frozenset({"device"}), "meta"
 
-    def __call__(self, frame, start):
+    def paint(self, frame, start, *, mask=None, hints=NO_HINTS):
         raise AssertionError("it was to stay")
 
     def paint_on_device(self, frame, start):
@@ -119,7 +117,7 @@ class FlatNowhere:
 
 def test_nothing_in_the_loop_waits_for_a_number_from_the_device(scene):
     film = scene(FILM, "grade.color_reference=rolling")
-    shown = [state.shown for _, state in pipeline.iterate_film(film, paint=FlatNowhere())]
+    shown = [state.shown for _, state in pipeline.iterate_film(film, painter=FlatNowhere())]
     assert len(shown) == film.frames
     with pytest.raises(NotImplementedError, match="no data"):
         shown[-1].pixels.cpu()
@@ -168,12 +166,12 @@ def test_nano_paints_the_same_film_and_resumes_it_with_the_same_bytes(tmp_path, 
     )
     scene = load(tmp_path / "film.yaml")
     nano = pipeline.load_painter(scene)
-    stays = nano if nano.device_name else Home(nano)
+    stays = nano if nano.device_name else OnCpu(nano)
     whole, part, plain = (
         render.start_run(scene, tmp_path / "film.yaml", tmp_path / name)
         for name in ("whole", "part", "plain")
     )
-    list(render.render_run(plain, scene, lambda _: nano.__call__))
+    list(render.render_run(plain, scene, lambda _: FunctionPainter(nano.paint)))
     list(render.render_run(whole, scene, lambda _: stays))
     for index in range(6):
         assert apart(whole.image(index), plain.image(index)) < 3

@@ -1,5 +1,6 @@
 """Footage in the film: painted over, followed, matched in colour, resumed."""
 
+from contextlib import closing
 from itertools import pairwise
 
 import cv2
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pictures
 
-from animator import State, animate, loads, preview, timeline
+from animator import animate, loads, preview, timeline
 from animator.imaging.io import VideoSource, read_frames
 from tests import films
 
@@ -194,9 +195,7 @@ def test_each_footage_image_is_decoded_once_and_a_stopped_film_closes_the_video(
         finally:
             closed.append(True)
 
-    footage = FootageReader(play)
-    film = footage.close_after((footage(i), State()) for i in (0, 0, 1, 3))
-    for _ in range(4):
-        next(film)
-    film.close()
+    with closing(FootageReader(play)) as footage:
+        for index in (0, 0, 1, 3):
+            footage(index)
     assert len(played) == 4 and closed == [True]

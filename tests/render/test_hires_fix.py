@@ -9,6 +9,7 @@ from animator.diffusion.loading import CheckpointSpec
 from animator.diffusion.sdxl import SDXLPainter
 from animator.imaging.resize import resize
 from animator.models import nano
+from animator.models.painter import FunctionPainter
 from animator.render.painter import HiresFix
 from animator.render.pipeline import load_painter
 from animator.render.upscale import frame_enlarger
@@ -47,31 +48,32 @@ def test_sizes_near_the_native_size_are_painted_in_one_pass(size):
 
 
 def test_text_to_image_is_composed_small_and_painted_over_large(hires, sdxl):
-    small = sdxl.with_size(*SMALL)(frame(), None)
+    small = sdxl.with_size(*SMALL).paint(frame(), None)
     assert small.shape == (SMALL[1], SMALL[0], 3)
-    over = sdxl(frame(strength=0.3), resize(small, *SIZE))
-    assert np.array_equal(hires(frame(hires=0.3), None), over)
+    over = sdxl.paint(frame(strength=0.3), resize(small, *SIZE))
+    assert np.array_equal(hires.paint(frame(hires=0.3), None), over)
     assert (sdxl.width, sdxl.height) == SIZE  # the smaller painter does not change the size of the larger
 
 
 def test_a_strong_painting_pass_is_composed_small_and_painted_over_large(hires, sdxl):
     start = texture(*SIZE)
-    small = sdxl(frame(), resize(start, *SMALL))
-    over = sdxl(frame(strength=0.25), resize(small, *SIZE))
-    assert np.array_equal(hires(frame(hires=0.25), start), over)
+    small = sdxl.paint(frame(), resize(start, *SMALL))
+    over = sdxl.paint(frame(strength=0.25), resize(small, *SIZE))
+    assert np.array_equal(hires.paint(frame(hires=0.25), start), over)
 
 
 @pytest.mark.parametrize("gently", [{"strength": 0.5}, {"strength": 0.0}, {"hires": 0.0}])
 def test_painting_passes_of_low_strength_run_once_at_full_size(hires, sdxl, gently):
     start = texture(*SIZE)
-    assert np.array_equal(hires(frame(**gently), start), sdxl(frame(**gently), start))
+    assert np.array_equal(hires.paint(frame(**gently), start), sdxl.paint(frame(**gently), start))
 
 
 def test_the_composition_is_that_of_the_native_size(hires, sdxl):
     wanted = frame(steps=8, guidance_scale=2.0)
-    small = sdxl.with_size(*SMALL)(wanted, None)
+    small = sdxl.with_size(*SMALL).paint(wanted, None)
     near, at_once = (
-        cv2.resize(paint(wanted, None), SMALL, interpolation=cv2.INTER_AREA) for paint in (hires, sdxl)
+        cv2.resize(painter.paint(wanted, None), SMALL, interpolation=cv2.INTER_AREA)
+        for painter in (hires, sdxl)
     )
     assert apart(near, small) < apart(at_once, small) / 2
 
@@ -79,21 +81,23 @@ def test_the_composition_is_that_of_the_native_size(hires, sdxl):
 def test_a_masked_painting_pass_runs_once_and_keeps_the_unmasked_pixels(hires, sdxl):
     start, mask = texture(*SIZE), np.zeros(SIZE[::-1], np.uint8)
     mask[64:192, 64:256] = 255
-    painted = hires.paint_masked(frame(), start, mask)
-    assert np.array_equal(painted, sdxl.paint_masked(frame(), start, mask))
+    painted = hires.paint(frame(), start, mask=mask)
+    assert np.array_equal(painted, sdxl.paint(frame(), start, mask=mask))
     assert np.array_equal(painted[mask == 0], start[mask == 0])
 
 
 def test_a_batch_equals_frames_painted_one_by_one(hires):
     wanted = [(frame(seed), None) for seed in (1, 2)]
     together = hires.paint_batch(wanted)
-    assert max(apart(hires(*asked), picture) for asked, picture in zip(wanted, together, strict=True)) < 1
+    assert (
+        max(apart(hires.paint(*asked), picture) for asked, picture in zip(wanted, together, strict=True)) < 1
+    )
     assert apart(*together) > 2
 
 
 def test_images_kept_on_the_device_are_the_same(hires):
     for start in (None, texture(*SIZE)):
-        assert apart(np.asarray(hires.paint_on_device(frame(), start)), hires(frame(), start)) < 1
+        assert apart(np.asarray(hires.paint_on_device(frame(), start)), hires.paint(frame(), start)) < 1
 
 
 @pytest.mark.parametrize(("size", "same"), [("256x256", True), ("384x384", False)])
@@ -112,14 +116,15 @@ def test_a_second_pass_of_any_strength_keeps_the_composition(hires):
 
     def paint(frame, start):
         asked.append(frame.painting)
-        return hires(frame, start)
+        return hires.paint(frame, start)
 
-    frame_enlarger(scene)(timeline(scene)[0], texture(*SIZE), paint)
+    frame_enlarger(scene)(timeline(scene)[0], texture(*SIZE), FunctionPainter(paint))
     assert [(painting.strength, painting.hires) for painting in asked] == [(0.7, 0.0)]
 
 
 def test_a_start_image_replaces_text_to_image(tmp_path):
     cv2.imwrite(str(tmp_path / "start.png"), texture(*SIZE)[..., ::-1])
     text = "video: {{frames: 1, size: {}x{}}}\nstart: {{image: start.png}}".format(*SIZE)
-    paint = load_painter(loads(text, tmp_path))
-    assert np.array_equal(paint(frame(strength=0.2), None), paint(frame(strength=0.2), texture(*SIZE)))
+    painter = load_painter(loads(text, tmp_path))
+    fresh = painter.paint(frame(strength=0.2), None)
+    assert np.array_equal(fresh, painter.paint(frame(strength=0.2), texture(*SIZE)))

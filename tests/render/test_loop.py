@@ -12,6 +12,7 @@ from animator.imaging.color import PalettePull
 from animator.imaging.filters import crossfade
 from animator.imaging.flow import interpolate
 from animator.imaging.warp import warp
+from animator.models.painter import FunctionPainter, as_painter
 from animator.render.grading import (
     AddNoise,
     ColorMetrics,
@@ -22,9 +23,9 @@ from animator.render.grading import (
     PullToPalette,
     RollingReference,
     Sharpen,
-    SkipAnchors,
+    is_anchor,
 )
-from animator.render.loop import paint_groups, render
+from animator.render.loop import SkipFrames, paint_groups, render
 from animator.render.painter import FlatPainter
 from animator.timeline.cadence import painted_by_cadence, tween_weights
 
@@ -42,7 +43,10 @@ def film(count, cadence=1, strength=0.5, motion=Motion(zoom=1.02, angle=1)):
 
 
 def shown(frames, paint, state=State(), **stages):
-    return [after.shown for _, after in render(frames, paint, CAMERA, crossfade, state=state, **stages)]
+    return [
+        after.shown
+        for _, after in render(frames, as_painter(paint), CAMERA, crossfade, state=state, **stages)
+    ]
 
 
 def test_every_frame_is_yielded_once_and_in_order_at_any_cadence(textured):
@@ -55,7 +59,7 @@ def test_painted_frames_are_yielded_unchanged(textured):
     painted_pictures = []
 
     def paint(frame, start):
-        painted_pictures.append(FlatPainter(textured)(frame, start))
+        painted_pictures.append(FlatPainter(textured).paint(frame, start))
         return painted_pictures[-1]
 
     frames = film(10, cadence=4)
@@ -181,8 +185,9 @@ def test_colours_are_matched_to_the_given_reference(textured):
 def test_an_anchor_is_not_matched_and_becomes_the_reference(textured):
     tints = [np.clip(textured * 0.3 + level, 0, 255).astype(np.uint8) for level in (40, 60, 140, 160)]
     frames = [replace(frame, anchor=frame.index == 2) for frame in film(4, motion=Motion())]
-    stage = SkipAnchors(MatchColor(FirstReference("lab"), "lab", "statistics"))
-    pairs = list(render(frames, lambda frame, start: tints[frame.index], CAMERA, crossfade, [stage], [stage]))
+    stage = SkipFrames(MatchColor(FirstReference("lab"), "lab", "statistics"), is_anchor)
+    tinted = FunctionPainter(lambda frame, start: tints[frame.index])
+    pairs = list(render(frames, tinted, CAMERA, crossfade, [stage], [stage]))
     means = [state.shown.mean() for _, state in pairs]
     assert means[1] == pytest.approx(means[0], abs=1)
     assert (pairs[2][1].shown == tints[2]).all()

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import ProgramError, RunError, SceneError, load, loads
+from animator.models.painter import FunctionPainter
 from animator.render import camera, grading, pipeline, views
 from animator.render.grading import AddNoise, FixedReference, MatchColor
 from animator.render.painter import FlatPainter
@@ -24,8 +25,8 @@ def names(stages):
 
 def test_colour_is_matched_before_noise_which_it_would_tint_and_after_painting():
     before, after = grading.grading_stages(loads("grade: {color: lab}"))
-    assert names(before) == ["SkipAnchors", "Contrast", "Sharpen", "AddNoise"]
-    assert names(after) == ["SkipAnchors"]
+    assert names(before) == ["SkipFrames", "Contrast", "Sharpen", "AddNoise"]
+    assert names(after) == ["SkipFrames"]
     assert isinstance(before[0].stage, MatchColor)
     assert names(grading.grading_stages(loads("{}"))[0]) == ["Contrast", "Sharpen", "AddNoise"]
 
@@ -184,7 +185,7 @@ def test_colours_are_matched_to_the_requested_reference(tmp_path, textured):
     assert names(before) == ["Contrast", "Sharpen", "AddNoise"]
     assert (after.stage.goal.memory, after.stage.by, after.stage.space) == (5, "histogram", "hsv")
     _, after = grading.grading_stages(loads("grade: {color: lab, palette: ['#08f']}"))
-    assert names(after) == ["SkipAnchors", "PullToPalette"]
+    assert names(after) == ["SkipFrames", "PullToPalette"]
 
 
 def test_a_colour_reference_that_is_no_image_is_reported_when_the_schedule_is_loaded(tmp_path):
@@ -229,7 +230,7 @@ def test_a_run_records_the_colour_drift_of_its_painted_frames(tmp_path, textured
     def warmer(frame, start):
         return textured if start is None else np.clip(np.add(start, (9, 0, 0)), 0, 255).astype(np.uint8)
 
-    list(render.render_run(run, scene, lambda scene: warmer))
+    list(render.render_run(run, scene, lambda _: FunctionPainter(warmer)))
     drift = run.measurements("drift")
     assert sorted(drift) == [0, 2, 4]
     assert 0 == drift[0] < drift[2] < drift[4]

@@ -39,9 +39,9 @@ class Counting(FlatPainter):
         super().__init__(np.full((80, 96, 3), 90, np.uint8) if picture is None else picture)
         self.painted = []
 
-    def __call__(self, frame, start):
+    def paint(self, frame, start, **more):
         self.painted.append(frame.index)
-        return super().__call__(frame, start)
+        return super().paint(frame, start, **more)
 
 
 @pytest.fixture

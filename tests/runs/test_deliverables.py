@@ -12,6 +12,7 @@ from PIL import ImageSequence
 
 from animator import RunError, load
 from animator.interop.convert import convert
+from animator.models.painter import FunctionPainter
 from animator.runs import render
 from animator.runs.deliverables import deliver
 from animator.runs.run import Run
@@ -49,7 +50,7 @@ def paint(folder, more="", text=TEXT, span=None):
     (folder / "film.yaml").write_text(text + more)
     scene = load(folder / "film.yaml")
     run = render.start_run(scene, folder / "film.yaml", folder / "run", span)
-    for _ in render.render_run(run, scene, lambda _: keep):
+    for _ in render.render_run(run, scene, lambda _: FunctionPainter(keep)):
         pass
     return run, scene
 

@@ -83,7 +83,7 @@ def test_frames_painted_in_a_batch_equal_those_painted_one_by_one(run, film, mor
         for words in PROMPTS.values
     ]
     paint, sizes = load_painter(scene), []
-    sdxl = getattr(paint, "paint", paint)
+    sdxl = getattr(paint, "inner", paint)
     hook = sdxl.txt2img.unet.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
     alone = dict(paint_stills(cells, paint))
     calls = len(sizes)

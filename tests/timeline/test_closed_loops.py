@@ -8,6 +8,7 @@ import pytest
 from PIL import Image as Pictures
 
 from animator import SceneError, load, loads, timeline
+from animator.models.painter import FunctionPainter
 from animator.render import pipeline
 from animator.runs import render
 from animator.runs.run import Run
@@ -125,7 +126,7 @@ def test_a_loop_goes_on_from_any_frame_with_the_same_bytes(tmp_path, cadence):
     Pictures.fromarray(np.tile(np.arange(96, dtype=np.uint8) * 2, (80, 1))).save(tmp_path / "depth.png")
     scene = load(file)
     run = render.start_run(scene, file, tmp_path / "run")
-    list(render.render_run(run, scene, lambda _: restless))
+    list(render.render_run(run, scene, lambda _: FunctionPainter(restless)))
     frames = timeline(scene)
     for missing in range(len(frames)):
         position, state = Run(run.folder, 0, 14, dict.fromkeys(range(missing), "")).resume_point(frames)

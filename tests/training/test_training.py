@@ -203,12 +203,14 @@ def test_a_film_paints_with_the_trained_lora(folder, chosen, checkpoint, tmp_pat
     text = Prompt("photo of oue box", next="photo of oue box")
 
     def shown(scale):
-        return paint(
+        return paint.paint(
             Frame(0, 3, text, painting=Painting(steps=2, guidance_scale=1), loras={"box": scale}), None
         )
 
     plain = SDXLPainter(CheckpointSpec(str(checkpoint)), 64, 64, {})
-    assert (shown(0.0) == plain(Frame(0, 3, text, painting=Painting(steps=2, guidance_scale=1)), None)).all()
+    assert (
+        shown(0.0) == plain.paint(Frame(0, 3, text, painting=Painting(steps=2, guidance_scale=1)), None)
+    ).all()
     far = [np.abs(shown(0.0).astype(float) - shown(scale)).mean() for scale in (0.0, 0.5, 1.0)]
     assert far[0] == 0 < far[1] < far[2]
     scene = load(

@@ -12,8 +12,9 @@ import torch
 from animator.diffusion.gpu import color, filters
 from animator.diffusion.gpu.filters import PrefetchedNoise, warp
 from animator.diffusion.gpu.image import DeviceImage, to_device
-from animator.frame import Frame, Image, State
+from animator.frame import Frame, Image, Mask, State
 from animator.imaging.backend import ImageBackend
+from animator.models.painter import NO_HINTS, Hints, Painter, PainterWrapper
 
 
 class GpuPlace:
@@ -38,9 +39,9 @@ class GpuPlace:
     def _to_device(self, image: Any) -> DeviceImage:
         return to_device(image, self.device)
 
-    def wrap_painter(self, paint: Any) -> Callable[[Frame, Any], Any]:
-        """Return a function (frame, start) → image that paints with `paint` and leaves the image on the device."""
-        return lambda frame, start: self._to_device(paint.paint_on_device(frame, start))
+    def wrap_painter(self, painter: Painter) -> Painter:
+        """Return `painter` with its images left on the device."""
+        return OnDevicePainter(painter, self.device)
 
     def wrap_saved(self, pictures: Mapping[int, Image]) -> Mapping[int, Any]:
         """Return saved images by frame index, each copied to the device when it is read."""
@@ -57,6 +58,18 @@ class GpuPlace:
                 shown: Any = state.shown
                 shown.prefetch()
                 yield frame, state
+
+
+class OnDevicePainter(PainterWrapper):
+    """A painter whose `paint` leaves its images on the device; masks and hints need the host."""
+
+    def __init__(self, inner: Painter, device: torch.device) -> None:
+        super().__init__(inner)
+        self.device, self.capabilities = device, inner.capabilities - {"mask", "hints"}
+
+    def paint(self, frame: Frame, start: Any, *, mask: Mask | None = None, hints: Hints = NO_HINTS) -> Any:
+        self._refuse(mask, hints)
+        return to_device(self.inner.paint_on_device(frame, start), self.device)
 
 
 class LazyImages(Mapping[int, Any]):

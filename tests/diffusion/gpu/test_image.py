@@ -39,34 +39,34 @@ def test_a_nan_frame_is_reported_by_index_in_all_images_derived_from_it():
 
 
 def test_painting_on_the_device_gives_the_same_bytes_as_on_the_host(sdxl, frame):
-    start = sdxl(frame(seed=3), None)
+    start = sdxl.paint(frame(seed=3), None)
     assert (np.asarray(sdxl.paint_on_device(frame(seed=3), None)) == start).all()
     kept = to_device(start, sdxl.device)
     for sampler in ("Euler", "DPM++ 2M Karras", "Euler a", "UniPC"):
         asked = frame(sampler=sampler, strength=0.6)
-        assert (np.asarray(sdxl.paint_on_device(asked, kept)) == sdxl(asked, start)).all(), sampler
+        assert (np.asarray(sdxl.paint_on_device(asked, kept)) == sdxl.paint(asked, start)).all(), sampler
     wordy = frame(prompt=Prompt("chair", "blurry", "snow", 0.3), strength=0.4)
-    assert (np.asarray(sdxl.paint_on_device(wordy, kept)) == sdxl(wordy, start)).all()
-    assert (np.asarray(sdxl.paint_on_device(wordy, start)) == sdxl(wordy, start)).all()
+    assert (np.asarray(sdxl.paint_on_device(wordy, kept)) == sdxl.paint(wordy, start)).all()
+    assert (np.asarray(sdxl.paint_on_device(wordy, start)) == sdxl.paint(wordy, start)).all()
     assert sdxl.paint_on_device(frame(strength=0.0), kept) is kept
 
 
 @pytest.mark.parametrize("memory", ["balanced", "low"])
 def test_painting_on_the_device_gives_the_same_bytes_in_every_memory_mode(checkpoint, frame, memory):
     sdxl = SDXLPainter(CheckpointSpec(str(checkpoint), memory=memory), 64, 64, {})
-    start = sdxl(frame(), None)
+    start = sdxl.paint(frame(), None)
     kept = sdxl.paint_on_device(frame(seed=8), to_device(start, sdxl.device))
-    assert (np.asarray(kept) == sdxl(frame(seed=8), start)).all()
+    assert (np.asarray(kept) == sdxl.paint(frame(seed=8), start)).all()
 
 
 @pytest.mark.parametrize("size", [(98, 66), (64, 90)])
 def test_painting_on_the_device_works_for_any_size(checkpoint, frame, size):
     sdxl = SDXLPainter(CheckpointSpec(str(checkpoint)), *size, {})
-    fresh = sdxl(frame(), None)
+    fresh = sdxl.paint(frame(), None)
     assert (np.asarray(sdxl.paint_on_device(frame(), None)) == fresh).all()
     assert (
         np.asarray(sdxl.paint_on_device(frame(seed=8), to_device(fresh, sdxl.device)))
-        == sdxl(frame(seed=8), fresh)
+        == sdxl.paint(frame(seed=8), fresh)
     ).all()
 
 
