@@ -18,7 +18,7 @@ import numpy as np
 from animator.frame import Control, Frame, Image, Mask
 from animator.models.painter import NO_HINTS, Hints, Painter
 from animator.render import upscale
-from animator.render.painter import FlatPainter, test_card
+from animator.render.painter import FlatPainter
 from animator.render.pipeline import load_painter
 from animator.runs import cost
 from animator.runs.cost import Profile, profile_setup
