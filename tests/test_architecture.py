@@ -216,6 +216,10 @@ TOPICS = {
     "filters": ("imaging diffusion/gpu", "the same filters in NumPy and in torch"),
     "masks": ("imaging render", "one mask as an image, and the masks of a film over time"),
     "metadata": ("runs interop", "texts written into images and videos, and read from them"),
+    "painter": (
+        "models render",
+        "the interface that model families implement, and wrappers around a painter",
+    ),
     "prompts": ("timeline interop", "our prompts, and those of other programs"),
     "render": ("runs cli", "rendering a run, and its commands"),
     "settings": ("scene training", "the settings of a schedule file, and those of a training"),

@@ -78,7 +78,7 @@ def iterate_film(
 
 
 class FilmContext(NamedTuple):
-    """What the shots of a film share: `saved` are painted frames by frame number; `footage` is read in film order."""
+    """Parts that the shots of a film share: `saved` are painted frames by number; `footage` is read in film order."""
 
     painter: Painter
     saved: Mapping[int, Image]

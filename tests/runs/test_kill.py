@@ -20,6 +20,7 @@ FRAMES = 240
 FLAT = """
 import sys, time
 from pathlib import Path
+from animator.models.painter import as_painter
 from animator.render.painter import FlatPainter
 from animator.render.views import read_start_image
 from animator.runs.render import render_run, reopen_run
@@ -29,9 +30,9 @@ def painter(scene):
 
     def paint(frame, start):
         time.sleep(float(sys.argv[2]))  # stands for the time of a model
-        return flat(frame, start)
+        return flat.paint(frame, start)
 
-    return paint
+    return as_painter(paint)
 
 for frame in render_run(*reopen_run(Path(sys.argv[1])), painter):
     print(frame.index, flush=True)
