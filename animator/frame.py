@@ -310,5 +310,5 @@ class State:
     def brought(self, convert: Callable[[Any], Any]) -> State:
         """Return the state with `convert` applied to each of its images, such as a copy to another device."""
         there = {name: getattr(self, name) for name in ("shown", "painting", "reference", "first")}
-        pictures: dict[str, Any] = {n: convert(image) for n, image in there.items() if image is not None}
-        return replace(self, **pictures)
+        images: dict[str, Any] = {n: convert(image) for n, image in there.items() if image is not None}
+        return replace(self, **images)

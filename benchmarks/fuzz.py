@@ -37,7 +37,7 @@ class Outcome:
     kind: str
     seconds: float  # of CPU
     grown: int  # bytes by which the process has grown at most
-    told: str = ""
+    message: str = ""
 
 
 def try_one(text: str) -> tuple[str, str]:
@@ -98,12 +98,12 @@ def work(seed: int, first: int, stop: int, pipe: multiprocessing.connection.Conn
         text = schedule(Random(f"{seed}:{number}"))
         seen.clear()
         started = time.process_time()
-        kind, told = try_one(text)
+        kind, message = try_one(text)
         seconds = time.process_time() - started
         if seen:
-            kind, told = "harm", seen[0][:200]
+            kind, message = "harm", seen[0][:200]
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base
-        pipe.send(Outcome(number, kind, seconds, grown * 1024, told))
+        pipe.send(Outcome(number, kind, seconds, grown * 1024, message))
     pipe.close()
 
 
@@ -147,7 +147,7 @@ def main() -> None:
             print(f"{len(times):,} files: {dict(counts)}", file=sys.stderr, flush=True)
         if outcome.kind not in GOOD or outcome.seconds > SLOW:
             bad.append(outcome)
-            print(f"{outcome.number}: {outcome.kind}, {outcome.seconds:.2f} s: {outcome.told}", flush=True)
+            print(f"{outcome.number}: {outcome.kind}, {outcome.seconds:.2f} s: {outcome.message}", flush=True)
     slow = sum(seconds > SLOW for seconds, _ in times)
     seconds = np.array([seconds for seconds, _ in times])
     print(f"{options.count:,} files, seed {options.seed}:")

@@ -142,12 +142,12 @@ class Bench:
         return moments
 
 
-def _check(pictures: Sequence[np.ndarray]) -> None:
+def _check(images: Sequence[np.ndarray]) -> None:
     """Exit with an error if an image is flat or saturated."""
-    for picture in pictures:
-        if not 5 < picture.std() < 125:
+    for image in images:
+        if not 5 < image.std() < 125:
             raise SystemExit(
-                f"a frame is flat or saturated (standard deviation {picture.std():.1f}): the figures are void"
+                f"a frame is flat or saturated (standard deviation {image.std():.1f}): the figures are void"
             )
 
 
@@ -160,12 +160,12 @@ def stalls(bench: Bench, calls: int) -> tuple[int, list[str]]:
     """Return the number of host-GPU synchronisations per frame, and the code lines that cause most of them."""
     torch.cuda.set_sync_debug_mode("warn")
     try:
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             bench.our_frames(calls)
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    waits = [one for one in told if "synchroniz" in str(one.message)]
+    waits = [one for one in warned if "synchroniz" in str(one.message)]
     places = Counter(f"{'/'.join(Path(one.filename).parts[-3:])}:{one.lineno}" for one in waits)
     return len(waits) // bench.frames, [f"{place} {count}" for place, count in places.most_common(10)]
 

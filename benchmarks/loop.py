@@ -73,7 +73,7 @@ class TimedCamera(Camera2D):
 def film(size: int, frames: int, clock: Clock):
     """Run the frame loop with all stages timed, around a stub painter; yields its frames and states."""
     scene = loads(SCENE.format(size=size, frames=frames))
-    pictures = [textured(size, seed) for seed in range(PATTERNS)]
+    images = [textured(size, seed) for seed in range(PATTERNS)]
     match = MatchColor(FirstReference("lab"), "lab", "statistics")
     before = [
         clock.timed("color before", match),
@@ -82,7 +82,7 @@ def film(size: int, frames: int, clock: Clock):
         clock.timed("noise", AddNoise()),
     ]
     after = [clock.timed("color after", match)]
-    paint = clock.timed("(stub painter)", lambda frame, start: pictures[frame.index % PATTERNS])
+    paint = clock.timed("(stub painter)", lambda frame, start: images[frame.index % PATTERNS])
     painter = FunctionPainter(paint)
     return render(timeline(scene), painter, TimedCamera(clock, size), crossfade, before, after)
 

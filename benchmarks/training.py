@@ -89,11 +89,11 @@ def measure(config: dict, settings: TrainingSettings, steps: int = 8) -> Measure
     side = settings.resolution // 8
     sizes = (settings.resolution, settings.resolution, 0, 0, settings.resolution, settings.resolution)
     item = LatentItem(torch.randn(4, side, side), torch.zeros(4, side, side), None, sizes, "a")
-    shelf = LatentDataset([item], settings.learning.batch, 0)
+    dataset = LatentDataset([item], settings.learning.batch, 0)
     levels = loss.noise_scheduler(DDPMScheduler(beta_schedule="scaled_linear", beta_end=0.012).config)
-    lesson = TrainingObjective(pipe, Texts(unet), levels, shelf, None, None, settings)
-    course, began = Trainer(lesson, learner, make_accelerator(pipe)), 0.0
-    for progress in course.steps():
+    objective = TrainingObjective(pipe, Texts(unet), levels, dataset, None, None, settings)
+    trainer, began = Trainer(objective, learner, make_accelerator(pipe)), 0.0
+    for progress in trainer.steps():
         if device.type == "cuda":
             torch.cuda.synchronize()
         if progress.step == 2:

@@ -10,7 +10,7 @@ import json
 from random import Random
 from typing import Any
 
-from animator.timeline.expressions import FUNCTIONS
+from animator.timeline.expression_functions import FUNCTIONS
 from benchmarks.fragments import (
     CODE,
     EASES,

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import animate, loads
 from animator.frame import Frame, Image, Mask
@@ -53,8 +53,8 @@ def rows_of(extra: str, folder: Path, shown: list[tuple[Path, str, int]], scales
     return np.vstack(rows)
 
 
-def saved(picture: np.ndarray, name: str) -> None:
-    Pictures.fromarray(picture).save(HERE / name, quality=85, subsampling=0)
+def saved(image: np.ndarray, name: str) -> None:
+    Pillow.fromarray(image).save(HERE / name, quality=85, subsampling=0)
 
 
 class Shown(Painter):

@@ -43,7 +43,7 @@ class Example:
     text: str
 
     @property
-    def picture(self) -> Path:
+    def image(self) -> Path:
         return PICTURES / f"{self.name}.svg"
 
     def curves(self) -> list[tuple[NDArray[np.float64], list[int]]]:
@@ -65,21 +65,21 @@ def draw(page: str) -> list[Path]:
 def _draw(page: str) -> Iterator[Path]:
     wanted = {EASINGS_PICTURE}
     for example in examples(page):
-        wanted.add(example.picture)
+        wanted.add(example.image)
         curves = example.curves()
-        if drawn(example.picture) != fingerprint([values for values, _ in curves]):
-            _save(_rows(example, curves), example.picture, [values for values, _ in curves])
-            yield example.picture
+        if drawn(example.image) != fingerprint([values for values, _ in curves]):
+            _save(_rows(example, curves), example.image, [values for values, _ in curves])
+            yield example.image
     if drawn(EASINGS_PICTURE) != fingerprint(easings()):
         _save(_overview(), EASINGS_PICTURE, easings())
         yield EASINGS_PICTURE
-    for picture in set(PICTURES.glob("*.svg")) - wanted:
-        picture.unlink()
+    for image in set(PICTURES.glob("*.svg")) - wanted:
+        image.unlink()
 
 
-def drawn(picture: Path) -> str | None:
+def drawn(image: Path) -> str | None:
     """Return the fingerprint of the values that a chart shows; None if the chart does not exist."""
-    match = _HASH.search(picture.read_text(encoding="utf8")) if picture.exists() else None
+    match = _HASH.search(image.read_text(encoding="utf8")) if image.exists() else None
     return match and match[1]
 
 

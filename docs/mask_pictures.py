@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import animate, load, loads
 from animator.frame import Image
@@ -18,8 +18,8 @@ OFF = ["lock.mask=!everywhere", "painting.mask=everywhere"]
 
 
 def row(settings: list[str]) -> np.ndarray:
-    pictures = [state.shown for frame, state in animate(load(FILM, settings)) if frame.index in SHOWN]
-    return np.hstack([np.pad(picture, ((2, 2), (2, 2), (0, 0)), constant_values=255) for picture in pictures])
+    images = [state.shown for frame, state in animate(load(FILM, settings)) if frame.index in SHOWN]
+    return np.hstack([np.pad(image, ((2, 2), (2, 2), (0, 0)), constant_values=255) for image in images])
 
 
 SMALL = """
@@ -38,17 +38,14 @@ def closely(color: str, product: str) -> list[Image]:
     view = CameraView(azimuth=30, scale=0.42)
     drawn = draw_recipe(Recipe(product, color=color, backdrop="sunset", view=view, shape=3)).image
     with tempfile.TemporaryDirectory() as room:
-        Pictures.fromarray(drawn).save(Path(room, "start.png"))
+        Pillow.fromarray(drawn).save(Path(room, "start.png"))
         films = [SMALL.format(words=f"{color} {product}", strength=strength) for strength in (0, 0.3)]
-        pictures = [drawn, *(next(animate(loads(film, room)))[1].shown for film in films)]
-    large = [
-        Pictures.fromarray(picture[CLOSE]).resize((204, 204), Pictures.Resampling.LANCZOS)
-        for picture in pictures
-    ]
-    return [np.asarray(picture) for picture in large]
+        images = [drawn, *(next(animate(loads(film, room)))[1].shown for film in films)]
+    large = [Pillow.fromarray(image[CLOSE]).resize((204, 204), Pillow.Resampling.LANCZOS) for image in images]
+    return [np.asarray(image) for image in large]
 
 
 if __name__ == "__main__":
-    Pictures.fromarray(np.vstack([row(OFF), row([])])).save(HERE / "masks.jpg", quality=85, subsampling=0)
+    Pillow.fromarray(np.vstack([row(OFF), row([])])).save(HERE / "masks.jpg", quality=85, subsampling=0)
     pair = [*closely("red", "bottle"), *closely("blue", "speaker")]
-    Pictures.fromarray(np.hstack(pair)).save(HERE / "detail.jpg", quality=88, subsampling=0)
+    Pillow.fromarray(np.hstack(pair)).save(HERE / "detail.jpg", quality=88, subsampling=0)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator.frame import Image, Motion, State
 from animator.imaging.cameras import DepthCamera, HomographyCamera
@@ -31,16 +31,16 @@ def product(name: str, azimuth: float = 25.0, **more: object) -> Recipe:
     return Recipe(name, view=CameraView(azimuth=azimuth, elevation=6.0, scale=0.7), seed=3, **more)
 
 
-def strip(pictures: list[Image]) -> Image:
+def strip(images: list[Image]) -> Image:
     gap = np.full((SIZE, GAP, 3), 255, np.uint8)
-    return np.hstack([part for picture in pictures for part in (picture, gap)][:-1])
+    return np.hstack([part for image in images for part in (image, gap)][:-1])
 
 
 def save(rows: list[list[Image]], name: str) -> None:
     strips = [strip(row) for row in rows]
     gap = np.full((GAP, strips[0].shape[1], 3), 255, np.uint8)
     whole = np.vstack([part for row in strips for part in (row, gap)][:-1])
-    Pictures.fromarray(whole).save(HERE / name, quality=85, subsampling=0)
+    Pillow.fromarray(whole).save(HERE / name, quality=85, subsampling=0)
 
 
 def ways() -> None:
@@ -68,10 +68,10 @@ def orbit() -> None:
     save([*moved, anew], "motion-orbit.jpg")
 
 
-def depth(picture: DrawnImage) -> np.ndarray:
+def depth(image: DrawnImage) -> np.ndarray:
     """Return a drawing's disparity: the product's centre is on the reference plane, and a wall is behind the floor."""
-    distance = np.where(np.isfinite(picture.depth), picture.depth, np.inf)
-    middle = float(np.median(distance[(picture.mask > 250) & np.isfinite(distance)]))
+    distance = np.where(np.isfinite(image.depth), image.depth, np.inf)
+    middle = float(np.median(distance[(image.mask > 250) & np.isfinite(distance)]))
     return harden_edges(np.clip(middle / distance, 0.6, 2.0).astype(np.float32), LONG.focal)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import animate, loads
 from animator.frame import Frame, Image
@@ -40,13 +40,13 @@ def drifting(grade: str) -> list[Image]:
 
 def save(name: str, rows: list[list[Image]]) -> None:
     sheet = np.vstack([np.hstack(row) for row in rows])
-    Pictures.fromarray(sheet).save(HERE / f"{name}.jpg", quality=85)
+    Pillow.fromarray(sheet).save(HERE / f"{name}.jpg", quality=85)
 
 
 def main() -> None:
     pull = PalettePull(np.array([parse_hex_color(color) for color in BRAND], np.uint8))
-    pictures = [product("mug", "purple"), product("chair", "red", style="marker")]
-    save("color-palette", [[pull(picture, amount) for amount in (0, 0.25, 0.5, 1)] for picture in pictures])
+    images = [product("mug", "purple"), product("chair", "red", style="marker")]
+    save("color-palette", [[pull(image, amount) for amount in (0, 0.25, 0.5, 1)] for image in images])
     ends = [(product(name, "blue", 30), product(name, "blue", 38)) for name in ("electric scooter", "chair")]
     save(
         "color-tween", [[old, new, crossfade(old, new, 0.5), interpolate(old, new, 0.5)] for old, new in ends]

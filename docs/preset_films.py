@@ -12,7 +12,7 @@ from time import perf_counter
 
 import cv2
 import numpy as np
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import animate, load
 from animator.frame import Frame, Image
@@ -41,15 +41,15 @@ def measured(frame: Frame) -> bool:
     return "white" in frame.prompt.text and not any(word in frame.prompt.text for word in ("pencil", "clay"))
 
 
-def color(picture: Image, mask: np.ndarray) -> np.ndarray:
+def color(image: Image, mask: np.ndarray) -> np.ndarray:
     """Return the mean colour of the product in CIE Lab."""
-    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     return lab[mask].mean(0) if mask.any() else np.full(3, np.nan)
 
 
-def numbers(frames: list[Frame], pictures: list[Image]) -> list[str]:
+def numbers(frames: list[Frame], images: list[Image]) -> list[str]:
     """Return outline IoU, colour ΔE and drift ΔE of the painted frames (none if unmeasurable), and the loop's seam."""
-    pairs = [(frame, picture) for frame, picture in zip(frames, pictures, strict=True) if frame.diffuse]
+    pairs = [(frame, image) for frame, image in zip(frames, images, strict=True) if frame.diffuse]
     outlines, steps, drifts = [], [], []
     begun: dict[str, np.ndarray] = {}
     for (old, before), (new, after) in pairwise(pairs):
@@ -64,15 +64,15 @@ def numbers(frames: list[Frame], pictures: list[Image]) -> list[str]:
         first = begun.setdefault(f"{new.shot} {new.prompt.text}", color(before, one))
         steps.append(np.linalg.norm(color(after, other) - color(before, one)))
         drifts.append(np.linalg.norm(color(after, other) - first))
-    moves = [np.abs(a.astype(float) - b).mean() for a, b in pairwise(pictures)]
-    seam = np.abs(pictures[-1].astype(float) - pictures[0]).mean() / np.median(moves)
+    moves = [np.abs(a.astype(float) - b).mean() for a, b in pairwise(images)]
+    seam = np.abs(images[-1].astype(float) - images[0]).mean() / np.median(moves)
     found = [np.nanmean(outlines), np.nanmean(steps), np.nanmean(drifts[-3:])] if outlines else []
     return [f"{value:.2f}" if i == 0 else f"{value:.1f}" for i, value in enumerate(found)] + [f"{seam:.1f}"]
 
 
-def small(picture: Image, width: int) -> Image:
-    height = round(picture.shape[0] * width / picture.shape[1])
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+def small(image: Image, width: int) -> Image:
+    height = round(image.shape[0] * width / image.shape[1])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def film(name: str) -> None:
@@ -82,12 +82,12 @@ def film(name: str) -> None:
     began = perf_counter()
     shown = [(frame, state.shown) for frame, state in animate(scene)]
     seconds = perf_counter() - began
-    frames, pictures = [frame for frame, _ in shown], [picture for _, picture in shown if picture is not None]
-    places = [round(i) for i in np.linspace(0, len(pictures) - 1, 12)]
-    rows = [np.hstack([small(pictures[i], SHEET) for i in places[k : k + 6]]) for k in (0, 6)]
+    frames, images = [frame for frame, _ in shown], [image for _, image in shown if image is not None]
+    places = [round(i) for i in np.linspace(0, len(images) - 1, 12)]
+    rows = [np.hstack([small(images[i], SHEET) for i in places[k : k + 6]]) for k in (0, 6)]
     (HERE / "presets").mkdir(exist_ok=True)
-    Pictures.fromarray(np.vstack(rows)).save(HERE / "presets" / f"{name}.jpg", quality=82)
-    first, *rest = [Pictures.fromarray(small(picture, FILM)) for picture in pictures[::3]]
+    Pillow.fromarray(np.vstack(rows)).save(HERE / "presets" / f"{name}.jpg", quality=82)
+    first, *rest = [Pillow.fromarray(small(image, FILM)) for image in images[::3]]
     wait = round(3000 / scene.settings.video.fps)
     first.save(
         HERE / "presets" / f"{name}.webp",
@@ -99,15 +99,13 @@ def film(name: str) -> None:
     )
     stills = data_folder("presets") / "stills"
     stills.mkdir(exist_ok=True)
-    Pictures.fromarray(small(pictures[round(len(pictures) * 0.7)], STILL)).save(
-        stills / f"{name}.jpg", quality=80
-    )
-    told = numbers(frames, pictures)
-    told = ["–"] * (4 - len(told)) + told
+    Pillow.fromarray(small(images[round(len(images) * 0.7)], STILL)).save(stills / f"{name}.jpg", quality=80)
+    cells = numbers(frames, images)
+    cells = ["–"] * (4 - len(cells)) + cells
     if scene.settings.video.loop == "none":
-        told[-1] = "–"
+        cells[-1] = "–"
     painted = sum(frame.diffuse for frame in timeline(scene))
-    print(f"| `{name}` | {painted} of {len(frames)} | {seconds:.0f} | {' | '.join(told)} |", flush=True)
+    print(f"| `{name}` | {painted} of {len(frames)} | {seconds:.0f} | {' | '.join(cells)} |", flush=True)
 
 
 def main() -> None:

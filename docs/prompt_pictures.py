@@ -4,7 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import Frame, Painting, Prompt, loads, timeline
 from animator.frame import Image
@@ -16,7 +16,7 @@ PAINTING, SEED = Painting(steps=12, guidance_scale=4.0, strength=0.87), 11
 PAINTER = load_painter(loads("video: {frames: 1}"))
 
 
-def picture(prompt: Prompt, start: Image | None = None) -> Image:
+def image(prompt: Prompt, start: Image | None = None) -> Image:
     return PAINTER.paint(Frame(0, SEED, prompt, painting=PAINTING), start)
 
 
@@ -24,10 +24,10 @@ def words(text: str, negative: str = "") -> Prompt:
     return Prompt(text, negative, text)
 
 
-def strip(pictures: list[Image], labels: list[str]) -> Image:
+def strip(images: list[Image], labels: list[str]) -> Image:
     """Return the images in a row, each with its label below."""
     tiles = []
-    for image, label in zip(pictures, labels, strict=True):
+    for image, label in zip(images, labels, strict=True):
         tile = np.full((image.shape[0] + 26, image.shape[1], 3), 255, np.uint8)
         tile[:-26] = image
         cv2.putText(
@@ -40,7 +40,7 @@ def strip(pictures: list[Image], labels: list[str]) -> Image:
 def weights() -> Image:
     values = (0, 0.5, 1, 1.3, 1.6)
     texts = [f"photo of a (red:{value}) mug, three-quarter view, white background" for value in values]
-    return strip([picture(words(text)) for text in texts], [f"(red:{value}) mug" for value in values])
+    return strip([image(words(text)) for text in texts], [f"(red:{value}) mug" for value in values])
 
 
 def blends() -> Image:
@@ -49,7 +49,7 @@ def blends() -> Image:
         f'photo of a ("red", "blue").blend({1 - part:g}, {part:g}) mug, white background' for part in parts
     ]
     labels = [f".blend({1 - part:g}, {part:g})" for part in parts]
-    return strip([picture(words(text)) for text in texts], labels)
+    return strip([image(words(text)) for text in texts], labels)
 
 
 def styles() -> Image:
@@ -59,12 +59,12 @@ def styles() -> Image:
         for name in names
     ]
     start = draw_recipe(START_RECIPES["bottle_photo"], (256, 256)).image
-    return strip([picture(prompt, start) for prompt in prompts], list(names))
+    return strip([image(prompt, start) for prompt in prompts], list(names))
 
 
 def main() -> None:
     sheet = np.vstack([weights(), blends(), styles()])
-    Pictures.fromarray(sheet).save(HERE / "prompts.jpg", quality=88)
+    Pillow.fromarray(sheet).save(HERE / "prompts.jpg", quality=88)
 
 
 if __name__ == "__main__":

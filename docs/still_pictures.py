@@ -3,7 +3,7 @@
 import io
 from pathlib import Path
 
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import loads
 from animator.render.pipeline import load_painter
@@ -40,8 +40,8 @@ def main() -> None:
         [[f"{number + 1:03d}" for number in row] for row in rows],
     )
     data = io.BytesIO()
-    small = Pictures.fromarray(sheet).resize(
-        (sheet.shape[1] // 2, sheet.shape[0] // 2), Pictures.Resampling.LANCZOS
+    small = Pillow.fromarray(sheet).resize(
+        (sheet.shape[1] // 2, sheet.shape[0] // 2), Pillow.Resampling.LANCZOS
     )
     small.save(data, "JPEG", quality=85)
     (HERE / "stills.jpg").write_bytes(data.getvalue())

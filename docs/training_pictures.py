@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests are not part of the package
 
@@ -47,8 +47,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as room:
         file = Path(sys.argv[1]) if len(sys.argv) > 1 else taught(Path(room))
         painter = PipelinePainter(nano.weights_folder(), file)
-        row = Pictures.fromarray(np.concatenate(refined(file), axis=1))
-        row.resize((8 * SIDE, SIDE), Pictures.Resampling.LANCZOS).save(HERE / "refiner.jpg", quality=88)
+        row = Pillow.fromarray(np.concatenate(refined(file), axis=1))
+        row.resize((8 * SIDE, SIDE), Pillow.Resampling.LANCZOS).save(HERE / "refiner.jpg", quality=88)
     print(json.dumps(figures(painter), indent=1))
     blank = [np.full((256, 256, 3), 255, np.uint8)] * len(OTHERS)
     rows = [[toy.render(100 + number) for number in range(4)] + blank]
@@ -58,7 +58,7 @@ def main() -> None:
             + (blank if scale == 0.5 else painted(painter, scale, OTHERS))
         )
     page = np.concatenate([np.concatenate(row, axis=1) for row in rows])
-    sheet = Pictures.fromarray(page).resize((8 * SIDE, len(rows) * SIDE), Pictures.Resampling.LANCZOS)
+    sheet = Pillow.fromarray(page).resize((8 * SIDE, len(rows) * SIDE), Pillow.Resampling.LANCZOS)
     sheet.save(HERE / "training.jpg", quality=88)
 
 

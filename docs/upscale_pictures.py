@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import animate, loads, timeline
 from animator.frame import Upscale
@@ -35,7 +35,7 @@ def larger() -> None:
     for strength in (0.2, 0.35, 0.5):
         row.append(enlarge(replace(frame, upscale=Upscale(strength)), picture, painter))
     cut = [image[PART, PART] for image in row]
-    Pictures.fromarray(np.hstack(cut)).save(HERE / "upscale.jpg", quality=88, subsampling=0)
+    Pillow.fromarray(np.hstack(cut)).save(HERE / "upscale.jpg", quality=88, subsampling=0)
 
 
 def beyond() -> None:
@@ -52,7 +52,7 @@ def beyond() -> None:
     for hires in (0.0, first.painting.hires):
         asked = [replace(frame, painting=replace(frame.painting, hires=hires)) for (frame,) in frames]
         rows.append(np.hstack([resize(painter.paint(frame, None), 256, 256) for frame in asked]))
-    Pictures.fromarray(np.vstack(rows)).save(HERE / "upscale-hires.jpg", quality=88)
+    Pillow.fromarray(np.vstack(rows)).save(HERE / "upscale-hires.jpg", quality=88)
 
 
 def smoother() -> None:
@@ -62,7 +62,7 @@ def smoother() -> None:
     )
     row = [first, *interpolate_many(first, second, (0.25, 0.5, 0.75)), second]
     small = [resize(image, 192, 192) for image in row]
-    Pictures.fromarray(np.hstack(small)).save(HERE / "upscale-between.jpg", quality=85, subsampling=0)
+    Pillow.fromarray(np.hstack(small)).save(HERE / "upscale-between.jpg", quality=85, subsampling=0)
 
 
 if __name__ == "__main__":

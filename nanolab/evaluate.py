@@ -33,9 +33,9 @@ Rgb = NDArray[np.uint8]
 
 def classifier_accuracy(work_folder: Path, classifier: judge.AttributeClassifier) -> dict[str, float]:
     """Return the classifier's share of right answers per question, on drawn images that it was not trained on."""
-    pictures, known = ShardedImages(work_folder / "pictures"), read_recipes(work_folder / "pictures")
-    chosen = range(int(pictures.ends[-3]), len(pictures))
-    images = [pictures[i] for i in chosen]
+    stored, known = ShardedImages(work_folder / "pictures"), read_recipes(work_folder / "pictures")
+    chosen = range(int(stored.ends[-3]), len(stored))
+    images = [stored[i] for i in chosen]
     shares = judge.answer_accuracy(
         judge.classify(classifier, images), [judge.true_answers(known[i]) for i in chosen]
     )
@@ -50,14 +50,14 @@ def request_sheet(painter: PipelinePainter, count: int = 64) -> Rgb:
     prompts = [text.plain_caption(recipe) for recipe in asked]
     made = painter.paint(prompts, range(500, 500 + count), settings)
     return recipes.image_grid(
-        [_label_image(picture, prompt) for picture, prompt in zip(made, prompts, strict=True)], 8
+        [_label_image(image, prompt) for image, prompt in zip(made, prompts, strict=True)], 8
     )
 
 
-def _label_image(picture: Rgb, prompt: str) -> Rgb:
+def _label_image(image: Rgb, prompt: str) -> Rgb:
     head, *rest = prompt.split(", ")
-    banded = np.full((picture.shape[0] + 24, picture.shape[1], 3), 255, np.uint8)
-    banded[24:] = picture
+    banded = np.full((image.shape[0] + 24, image.shape[1], 3), 255, np.uint8)
+    banded[24:] = image
     for i, line in enumerate((head, ", ".join(rest))):
         cv2.putText(banded, line, (3, 10 + 11 * i), cv2.FONT_HERSHEY_SIMPLEX, 0.32, (0, 0, 0), 1, cv2.LINE_AA)
     return banded
@@ -69,17 +69,17 @@ def paint_reveal_film(weights: Path) -> list[Rgb]:
     return [np.asarray(state.shown) for _, state in animate(scene)]
 
 
-def _thumbnail(picture: Rgb) -> NDArray[np.float32]:
-    small = cv2.resize(picture, (16, 16), interpolation=cv2.INTER_AREA)
+def _thumbnail(image: Rgb) -> NDArray[np.float32]:
+    small = cv2.resize(image, (16, 16), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32).ravel()
 
 
 def nearest_images_sheet(painter: PipelinePainter, work_folder: Path, settings: PipelineSettings) -> Rgb:
     """Return a sheet (h, w, 3) of painted images above their nearest training images (compared at 16×16 pixels)."""
-    pictures = ShardedImages(work_folder / "pictures")
-    known = np.stack([_thumbnail(pictures[i]) for i in range(len(pictures))])
+    images = ShardedImages(work_folder / "pictures")
+    known = np.stack([_thumbnail(images[i]) for i in range(len(images))])
     made = painter.paint([text.plain_caption(r) for r in metrics.random_requests(8, 11)], range(8), settings)
-    near = [pictures[int(((known - _thumbnail(picture)) ** 2).sum(1).argmin())] for picture in made]
+    near = [images[int(((known - _thumbnail(image)) ** 2).sum(1).argmin())] for image in made]
     return recipes.image_grid([*made, *near], 8)
 
 
@@ -170,10 +170,10 @@ def paint_prompts(weights: Path, size: str, prompts: list[str], first: int, hire
     return [np.asarray(painter.paint(frame, None)) for frame in frames]
 
 
-def pad_to_square(picture: Rgb) -> Rgb:
+def pad_to_square(image: Rgb) -> Rgb:
     """Fit an image into a square of 256×256 pixels, centred; its edge pixels are repeated to fill the rest."""
-    height, width = (side * SQUARE_SIDE // max(picture.shape[:2]) for side in picture.shape[:2])
-    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    height, width = (side * SQUARE_SIDE // max(image.shape[:2]) for side in image.shape[:2])
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     top, left = (SQUARE_SIDE - height) // 2, (SQUARE_SIDE - width) // 2
     filled = cv2.copyMakeBorder(
         small, top, SQUARE_SIDE - height - top, left, SQUARE_SIDE - width - left, cv2.BORDER_REPLICATE
@@ -195,7 +195,7 @@ def accuracy_by_size(
     ]
     found = {}
     for name, size, hires in ways:
-        images = [pad_to_square(picture) for picture in paint_prompts(weights, size, prompts, 500, hires)]
+        images = [pad_to_square(image) for image in paint_prompts(weights, size, prompts, 500, hires)]
         shares = judge.answer_accuracy(judge.classify(classifier, images), truths)
         found[name] = {question: round(value, 3) for question, value in shares.items()}
     return found

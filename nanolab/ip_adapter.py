@@ -46,11 +46,11 @@ def image_encoder(width: int = 96, layers: int = 3) -> CLIPVisionModelWithProjec
     )
 
 
-def preprocess(picture: Rgb) -> NDArray[np.float32]:
+def preprocess(image: Rgb) -> NDArray[np.float32]:
     """Preprocess an image (h, w, 3) as pipelines do: central square, (3, 64, 64), normalised by CLIP's statistics."""
-    side = min(picture.shape[:2])
-    top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
-    square = picture[top : top + side, left : left + side]
+    side = min(image.shape[:2])
+    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+    square = image[top : top + side, left : left + side]
     small = (
         cv2.resize(square, (ENCODER_SIDE, ENCODER_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
         / 255
@@ -62,8 +62,8 @@ class ImageEncoderTask:
     """Pretrain the image encoder: classify the training images by the questions of the classifier."""
 
     def __init__(self, folder: Path, batch: int = 64) -> None:
-        pictures, known = ShardedImages(folder), read_recipes(folder)
-        self.views = np.stack([preprocess(pictures[i]) for i in range(len(pictures))])
+        images, known = ShardedImages(folder), read_recipes(folder)
+        self.views = np.stack([preprocess(images[i]) for i in range(len(images))])
         self.answers = [true_answers(recipe) for recipe in known]
         self.batch, self.encoder = batch, image_encoder()
         self.heads = nn.ModuleDict(
@@ -80,13 +80,13 @@ class ImageEncoderTask:
         chosen = random.integers(len(self.views), size=self.batch)
         seen = np.roll(self.views[chosen], tuple(random.integers(-4, 5, 2)), (2, 3))
         seen = seen[..., ::-1] if random.random() < 0.5 else seen
-        told = self.encoder(
+        embeds = self.encoder(
             torch.from_numpy(np.ascontiguousarray(seen)).to(device_of(self.model))
         ).image_embeds
         losses = []
         for name, head in self.heads.items():
-            right = torch.tensor([self.answers[int(i)][name] for i in chosen], device=told.device)
-            losses.append(functional.cross_entropy(head(told), right, ignore_index=-1))
+            right = torch.tensor([self.answers[int(i)][name] for i in chosen], device=embeds.device)
+            losses.append(functional.cross_entropy(head(embeds), right, ignore_index=-1))
         return torch.stack(losses).sum()
 
 
@@ -145,12 +145,12 @@ class IPAdapterTask:
         nano: Nano,
         encoder: CLIPVisionModelWithProjection,
         library: LatentLibrary,
-        pictures: ShardedImages,
+        images: ShardedImages,
         tokenizer: CLIPTokenizer,
         batch: int = 12,
     ) -> None:
-        """`library.large` holds the latents of `pictures`, followed by those of their mirror images."""
-        self.nano, self.encoder, self.library, self.pictures = nano, encoder, library, pictures
+        """`library.large` holds the latents of `images`, followed by those of their mirror images."""
+        self.nano, self.encoder, self.library, self.images = nano, encoder, library, images
         self.tokenizer, self.batch = tokenizer, batch
         nano.requires_grad_(False)
         load_adapter(nano.unet, adapter_weights(nano.unet))
@@ -166,24 +166,24 @@ class IPAdapterTask:
     def loss(self, step: int) -> Tensor:
         """Return the mean square error of v; two thirds of the batch have no caption, so the image must suffice."""
         random = np.random.default_rng([12, step])
-        shelf, device = self.library.large, device_of(self.nano)
-        picked = shelf.sample_indices(np.full(self.batch, CATALOG_SHARE), random)
+        latent_set, device = self.library.large, device_of(self.nano)
+        picked = latent_set.sample_indices(np.full(self.batch, CATALOG_SHARE), random)
         # Mirrored latents come with the image unmirrored: the reference need not face the same way.
-        seen = np.stack([preprocess(self.pictures[int(i) % len(self.pictures)]) for i in picked])
-        texts = [text.random_caption(shelf.recipes[int(i)], random) for i in picked]
+        seen = np.stack([preprocess(self.images[int(i) % len(self.images)]) for i in picked])
+        texts = [text.random_caption(latent_set.recipes[int(i)], random) for i in picked]
         tokens = torch.from_numpy(text.token_ids(self.tokenizer, texts)).to(device)
         hold = caption_mask(0.34, self.batch, random, device)
         given = add_noise(
-            shelf.latents[picked], sample_levels(self.batch, ADAPTER_LEVEL_EXPONENT, random), device
+            latent_set.latents[picked], sample_levels(self.batch, ADAPTER_LEVEL_EXPONENT, random), device
         )
         with torch.autocast(device.type, torch.bfloat16):
-            told = self.encoder(torch.from_numpy(seen).to(device)).image_embeds
+            embeds = self.encoder(torch.from_numpy(seen).to(device)).image_embeds
             with torch.no_grad():
                 embeds, pooled = self.nano.text(tokens)
             extra = {
                 "text_embeds": pooled * hold.view(-1, 1),
                 "time_ids": size_conditions(given.noisy),
-                "image_embeds": [told[:, None]],
+                "image_embeds": [embeds[:, None]],
             }
             made = self.nano.unet(
                 given.noisy,

@@ -109,12 +109,10 @@ class LabeledImages:
 
 def load_labeled(folder: Path, shards: slice) -> LabeledImages:
     """Load and shrink the images of the chosen shards of a folder, with their right answers."""
-    pictures, known = ShardedImages(folder), read_recipes(folder)
-    ends = [0, *pictures.ends.tolist()]
+    images, known = ShardedImages(folder), read_recipes(folder)
+    ends = [0, *images.ends.tolist()]
     chosen = [i for first, last in list(itertools.pairwise(ends))[shards] for i in range(first, last)]
-    return LabeledImages(
-        [to_input_size(pictures[i]) for i in chosen], [true_answers(known[i]) for i in chosen]
-    )
+    return LabeledImages([to_input_size(images[i]) for i in chosen], [true_answers(known[i]) for i in chosen])
 
 
 class ClassifierTask:
@@ -143,8 +141,8 @@ class ClassifierTask:
 def train_classifier(work_folder: Path, steps: int = 5000) -> Iterator[StepProgress]:
     """Train the classifier on all shards but the last two, into `judge.pt`; yields progress."""
     torch.manual_seed(3)
-    lesson = ClassifierTask(load_labeled(work_folder / "pictures", slice(0, -2)))
-    yield from train(lesson, TrainingPlan(steps), work_folder / "judge.pt")
+    task = ClassifierTask(load_labeled(work_folder / "pictures", slice(0, -2)))
+    yield from train(task, TrainingPlan(steps), work_folder / "judge.pt")
 
 
 def load_classifier(work_folder: Path) -> AttributeClassifier:

@@ -40,8 +40,8 @@ def load_autoencoder(work_folder: Path, finished: bool = True) -> AutoencoderKL:
         vae.load_state_dict(torch.load(folded, weights_only=True))
         return vae.eval()
     vae.load_state_dict(load_averaged(learnt)[0])
-    pictures = ShardedImages(work_folder / "pictures")
-    chosen = [pictures[int(i)] for i in np.linspace(0, len(pictures) - 1, 192)]
+    images = ShardedImages(work_folder / "pictures")
+    chosen = [images[int(i)] for i in np.linspace(0, len(images) - 1, 192)]
     fold_statistics(vae, torch.from_numpy(encode_images(vae, chosen).astype(np.float32)))
     write_stream_atomic(folded, lambda file: torch.save(vae.state_dict(), file))
     return vae.eval()

@@ -85,9 +85,9 @@ def round_trip_psnr(
     return result
 
 
-def silhouette(picture: Rgb) -> NDArray[np.bool_]:
+def silhouette(image: Rgb) -> NDArray[np.bool_]:
     """Return the mask (h, w) of a coloured product on white: saturated or dark pixels, small gaps closed."""
-    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
     seen = (np.hypot(lab[..., 1] - 128, lab[..., 2] - 128) > 22) | (lab[..., 0] < 95)
     closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     return np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0)
@@ -125,12 +125,12 @@ class SteadyMotion:
     turn: float = 1.0
     zoom: float = 1.01
 
-    def warp(self, picture: Rgb) -> Rgb:
+    def warp(self, image: Rgb) -> Rgb:
         """Return the image (h, w, 3) turned and zoomed about its centre; edge pixels are repeated."""
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -self.turn, self.zoom)
         moved = cv2.warpAffine(
-            picture, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            image, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         return np.asarray(moved, np.uint8)
 

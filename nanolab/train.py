@@ -17,13 +17,12 @@ from animator.models.nano import WEIGHTS, weights_folder
 from nanolab import latents, recipes, text, vae
 from nanolab.checkpoint import PipelinePainter, PipelineSettings, export_checkpoint, restore_checkpoint
 from nanolab.dataset import ShardedImages, draw_shards, make_readable
-from nanolab.ip_adapter import ImageEncoderTask, IPAdapterTask
-from nanolab.ip_adapter import save_adapter as save_likeness
-from nanolab.lessons import ControlNetTask, DenoiseTask, DistillationTask, add_lora, save_lora
+from nanolab.ip_adapter import ImageEncoderTask, IPAdapterTask, save_adapter
 from nanolab.metrics import random_requests
 from nanolab.model import Nano
 from nanolab.recipes import draw_recipe, image_grid, save_png
 from nanolab.single_file import write_single_file
+from nanolab.tasks import ControlNetTask, DenoiseTask, DistillationTask, add_lora, save_lora
 from nanolab.text import read_tokenizer
 from nanolab.trainer import StepProgress, TrainingPlan, TrainingTask, append_log, load_averaged, train
 from nanolab.vae import RoundTripTask
@@ -78,9 +77,9 @@ def _train_without_sheets(name: str, task: TrainingTask, arguments: argparse.Nam
 def train_vae(arguments: argparse.Namespace) -> None:
     """Train the autoencoder."""
     torch.manual_seed(0)
-    pictures = ShardedImages(arguments.room / "pictures")
+    images = ShardedImages(arguments.room / "pictures")
     model = vae.build_autoencoder().to(arguments.device)
-    _train_with_sheets("vae", vae.VaeTask(model, pictures, arguments.steps or STAGE_STEPS["vae"]), arguments)
+    _train_with_sheets("vae", vae.VaeTask(model, images, arguments.steps or STAGE_STEPS["vae"]), arguments)
 
 
 def train_settle(arguments: argparse.Namespace) -> None:
@@ -123,8 +122,8 @@ def train_distil(arguments: argparse.Namespace) -> None:
     nano = load_nano(room).to(arguments.device)
     add_lora(nano)
     library = latents.encode_all(room, arguments.device)
-    lesson = DistillationTask(nano, library, text.read_tokenizer(tokenizer_folder(room)))
-    _train_with_sheets("distil", lesson, arguments)
+    task = DistillationTask(nano, library, text.read_tokenizer(tokenizer_folder(room)))
+    _train_with_sheets("distil", task, arguments)
     nano.unet.load_state_dict(load_averaged(room / "distil.pt")[0])
     save_lora(nano.unet, room / "few-steps")
 
@@ -134,11 +133,11 @@ def train_control(arguments: argparse.Namespace) -> None:
     room: Path = arguments.room
     torch.manual_seed(5)
     nano = load_nano(room).to(arguments.device)
-    library, pictures = latents.encode_all(room, arguments.device), ShardedImages(room / "pictures")
-    lesson = ControlNetTask(nano, library, pictures, text.read_tokenizer(tokenizer_folder(room)))
-    _train_without_sheets("control", lesson, arguments)
-    lesson.net.load_state_dict(load_averaged(room / "control.pt")[0])
-    lesson.net.half().save_pretrained(room / "control")
+    library, images = latents.encode_all(room, arguments.device), ShardedImages(room / "pictures")
+    task = ControlNetTask(nano, library, images, text.read_tokenizer(tokenizer_folder(room)))
+    _train_without_sheets("control", task, arguments)
+    task.net.load_state_dict(load_averaged(room / "control.pt")[0])
+    task.net.half().save_pretrained(room / "control")
     make_readable(room / "control")
 
 
@@ -150,11 +149,11 @@ def train_ip_adapter(arguments: argparse.Namespace) -> None:
     _train_without_sheets("eye", look, arguments)
     look.model.load_state_dict(load_averaged(room / "eye.pt")[0])
     nano = load_nano(room).to(arguments.device)
-    library, pictures = latents.encode_all(room, arguments.device), ShardedImages(room / "pictures")
-    lesson = IPAdapterTask(nano, look.encoder, library, pictures, text.read_tokenizer(tokenizer_folder(room)))
-    _train_without_sheets("likeness", lesson, arguments)
-    lesson.model.load_state_dict(load_averaged(room / "likeness.pt")[0])
-    save_likeness(lesson.encoder, nano.unet, room / "ip-adapter")
+    library, images = latents.encode_all(room, arguments.device), ShardedImages(room / "pictures")
+    task = IPAdapterTask(nano, look.encoder, library, images, text.read_tokenizer(tokenizer_folder(room)))
+    _train_without_sheets("likeness", task, arguments)
+    task.model.load_state_dict(load_averaged(room / "likeness.pt")[0])
+    save_adapter(task.encoder, nano.unet, room / "ip-adapter")
 
 
 Rgb = NDArray[np.uint8]

@@ -107,13 +107,13 @@ class VaeTask:
     def __init__(
         self,
         vae: AutoencoderKL,
-        pictures: ShardedImages,
+        images: ShardedImages,
         steps: int,
         rate: float = 3e-3,
         phases: tuple[CropPhase, ...] = VAE_PHASES,
     ) -> None:
         self.model = vae.to(memory_format=torch.channels_last)
-        self.pictures, self.steps, self.phases = pictures, steps, phases
+        self.images, self.steps, self.phases = images, steps, phases
         kernels = [p for p in vae.parameters() if p.ndim == 4 and p.shape[-1] == 3 and p.shape[0] > 4]
         known = {id(p) for p in kernels}
         rest = [p for p in vae.parameters() if id(p) not in known]
@@ -125,7 +125,7 @@ class VaeTask:
     def _crop(self, size: int, random: np.random.Generator) -> NDArray[np.uint8]:
         if random.random() < 0.25:
             return random_texture(size, random)
-        whole = self.pictures[int(random.integers(len(self.pictures)))]
+        whole = self.images[int(random.integers(len(self.images)))]
         room = whole.shape[0] - size
         y, x = (int(np.clip(random.normal(0.5, 0.3), 0, 1) * room) for _ in range(2))
         part = whole[y : y + size, x : x + size]
@@ -135,7 +135,7 @@ class VaeTask:
         """Return the crops (n, 3, size, size) of a step, in -1..1."""
         random = np.random.default_rng([3, step])
         sitting = next(s for s in self.phases if step <= s.until * self.steps)
-        side = min(sitting.size, *self.pictures[0].shape[:2])
+        side = min(sitting.size, *self.images[0].shape[:2])
         return images_to_tensor(np.stack([self._crop(side, random) for _ in range(sitting.batch)]))
 
     def loss(self, step: int) -> Tensor:
@@ -189,10 +189,10 @@ LATENT_NOISE = 0.02  # largest noise on latents of standard deviation 1: more wo
 class RoundTripTask(VaeTask):
     """Make encoder and decoder agree; in full precision, because the drift is below bfloat16's resolution."""
 
-    def __init__(self, vae: AutoencoderKL, pictures: ShardedImages, steps: int, rate: float = 6e-4) -> None:
+    def __init__(self, vae: AutoencoderKL, images: ShardedImages, steps: int, rate: float = 6e-4) -> None:
         """Train `vae`; its present (unit normal) latents are the reference, so that a trained UNet stays valid."""
         self.reference = copy.deepcopy(vae).requires_grad_(False)
-        super().__init__(vae, pictures, steps, rate, SETTLE_PHASES)
+        super().__init__(vae, images, steps, rate, SETTLE_PHASES)
 
     def loss(self, step: int) -> Tensor:
         """Return the loss of pixels and latents after up to fourteen round trips, against those of the original."""

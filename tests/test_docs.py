@@ -10,14 +10,14 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import load, loads, timeline
 from animator.cli import main
 from animator.models import families, samplers
 from animator.scene.schema import settings_table
 from animator.timeline.easing import EASINGS
-from animator.timeline.expressions import FUNCTIONS, WHERE
+from animator.timeline.expression_functions import FUNCTIONS, WHERE
 from tests import films, lora_files
 from tests.test_architecture import LAYERS
 from tests.timeline.tracks import clicks, write
@@ -80,8 +80,8 @@ def test_every_yaml_example_is_good(page, tmp_path):
     for name in ("oue_scooter", "marker_style"):
         lora_files.write(tmp_path / f"{name}.safetensors", lora_files.anyones())
     for name in ("sketch", "front", "side", "back"):
-        Pictures.new("RGB", (4, 4)).save(tmp_path / f"{name}.png")
-    Pictures.new("RGBA", (4, 4)).save(tmp_path / "product.png")
+        Pillow.new("RGB", (4, 4)).save(tmp_path / f"{name}.png")
+    Pillow.new("RGBA", (4, 4)).save(tmp_path / "product.png")
     write(tmp_path / "track.mp3", clicks(120, 8)[0])
     films.write(tmp_path / "street.mp4", films.greys(20))
     for shots in re.findall(r"```csv\n(.*?)```", page.read_text(encoding="utf8"), re.S):
@@ -159,8 +159,8 @@ def test_the_first_film_and_the_commands_after_it_run(tmp_path, run_lines):
     shutil.copy(sketch, tmp_path / "sketch.png")
     (tmp_path / "photos").mkdir()
     for i in range(3):
-        picture = Pictures.open(sketch).rotate(5 * i, fillcolor="white")
-        picture.save(tmp_path / "photos" / f"{i}.png")
+        image = Pillow.open(sketch).rotate(5 * i, fillcolor="white")
+        image.save(tmp_path / "photos" / f"{i}.png")
     first = re.search(r"```yaml\n(.*?)```", section("Your first film"), re.S)[1]
     (tmp_path / "film.yaml").write_text(first)
     assert run_lines("Your first film") == ["check", "preview", "render"]
@@ -213,18 +213,18 @@ def test_the_drawing_of_every_example_shows_its_values():
     examples = draw.examples(page)
     assert len(examples) == page.count("<!-- curve ") >= 20
     for example in examples:  # `make docs` draws them
-        assert draw.drawn(example.picture) == draw.fingerprint([values for values, _ in example.curves()])
-        assert f"](curves/{example.picture.name})" in page
+        assert draw.drawn(example.image) == draw.fingerprint([values for values, _ in example.curves()])
+        assert f"](curves/{example.image.name})" in page
     assert draw.drawn(draw.EASINGS_PICTURE) == draw.fingerprint(draw.easings())
-    pictures = {example.picture for example in examples} | {draw.EASINGS_PICTURE}
-    assert set(draw.PICTURES.iterdir()) == pictures
+    images = {example.image for example in examples} | {draw.EASINGS_PICTURE}
+    assert set(draw.PICTURES.iterdir()) == images
 
 
 def test_a_different_curve_gives_a_different_drawing():
     draw = docs_module("draw")
     text = (ROOT / "docs/schedule.md").read_text(encoding="utf8")
     example = draw.examples(text.replace("strength: 0.45}", "strength: 0.46}"))[0]
-    assert draw.drawn(example.picture) != draw.fingerprint([values for values, _ in example.curves()])
+    assert draw.drawn(example.image) != draw.fingerprint([values for values, _ in example.curves()])
     assert draw.drawn(ROOT / "docs/curves/none.svg") is None
 
 

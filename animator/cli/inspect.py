@@ -63,8 +63,8 @@ def explain(file: Path, english: bool, as_json: bool, as_csv: bool, options: tup
     frames = timeline(scene)
     if english:
         still, shaking = without_shake(scene)
-        told = [shaking] if shaking else []
-        click.echo("\n".join([*told, *describe_motion(timeline(still), scene.settings.video.fps)]))
+        summary = [shaking] if shaking else []
+        click.echo("\n".join([*summary, *describe_motion(timeline(still), scene.settings.video.fps)]))
         return
     rows = metadata.frame_table(scene, frames)
     if as_csv:

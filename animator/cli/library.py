@@ -35,14 +35,14 @@ def presets(context: click.Context) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console, pictures = Console(highlight=False), Console().is_terminal
-    table = Table.grid(padding=(0, 2, 1 if pictures else 0, 0))
+    console, images = Console(highlight=False), Console().is_terminal
+    table = Table.grid(padding=(0, 2, 1 if images else 0, 0))
     for name, file in known().items():
-        told = Text.assemble((name, "bold"), "\n" if pictures else "  ", _description(file))
-        if pictures:
-            told.append("\n" + ", ".join(found.name for found in _preset_variables(file)), "dim")
-        table.add_row(*([_still_text(name)] if pictures else []), told)
-    console.print(table, soft_wrap=not pictures)
+        facts = Text.assemble((name, "bold"), "\n" if images else "  ", _description(file))
+        if images:
+            facts.append("\n" + ", ".join(found.name for found in _preset_variables(file)), "dim")
+        table.add_row(*([_still_text(name)] if images else []), facts)
+    console.print(table, soft_wrap=not images)
 
 
 @presets.command()
@@ -108,9 +108,9 @@ def _still_text(name: str) -> Text:
     file = data_folder("presets") / "stills" / f"{name}.jpg"
     if not file.exists():
         return text
-    with open_image(file) as picture:
-        rows = round(STILL_COLUMNS * picture.height / picture.width / 2)
-        pixels = picture.convert("RGB").resize((STILL_COLUMNS, rows * 2)).tobytes()
+    with open_image(file) as image:
+        rows = round(STILL_COLUMNS * image.height / image.width / 2)
+        pixels = image.convert("RGB").resize((STILL_COLUMNS, rows * 2)).tobytes()
     for y in range(rows):
         for x in range(STILL_COLUMNS):
             at = [3 * ((2 * y + k) * STILL_COLUMNS + x) for k in (0, 1)]
@@ -125,23 +125,23 @@ def _still_text(name: str) -> Text:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def lora(file: Path, as_json: bool) -> None:
     """Describe a LoRA FILE: model, rank, trigger words, training. Its weights are not read."""
-    facts = lora_file.read_lora_info(nano.BUNDLED_LORAS.get(str(file), file))
+    info = lora_file.read_lora_info(nano.BUNDLED_LORAS.get(str(file), file))
     if as_json:
-        click.echo(json.dumps(asdict(facts), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(asdict(info), indent=2, ensure_ascii=False))
         return
-    layers = ", ".join(f"{part} ({count} layers)" for part, count in facts.layers.items())
-    tags = ", ".join(f"{word} ({count})" for word, count in facts.words.tags)
-    told = {
-        "made for": facts.base or "unknown: the file does not name its model",
-        "kind": f"{facts.kind}, {facts.keys} keys, {facts.numbers:,} numbers",
-        "rank": ", ".join(map(str, facts.ranks)),
-        "alpha": ", ".join(f"{alpha:g}" for alpha in facts.alphas) or "not stored: the rank is used",
+    layers = ", ".join(f"{part} ({count} layers)" for part, count in info.layers.items())
+    tags = ", ".join(f"{word} ({count})" for word, count in info.words.tags)
+    facts = {
+        "made for": info.base or "unknown: the file does not name its model",
+        "kind": f"{info.kind}, {info.keys} keys, {info.numbers:,} numbers",
+        "rank": ", ".join(map(str, info.ranks)),
+        "alpha": ", ".join(f"{alpha:g}" for alpha in info.alphas) or "not stored: the rank is used",
         "changes": layers,
-        "trigger words": ", ".join(facts.words.triggers) or "none stored",
+        "trigger words": ", ".join(info.words.triggers) or "none stored",
         "captions": tags,
-        **facts.training,
+        **info.training,
     }
-    for name, value in told.items():
+    for name, value in facts.items():
         if value:
             click.echo(f"{name:14} {value}")
 

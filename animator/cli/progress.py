@@ -94,9 +94,9 @@ def show_training(reports: Iterable[StepReport], steps: int) -> None:
             smooth = report.loss if smooth is None else 0.95 * smooth + 0.05 * report.loss
             words = f"loss {smooth:.4f}"
             bar.update(task, description="learning", completed=report.step, words=words)
-            told = [f"held out {report.held_out:.4f}"] if report.held_out is not None else []
-            told += [str(report.sheet)] if report.sheet is not None else []
-            if told or (not terminal and time.monotonic() - said > LOG_EVERY):
+            extras = [f"held out {report.held_out:.4f}"] if report.held_out is not None else []
+            extras += [str(report.sheet)] if report.sheet is not None else []
+            if extras or (not terminal and time.monotonic() - said > LOG_EVERY):
                 said = time.monotonic()
-                line = ", ".join([f"step {report.step} of {steps}", words, *told])
+                line = ", ".join([f"step {report.step} of {steps}", words, *extras])
                 bar.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -196,9 +196,9 @@ def _write_sheet(file: Path, plan: VariantGrid, painted: dict[int, Still]) -> Pa
 
     wide = len(plan.columns.values)
     rows = [range(at, at + wide) for at in range(0, len(painted), wide)]
-    pictures = [[painted[number].image for number in row] for row in rows]
+    images = [[painted[number].image for number in row] for row in rows]
     names = [[f"{number + 1:03d}" for number in row] for row in rows]
-    _write_file(file, encode_png(labelled_grid(pictures, plan.column_labels(), plan.row_labels(), names), {}))
+    _write_file(file, encode_png(labelled_grid(images, plan.column_labels(), plan.row_labels(), names), {}))
     return file
 
 

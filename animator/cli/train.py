@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("pictures", type=FilePath)
+@click.argument("images", type=FilePath)
 @click.option(
     "-o", "--out", type=FilePath, help="File to write: NAME.safetensors; NAME.training holds its checkpoints."
 )
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Check the photos and the settings without training.")
 @set_option
 def train(
-    pictures: Path,
+    images: Path,
     out: Path | None,
     token: str | None,
     kind: str | None,
@@ -57,29 +57,29 @@ def train(
         config, [*(f"{name}={value}" for name, value in given.items() if value is not None), *options]
     )
     if check:
-        for line in _check_lines(pictures, chosen, out or Path(f"{pictures.resolve().name}.safetensors")):
+        for line in _check_lines(images, chosen, out or Path(f"{images.resolve().name}.safetensors")):
             click.echo(line)
         return
     if out is None:
         raise click.UsageError("name the file to write with -o, or look first with --check")
-    _train_with_progress(pictures, chosen, out, resume)
+    _train_with_progress(images, chosen, out, resume)
 
 
-def _train_with_progress(pictures: Path, chosen: TrainingSettings, out: Path, resume: bool) -> None:
+def _train_with_progress(images: Path, chosen: TrainingSettings, out: Path, resume: bool) -> None:
     from animator.training.photos import read_photos as photos
-    from animator.training.train import train as course
+    from animator.training.train import train as run_training
     from animator.training.train import training_folder
 
     try:
-        show_training(course(photos(pictures), chosen, out, resume), chosen.learning.steps)
+        show_training(run_training(photos(images), chosen, out, resume), chosen.learning.steps)
     except KeyboardInterrupt:
         click.echo(f"saved in {training_folder(out)}; continue with the same command and --resume", err=True)
         raise
     click.echo(out)
 
 
-def _check_lines(pictures: Path, chosen: TrainingSettings, out: Path) -> Iterator[str]:
+def _check_lines(images: Path, chosen: TrainingSettings, out: Path) -> Iterator[str]:
     from animator.training.photos import read_photos as photos
     from animator.training.preflight import preflight
 
-    yield from preflight(photos(pictures), chosen, out.with_name(f"{out.stem}.check.png"))
+    yield from preflight(photos(images), chosen, out.with_name(f"{out.stem}.check.png"))

@@ -90,10 +90,10 @@ class IPAdapterSet:
             self._set_scales(scales)
             self._scales = scales
         if guided not in self._image_embeds:
-            pictures = [[adapter.image] for adapter in self.adapters.values()]
+            images = [[adapter.image] for adapter in self.adapters.values()]
             with torch.inference_mode():
                 self._image_embeds[guided] = self.pipe.prepare_ip_adapter_image_embeds(
-                    pictures, None, self.pipe._execution_device, 1, guided
+                    images, None, self.pipe._execution_device, 1, guided
                 )
         return {"ip_adapter_image_embeds": self._image_embeds[guided]}
 

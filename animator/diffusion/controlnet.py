@@ -68,9 +68,9 @@ class ControlNetSet:
         fresh = "image" not in arguments
         # diffusers' ControlNet pipelines lack this argument; the schedule's advice mentions it.
         arguments = {name: item for name, item in arguments.items() if name != "guidance_rescale"}
-        pictures = [hints[name][None].astype(np.float32, order="C") / np.float32(255.0) for name in active]
+        images = [hints[name][None].astype(np.float32, order="C") / np.float32(255.0) for name in active]
         place = "image" if fresh and not self.union else "control_image"
-        guidance = self._guidance_arguments(active, pictures)
+        guidance = self._guidance_arguments(active, images)
         if not fresh:
             scheduler, arguments = _move_levels_to_scheduler(scheduler, arguments)
         return (
@@ -79,10 +79,10 @@ class ControlNetSet:
             {**arguments, place: guidance.pop("picture"), **guidance},
         )
 
-    def _guidance_arguments(self, active: Mapping[str, Control], pictures: Sequence[Any]) -> Arguments:
+    def _guidance_arguments(self, active: Mapping[str, Control], images: Sequence[Any]) -> Arguments:
         """Return the arguments for the active ControlNets: hints, scales, and start and end as parts of the steps."""
         columns = {
-            "picture": list(pictures),
+            "picture": list(images),
             "controlnet_conditioning_scale": [control.scale for control in active.values()],
             "control_guidance_start": [control.start for control in active.values()],
             "control_guidance_end": [control.end for control in active.values()],

@@ -44,15 +44,15 @@ def from_pipeline(painted: NDArray[np.float32], index: int) -> Image:
     if not np.isfinite(painted).all():
         raise nan_error(index)
     # C order, as images read from disk: torch's sums of the same numbers depend on the memory layout.
-    picture: Image = np.rint(painted * 255.0).astype(np.uint8, order="C")
-    return picture
+    image: Image = np.rint(painted * 255.0).astype(np.uint8, order="C")
+    return image
 
 
-def to_pipeline_tensor(picture: DeviceImage, multiple: int) -> torch.Tensor:
+def to_pipeline_tensor(image: DeviceImage, multiple: int) -> torch.Tensor:
     """Return the image for the VAE: float32 (1, 3, height, width), -1..1, padded to multiples of `multiple`."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     down, right = (round_up(side, multiple) - side for side in (height, width))
-    values = to_planes(picture)[None]
+    values = to_planes(image)[None]
     if down or right:
         values = functional.pad(values, (0, right, 0, down), mode="replicate")
     # The memory layout that diffusers produces from an array: with another one, sums are rounded differently.

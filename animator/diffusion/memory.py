@@ -224,8 +224,8 @@ def _free_bytes(device: torch.device) -> float:
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     try:
-        told = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-        return float(told["MemAvailable"].split()[0]) * 1024
+        meminfo = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        return float(meminfo["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):  # only Linux has this file
         return float("inf")
 

@@ -62,10 +62,10 @@ class _SigmaMixin(_TimestepsMixin):
 
     def set_levels(self, levels: NDArray[np.float64], device: Any) -> None:
         super(_TimestepsMixin, self).set_timesteps(len(levels), device=device)
-        told = torch.from_numpy(levels)
+        timesteps = torch.from_numpy(levels)
         if not self.timesteps.is_floating_point():
-            told = told.round()  # the model's conditioning; the sigmas stay exact
-        self.timesteps = told.to(self.timesteps)
+            timesteps = timesteps.round()  # the model's conditioning; the sigmas stay exact
+        self.timesteps = timesteps.to(self.timesteps)
         self.sigmas = torch.cat([torch.from_numpy(self.sigmas_at(levels)).to(self.sigmas), self.sigmas[-1:]])
 
 

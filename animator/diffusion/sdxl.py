@@ -230,8 +230,8 @@ class SDXLPainter(Painter):
             else:
                 painted = pipe(**arguments).images
         return [
-            images.from_pipeline(picture[:height, :width], frame.index)
-            for picture, frame in zip(painted, frames, strict=True)
+            images.from_pipeline(image[:height, :width], frame.index)
+            for image, frame in zip(painted, frames, strict=True)
         ]
 
     def _size(self, start: DeviceImage | Image | None) -> tuple[int, int]:

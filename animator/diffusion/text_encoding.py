@@ -296,10 +296,10 @@ def _read_vectors(word: str, file: Path) -> list[torch.Tensor]:
         ),
         "",
     )
-    told = f" It is made for {made}." if made else ""
+    origin = f" It is made for {made}." if made else ""
     raise ModelError(
         f"embedding {word!r}: {file} does not hold vectors for both of SDXL's text encoders,"
-        f" 'clip_l' and 'clip_g'.{told}"
+        f" 'clip_l' and 'clip_g'.{origin}"
     )
 
 

@@ -15,7 +15,7 @@ from animator.imaging.warp import warp
 class ImageBackend(NamedTuple):
     """Image operations on one kind of image, each with the arguments of the NumPy function of its name."""
 
-    picture: Callable[[Image], Any]  # array → image of that kind
+    to_device: Callable[[Image], Any]  # array → image of that kind
     warp: Callable[..., Any]
     crossfade: Callable[..., Any]
     measure: Callable[..., Any]
@@ -32,7 +32,7 @@ def _unchanged(image: Image) -> Image:
 
 
 CPU_BACKEND = ImageBackend(
-    picture=_unchanged,
+    to_device=_unchanged,
     warp=warp,
     crossfade=crossfade,
     measure=color.color_stats,

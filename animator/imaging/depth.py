@@ -12,7 +12,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from PIL import ImageOps
 
 from animator.errors import Place, Problem, SceneError
@@ -138,7 +138,7 @@ def read_depth_map(file: Path, width: int, height: int) -> Floats:
             grey = to_grey(opened)
     except (OSError, ValueError) as error:  # `load` has read the headers only
         raise SceneError([Problem(Place(str(file)), (), f"cannot be read as an image: {error}")]) from error
-    fitted = ImageOps.fit(Pictures.fromarray(grey), (width, height), Pictures.Resampling.BILINEAR)
+    fitted = ImageOps.fit(Pillow.fromarray(grey), (width, height), Pillow.Resampling.BILINEAR)
     return np.clip(np.asarray(fitted, np.float32), 0.0, 1.0)
 
 

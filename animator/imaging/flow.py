@@ -52,8 +52,8 @@ def _interpolate_once(
     to_new = (1 - weight) ** 2 * ahead - weight * (1 - weight) * back
     size = old.shape[1::-1]
     moved = [
-        sample_along(picture, cv2.resize(way / np.float32(scale), size), cv2.INTER_CUBIC)
-        for picture, way in ((old, to_old), (new, to_new))
+        sample_along(image, cv2.resize(way / np.float32(scale), size), cv2.INTER_CUBIC)
+        for image, way in ((old, to_old), (new, to_new))
     ]
     trust = [cv2.resize(flow_agreement(*both), size) for both in ((ahead, back), (back, ahead))]
     share = [(1 - weight) * trust[0] + np.float32(1e-3), weight * trust[1] + np.float32(1e-3)]
@@ -121,9 +121,9 @@ MIN_CORRELATION = 0.5  # least correlation of two images of one shot after one i
 MIN_FLOW = 0.02  # pixels: a flow smaller than this everywhere counts as no motion
 
 
-def analysis_image(picture: Image) -> GreyImage:
-    """Return `picture` as the grey image, at most 512 pixels on its longer side, in which motion is estimated."""
-    return to_grey(picture, _analysis_scale(picture.shape[0], picture.shape[1]))
+def analysis_image(image: Image) -> GreyImage:
+    """Return `image` as the grey image, at most 512 pixels on its longer side, in which motion is estimated."""
+    return to_grey(image, _analysis_scale(image.shape[0], image.shape[1]))
 
 
 def affine_motion(old: GreyImage, new: GreyImage) -> Matrix:
@@ -213,7 +213,7 @@ def video_flow(old: GreyImage, new: GreyImage) -> Floats:
 
 def _looks_alike(one: NDArray[Any], other: NDArray[Any]) -> bool:
     """Return True if the grey levels of two images correlate; False if either image is uniform."""
-    a, b = (picture.astype(np.float32) - picture.mean() for picture in (one, other))
+    a, b = (image.astype(np.float32) - image.mean() for image in (one, other))
     return float((a * b).sum()) > MIN_CORRELATION * float(np.sqrt((a * a).sum() * (b * b).sum()))
 
 

@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from PIL import ImageOps
 
 from animator.frame import Image
@@ -154,7 +154,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @contextmanager
-def open_image(file: Path, formats: tuple[str, ...] = IMAGE_FORMATS) -> Iterator[Pictures.Image]:
+def open_image(file: Path, formats: tuple[str, ...] = IMAGE_FORMATS) -> Iterator[Pillow.Image]:
     """Open an image file in one of Pillow's `formats` and read its header; pixels are decoded inside the block.
 
     Of an animation, the first image is read. Raises OSError if the file cannot be opened, and ValueError if it is
@@ -162,17 +162,17 @@ def open_image(file: Path, formats: tuple[str, ...] = IMAGE_FORMATS) -> Iterator
     """
     with _open_regular(file) as stream:
         try:
-            picture = Pictures.open(stream, formats=formats)
-        except (Pictures.DecompressionBombError, Pictures.DecompressionBombWarning) as error:
+            image = Pillow.open(stream, formats=formats)
+        except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
             raise ValueError(_too_many_pixels(file)) from error
         except (*_DAMAGE, ValueError) as error:
             known = ", ".join("WebP" if name == "WEBP" else name for name in formats)
             raise ValueError(f"{file.name} is broken, or not an image ({known}); save it as PNG") from error
-        with picture:
-            if picture.width * picture.height > MAX_IMAGE_PIXELS:
+        with image:
+            if image.width * image.height > MAX_IMAGE_PIXELS:
                 raise ValueError(_too_many_pixels(file))
             try:
-                yield picture
+                yield image
             except _DAMAGE as error:
                 reason = " ".join(str(error).split())[:120]
                 raise ValueError(f"{file.name} is damaged, save it again: {reason}") from error
@@ -196,34 +196,34 @@ def _too_many_pixels(file: Path) -> str:
     return f"{file.name} has {limit}; scale it down"
 
 
-def is_deep(picture: Pictures.Image) -> bool:
+def is_deep(image: Pillow.Image) -> bool:
     """Return whether an image has more than 8 bits per channel, which only grey ones keep when they are read."""
-    return picture.mode.startswith(_DEEP_MODES)
+    return image.mode.startswith(_DEEP_MODES)
 
 
-def to_eight_bit(picture: Pictures.Image) -> Pictures.Image:
+def to_eight_bit(image: Pillow.Image) -> Pillow.Image:
     """Return an open image upright, as its EXIF orientation says, as RGB, or as RGBA if it has transparency."""
-    upright = ImageOps.exif_transpose(picture)
-    if not is_deep(picture):
+    upright = ImageOps.exif_transpose(image)
+    if not is_deep(image):
         return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-    levels, top = _deep_levels(upright, picture)
-    grey = Pictures.fromarray((levels * 255 / top + 0.5).astype(np.uint8))
-    if not isinstance(key := picture.info.get("transparency"), int):
+    levels, top = _deep_levels(upright, image)
+    grey = Pillow.fromarray((levels * 255 / top + 0.5).astype(np.uint8))
+    if not isinstance(key := image.info.get("transparency"), int):
         return grey.convert("RGB")
-    alpha = Pictures.fromarray(np.where(levels == key, np.uint8(0), np.uint8(255)))
-    return Pictures.merge("RGBA", (grey, grey, grey, alpha))
+    alpha = Pillow.fromarray(np.where(levels == key, np.uint8(0), np.uint8(255)))
+    return Pillow.merge("RGBA", (grey, grey, grey, alpha))
 
 
-def to_grey(picture: Pictures.Image) -> NDArray[np.float32]:
+def to_grey(image: Pillow.Image) -> NDArray[np.float32]:
     """Return the grey of an open image upright, 0..1 float32 (height, width), at the precision that the file has."""
-    upright = ImageOps.exif_transpose(picture)
-    if not is_deep(picture):
+    upright = ImageOps.exif_transpose(image)
+    if not is_deep(image):
         return np.asarray(upright.convert("L"), np.float32) / np.float32(255)
-    levels, top = _deep_levels(upright, picture)
+    levels, top = _deep_levels(upright, image)
     return levels.astype(np.float32) / np.float32(top)
 
 
-def _deep_levels(upright: Pictures.Image, opened: Pictures.Image) -> tuple[NDArray[np.float64], float]:
+def _deep_levels(upright: Pillow.Image, opened: Pillow.Image) -> tuple[NDArray[np.float64], float]:
     """Return the grey levels of an image of more than 8 bits, without negative ones, and the level of white.
 
     Files of 32 bits do not tell their range: white is the smallest usual one that is not below any pixel.
@@ -248,26 +248,26 @@ def read_image(file: Path, width: int, height: int) -> Image:
     It is rotated as its EXIF orientation says, and cropped in the middle. Raises OSError, ValueError.
     """
     with open_image(file) as opened:
-        picture = to_eight_bit(opened)
-    return fit_image(lay_on(picture, "white"), width, height)
+        image = to_eight_bit(opened)
+    return fit_image(lay_on(image, "white"), width, height)
 
 
-def lay_on(picture: Pictures.Image, color: str) -> Pictures.Image:
+def lay_on(image: Pillow.Image, color: str) -> Pillow.Image:
     """Return an RGB or RGBA image as RGB, its transparent parts on a colour.
 
     convert("RGB") would show the hidden colours of transparent pixels.
     """
-    if picture.mode == "RGB":
-        return picture
-    return Pictures.alpha_composite(Pictures.new("RGBA", picture.size, color), picture).convert("RGB")
+    if image.mode == "RGB":
+        return image
+    return Pillow.alpha_composite(Pillow.new("RGBA", image.size, color), image).convert("RGB")
 
 
-def fit_image(picture: Pictures.Image, width: int, height: int) -> NDArray[np.uint8]:
+def fit_image(image: Pillow.Image, width: int, height: int) -> NDArray[np.uint8]:
     """Return an image scaled to cover width x height and cropped in the middle."""
-    if picture.size == (width, height):
-        return np.asarray(picture)
+    if image.size == (width, height):
+        return np.asarray(image)
     # Start images and masks share the filter, so that they match to the pixel; its ringing is clipped to 0..255.
-    return np.asarray(ImageOps.fit(picture, (width, height), Pictures.Resampling.LANCZOS))
+    return np.asarray(ImageOps.fit(image, (width, height), Pillow.Resampling.LANCZOS))
 
 
 def verify_image(file: Path) -> None:

@@ -25,8 +25,8 @@ def read_mask(file: Path, width: int, height: int) -> Mask:
     Raises OSError, ValueError.
     """
     with open_image(file) as opened:
-        picture = to_eight_bit(opened)
-    return fit_image(lay_on(picture, "black").convert("L"), width, height)
+        image = to_eight_bit(opened)
+    return fit_image(lay_on(image, "black").convert("L"), width, height)
 
 
 def read_alpha(file: Path, width: int, height: int) -> Mask:
@@ -35,8 +35,8 @@ def read_alpha(file: Path, width: int, height: int) -> Mask:
     Raises OSError, ValueError.
     """
     with open_image(file) as opened:
-        picture = to_eight_bit(opened).convert("RGBA")
-    return fit_image(picture.getchannel("A"), width, height)
+        image = to_eight_bit(opened).convert("RGBA")
+    return fit_image(image.getchannel("A"), width, height)
 
 
 def verify_mask_file(file: Path, alpha: bool = False) -> None:
@@ -44,8 +44,8 @@ def verify_mask_file(file: Path, alpha: bool = False) -> None:
 
     `alpha`: the file must have an alpha channel.
     """
-    with open_image(file) as picture:
-        if alpha and not picture.has_transparency_data:
+    with open_image(file) as image:
+        if alpha and not image.has_transparency_data:
             raise ValueError(
                 "it has no transparency, so everything would be in the mask; use 'file' to read its grey"
             )
@@ -168,7 +168,7 @@ def read_mask_frames(film: VideoSource, frames: int) -> list[bytes]:
 
     A second of masks at 1024x1024 takes 24 MB as arrays and some kB as PNG.
     """
-    greys = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in islice(read_frames(film), frames))
+    greys = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in islice(read_frames(film), frames))
     return [pack_mask(np.asarray(grey, np.uint8)) for grey in greys]
 
 

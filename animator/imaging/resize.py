@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator.frame import Framing, Image, Mask
 
@@ -76,7 +76,7 @@ def _resize_box(image: NDArray[np.uint8], size: tuple[int, int], box: Any) -> ND
         min(width, right),
         min(height, bottom),
     )  # Pillow rejects a box outside the image, even by a rounding error
-    return np.asarray(Pictures.fromarray(image).resize(size, Pictures.Resampling.LANCZOS, inside))
+    return np.asarray(Pillow.fromarray(image).resize(size, Pillow.Resampling.LANCZOS, inside))
 
 
 Upscaler = Callable[[Image], Image]  # (h, w, 3) → (h * scale, w * scale, 3)

@@ -124,10 +124,10 @@ def _read_png(source: SourceFile, file: Path) -> ScheduleDraft:
     from animator.imaging.io import open_image
 
     try:
-        with open_image(file, ("PNG",)) as picture:
-            if "parameters" not in picture.info and FILM_KEY not in picture.info:
-                picture.load()  # some programs write their text chunks after the pixels
-            texts = {key: str(value) for key, value in picture.info.items() if isinstance(value, str)}
+        with open_image(file, ("PNG",)) as image:
+            if "parameters" not in image.info and FILM_KEY not in image.info:
+                image.load()  # some programs write their text chunks after the pixels
+            texts = {key: str(value) for key, value in image.info.items() if isinstance(value, str)}
     except (OSError, ValueError) as error:
         raise source.error(f"cannot be read as a PNG: {error}") from error
     if FILM_KEY in texts:

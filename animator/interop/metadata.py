@@ -155,9 +155,9 @@ def image_comment(file: Path) -> str | None:
     """Return the comment of a GIF, or the EXIF UserComment of a JPEG or WebP, or None. Raises OSError, ValueError."""
     from animator.imaging.io import open_image
 
-    with warnings.catch_warnings(action="ignore"), open_image(file, COMMENT_FORMATS) as picture:
-        said = picture.info.get("comment")
-        noted = picture.getexif().get_ifd(0x8769).get(0x9286)
+    with warnings.catch_warnings(action="ignore"), open_image(file, COMMENT_FORMATS) as image:
+        said = image.info.get("comment")
+        noted = image.getexif().get_ifd(0x8769).get(0x9286)
     if isinstance(noted, bytes) and noted.startswith(b"UNICODE\0"):
         return noted[8:].decode("utf-16-be", "replace")
     note = noted if isinstance(noted, bytes) else said

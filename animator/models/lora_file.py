@@ -204,17 +204,17 @@ class TriggerWords:
 
 def find_trigger_words(notes: Mapping[str, str]) -> TriggerWords:
     """Find trigger words: those the file names, else words of nearly all captions, else names of its folders."""
-    tags, pictures = _tag_counts(notes), _image_counts(notes)
+    tags, images = _tag_counts(notes), _image_counts(notes)
     total = Counter[str]()
     for counts in tags.values():
         total.update(counts)
     said = [word.strip() for word in notes.get("modelspec.trigger_phrase", "").split(",")]
     said += [word.strip() for word in notes.get("ss_trigger_words", "").split(",")]
     if not any(said):
-        least = TRIGGER_SHARE * sum(pictures.values())
+        least = TRIGGER_SHARE * sum(images.values())
         said = [word for word, count in total.most_common(MAX_TRIGGERS) if least and count >= least]
     if not any(said):
-        said = [_folder_caption(folder) for folder in pictures]
+        said = [_folder_caption(folder) for folder in images]
     found = tuple(dict.fromkeys(word for word in said if word))[:MAX_TRIGGERS]
     return TriggerWords(found, tuple(total.most_common(MAX_TAGS)))
 

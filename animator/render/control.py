@@ -51,12 +51,12 @@ def ip_adapters_to_load(scene: Scene) -> dict[str, IPAdapterSpec]:
     for name, adapter in scene.settings.ip_adapter.items():
         path = ("ip_adapter", name, "file")
         try:
-            picture = read_image(scene.file(path, adapter.file), ENCODER_SQUARE, ENCODER_SQUARE)
+            image = read_image(scene.file(path, adapter.file), ENCODER_SQUARE, ENCODER_SQUARE)
         except (OSError, ValueError) as error:
             raise SceneError([scene.problem(path, f"cannot be read as an image: {error}")]) from error
         place = scene.file(("ip_adapter", name, "model"), adapter.model)
         model = str(place) if place.is_dir() else adapter.model
-        found[name] = IPAdapterSpec(model, adapter.weights, adapter.encoder, picture, adapter.takes)
+        found[name] = IPAdapterSpec(model, adapter.weights, adapter.encoder, image, adapter.takes)
     return found
 
 
@@ -104,8 +104,8 @@ def _hint_source(scene: Scene, name: str, masks: Masks | None, videos: ExitStack
     """Return the source of the image that the hint `name` is made of. Raises SceneError."""
     control = scene.settings.control[name]
     if control.file is not None:
-        picture = views.read_scene_image(scene, ("control", name, "file"), control.file)
-        return ImageHint(picture, masks.shot if masks is not None and control.follow else None)
+        image = views.read_scene_image(scene, ("control", name, "file"), control.file)
+        return ImageHint(image, masks.shot if masks is not None and control.follow else None)
     if control.video is None:
         return hint_from_start
     video = videos.enter_context(closing(FootageReader(partial(_hint_frames, scene, name))))
@@ -180,13 +180,13 @@ def hint_from_start(frame: Frame, start: Image | None) -> Image | None:  # noqa:
 class ImageHint:
     """Source that gives one image for the whole film; with a `shot`, warped as the camera has moved since it began."""
 
-    def __init__(self, picture: Image, shot: ShotTracker | None) -> None:
-        self.picture, self.shot = picture, shot
+    def __init__(self, image: Image, shot: ShotTracker | None) -> None:
+        self.image, self.shot = image, shot
 
     def __call__(self, frame: Frame, start: Image | None) -> Image:  # noqa: ARG002 (a source's signature)
         if self.shot is None or self.shot.first is None:  # nothing is painted yet
-            return self.picture
-        return self.shot.move_image(self.picture, frame)
+            return self.image
+        return self.shot.move_image(self.image, frame)
 
 
 class ControlHint:
@@ -197,11 +197,11 @@ class ControlHint:
         self._last: tuple[Image | None, Image | None] = (None, None)
 
     def __call__(self, frame: Frame, start: Image | None) -> Image | None:
-        picture = self.source(frame, start)
-        if picture is None:
+        image = self.source(frame, start)
+        if image is None:
             return None
-        if self._last[0] is not picture:
-            self._last = picture, self.make(picture, frame)
+        if self._last[0] is not image:
+            self._last = image, self.make(image, frame)
         return self._last[1]
 
 
@@ -224,4 +224,4 @@ class ControlledPainter(PainterWrapper):
         start = self.first if start is None else start
         wanted = {name: hint for name, hint in self.hints.items() if frame.control[name].scale > 0}
         found = {name: hint(frame, start) for name, hint in wanted.items()}
-        return {name: picture for name, picture in found.items() if picture is not None}
+        return {name: image for name, image in found.items() if image is not None}

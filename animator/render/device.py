@@ -35,7 +35,7 @@ class ImagePlace(Protocol):
     def wrap_painter(self, painter: Painter) -> Painter:
         """Return `painter` with its images left in this memory."""
 
-    def wrap_saved(self, pictures: Mapping[int, Image]) -> Mapping[int, Image]:
+    def wrap_saved(self, images: Mapping[int, Image]) -> Mapping[int, Image]:
         """Return saved painted frames, by frame number, as images in this memory."""
 
     def move_state(self, state: State) -> State:
@@ -57,8 +57,8 @@ class CpuPlace:
     def wrap_painter(self, painter: Painter) -> Painter:
         return painter
 
-    def wrap_saved(self, pictures: Mapping[int, Image]) -> Mapping[int, Image]:
-        return pictures
+    def wrap_saved(self, images: Mapping[int, Image]) -> Mapping[int, Image]:
+        return images
 
     def move_state(self, state: State) -> State:
         return state

@@ -59,8 +59,8 @@ class CompositeFootage:
         alpha, text = frame.footage.alpha, frame.footage.mask
         if not alpha:
             return image
-        picture = self.footage(frame.index)
-        laid = picture if alpha == 1 else crossfade(image, picture, alpha)
+        footage = self.footage(frame.index)
+        laid = footage if alpha == 1 else crossfade(image, footage, alpha)
         return masks.paste(image, laid, self.masks(text, frame)) if text and self.masks else laid
 
 
@@ -126,10 +126,10 @@ class TrackedMotion:
 
     def __call__(self, frame: Frame) -> Matrix:
         while self._next <= frame.index:
-            picture = self.footage(self._next)
-            seen = flow.analysis_image(picture)
+            image = self.footage(self._next)
+            seen = flow.analysis_image(image)
             last = seen if self._previous is None else self._previous
-            self._matrices[self._next] = flow.scale_motion(self.step(last, seen), *picture.shape[1::-1])
+            self._matrices[self._next] = flow.scale_motion(self.step(last, seen), *image.shape[1::-1])
             self._previous, self._next = seen, self._next + 1
         return flow.partial_motion(self._matrices[frame.index], frame.footage.motion_amount)
 
@@ -216,11 +216,11 @@ def add_footage(
     frames: Sequence[Frame],
     footage: FootageReader,
     masks: Masks | None,
-    picture: Image | None,
+    image: Image | None,
 ) -> ShotParts:
     """Return `parts` with the scene's footage added; `parts` themselves if it has none.
 
-    A shot starts from the footage: alone, or blended over the start image `picture`. The footage comes before the
+    A shot starts from the footage: alone, or blended over the start image `image`. The footage comes before the
     other stages, so that masks, grading and the lock work on the image with the footage in it.
     """
     if scene.settings.footage.file is None:
@@ -230,7 +230,7 @@ def add_footage(
     def start(frame: Frame) -> Image | None:
         if not frame.footage.alpha:
             return None
-        return footage(frame.index) if picture is None else composite(picture, frame, State())
+        return footage(frame.index) if image is None else composite(image, frame, State())
 
     flow: list[Stage] = [FlowStage(footage, frames)] if scene.settings.footage.motion == "flow" else []
     return replace(

@@ -142,8 +142,8 @@ class FirstReference:
 class FixedReference:
     """Colour reference: one image for the whole film."""
 
-    def __init__(self, picture: Image, space: str, tools: ImageBackend = CPU_BACKEND) -> None:
-        self._colors = tools.measure(tools.picture(picture), space)
+    def __init__(self, image: Image, space: str, tools: ImageBackend = CPU_BACKEND) -> None:
+        self._colors = tools.measure(tools.to_device(image), space)
 
     def __call__(self, image: Image, state: State) -> Any:  # noqa: ARG002 (a goal's signature)
         return self._colors
@@ -162,7 +162,7 @@ class RollingReference:
     def __call__(self, image: Image, state: State) -> Any:
         if state.painting is None:
             return None
-        last, now = (self.tools.measure(picture, self.space) for picture in (state.painting, image))
+        last, now = (self.tools.measure(own, self.space) for own in (state.painting, image))
         return self.tools.mix(last, now, 1 / self.memory)
 
 

@@ -82,9 +82,9 @@ class ShotTracker:
         """Return a mask of the first image as it lies in `frame`; its border is filled as the image's is."""
         return self._move(mask, frame, self.camera)
 
-    def move_image(self, picture: Image, frame: Frame) -> Image:
+    def move_image(self, image: Image, frame: Frame) -> Image:
         """Return another image that belongs to the shot's first frame as it lies in `frame`."""
-        return self.camera.warp_like(picture, self._state, self._view(frame))
+        return self.camera.warp_like(image, self._state, self._view(frame))
 
     def visible_mask(self, frame: Frame) -> Mask:
         """Return the mask of the pixels of `frame` that the first image still covers."""
@@ -92,8 +92,8 @@ class ShotTracker:
         return self._move(np.full(self.first.shape[:2], 255, np.uint8), frame, self.mask_camera)
 
     def _move(self, mask: Mask, frame: Frame, camera: Camera) -> Mask:
-        picture = np.repeat(mask[..., None], 3, axis=-1)
-        return camera.warp_like(picture, self._state, self._view(frame))[..., 0]
+        image = np.repeat(mask[..., None], 3, axis=-1)
+        return camera.warp_like(image, self._state, self._view(frame))[..., 0]
 
 
 class Masks:

@@ -70,11 +70,11 @@ class HiresFix(PainterWrapper):
     def _size(self, start: Any) -> Pixels:
         return self.size if start is None else Pixels(start.shape[1], start.shape[0])
 
-    def _shrink(self, picture: Any) -> Any:
-        return None if picture is None else resize(picture, *self._size(picture).scaled_to(self.native))
+    def _shrink(self, image: Any) -> Any:
+        return None if image is None else resize(image, *self._size(image).scaled_to(self.native))
 
-    def _enlarge(self, picture: Image, start: Any) -> Image:
-        return resize(picture, *self._size(start))
+    def _enlarge(self, image: Image, start: Any) -> Image:
+        return resize(image, *self._size(start))
 
 
 def _second_pass_frame(frame: Frame) -> Frame:
@@ -139,8 +139,8 @@ class FlatPainter(Painter):
     The seed determines the colour and the strength its opacity: 0 keeps the start image, 1 ignores it.
     """
 
-    def __init__(self, picture: Image) -> None:
-        self.image = picture
+    def __init__(self, image: Image) -> None:
+        self.image = image
 
     def paint(
         self, frame: Frame, start: Image | None, *, mask: Mask | None = None, hints: Hints = NO_HINTS

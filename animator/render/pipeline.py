@@ -107,8 +107,8 @@ def render_shot(
 
     blend = {"crossfade": work.backend.crossfade, "flow": interpolate}[scene.settings.tween]
     camera = footage.tracking_camera(scene, frames, state, work.camera, work.footage)
-    pictures, start = views.view_images(scene), views.read_start_image(scene)
-    first, masks = pictures.get(frames[0].shot, start), None
+    images, start = views.view_images(scene), views.read_start_image(scene)
+    first, masks = images.get(frames[0].shot, start), None
     if uses_masks(frames) or control.hints_follow_camera(scene):
         masks = build_masks(scene, frames, camera, state.first if first is None else first)
     with ExitStack() as videos:
@@ -118,7 +118,7 @@ def render_shot(
             parts = add_masks(parts, masks)
             parts = detail.add_detail(parts, scene, work.painter, masks)
         parts = footage.add_footage(parts, scene, frames, work.footage, masks, first)
-        parts = views.add_views(parts, scene, frames, camera, pictures)
+        parts = views.add_views(parts, scene, frames, camera, images)
         parts = skip_saved(parts, work.saved)
         shown = render(frames, parts.painter, camera, blend, parts.before, parts.after, parts.finish, state)
         yield from shown if masks is None else masks.take_first_image(shown)

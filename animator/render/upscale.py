@@ -35,18 +35,16 @@ def frame_enlarger(scene: Scene) -> Enlarge | None:
     if upscale is None:
         return None
     if upscale.by == "second-pass":
-        return lambda frame, picture, painter: _second_pass(scene, frame, resize(picture, *target), painter)
+        return lambda frame, image, painter: _second_pass(scene, frame, resize(image, *target), painter)
     if upscale.by in UPSCALE_METHODS:
-        return lambda _, picture, __: resize(picture, *target)
+        return lambda _, image, __: resize(image, *target)
     from animator.diffusion import loading
 
     loading.require_matching_torchvision()
     from animator.diffusion.auxiliary import UpscaleNetwork
 
     network = UpscaleNetwork(scene.file(UPSCALE_SETTING, upscale.by), scene.settings.model.device)
-    return lambda _, picture, __: resize(
-        upscale_tiled(picture, network, network.scale, upscale.tile), *target
-    )
+    return lambda _, image, __: resize(upscale_tiled(image, network, network.scale, upscale.tile), *target)
 
 
 def uses_second_pass(scene: Scene) -> bool:
@@ -60,11 +58,11 @@ def second_pass_pixels(scene: Scene) -> int:
     return width * height if uses_second_pass(scene) else 0
 
 
-def _second_pass(scene: Scene, frame: Frame, picture: Image, painter: Painter) -> Image:
-    """Return the enlarged `picture` painted over again, with one seed for all frames: fresh noise would flicker."""
+def _second_pass(scene: Scene, frame: Frame, image: Image, painter: Painter) -> Image:
+    """Return the enlarged `image` painted over again, with one seed for all frames: fresh noise would flicker."""
     painting = replace(frame.painting, strength=frame.upscale.strength, mask="", hires=0.0)
     again = replace(frame, seed=scene.settings.painting.seed.start, painting=painting)
-    return painter.paint(again, picture)
+    return painter.paint(again, image)
 
 
 def interpolator(scene: Scene, frames: Sequence[Frame]) -> Interpolator | None:
@@ -78,7 +76,7 @@ def interpolator(scene: Scene, frames: Sequence[Frame]) -> Interpolator | None:
     closes = loop == "boomerang" or (loop == "closed" and whole)
     starts = {frame.index for frame in frames if starts_shot(frame)}
     interpolated = FrameInterpolator(times, interpolate_many, closes)
-    return lambda film: interpolated((picture, index in starts) for index, picture in film)
+    return lambda film: interpolated((image, index in starts) for index, image in film)
 
 
 InterpolateMany = Callable[
@@ -101,19 +99,19 @@ class FrameInterpolator:
         """Yield the images of `film` and those between; each item of it is an image and a flag for a cut before it."""
         first: Image | None = None
         last: Image | None = None
-        for picture, cut in film:
+        for image, cut in film:
             if last is not None:
-                yield from self._after(last, None if cut else picture)
-            first = picture if first is None else first
-            yield picture
-            last = picture
+                yield from self._after(last, None if cut else image)
+            first = image if first is None else first
+            yield image
+            last = image
         if last is not None:
             yield from self._after(last, first if self.closes else None)
 
-    def _after(self, picture: Image, following: Image | None) -> Iterable[Image]:
-        if following is None or (following is picture) or (following == picture).all():
-            return [picture] * len(self.weights)
-        return self.betweens(picture, following, self.weights)
+    def _after(self, image: Image, following: Image | None) -> Iterable[Image]:
+        if following is None or (following is image) or (following == image).all():
+            return [image] * len(self.weights)
+        return self.betweens(image, following, self.weights)
 
 
 Interpolator = Callable[

@@ -77,11 +77,11 @@ def loop_end_frame(scene: Scene, frames: Sequence[Frame]) -> Frame | None:
 
 
 def view_guide(
-    scene: Scene, frames: Sequence[Frame], camera: Camera, pictures: Mapping[int, Image]
+    scene: Scene, frames: Sequence[Frame], camera: Camera, images: Mapping[int, Image]
 ) -> ViewGuide:
     """Return the stage that guides `frames`, a shot or the rest of one, towards the next view or the loop's end.
 
-    `pictures` are the images of the views by frame number.
+    `images` are the images of the views by frame number.
     """
     led = [frame for frame in frames if frame.ahead.weight]
     film = timeline(scene) if led else []
@@ -94,20 +94,20 @@ def view_guide(
         for index in range(frame.index + 1, frame.ahead.frame + 1):
             way = camera.matrix(motions[index]) @ way
         back[frame.index] = np.asarray(np.linalg.inv(way), np.float64)
-    return ViewGuide(pictures, back, camera, scene.settings.motion.border)
+    return ViewGuide(images, back, camera, scene.settings.motion.border)
 
 
 def add_views(
-    parts: ShotParts, scene: Scene, frames: Sequence[Frame], camera: Camera, pictures: Mapping[int, Image]
+    parts: ShotParts, scene: Scene, frames: Sequence[Frame], camera: Camera, images: Mapping[int, Image]
 ) -> ShotParts:
-    """Return `parts` guided towards the views in `pictures`, by frame number, and towards the end of a closed loop.
+    """Return `parts` guided towards the views in `images`, by frame number, and towards the end of a closed loop.
 
     A shot starts from the view on its first frame. Guiding works on whole images, and so comes before every other
     stage. The repetition of the first frame that closes a loop is not painted.
     """
-    started = StartFrom(parts.painter, lambda frame: pictures.get(frame.index))
+    started = StartFrom(parts.painter, lambda frame: images.get(frame.index))
     painter = SkipPainting(started, lambda frame, start: start if frame.index == scene.frames else None)
-    guide = view_guide(scene, frames, camera, pictures)
+    guide = view_guide(scene, frames, camera, images)
     return replace(
         parts,
         painter=painter,

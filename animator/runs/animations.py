@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator.errors import RunError
 from animator.imaging.ffmpeg import FfmpegPipe, ffmpeg_path
@@ -55,8 +55,8 @@ def _run_ffmpeg(reel: FrameSequence, *arguments: str) -> None:
     size = ("-s", f"{reel.width}x{reel.height}")
     given = ("-f", "rawvideo", "-pix_fmt", kind, *size, "-r", f"{reel.fps:.9g}", "-i", "pipe:0")
     with FfmpegPipe([ffmpeg_path(), *_FFMPEG_OPTIONS, *given, *arguments]) as pipe:
-        for picture in reel:
-            pipe.write(picture)
+        for image in reel:
+            pipe.write(image)
 
 
 def _annotate_gif(data: bytes, comment: str, delays: list[int]) -> bytes:
@@ -119,9 +119,9 @@ def _annotate_webp(data: bytes, note: bytes, reel: FrameSequence) -> bytes:
     flags = chunks[0][1][0] | 0x08 | (0x10 if reel.alpha else 0)
     chunks[0] = (b"VP8X", bytes([flags]) + chunks[0][1][1:])
     chunks = [(kind, bytes(4) + body[4:]) if kind == b"ANIM" else (kind, body) for kind, body in chunks]
-    pictures = [at for at, (kind, _) in enumerate(chunks) if kind == b"ANMF"]
-    if len(pictures) == len(reel):  # otherwise the encoder has merged equal images
-        for at, duration in zip(pictures, reel.durations(0.001), strict=True):
+    images = [at for at, (kind, _) in enumerate(chunks) if kind == b"ANMF"]
+    if len(images) == len(reel):  # otherwise the encoder has merged equal images
+        for at, duration in zip(images, reel.durations(0.001), strict=True):
             body = chunks[at][1]
             chunks[at] = (b"ANMF", body[:12] + struct.pack("<I", duration)[:3] + body[15:])
     chunks.append((b"EXIF", note))
@@ -142,7 +142,7 @@ def _webp_chunks(data: bytes) -> Iterator[tuple[int, int]]:
 
 def exif_comment(comment: str) -> bytes:
     """Return EXIF data with `comment` as its user comment, in Unicode."""
-    found = Pictures.Exif()
+    found = Pillow.Exif()
     found.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + comment.encode("utf-16-be")
     return found.tobytes().removeprefix(b"Exif\0\0")
 

@@ -58,9 +58,9 @@ def _require_comparable(old: Run, scene: Scene) -> None:
     was = (old.header["size"], old.header["fps"]) if {"size", "fps"} <= old.header.keys() else None
     now = ([scene.size.width, scene.size.height], scene.settings.video.fps)
     if was is not None and was != now:
-        told = [f"{size[0]}x{size[1]} at {fps:g} frames per second" for size, fps in (was, now)]
+        summary = [f"{size[0]}x{size[1]} at {fps:g} frames per second" for size, fps in (was, now)]
         raise RunError(
-            f"{old.folder} is {told[0]}, the branch would be {told[1]}: render it as a film of its own"
+            f"{old.folder} is {summary[0]}, the branch would be {summary[1]}: render it as a film of its own"
         )
 
 
@@ -118,20 +118,22 @@ def _branch_summary(frames: Sequence[Frame], kept: set[int], lost: range) -> str
     """Return a summary of the frames kept, painted and in-between; `lost`: those asked for that cannot be kept."""
     rest = [frame for frame in frames if frame.index not in kept]
     painted = sum(frame.diffuse for frame in rest)
-    told = f"{len(frames) - len(rest)} of {len(frames)} frames {_are(len(frames) - len(rest))} kept"
+    summary = f"{len(frames) - len(rest)} of {len(frames)} frames {_are(len(frames) - len(rest))} kept"
     if not rest:
-        return f"{told}: nothing is painted"
+        return f"{summary}: nothing is painted"
     tweens = len(rest) - painted
     between = (
         f", {tweens} {_are(tweens)} {'an in-between' if tweens == 1 else 'in-betweens'}" if tweens else ""
     )
-    told = f"{told}, {painted} {_are(painted)} painted{between}; the first change is in frame {rest[0].index}"
+    summary = (
+        f"{summary}, {painted} {_are(painted)} painted{between}; the first change is in frame {rest[0].index}"
+    )
     if not set(lost) - kept:
-        return told
+        return summary
     between = "between two painted frames of which one changes"
     if len(lost) == 1:
-        return f"{told}\nframe {lost[0]} is rendered again: it lies {between}"
-    return f"{told}\nframes {lost[0]}..{lost[-1]} are rendered again: they lie {between}"
+        return f"{summary}\nframe {lost[0]} is rendered again: it lies {between}"
+    return f"{summary}\nframes {lost[0]}..{lost[-1]} are rendered again: they lie {between}"
 
 
 def _are(count: int) -> str:

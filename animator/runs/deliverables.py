@@ -229,14 +229,14 @@ def write_video(edition: DeliverableSpec, target: Path) -> str:
     """Write a video in the codec of its kind."""
     assert edition.video is not None
     reel = edition.reel
-    pictures = ((index, reel.read_image(index)) for index in reel.order)
+    images = ((index, reel.read_image(index)) for index in reel.order)
     count = 0
     with VideoWriter(target, edition.video, edition.recipe) as video:
-        for picture in reel if edition.interpolator is None else edition.interpolator(pictures):
-            video.write(picture)
+        for image in reel if edition.interpolator is None else edition.interpolator(images):
+            video.write(image)
             count += 1
-    told = f"{count} frames of {reel.width}x{reel.height} at {edition.video.fps:.3g} fps"
-    return f"{told}, {_file_size(target)}"
+    summary = f"{count} frames of {reel.width}x{reel.height} at {edition.video.fps:.3g} fps"
+    return f"{summary}, {_file_size(target)}"
 
 
 def _write_animation(

@@ -180,9 +180,9 @@ class Reporter:
             if self._log is not None:
                 self._log.write(f"{now:%Y-%m-%d %H:%M:%S} {event}")
             if self.stream is not None:
-                told = {**event.data(), **pace, "time": now.isoformat(timespec="milliseconds")}
+                record = {**event.data(), **pace, "time": now.isoformat(timespec="milliseconds")}
                 with suppress(BrokenPipeError):  # the reader is gone; the film is still rendered
-                    print(json.dumps(told), file=self.stream, flush=True)
+                    print(json.dumps(record), file=self.stream, flush=True)
 
     def report_error(self, error: BaseException) -> None:
         """Report the error that ends a command; an unexpected one goes into the log with its traceback."""

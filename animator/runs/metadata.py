@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
 
 from animator.frame import Frame, frame_values
@@ -138,7 +138,7 @@ def encode_png(image: NDArray[np.uint8], texts: Mapping[str, str]) -> bytes:
         long = len(text) > COMPRESS_ABOVE
         info.add_text(key, text, zip=long) if text.isascii() else info.add_itxt(key, text, zip=long)
     data = io.BytesIO()
-    Pictures.fromarray(image).save(data, "PNG", pnginfo=info, compress_level=PNG_LEVEL)
+    Pillow.fromarray(image).save(data, "PNG", pnginfo=info, compress_level=PNG_LEVEL)
     return data.getvalue()
 
 

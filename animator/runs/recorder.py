@@ -35,7 +35,7 @@ class _VideoFrame(NamedTuple):
     """An image on its way to the video."""
 
     frame: int
-    picture: Image
+    image: Image
 
 
 class Recorder:
@@ -109,24 +109,24 @@ class Recorder:
         following: Callable[[], _VideoFrame | Sequence[int] | None],
     ) -> None:
         with VideoWriter(self.run.video, video, comment) as sink:
-            for picture in self._interpolator(self._video_frames(again, following)):
-                sink.write(picture)
+            for image in self._interpolator(self._video_frames(again, following)):
+                sink.write(image)
 
     def _video_frames(
         self, again: Sequence[int], following: Callable[[], _VideoFrame | Sequence[int] | None]
     ) -> Iterator[tuple[int, Image]]:
         """Yield (frame, image) pairs in the order of the video."""
-        picture = self.run.image if self._upscaled is None else self._upscaled.image
+        image = self.run.image if self._upscaled is None else self._upscaled.image
         while (item := following()) is not None:
             if isinstance(item, _VideoFrame):
-                yield item.frame, np.asarray(item.picture)
+                yield item.frame, np.asarray(item.image)
                 continue
             for index in item:
                 if self._stopped:
                     raise ConsumerCancelled
-                yield index, picture(index)
+                yield index, image(index)
         # The items end after the writers have finished, so all images are on disk.
-        yield from ((index, picture(index)) for index in again)
+        yield from ((index, image(index)) for index in again)
 
     def __enter__(self) -> Recorder:
         return self
@@ -148,7 +148,7 @@ class Recorder:
 
 
 def _images_only(film: Iterable[tuple[int, Image]]) -> Iterator[Image]:
-    return (picture for _, picture in film)
+    return (image for _, image in film)
 
 
 Item = TypeVar("Item")
@@ -245,17 +245,17 @@ class LargerFrames:
             assert self.store is not None
             self.store.save(frame.index, self.upscale(frame, run.image(frame.index), painter))
 
-    def __call__(self, frame: Frame, picture: Image, painter: Painter) -> Image | None:
-        """Return the upscaled image of `frame`, made from `picture` unless saved; None without upscaling."""
+    def __call__(self, frame: Frame, image: Image, painter: Painter) -> Image | None:
+        """Return the upscaled image of `frame`, made from `image` unless saved; None without upscaling."""
         if self.store is None:
             return None
         there = frame.index in self.store
-        return self.store.image(frame.index) if there else self.upscale(frame, picture, painter)
+        return self.store.image(frame.index) if there else self.upscale(frame, image, painter)
 
-    def upscale(self, frame: Frame, picture: Image, painter: Painter) -> Image:
-        """Upscale `picture`, the finished image of `frame`; `painter` is the film's painter, for a second pass."""
+    def upscale(self, frame: Frame, image: Image, painter: Painter) -> Image:
+        """Upscale `image`, the finished image of `frame`; `painter` is the film's painter, for a second pass."""
         assert self.enlarge is not None
-        return self.enlarge(frame, picture, painter)
+        return self.enlarge(frame, image, painter)
 
 
 def shown_image(scene: Scene, run: Run) -> Callable[[int], Image]:

@@ -127,8 +127,8 @@ def _render_missing(
     measure = color_metrics(scene)
     again = [frame.index for frame in boomerang_frames(scene, frames)]
     between, kept = upscale.interpolator(scene, frames), larger.store
-    told, texts = partial(_report_saved, run, tell), _FrameTexts(scene, frames)
-    with Recorder(run, video, to_yaml(scene), texts, again, told, between, kept) as recorder:
+    report, texts = partial(_report_saved, run, tell), _FrameTexts(scene, frames)
+    with Recorder(run, video, to_yaml(scene), texts, again, report, between, kept) as recorder:
         for stretch in pending_segments(run, scene, frames, painter):
             if isinstance(stretch, list):
                 larger.upscale_missing(run, stretch, painter)

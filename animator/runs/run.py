@@ -120,13 +120,13 @@ class Run:
 
     def image(self, index: int) -> Image:
         """Return the image of frame `index`, RGB uint8 (height, width, 3)."""
-        with open_image(self.image_file(index), ("PNG",)) as picture:
-            return np.asarray(picture.convert("RGB"))
+        with open_image(self.image_file(index), ("PNG",)) as opened:
+            return np.asarray(opened.convert("RGB"))
 
     def texts(self, index: int) -> dict[str, str]:
         """Return the texts stored in the PNG of frame `index`, by keyword."""
-        with open_image(self.image_file(index), ("PNG",)) as picture:
-            return {str(key): text for key, text in picture.info.items() if isinstance(text, str)}
+        with open_image(self.image_file(index), ("PNG",)) as image:
+            return {str(key): text for key, text in image.info.items() if isinstance(text, str)}
 
     def save(
         self,
@@ -142,8 +142,8 @@ class Run:
         """
         data = encode_png(image, texts)
         digest = sha256_hex(data)
-        told = {"key": self.fingerprints[frame.index]} if frame.index in self.fingerprints else {}
-        entry = {"frame": frame.index, "sha256": digest, **told, **({"span": span} if span else {})}
+        known = {"key": self.fingerprints[frame.index]} if frame.index in self.fingerprints else {}
+        entry = {"frame": frame.index, "sha256": digest, **known, **({"span": span} if span else {})}
         try:
             write_atomic(self.image_file(frame.index), data)
             with self._lock:
@@ -195,8 +195,8 @@ class Run:
 
     def measurements(self, name: str) -> dict[int, float]:
         """Return the measurement `name` of every saved frame that has it, by frame."""
-        told = {index: self.measurement(index, name) for index in self._entries if index in self.saved}
-        return {index: fact for index, fact in told.items() if fact is not None}
+        known = {index: self.measurement(index, name) for index in self._entries if index in self.saved}
+        return {index: fact for index, fact in known.items() if fact is not None}
 
     def resume_point(self, frames: Sequence[Frame]) -> tuple[int, State]:
         """Return the position in `frames` (this run's part of the timeline) where the loop continues, and its state.

@@ -9,7 +9,7 @@ from itertools import groupby
 from math import ceil, sqrt
 
 import numpy as np
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from animator.frame import Image
@@ -43,7 +43,7 @@ def labelled_grid(
     head = [_wrap(text, font, width) for text in columns]
     top = GRID_GAP + line * max(text.count("\n") + 1 for text in head)
     across, down = width + GRID_GAP, height + line + GRID_GAP
-    sheet = Pictures.new(
+    sheet = Pillow.new(
         "RGB", (GRID_GAP + beside + len(columns) * across, top + GRID_GAP + len(rows) * down), GRID_BACKGROUND
     )
     draw = ImageDraw.Draw(sheet)
@@ -52,9 +52,9 @@ def labelled_grid(
     for y, (row, text) in enumerate(zip(images, rows, strict=True)):
         begun = top + GRID_GAP + y * down
         draw.multiline_text((GRID_GAP, begun), _wrap(text, font, beside - 2 * GRID_GAP), GRID_TEXT, font)
-        for x, picture in enumerate(row):
+        for x, image in enumerate(row):
             left = GRID_GAP + beside + x * across
-            small = Pictures.fromarray(picture).resize((width, height), Pictures.Resampling.LANCZOS)
+            small = Pillow.fromarray(image).resize((width, height), Pillow.Resampling.LANCZOS)
             sheet.paste(small, (left, begun))
             draw.text((left, begun + height + 1), captions[y][x], GRID_CAPTION, font)
     return np.asarray(sheet)
@@ -85,12 +85,12 @@ SHEET_BACKGROUND, SHEET_TEXT = (24, 24, 26), (225, 225, 225)
 MAX_EXIF = 65_000  # bytes: capacity of one segment of a JPEG
 
 
-def most_detailed_frame(frames: Sequence[int], picture: Callable[[int], Image]) -> int:
+def most_detailed_frame(frames: Sequence[int], image: Callable[[int], Image]) -> int:
     """Return the frame with the most detail: the largest mean grey difference between neighbouring pixels.
 
     At most SHEET_FRAMES of them, evenly spread, are compared.
     """
-    return max(pick_evenly(frames, SHEET_FRAMES), key=lambda index: _detail(picture(index)))
+    return max(pick_evenly(frames, SHEET_FRAMES), key=lambda index: _detail(image(index)))
 
 
 def _detail(image: Image) -> float:
@@ -106,11 +106,11 @@ def contact_sheet(reel: FrameSequence, recipe: str, label: Callable[[int], str])
     wide, high = small.width + SHEET_GAP, small.height + SHEET_GAP + SHEET_LINE
     columns = min(len(seen), max(1, ceil(sqrt(len(seen) * 1.5 * high / wide))))
     rows = ceil(len(seen) / columns)
-    paper = Pictures.new("RGB", (columns * wide + SHEET_GAP, rows * high + SHEET_GAP), SHEET_BACKGROUND)
+    paper = Pillow.new("RGB", (columns * wide + SHEET_GAP, rows * high + SHEET_GAP), SHEET_BACKGROUND)
     draw, font = ImageDraw.Draw(paper), ImageFont.load_default(12)
-    for at, (index, picture) in enumerate(zip(seen, small, strict=True)):
+    for at, (index, image) in enumerate(zip(seen, small, strict=True)):
         left, top = SHEET_GAP + at % columns * wide, SHEET_GAP + at // columns * high
-        paper.paste(Pictures.fromarray(picture), (left, top))
+        paper.paste(Pillow.fromarray(image), (left, top))
         text = label(index) if draw.textlength(label(index), font) <= small.width else str(index)
         draw.text((left, top + small.height + 2), text, SHEET_TEXT, font)
     note, data = exif_comment(recipe), io.BytesIO()

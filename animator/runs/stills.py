@@ -70,13 +70,13 @@ def paint_stills(
     for group in groups.values():
         for at in range(0, len(group), batch_size):
             some = group[at : at + batch_size]
-            pictures = painter.paint_batch([asked for _, asked in some])
-            for (number, _), picture in zip(some, pictures, strict=True):
-                yield number, plans[number].paint(FunctionPainter(partial(_paint_fixed, picture)))
+            images = painter.paint_batch([asked for _, asked in some])
+            for (number, _), image in zip(some, images, strict=True):
+                yield number, plans[number].paint(FunctionPainter(partial(_paint_fixed, image)))
 
 
-def _paint_fixed(picture: Image, frame: Frame, start: Image | None) -> Image:  # noqa: ARG001 (a painter's function)
-    return picture
+def _paint_fixed(image: Image, frame: Frame, start: Image | None) -> Image:  # noqa: ARG001 (a painter's function)
+    return image
 
 
 def plan_still(scene: Scene, index: int, run: Run | None = None) -> StillPlan:

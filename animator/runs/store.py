@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator.errors import RunError
 from animator.frame import Image
@@ -133,13 +133,13 @@ class UpscaledFrames:
 
     def image(self, index: int) -> Image:
         """Return the larger image of frame `index`, RGB uint8 (height, width, 3)."""
-        with open_image(self.image_file(index), ("PNG",)) as picture:
-            return np.asarray(picture.convert("RGB"))
+        with open_image(self.image_file(index), ("PNG",)) as opened:
+            return np.asarray(opened.convert("RGB"))
 
     def save(self, index: int, image: Image) -> None:
         """Write an image, then its line in the journal. May be called from several threads. Raises RunError."""
         data = io.BytesIO()
-        Pictures.fromarray(image).save(data, "PNG", compress_level=PNG_LEVEL)
+        Pillow.fromarray(image).save(data, "PNG", compress_level=PNG_LEVEL)
         digest = hashlib.sha256(data.getvalue()).hexdigest()
         try:
             self.folder.mkdir(exist_ok=True)

@@ -140,7 +140,7 @@ def verify_encoder(video: VideoFormat, folder: Path) -> None:
     A fault of ffmpeg is found before a night of painting, not after it.
     """
     with tempfile.TemporaryDirectory(prefix=".ffmpeg-", dir=folder) as trial:
-        picture = np.zeros((video.height, video.width, 4 if CODECS[video.codec].alpha else 3), np.uint8)
+        image = np.zeros((video.height, video.width, 4 if CODECS[video.codec].alpha else 3), np.uint8)
         with VideoWriter(Path(trial, "trial.mp4"), replace(video, quality="draft")) as sink:
-            sink.write(picture)
-            sink.write(picture)
+            sink.write(image)
+            sink.write(image)

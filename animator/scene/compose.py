@@ -298,8 +298,8 @@ class _StoryboardReader:
             self.problems.append(Problem(place, ("time",), f"{short_repr(time)} is written twice"))
             return
         if row["transition"] and row["transition"] not in TRANSITIONS:
-            told = f"{short_repr(row['transition'])} is not known; allowed: {', '.join(TRANSITIONS)}"
-            self.problems.append(Problem(place, ("transition",), told))
+            message = f"{short_repr(row['transition'])} is not known; allowed: {', '.join(TRANSITIONS)}"
+            self.problems.append(Problem(place, ("transition",), message))
         if self.prompts and row["transition"] != "blend":
             self.places["cuts", str(len(self.cuts))] = place
             self.cuts.append(time)

@@ -37,13 +37,13 @@ def check_models(scene: Scene) -> Iterator[Problem]:
 
 def require_models(scene: Scene) -> None:
     """Raise ModelError for missing models. Call it before painting only: a preview needs no models."""
-    told = [
+    problems = [
         f"{'.'.join(path)} {quote_text(model)}: no such folder or file; allowed: {_allowed_values(ref)}"
         for path, model, ref in references_of(scene)
         if ref.kind == "model" and ref.hub and _is_missing(scene.file(path, model), model)
     ]
-    if told:
-        raise ModelError("\n".join(told))
+    if problems:
+        raise ModelError("\n".join(problems))
 
 
 def _allowed_values(ref: FileRef) -> str:

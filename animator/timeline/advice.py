@@ -210,7 +210,7 @@ def _few_step_advice(
     """Yield one note per setting that contradicts the few-step model `name`."""
     suited = {samplers.find_sampler(sampler).scheduler for sampler in kind.samplers}
     what = f"{name} paints in few steps"
-    told: dict[str, str] = {}
+    messages: dict[str, str] = {}
     for frame in frames:
         row = frame.painting
         if not frame.diffuse:
@@ -218,12 +218,12 @@ def _few_step_advice(
         if row.guidance_scale > kind.guidance:
             best = f"{kind.guidance:g} at most" if kind.guidance > 1 else "1"
             message = f"{row.guidance_scale:g}: {what}, without guidance; write {best}"
-            told.setdefault("guidance_scale", message)
+            messages.setdefault("guidance_scale", message)
         if row.steps > families.MAX_STEP_RATIO * kind.steps:
             message = f"{row.steps}: {what}; more than {kind.steps} or so make it worse"
-            told.setdefault("steps", message)
+            messages.setdefault("steps", message)
         if samplers.find_sampler(row.sampler).scheduler not in suited:
-            told.setdefault("sampler", f"{row.sampler}: {what}; write {' or '.join(kind.samplers)}")
+            messages.setdefault("sampler", f"{row.sampler}: {what}; write {' or '.join(kind.samplers)}")
         spaced = samplers.effective_schedule(row)
         trailing = kind.schedule in _TRAILING_SCHEDULES and spaced not in _TRAILING_SCHEDULES
         if (
@@ -231,8 +231,8 @@ def _few_step_advice(
             and samplers.find_sampler(row.sampler).scheduler
             == samplers.find_sampler(kind.samplers[0]).scheduler
         ):
-            told.setdefault("schedule", f"{spaced}: {what}; write {kind.schedule}")
-    for setting, message in told.items():
+            messages.setdefault("schedule", f"{spaced}: {what}; write {kind.schedule}")
+    for setting, message in messages.items():
         yield scene.problem(("painting", setting), message)
 
 

@@ -24,7 +24,7 @@ from animator.imaging.geometry import (
 from animator.scene.scene import Scene
 from animator.timeline import easing
 from animator.timeline.clock import Clock
-from animator.timeline.expressions import FUNCTIONS
+from animator.timeline.expression_functions import FUNCTIONS
 
 RIGID_TOLERANCE = 1e-6  # tolerance of a rotation matrix: a zoom between two tilts deviates by more
 

@@ -196,9 +196,9 @@ def prompt_columns(
     negative = reader.collect(
         ("prompts", "negative"), lambda: parse_negatives(written.negative, clock, signals), nothing[0]
     )
-    shelf = available_styles(scene)
+    styles = available_styles(scene)
     at = reader.collect(
-        ("prompts", "style"), lambda: apply_styles(plain, written.style, shelf, clock, signals), plain
+        ("prompts", "style"), lambda: apply_styles(plain, written.style, styles, clock, signals), plain
     )
     travel = reader.collect(("prompts", "travel"), lambda: reader.duration_frames(written.travel), 0)
     back = max(travel, round(clock.fps)) if closed else 0

@@ -17,7 +17,7 @@ from animator.scene.settings_images import EVERYWHERE
 from animator.timeline import curves
 from animator.timeline.audio import AudioSignals, scene_signals, silent_signals
 from animator.timeline.clock import RESERVED_NAMES, Clock, Signals
-from animator.timeline.expressions import FUNCTIONS
+from animator.timeline.expression_functions import FUNCTIONS
 from animator.timeline.mask_expressions import parse_mask_expression
 
 Row = TypeVar("Row")

@@ -73,14 +73,14 @@ class LatentDataset:
     def _make_batches(self, epoch: int) -> list[list[int]]:
         """Return an epoch in batches of one size; the last batch of a size is filled up with its first items."""
         random = np.random.default_rng([self.seed, epoch])
-        shelves: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        buckets: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for index in random.permutation(len(self.items)):
-            shelves[tuple(self.items[index].mean.shape)].append(int(index))
+            buckets[tuple(self.items[index].mean.shape)].append(int(index))
         batches = []
-        for shelf in shelves.values():
-            for first in range(0, len(shelf), self.size):
-                chosen = shelf[first : first + self.size]
-                batches.append(chosen + [shelf[i % len(shelf)] for i in range(self.size - len(chosen))])
+        for indices in buckets.values():
+            for first in range(0, len(indices), self.size):
+                chosen = indices[first : first + self.size]
+                batches.append(chosen + [indices[i % len(indices)] for i in range(self.size - len(chosen))])
         return [batches[i] for i in random.permutation(len(batches))]
 
     def batch(self, number: int) -> Batch:

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator.errors import Place, Problem, SceneError, one_line
 from animator.frame import Image, Mask
@@ -275,22 +275,20 @@ def _read_photo(file: Path) -> Photo:
             notes.append("16 bits per channel, converted to 8")
         if opened.mode in ("CMYK", "YCCK"):
             notes.append("CMYK, converted to RGB without its colour profile; compare the colours")
-        picture = to_eight_bit(opened)
-    if min(picture.size) < MIN_SIDE:
-        raise ValueError(
-            f"{picture.width}x{picture.height} pixels; at least {MIN_SIDE}x{MIN_SIDE} are needed"
-        )
-    image, alpha = _lay_on_white(picture, notes)
+        flat = to_eight_bit(opened)
+    if min(flat.size) < MIN_SIDE:
+        raise ValueError(f"{flat.width}x{flat.height} pixels; at least {MIN_SIDE}x{MIN_SIDE} are needed")
+    image, alpha = _lay_on_white(flat, notes)
     mask = _read_mask(file, image.shape[:2])
     return Photo(file, image, _read_caption(file), alpha if mask is None else mask, tuple(notes))
 
 
-def _lay_on_white(picture: Pictures.Image, notes: list[str]) -> tuple[Image, Mask | None]:
+def _lay_on_white(photo: Pillow.Image, notes: list[str]) -> tuple[Image, Mask | None]:
     """Lay the image on white; return it with its alpha channel as a mask, None if it is opaque everywhere."""
-    if picture.mode != "RGBA":
-        return np.array(picture), None
-    alpha = np.array(picture.getchannel("A"))
-    image = np.array(lay_on(picture, "white"))
+    if photo.mode != "RGBA":
+        return np.array(photo), None
+    alpha = np.array(photo.getchannel("A"))
+    image = np.array(lay_on(photo, "white"))
     if alpha.min() == 255:
         return image, None
     if alpha.max() == 0:
@@ -374,12 +372,12 @@ def fit_to_bucket(image: Image, mask: Mask | None, bucket: Size) -> Crop:
     )
     top, left = _crop_corner(large.shape[:2], soft, bucket)
     rows, columns = slice(top, top + bucket[0]), slice(left, left + bucket[1])
-    told = bucket if scale < 1 else (height, width)
+    original_size = bucket if scale < 1 else (height, width)
     return Crop(
         np.ascontiguousarray(large[rows, columns]).astype(np.uint8),
         None if soft is None else np.ascontiguousarray(soft[rows, columns]),
         scale,
-        (*told, top, left, *bucket),
+        (*original_size, top, left, *bucket),
     )
 
 

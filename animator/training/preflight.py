@@ -9,7 +9,7 @@ from typing import Any
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from transformers import CLIPTokenizer
 
 from animator.diffusion.loading import device_for
@@ -34,7 +34,7 @@ def preflight(photos: Sequence[Photo], settings: TrainingSettings, file: Path) -
             yield _needs_line(config, settings)
     yield from (f"note: {note}" for note in found.notes)
     file.parent.mkdir(parents=True, exist_ok=True)
-    Pictures.fromarray(training_sheet(found.views)).save(file)
+    Pillow.fromarray(training_sheet(found.views)).save(file)
     yield f"images to be learnt: {file}"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator.diffusion.loading import CheckpointSpec, device_for, dtype_for, load_pipeline
 from animator.errors import Place, Problem, RunError, SceneError
@@ -67,18 +67,18 @@ def train(
         raise RunError(f"{out} exists already; name another file with -o, or remove it")
     folder = TrainingFolder(training_folder(out))
     state = folder.open(settings, _photo_hashes(photos), resume)
-    pipe, lesson, learner, facts = prepare(photos, settings, folder.path / "class")
-    course = Trainer(lesson, learner, make_accelerator(pipe))
+    pipe, objective, learner, facts = prepare(photos, settings, folder.path / "class")
+    trainer = Trainer(objective, learner, make_accelerator(pipe))
     if state is not None:
-        course.resume(state)
+        trainer.resume(state)
     began = time.monotonic()
     board = _tensorboard_logger(folder.path)
     with defer_signals() as interrupted:
-        for progress in course.steps():
+        for progress in trainer.steps():
             stop = (
                 interrupted()
             )  # asked once: a signal that comes later ends the next step, which is then saved
-            report = _report_step(course, folder, progress, began, stop)
+            report = _report_step(trainer, folder, progress, began, stop)
             folder.log(
                 {key: value for key, value in vars(report).items() if key != "sheet" and value is not None}
             )
@@ -86,23 +86,23 @@ def train(
             yield report
             if stop:
                 raise KeyboardInterrupt
-    _write_result(course, learner, out, replace(facts, steps=course.state.step), pipe)
+    _write_result(trainer, learner, out, replace(facts, steps=trainer.state.step), pipe)
 
 
 def _report_step(
-    course: Trainer, folder: TrainingFolder, progress: Progress, began: float, interrupted: bool
+    trainer: Trainer, folder: TrainingFolder, progress: Progress, began: float, interrupted: bool
 ) -> StepReport:
     """Report a step; every `watch.every` steps and at the end, also evaluate, save a checkpoint and paint a sheet."""
-    lesson, step = course.objective, progress.step
-    settings = lesson.settings
+    objective, step = trainer.objective, progress.step
+    settings = objective.settings
     due = step % settings.watch.every == 0 or step == settings.learning.steps
-    held_out = course.evaluate() if due and lesson.held_out is not None else None
+    held_out = trainer.evaluate() if due and objective.held_out is not None else None
     if due or interrupted:
-        folder.save(course.checkpoint_state())
+        folder.save(trainer.checkpoint_state())
     sheet = None
     if due and settings.watch.sheets:
         file = folder.path / "samples" / f"step-{step:06}.png"
-        sheet = paint_sample_sheet(lesson.pipe, lesson.captions, settings, file)
+        sheet = paint_sample_sheet(objective.pipe, objective.captions, settings, file)
     rate = settings.learning.rate * progress.rate
     seconds = round(time.monotonic() - began, 3)
     return StepReport(
@@ -148,17 +148,19 @@ def _tensorboard_logger(folder: Path) -> Any:
 
 
 def _write_result(
-    course: Trainer, learner: TrainableAdapter, out: Path, facts: TrainingFacts, pipe: Any
+    trainer: Trainer, learner: TrainableAdapter, out: Path, facts: TrainingFacts, pipe: Any
 ) -> None:
     """Write the file: the weights of the lowest held-out loss if there are any, else the last ones."""
-    settings, state = course.objective.settings, course.state
+    settings, state = trainer.objective.settings, trainer.state
     best = settings.file.weights == "best" and bool(state.best)
     weights = state.best if best else learner.weights()
-    told = adapter_metadata(
+    metadata = adapter_metadata(
         settings, replace(facts, steps=state.best_step if best else facts.steps), out.stem
     )
     kohya = settings.file.format == "kohya" and settings.method == "lora"
-    write_adapter(out, weights, told, settings.file.dtype, pipe.unet.config.layers_per_block if kohya else 0)
+    write_adapter(
+        out, weights, metadata, settings.file.dtype, pipe.unet.config.layers_per_block if kohya else 0
+    )
 
 
 def base_model(settings: TrainingSettings) -> str:
@@ -192,7 +194,7 @@ def prepare(
     )
     judged = dataset.encode_photos(pipe, [v for i, v in enumerate(views) if i in apart], data.outside)
     prior = dataset.encode_photos(pipe, class_views, 1.0)
-    lesson = TrainingObjective(
+    objective = TrainingObjective(
         pipe,
         words,
         loss.noise_scheduler(pipe.scheduler.config),
@@ -201,7 +203,7 @@ def prepare(
         dataset.LatentDataset(judged, 1, 0) if judged else None,
         settings,
     )
-    _free_memory(pipe, words, lesson, settings)
+    _free_memory(pipe, words, objective, settings)
     facts = TrainingFacts(
         captions,
         [view.image.shape[:2] for view in found.views],
@@ -209,7 +211,7 @@ def prepare(
         base_hash(Path(base_model(settings))),
         0,
     )
-    return pipe, lesson, learner, facts
+    return pipe, objective, learner, facts
 
 
 def load_base(settings: TrainingSettings) -> Any:
@@ -228,14 +230,14 @@ def training_dtype(settings: TrainingSettings, device: torch.device) -> torch.dt
 
 
 def _free_memory(
-    pipe: Any, words: CaptionEncoder, lesson: TrainingObjective, settings: TrainingSettings
+    pipe: Any, words: CaptionEncoder, objective: TrainingObjective, settings: TrainingSettings
 ) -> None:
     """Encode all texts that training needs, then move the parts it no longer needs off the GPU."""
     texts = {
         item.caption
-        for shelf in (lesson.dataset, lesson.prior, lesson.held_out)
-        if shelf
-        for item in shelf.items
+        for dataset in (objective.dataset, objective.prior, objective.held_out)
+        if dataset
+        for item in dataset.items
     }
     words.encode([*sorted(texts), *settings.sample_prompts, ""])
     if pipe.unet.device.type != "cpu":
@@ -321,7 +323,7 @@ def paint_sample_sheet(pipe: Any, words: CaptionEncoder, settings: TrainingSetti
     )
     file.parent.mkdir(parents=True, exist_ok=True)
     with draft_file(file) as draft:
-        Pictures.fromarray(np.concatenate(images, axis=1)).save(draft, "PNG")
+        Pillow.fromarray(np.concatenate(images, axis=1)).save(draft, "PNG")
     return file
 
 
@@ -340,7 +342,7 @@ def paint_class_images(
         missing, paint_images(pipe, words, asked, seeds, size, prior.steps, prior.guidance_scale), strict=True
     ):
         with draft_file(files[number]) as draft:
-            Pictures.fromarray(image).save(draft, "PNG")
+            Pillow.fromarray(image).save(draft, "PNG")
     views = []
     for file, prompt in zip(files, prompts, strict=True):
         with open_image(file, ("PNG",)) as opened:

@@ -106,13 +106,13 @@ class Trainer:
                 (self.objective.dataset, 1.0),
                 (self.objective.prior, self.objective.settings.prior.weight),
             ]
-            for place, (shelf, weight) in enumerate(shelves):
-                if shelf is None:
+            for place, (dataset, weight) in enumerate(shelves):
+                if dataset is None:
                     continue
                 random = torch.Generator("cpu").manual_seed(_derive_seed(self.learning.seed, number, place))
                 with self.accelerator.autocast():
                     value = (
-                        self.objective.loss(shelf.batch(number), random) * weight / self.learning.accumulate
+                        self.objective.loss(dataset.batch(number), random) * weight / self.learning.accumulate
                     )
                 # One backward pass after the other: class images cost time, but no memory.
                 self.accelerator.backward(value)
@@ -131,14 +131,14 @@ class Trainer:
     @torch.no_grad()
     def evaluate(self) -> float:
         """Return the loss on the held-out photos, always at the same noise, and keep the best weights so far."""
-        shelf = self.objective.held_out
-        assert shelf is not None
+        dataset = self.objective.held_out
+        assert dataset is not None
         self.objective.pipe.unet.eval()
         found = []
-        for number in range(max(4, len(shelf.items))):
+        for number in range(max(4, len(dataset.items))):
             random = torch.Generator("cpu").manual_seed(_derive_seed(self.learning.seed, number, 7))
             with self.accelerator.autocast():
-                found.append(float(self.objective.loss(shelf.batch(number), random, unweighted=True)))
+                found.append(float(self.objective.loss(dataset.batch(number), random, unweighted=True)))
         self.objective.pipe.unet.train()
         value = float(np.mean(found))
         if value < self.state.best_loss:
@@ -239,7 +239,7 @@ class TrainingFolder:
 
         Raises RunError if the folder holds a training that is not to be resumed, or one of other settings or photos.
         """
-        told = {"settings": settings.to_dict(), "pictures": dict(photos)}
+        record = {"settings": settings.to_dict(), "pictures": dict(photos)}
         file = self.path / "settings.json"
         if self.checkpoint.exists() and not resume:
             raise RunError(
@@ -249,14 +249,14 @@ class TrainingFolder:
             raise RunError(f"{self.path} contains no training to resume; start one without --resume")
         if resume:
             before = json.loads(file.read_text(encoding="utf8"))
-            changed = _changed_settings(before, told)
+            changed = _changed_settings(before, record)
             if changed:
                 raise RunError(
                     f"{self.path} was trained with other {changed}; restore them to use --resume, or leave it out"
                 )
         try:
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
-            write_atomic(file, json.dumps(told, indent=1, ensure_ascii=False).encode("utf8"))
+            write_atomic(file, json.dumps(record, indent=1, ensure_ascii=False).encode("utf8"))
             state = self._load() if resume else None
             self._drop_metrics_after(state.step if state else 0)
         except OSError as error:
@@ -274,7 +274,7 @@ class TrainingFolder:
                     tensors[f"optimizer.{number}.{key}"] = value
                 else:
                     plain.setdefault(str(number), {})[key] = value
-        told = {
+        record = {
             "step": state.step,
             "best_step": state.best_step,
             "best_loss": state.best_loss,
@@ -282,16 +282,16 @@ class TrainingFolder:
             "plain": plain,
         }
         whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        write_atomic(self.checkpoint, save(whole, {"state": json.dumps(told)}))
+        write_atomic(self.checkpoint, save(whole, {"state": json.dumps(record)}))
 
     def _load(self) -> TrainingState:
         try:
             with safe_open(self.checkpoint, framework="pt") as opened:
-                told = json.loads(opened.metadata()["state"])
+                record = json.loads(opened.metadata()["state"])
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a dict)
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{self.checkpoint} is not a checkpoint of a training: {error}") from error
-        moments: dict[int, dict[str, Any]] = {int(n): dict(values) for n, values in told["plain"].items()}
+        moments: dict[int, dict[str, Any]] = {int(n): dict(values) for n, values in record["plain"].items()}
         parts: dict[str, dict[str, Tensor]] = {"learnt": {}, "best": {}}
         for name, value in tensors.items():
             part, _, rest = name.partition(".")
@@ -300,9 +300,14 @@ class TrainingFolder:
                 moments.setdefault(int(number), {})[key] = value
             else:
                 parts[part][rest] = value
-        optimizer = {"state": moments, "param_groups": told["groups"]}
+        optimizer = {"state": moments, "param_groups": record["groups"]}
         return TrainingState(
-            told["step"], parts["learnt"], optimizer, parts["best"], told["best_step"], told["best_loss"]
+            record["step"],
+            parts["learnt"],
+            optimizer,
+            parts["best"],
+            record["best_step"],
+            record["best_loss"],
         )
 
     def _drop_metrics_after(self, step: int) -> None:
@@ -328,7 +333,7 @@ def _metrics_step(line: bytes) -> float:
 
 def _changed_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """Return the settings that differ between two trainings, at most 5, '' if a resume is allowed."""
-    old, new = (_flatten(json.loads(json.dumps(told["settings"]))) for told in (before, after))
+    old, new = (_flatten(json.loads(json.dumps(record["settings"]))) for record in (before, after))
     names = [
         n
         for n in sorted({*old, *new})

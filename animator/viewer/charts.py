@@ -170,9 +170,9 @@ def _svg(content: str) -> str:
 
 
 def _html_row(name: str, span: str, drawn: str) -> str:
-    told = f"<br><small>{escape(span)}</small>" if span else ""
+    range_html = f"<br><small>{escape(span)}</small>" if span else ""
     value = f'<div class="value" data-name="{escape(name)}"></div>'
-    return f'<div class="name">{escape(name)}{told}</div><div>{drawn}</div>{value}'
+    return f'<div class="name">{escape(name)}{range_html}</div><div>{drawn}</div>{value}'
 
 
 def format_number(value: float) -> str:

@@ -71,7 +71,7 @@ def encode_jpeg(image: Image, width: int, quality: int = JPEG_QUALITY) -> bytes:
 
 def make_thumbnails(
     indices: Sequence[int],
-    picture: Callable[[int], Image],
+    image: Callable[[int], Image],
     width: int = THUMBNAIL_WIDTH,
     count: int = MAX_THUMBNAILS,
     max_characters: int = MAX_CHARACTERS,
@@ -81,13 +81,13 @@ def make_thumbnails(
     Their data URLs have at most `max_characters` characters together: thumbnails become smaller until they fit, then
     fewer.
     """
-    found = [Thumbnail(index, encode_jpeg(picture(index), width)) for index in pick_evenly(indices, count)]
+    found = [Thumbnail(index, encode_jpeg(image(index), width)) for index in pick_evenly(indices, count)]
     while (size := sum(len(one.url) for one in found)) > max_characters and (
         width > MIN_THUMBNAIL_WIDTH or len(found) > 1
     ):
         if width > MIN_THUMBNAIL_WIDTH:
             width = max(MIN_THUMBNAIL_WIDTH, int(width * min(0.9, 0.95 * (max_characters / size) ** 0.5)))
-            found = [Thumbnail(one.index, encode_jpeg(picture(one.index), width)) for one in found]
+            found = [Thumbnail(one.index, encode_jpeg(image(one.index), width)) for one in found]
         else:
             found = pick_evenly(found, max(1, int(len(found) * max_characters / size)))
     return found
@@ -151,7 +151,7 @@ def player_html(
         "player.html",
         id=unique_id(),
         title=escape(title),
-        told="<br>".join(map(escape, facts)),
+        facts="<br>".join(map(escape, facts)),
         video=data_url("video/mp4", video),
         curves=curves_svg(frames),
         film=script_json(_player_data(frames, rows, costs, fps)),
@@ -169,7 +169,7 @@ def _player_data(
 ) -> dict[str, Any]:
     """Return the page's data about each frame, with every prompt text stored once."""
     texts: dict[str, int] = {}
-    told = [
+    frame_rows = [
         {
             "text": texts.setdefault(row["prompt"]["text"], len(texts)),
             "next": texts.setdefault(row["prompt"]["next"], len(texts)),
@@ -183,7 +183,14 @@ def _player_data(
         name: [float(f"{value:.6g}") for value in values] for name, values in varying_columns(frames).items()
     }
     first, count = frames[0].index, len(frames)
-    return {"fps": fps, "first": first, "count": count, "rows": told, "texts": list(texts), "curves": columns}
+    return {
+        "fps": fps,
+        "first": first,
+        "count": count,
+        "rows": frame_rows,
+        "texts": list(texts),
+        "curves": columns,
+    }
 
 
 def write_page(
@@ -205,9 +212,9 @@ def preview_html(scene: Scene, title: str, video: bytes) -> str:
     """Return the page's HTML: facts, player and curves of `scene`, whose preview is the MP4 `video_html`."""
     frames = timeline(scene)
     table = frame_table(scene, frames)
-    told_of = [film_summary(scene), describe_cost(scene, table)]
+    facts = [film_summary(scene), describe_cost(scene, table)]
     costs = progress_labels(table, expected_seconds(scene, table))
-    return player_html(title, told_of, frames, table, costs, scene.settings.video.fps, video)
+    return player_html(title, facts, frames, table, costs, scene.settings.video.fps, video)
 
 
 def film_summary(scene: Scene) -> str:
@@ -223,24 +230,24 @@ def film_summary(scene: Scene) -> str:
 PLAY_MILLISECONDS = 1000 / 12  # milliseconds per frame during playback
 
 
-def slider_html(pictures: Sequence[Thumbnail], told: Mapping[int, str]) -> str:
-    """Return HTML with a slider through `pictures`; `told` is a text for each frame, by index."""
+def slider_html(images: Sequence[Thumbnail], texts_by_frame: Mapping[int, str]) -> str:
+    """Return HTML with a slider through `images`; `texts_by_frame` is a text for each frame, by index."""
     texts: dict[str, int] = {}
     frames = [
         {
             "frame": one.index,
             "src": one.url,
-            "text": texts.setdefault(told.get(one.index, ""), len(texts)),
+            "text": texts.setdefault(texts_by_frame.get(one.index, ""), len(texts)),
         }
-        for one in pictures
+        for one in images
     ]
     return fill_template(
         "scrub.html",
         id=unique_id(),
-        picture=pictures[0].url,
-        first=str(pictures[0].index),
-        last=str(len(pictures) - 1),
-        now=escape(told.get(pictures[0].index, "")),
+        image=images[0].url,
+        first=str(images[0].index),
+        last=str(len(images) - 1),
+        now=escape(texts_by_frame.get(images[0].index, "")),
         shown=script_json({"frames": frames, "texts": list(texts), "pause": PLAY_MILLISECONDS}),
     )
 
@@ -276,5 +283,5 @@ def progress_html(done: int, total: int, painted: int, pace: float, jpeg: bytes 
     if done < total:
         words.append(f"{format_duration(pace * (total - done))} left")
     bar = f'<div class="progress"><div style="width:{100 * done / total:.1f}%"></div></div>' if total else ""
-    picture = f'<img alt="the latest frame" src="{data_url("image/jpeg", jpeg)}">'
-    return f'<div class="animator">{bar}<p class="told">{" · ".join(words)}</p>{picture}</div>'
+    image = f'<img alt="the latest frame" src="{data_url("image/jpeg", jpeg)}">'
+    return f'<div class="animator">{bar}<p class="told">{" · ".join(words)}</p>{image}</div>'

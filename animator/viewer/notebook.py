@@ -182,20 +182,20 @@ def scene_card(scene: Scene) -> str:
     """Return HTML for a scene: its size, length, cost and curves, and preview frames at its prompts."""
     frames = timeline(scene)
     table = frame_table(scene, frames)
-    pictures = (
+    images = (
         thumbnails_html(_preview_thumbnails(scene), _prompt_texts(scene)) if len(frames) <= LONG_FILM else ""
     )
     lines = "<br>".join(map(escape, (film_summary(scene), describe_cost(scene, table))))
-    return f'<div class="animator"><p class="told">{lines}</p>{pictures}{curves_svg(frames)}</div>'
+    return f'<div class="animator"><p class="told">{lines}</p>{images}{curves_svg(frames)}</div>'
 
 
-def thumbnails_html(pictures: Sequence[Thumbnail], texts: Mapping[int, str]) -> str:
+def thumbnails_html(images: Sequence[Thumbnail], texts: Mapping[int, str]) -> str:
     """Return HTML for thumbnails side by side, with their frame numbers and the `texts` of their frames."""
     figures = "".join(
         f'<figure style="width:{CARD_THUMBNAIL_WIDTH}px"><img src="{one.url}" '
         f'width="{CARD_THUMBNAIL_WIDTH}" alt="frame {one.index}">'
         f"<figcaption>{one.index}{escape(_caption(texts.get(one.index, '')))}</figcaption></figure>"
-        for one in pictures
+        for one in images
     )
     return f'<div class="thumbs">{figures}</div>'
 

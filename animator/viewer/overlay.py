@@ -87,8 +87,8 @@ class CaptionOverlay:
         if prompt["weight"] and prompt["next"] != prompt["text"]:
             coming = f"→ {prompt['weight']:.0%} {prompt['next']}"
             lines += [(line, ORANGE) for line in wrap_text(coming, self.letter, room, 1)]
-        told = f"{settings_line(row)} · {self.spent[at]}"
-        lines += [(line, GREY) for line in wrap_text(told, self.letter, room, 2)]
+        words = f"{settings_line(row)} · {self.spent[at]}"
+        lines += [(line, GREY) for line in wrap_text(words, self.letter, room, 2)]
         top = self.height - len(self.bar) - self.edge - len(lines) * self.line
         _darken(image[max(0, top - self.edge) :])
         for number, (line, color) in enumerate(lines):
@@ -122,11 +122,11 @@ class CaptionOverlay:
 def settings_line(row: Row) -> str:
     """Return the settings of a frame's painting pass as one line of text; steps only if the model paints the frame."""
     painting, loras = row["painting"], row["loras"]
-    told = [f"strength {painting['strength']:.2f}"]
+    words = [f"strength {painting['strength']:.2f}"]
     if row["steps_run"]:
-        told.append(f"{row['steps_run']} of {painting['steps']} steps")
-    told += [f"guidance {painting['guidance_scale']:g}", f"seed {row['seed']}"]
-    return " · ".join([*told, *(f"{name} {scale:.2f}" for name, scale in loras.items())])
+        words.append(f"{row['steps_run']} of {painting['steps']} steps")
+    words += [f"guidance {painting['guidance_scale']:g}", f"seed {row['seed']}"]
+    return " · ".join([*words, *(f"{name} {scale:.2f}" for name, scale in loras.items())])
 
 
 def _darken(part: Image) -> None:

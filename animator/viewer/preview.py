@@ -63,11 +63,11 @@ def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tup
     from animator.render.painter import FlatPainter, draw_test_card
 
     frames = timeline(scene) if frames is None else frames
-    picture = _start_image(scene, frames[0])
+    image = _start_image(scene, frames[0])
     shown = animate(
         scene,
         _without_painting(scene, frames),
-        FlatPainter(draw_test_card(*scene.size) if picture is None else picture),
+        FlatPainter(draw_test_card(*scene.size) if image is None else image),
     )
     for frame, (_, state) in zip(frames, shown, strict=True):
         yield frame, state
@@ -157,8 +157,8 @@ def _make_overlay(scene: Scene, rows: Sequence[dict[str, Any]]) -> CaptionOverla
 
 def _start_image(scene: Scene, first: Frame) -> Image | None:
     """Return the image that the film begins with, if it has one before painting: start image or footage."""
-    picture = read_start_image(scene)
-    return footage.first_footage_image(scene, first) if picture is None else picture
+    image = read_start_image(scene)
+    return footage.first_footage_image(scene, first) if image is None else image
 
 
 def _without_painting(scene: Scene, frames: Sequence[Frame]) -> list[Frame]:

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator.cli import main
 from tests.runs.test_video import decode, probe
@@ -46,12 +46,12 @@ def test_render_creates_a_run_with_all_its_files(run, file, tmp_path):
     assert len((out / "frames.csv").read_text().splitlines()) == 7
     assert len(decode(out / "video.mp4", 64, 48)) == 6
     assert "12 fps" in probe(out / "video.mp4")
-    with Pictures.open(out / "frames" / "000000004.png") as picture:
-        assert picture.text["parameters"].startswith(
+    with Pillow.open(out / "frames" / "000000004.png") as image:
+        assert image.text["parameters"].startswith(
             "a chair\nNegative prompt: blurry\nSteps: 3, Sampler: Euler, "
         )
-        assert json.loads(picture.text["animator"])["motion"]["zoom"] == 1.02
-        assert np.asarray(picture).std() > 10
+        assert json.loads(image.text["animator"])["motion"]["zoom"] == 1.02
+        assert np.asarray(image).std() > 10
 
 
 def test_the_recipe_in_the_video_and_the_resolved_file_render_the_same_frames(run, file, tmp_path):
@@ -70,7 +70,7 @@ def test_demo_reveals_a_concept_and_makes_a_gif_and_a_sheet(run, tmp_path):
     assert (code, out) == (0, "out/video.mp4\nout/video.gif\nout/sheet.jpg\n")
     film = decode(tmp_path / "out" / "video.mp4", 256, 256).astype(int)
     assert len(film) == 16
-    saturation = [float((picture.max(-1) - picture.min(-1)).mean()) for picture in film[[0, -1]]]
+    saturation = [float((image.max(-1) - image.min(-1)).mean()) for image in film[[0, -1]]]
     assert 1.5 * saturation[0] < saturation[1]  # from a tinted pencil sketch to a photograph
     assert film[-1].mean() < film[0].mean() - 60  # at night
 
@@ -112,7 +112,7 @@ def test_resume_of_a_complete_run_makes_the_video_without_the_model(run, file, t
 
 
 def test_preview_shows_the_motion_of_the_start_image_without_a_model(run, tmp_path, textured):
-    Pictures.fromarray(textured).save(tmp_path / "start.png")
+    Pillow.fromarray(textured).save(tmp_path / "start.png")
     (tmp_path / "film.yaml").write_text(
         "video: {size: 96x80, frames: 4}\nstart: {image: start.png}\nmotion: {translation_x: 5}\n"
         "model: {base: someone/nothing}\n"
@@ -275,6 +275,6 @@ def test_every_command_has_help(run):
 
 
 def test_render_prints_the_colour_drift_of_a_film_with_matched_colours(run, file):
-    status, output, told = run("render", file, "-o", "out", "--set", "grade.color=lab")
+    status, output, message = run("render", file, "-o", "out", "--set", "grade.color=lab")
     assert (status, output) == (0, "out/video.mp4\n")
-    assert told.startswith("colours: ΔE to the reference ")
+    assert message.startswith("colours: ΔE to the reference ")

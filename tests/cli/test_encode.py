@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator.cli import main
 from animator.runs.run import Run
@@ -121,5 +121,5 @@ def test_render_makes_the_files_after_the_last_frame(command, tmp_path, checkpoi
     assert (code, out) == (0, "out/video.mp4\nout/video.webp\nout/sheet.jpg\n")
     assert "sheet.jpg: 2 of 2 frames" in err
     run = Run.open(tmp_path / "out")
-    with Pictures.open(tmp_path / "out/video.webp") as picture:
-        assert np.abs(np.asarray(picture.convert("RGB")).astype(int) - run.image(0)).mean() < 20  # noise
+    with Pillow.open(tmp_path / "out/video.webp") as image:
+        assert np.abs(np.asarray(image.convert("RGB")).astype(int) - run.image(0)).mean() < 20  # noise

@@ -222,12 +222,10 @@ def test_an_adapter_acts_beside_a_controlnet(checkpoint, adapter, tmp_path, fram
     sdxl = SDXLPainter(
         CheckpointSpec(str(checkpoint)), 64, 64, {}, controls={"edges": net}, adapters={"a": adapter()}
     )
-    picture = textured[:64, :64]
+    image = textured[:64, :64]
     guided = replace(frame(strength=0.8), control={"edges": Control()})
     found = [
-        sdxl.paint(
-            replace(guided, ip_adapter={"a": IPAdapterScale(scale)}), picture, hints={"edges": picture}
-        )
+        sdxl.paint(replace(guided, ip_adapter={"a": IPAdapterScale(scale)}), image, hints={"edges": image})
         for scale in (0, 1)
     ]
     assert distance(*found) > 0.1
@@ -245,9 +243,9 @@ def test_a_missing_adapter_is_reported_in_one_line(checkpoint, adapter):
 
 @pytest.mark.parametrize("takes", ["whole", "style"])
 def test_a_curve_sets_the_adapters_scale_per_frame(film, folder, tmp_path, textured, takes):
-    from PIL import Image as Pictures
+    from PIL import Image as Pillow
 
-    Pictures.fromarray(textured).save(tmp_path / "mood.png")
+    Pillow.fromarray(textured).save(tmp_path / "mood.png")
     text = f"""
 video: {{frames: 3}}
 painting: {{steps: 2, strength: 0.8}}
@@ -281,9 +279,9 @@ ip_adapter: {{mood: {{file: mood.png, model: {folder}, weights: sdxl_models/one.
     ],
 )
 def test_a_wrong_setting_is_reported_in_one_line(tmp_path, textured, text, message):
-    from PIL import Image as Pictures
+    from PIL import Image as Pillow
 
-    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    Pillow.fromarray(textured).save(tmp_path / "a.png")
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(SceneError) as caught:
         loads(f"ip_adapter: {text}", tmp_path)
@@ -293,7 +291,7 @@ def test_a_wrong_setting_is_reported_in_one_line(tmp_path, textured, text, messa
 def test_a_batch_with_an_adapter_is_painted_one_by_one(like, frame):
     wanted = [replace(frame(), seed=seed, ip_adapter={"a": IPAdapterScale(0.8)}) for seed in (1, 2)]
     together = like.paint_batch([(each, None) for each in wanted])
-    assert [(picture == like.paint(each, None)).all() for picture, each in zip(together, wanted, strict=True)]
+    assert [(image == like.paint(each, None)).all() for image, each in zip(together, wanted, strict=True)]
     assert (together[0] != together[1]).any()
 
 

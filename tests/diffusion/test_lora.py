@@ -47,8 +47,8 @@ def test_resetting_a_scale_gives_the_same_image_again(painters, frame):
 
 
 def test_kohyas_keys_give_the_same_image_as_diffusers_keys(painters, frame):
-    pictures = [painters[kind].paint(frame(loras={"a": 0.7}), None) for kind in ("diffusers", "kohya")]
-    assert distance(*pictures) < 0.01
+    images = [painters[kind].paint(frame(loras={"a": 0.7}), None) for kind in ("diffusers", "kohya")]
+    assert distance(*images) < 0.01
 
 
 def test_several_loras_add_up(painters, frame):
@@ -110,11 +110,11 @@ def test_a_lora_on_the_text_encoders_follows_its_scale_although_embeddings_are_c
     on_text, painters, frame
 ):
     scales = [0.0, 0.5, 1.0, 0.0]
-    pictures = [on_text.paint(frame(loras={"words": scale}), None) for scale in scales]
-    assert (pictures[0] == painters["none"].paint(frame(), None)).all()
-    assert (pictures[0] == pictures[3]).all()
-    assert distance(pictures[0], pictures[1]) > 0
-    assert distance(pictures[1], pictures[2]) > 0
+    images = [on_text.paint(frame(loras={"words": scale}), None) for scale in scales]
+    assert (images[0] == painters["none"].paint(frame(), None)).all()
+    assert (images[0] == images[3]).all()
+    assert distance(images[0], images[1]) > 0
+    assert distance(images[1], images[2]) > 0
 
 
 @pytest.mark.parametrize("name", ["type", "keys", "my.lora", "ein Wort"])
@@ -143,8 +143,8 @@ def test_each_block_has_an_effect_and_the_finer_name_wins(painters, frame):
     off = {"down": 0, "mid": 0, "up": 0}
     alone = {block: paint.paint(blocked(frame, **{**off, block: 1}), None) for block in off}
     plain = painters["none"].paint(frame(), None)
-    assert all((picture != plain).any() for picture in alone.values())
-    assert len({picture.tobytes() for picture in alone.values()}) == 3
+    assert all((image != plain).any() for image in alone.values())
+    assert len({image.tobytes() for image in alone.values()}) == 3
     fine = paint.paint(blocked(frame, down=0, mid=0, up=1, up_0=0, up_1=0), None)
     assert (fine == paint.paint(blocked(frame, **off), None)).all()
 
@@ -181,12 +181,12 @@ def painters_unet(checkpoint):
 
 
 def test_a_text_factor_scales_the_text_encoders_and_changes_the_embeddings(on_text, frame):
-    def picture(**blocks):
+    def image(**blocks):
         return on_text.paint(replace(frame(loras={"words": 1.0}), lora_blocks={"words": blocks}), None)
 
-    assert (picture(text=0) == on_text.paint(frame(loras={"words": 0.0}), None)).all()
-    assert (picture(text=0.5) == on_text.paint(frame(loras={"words": 0.5}), None)).all()
-    assert (picture(down=0) == picture()).all()
+    assert (image(text=0) == on_text.paint(frame(loras={"words": 0.0}), None)).all()
+    assert (image(text=0.5) == on_text.paint(frame(loras={"words": 0.5}), None)).all()
+    assert (image(down=0) == image()).all()
 
 
 def test_an_unknown_block_is_refused_with_the_known_ones(painters, frame):
@@ -205,14 +205,14 @@ def test_a_lora_whose_trigger_words_no_prompt_has_is_noted_before_the_model_is_l
     word = "no prompt has a trigger word of this LoRA; add one of: 'oue scooter'\n"
     for command, out in (("render", "out"), ("still", "still.png")):
         code, _, err = run(command, "film.yaml", "-o", out)
-        told, rest = err.split("memory: low needs ")
-        assert (code, told) == (0, f"note: film.yaml:1:{err.split(':')[3]}: model.loras.oue.file: {word}")
+        message, rest = err.split("memory: low needs ")
+        assert (code, message) == (0, f"note: film.yaml:1:{err.split(':')[3]}: model.loras.oue.file: {word}")
         assert "note:" not in rest
     assert "note:" not in run("render", "film.yaml", "-o", "quiet", "--set", "prompts.at=an OUE scooter")[2]
     assert "note:" not in run("resume", "out")[2]  # nothing is painted
     code, out, err = run("render", "film.yaml", "-o", "json", "--json")
     events = [json.loads(line) for line in out.splitlines()]
     assert [event["message"] for event in events if "trigger word" in event.get("message", "")] == [
-        told.removeprefix("note: ").rstrip()
+        message.removeprefix("note: ").rstrip()
     ]
-    assert err.startswith(told)
+    assert err.startswith(message)

@@ -19,9 +19,9 @@ def words(text):
     return Prompt(text, "", text)
 
 
-def more(picture, channel):
+def more(image, channel):
     """Return by how much one colour channel exceeds the others in the middle of an image."""
-    middle = picture[32:-32, 32:-32].mean((0, 1))
+    middle = image[32:-32, 32:-32].mean((0, 1))
     return float(middle[channel] - np.delete(middle, channel).mean())
 
 
@@ -44,8 +44,8 @@ def test_styles_change_the_image(paint):
         prompt = timeline(loads(f"video: {{frames: 1}}\nprompts: {{at: a blue bottle, style: {style}}}"))[
             0
         ].prompt
-        picture = paint(prompt)
-        return float(picture.mean()), float(np.abs(picture - picture.mean(-1, keepdims=True)).mean())
+        image = paint(prompt)
+        return float(image.mean()), float(np.abs(image - image.mean(-1, keepdims=True)).mean())
 
     sketch, clay, night = grey("pencil-sketch"), grey("clay"), grey("night-city")
     assert sketch[0] > clay[0] > night[0]  # white paper, a grey wall, night

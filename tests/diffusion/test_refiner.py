@@ -130,8 +130,8 @@ def test_an_unsuitable_refiner_is_refused_in_one_line(load, small_refiner, tmp_p
 def test_a_batch_is_refined_one_by_one(refined, frame):
     wanted = [replace(frame(), seed=seed) for seed in (1, 2)]
     together = refined.paint_batch([(each, None) for each in wanted])
-    for picture, each in zip(together, wanted, strict=True):
-        assert (picture == refined.paint(each, None)).all()
+    for image, each in zip(together, wanted, strict=True):
+        assert (image == refined.paint(each, None)).all()
     assert (together[0] != together[1]).any()
 
 

@@ -94,9 +94,9 @@ def test_a_single_files_markers_set_the_prediction_type(checkpoint, single_file,
     assert plain.config.prediction_type == "epsilon"
     file = tmp_path / "v.safetensors"
     save_file({**load_file(single_file), "v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}, file)
-    told = load_pipeline(CheckpointSpec(str(file), config=checkpoint), torch.float32).scheduler
-    assert told.config.prediction_type == "v_prediction"
-    schedulers = Schedulers(dict(told.config))
+    scheduler = load_pipeline(CheckpointSpec(str(file), config=checkpoint), torch.float32).scheduler
+    assert scheduler.config.prediction_type == "v_prediction"
+    schedulers = Schedulers(dict(scheduler.config))
     scheduler, arguments = schedulers.for_image_to_image(Painting(1.0, steps=4, sampler="DPM++ 2M"))
     assert scheduler.config.prediction_type == "v_prediction"
     scheduler.set_timesteps(timesteps=arguments["timesteps"])

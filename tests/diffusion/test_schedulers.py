@@ -119,8 +119,8 @@ RIGHT = Schedulers({**CONFIG, "prediction_type": "sample"})  # for a model that 
     "name", [name for name in samplers.SAMPLER_NAMES if "DPM2" not in name and name != "Euler a"]
 )
 def test_with_any_schedule_a_perfect_model_is_sampled_to_its_image(name):
-    picture = torch.linspace(-1, 1, 64).reshape(1, 4, 4, 4)
-    noise = torch.randn(picture.shape, generator=torch.Generator().manual_seed(1))
+    image = torch.linspace(-1, 1, 64).reshape(1, 4, 4, 4)
+    noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(1))
     for schedule in combined(name):
         scheduler, arguments = RIGHT.for_image_to_image(
             Painting(0.6, steps=8, sampler=name, schedule=schedule)
@@ -128,13 +128,13 @@ def test_with_any_schedule_a_perfect_model_is_sampled_to_its_image(name):
         scheduler.set_timesteps(timesteps=arguments["timesteps"])
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(0)
-        latents = begun = scheduler.add_noise(picture, noise, scheduler.timesteps[:1])
+        latents = begun = scheduler.add_noise(image, noise, scheduler.timesteps[:1])
         drawn = {"generator"} & set(inspect.signature(scheduler.step).parameters)
         for step in scheduler.timesteps:
             options = {name: torch.Generator().manual_seed(2) for name in drawn}
-            latents = scheduler.step(picture, step, latents, return_dict=False, **options)[0]
+            latents = scheduler.step(image, step, latents, return_dict=False, **options)[0]
         # Some samplers end at the model's first level, which has almost no noise.
-        assert (latents - picture).abs().mean() < 0.2 * (begun - picture).abs().mean()
+        assert (latents - image).abs().mean() < 0.2 * (begun - image).abs().mean()
 
 
 @pytest.mark.parametrize("name", samplers.SAMPLER_NAMES)

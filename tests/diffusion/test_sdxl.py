@@ -45,8 +45,8 @@ def test_seed_prompts_guidance_and_sampler_change_the_image(sdxl, frame, start):
 
 def test_the_negative_prompt_has_no_effect_without_guidance(sdxl, frame, start):
     plain, negative = Prompt("a", "", "a"), Prompt("a", "blurry", "a")
-    pictures = [sdxl.paint(frame(prompt=prompt, guidance_scale=1.0), start) for prompt in (plain, negative)]
-    assert (pictures[0] == pictures[1]).all()
+    images = [sdxl.paint(frame(prompt=prompt, guidance_scale=1.0), start) for prompt in (plain, negative)]
+    assert (images[0] == images[1]).all()
 
 
 def test_strength_0_returns_the_start_image_itself(sdxl, frame, start):

@@ -29,8 +29,8 @@ def grown(paint, start, count, **painting):
     """Return the increase of the difference to the start image from each painted image to the next."""
     words = "studio photo of a red mug, white background"
     strengths = np.linspace(0.30, 0.50, count)
-    pictures = [paint.paint(frame(words, float(strength), **painting), start) for strength in strengths]
-    return np.diff([np.abs(picture.astype(float) - start).mean() for picture in pictures])
+    images = [paint.paint(frame(words, float(strength), **painting), start) for strength in strengths]
+    return np.diff([np.abs(image.astype(float) - start).mean() for image in images])
 
 
 def test_the_difference_to_the_start_image_grows_evenly(paint, start):

@@ -57,12 +57,12 @@ def test_only_whole_words_are_replaced(painter, sdxl):
 
 
 def test_a_word_changes_the_image_and_can_be_weighted(painter, frame):
-    def picture(text):
+    def image(text):
         return painter.paint(frame(prompt=Prompt(text, "", text), steps=2), None)
 
-    pictures = [picture(text) for text in ("a mug", "a ouecolor mug", "a (ouecolor:1.5) mug")]
-    assert (pictures[0] != pictures[1]).any()
-    assert (pictures[1] != pictures[2]).any()
+    images = [image(text) for text in ("a mug", "a ouecolor mug", "a (ouecolor:1.5) mug")]
+    assert (images[0] != images[1]).any()
+    assert (images[1] != images[2]).any()
 
 
 def test_a_file_that_does_not_fit_is_refused_in_one_line(tmp_path, sdxl, widths):

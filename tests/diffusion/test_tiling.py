@@ -78,9 +78,9 @@ def test_a_tileable_unet_is_equivariant_to_shifts(checkpoint):
     assert torch.allclose(predicted(moved(latents, (8, 8))), moved(predicted(latents), (8, 8)), atol=1e-4)
 
 
-def seam(picture):
+def seam(image):
     """Return the ratio of the change across an image's edges to the change inside."""
-    pixels = picture.astype(float)
+    pixels = image.astype(float)
     return abs(pixels[:, 0] - pixels[:, -1]).mean() / abs(pixels[:, 1:] - pixels[:, :-1]).mean()
 
 

@@ -77,16 +77,16 @@ def test_an_esrgan_network_enlarges_by_its_scale(load, esrgan):
 
 
 def test_a_network_of_another_architecture_enlarges_and_preserves_the_image(load, compact):
-    picture = texture(40, 24)
-    found = load(compact)(picture)
+    image = texture(40, 24)
+    found = load(compact)(image)
     assert found.shape == (48, 80, 3)
     # A compact network adds to the nearest pixels: untrained, it adds little.
-    assert np.abs(found.astype(int) - np.repeat(np.repeat(picture, 2, 0), 2, 1)).mean() < 30
+    assert np.abs(found.astype(int) - np.repeat(np.repeat(image, 2, 0), 2, 1)).mean() < 30
 
 
 def test_tiled_upscaling_shows_no_seam(load, compact):
-    network, picture = load(compact), texture(200, 150)
-    whole, parts = network(picture), upscale_tiled(picture, network, 2, 128)
+    network, image = load(compact), texture(200, 150)
+    whole, parts = network(image), upscale_tiled(image, network, 2, 128)
     assert np.abs(whole.astype(int) - parts).max() <= 1
 
 
@@ -102,15 +102,15 @@ def test_a_nearest_neighbour_network_gives_exact_pixels_through_tiles_too(spandr
                 for color in range(3):
                     values[color, color, 1, 1] = 1
     save_file(net.state_dict(), tmp_path / "nearest.safetensors")
-    network, picture = load(tmp_path / "nearest.safetensors"), texture(160, 96)
-    nearest = np.repeat(np.repeat(picture, 4, 0), 4, 1)
-    assert (network(picture) == nearest).all()
-    assert (upscale_tiled(picture, network, 4, 128) == nearest).all()
+    network, image = load(tmp_path / "nearest.safetensors"), texture(160, 96)
+    nearest = np.repeat(np.repeat(image, 4, 0), 4, 1)
+    assert (network(image) == nearest).all()
+    assert (upscale_tiled(image, network, 4, 128) == nearest).all()
 
 
 def test_the_output_can_be_resized_to_another_factor(load, esrgan):
-    picture = texture(40, 24)
-    assert resize(load(esrgan)(picture), 80, 48).shape == (48, 80, 3)
+    image = texture(40, 24)
+    assert resize(load(esrgan)(image), 80, 48).shape == (48, 80, 3)
 
 
 def test_an_unsupported_file_is_refused_in_one_line(load, tmp_path):

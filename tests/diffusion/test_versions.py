@@ -24,8 +24,8 @@ def broken(tmp_path, monkeypatch):
 def test_a_mismatched_torchvision_is_one_line_with_the_command_that_repairs_it():
     with pytest.raises(ModelError) as caught:
         loading.require_matching_torchvision()
-    told = f"torchvision does not match torch {torch.__version__} (operator torchvision::nms does not exist); run: "
-    assert str(caught.value) == told + loading.install_command(torch.__version__)
+    message = f"torchvision does not match torch {torch.__version__} (operator torchvision::nms does not exist); run: "
+    assert str(caught.value) == message + loading.install_command(torch.__version__)
 
 
 @pytest.mark.usefixtures("broken")
@@ -48,7 +48,7 @@ def test_the_installed_torchvision_or_none_is_accepted():
 
 
 @pytest.mark.parametrize(
-    ("version", "told"),
+    ("version", "message"),
     [
         ("2.13.0+cpu", "torchvision~=0.28.0 --index-url https://download.pytorch.org/whl/cpu"),
         ("2.14.1+cu130", "torchvision~=0.29.0 --index-url https://download.pytorch.org/whl/cu130"),
@@ -56,5 +56,5 @@ def test_the_installed_torchvision_or_none_is_accepted():
         ("3.0.0", "torchvision"),
     ],
 )
-def test_the_command_names_the_torchvision_build_for_each_torch(version, told):
-    assert loading.install_command(version) == f"pip install --force-reinstall --no-deps {told}"
+def test_the_command_names_the_torchvision_build_for_each_torch(version, message):
+    assert loading.install_command(version) == f"pip install --force-reinstall --no-deps {message}"

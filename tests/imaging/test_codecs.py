@@ -41,13 +41,13 @@ def decode(path, width, height):
     return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 4)
 
 
-def pictures(alpha, width=96, height=64):
+def images(alpha, width=96, height=64):
     """Return images of one colour each, with a transparent left edge (8, 16, … pixels) and a half-transparent stripe."""
     for number, color in enumerate(COLORS):
-        picture = np.full((height, width, 4), (*color, 255), np.uint8)
-        picture[:, : 8 * number + 8, 3] = 0
-        picture[48:, 64:, 3] = 128
-        yield picture if alpha else np.ascontiguousarray(picture[..., :3])
+        image = np.full((height, width, 4), (*color, 255), np.uint8)
+        image[:, : 8 * number + 8, 3] = 0
+        image[48:, 64:, 3] = 128
+        yield image if alpha else np.ascontiguousarray(image[..., :3])
 
 
 @pytest.mark.parametrize("name", CODECS)
@@ -55,15 +55,15 @@ def test_a_video_has_its_frames_rate_colours_and_transparency(tmp_path, name):
     codec = CODECS[name]
     file = tmp_path / f"film.{codec.container}"
     with VideoWriter(file, VideoFormat(96, 64, 23.976, codec=name), "a: film") as video:
-        for picture in pictures(codec.alpha):
-            video.write(picture)
+        for image in images(codec.alpha):
+            video.write(image)
     found = decode(file, 96, 64)
     assert len(found) == 6
-    for number, (picture, color) in enumerate(zip(found, COLORS, strict=True)):
-        assert np.abs(picture[8:40, 64:88, :3].astype(int) - color).max() <= 3
-        clear = picture[4:44, : 8 * number + 6, 3] if codec.alpha else ~picture[..., 3]
+    for number, (image, color) in enumerate(zip(found, COLORS, strict=True)):
+        assert np.abs(image[8:40, 64:88, :3].astype(int) - color).max() <= 3
+        clear = image[4:44, : 8 * number + 6, 3] if codec.alpha else ~image[..., 3]
         assert clear.max() <= 3
-        assert abs(int(picture[56, 80, 3]) - (128 if codec.alpha else 255)) <= 3
+        assert abs(int(image[56, 80, 3]) - (128 if codec.alpha else 255)) <= 3
     words = probe(file)
     assert f"Video: {NAMES[name.removesuffix('-alpha') if name.startswith('pro') else name]}" in words
     assert "23.98 fps" in words and "Duration: 00:00:00.25" in words

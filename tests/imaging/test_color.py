@@ -76,17 +76,17 @@ def test_matching_in_lab_is_within_a_grey_level_of_the_formula_applied_to_every_
 
 @pytest.mark.parametrize("space", SPACES)
 def test_statistics_of_sampled_pixels_are_those_of_all_pixels(space):
-    picture = np.random.default_rng(0).integers(
+    image = np.random.default_rng(0).integers(
         0, 256, (1024, 1024, 3), dtype=np.uint8
     )  # every pixel differs from its neighbours
-    picture[:, ::4] //= 2  # stripes that a regular grid would miss, or hit with every sample
-    few, all_of_them = color_stats(picture, "rgb"), picture.reshape(-1, 3)
-    assert len(subsample(picture)) == SAMPLE_SIZE
+    image[:, ::4] //= 2  # stripes that a regular grid would miss, or hit with every sample
+    few, all_of_them = color_stats(image, "rgb"), image.reshape(-1, 3)
+    assert len(subsample(image)) == SAMPLE_SIZE
     assert np.abs(few.mean - all_of_them.mean(0)).max() < 1
     assert np.abs(few.deviation - all_of_them.std(0)).max() < 1
     spread = np.quantile(all_of_them, (np.arange(64) + 0.5) / 64, axis=0).T
     assert np.abs(few.quantiles - spread).max() < 3
-    assert np.isfinite(color_stats(picture[:3, :5], space).mean).all()
+    assert np.isfinite(color_stats(image[:3, :5], space).mean).all()
 
 
 @pytest.mark.parametrize("by", BYS)

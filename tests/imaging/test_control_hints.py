@@ -6,11 +6,11 @@ from animator.imaging.filters import canny_hint, depth_hint
 
 
 def test_canny_draws_edges_white_on_black_and_fewer_at_higher_thresholds():
-    picture = np.full((40, 40, 3), 100, np.uint8)
-    picture[:, 20:] = 220
-    picture[20:, :20] = 112
-    strong, all_edges = canny_hint(picture, 100, 200), canny_hint(picture, 20, 40)
-    assert strong.shape == picture.shape
+    image = np.full((40, 40, 3), 100, np.uint8)
+    image[:, 20:] = 220
+    image[20:, :20] = 112
+    strong, all_edges = canny_hint(image, 100, 200), canny_hint(image, 20, 40)
+    assert strong.shape == image.shape
     assert set(np.unique(strong)) == {0, 255}
     assert strong[:, 18:22].any(axis=1).mean() > 0.9
     assert not strong[:, :17].any()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator.frame import Motion
 from animator.imaging.depth import DepthMaps, ModelDepth, ProxyDepth
@@ -52,15 +52,15 @@ def test_an_image_without_a_product_is_a_wall_and_a_floor():
 
 def test_depth_stays_steady_when_the_scale_of_a_depth_model_changes():
     rise = np.linspace(0, 1, 200, dtype=np.float32)[None, :].repeat(160, 0)
-    pictures = [np.full((160, 200, 3), i, np.uint8) for i in range(8)]
-    scales = dict(zip(map(id, pictures), [1, 1.5, 0.8, 1.3, 1, 0.7, 1.2, 1], strict=True))
+    images = [np.full((160, 200, 3), i, np.uint8) for i in range(8)]
+    scales = dict(zip(map(id, images), [1, 1.5, 0.8, 1.3, 1, 0.7, 1.2, 1], strict=True))
     source = ModelDepth(lambda image: rise * scales[id(image)], LENS, 0.5)
     span, depth = None, []
-    for i, picture in enumerate(pictures):
+    for i, picture in enumerate(images):
         span = source.span(picture, span)
         depth.append(np.ptp(source.disparity(picture, i, span)[:, :100]))
     assert np.ptp([1 / scale for scale in scales.values()]) > 0.7
-    assert source.span(pictures[0], None)[1] == pytest.approx(0.98, abs=0.01)
+    assert source.span(images[0], None)[1] == pytest.approx(0.98, abs=0.01)
     assert abs(span[1] - 1) < 0.15
 
 
@@ -73,7 +73,7 @@ def test_an_estimate_without_depth_is_the_reference_plane():
 def test_white_is_near_in_a_depth_map(tmp_path, kind):
     grey = np.zeros((160, 200), kind)
     grey[:, 100:] = np.iinfo(kind).max
-    Pictures.fromarray(grey).save(tmp_path / "depth.png")
+    Pillow.fromarray(grey).save(tmp_path / "depth.png")
     disparity = DepthMaps([tmp_path / "depth.png"], LENS, 0.5, []).disparity(product(), 0, None)
     assert disparity[80, 20] == pytest.approx(1 / 1.25, rel=0.01)
     assert disparity[80, 180] == pytest.approx(1 / 0.75, rel=0.01)
@@ -82,7 +82,7 @@ def test_white_is_near_in_a_depth_map(tmp_path, kind):
 def test_a_single_depth_map_moves_with_the_camera(tmp_path):
     grey = np.zeros((160, 200), np.uint8)
     grey[60:100, 80:120] = 255
-    Pictures.fromarray(grey).save(tmp_path / "depth.png")
+    Pillow.fromarray(grey).save(tmp_path / "depth.png")
     source = DepthMaps([tmp_path / "depth.png"], LENS, 0.5, [Motion(translation_x=6)] * 6)
     near = [np.flatnonzero(source.disparity(product(), i, None)[80] > 1.2) for i in (0, 5)]
     assert near[1].mean() - near[0].mean() == pytest.approx(5 * 6 / 0.75, abs=1)
@@ -91,6 +91,6 @@ def test_a_single_depth_map_moves_with_the_camera(tmp_path):
 def test_a_folder_gives_one_depth_map_for_each_frame(tmp_path):
     files = [tmp_path / f"{i}.png" for i in range(3)]
     for level, file in zip((0, 128, 255), files, strict=True):
-        Pictures.new("L", (50, 40), level).save(file)
+        Pillow.new("L", (50, 40), level).save(file)
     levels = [DepthMaps(files, LENS, 0.5, []).disparity(product(), i, None)[80, 100] for i in (0, 1, 2, 9)]
     assert levels == pytest.approx([1 / 1.25, 1, 1 / 0.75, 1 / 0.75], rel=0.01)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator.imaging.color import change_contrast, color_stats, match_color
 from animator.imaging.filters import add_noise, crossfade, perlin_noise, sharpen
@@ -108,7 +108,7 @@ def test_a_crossfade_goes_from_old_to_new(textured):
 def test_an_image_is_scaled_to_cover_and_cropped_in_the_middle(tmp_path):
     wide = np.zeros((40, 120, 3), np.uint8)
     wide[:, 40:80] = (255, 0, 0)
-    Pictures.fromarray(wide).save(tmp_path / "wide.png")
+    Pillow.fromarray(wide).save(tmp_path / "wide.png")
     found = read_image(tmp_path / "wide.png", 64, 64)
     assert found.shape == (64, 64, 3)
     assert (found[:, 4:-4] == (255, 0, 0)).mean() > 0.99
@@ -117,11 +117,11 @@ def test_an_image_is_scaled_to_cover_and_cropped_in_the_middle(tmp_path):
 def test_transparency_is_read_on_white_and_exif_rotates_a_photograph(tmp_path):
     cut = np.zeros((16, 16, 4), np.uint8)
     cut[4:12, 4:12] = (10, 20, 30, 255)
-    Pictures.fromarray(cut).save(tmp_path / "cut.png")
+    Pillow.fromarray(cut).save(tmp_path / "cut.png")
     found = read_image(tmp_path / "cut.png", 16, 16)
     assert found[0, 0].tolist() == [255, 255, 255]
     assert found[8, 8].tolist() == [10, 20, 30]
-    photograph = Pictures.new("RGB", (20, 10), "red")
+    photograph = Pillow.new("RGB", (20, 10), "red")
     exif = photograph.getexif()
     exif[0x0112] = 6  # orientation: rotated by 90 degrees
     photograph.save(tmp_path / "photo.jpg", exif=exif)

@@ -60,10 +60,10 @@ def test_the_middle_of_a_mask_is_its_centroid():
 
 
 def test_transparent_pixels_do_not_bleed_colour():
-    picture = np.zeros((64, 64, 4), np.uint8)
-    picture[:, :32] = (200, 40, 40, 255)
-    picture[:, 32:, :3] = (0, 255, 0)
-    small = resize_rgba(picture, 21, 21)
+    image = np.zeros((64, 64, 4), np.uint8)
+    image[:, :32] = (200, 40, 40, 255)
+    image[:, 32:, :3] = (0, 255, 0)
+    small = resize_rgba(image, 21, 21)
     seen = small[small[..., 3] > 60]
     assert np.abs(seen[:, :3].astype(int) - (200, 40, 40)).max() <= 16  # a sharp filter rings
 

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import SceneError, load, loads
 from animator.imaging.depth import read_depth_map
@@ -92,7 +92,7 @@ def test_training_refuses_a_program_among_photos_and_masks(room, name):
     with pytest.raises(SceneError, match="not an image"):
         read_photos(photos)
     (photos / name).unlink()
-    Pictures.new("RGB", (96, 96)).save(photos / "a.png")
+    Pillow.new("RGB", (96, 96)).save(photos / "a.png")
     (photos / "a.mask.png").write_bytes(PROGRAM)
     with pytest.raises(SceneError, match=r"a\.mask\.png is broken, or not an image"):
         read_photos(photos)
@@ -139,7 +139,7 @@ def test_the_programs_say_it_in_one_line(room, command):
 def test_the_smallest_image_passes_every_door(room):
     pixels = np.full((64, 64, 4), 200, np.uint8)
     pixels[:, :32, 3] = 0
-    Pictures.fromarray(pixels).save(room / "lamp.png")
-    Pictures.fromarray(pixels).save(room / "folder/0.png")
+    Pillow.fromarray(pixels).save(room / "lamp.png")
+    Pillow.fromarray(pixels).save(room / "folder/0.png")
     for door in ("start", "mask", "alpha", "depth", "depth folder", "view", "reference"):
         loads(f"video: {{frames: 4, size: 64x64}}\n{SETTINGS[door]}\n", room)

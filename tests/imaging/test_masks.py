@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator.imaging import masks
 from animator.imaging.io import VideoSource, duration
@@ -16,7 +16,7 @@ def test_a_mask_file_is_read_in_the_films_size_with_white_inside_and_transparent
     pixels = np.zeros((50, 70, 4), np.uint8)
     pixels[:, :35] = (255, 255, 255, 255)
     pixels[:, 35:] = (255, 255, 255, 0)
-    Pictures.fromarray(pixels).save(tmp_path / "a.png")
+    Pillow.fromarray(pixels).save(tmp_path / "a.png")
     found = masks.read_mask(tmp_path / "a.png", *size)
     assert found.shape == size[::-1]
     assert found.dtype == np.uint8
@@ -26,13 +26,13 @@ def test_a_mask_file_is_read_in_the_films_size_with_white_inside_and_transparent
 
 
 def test_a_mask_file_of_the_films_size_keeps_its_exact_grey(tmp_path, textured):
-    Pictures.fromarray(textured).convert("L").save(tmp_path / "a.png")
+    Pillow.fromarray(textured).convert("L").save(tmp_path / "a.png")
     found = masks.read_mask(tmp_path / "a.png", 96, 80)
-    assert (found == np.asarray(Pictures.open(tmp_path / "a.png"))).all()
+    assert (found == np.asarray(Pillow.open(tmp_path / "a.png"))).all()
 
 
 def test_an_image_without_transparency_cannot_be_used_as_alpha(tmp_path, textured):
-    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    Pillow.fromarray(textured).save(tmp_path / "a.png")
     masks.verify_mask_file(tmp_path / "a.png")
     with pytest.raises(ValueError, match="no transparency"):
         masks.verify_mask_file(tmp_path / "a.png", alpha=True)
@@ -58,11 +58,11 @@ def test_a_polygon_may_extend_beyond_the_image():
 
 
 def test_a_colour_key_selects_pixels_within_its_distance():
-    picture = np.zeros((2, 3, 3), np.uint8)
-    picture[:, 0], picture[:, 1], picture[:, 2] = (0, 255, 0), (0, 240, 20), (255, 0, 0)
-    assert masks.color_key(picture, "#00ff00", 20).tolist() == [[255, 255, 0]] * 2
-    assert masks.color_key(picture, "#0f0", 1).tolist() == [[255, 0, 0]] * 2
-    assert (masks.color_key(picture, "#0f0", 200) == 255).all()
+    image = np.zeros((2, 3, 3), np.uint8)
+    image[:, 0], image[:, 1], image[:, 2] = (0, 255, 0), (0, 240, 20), (255, 0, 0)
+    assert masks.color_key(image, "#00ff00", 20).tolist() == [[255, 255, 0]] * 2
+    assert masks.color_key(image, "#0f0", 1).tolist() == [[255, 0, 0]] * 2
+    assert (masks.color_key(image, "#0f0", 200) == 255).all()
 
 
 def test_the_distance_of_a_colour_key_is_that_of_cie_lab():
@@ -73,9 +73,9 @@ def test_the_distance_of_a_colour_key_is_that_of_cie_lab():
 
 
 def test_luminance_selects_greys_in_its_range():
-    picture = np.repeat(np.array([[0, 64, 128, 255]], np.uint8)[..., None], 3, axis=-1)
-    assert masks.luminance_key(picture, 0.2, 0.6).tolist() == [[0, 255, 255, 0]]
-    assert masks.luminance_key(picture, 0, 1).tolist() == [[255] * 4]
+    image = np.repeat(np.array([[0, 64, 128, 255]], np.uint8)[..., None], 3, axis=-1)
+    assert masks.luminance_key(image, 0.2, 0.6).tolist() == [[0, 255, 255, 0]]
+    assert masks.luminance_key(image, 0, 1).tolist() == [[255] * 4]
 
 
 def test_a_feather_below_1_is_a_part_of_the_width():
@@ -144,9 +144,9 @@ def video(tmp_path):
 
     with VideoWriter(tmp_path / "mask.mp4", VideoFormat(64, 48, 10.0, crf=1)) as sink:
         for i in range(10):
-            picture = np.zeros((48, 64, 3), np.uint8)
-            picture[:, 6 * i : 6 * i + 6] = 255 if i < 9 else 0
-            sink.write(picture)
+            image = np.zeros((48, 64, 3), np.uint8)
+            image[:, 6 * i : 6 * i + 6] = 255 if i < 9 else 0
+            sink.write(image)
     return tmp_path / "mask.mp4"
 
 

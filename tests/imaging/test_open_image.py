@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
@@ -19,7 +19,7 @@ WIDE = 65535 * RAMP / 255
 
 
 def grey(pixels, kind):
-    return Pictures.fromarray(np.rint(pixels).astype(kind))
+    return Pillow.fromarray(np.rint(pixels).astype(kind))
 
 
 def rgb():
@@ -27,8 +27,8 @@ def rgb():
 
 
 def palette(transparent):
-    picture = grey(RAMP, np.uint8).convert("P")
-    return picture, {"transparency": bytes([255] * 256)} if transparent else {}
+    image = grey(RAMP, np.uint8).convert("P")
+    return image, {"transparency": bytes([255] * 256)} if transparent else {}
 
 
 RAMPS = {  # file name → image, and options of saving it
@@ -47,20 +47,20 @@ RAMPS = {  # file name → image, and options of saving it
     "ycc.jpg": (rgb().convert("YCbCr"), {"quality": 100}),
     "deep.png": (grey(WIDE, np.uint16), {}),
     "deep.tif": (grey(WIDE, np.uint16), {}),
-    "big-endian.tif": (Pictures.frombytes("I;16B", (64, 32), np.rint(WIDE).astype(">u2").tobytes()), {}),
+    "big-endian.tif": (Pillow.frombytes("I;16B", (64, 32), np.rint(WIDE).astype(">u2").tobytes()), {}),
     "bytes-in-32-bits.tif": (grey(RAMP, np.int32), {}),
     "words-in-32-bits.tif": (grey(WIDE, np.int32), {}),
-    "unit.tif": (Pictures.fromarray((RAMP / 255).astype(np.float32)), {}),
-    "float-bytes.tif": (Pictures.fromarray(RAMP.astype(np.float32)), {}),
-    "float-words.tif": (Pictures.fromarray(WIDE.astype(np.float32)), {}),
-    "float-above.tif": (Pictures.fromarray((RAMP * 1e6).astype(np.float32)), {}),
+    "unit.tif": (Pillow.fromarray((RAMP / 255).astype(np.float32)), {}),
+    "float-bytes.tif": (Pillow.fromarray(RAMP.astype(np.float32)), {}),
+    "float-words.tif": (Pillow.fromarray(WIDE.astype(np.float32)), {}),
+    "float-above.tif": (Pillow.fromarray((RAMP * 1e6).astype(np.float32)), {}),
 }
 
 
 @pytest.fixture(params=RAMPS, ids=str)
 def ramp(request, tmp_path):
-    picture, options = RAMPS[request.param]
-    picture.save(tmp_path / request.param, **options)
+    image, options = RAMPS[request.param]
+    image.save(tmp_path / request.param, **options)
     return tmp_path / request.param
 
 
@@ -74,11 +74,11 @@ def test_a_ramp_stays_a_ramp_in_images_masks_and_depth_maps(ramp):
 
 @pytest.mark.parametrize("name", ["deep.png", "deep.tif", "words-in-32-bits.tif", "float-words.tif"])
 def test_depth_maps_keep_more_than_8_bits(tmp_path, name):
-    picture, options = RAMPS[name]
-    fine = np.asarray(picture).astype(np.float64)
+    image, options = RAMPS[name]
+    fine = np.asarray(image).astype(np.float64)
     fine[0] = np.linspace(30_000, 30_063, 64)
-    kind = np.asarray(picture).dtype
-    Pictures.fromarray(fine.astype(kind)).save(tmp_path / name, **options)
+    kind = np.asarray(image).dtype
+    Pillow.fromarray(fine.astype(kind)).save(tmp_path / name, **options)
     assert np.abs(65535 * read_depth_map(tmp_path / name, 64, 32)[0] - np.floor(fine[0])).max() <= 1
 
 
@@ -99,7 +99,7 @@ def test_white_of_12_bits_is_white(tmp_path):
 def test_values_that_are_no_numbers_or_negative_are_black(tmp_path):
     pixels = np.ones((4, 4), np.float32)
     pixels[0] = (np.nan, np.inf, -np.inf, -3)
-    Pictures.fromarray(pixels).save(tmp_path / "a.tif")
+    Pillow.fromarray(pixels).save(tmp_path / "a.tif")
     found = read_image(tmp_path / "a.tif", 4, 4)
     assert not found[0].any() and (found[1:] == 255).all()
 
@@ -114,10 +114,10 @@ def test_the_transparent_grey_of_a_16_bit_png_is_transparent(tmp_path):
     "name", ["rgb.png", "rgb.jpg", "rgb.webp", "rgb.tif", "deep.png", "deep.tif", "unit.tif", "palette.png"]
 )
 def test_exif_rotates_images_masks_and_depth_maps(tmp_path, name):
-    exif = Pictures.Exif()
+    exif = Pillow.Exif()
     exif[0x0112] = 6  # the camera was held upright
-    picture, options = RAMPS[name]
-    picture.save(tmp_path / name, **options, exif=exif)
+    image, options = RAMPS[name]
+    image.save(tmp_path / name, **options, exif=exif)
     turned = np.rot90(RAMP, -1)
     assert np.abs(read_image(tmp_path / name, 32, 64)[..., 0] - turned).max() <= 2
     assert np.abs(read_mask(tmp_path / name, 32, 64) - turned).max() <= 2
@@ -125,7 +125,7 @@ def test_exif_rotates_images_masks_and_depth_maps(tmp_path, name):
 
 
 def test_of_an_animation_the_first_image_is_read(tmp_path):
-    first, second = (Pictures.new("RGB", (8, 8), color) for color in ("red", "blue"))
+    first, second = (Pillow.new("RGB", (8, 8), color) for color in ("red", "blue"))
     for name in ("a.png", "a.webp", "a.tif"):
         first.save(tmp_path / name, save_all=True, append_images=[second], lossless=True)
         assert read_image(tmp_path / name, 8, 8)[0, 0].tolist() == [255, 0, 0]
@@ -134,7 +134,7 @@ def test_of_an_animation_the_first_image_is_read(tmp_path):
 @pytest.mark.parametrize("end", ["png", "jpg", "webp", "tif", "bmp"])
 def test_a_truncated_file_is_refused_by_name(tmp_path, textured, end):
     file = tmp_path / f"lamp.{end}"
-    Pictures.fromarray(textured).save(file)
+    Pillow.fromarray(textured).save(file)
     whole = file.read_bytes()
     for length in range(1, len(whole) * 9 // 10, len(whole) // 13):
         file.write_bytes(whole[:length])
@@ -146,8 +146,8 @@ def test_a_truncated_file_is_refused_by_name(tmp_path, textured, end):
 def test_damaged_files_raise_nothing_but_value_errors(tmp_path):
     random = np.random.default_rng(7)
     for name in ("deep.png", "rgb.jpg", "rgb.webp", "rgb.tif", "deep.tif", "rgb.bmp"):
-        picture, options = RAMPS[name]
-        picture.save(tmp_path / name, **options)
+        image, options = RAMPS[name]
+        image.save(tmp_path / name, **options)
         whole = np.frombuffer((tmp_path / name).read_bytes(), np.uint8)
         for _ in range(60):
             broken = whole.copy()
@@ -163,13 +163,13 @@ def test_damaged_files_raise_nothing_but_value_errors(tmp_path):
 
 @pytest.mark.parametrize(("side", "why"), [(13_300, "scale it down"), (20_000, "scale it down")])
 def test_a_decompression_bomb_is_refused_from_its_header(tmp_path, side, why):
-    Pictures.new("1", (side, side)).save(tmp_path / "bomb.png")
+    Pillow.new("1", (side, side)).save(tmp_path / "bomb.png")
     with pytest.raises(ValueError, match=f"bomb.png has more than 67,108,864 pixels.*{why}"):
         verify_image(tmp_path / "bomb.png")
 
 
 def test_the_largest_frame_of_a_film_can_be_read(tmp_path):
-    Pictures.new("1", (8192, 8192)).save(tmp_path / "large.png")
+    Pillow.new("1", (8192, 8192)).save(tmp_path / "large.png")
     verify_image(tmp_path / "large.png")
 
 
@@ -216,6 +216,6 @@ def test_other_formats_are_refused_whatever_the_file_is_called(tmp_path, end):
 
 def test_the_pixels_are_closed_with_their_file(tmp_path):
     rgb().save(tmp_path / "a.png")
-    with open_image(tmp_path / "a.png") as picture:
-        assert to_grey(picture).dtype == np.float32
-    assert picture.fp is None or picture.fp.closed
+    with open_image(tmp_path / "a.png") as image:
+        assert to_grey(image).dtype == np.float32
+    assert image.fp is None or image.fp.closed

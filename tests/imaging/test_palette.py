@@ -52,8 +52,8 @@ def test_a_colour_near_a_palette_colour_gets_its_hue():
 def test_a_gradient_does_not_get_bands(amount):
     ramp = np.linspace((60, 90, 250), (250, 170, 30), 512).round().astype(np.uint8)[None].repeat(4, axis=0)
     steps = [
-        np.linalg.norm(np.diff(image_lab(picture)[0], axis=0), axis=-1).max()
-        for picture in (ramp, PalettePull(BRAND)(ramp, amount))
+        np.linalg.norm(np.diff(image_lab(image)[0], axis=0), axis=-1).max()
+        for image in (ramp, PalettePull(BRAND)(ramp, amount))
     ]
     assert steps[1] < 4 * steps[0]
 

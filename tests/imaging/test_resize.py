@@ -16,15 +16,15 @@ def doubled(image):
 
 @pytest.mark.parametrize("size", [(300, 200), (128, 128), (129, 257), (500, 90)])
 def test_tiled_upscaling_is_exact_if_pixels_depend_on_a_quarter_of_the_overlap_at_most(size):
-    picture = texture(*size)
+    image = texture(*size)
     asked = []
 
     def watched(part):
         asked.append(part.shape[:2])
         return doubled(part)
 
-    found = upscale_tiled(picture, watched, 2, 128)
-    assert (found == doubled(picture)).all()
+    found = upscale_tiled(image, watched, 2, 128)
+    assert (found == doubled(image)).all()
     assert max(max(shape) for shape in asked) <= 128
     assert len(asked) > 1 or size == (128, 128)
 
@@ -52,9 +52,7 @@ def test_tiles_of_different_brightness_are_blended():
 
 
 def test_images_are_resized_by_lanczos_and_unchanged_at_the_same_size():
-    picture = texture(60, 40)
-    assert resize(picture, 60, 40) is picture
-    assert (
-        resize(picture, 120, 80) == cv2.resize(picture, (120, 80), interpolation=cv2.INTER_LANCZOS4)
-    ).all()
-    assert resize(picture, 30, 20).shape == (20, 30, 3)
+    image = texture(60, 40)
+    assert resize(image, 60, 40) is image
+    assert (resize(image, 120, 80) == cv2.resize(image, (120, 80), interpolation=cv2.INTER_LANCZOS4)).all()
+    assert resize(image, 30, 20).shape == (20, 30, 3)

@@ -35,9 +35,9 @@ def test_the_motion_of_the_whole_image_is_estimated_to_a_part_of_a_pixel(step, t
 
 def walker(at):
     """Return a still texture with a patch of another one in front of it."""
-    picture = films.texture(320, 240).copy()
-    picture[80:160, at : at + 80] = films.texture(80, 80, seed=8)
-    return picture
+    image = films.texture(320, 240).copy()
+    image[80:160, at : at + 80] = films.texture(80, 80, seed=8)
+    return image
 
 
 def test_a_small_moving_object_does_not_move_the_matrix_and_moves_alone_in_the_flow():
@@ -63,5 +63,5 @@ def test_motion_is_zero_between_unrelated_images(other):
 
 
 def test_an_image_without_motion_is_returned_as_the_same_array():
-    picture = films.texture(96, 80)
-    assert flow.warp_by_flow(picture, np.zeros((80, 96, 2), np.float32)) is picture
+    image = films.texture(96, 80)
+    assert flow.warp_by_flow(image, np.zeros((80, 96, 2), np.float32)) is image

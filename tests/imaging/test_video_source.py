@@ -17,7 +17,7 @@ LOSSY = {
 
 
 def seen(film, skip=0, count=10_000, hold=False):
-    return [int(np.median(picture)) for picture in islice(read_frames(film, skip, hold), count)]
+    return [int(np.median(image)) for image in islice(read_frames(film, skip, hold), count)]
 
 
 def test_a_video_gives_one_image_for_each_frame_of_the_film(tmp_path):
@@ -35,9 +35,9 @@ def test_reading_starts_at_the_given_second_of_the_video(tmp_path):
 
 
 def test_images_are_scaled_to_cover_the_size_and_cropped_in_the_middle(tmp_path):
-    picture = np.zeros((40, 120, 3), np.uint8)
-    picture[:, 40:80] = 255
-    file = films.write(tmp_path / "a.mp4", [picture] * 3)
+    image = np.zeros((40, 120, 3), np.uint8)
+    image[:, 40:80] = 255
+    file = films.write(tmp_path / "a.mp4", [image] * 3)
     [first, *_] = read_frames(VideoSource(file, 80, 80, 10))
     assert first.shape == (80, 80, 3)
     assert first[:, 2:-2].min() >= 250
@@ -52,8 +52,8 @@ def test_images_after_a_skip_are_the_same_as_without_it(tmp_path, kind, shot, fp
     whole = list(islice(read_frames(film, hold=True), int(fps * 100 / shot) + 20))
     for skip in (1, len(whole) // 2 + 1, len(whole) - 25, len(whole) - 3):
         rest = islice(read_frames(film, skip, hold=True), 3)
-        for i, picture in enumerate(rest):
-            assert (picture == whole[skip + i]).all(), (skip, i)
+        for i, image in enumerate(rest):
+            assert (image == whole[skip + i]).all(), (skip, i)
 
 
 def test_the_last_image_repeats_with_hold(tmp_path):

@@ -89,12 +89,12 @@ def test_one_resampling_by_the_product_is_sharper_than_a_chain_of_warps(textured
 
 @pytest.mark.parametrize("pictures", [-7, -2, 2, 30])
 @pytest.mark.parametrize("border", ["wrap", "reflect"])
-def test_reflect_and_wrap_repeat_the_image_endlessly(textured, border, pictures):
-    at = {"wrap": 5.25, "reflect": 5.25 if pictures % 2 == 0 else -90.75}[
+def test_reflect_and_wrap_repeat_the_image_endlessly(textured, border, images):
+    at = {"wrap": 5.25, "reflect": 5.25 if images % 2 == 0 else -90.75}[
         border
     ]  # every second one is mirrored
     near, far = (
-        warp(textured, matrix(Motion(translation_x=x), 96, 80), border) for x in (at, 5.25 + 96 * pictures)
+        warp(textured, matrix(Motion(translation_x=x), 96, 80), border) for x in (at, 5.25 + 96 * images)
     )
     assert np.abs(far.astype(int) - near).max() <= 1
 

@@ -326,7 +326,7 @@ def test_unsupported_features_that_are_on_are_noted_with_their_settings(imported
         samples.film(hybrid_motion="Optical Flow", hybrid_flow_method="RAFT", cn_1_enabled=True, cn_1_model="canny",
                      color_coherence="Video Input", use_init=True, init_image="https://x/y.png", tiling=True)
     )  # fmt: skip
-    told = (
+    reports = (
         "hybrid_motion",
         "hybrid_flow_method",
         "cn_1_enabled",
@@ -335,8 +335,8 @@ def test_unsupported_features_that_are_on_are_noted_with_their_settings(imported
         "init_image",
         "tiling",
     )
-    assert all(found.noted(key) for key in told)
-    assert len(found.notes) == len(told)
+    assert all(found.noted(key) for key in reports)
+    assert len(found.notes) == len(reports)
 
 
 def test_a_missing_start_image_is_noted(imported, tmp_path):

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import loads, sample, timeline
 from animator.interop.deforum_export import export_deforum
@@ -111,7 +111,7 @@ def test_subseeds_are_written_and_read_back(imported):
 
 
 def test_cuts_views_and_closed_loops_are_noted(tmp_path):
-    Pictures.new("RGB", (4, 4)).save(tmp_path / "side.png")
+    Pillow.new("RGB", (4, 4)).save(tmp_path / "side.png")
     _, notes, _ = exported("views: {4: side.png}\ncuts: [9]\n", tmp_path)
     assert any("views: left out" in note for note in notes)
     assert any("cuts: Deforum has no cuts" in note for note in notes)

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import SceneError
 from animator.imaging.ffmpeg import CODECS
@@ -66,8 +66,8 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(files, tmp_path):
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
 def test_jpeg_and_webp_images_of_the_web_ui_are_read(kind, tmp_path):
     text = "a red mug\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 512x512"
-    picture, data = Pictures.new("RGB", (16, 16)), io.BytesIO()
-    picture.save(data, kind, exif=b"Exif\0\0" + exif_comment(text))
+    image, data = Pillow.new("RGB", (16, 16)), io.BytesIO()
+    image.save(data, kind, exif=b"Exif\0\0" + exif_comment(text))
     (tmp_path / "picture").write_bytes(data.getvalue())
     found, _ = convert(tmp_path / "picture", tmp_path)
     assert "a red mug" in found and "guidance_scale: 7" in found
@@ -75,7 +75,7 @@ def test_jpeg_and_webp_images_of_the_web_ui_are_read(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "GIF"])
 def test_an_image_or_video_without_a_comment_is_refused(kind, tmp_path):
-    Pictures.new("RGB", (16, 16)).save(tmp_path / "picture", kind)
+    Pillow.new("RGB", (16, 16)).save(tmp_path / "picture", kind)
     with pytest.raises(SceneError, match="neither a schedule file of animator nor an infotext"):
         convert(tmp_path / "picture", tmp_path)
     (tmp_path / "film.webm").write_bytes(b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\x80")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
 
 from animator import SceneError, load, timeline
@@ -27,7 +27,7 @@ Model: sd_xl_base_1.0, Lora hashes: "oue_scooter: 1f2e", Clip skip: 1, Version: 
 def png(text, key="parameters"):
     info, data = PngInfo(), io.BytesIO()
     info.add_itxt(key, text)
-    Pictures.new("RGB", (8, 8)).save(data, "PNG", pnginfo=info)
+    Pillow.new("RGB", (8, 8)).save(data, "PNG", pnginfo=info)
     return data.getvalue()
 
 

@@ -121,8 +121,8 @@ def run(*args):
 
 
 def test_the_lora_command_prints_the_facts_a_designer_needs(tmp_path):
-    told = run("lora", lora_files.write(tmp_path / "oue.safetensors", notes=lora_files.notes()))
-    assert told.splitlines()[:6] == [
+    message = run("lora", lora_files.write(tmp_path / "oue.safetensors", notes=lora_files.notes()))
+    assert message.splitlines()[:6] == [
         "made for       SDXL",
         f"kind           LoRA, kohya keys, {4 * 2048 + 64 * 4 + 1 + 4 * 64 * 2:,} numbers",
         "rank           4",
@@ -130,8 +130,8 @@ def test_the_lora_command_prints_the_facts_a_designer_needs(tmp_path):
         "changes        UNet (1 layers), text encoder (1 layers)",
         "trigger words  oue scooter, white background",
     ]
-    assert "captions       oue scooter (15), white background (14), side view (4)\n" in told
-    assert "steps          1500\n" in told
+    assert "captions       oue scooter (15), white background (14), side view (4)\n" in message
+    assert "steps          1500\n" in message
 
 
 def test_the_lora_command_reads_the_bundled_lora_and_prints_json():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from animator.models.prompt_syntax import MAX_BLENDS, MAX_WEIGHT, parse_prompt
 
 
-def told(text):
+def message(text):
     """Return text and weight of each part, by chunk, of a prompt with a single blend."""
     [(weight, chunks)] = parse_prompt(text).blends
     assert weight == 1
@@ -33,7 +33,7 @@ def told(text):
     ],
 )
 def test_brackets_weigh_as_in_the_webui(text, parts):
-    assert told(text) == [parts]
+    assert message(text) == [parts]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_brackets_without_a_meaning_are_plain_text(text, plain):
 
 
 def test_break_begins_a_chunk_and_keeps_the_weight_of_its_bracket():
-    assert told("a mug BREAK (white BREAK paper:1.2)") == [
+    assert message("a mug BREAK (white BREAK paper:1.2)") == [
         [("a mug", 1)], [("white", 1.2)], [("paper", 1.2)],
     ]  # fmt: skip
 

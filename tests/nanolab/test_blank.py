@@ -30,9 +30,9 @@ def paint(folder: Path, prompt: str) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_untrained_checkpoints_paint_images_that_are_not_flat(seed: int, tmp_path: Path) -> None:
-    picture = paint(blank_checkpoint(tmp_path, seed=seed), "a red chair")
-    assert np.isfinite(picture).all()
-    assert picture.std() >= 10
+    image = paint(blank_checkpoint(tmp_path, seed=seed), "a red chair")
+    assert np.isfinite(image).all()
+    assert image.std() >= 10
 
 
 def test_the_prompt_changes_the_image(folder: Path) -> None:

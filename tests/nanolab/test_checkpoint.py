@@ -67,8 +67,8 @@ def test_the_few_step_lora_paints_in_four_steps_without_guidance():
     assert judge.color_by_hue(state.shown) == "red"
     assert state.shown[:30].mean() > 200  # the background is white
 
-    def edges(picture):
-        return np.abs(np.diff(picture.astype(float).mean(2), axis=1)).mean()
+    def edges(image):
+        return np.abs(np.diff(image.astype(float).mean(2), axis=1)).mean()
 
     assert edges(state.shown) > 1.05 * edges(without.shown)  # sharper than without the LoRA in as few steps
 
@@ -111,8 +111,8 @@ def test_restore_loads_the_exported_weights():
 def test_the_bundled_checkpoint_as_a_single_file_paints_equal_images(tmp_path):
     file = write_single_file(weights_folder(), tmp_path / "nano.safetensors")
     frame = Frame(0, 3, Prompt("a red mug", next="a red mug"), painting=Painting(steps=2))
-    pictures = [
+    images = [
         SDXLPainter(CheckpointSpec(str(base)), 128, 128, {}).paint(frame, None)
         for base in (weights_folder(), file)
     ]
-    assert (pictures[0] == pictures[1]).all()
+    assert (images[0] == images[1]).all()

@@ -27,26 +27,26 @@ def test_other_seeds_give_other_proportions():
 
 @pytest.mark.parametrize("finish", ["matte", "glossy", "metal"])
 def test_a_red_mugs_mask_is_red(finish):
-    picture = draw_recipe(replace(MUG, finish=finish), SMALL)
-    red, green, blue = picture.image[picture.mask == 255].astype(int).T
+    image = draw_recipe(replace(MUG, finish=finish), SMALL)
+    red, green, blue = image.image[image.mask == 255].astype(int).T
     assert np.mean((red > green + 40) & (red > blue + 40)) > 0.6  # the rest is the pale inside of the mug
 
 
 def test_outside_the_mask_a_white_studio_has_no_hue():
-    picture = draw_recipe(MUG, SMALL)
-    ground = picture.image[picture.mask == 0].astype(int)
+    image = draw_recipe(MUG, SMALL)
+    ground = image.image[image.mask == 0].astype(int)
     assert np.ptp(ground, axis=1).max() < 14
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_depth_and_normals_agree_with_the_mask(name):
-    picture = draw_recipe(Recipe(name), SMALL)
-    inside = picture.mask == 255
+    image = draw_recipe(Recipe(name), SMALL)
+    inside = image.mask == 255
     assert 0.04 < inside.mean() < 0.8
-    assert np.isfinite(picture.depth[inside]).all()
-    assert np.allclose(np.linalg.norm(picture.normal[inside], axis=-1), 1.0, atol=1e-3)
-    behind = picture.depth[(picture.mask == 0) & np.isfinite(picture.depth)]
-    assert np.median(picture.depth[inside]) < np.median(behind)
+    assert np.isfinite(image.depth[inside]).all()
+    assert np.allclose(np.linalg.norm(image.normal[inside], axis=-1), 1.0, atol=1e-3)
+    behind = image.depth[(image.mask == 0) & np.isfinite(image.depth)]
+    assert np.median(image.depth[inside]) < np.median(behind)
 
 
 def test_normals_face_the_camera():
@@ -79,9 +79,9 @@ def test_scale_and_offset_resize_and_move_the_product():
 
 def test_every_style_draws_one_view_differently():
     buffer = trace_recipe(MUG, SMALL)
-    pictures = [render_recipe(buffer, replace(MUG, style=style), SMALL) for style in STYLES]
-    for i, one in enumerate(pictures):
-        for two in pictures[i + 1 :]:
+    images = [render_recipe(buffer, replace(MUG, style=style), SMALL) for style in STYLES]
+    for i, one in enumerate(images):
+        for two in images[i + 1 :]:
             assert np.abs(one.astype(int) - two).mean() > 4
 
 
@@ -91,10 +91,10 @@ def test_colours_are_distinct_on_every_backdrop(backdrop):
     inside = buffer.mask[::3, ::3][:32, :32]
     seen = []
     for color in COLORS:
-        picture = render_recipe(
+        image = render_recipe(
             buffer, Recipe("speaker", color=color, finish="matte", backdrop=backdrop), SMALL
         )
-        seen.append(np.median(picture[::2, ::2][:32, :32][inside[:32, :32]], axis=0))
+        seen.append(np.median(image[::2, ::2][:32, :32][inside[:32, :32]], axis=0))
     apart = [np.abs(a - b).max() for i, a in enumerate(seen) for b in seen[i + 1 :]]
     assert min(apart) > 15
 

@@ -68,7 +68,7 @@ def different(one: StableDiffusionXLPipeline, other: StableDiffusionXLPipeline) 
     return names
 
 
-def picture(pipe: StableDiffusionXLPipeline, prompt: str = "a red chair") -> np.ndarray:
+def image(pipe: StableDiffusionXLPipeline, prompt: str = "a red chair") -> np.ndarray:
     pipe.set_progress_bar_config(disable=True)
     generator = torch.Generator().manual_seed(3)
     sizes = {"height": 64, "width": 64, "num_inference_steps": 2}
@@ -84,7 +84,7 @@ def test_every_weight_is_read_back_to_the_bit(folder: Path, file: Path) -> None:
 
 
 def test_folder_and_file_paint_the_same_image(folder: Path, file: Path) -> None:
-    np.testing.assert_array_equal(picture(from_folder(folder)), picture(from_file(file, folder)))
+    np.testing.assert_array_equal(image(from_folder(folder)), image(from_file(file, folder)))
 
 
 def test_a_single_file_needs_no_other_configs(folder: Path, file: Path, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_single_file_needs_no_other_configs(folder: Path, file: Path, tmp_path
     assert not list(config.rglob("*.safetensors"))
     alone, beside = from_file(file, config), from_folder(folder)
     assert different(alone, beside) == []
-    np.testing.assert_array_equal(picture(alone), picture(beside))
+    np.testing.assert_array_equal(image(alone), image(beside))
 
 
 def test_configs_are_restored_to_the_byte(folder: Path, file: Path, tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ from tests.films import texture
 
 @pytest.mark.parametrize(("width", "height"), [(192, 256), (256, 192), (384, 384), (384, 256)])
 def test_squared_contains_the_whole_image_with_its_edges_repeated(width, height):
-    picture = texture(width, height)
-    shown = pad_to_square(picture)
+    image = texture(width, height)
+    shown = pad_to_square(image)
     assert shown.shape == (256, 256, 3)
     if width < height:
-        assert np.array_equal(shown[:, 32:224], picture)
-        assert (shown[:, :32] == picture[:, :1]).all() and (shown[:, 224:] == picture[:, -1:]).all()
+        assert np.array_equal(shown[:, 32:224], image)
+        assert (shown[:, :32] == image[:, :1]).all() and (shown[:, 224:] == image[:, -1:]).all()
 
 
 def test_large_images_are_painted_with_and_without_the_hires_fix():

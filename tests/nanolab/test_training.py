@@ -10,9 +10,9 @@ from animator.frame import IPAdapterScale
 from nanolab import checkpoint, ip_adapter, judge, latents, text, vae
 from nanolab.dataset import ShardedImages, draw_shard, read_recipes
 from nanolab.latents import LatentLibrary, LatentSet
-from nanolab.lessons import ControlNetTask, DenoiseTask, DistillationTask, add_lora, catalog_odds
 from nanolab.model import Nano
 from nanolab.recipes import random_set
+from nanolab.tasks import ControlNetTask, DenoiseTask, DistillationTask, add_lora, catalog_odds
 from nanolab.text import token_ids
 from nanolab.train import sample_sheet
 from nanolab.trainer import TrainingPlan, load_averaged, orthogonalize, train
@@ -55,15 +55,15 @@ def settled(room):
     """Return a small autoencoder with unit normal latents, as `settle` expects."""
     torch.manual_seed(0)
     model = vae.build_autoencoder((8, 8, 16, 16))
-    pictures = ShardedImages(room / "pictures")
+    images = ShardedImages(room / "pictures")
     with torch.no_grad():
         vae.fold_statistics(
-            model, vae.encode(model, vae.images_to_tensor(np.stack([pictures[i] for i in range(12)])))
+            model, vae.encode(model, vae.images_to_tensor(np.stack([images[i] for i in range(12)])))
         )
     return model
 
 
-def lessons(room, library):
+def tasks(room, library):
     nano, tokenizer = tiny(room)
     yield DenoiseTask(nano, library, tokenizer, batch=4)
     nano, tokenizer = tiny(room)
@@ -73,12 +73,12 @@ def lessons(room, library):
     torch.manual_seed(0)
     yield vae.VaeTask(vae.build_autoencoder((8, 8, 16, 16)), ShardedImages(room / "pictures"), 100)
     yield vae.RoundTripTask(settled(room), ShardedImages(room / "pictures"), 100)
-    pictures, small = ShardedImages(room / "pictures"), latents.encode_all(room)
+    images, small = ShardedImages(room / "pictures"), latents.encode_all(room)
     nano, tokenizer = tiny(room)
-    yield ControlNetTask(nano, small, pictures, tokenizer, batch=4)
+    yield ControlNetTask(nano, small, images, tokenizer, batch=4)
     yield ip_adapter.ImageEncoderTask(room / "pictures", batch=4)
     nano, tokenizer = tiny(room)
-    yield ip_adapter.IPAdapterTask(nano, ip_adapter.image_encoder(32, 1), small, pictures, tokenizer, batch=4)
+    yield ip_adapter.IPAdapterTask(nano, ip_adapter.image_encoder(32, 1), small, images, tokenizer, batch=4)
 
 
 LESSONS = ["unet", "distil", "judge", "vae", "settle", "control", "eye", "likeness"]
@@ -86,26 +86,26 @@ LESSONS = ["unet", "distil", "judge", "vae", "settle", "control", "eye", "likene
 
 @pytest.mark.parametrize("which", range(len(LESSONS)), ids=LESSONS)
 def test_training_lowers_the_loss(room, library, which, tmp_path):
-    lesson = list(lessons(room, library))[which]
+    task = list(tasks(room, library))[which]
     torch.manual_seed(0)
-    before = float(lesson.loss(0).detach())
+    before = float(task.loss(0).detach())
     for _ in range(6):  # step 0 every time: the data set is one batch
         torch.manual_seed(0)
-        loss = lesson.loss(0)
+        loss = task.loss(0)
         loss.backward()
-        for optimizer in lesson.optimizers:
+        for optimizer in task.optimizers:
             optimizer.step()
             optimizer.zero_grad()
     torch.manual_seed(0)
-    assert float(lesson.loss(0).detach()) < before
+    assert float(task.loss(0).detach()) < before
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(room, tmp_path):
-    pictures = ShardedImages(room / "pictures")
+    images = ShardedImages(room / "pictures")
 
     def fresh():
         torch.manual_seed(0)
-        return vae.VaeTask(vae.build_autoencoder((8, 8, 16, 16)), pictures, 6)
+        return vae.VaeTask(vae.build_autoencoder((8, 8, 16, 16)), images, 6)
 
     plan = TrainingPlan(6, warm=2, log_every=1)
     list(train(fresh(), plan, tmp_path / "whole.pt"))
@@ -123,17 +123,17 @@ def test_a_shard_is_drawn_once_and_read_back(room):
     before = path.stat().st_mtime_ns
     assert draw_shard(room / "pictures", 0, (64, 64), 3) == path
     assert path.stat().st_mtime_ns == before
-    pictures = ShardedImages(room / "pictures")
-    assert len(pictures) == len(read_recipes(room / "pictures")) == 18
-    assert pictures[11].shape == (64, 64, 3)
+    images = ShardedImages(room / "pictures")
+    assert len(images) == len(read_recipes(room / "pictures")) == 18
+    assert images[11].shape == (64, 64, 3)
     assert read_recipes(room / "pictures")[0] == random_set(0)[0]
 
 
 def test_a_sample_sheet_is_written_from_the_last_saved_weights(room, tmp_path):
     assert sample_sheet(tmp_path, "vae", room / "tokens") is None
     torch.manual_seed(0)
-    lesson = vae.VaeTask(vae.build_autoencoder(), ShardedImages(room / "pictures"), 2)
-    list(train(lesson, TrainingPlan(2), tmp_path / "vae.pt"))
+    task = vae.VaeTask(vae.build_autoencoder(), ShardedImages(room / "pictures"), 2)
+    list(train(task, TrainingPlan(2), tmp_path / "vae.pt"))
     path = sample_sheet(tmp_path, "vae", room / "tokens", (64, 64))
     assert path == tmp_path / "sheets" / "vae-00002.png"
     with Pngs.open(path) as page:
@@ -142,34 +142,34 @@ def test_a_sample_sheet_is_written_from_the_last_saved_weights(room, tmp_path):
 
 def test_mirrored_images_are_encoded_with_the_same_recipes(room):
     latents.encode_all(room)
-    shelf = latents.encode_all(room).large  # read from disk, not encoded again
-    pictures, known = ShardedImages(room / "pictures"), read_recipes(room / "pictures")
-    assert len(shelf.latents) == 2 * len(pictures) and shelf.recipes == known * 2
+    latent_set = latents.encode_all(room).large  # read from disk, not encoded again
+    images, known = ShardedImages(room / "pictures"), read_recipes(room / "pictures")
+    assert len(latent_set.latents) == 2 * len(images) and latent_set.recipes == known * 2
     model = latents.load_autoencoder(room)
-    there, mirrored = latents.encode_images(model, [pictures[3], pictures[3][:, ::-1]])
-    assert np.abs(shelf.latents[3] - there).max() < 0.05
-    assert np.abs(shelf.latents[3 + len(pictures)] - mirrored).max() < 0.05
+    there, mirrored = latents.encode_images(model, [images[3], images[3][:, ::-1]])
+    assert np.abs(latent_set.latents[3] - there).max() < 0.05
+    assert np.abs(latent_set.latents[3 + len(images)] - mirrored).max() < 0.05
 
 
 def test_a_newer_autoencoder_encodes_all_images_again(room, tmp_path):
     draw_shard(tmp_path / "pictures", 0, (64, 64), 1)
     before = latents.encode_all(tmp_path).large.latents
     torch.manual_seed(1)
-    lesson = vae.RoundTripTask(
+    task = vae.RoundTripTask(
         latents.load_autoencoder(tmp_path, finished=False), ShardedImages(tmp_path / "pictures"), 3, 3e-2
     )
-    list(train(lesson, TrainingPlan(3, warm=1), tmp_path / "settle.pt"))
+    list(train(task, TrainingPlan(3, warm=1), tmp_path / "settle.pt"))
     after = latents.encode_all(tmp_path).large.latents
     assert before.shape == after.shape and not np.array_equal(before, after)
 
 
 def test_at_high_noise_only_catalogue_images_are_chosen():
     known = [recipe for seed in range(40) for recipe in random_set(seed)]
-    shelf = LatentSet(np.zeros((2 * len(known), 4, 1, 1), np.float16), known * 2)
+    latent_set = LatentSet(np.zeros((2 * len(known), 4, 1, 1), np.float16), known * 2)
     random = np.random.default_rng(0)
-    hidden = shelf.sample_indices(catalog_odds(np.full(300, 900)), random)
+    hidden = latent_set.sample_indices(catalog_odds(np.full(300, 900)), random)
     assert all(i < len(known) and known[i].spread < 1 for i in hidden)
-    seen = shelf.sample_indices(catalog_odds(np.full(300, 200)), random)
+    seen = latent_set.sample_indices(catalog_odds(np.full(300, 200)), random)
     wild = [known[i % len(known)].spread == 1 for i in seen]
     assert 0.75 < np.mean(wild) < 0.95  # tilted, small, off centre
     assert 0.3 < np.mean(seen >= len(known)) < 0.55  # mirrored
@@ -190,41 +190,41 @@ def test_training_can_start_from_an_exported_folder(room, tmp_path):
 
 def test_the_unets_middle_block_learns_product_and_view(room, library):
     nano, tokenizer = tiny(room)
-    lesson = DenoiseTask(nano, library, tokenizer, batch=8)
-    shown = lesson._noisy_batch(np.random.default_rng([5, 0]))[1]
+    task = DenoiseTask(nano, library, tokenizer, batch=8)
+    shown = task._noisy_batch(np.random.default_rng([5, 0]))[1]
     untold = []
     for _ in range(8):
         torch.manual_seed(0)
-        lesson.loss(0).backward()
+        task.loss(0).backward()
         with torch.autocast("cpu", torch.bfloat16):
-            untold.append(float(lesson._attribute_loss(shown).detach()))
-        lesson.optimizers[0].step()
-        lesson.optimizers[0].zero_grad()
+            untold.append(float(task._attribute_loss(shown).detach()))
+        task.optimizers[0].step()
+        task.optimizers[0].zero_grad()
     assert untold[-1] < untold[0] - 0.5
 
 
 def test_an_untrained_controlnet_changes_nothing(room):
     nano, tokenizer = tiny(room)
-    lesson = ControlNetTask(nano, latents.encode_all(room), ShardedImages(room / "pictures"), tokenizer)
+    task = ControlNetTask(nano, latents.encode_all(room), ShardedImages(room / "pictures"), tokenizer)
     text = nano.text(torch.from_numpy(token_ids(tokenizer, ["a red mug"])))
     sizes = torch.tensor([[64.0, 64, 0, 0, 64, 64]])
     noisy, level = torch.randn(1, 4, 8, 8), torch.tensor([500])
     with torch.no_grad():
-        guided = lesson._predict(noisy, level, text, torch.rand(1, 3, 64, 64))
+        guided = task._predict(noisy, level, text, torch.rand(1, 3, 64, 64))
         assert torch.allclose(guided, nano(noisy, level, text, sizes), atol=1e-5)
 
 
 def test_a_mirrored_image_has_mirrored_edges(room):
     nano, tokenizer = tiny(room)
-    pictures = ShardedImages(room / "pictures")
-    lesson = ControlNetTask(nano, latents.encode_all(room), pictures, tokenizer)
-    there, mirrored = (lesson._edges(i, np.random.default_rng(0)) for i in (0, len(pictures)))
+    images = ShardedImages(room / "pictures")
+    task = ControlNetTask(nano, latents.encode_all(room), images, tokenizer)
+    there, mirrored = (task._edges(i, np.random.default_rng(0)) for i in (0, len(images)))
     assert there.any() and np.array_equal(there[:, ::-1], mirrored)
 
 
 def test_a_saved_ip_adapter_can_be_loaded(room, tmp_path):
     nano, tokenizer = tiny(room)
-    lesson = ip_adapter.IPAdapterTask(
+    task = ip_adapter.IPAdapterTask(
         nano,
         ip_adapter.image_encoder(32, 1),
         latents.encode_all(room),
@@ -232,14 +232,14 @@ def test_a_saved_ip_adapter_can_be_loaded(room, tmp_path):
         tokenizer,
         batch=2,
     )
-    ip_adapter.save_adapter(lesson.encoder, nano.unet, tmp_path / "ip")
+    ip_adapter.save_adapter(task.encoder, nano.unet, tmp_path / "ip")
     learnt = {name: value.detach().half() for name, value in ip_adapter.adapter_state_dict(nano.unet).items()}
     nano, _ = tiny(room)
     pipe = checkpoint.build_pipeline(nano, settled(room), room / "tokens")
-    picture = np.asarray(ShardedImages(room / "pictures")[0])
+    image = np.asarray(ShardedImages(room / "pictures")[0])
     adapters = IPAdapterSet(
         pipe,
-        {"like": IPAdapterSpec(str(tmp_path / "ip"), WEIGHTS_OF_ADAPTER, "models/image_encoder", picture)},
+        {"like": IPAdapterSpec(str(tmp_path / "ip"), WEIGHTS_OF_ADAPTER, "models/image_encoder", image)},
     )
     assert (
         adapters.arguments({"like": IPAdapterScale(scale=1.0)}, False)["ip_adapter_image_embeds"][0]

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import State, animate, load
 from animator.imaging.cameras import Camera2D
@@ -36,7 +36,7 @@ def shown(film, tmp_path, textured):
     """Return a function that renders a film with this `control:`; it returns hints and start images by frame."""
 
     def seen(control, more="", paint=None):
-        Pictures.fromarray(textured).save(tmp_path / "a.png")
+        Pillow.fromarray(textured).save(tmp_path / "a.png")
         text = f"video: {{size: 96x80, frames: 4}}\ncontrol: {{a: {{model: some/net, {control}}}}}\n{more}"
         paint = paint or Seen(textured)
         list(animate(film(text), paint=paint))
@@ -55,12 +55,12 @@ def test_a_hint_is_computed_from_the_image_that_is_painted_over(shown):
 
 
 def test_a_film_with_a_start_image_has_hints_from_its_first_frame(film, tmp_path, textured, checkpoint):
-    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    Pillow.fromarray(textured).save(tmp_path / "a.png")
     folder = control.write(tmp_path / "net", checkpoint, 0.1)
     text = "video: {{size: 96x80, frames: 1}}\nstart: {{image: a.png}}\npainting: {{steps: 2, strength: 0.8}}\ncontrol: {{a: {{model: net, scale: {0}}}}}"
-    pictures = [next(animate(film(text.format(scale))))[1].shown for scale in (0, 1)]
+    images = [next(animate(film(text.format(scale))))[1].shown for scale in (0, 1)]
     assert folder.is_dir()
-    assert (pictures[0] != pictures[1]).any()
+    assert (images[0] != images[1]).any()
 
 
 def test_no_hint_is_computed_at_scale_0(shown):
@@ -106,7 +106,7 @@ def test_a_custom_painter_without_hints_paints_without_them(film, textured):
 
 
 def test_a_stopped_film_with_a_controlnet_resumes_with_equal_frames(tmp_path, textured, checkpoint):
-    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    Pillow.fromarray(textured).save(tmp_path / "a.png")
     control.write(tmp_path / "net", checkpoint, 0.1)
     films.write(tmp_path / "a.mp4", [textured, textured[::-1], textured], 24.0)
     (tmp_path / "film.yaml").write_text(

@@ -93,9 +93,9 @@ def test_no_part_is_larger_than_four_times_what_the_model_was_trained_on(painted
 
 def test_a_custom_painter_without_masks_is_pasted_through_the_mask():
     scene = loads(f"video: {{size: 96x80, frames: 1}}\n{EYES}detail: {{mask: left, strength: 1}}")
-    picture = texture(96, 80)
-    shown = next(animate(scene, paint=FlatPainter(picture)))[1].shown
-    changed = (shown != picture).any(axis=-1)
+    image = texture(96, 80)
+    shown = next(animate(scene, paint=FlatPainter(image)))[1].shown
+    changed = (shown != image).any(axis=-1)
     assert changed[12:28, 14:26].all()
     assert not changed[:, 40:].any()
 

@@ -6,7 +6,7 @@ import logging
 import numpy as np
 import pytest
 import torch
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import ModelError, animate, load, loads, timeline
 from animator.diffusion.gpu.backend import GpuPlace
@@ -43,8 +43,8 @@ class FlatThere(FlatPainter):
 
     capabilities, device_name = frozenset({"device"}), "cpu"
 
-    def __init__(self, picture):
-        super().__init__(picture)
+    def __init__(self, image):
+        super().__init__(image)
         self.given = []
 
     def paint_on_device(self, frame, start):
@@ -66,7 +66,7 @@ class OnCpu(PainterWrapper):
 
 @pytest.fixture
 def scene(tmp_path, textured):
-    Pictures.fromarray(textured).save(tmp_path / "start.png")
+    Pillow.fromarray(textured).save(tmp_path / "start.png")
     return lambda text=FILM, *settings: loads(text, tmp_path, [one.format(here=tmp_path) for one in settings])
 
 
@@ -125,8 +125,8 @@ def test_nothing_in_the_loop_waits_for_a_number_from_the_device(scene):
 
 def test_animate_yields_arrays_in_every_state(scene, textured):
     *_, (_, state) = animate(scene(), paint=FlatThere(textured))
-    for picture in (state.shown, state.painting, state.reference, state.first):
-        assert isinstance(picture, np.ndarray)
+    for image in (state.shown, state.painting, state.reference, state.first):
+        assert isinstance(image, np.ndarray)
     assert state.painting is state.shown
 
 
@@ -190,10 +190,10 @@ def test_nano_paints_the_same_film_and_resumes_it_with_the_same_bytes(tmp_path, 
 def test_a_frame_of_nan_ends_the_film_and_no_dependent_frame_is_saved(scene, tmp_path, textured):
     class Broken(FlatThere):
         def paint_on_device(self, frame, start):
-            picture = super().paint_on_device(frame, start)
+            image = super().paint_on_device(frame, start)
             if frame.index == 2:
-                return DeviceImage(picture.pixels, torch.tensor([2], dtype=torch.int32))
-            return DeviceImage(picture.pixels, None if start is None else start.nan_frame)
+                return DeviceImage(image.pixels, torch.tensor([2], dtype=torch.int32))
+            return DeviceImage(image.pixels, None if start is None else start.nan_frame)
 
     film = scene(FILM, "cuts=[8]", "cadence=1", "grade.color=none")
     run = render.start_run(film, None, tmp_path / "run")

@@ -6,7 +6,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import animate, loads, preview, timeline
 from animator.imaging.io import VideoSource, read_frames
@@ -41,8 +41,8 @@ def keep(frame, start):
 
 def loud(frame, start):
     random = np.random.default_rng(frame.seed)
-    picture = random.integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
-    return picture if start is None else cv2.addWeighted(start, 0.7, picture, 0.3, 0)
+    image = random.integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+    return image if start is None else cv2.addWeighted(start, 0.7, image, 0.3, 0)
 
 
 def shown(scene, paint=keep, frames=None, state=None):
@@ -59,8 +59,8 @@ def moved(old, new):
 def test_alpha_1_with_a_painter_that_changes_nothing_shows_the_footage(begin):
     footage = shifting(8, 3)
     scene = begin("footage: a.mp4", shown=footage)
-    for picture, source in zip(shown(scene), footage, strict=True):
-        assert np.abs(picture.astype(int) - source).max() <= 3
+    for image, source in zip(shown(scene), footage, strict=True):
+        assert np.abs(image.astype(int) - source).max() <= 3
 
 
 def test_alpha_0_equals_a_film_without_footage(begin):
@@ -88,7 +88,7 @@ def test_footage_is_blended_only_inside_its_mask(begin):
 
 def test_partial_footage_is_first_blended_over_the_start_image(begin, tmp_path):
     begun = films.texture(*SIZE, seed=9)
-    Pictures.fromarray(begun).save(tmp_path / "start.png")
+    Pillow.fromarray(begun).save(tmp_path / "start.png")
     scene = begin("start: {image: start.png}\nfootage: {file: a.mp4, alpha: 0.5}", 1, shifting(2, 3))
     [first] = shown(scene)
     source = films.read(tmp_path / "a.mp4", *SIZE, 10, 1)[0]
@@ -140,8 +140,8 @@ def test_a_cut_in_the_footage_moves_nothing(begin):
     cut = [films.texture(*SIZE, seed=5)] * 3 + [films.texture(*SIZE, seed=77)] * 3
     for motion in ("affine", "perspective", "flow"):
         scene = begin(f"footage: {{file: a.mp4, alpha: 0, motion: {motion}}}", 6, cut)
-        pictures = shown(scene)
-        assert np.abs(pictures[5] - pictures[0].astype(int)).mean() < 8, motion
+        images = shown(scene)
+        assert np.abs(images[5] - images[0].astype(int)).mean() < 8, motion
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -154,8 +154,8 @@ def test_a_resumed_film_with_footage_equals_an_uninterrupted_one(begin, motion, 
     whole = list(animate(scene, frames, loud))
     for stop in (2, 6, 10):
         rest = shown(scene, loud, frames[stop + 1 :], whole[stop][1])
-        for (frame, state), picture in zip(whole[stop + 1 :], rest, strict=True):
-            assert (state.shown == picture).all(), frame.index
+        for (frame, state), image in zip(whole[stop + 1 :], rest, strict=True):
+            assert (state.shown == image).all(), frame.index
 
 
 def test_colours_are_matched_to_the_footage_of_each_frame(begin):
@@ -163,8 +163,8 @@ def test_colours_are_matched_to_the_footage_of_each_frame(begin):
     scene = begin(
         "footage: {file: a.mp4, alpha: 0}\ngrade: {color: lab, color_reference: footage}", shown=colours
     )
-    for picture, colour in zip(shown(scene), colours, strict=True):
-        assert np.abs(picture.mean(axis=(0, 1)) - colour[0, 0]).max() < 8
+    for image, colour in zip(shown(scene), colours, strict=True):
+        assert np.abs(image.mean(axis=(0, 1)) - colour[0, 0]).max() < 8
 
 
 def test_a_preview_starts_from_the_first_footage_image_and_follows_its_motion(begin):
@@ -178,7 +178,7 @@ def test_a_preview_starts_from_the_first_footage_image_and_follows_its_motion(be
 def test_the_last_footage_image_repeats_after_its_end(begin):
     scene = begin("footage: {file: a.mp4, motion: flow}", 8, shifting(4, 3))
     last = shown(scene)[3:]
-    assert all((picture == last[0]).all() for picture in last)
+    assert all((image == last[0]).all() for image in last)
 
 
 def test_each_footage_image_is_decoded_once_and_a_stopped_film_closes_the_video(begin):
@@ -189,9 +189,9 @@ def test_each_footage_image_is_decoded_once_and_a_stopped_film_closes_the_video(
 
     def play(index):
         try:
-            for picture in read_frames(VideoSource(file, *SIZE, 10), index, hold=True):
-                played.append(picture)
-                yield picture
+            for image in read_frames(VideoSource(file, *SIZE, 10), index, hold=True):
+                played.append(image)
+                yield image
         finally:
             closed.append(True)
 

@@ -14,14 +14,14 @@ def squares(*places):
     """Return images of a bright square with detail that moves over a dark ground, in one shot."""
     pattern = texture(SQUARE, SQUARE, seed=2)
     for i, x in enumerate(places):
-        picture = np.full((64, 96, 3), 30, np.uint8)
-        picture[20 : 20 + SQUARE, x : x + SQUARE] = np.clip(pattern.astype(int) + 60, 0, 255)
-        yield picture, i == 0
+        image = np.full((64, 96, 3), 30, np.uint8)
+        image[20 : 20 + SQUARE, x : x + SQUARE] = np.clip(pattern.astype(int) + 60, 0, 255)
+        yield image, i == 0
 
 
-def place(picture):
+def place(image):
     """Return the position of the square in pixels."""
-    bright = np.clip(picture.astype(float).mean(axis=(0, 2)) - 30, 0, None)
+    bright = np.clip(image.astype(float).mean(axis=(0, 2)) - 30, 0, None)
     return float((bright * np.arange(96)).sum() / bright.sum())
 
 
@@ -30,8 +30,8 @@ def test_frames_are_kept_and_the_interpolated_ones_are_spaced_evenly(times):
     film = list(squares(10, 18, 26))
     found = list(FrameInterpolator(times, interpolate_many, closes=False)(film))
     assert len(found) == 3 * times
-    assert all((found[i * times] == picture).all() for i, (picture, _) in enumerate(film))
-    moved = [place(picture) for picture in found[: 2 * times + 1]]
+    assert all((found[i * times] == image).all() for i, (image, _) in enumerate(film))
+    moved = [place(image) for image in found[: 2 * times + 1]]
     wanted = np.interp(np.arange(2 * times + 1) / times, [0, 1, 2], [moved[0], moved[times], moved[-1]])
     assert np.abs(np.array(moved) - wanted).max() < 0.5
     assert np.diff(moved).min() > 4 / times
@@ -48,14 +48,14 @@ def test_the_last_image_repeats_or_in_a_closed_film_leads_to_the_first():
 def test_nothing_is_interpolated_across_a_cut():
     (one, _), (two, _) = squares(10, 18)
     found = list(FrameInterpolator(4, interpolate_many, closes=False)([(one, True), (two, True)]))
-    assert all((picture == one).all() for picture in found[:4])
-    assert all((picture == two).all() for picture in found[4:])
+    assert all((image == one).all() for image in found[:4])
+    assert all((image == two).all() for image in found[4:])
 
 
 def test_equal_images_are_repeated_without_interpolation():
     (one, _) = next(squares(10))
     found = list(FrameInterpolator(3, interpolate_many, closes=False)([(one, True), (one.copy(), False)]))
-    assert all((picture == one).all() for picture in found)
+    assert all((image == one).all() for image in found)
 
 
 def test_several_weights_equal_single_calls():

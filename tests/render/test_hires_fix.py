@@ -89,9 +89,7 @@ def test_a_masked_painting_pass_runs_once_and_keeps_the_unmasked_pixels(hires, s
 def test_a_batch_equals_frames_painted_one_by_one(hires):
     wanted = [(frame(seed), None) for seed in (1, 2)]
     together = hires.paint_batch(wanted)
-    assert (
-        max(apart(hires.paint(*asked), picture) for asked, picture in zip(wanted, together, strict=True)) < 1
-    )
+    assert max(apart(hires.paint(*asked), image) for asked, image in zip(wanted, together, strict=True)) < 1
     assert apart(*together) > 2
 
 

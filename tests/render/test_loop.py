@@ -63,9 +63,9 @@ def test_painted_frames_are_yielded_unchanged(textured):
         return painted_pictures[-1]
 
     frames = film(10, cadence=4)
-    pictures = shown(frames, paint)
+    images = shown(frames, paint)
     assert [i for i, frame in enumerate(frames) if frame.diffuse] == [0, 4, 8, 9]
-    assert all(pictures[i] is picture for i, picture in zip([0, 4, 8, 9], painted_pictures, strict=True))
+    assert all(images[i] is image for i, image in zip([0, 4, 8, 9], painted_pictures, strict=True))
 
 
 def test_a_painting_pass_starts_from_the_last_painted_frame_warped_once(textured):
@@ -84,26 +84,26 @@ def test_a_painting_pass_starts_from_the_last_painted_frame_warped_once(textured
 
 def test_in_betweens_blend_the_previous_frame_warped_forward_and_the_next_warped_back(textured):
     frames = film(5, cadence=4)
-    pictures = shown(frames, FlatPainter(textured))
+    images = shown(frames, FlatPainter(textured))
     step = CAMERA.matrix(frames[0].motion)
     for i in (1, 2, 3):
-        old = warp(pictures[0], np.linalg.matrix_power(step, i))
-        new = warp(pictures[4], np.linalg.inv(np.linalg.matrix_power(step, 4 - i)))
-        difference = pictures[i].astype(int) - crossfade(old, new, i / 4)
+        old = warp(images[0], np.linalg.matrix_power(step, i))
+        new = warp(images[4], np.linalg.inv(np.linalg.matrix_power(step, 4 - i)))
+        difference = images[i].astype(int) - crossfade(old, new, i / 4)
         assert np.abs(difference).max() <= 1
 
 
 def test_frames_of_strength_0_are_warped_without_losing_sharpness(textured):
     frames = film(20, strength=[0.5] + [0] * 19)
-    pictures = shown(frames, FlatPainter(textured))
+    images = shown(frames, FlatPainter(textured))
     step = CAMERA.matrix(frames[0].motion)
     once = warp(textured, np.linalg.matrix_power(step, 19))
-    assert np.abs(pictures[19].astype(int) - once).max() <= 1
+    assert np.abs(images[19].astype(int) - once).max() <= 1
 
 
 def test_a_still_film_without_painting_yields_the_same_array(textured):
-    pictures = shown(film(5, strength=[0.5, 0, 0, 0, 0], motion=Motion()), FlatPainter(textured))
-    assert all(picture is pictures[0] for picture in pictures)
+    images = shown(film(5, strength=[0.5, 0, 0, 0, 0], motion=Motion()), FlatPainter(textured))
+    assert all(image is images[0] for image in images)
 
 
 @pytest.mark.parametrize("cadence", [1, 3])

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import RunError, State, animate, loads, timeline
 from animator.imaging import masks
@@ -19,7 +19,7 @@ SIZE = (96, 80)
 @pytest.fixture
 def begin(tmp_path, textured):
     """Return a function that makes a scene of 96x80, with a start image unless `started` is false."""
-    Pictures.fromarray(textured).save(tmp_path / "start.png")
+    Pillow.fromarray(textured).save(tmp_path / "start.png")
 
     def begun(text, frames=100, started=True):
         start = "start: {image: start.png}\n" if started else ""
@@ -54,26 +54,26 @@ def test_locked_pixels_are_those_of_the_first_image_in_every_frame(begin, cadenc
         started=started,
     )
     shown = [state.shown for _, state in animate(scene, paint=paint)]
-    with Pictures.open(scene.folder / "start.png") as picture:
-        source = np.asarray(picture) if started else shown[0]
+    with Pillow.open(scene.folder / "start.png") as image:
+        source = np.asarray(image) if started else shown[0]
     product = np.repeat(
         masks.polygon_mask(scene.settings.masks["product"].polygon, *SIZE)[..., None], 3, axis=-1
     )
     assert len(shown) == 100
-    for i, (picture, (moved, visible)) in enumerate(zip(shown, views(scene), strict=True)):
+    for i, (image, (moved, visible)) in enumerate(zip(shown, views(scene), strict=True)):
         locked = (moved(product)[..., 0] == 255) & visible
         assert locked.sum() > 500
-        difference = np.abs(picture.astype(int) - moved(source))[locked]
+        difference = np.abs(image.astype(int) - moved(source))[locked]
         assert difference.max() <= 1, i
         outside = moved(product)[..., 0] == 0
-        assert np.abs(picture.astype(int) - moved(source))[outside].mean() > 10 or i == 0
+        assert np.abs(image.astype(int) - moved(source))[outside].mean() > 10 or i == 0
 
 
 @pytest.mark.parametrize("motion", ["rotation_3d_y: 0.5", "depth: proxy, orbit_y: 0.6, translation_z: 0.4"])
 def test_the_lock_follows_the_3d_and_the_depth_camera(begin, motion):
     scene = begin(f"masks: {{a: {{polygon: {SQUARE}}}}}\nlock: a\ncadence: 2\nmotion: {{{motion}}}", 20)
-    with Pictures.open(scene.folder / "start.png") as picture:
-        source = np.asarray(picture)
+    with Pillow.open(scene.folder / "start.png") as image:
+        source = np.asarray(image)
     frames, view = timeline(scene), make_camera(scene, timeline(scene)).identity
     camera = make_camera(scene, frames)
     product = np.repeat(masks.polygon_mask(scene.settings.masks["a"].polygon, *SIZE)[..., None], 3, axis=-1)
@@ -115,8 +115,8 @@ def test_lock_strength_blends_locked_pixels_with_the_painted_ones(begin, texture
 
 def test_pixels_outside_the_first_image_are_not_locked(begin):
     scene = begin("lock: everywhere\nmotion: {translation_x: 20}", 3)
-    pictures = [state.shown for _, state in animate(scene, paint=paint)]
-    assert (pictures[2][:, :38] == paint(timeline(scene)[2], None)[:, :38]).all()
+    images = [state.shown for _, state in animate(scene, paint=paint)]
+    assert (images[2][:, :38] == paint(timeline(scene)[2], None)[:, :38]).all()
 
 
 def test_the_soft_edge_of_the_lock_is_not_applied_twice_between_painted_frames(begin):
@@ -135,9 +135,9 @@ def test_unmasked_pixels_are_kept_exactly_and_masked_ones_are_painted(begin, tex
     shown = [
         state.shown for _, state in animate(scene, paint=lambda f, s: textured if s is None else paint(f, s))
     ]
-    for frame, picture in zip(timeline(scene)[1:], shown[1:], strict=True):
-        assert (picture[drawn == 255] == textured[drawn == 255]).all()
-        assert (picture[drawn == 0] == paint(frame, None)[drawn == 0]).all()
+    for frame, image in zip(timeline(scene)[1:], shown[1:], strict=True):
+        assert (image[drawn == 255] == textured[drawn == 255]).all()
+        assert (image[drawn == 0] == paint(frame, None)[drawn == 0]).all()
 
 
 def test_noise_and_colour_matching_are_bounded_by_the_grade_mask(begin, textured):
@@ -184,7 +184,7 @@ def test_colours_are_keyed_in_the_start_image_or_else_in_the_first_painted_frame
     text = "masks: {a: {color: '#00ff00', within: 10}}\npainting: {mask: '!a'}"
     for started in (True, False):
         scene = begin(text, 3, started)
-        Pictures.fromarray(green).save(scene.folder / "start.png")
+        Pillow.fromarray(green).save(scene.folder / "start.png")
         last = list(animate(scene, paint=lambda f, s: green if s is None else paint(f, s)))[-1][1].shown
         assert (last[20:60, 30:70] == (0, 255, 0)).all()
         assert (last[:20] == paint(timeline(scene)[-1], None)[:20]).all()
@@ -196,9 +196,9 @@ def test_a_video_masks_each_frame_by_its_own_image_and_then_holds_or_loops(begin
     scene = begin("")
     with VideoWriter(scene.folder / "a.mp4", VideoFormat(96, 80, 24.0, crf=1)) as sink:
         for i in range(4):
-            picture = np.zeros((80, 96, 3), np.uint8)
-            picture[:, 24 * i : 24 * i + 24] = 255
-            sink.write(picture)
+            image = np.zeros((80, 96, 3), np.uint8)
+            image[:, 24 * i : 24 * i + 24] = 255
+            sink.write(image)
     for after, column in (("hold", 3), ("loop", 1)):
         scene = begin(
             f"masks: {{a: {{video: a.mp4, after: {after}, follow: false}}}}\npainting: {{mask: a}}", 6
@@ -218,7 +218,7 @@ def test_a_video_masks_each_frame_by_its_own_image_and_then_holds_or_loops(begin
 def test_near_surfaces_are_masked_by_the_depth_of_the_camera(begin, textured):
     wedge = np.tile(np.linspace(0, 255, 96).astype(np.uint8), (80, 1))  # white is near
     scene = begin("masks: {a: {depth: [0, 0.5]}}\npainting: {mask: a}\nmotion: {depth: start.png}", 2)
-    Pictures.fromarray(wedge).save(scene.folder / "start.png")
+    Pillow.fromarray(wedge).save(scene.folder / "start.png")
     last = list(animate(scene, paint=lambda f, s: textured if s is None else paint(f, s)))[-1][1].shown
     assert (last[:, :46] == textured[:, :46]).all()
     assert (last[:, 50:] == paint(timeline(scene)[1], None)[:, 50:]).all()

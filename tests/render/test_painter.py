@@ -102,7 +102,7 @@ def test_a_start_image_replaces_noise_in_all_calls(textured):
 def test_a_painter_with_paint_alone_renders_a_film():
     shown = list(animate(loads("video: {frames: 3, size: 96x80}\ncadence: 2"), paint=Bare()))
     assert len(shown) == 3
-    assert [picture.max() for picture in Bare().paint_batch([(FRAME, None), (Frame(4, 1), None)])] == [0, 4]
+    assert [image.max() for image in Bare().paint_batch([(FRAME, None), (Frame(4, 1), None)])] == [0, 4]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import ProgramError, RunError, SceneError, load, loads
 from animator.models.painter import FunctionPainter
@@ -61,16 +61,16 @@ def test_an_unreadable_image_is_reported_when_the_schedule_is_loaded(tmp_path):
     (tmp_path / "a.png").write_text("no picture")
     with pytest.raises(SceneError, match="start.image: cannot be read as an image"):
         loads("start: {image: a.png}", tmp_path)
-    Pictures.new("1", (20_000, 20_000)).save(tmp_path / "b.png")
+    Pillow.new("1", (20_000, 20_000)).save(tmp_path / "b.png")
     with pytest.raises(SceneError, match="start.image: cannot be read as an image: .*decompression bomb"):
         loads("start: {image: b.png}", tmp_path)
 
 
 def test_frame_0_is_painted_over_the_start_image_at_its_strength(tmp_path, textured, checkpoint):
-    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    Pillow.fromarray(textured).save(tmp_path / "a.png")
     text = f"video: {{frames: 2, size: 96x80}}\nstart: {{image: a.png}}\nmodel: {{base: {checkpoint}}}\npainting: {{steps: 4, strength: 0.0}}\n"
-    pictures = [state.shown for _, state in pipeline.animate(loads(text, tmp_path))]
-    assert (pictures[0] == textured).all()
+    images = [state.shown for _, state in pipeline.animate(loads(text, tmp_path))]
+    assert (images[0] == textured).all()
     weak, strong = (
         next(pipeline.animate(loads(text, tmp_path, [f"painting.strength={s}"])))[1].shown for s in (0.2, 0.9)
     )
@@ -131,7 +131,7 @@ def test_a_boomerang_returns_to_its_first_frame_without_repeating_one(tmp_path):
 def test_the_camera_is_the_simplest_that_the_motion_needs(tmp_path, text, kind):
     (tmp_path / "folder").mkdir()
     for name in ("a.png", "folder/0.png"):
-        Pictures.new("L", (8, 8)).save(tmp_path / name)
+        Pillow.new("L", (8, 8)).save(tmp_path / name)
     scene = loads(f"motion: {text}", tmp_path)
     assert type(camera.make_camera(scene, timeline(scene)[90:])).__name__ == kind
     again = loads(to_yaml(scene))  # the file that a run resumes from
@@ -151,7 +151,7 @@ def test_missing_or_unreadable_depth_maps_are_errors(tmp_path):
 
 
 def test_a_stopped_film_with_depth_resumes_with_equal_frames(tmp_path, textured):
-    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    Pillow.fromarray(textured).save(tmp_path / "a.png")
     text = "video: {frames: 9, size: 90x70}\nmotion: {orbit_y: 1, depth: proxy}\nstart: {image: a.png}\ncadence: 2\n"
     (tmp_path / "film.yaml").write_text(text)
     scene = load(tmp_path / "film.yaml")
@@ -176,7 +176,7 @@ def test_a_stopped_film_with_depth_resumes_with_equal_frames(tmp_path, textured)
 
 
 def test_colours_are_matched_to_the_requested_reference(tmp_path, textured):
-    Pictures.fromarray(textured).save(tmp_path / "brand.png")
+    Pillow.fromarray(textured).save(tmp_path / "brand.png")
     fixed, again = grading.grading_stages(loads("grade: {color: lab, color_reference: brand.png}", tmp_path))
     assert isinstance(fixed[0].goal, FixedReference)
     assert isinstance(again[0].goal, FixedReference)
@@ -212,10 +212,9 @@ def test_every_stage_accepts_sizes_that_are_no_multiple_of_64(size):
             f"video: {{frames: 3, size: {size}}}\ncadence: 2\ntween: flow\n"
             f"grade: {{color: lab, palette: ['#08f'], noise: 0.1, noise_type: {kind}, sharpen: 1, contrast: 1.1}}"
         )
-        picture = np.full((scene.size.height, scene.size.width, 3), 120, np.uint8)
+        image = np.full((scene.size.height, scene.size.width, 3), 120, np.uint8)
         assert all(
-            state.shown.shape == picture.shape
-            for _, state in pipeline.animate(scene, paint=FlatPainter(picture))
+            state.shown.shape == image.shape for _, state in pipeline.animate(scene, paint=FlatPainter(image))
         )
 
 

@@ -6,7 +6,7 @@ import subprocess
 import cv2
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import load
 from animator.imaging.ffmpeg import ffmpeg_path
@@ -43,7 +43,7 @@ def run_whole(run, scene, paint=flat):
     return run
 
 
-def told(file):
+def message(file):
     """Return the duration in seconds and the streams that ffmpeg prints for a video."""
     text = subprocess.run(
         [ffmpeg_path(), "-hide_banner", "-i", str(file)], capture_output=True, text=True, check=False
@@ -68,7 +68,7 @@ def test_the_video_is_larger_and_the_frames_are_unchanged(begin):
 def test_a_smoother_video_is_as_long_as_the_film_and_so_is_its_sound(begin, tmp_path, times):
     write(tmp_path / "track.wav", clicks(120, 2)[0])
     run = run_whole(*begin(f"audio: {{file: track.wav}}\noutput: {{interpolate: {times}, crf: 0}}"))
-    seconds, text = told(run.video)
+    seconds, text = message(run.video)
     assert seconds == pytest.approx(0.7, abs=0.06)
     assert f"{10 * times} fps" in text
     assert "Audio: aac" in text
@@ -157,10 +157,10 @@ def test_other_files_have_the_size_of_the_video_and_videos_its_rate(begin):
     made = {item.file.name: item.description for item in deliver(run, scene)}
     assert made["video.webm"].startswith("14 frames of 128x96 at 20 fps")
     assert made["video-1x1.mp4"].startswith("14 frames of 96x96 at 20 fps")
-    with Pictures.open(run.folder / "poster.png") as poster:
+    with Pillow.open(run.folder / "poster.png") as poster:
         assert poster.size == (128, 96)
         assert "parameters" in poster.info
-    with Pictures.open(run.folder / "cutout.webp") as cut:
+    with Pillow.open(run.folder / "cutout.webp") as cut:
         assert (cut.size, cut.n_frames, cut.mode) == ((128, 96), 7, "RGBA")
     before = decode(run.video, 128, 96)
     list(deliver(run, scene, ["mp4"]))

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from PIL import ImageSequence
 
 from animator import RunError
@@ -17,9 +17,9 @@ RECIPE = "prompts: {at: 'über 日本'}\n" * 400
 
 def flat(index):
     """Return a plain colour with a bar that grows, so that no two images are equal."""
-    picture = np.full((64, 96, 3), COLORS[index % 6], np.uint8)
-    picture[:, : 2 * index + 2] = 0
-    return picture
+    image = np.full((64, 96, 3), COLORS[index % 6], np.uint8)
+    image[:, : 2 * index + 2] = 0
+    return image
 
 
 def clear(index):
@@ -36,7 +36,7 @@ def reel(look=flat, count=12, fps=24.0, **more):
 def decoded(data):
     """Return the images as RGBA, and the duration of each in milliseconds."""
     shown, stays = [], []
-    for frame in ImageSequence.Iterator(Pictures.open(io.BytesIO(data))):
+    for frame in ImageSequence.Iterator(Pillow.open(io.BytesIO(data))):
         frame.load()
         shown.append(np.asarray(frame.convert("RGBA")))
         stays.append(frame.info["duration"])
@@ -49,15 +49,15 @@ def test_an_animation_has_every_frame_with_its_duration_and_colours(encode, look
     assert len(shown) == 12
     assert sum(stays) == pytest.approx(12 / 23.976 * 1000, abs=10)
     assert max(stays) - min(stays) <= (10 if encode is gif else 1)
-    for index, picture in enumerate(shown):
-        assert np.abs(picture[8:56, 60:88, :3].astype(int) - COLORS[index % 6]).max() <= 3
-        assert (picture[..., : 2 * index, 3].max(initial=0) <= 3) == (look is clear or index == 0)
+    for index, image in enumerate(shown):
+        assert np.abs(image[8:56, 60:88, :3].astype(int) - COLORS[index % 6]).max() <= 3
+        assert (image[..., : 2 * index, 3].max(initial=0) <= 3) == (look is clear or index == 0)
 
 
 @pytest.mark.parametrize("encode", [gif, webp])
 def test_an_animation_repeats_endlessly_or_plays_once(encode):
-    assert Pictures.open(io.BytesIO(encode(reel(count=3), "", True, "draft"))).info["loop"] == 0
-    once = Pictures.open(io.BytesIO(encode(reel(count=3), "", False, "draft"))).info
+    assert Pillow.open(io.BytesIO(encode(reel(count=3), "", True, "draft"))).info["loop"] == 0
+    once = Pillow.open(io.BytesIO(encode(reel(count=3), "", False, "draft"))).info
     assert once.get("loop") == {gif: None, webp: 1}[encode]
 
 
@@ -70,23 +70,23 @@ def test_the_comment_of_an_animation_is_the_recipe(encode, tmp_path):
 @pytest.mark.parametrize("encode", [gif, webp])
 def test_a_single_image_is_a_valid_animation(encode):
     data = encode(reel(count=1), RECIPE, True, "good")
-    with Pictures.open(io.BytesIO(data)) as picture:
-        assert np.abs(np.asarray(picture.convert("RGB"))[:, 60:88].astype(int) - COLORS[0]).max() <= 3
+    with Pillow.open(io.BytesIO(data)) as image:
+        assert np.abs(np.asarray(image.convert("RGB"))[:, 60:88].astype(int) - COLORS[0]).max() <= 3
 
 
 def test_the_palette_covers_the_whole_film_and_dithers_other_colours():
     ramp = np.linspace(0, 255, 96).astype(int)
 
     def shades(index):
-        picture = np.zeros((64, 96, 3), np.uint8)
-        picture[..., index % 3] = ramp
-        picture[..., (index + 1) % 3] = 4 * np.arange(64)[:, None]
-        return picture
+        image = np.zeros((64, 96, 3), np.uint8)
+        image[..., index % 3] = ramp
+        image[..., (index + 1) % 3] = 4 * np.arange(64)[:, None]
+        return image
 
     shown, _ = decoded(gif(reel(shades, 6), "", True, "good"))
-    for index, picture in enumerate(shown):
+    for index, image in enumerate(shown):
         wanted = shades(index)[:, 8:88].astype(float).reshape(8, 8, 10, 8, 3).mean((1, 3))
-        found = picture[:, 8:88, :3].astype(float).reshape(8, 8, 10, 8, 3).mean((1, 3))
+        found = image[:, 8:88, :3].astype(float).reshape(8, 8, 10, 8, 3).mean((1, 3))
         assert np.abs(found - wanted).mean() < 3
 
 

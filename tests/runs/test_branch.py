@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import RunError, State, load, timeline
 from animator.cli import main
@@ -35,8 +35,8 @@ class Counting(FlatPainter):
     """A Flat painter that records the frames it has painted."""
 
     def __init__(self, scene):
-        picture = views.read_start_image(scene)
-        super().__init__(np.full((80, 96, 3), 90, np.uint8) if picture is None else picture)
+        image = views.read_start_image(scene)
+        super().__init__(np.full((80, 96, 3), 90, np.uint8) if image is None else image)
         self.painted = []
 
     def paint(self, frame, start, **more):
@@ -46,8 +46,8 @@ class Counting(FlatPainter):
 
 @pytest.fixture
 def files(tmp_path, textured):
-    for name, picture in (("start", textured), ("side", textured[::-1]), ("other", textured[:, ::-1])):
-        Pictures.fromarray(np.ascontiguousarray(picture)).save(tmp_path / f"{name}.png")
+    for name, image in (("start", textured), ("side", textured[::-1]), ("other", textured[:, ::-1])):
+        Pillow.fromarray(np.ascontiguousarray(image)).save(tmp_path / f"{name}.png")
     films.write(tmp_path / "street.mp4", films.greys(24, 96, 80), 8.0)
     return tmp_path
 
@@ -113,8 +113,8 @@ def test_only_changed_frames_are_painted_and_the_film_equals_a_fresh_render(
     run = render(files, FILM + more)
     found, new, _ = branch(run, *settings)
     assert found == painted
-    for index, picture in enumerate(fresh(new)):
-        assert np.array_equal(new.image(index), picture), index
+    for index, image in enumerate(fresh(new)):
+        assert np.array_equal(new.image(index), image), index
     scene = load(new.folder / "resolved.yaml")
     assert {i: new.fingerprint(i) for i in range(16)} == FrameFingerprints(scene, timeline(scene)).keys
 
@@ -125,7 +125,7 @@ def test_a_closed_loop_is_painted_up_to_its_first_kept_frame(files):
     )
     found, new, _ = branch(run, "painting.strength=0.4 if t < 9 else 0.7")
     assert found == [12]
-    assert all(np.array_equal(new.image(index), picture) for index, picture in enumerate(fresh(new)))
+    assert all(np.array_equal(new.image(index), image) for index, image in enumerate(fresh(new)))
 
 
 def test_a_run_can_branch_to_another_schedule_file(files):
@@ -222,9 +222,9 @@ def test_a_part_of_a_film_and_a_run_that_was_stopped_can_be_branched(files):
 )  # fmt: skip
 def test_an_impossible_branch_is_an_error_of_one_line(files, settings, at, words):
     run = render(files, FILM)
-    with pytest.raises(RunError) as told:
+    with pytest.raises(RunError) as caught:
         branch(run, *settings, at=at)
-    assert words in str(told.value) and "\n" not in str(told.value)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
     assert not (files / "run-b1").exists()
 
 
@@ -232,7 +232,7 @@ def test_resume_says_what_has_changed_and_points_to_branch(files):
     run = render(files, FILM)
     for index in (12, 13, 14, 15):
         run.image_file(index).unlink()
-    Pictures.open(files / "other.png").save(files / "start.png")
+    Pillow.open(files / "other.png").save(files / "start.png")
     with pytest.raises(
         RunError, match=r"start.png has changed since frame 0 was painted; .* animator branch .*run$"
     ):
@@ -275,9 +275,9 @@ def test_the_command_branches_a_film_painted_by_sdxl_whose_camera_stands_still(
     assert run("render", "film.yaml", "-o", "out").exit_code == 0
     done = run("branch", "out", "--set", "prompts.at={0: a mug, 4: a chair}", "--json")
     assert done.exit_code == 0
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [event["index"] for event in told if event["event"] == "frame" and event["painted"]] == [4, 6]
-    assert (told[0]["kept"], told[-1]["painted"]) == (3, 2)
+    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["index"] for event in reports if event["event"] == "frame" and event["painted"]] == [4, 6]
+    assert (reports[0]["kept"], reports[-1]["painted"]) == (3, 2)
     assert done.stderr.startswith(
         "3 of 7 frames are kept, 2 are painted, 2 are in-betweens; the first change is in frame 3"
     )

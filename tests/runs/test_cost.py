@@ -167,11 +167,11 @@ def test_the_estimate_is_within_a_factor_of_two_of_the_render(tmp_path):
         took = time.perf_counter() - began
         if (
             took / 2
-            < (told := list(cost.film_seconds(table(scene), measured, ImageSizes(128 * 128)))[-1])
+            < (estimated := list(cost.film_seconds(table(scene), measured, ImageSizes(128 * 128)))[-1])
             < took * 2
         ):
             break
-    assert took / 2 < told < took * 2
+    assert took / 2 < estimated < took * 2
     assert min(measured.guided, measured.write, measured.frame, measured.load) > 0
     assert "torch" in measured.hardware
 
@@ -215,9 +215,9 @@ def test_bench_stores_its_profile_for_the_commands_that_estimate_time(tmp_path, 
         return result.stdout
 
     assert "animator bench" in run("check", file)
-    told = run("bench", file)
-    assert f"{checkpoint} at 64x64 on " in told and "a call with guidance" in told
-    assert f"{file}: about" in told
+    message = run("bench", file)
+    assert f"{checkpoint} at 64x64 on " in message and "a call with guidance" in message
+    assert f"{file}: about" in message
     assert "on this machine, by the profile of" in run("check", file)
     explained = run("explain", file)
     assert explained.startswith("about ") and " seconds " in explained.split("\n\n")[1].splitlines()[0] + " "

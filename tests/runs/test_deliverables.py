@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from PIL import ImageSequence
 
 from animator import RunError, load
@@ -46,7 +46,7 @@ def keep(frame, start):
 
 def paint(folder, more="", text=TEXT, span=None):
     """Render the film in `folder`; return the run and its scene."""
-    Pictures.fromarray(disk()).save(folder / "disk.png")
+    Pillow.fromarray(disk()).save(folder / "disk.png")
     (folder / "film.yaml").write_text(text + more)
     scene = load(folder / "film.yaml")
     run = render.start_run(scene, folder / "film.yaml", folder / "run", span)
@@ -71,8 +71,8 @@ def shown(run):
     return np.stack([run.image(index) for index in range(run.first, run.stop)]).astype(int)
 
 
-def is_red(pictures):
-    return np.abs(pictures.astype(int) - RED).max(-1) < 12
+def is_red(images):
+    return np.abs(images.astype(int) - RED).max(-1) < 12
 
 
 @pytest.mark.parametrize("word", ["h265", "av1", "webm", "prores"])
@@ -93,11 +93,11 @@ def test_a_cut_out_follows_its_mask_as_it_moves_with_the_film(film, word):
     [name] = made(run, scene, [word])
     found = decode(run.folder / name, WIDTH, HEIGHT)
     assert len(found) == FRAMES
-    for index, (picture, whole) in enumerate(zip(found, shown(run), strict=True)):
-        solid = picture[..., 3] > 128
+    for index, (image, whole) in enumerate(zip(found, shown(run), strict=True)):
+        solid = image[..., 3] > 128
         assert (solid != is_red(whole)).sum() <= 12  # of about 610 pixels, at the edge of the disk
         assert abs(np.argwhere(solid)[:, 1].mean() - (30 + 3 * index)) < 0.3
-        inside = picture[34 - 6 : 34 + 6, 24 + 3 * index : 36 + 3 * index]
+        inside = image[34 - 6 : 34 + 6, 24 + 3 * index : 36 + 3 * index]
         assert np.abs(inside[..., :3].astype(int) - RED).max() <= 3
         assert inside[..., 3].min() >= 252
 
@@ -108,22 +108,22 @@ def test_stills_and_the_archive_can_be_cut_outs(film):
     with zipfile.ZipFile(run.folder / "cutout.zip") as file:
         names = [f"{index:09d}.png" for index in range(FRAMES)]
         assert file.namelist() == [*names, "resolved.yaml"]
-        pictures = [Pictures.open(io.BytesIO(file.read(name))) for name in names]
-        assert all("animator-film" in picture.text for picture in pictures)
-        found = np.stack([np.asarray(picture) for picture in pictures])
+        images = [Pillow.open(io.BytesIO(file.read(name))) for name in names]
+        assert all("animator-film" in image.text for image in images)
+        found = np.stack([np.asarray(image) for image in images])
     assert ((found[..., 3] == 255) == is_red(shown(run))).mean() > 0.995
-    with Pictures.open(run.folder / "cutout.webp") as film_of_it:
-        for frame, picture in zip(ImageSequence.Iterator(film_of_it), found, strict=True):
-            assert np.abs(np.asarray(frame.convert("RGBA"))[..., 3].astype(int) - picture[..., 3]).mean() < 3
-    with Pictures.open(run.folder / "cutout.png") as picture:
-        assert picture.mode == "RGBA"
+    with Pillow.open(run.folder / "cutout.webp") as film_of_it:
+        for frame, image in zip(ImageSequence.Iterator(film_of_it), found, strict=True):
+            assert np.abs(np.asarray(frame.convert("RGBA"))[..., 3].astype(int) - image[..., 3]).mean() < 3
+    with Pillow.open(run.folder / "cutout.png") as image:
+        assert image.mode == "RGBA"
 
 
 def test_a_cut_out_can_use_any_mask_expression_and_shape(tmp_path):
     run, scene = paint(tmp_path, "output: {mask: '!product', frame: {1x1: {x: 0}}}\n")
     made(run, scene, ["zip-alpha@1x1"])
     with zipfile.ZipFile(run.folder / "cutout-1x1.zip") as file:
-        found = np.asarray(Pictures.open(io.BytesIO(file.read("000000011.png"))))
+        found = np.asarray(Pillow.open(io.BytesIO(file.read("000000011.png"))))
     assert found.shape == (64, 64, 4)
     assert ((found[..., 3] == 0) == is_red(shown(run)[11, :, :64])).mean() > 0.995
 
@@ -141,7 +141,7 @@ def test_a_cut_out_starts_again_with_each_shot_and_with_its_first_frame(tmp_path
     made(run, scene, ["zip-alpha"])
     with zipfile.ZipFile(run.folder / "cutout.zip") as file:
         names = file.namelist()[:-1]
-        found = np.stack([np.asarray(Pictures.open(io.BytesIO(file.read(name)))) for name in names])
+        found = np.stack([np.asarray(Pillow.open(io.BytesIO(file.read(name)))) for name in names])
     assert len(found) == run.stop - run.first
     assert ((found[..., 3] > 128) == is_red(shown(run))).mean() > 0.995
     if cut:  # the second shot starts with the disk in its first place
@@ -160,11 +160,9 @@ def test_a_gif_and_a_webp_of_a_film_without_a_loop_play_every_frame_once(film):
     run, scene = film
     made(run, scene, ["gif", "webp"])
     for name, once in (("video.gif", None), ("video.webp", 1)):
-        with Pictures.open(run.folder / name) as picture:
-            assert picture.info.get("loop") == once
-            frames = [
-                np.asarray(frame.convert("RGB")).astype(int) for frame in ImageSequence.Iterator(picture)
-            ]
+        with Pillow.open(run.folder / name) as image:
+            assert image.info.get("loop") == once
+            frames = [np.asarray(frame.convert("RGB")).astype(int) for frame in ImageSequence.Iterator(image)]
         assert len(frames) == FRAMES
         assert np.abs(np.stack(frames) - shown(run))[:, :16, 60:].max() <= 3
 
@@ -177,9 +175,9 @@ def test_loops_repeat_endlessly_and_a_boomerang_plays_backwards(tmp_path, loop, 
     text = TEXT.replace("frames: 12}", f"frames: 12, loop: {loop}}}").replace("x: 3", "x: 3*cos(2*pi*t/12)")
     run, scene = paint(tmp_path, more, text)
     made(run, scene, ["gif", "webm"])
-    with Pictures.open(run.folder / "video.gif") as picture:
-        assert picture.info.get("loop") == flag
-        frames = [np.asarray(frame.convert("RGB")).astype(int) for frame in ImageSequence.Iterator(picture)]
+    with Pillow.open(run.folder / "video.gif") as image:
+        assert image.info.get("loop") == flag
+        frames = [np.asarray(frame.convert("RGB")).astype(int) for frame in ImageSequence.Iterator(image)]
     assert len(frames) == count == len(decode(run.folder / "video.webm", WIDTH, HEIGHT))
     if count > FRAMES:
         for there, back in ((1, 21), (5, 17), (10, 12)):
@@ -190,8 +188,8 @@ def test_a_part_of_a_closed_loop_does_not_repeat(tmp_path):
     text = TEXT.replace("frames: 12}", "frames: 12, loop: closed}").replace("x: 3", "x: 3*cos(2*pi*t/12)")
     run, scene = paint(tmp_path, "", text, (4, 9))
     made(run, scene, ["gif", "zip-alpha", "sheet", "srt"])
-    with Pictures.open(run.folder / "video.gif") as picture:
-        assert (picture.n_frames, picture.info.get("loop")) == (5, None)
+    with Pillow.open(run.folder / "video.gif") as image:
+        assert (image.n_frames, image.info.get("loop")) == (5, None)
     assert (run.folder / "video.srt").read_text().splitlines()[1] == "00:00:00,000 --> 00:00:00,167"
 
 
@@ -204,9 +202,9 @@ def test_a_shape_is_a_video_of_its_own_that_moves_as_its_curves_say(tmp_path):
     assert list(says) == ["video-9x16.mp4", "video-120x100.mp4", "video-1x1.mp4", "video-9x16.gif"]
     follows = decode(run.folder / "video-9x16.mp4", 36, 64)
     assert len(follows) == FRAMES
-    for picture in follows:  # the disk stays where it is
-        assert np.abs(np.argwhere(is_red(picture[..., :3]))[:, 1].mean() - 17.5) < 0.7
-    grows = [is_red(picture[..., :3]).mean() for picture in decode(run.folder / "video-120x100.mp4", 48, 40)]
+    for image in follows:  # the disk stays where it is
+        assert np.abs(np.argwhere(is_red(image[..., :3]))[:, 1].mean() - 17.5) < 0.7
+    grows = [is_red(image[..., :3]).mean() for image in decode(run.folder / "video-120x100.mp4", 48, 40)]
     assert grows[4] > 1.5 * grows[0]
     assert "12 fps" in probe(run.folder / "video-1x1.mp4")
 
@@ -216,8 +214,8 @@ def test_a_shape_follows_the_product_and_may_keep_it_off_its_middle(tmp_path):
     run, scene = paint(tmp_path, frame)
     made(run, scene)
     for name, wide, middle in (("9x16", 36, 17.5), ("1x2", 32, 15.5 + 4.8)):
-        for picture in decode(run.folder / f"video-{name}.mp4", wide, 64)[2:-2]:
-            assert np.abs(np.argwhere(is_red(picture[..., :3]))[:, 1].mean() - middle) < 1
+        for image in decode(run.folder / f"video-{name}.mp4", wide, 64)[2:-2]:
+            assert np.abs(np.argwhere(is_red(image[..., :3]))[:, 1].mean() - middle) < 1
 
 
 def test_a_sound_goes_into_every_video_and_ends_with_it(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator.cli import main
 from animator.runs import events, render
@@ -37,15 +37,15 @@ def run(tmp_path, monkeypatch, checkpoint):
     return command
 
 
-def names(told):
-    return [event["event"] for event in told if event["event"] != "warning"]
+def names(events):
+    return [event["event"] for event in events if event["event"] != "warning"]
 
 
 def test_a_render_reports_everything_that_an_interface_needs(run, tmp_path):
-    code, told, err = run("render", "film.yaml", "-o", "out")
+    code, reports, err = run("render", "film.yaml", "-o", "out")
     assert (code, err) == (0, "")
-    assert names(told) == ["started", "loading", "loaded", *["frame"] * 5, "encoded", "finished"]
-    start, done = told[0], [event for event in told if event["event"] == "frame"]
+    assert names(reports) == ["started", "loading", "loaded", *["frame"] * 5, "encoded", "finished"]
+    start, done = reports[0], [event for event in reports if event["event"] == "frame"]
     assert {name: start[name] for name in ("folder", "first", "stop", "kept", "paintings", "size", "fps")} == {
         "folder": str(tmp_path / "out"), "first": 0, "stop": 5, "kept": 0, "paintings": 3,
         "size": [64, 48], "fps": 12,
@@ -53,23 +53,28 @@ def test_a_render_reports_everything_that_an_interface_needs(run, tmp_path):
     assert sorted(event["index"] for event in done) == [0, 1, 2, 3, 4]
     assert [event["done"] for event in done] == [1, 2, 3, 4, 5]
     for event in done:
-        with Pictures.open(event["path"]) as picture:
-            assert picture.size == (64, 48)
+        with Pillow.open(event["path"]) as image:
+            assert image.size == (64, 48)
         assert event["painted"] == (event["index"] % 2 == 0) == ("drift" in event)
     assert done[-1]["eta"] == 0 < max(event.get("eta", 0) for event in done)
-    assert all(one["elapsed"] <= other["elapsed"] for one, other in pairwise(told))
-    assert told[-2]["bytes"] == Path(told[-1]["video"]).stat().st_size
-    assert "nano was trained" not in str(told)
+    assert all(one["elapsed"] <= other["elapsed"] for one, other in pairwise(reports))
+    assert reports[-2]["bytes"] == Path(reports[-1]["video"]).stat().st_size
+    assert "nano was trained" not in str(reports)
 
 
 def test_a_resumed_run_reports_kept_frames_and_a_complete_one_loads_no_model(run, tmp_path):
     run("render", "film.yaml", "-o", "out")
     for name in ("frames/000000004.png", "video.mp4"):
         (tmp_path / "out" / name).unlink()
-    _, told, _ = run("resume", "out")
-    told = [event for event in told if event["event"] != "warning"]
-    assert names(told) == ["started", "loading", "loaded", "frame", "encoded", "finished"]
-    assert (told[0]["kept"], told[0]["paintings"], told[3]["done"], told[3]["total"]) == (4, 1, 5, 5)
+    _, reports, _ = run("resume", "out")
+    reports = [event for event in reports if event["event"] != "warning"]
+    assert names(reports) == ["started", "loading", "loaded", "frame", "encoded", "finished"]
+    assert (reports[0]["kept"], reports[0]["paintings"], reports[3]["done"], reports[3]["total"]) == (
+        4,
+        1,
+        5,
+        5,
+    )
     assert names(run("resume", "out")[1]) == ["started", "finished"]
 
 
@@ -83,18 +88,18 @@ def test_a_resumed_run_reports_kept_frames_and_a_complete_one_loads_no_model(run
     ],
 )
 def test_an_error_is_the_last_event_with_the_status_of_the_process(run, args, code, words):
-    found, told, err = run(*args)
-    assert found == told[-1]["exit_code"] == code
-    assert told[-1]["event"] == "error"
-    assert told[-1]["message"] + "\n" == err
+    found, reports, err = run(*args)
+    assert found == reports[-1]["exit_code"] == code
+    assert reports[-1]["event"] == "error"
+    assert reports[-1]["message"] + "\n" == err
     assert words in err
     if "motion" in words:
-        assert told[-1]["problems"][0]["setting"] == "motion.zom"
+        assert reports[-1]["problems"][0]["setting"] == "motion.zom"
 
 
 def test_a_note_on_the_schedule_is_a_warning_event_and_is_logged(run, tmp_path):
-    _, told, _ = run("render", "film.yaml", "-o", "out", "--set", "motion.zoom={0: 1, 90: 1.1}")
-    warned = [event["message"] for event in told if event["event"] == "warning"]
+    _, reports, _ = run("render", "film.yaml", "-o", "out", "--set", "motion.zoom={0: 1, 90: 1.1}")
+    warned = [event["message"] for event in reports if event["event"] == "warning"]
     assert any("key 90 is frame 90" in message for message in warned)
     log = (tmp_path / "out" / "run.log").read_text().splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", line) for line in log)
@@ -110,12 +115,12 @@ def test_a_film_stopped_in_python_has_reported_every_saved_frame(tmp_path, check
     from animator import load
 
     (tmp_path / "film.yaml").write_text(f"model: {{base: {checkpoint}}}\n{FILM}")
-    scene, told = load(tmp_path / "film.yaml"), []
+    scene, reports = load(tmp_path / "film.yaml"), []
     run = render.start_run(scene, tmp_path / "film.yaml", tmp_path / "out")
-    film = render.render_run(run, scene, tell=told.append)
+    film = render.render_run(run, scene, tell=reports.append)
     next(film)
     film.close()
-    assert {event.index for event in told if isinstance(event, events.FrameDone)} == set(run.saved) >= {0}
+    assert {event.index for event in reports if isinstance(event, events.FrameDone)} == set(run.saved) >= {0}
 
 
 def test_every_event_and_field_is_documented():

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import RunError
 from animator.runs.run import Run
@@ -59,7 +59,7 @@ def begin(tmp_path, textured):
     from animator import load
     from animator.runs import render
 
-    Pictures.fromarray(textured).save(tmp_path / "start.png")
+    Pillow.fromarray(textured).save(tmp_path / "start.png")
 
     def begun(name: str, frames: int, base: Path | str = "none/needed") -> Path:
         file = tmp_path / "film.yaml"
@@ -69,7 +69,7 @@ def begin(tmp_path, textured):
     return begun
 
 
-def pictures(folder: Path) -> dict[str, bytes]:
+def images(folder: Path) -> dict[str, bytes]:
     return {
         path.name: path.read_bytes()
         for path in sorted((folder / "frames").iterdir())
@@ -107,7 +107,7 @@ def test_twenty_kills_at_random_moments_change_no_byte(begin):
     assert saved == sorted(saved)
     assert len(set(saved)) > 10, "too few kills hit a render under way"
     subprocess.run(flat(torn), check=True, capture_output=True)
-    assert pictures(torn) == pictures(whole)
+    assert images(torn) == images(whole)
     assert (torn / "video.mp4").read_bytes() == (whole / "video.mp4").read_bytes()
     assert sorted(path.name for path in torn.iterdir()) == sorted(path.name for path in whole.iterdir())
 
@@ -127,7 +127,7 @@ def test_ctrl_c_names_the_resume_command_and_the_film_ends_the_same(begin, check
         assert "Traceback" not in words
         assert not (torn / "video.mp4").exists()
     subprocess.run(cli(torn), check=True, capture_output=True)
-    assert pictures(torn) == pictures(whole)
+    assert images(torn) == images(whole)
 
 
 def test_a_second_process_on_a_run_is_an_error_and_a_kill_releases_the_lock(begin):
@@ -141,7 +141,7 @@ def test_a_second_process_on_a_run_is_an_error_and_a_kill_releases_the_lock(begi
     assert second.returncode == 2
     assert second.stderr == f"{folder} is being rendered by another process; wait for it, or stop it\n"
     subprocess.run(flat(folder), check=True, capture_output=True)
-    assert len(pictures(folder)) == 8
+    assert len(images(folder)) == 8
 
 
 def free(folder: Path) -> bool:
@@ -163,4 +163,4 @@ def test_twenty_kills_of_the_command_line_with_sdxl_change_no_byte(begin, checkp
         saved.append(len(Run.open(torn).saved))
     assert len(set(saved)) > 5
     subprocess.run(cli(torn), check=True, capture_output=True)
-    assert pictures(torn) == pictures(whole)
+    assert images(torn) == images(whole)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from safetensors import safe_open
 
 from animator.cli import main
@@ -57,8 +57,8 @@ def digest(file):
 def frames(folder):
     found = {}
     for file in sorted(Path(folder, "frames").iterdir()):
-        with Pictures.open(file) as picture:
-            found[str(int(file.stem))] = hashlib.sha256(np.asarray(picture).tobytes()).hexdigest()
+        with Pillow.open(file) as image:
+            found[str(int(file.stem))] = hashlib.sha256(np.asarray(image).tobytes()).hexdigest()
     return found
 
 

@@ -20,7 +20,7 @@ def run(tmp_path):
     return Run.create(tmp_path / "run", 0, 8, {})
 
 
-def pictures(textured, count=8):
+def images(textured, count=8):
     return [np.roll(textured, 5 * i, 1) for i in range(count)]
 
 
@@ -30,42 +30,42 @@ def recorder(run, video=VIDEO, tell=lambda frame: None):
 
 def test_every_frame_is_saved_and_is_in_the_video_in_order(run, textured):
     with recorder(run) as sink:
-        for index, picture in enumerate(pictures(textured)):
-            sink.save(Frame(index, 1), picture)
+        for index, image in enumerate(images(textured)):
+            sink.save(Frame(index, 1), image)
     assert sorted(run.saved) == list(range(8))
-    for found, picture in zip(decode(run.video, 96, 80), pictures(textured), strict=True):
-        assert np.abs(found.astype(int) - picture).mean() < 12
+    for found, image in zip(decode(run.video, 96, 80), images(textured), strict=True):
+        assert np.abs(found.astype(int) - image).mean() < 12
 
 
 def test_frames_on_disk_come_first_and_frames_saved_before_are_not_written_again(run, textured):
     for index in range(4):
-        run.save(Frame(index, 1), pictures(textured)[index], {})
+        run.save(Frame(index, 1), images(textured)[index], {})
     before = run.image_file(3).read_bytes()
-    run.save(Frame(7, 1), pictures(textured)[7], {})
+    run.save(Frame(7, 1), images(textured)[7], {})
     with recorder(run) as sink:
         sink.reuse([0, 1, 2])
         for index in range(3, 7):
-            sink.save(Frame(index, 1), pictures(textured)[index])
+            sink.save(Frame(index, 1), images(textured)[index])
         sink.reuse([7])
     assert run.image_file(3).read_bytes() == before
-    for found, picture in zip(decode(run.video, 96, 80), pictures(textured), strict=True):
-        assert np.abs(found.astype(int) - picture).mean() < 12
+    for found, image in zip(decode(run.video, 96, 80), images(textured), strict=True):
+        assert np.abs(found.astype(int) - image).mean() < 12
 
 
 def test_a_frame_is_reported_once_it_is_safe_on_disk(run, textured):
-    told = []
+    reports = []
     with recorder(
-        run, tell=lambda frame: told.append((frame.index, frame.index in Run.open(run.folder).saved))
+        run, tell=lambda frame: reports.append((frame.index, frame.index in Run.open(run.folder).saved))
     ) as sink:
-        for index, picture in enumerate(pictures(textured, 4)):
-            sink.save(Frame(index, 1), picture)
-    assert sorted(told) == [(index, True) for index in range(4)]
+        for index, image in enumerate(images(textured, 4)):
+            sink.save(Frame(index, 1), image)
+    assert sorted(reports) == [(index, True) for index in range(4)]
 
 
 def test_an_error_in_the_loop_loses_no_frame_and_leaves_no_video(run, textured):
     with pytest.raises(KeyboardInterrupt), recorder(run) as sink:
         for index in range(5):
-            sink.save(Frame(index, 1), pictures(textured)[index])
+            sink.save(Frame(index, 1), images(textured)[index])
         raise KeyboardInterrupt
     assert sorted(run.saved) == [0, 1, 2, 3, 4]
     assert sorted(path.name for path in run.folder.iterdir()) == [".lock", "frames", "journal.jsonl"]
@@ -88,8 +88,8 @@ def test_when_ffmpeg_fails_every_frame_is_saved_and_the_error_says_how_to_go_on(
     broken.chmod(0o755)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(broken))
     with pytest.raises(ProgramError, match="out of luck.*animator resume"), recorder(run) as sink:
-        for index, picture in enumerate(pictures(textured, 60)):
-            sink.save(Frame(index, 1), picture)
+        for index, image in enumerate(images(textured, 60)):
+            sink.save(Frame(index, 1), image)
     assert len(run.saved) == 60
 
 

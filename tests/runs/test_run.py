@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import Frame, RunError
 from animator.frame import Painting, Prompt
@@ -36,8 +36,8 @@ def test_a_saved_frame_is_its_picture_with_its_texts_and_a_journal_line(run, tex
     run.save(Frame(3, 1), textured, {"parameters": "a chair\nSteps: 4", "animator": '{"ü": 1}'})
     file = run.folder / "frames" / "000000003.png"
     assert (run.image(3) == textured).all()
-    with Pictures.open(file) as picture:
-        assert picture.text == {"parameters": "a chair\nSteps: 4", "animator": '{"ü": 1}'}
+    with Pillow.open(file) as image:
+        assert image.text == {"parameters": "a chair\nSteps: 4", "animator": '{"ü": 1}'}
     last = json.loads((run.folder / "journal.jsonl").read_text().splitlines()[-1])
     assert last == {"frame": 3, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     assert Run.open(run.folder).saved == run.saved == {3: last["sha256"]}
@@ -54,7 +54,7 @@ def test_a_frame_that_is_missing_truncated_or_changed_does_not_count_as_saved(ru
         run.save(Frame(index, 1), textured, {})
     run.image_file(0).unlink()
     run.image_file(1).write_bytes(run.image_file(1).read_bytes()[:-10])
-    Pictures.fromarray(textured[::-1].copy()).save(run.image_file(2))
+    Pillow.fromarray(textured[::-1].copy()).save(run.image_file(2))
     (run.folder / "frames" / "000000009.png").write_bytes(b"foreign")
     assert list(Run.open(run.folder).saved) == [3]
 

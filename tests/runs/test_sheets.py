@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator.interop.metadata import image_comment
 from animator.runs.animations import FrameSequence
@@ -18,22 +18,22 @@ def shade(index, width=96, height=64):
 
 
 def test_the_poster_is_the_frame_with_the_most_detail(textured):
-    pictures = [shade(0), textured // 4, textured, shade(9), textured // 2]
-    assert most_detailed_frame(range(5), pictures.__getitem__) == 2
-    assert most_detailed_frame([0, 3], pictures.__getitem__) in (0, 3)
+    images = [shade(0), textured // 4, textured, shade(9), textured // 2]
+    assert most_detailed_frame(range(5), images.__getitem__) == 2
+    assert most_detailed_frame([0, 3], images.__getitem__) in (0, 3)
 
 
 def test_a_contact_sheet_shows_labelled_frames_from_the_first_to_the_last(tmp_path):
     data = contact_sheet(FrameSequence(range(60), shade, 96, 64, 24, 2.5), "a: film", "{0}  {0} s".format)
     (tmp_path / "sheet.jpg").write_bytes(data)
-    picture = np.asarray(Pictures.open(io.BytesIO(data))).astype(int)
+    image = np.asarray(Pillow.open(io.BytesIO(data))).astype(int)
     cells = [(row, column) for row in range(4) for column in range(6)]
-    assert picture.shape == (8 + 4 * 90, 8 + 6 * 104, 3)
-    greys = [picture[8 + row * 90 + 32, 8 + column * 104 + 48, 0] for row, column in cells]
+    assert image.shape == (8 + 4 * 90, 8 + 6 * 104, 3)
+    greys = [image[8 + row * 90 + 32, 8 + column * 104 + 48, 0] for row, column in cells]
     wanted = [10 + 4 * int(index) for index in np.linspace(0, 59, 24)]
     assert np.abs(np.array(greys) - wanted).max() <= 3
     for row, column in cells:
-        line = picture[8 + row * 90 + 64 : 8 + row * 90 + 82, 8 + column * 104 : 8 + column * 104 + 96]
+        line = image[8 + row * 90 + 64 : 8 + row * 90 + 82, 8 + column * 104 : 8 + column * 104 + 96]
         assert line.max() > 150 and np.median(line) < 40
     assert image_comment(tmp_path / "sheet.jpg") == "a: film"
 
@@ -42,9 +42,9 @@ def test_a_contact_sheet_scales_large_frames_and_omits_a_recipe_that_is_too_long
     data = contact_sheet(
         FrameSequence(range(4), lambda index: shade(index, 800, 400), 800, 400, 24, 1), "x" * 40_000, str
     )
-    with Pictures.open(io.BytesIO(data)) as picture:
-        assert picture.size == (2 * 264 + 8, 2 * 154 + 8)
-        assert not picture.getexif()
+    with Pillow.open(io.BytesIO(data)) as image:
+        assert image.size == (2 * 264 + 8, 2 * 154 + 8)
+        assert not image.getexif()
 
 
 def test_subtitles_show_each_prompt_for_as_long_as_it_lasts():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import State, load, loads, preview, timeline
 from animator.render import pipeline
@@ -48,12 +48,12 @@ def test_a_shot_is_painted_as_a_film_of_its_own(textured, motion):
 
 
 def test_motion_over_a_depth_map_counts_from_the_cut(tmp_path, textured):
-    Pictures.fromarray(textured[..., 0]).save(tmp_path / "depth.png")
+    Pillow.fromarray(textured[..., 0]).save(tmp_path / "depth.png")
     text = "video: {frames: 8, size: 96x80}\nmotion: {translation_x: 3, depth: depth.png}\npainting: {strength: 0.2, seed: {behavior: fixed}}\n"
-    pictures = shown(loads(f"{text}cuts: [4]", tmp_path), FlatPainter(textured))
-    assert all((a == b).all() for a, b in zip(pictures[:4], pictures[4:], strict=True))
+    images = shown(loads(f"{text}cuts: [4]", tmp_path), FlatPainter(textured))
+    assert all((a == b).all() for a, b in zip(images[:4], images[4:], strict=True))
     plain = shown(loads(text, tmp_path), FlatPainter(textured))
-    assert (plain[5] != pictures[5]).any()
+    assert (plain[5] != images[5]).any()
 
 
 def test_colours_are_matched_to_the_first_painted_frame_of_the_shot(textured):
@@ -68,9 +68,9 @@ def test_colours_are_matched_to_the_first_painted_frame_of_the_shot(textured):
 
 def test_a_preview_starts_again_at_a_cut(textured):
     scene = loads("video: {frames: 8, size: 96x80}\nmotion: {zoom: 1.1}\ncuts: [4]")
-    pictures = [state.shown for _, state in preview(scene)]
-    assert (pictures[4] == pictures[0]).all()
-    assert (pictures[3] != pictures[0]).any()
+    images = [state.shown for _, state in preview(scene)]
+    assert (images[4] == images[0]).all()
+    assert (images[3] != images[0]).any()
 
 
 def test_every_first_frame_of_a_shot_runs_all_its_steps(tmp_path):

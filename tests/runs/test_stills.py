@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import RunError, loads
 from animator.render.painter import FlatPainter
@@ -29,13 +29,13 @@ SEEDS, PROMPTS = VariantAxis("seed", (1, 2)), VariantAxis("prompt", ("a red mug"
 @pytest.fixture
 def run(run, tmp_path, checkpoint, textured):
     """Return a function that runs a command next to a film: exit status, standard output, standard error."""
-    Pictures.fromarray(textured).save(tmp_path / "start.png")
+    Pillow.fromarray(textured).save(tmp_path / "start.png")
     (tmp_path / "film.yaml").write_text(f"model: {{base: {checkpoint}}}\n{FILM}")
     return run
 
 
-def picture(file):
-    with Pictures.open(file) as opened:
+def image(file):
+    with Pillow.open(file) as opened:
         return np.asarray(opened)
 
 
@@ -49,7 +49,7 @@ def test_a_still_equals_the_first_frame_of_a_film_that_begins_there(run, tmp_pat
     run("render", "film.yaml", "--frames", "4:5", "-o", "film")
     assert (tmp_path / "a/still.png").read_bytes() == (tmp_path / "film/frames/000000004.png").read_bytes()
     run("still", "film.yaml", "--frame", "4", "-o", "b.png", "--set", "start.image=start.png")
-    assert apart(picture("b.png"), picture("a/still.png")) > 10
+    assert apart(image("b.png"), image("a/still.png")) > 10
     assert run("still", "film.yaml", "--frame", "0.5s")[1] == "renders/film/still-000004.png\n"
 
 
@@ -57,13 +57,13 @@ def test_a_still_of_a_run_continues_from_the_painted_frame_before_it(run, tmp_pa
     run("render", "film.yaml", "-o", "film")
     for index in (0, 3, 6, 7):
         run("still", "film", "--frame", index, "-o", "still.png")
-        assert np.array_equal(picture("still.png"), Run.open(tmp_path / "film").image(index)), index
+        assert np.array_equal(image("still.png"), Run.open(tmp_path / "film").image(index)), index
     run(
         "still", "film.yaml", "--run", "film", "--frame", "5", "-o", "between.png"
     )  # that the film does not paint
-    assert apart(picture("between.png"), Run.open(tmp_path / "film").image(5)) > 10
+    assert apart(image("between.png"), Run.open(tmp_path / "film").image(5)) > 10
     run("still", "film", "--frame", "6", "--set", "painting.seed.start=9", "-o", "other.png")
-    assert apart(picture("other.png"), Run.open(tmp_path / "film").image(6)) > 10
+    assert apart(image("other.png"), Run.open(tmp_path / "film").image(6)) > 10
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,14 @@ def test_every_cell_of_a_sheet_can_be_painted_again_from_its_file(run, tmp_path,
     assert names == [*(f"{n:03d}.{kind}" for n in (1, 2, 3, 4) for kind in ("png", "yaml")), "sheet.png"]
     for number in (1, 4):
         run("still", f"v/{number:03d}.yaml", "--frame", 4, "-o", "again.png")
-        assert apart(picture("again.png"), picture(f"v/{number:03d}.png")) <= 1
-    with Pictures.open("v/004.png") as cell:
+        assert apart(image("again.png"), image(f"v/{number:03d}.png")) <= 1
+    with Pillow.open("v/004.png") as cell:
         assert cell.text["parameters"].startswith("a {mug}\nNegative prompt: blurry\n")
         assert "Seed: 2," in cell.text["parameters"] and "strength: 0.8" in cell.text["parameters"]
-    weak, strong = picture("v/001.png"), picture("v/003.png")
-    start = np.asarray(Pictures.fromarray(textured).resize((64, 48)))
+    weak, strong = image("v/001.png"), image("v/003.png")
+    start = np.asarray(Pillow.fromarray(textured).resize((64, 48)))
     assert np.abs(weak.astype(int) - start).mean() < np.abs(strong.astype(int) - start).mean()
-    assert max(picture("v/sheet.png").shape) > 3 * 64
+    assert max(image("v/sheet.png").shape) > 3 * 64
 
 
 def test_variants_of_a_frame_of_a_run_start_from_its_frames(run, tmp_path):
@@ -137,11 +137,11 @@ def test_variants_of_a_frame_of_a_run_start_from_its_frames(run, tmp_path):
     )
     run("variants", "film", "--frame", 3, "--strengths", "0,0.6", "-o", "v", *still)
     assert (
-        apart(picture("v/001.png"), film.image(0)) <= 3
+        apart(image("v/001.png"), film.image(0)) <= 3
     )  # except for its colours, which are matched once more
-    assert apart(picture("v/002.png"), film.image(0)) > 20
+    assert apart(image("v/002.png"), film.image(0)) > 20
     assert run("still", "v/002.yaml", "--run", "film", "--frame", 3, "-o", "again.png")[0] == 0
-    assert apart(picture("again.png"), picture("v/002.png")) <= 1
+    assert apart(image("again.png"), image("v/002.png")) <= 1
 
 
 @pytest.mark.parametrize(

@@ -34,11 +34,11 @@ def decode(path, width, height):
     return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
 
 
-def write(path, pictures, fps=24.0, comment=""):
-    height, width = pictures[0].shape[:2]
+def write(path, images, fps=24.0, comment=""):
+    height, width = images[0].shape[:2]
     with VideoWriter(path, VideoFormat(width, height, fps, crf=4), comment) as video:
-        for picture in pictures:
-            video.write(picture)
+        for image in images:
+            video.write(image)
 
 
 def test_the_ffmpeg_command_is_a_list_of_arguments(tmp_path):
@@ -72,12 +72,12 @@ def test_frames_per_second_are_exact(fps, words):
 @pytest.mark.parametrize(("fps", "said"), [(24, "24 fps"), (23.976, "23.98 fps"), (12.5, "12.50 fps")])
 def test_a_video_has_every_frame_its_rate_and_its_colours(tmp_path, fps, said):
     colors = [(200, 40, 40), (40, 180, 60), (30, 60, 200), (240, 240, 240), (16, 16, 16), (128, 128, 128)]
-    pictures = [np.full((66, 98, 3), color, np.uint8) for color in colors]
-    write(tmp_path / "film.mp4", pictures, fps)
+    images = [np.full((66, 98, 3), color, np.uint8) for color in colors]
+    write(tmp_path / "film.mp4", images, fps)
     found = decode(tmp_path / "film.mp4", 98, 66)
     assert len(found) == 6
-    for picture, color in zip(found, colors, strict=True):
-        assert np.abs(picture[8:-8, 8:-8].astype(int) - color).max() <= 3
+    for image, color in zip(found, colors, strict=True):
+        assert np.abs(image[8:-8, 8:-8].astype(int) - color).max() <= 3
     words = probe(tmp_path / "film.mp4")
     assert "h264" in words
     assert "yuv420p(tv, bt709, progressive)" in words  # matrix, primaries and transfer are all bt709

@@ -77,11 +77,11 @@ def few_steps():
 def test_every_preset_paints_its_film_with_the_bundled_model(name):
     scene = load(name, SHORT)
     frames = timeline(scene)
-    told = {frame.prompt.text for frame in frames}
-    assert len(told) == PROMPTS[name]
+    message = {frame.prompt.text for frame in frames}
+    assert len(message) == PROMPTS[name]
     shown = [state.shown for _, state in animate(scene, frames, load_painter(scene))]
-    assert len(shown) == len(frames) and all(picture.shape == (64, 64, 3) for picture in shown)
-    assert np.mean([picture.std() for picture in shown]) > 5
+    assert len(shown) == len(frames) and all(image.shape == (64, 64, 3) for image in shown)
+    assert np.mean([image.std() for image in shown]) > 5
     assert not np.array_equal(shown[0], shown[-1])
 
 
@@ -97,25 +97,25 @@ def test_a_misspelt_variable_is_an_error_with_a_suggestion():
 
 
 def test_the_presets_are_listed_with_their_descriptions(run):
-    status, told, _ = run("presets")
-    assert status == 0 and all(name in told for name in NAMES)
-    assert "A product as a pencil sketch, a marker rendering" in told
+    status, message, _ = run("presets")
+    assert status == 0 and all(name in message for name in NAMES)
+    assert "A product as a pencil sketch, a marker rendering" in message
 
 
 def test_a_preset_is_shown_with_its_variables(run):
-    status, told, _ = run("presets", "show", "concept-reveal")
+    status, message, _ = run("presets", "show", "concept-reveal")
     assert status == 0
-    assert "# product: text [teal speaker]  the product, as it is named in a prompt" in told
-    assert "# framing: text (16:9 | 9:16 | 1:1) [1:1]" in told
-    assert told.endswith((data_folder("presets") / "concept-reveal.yaml").read_text())
+    assert "# product: text [teal speaker]  the product, as it is named in a prompt" in message
+    assert "# framing: text (16:9 | 9:16 | 1:1) [1:1]" in message
+    assert message.endswith((data_folder("presets") / "concept-reveal.yaml").read_text())
 
 
 def test_a_copied_preset_is_an_equal_film_with_all_its_files(run, tmp_path):
     assert run("presets", "copy", "storyboard")[:2] == (0, "storyboard.yaml\nstoryboard.csv\n")
     ours, theirs = timeline(load(tmp_path / "storyboard.yaml")), timeline(load("storyboard"))
     assert [frame.prompt for frame in ours] == [frame.prompt for frame in theirs]
-    status, _, told = run("presets", "copy", "storyboard")
-    assert status == 2 and "storyboard.yaml exists; name another file" in told
+    status, _, message = run("presets", "copy", "storyboard")
+    assert status == 2 and "storyboard.yaml exists; name another file" in message
 
 
 def test_an_unknown_preset_is_an_error(run):
@@ -126,8 +126,8 @@ def test_an_unknown_preset_is_an_error(run):
 
 
 def test_a_command_takes_a_preset_by_its_name(run):
-    status, told, _ = run("check", "hero-push-in", "--set", "product=green mug")
-    assert status == 0 and "120 frames" in told
+    status, message, _ = run("check", "hero-push-in", "--set", "product=green mug")
+    assert status == 0 and "120 frames" in message
 
 
 def test_a_file_takes_precedence_over_a_preset_of_its_name(run, tmp_path):

@@ -1,7 +1,7 @@
 """Extending, overriding, filling variables: pure merges of documents."""
 
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import SceneError, load
 from animator.scene.compose import apply_overrides, compose, extends_chain
@@ -88,7 +88,7 @@ def test_a_file_named_in_a_preset_lies_beside_the_preset(files, tmp_path, monkey
     (tmp_path / "deep").mkdir()
     (tmp_path / "elsewhere").mkdir()
     for place in ("a.png", "deep/b.png", "elsewhere/c.png"):
-        Pictures.new("RGB", (4, 4)).save(tmp_path / place)
+        Pillow.new("RGB", (4, 4)).save(tmp_path / place)
     (tmp_path / "base.yaml").write_text("start: {image: a.png}\n")
     (tmp_path / "deep" / "top.yaml").write_text("extends: ../base.yaml\n")
     monkeypatch.chdir(tmp_path / "elsewhere")

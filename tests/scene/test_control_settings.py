@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from safetensors.torch import save_file
 
 from animator import SceneError, loads, timeline
@@ -57,7 +57,7 @@ def test_scale_start_and_end_are_curves():
     ],
 )
 def test_each_problem_is_one_line(tmp_path, text, message):
-    Pictures.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    Pillow.new("RGB", (4, 4)).save(tmp_path / "a.png")
     (tmp_path / "text.png").write_text("no picture")
     found = problems(f"video: {{frames: 3}}\ncontrol: {text}", tmp_path)
     assert message in found
@@ -97,7 +97,7 @@ def test_a_union_model_needs_the_kind_of_a_ready_made_hint(tmp_path):
     (tmp_path / "union" / "config.json").write_text(
         json.dumps({"num_control_type": 6, "cross_attention_dim": 160})
     )
-    Pictures.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    Pillow.new("RGB", (4, 4)).save(tmp_path / "a.png")
     assert "needs to know what the image shows" in problems(
         "control: {a: {model: union, file: a.png}}", tmp_path
     )
@@ -111,7 +111,7 @@ def test_a_union_model_needs_the_kind_of_a_ready_made_hint(tmp_path):
 def test_a_resolved_file_names_the_model_and_image_by_absolute_paths(tmp_path):
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "config.json").write_text("{}")
-    Pictures.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / "a.png")
+    Pillow.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / "a.png")
     text = "control: {a: {model: net, hint: canny, file: a.png, thresholds: [50, 80]}, b: {model: some/net}}"
     again = loads(to_yaml(loads(text, tmp_path)), "/")
     assert again.settings.control["a"].model == str(tmp_path / "net")

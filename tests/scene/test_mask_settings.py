@@ -1,7 +1,7 @@
 """Mask settings of a schedule file: each problem is one line, before any model is loaded."""
 
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import SceneError, loads, timeline
 from animator.runs.video import VideoFormat, VideoWriter
@@ -53,7 +53,7 @@ def test_each_problem_of_a_mask_is_one_line(text, line):
 def test_unreadable_files_are_reported_before_the_model_is_loaded(tmp_path):
     (tmp_path / "no.png").write_text("no picture")
     (tmp_path / "no.mp4").write_text("no video")
-    Pictures.new("RGB", (8, 8)).save(tmp_path / "opaque.png")
+    Pillow.new("RGB", (8, 8)).save(tmp_path / "opaque.png")
     text = "masks:\n  a: {file: no.png}\n  b: {video: no.mp4}\n  c: {alpha: opaque.png}\n"
     a, b, c = problems(text, tmp_path)
     assert a.startswith("<text>:2:13: masks.a.file: cannot be used as an image: ")
@@ -78,7 +78,7 @@ def test_a_video_shorter_than_the_film_needs_the_setting_after(tmp_path, texture
 
 
 def test_a_resolved_file_has_the_same_masks_in_any_folder(tmp_path, textured):
-    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    Pillow.fromarray(textured).save(tmp_path / "a.png")
     text = (
         "masks: {a: {file: a.png, feather: 0.01}, b: {polygon: [[0, 0], [1, 0], [1, 1]], follow: false},"
         " c: {color: '#0f0'}}\nlock: a - b\npainting: {mask: {0: '!a', 3: '!a & c'}}\ngrade: {mask: c}\n"

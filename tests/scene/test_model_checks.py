@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from safetensors.torch import save_file
 
 from animator import ModelError, SceneError, loads
@@ -26,7 +26,7 @@ def room(tmp_path):
     save_file({"clip_l": torch.zeros(1, 768), "clip_g": torch.zeros(1, 1280)}, tmp_path / "both.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"no")
     (tmp_path / "adapter").mkdir()
-    Pictures.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    Pillow.new("RGB", (4, 4)).save(tmp_path / "a.png")
     return tmp_path
 
 

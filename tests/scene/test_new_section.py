@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from pydantic import Field
 
 from animator import SceneError, timeline
@@ -46,7 +46,7 @@ class GlowSettings(Settings):
 @pytest.fixture
 def glowing(tmp_path):
     """Read and check a film of four frames whose section `glow` is the given text."""
-    Pictures.new("RGB", (8, 8), "white").save(tmp_path / "light.png")
+    Pillow.new("RGB", (8, 8), "white").save(tmp_path / "light.png")
     (tmp_path / "text.png").write_text("not an image")
 
     def read(glow):
@@ -101,7 +101,7 @@ def test_fingerprints_change_with_the_content_of_the_file(glowing, tmp_path):
     film = glowing("{image: light.png}")
     before = FrameFingerprints(film, timeline(film))
     assert str(tmp_path / "light.png") in before.files
-    Pictures.new("RGB", (8, 8), "black").save(tmp_path / "light.png")
+    Pillow.new("RGB", (8, 8), "black").save(tmp_path / "light.png")
     after = FrameFingerprints(film, timeline(film)).keys
     assert all(before.keys[index] != after[index] for index in range(4))
 

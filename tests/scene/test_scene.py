@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from safetensors.numpy import save_file
 
 from animator import SceneError, loads
@@ -182,7 +182,7 @@ def test_the_size_is_pixels_or_the_nearest_trained_size_of_the_model(video, base
 
 
 def test_a_resolved_scene_is_the_same_scene(tmp_path):
-    Pictures.new("RGB", (4, 4)).save(tmp_path / "start.png")
+    Pillow.new("RGB", (4, 4)).save(tmp_path / "start.png")
     text = (
         "vars: {x: 1e3}\nvideo: {size: 16:9, duration: 2s, fps: 23.976}\nstart: {image: start.png}\n"
         "prompts: {at: {0: '1e3', 50%: 'no', end: 'null: {x} {{x}} {a|b}'}, travel: 0.5s}\n"

@@ -90,7 +90,7 @@ def test_the_command_styles_lists_the_bundled_ones_and_those_of_a_file(tmp_path)
     (tmp_path / "mine.yaml").write_text(
         'house: {prompt: "our look of {prompt}", says: the look of our house}\n'
     )
-    told = CliRunner().invoke(main, ["styles", str(tmp_path / "mine.yaml"), "--long"]).stdout
-    assert "house" in told and "the look of our house" in told and "our look of {prompt}" in told
+    message = CliRunner().invoke(main, ["styles", str(tmp_path / "mine.yaml"), "--long"]).stdout
+    assert "house" in message and "the look of our house" in message and "our look of {prompt}" in message
     short = CliRunner().invoke(main, ["styles"]).stdout.splitlines()
     assert [line.split()[0] for line in short] == list(bundled_styles())

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import yaml
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import SceneError, loads, timeline
 from animator.scene.fields import curves_of
@@ -125,7 +125,7 @@ def with_late_key(data, path, value, kind):
 
 
 def test_a_key_after_the_end_is_refused_or_noted_for_every_curve(tmp_path):
-    Pictures.new("RGB", (8, 8)).save(tmp_path / "look.png")
+    Pillow.new("RGB", (8, 8)).save(tmp_path / "look.png")
     films.write(tmp_path / "clip.mp4", films.greys(10))
     curves = list(curves_of(loads(yaml.safe_dump(EVERY_CURVE), tmp_path).settings))
     paths = {".".join(path) for path, _, _ in curves}

@@ -65,8 +65,8 @@ def test_two_thousand_generated_files_are_read_or_refused_without_side_effects(s
         text = written.schedule(Random(f"test:{number}"))
         side_effects.clear()
         started = time.process_time()
-        kind, told = fuzz.try_one(text)
-        assert kind in fuzz.GOOD, (number, kind, told)
+        kind, message = fuzz.try_one(text)
+        assert kind in fuzz.GOOD, (number, kind, message)
         assert time.process_time() - started < 2, number
         assert not side_effects, (number, side_effects)
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import SceneError, load, loads, timeline
 from animator.models.painter import FunctionPainter
@@ -123,7 +123,7 @@ def test_a_loop_goes_on_from_any_frame_with_the_same_bytes(tmp_path, cadence):
         f"video: {{frames: 14, size: 96x80, fps: 8, loop: closed}}\ncadence: {cadence}\n"
         "motion: {orbit_y: 1, depth: depth.png}\ngrade: {color: lab, palette: ['#08f'], noise: 0.03}"
     )
-    Pictures.fromarray(np.tile(np.arange(96, dtype=np.uint8) * 2, (80, 1))).save(tmp_path / "depth.png")
+    Pillow.fromarray(np.tile(np.arange(96, dtype=np.uint8) * 2, (80, 1))).save(tmp_path / "depth.png")
     scene = load(file)
     run = render.start_run(scene, file, tmp_path / "run")
     list(render.render_run(run, scene, lambda _: FunctionPainter(restless)))

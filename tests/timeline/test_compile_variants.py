@@ -1,7 +1,7 @@
 """Changes over a film that need another compiled UNet."""
 
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import loads, timeline
 from animator.timeline.advice import compile_variants
@@ -28,17 +28,17 @@ LORA = "model: {few_steps: none, loras: {f: {file: nano-few-steps}}}\n"
     ],
 )
 def test_only_scales_in_the_unet_and_guidance_on_or_off_count(tmp_path, text, count):
-    Pictures.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    Pillow.new("RGB", (4, 4)).save(tmp_path / "a.png")
     assert compile_variants(timeline(loads(f"video: {{frames: 6}}\n{text}", tmp_path))) == count
 
 
 def test_repeated_compilation_gives_a_note_only_with_compile_on():
     film = "video: {frames: 6}\nmodel: {compile: COMPILE}\npainting: {freeu: {0: 0, 5: 1}}"
-    told = {
+    reports = {
         word: [str(note) for note in scene_advice(loads(film.replace("COMPILE", word)))]
         for word in ("on", "auto", "off")
     }
-    assert ["model.compile: the UNet is compiled 6 times, once for each" in note for note in told["on"]] == [
-        True
-    ]
-    assert told["auto"] == told["off"] == []
+    assert [
+        "model.compile: the UNet is compiled 6 times, once for each" in note for note in reports["on"]
+    ] == [True]
+    assert reports["auto"] == reports["off"] == []

@@ -65,10 +65,10 @@ def test_text_that_is_no_formula_is_unchanged(text):
     ],
 )
 def test_an_invalid_weight_is_reported_in_one_line_with_its_place(text, message):
-    told = error_of(f"prompts:\n  at:\n    0: a mug\n    2: '{text}'\n")
-    assert told.startswith("<text>:5:8: prompts.at.2: ")
-    assert message in told
-    assert "\n" not in told
+    output = error_of(f"prompts:\n  at:\n    0: a mug\n    2: '{text}'\n")
+    assert output.startswith("<text>:5:8: prompts.at.2: ")
+    assert message in output
+    assert "\n" not in output
 
 
 def test_a_tag_sets_a_loras_scale_for_its_key(folder):
@@ -115,8 +115,8 @@ def test_blocks_have_curves_of_their_own(folder):
 
 
 def test_a_block_that_does_not_exist_is_one_line(folder):
-    told = error_of(MODEL + "loras: {oue: {blocks: {side: 1}}}", folder)
-    assert "loras.oue: 'side' is not a block; known: down, mid, up, text" in told
+    message = error_of(MODEL + "loras: {oue: {blocks: {side: 1}}}", folder)
+    assert "loras.oue: 'side' is not a block; known: down, mid, up, text" in message
 
 
 def test_a_style_wraps_the_prompt():
@@ -140,8 +140,8 @@ def test_a_style_of_an_empty_prompt_drops_its_preposition():
 
 
 def test_an_unknown_style_is_refused_with_a_suggestion():
-    told = error_of("prompts: {at: a mug, style: {0: clay, 2: pencil-skech}}")
-    assert told == "<text>:2:42: prompts.style.2: no style 'pencil-skech'; did you mean 'pencil-sketch'?"
+    message = error_of("prompts: {at: a mug, style: {0: clay, 2: pencil-skech}}")
+    assert message == "<text>:2:42: prompts.style.2: no style 'pencil-skech'; did you mean 'pencil-sketch'?"
 
 
 def test_every_frame_has_the_kind_of_prompt_blend():

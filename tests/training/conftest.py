@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator.training.settings import TrainingSettings, read_settings
 
 
-def picture(number: int, width: int = 96, height: int = 96) -> np.ndarray:
+def boxes(number: int, width: int = 96, height: int = 96) -> np.ndarray:
     """Return a sharp image (height, width, 3) of coloured boxes on a background of its own."""
     random = np.random.default_rng(number)
     image = np.full((height, width, 3), random.integers(60, 220, 3), np.uint8)
@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     path.mkdir()
     for number in range(5):
         wide = 160 if number > 2 else 96
-        Pictures.fromarray(picture(number, wide)).save(path / f"{number}.png")
+        Pillow.fromarray(boxes(number, wide)).save(path / f"{number}.png")
     (path / "0.txt").write_text("sketch of {token}, white paper", encoding="utf8")
     return path
 

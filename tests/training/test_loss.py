@@ -60,17 +60,17 @@ def test_gradients_reach_the_lora_alone(checkpoint, chosen):
     pipe = StableDiffusionXLPipeline.from_pretrained(checkpoint, dtype=torch.float32)
     settings = chosen("network.text_encoders=true")
     learner = LoraAdapter(pipe, settings)
-    shelf = LatentDataset([item()], 1, 0)
-    lesson = TrainingObjective(
+    dataset = LatentDataset([item()], 1, 0)
+    objective = TrainingObjective(
         pipe,
         CaptionEncoder(pipe, True),
         loss.noise_scheduler(pipe.scheduler.config),
-        shelf,
+        dataset,
         None,
         None,
         settings,
     )
-    lesson.loss(shelf.batch(0), torch.Generator().manual_seed(1)).backward()
+    objective.loss(dataset.batch(0), torch.Generator().manual_seed(1)).backward()
     parts = {"unet": pipe.unet, "text_encoder": pipe.text_encoder, "text_encoder_2": pipe.text_encoder_2}
     reached = {
         f"{n}.{k}" for n, part in parts.items() for k, p in part.named_parameters() if p.grad is not None
@@ -83,12 +83,12 @@ def test_gradients_reach_the_lora_alone(checkpoint, chosen):
 
 def test_the_loss_of_a_batch_is_the_models_error_at_the_noise_it_drew(pipe, chosen):
     settings = chosen("learning.min_snr=0")
-    shelf = LatentDataset([item()], 1, 0)
+    dataset = LatentDataset([item()], 1, 0)
     levels = loss.noise_scheduler(pipe.scheduler.config)
-    lesson = TrainingObjective(pipe, CaptionEncoder(pipe, False), levels, shelf, None, None, settings)
+    objective = TrainingObjective(pipe, CaptionEncoder(pipe, False), levels, dataset, None, None, settings)
     random = torch.Generator().manual_seed(5)
     with torch.no_grad():
-        found = float(lesson.loss(shelf.batch(0), torch.Generator().manual_seed(5)))
+        found = float(objective.loss(dataset.batch(0), torch.Generator().manual_seed(5)))
         torch.randn(
             1, 4, 4, 4, generator=random
         )  # noise of the latent's own distribution, whose deviation is 0 here
@@ -104,8 +104,8 @@ def test_the_loss_of_a_batch_is_the_models_error_at_the_noise_it_drew(pipe, chos
 
 def test_every_epoch_contains_every_image_in_batches_of_one_size():
     items = [item(i / 10) for i in range(5)] + [item(0.9, side=8) for _ in range(2)]
-    shelf = LatentDataset(items, 2, seed=3)
-    rounds = [[shelf.batch(4 * turn + number) for number in range(4)] for turn in range(2)]
+    dataset = LatentDataset(items, 2, seed=3)
+    rounds = [[dataset.batch(4 * turn + number) for number in range(4)] for turn in range(2)]
     for batches in rounds:
         assert {id(i) for batch in batches for i in batch.items} == set(map(id, items))
         assert all(

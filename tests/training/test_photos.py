@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import SceneError
 from animator.training.photos import read_photos
 from tests import films
-from tests.training.conftest import picture
+from tests.training.conftest import boxes
 
 
 def only(folder):
@@ -17,7 +17,7 @@ def only(folder):
 
 def save(path, image, **options):
     path.parent.mkdir(exist_ok=True)
-    Pictures.fromarray(image).save(path, **options)
+    Pillow.fromarray(image).save(path, **options)
     return path
 
 
@@ -29,13 +29,13 @@ def test_captions_and_masks_are_read_from_files_beside_their_images(folder):
     assert [photo.file.name for photo in photos] == [f"{number}.png" for number in range(5)]
     assert [photo.caption for photo in photos] == ["sketch of {token}, white paper", None, None, None, None]
     assert (photos[1].mask == mask).all() and photos[0].mask is None
-    assert (photos[2].image == picture(2)).all()
+    assert (photos[2].image == boxes(2)).all()
 
 
 def test_cmyk_is_converted_to_rgb_and_noted(tmp_path):
-    Pictures.fromarray(picture(1)).convert("CMYK").save(tmp_path / "print.jpg", quality=95)
+    Pillow.fromarray(boxes(1)).convert("CMYK").save(tmp_path / "print.jpg", quality=95)
     photo = only(tmp_path)
-    assert np.abs(photo.image.astype(int) - picture(1)).mean() < 12
+    assert np.abs(photo.image.astype(int) - boxes(1)).mean() < 12
     assert "CMYK" in photo.notes[0]
 
 
@@ -50,24 +50,24 @@ def test_16_bit_images_keep_their_brightness(tmp_path):
 def test_transparency_is_laid_on_white_and_becomes_the_mask(tmp_path):
     alpha = np.zeros((96, 96, 1), np.uint8)
     alpha[30:60, 30:60] = 255
-    save(tmp_path / "cut.png", np.concatenate([picture(1), alpha], -1))
+    save(tmp_path / "cut.png", np.concatenate([boxes(1), alpha], -1))
     photo = only(tmp_path)
-    assert (photo.image[:30] == 255).all() and (photo.image[30:60, 30:60] == picture(1)[30:60, 30:60]).all()
+    assert (photo.image[:30] == 255).all() and (photo.image[30:60, 30:60] == boxes(1)[30:60, 30:60]).all()
     assert (photo.mask == alpha[..., 0]).all() and "transparent" in photo.notes[0]
 
 
 def test_an_image_is_rotated_by_its_exif_orientation(tmp_path):
-    exif = Pictures.Exif()
+    exif = Pillow.Exif()
     exif[0x0112] = 6  # the camera was held upright
-    save(tmp_path / "phone.png", picture(1, 160), exif=exif)
+    save(tmp_path / "phone.png", boxes(1, 160), exif=exif)
     photo = only(tmp_path)
     assert photo.size == (160, 96)
-    assert (photo.image == np.rot90(picture(1, 160), -1)).all()
+    assert (photo.image == np.rot90(boxes(1, 160), -1)).all()
     assert "EXIF" in photo.notes[0]
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "told"),
+    ("name", "data", "message"),
     [
         ("broken.png", b"\x89PNG\r\n\x1a\nrubbish", "broken"),
         ("empty.jpg", b"", "broken"),
@@ -75,9 +75,9 @@ def test_an_image_is_rotated_by_its_exif_orientation(tmp_path):
         ("clip.gif", b"GIF89a", "save it as PNG"),
     ],
 )
-def test_an_unreadable_file_is_refused_by_name(folder, name, data, told):
+def test_an_unreadable_file_is_refused_by_name(folder, name, data, message):
     (folder / name).write_bytes(data)
-    with pytest.raises(SceneError, match=told) as caught:
+    with pytest.raises(SceneError, match=message) as caught:
         read_photos(folder)
     [line] = str(caught.value).splitlines()
     assert f"{name}: " in line
@@ -98,7 +98,7 @@ def test_a_video_is_refused_with_the_command_that_extracts_its_frames(folder):
 
 def test_all_bad_files_are_reported_at_once(folder):
     save(folder / "1.mask.png", np.zeros((8, 8), np.uint8))
-    save(folder / "icon.png", picture(1)[:20, :20])
+    save(folder / "icon.png", boxes(1)[:20, :20])
     (folder / "2.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SceneError) as caught:
         read_photos(folder)

@@ -40,7 +40,7 @@ def test_a_base_model_beside_the_file_is_found_from_anywhere(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (
             "token: a\nlearning: {steps: 0}\n",
@@ -67,10 +67,10 @@ def test_a_base_model_beside_the_file_is_found_from_anywhere(tmp_path):
         ("token: a\ndata: {resolution: 100}\n", "train.yaml:2:20: data.resolution"),
     ],
 )
-def test_a_mistake_is_reported_with_line_column_and_what_is_allowed(tmp_path, text, told):
+def test_a_mistake_is_reported_with_line_column_and_what_is_allowed(tmp_path, text, message):
     with pytest.raises(SceneError) as caught:
         read_settings(written(tmp_path, text))
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_the_table_on_the_page_matches_the_code():
@@ -103,10 +103,12 @@ def test_check_reports_on_photos_token_and_cost_and_writes_a_sheet(
         main(["train", str(folder), "--check", "--token", "box", "--class", "box", "--set", f"model.base={checkpoint}",
               "--set", "data.resolution=64"])  # fmt: skip
         raise SystemExit(0)
-    told = capsys.readouterr().out
+    message = capsys.readouterr().out
     assert ended.value.code == 0
-    assert "images: 5" in told and "trainable parameters" in told and "the class alone" in told
-    assert "images to be learnt: pictures.check.png" in told and (tmp_path / "pictures.check.png").is_file()
+    assert "images: 5" in message and "trainable parameters" in message and "the class alone" in message
+    assert (
+        "images to be learnt: pictures.check.png" in message and (tmp_path / "pictures.check.png").is_file()
+    )
 
 
 def test_a_training_without_a_file_to_write_is_refused(folder, capsys):

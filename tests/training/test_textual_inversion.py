@@ -44,9 +44,9 @@ def test_diffusers_loads_the_file_with_the_same_embeddings(folder, word, checkpo
     ours = fresh.encode_prompt("photo of oue-box", do_classifier_free_guidance=False)[0]
     assert torch.allclose(loaded, ours, atol=1e-5) and not torch.allclose(loaded, plain, atol=1e-2)
     with safe_open(out, framework="pt") as opened:
-        told = opened.metadata()
-    assert told["modelspec.architecture"].endswith("/textual-inversion")
-    assert told["modelspec.trigger_phrase"] == "oue-box" and "ss_network_dim" not in told
+        reports = opened.metadata()
+    assert reports["modelspec.architecture"].endswith("/textual-inversion")
+    assert reports["modelspec.trigger_phrase"] == "oue-box" and "ss_network_dim" not in reports
 
 
 def test_only_the_vectors_of_the_new_word_are_trained(folder, word, checkpoint, tmp_path):

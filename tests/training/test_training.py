@@ -17,7 +17,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
 from peft.utils import get_peft_model_state_dict
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -31,7 +31,7 @@ from animator.scene.compose import data_folder
 from animator.training.photos import read_photos
 from animator.training.settings import read_settings as settings
 from animator.training.train import train, training_folder
-from tests.training.conftest import picture
+from tests.training.conftest import boxes
 
 
 def run(folder, chosen, out, resume=False, stop=None):
@@ -152,7 +152,7 @@ def test_another_training_is_neither_resumed_nor_overwritten(folder, chosen, tmp
         run(folder, chosen(), out)
     with pytest.raises(RunError, match=r"other learning\.rate"):
         run(folder, chosen("learning.rate=2e-2"), out, resume=True)
-    Pictures.fromarray(picture(99)).save(folder / "99.png")
+    Pillow.fromarray(boxes(99)).save(folder / "99.png")
     with pytest.raises(RunError, match="other photos"):
         run(folder, chosen(), out, resume=True)
     (folder / "99.png").unlink()
@@ -217,8 +217,8 @@ def test_a_film_paints_with_the_trained_lora(folder, chosen, checkpoint, tmp_pat
         data_folder("presets") / "concept-reveal.yaml",
         [f"lora={out}", "product=oue box", f"model.base={checkpoint}"],
     )
-    [told] = scene.settings.model.loras.values()
-    assert Path(told.file) == out and timeline(scene)[-1].loras
+    [message] = scene.settings.model.loras.values()
+    assert Path(message.file) == out and timeline(scene)[-1].loras
 
 
 def test_the_metadata_describes_the_file(folder, chosen, checkpoint, tmp_path):
@@ -229,23 +229,30 @@ def test_the_metadata_describes_the_file(folder, chosen, checkpoint, tmp_path):
         "prior.pictures=2",
         "prior.steps=2",
     ]
-    told = header(trained(folder, chosen, tmp_path / "box.safetensors", *options))
-    assert (told["ss_network_dim"], told["ss_network_alpha"]) == ("4", "4.0")
-    assert told["ss_network_module"] == "networks.lora" and told["ss_base_model_version"] == "sdxl_base_v1-0"
-    assert (told["ss_num_train_images"], told["ss_num_reg_images"], told["ss_steps"]) == ("5", "2", "4")
-    tags = json.loads(told["ss_tag_frequency"])
+    reports = header(trained(folder, chosen, tmp_path / "box.safetensors", *options))
+    assert (reports["ss_network_dim"], reports["ss_network_alpha"]) == ("4", "4.0")
+    assert (
+        reports["ss_network_module"] == "networks.lora"
+        and reports["ss_base_model_version"] == "sdxl_base_v1-0"
+    )
+    assert (reports["ss_num_train_images"], reports["ss_num_reg_images"], reports["ss_steps"]) == (
+        "5",
+        "2",
+        "4",
+    )
+    tags = json.loads(reports["ss_tag_frequency"])
     assert tags == {"1_oue box": {"sketch of oue box": 1, "white paper": 1, "photo of oue box": 4}}
-    buckets = json.loads(told["ss_bucket_info"])["buckets"]
+    buckets = json.loads(reports["ss_bucket_info"])["buckets"]
     assert sum(bucket["count"] for bucket in buckets.values()) == 5
-    assert told["modelspec.trigger_phrase"] == "oue box" and told["modelspec.license"] == "CC0-1.0"
-    assert told["modelspec.architecture"] == "stable-diffusion-xl-v1-base/lora"
-    assert json.loads(told["animator.settings"])["class"] == "box"
+    assert reports["modelspec.trigger_phrase"] == "oue box" and reports["modelspec.license"] == "CC0-1.0"
+    assert reports["modelspec.architecture"] == "stable-diffusion-xl-v1-base/lora"
+    assert json.loads(reports["animator.settings"])["class"] == "box"
     facts = lora_file.read_lora_info(tmp_path / "box.safetensors")
     assert facts.ranks == (4,) and "oue box" in facts.words.triggers
     assert dict(facts.words.tags)["photo of oue box"] == 4
     assert set(facts.alphas) <= {4.0}
     unet = checkpoint / "unet" / "diffusion_pytorch_model.safetensors"
-    assert told["ss_new_sd_model_hash"] == hashlib.sha256(unet.read_bytes()).hexdigest()
+    assert reports["ss_new_sd_model_hash"] == hashlib.sha256(unet.read_bytes()).hexdigest()
 
 
 def test_the_best_weights_by_held_out_loss_are_written(folder, chosen, tmp_path):
@@ -290,7 +297,7 @@ def test_masks_and_captions_change_the_loss(folder, chosen, tmp_path):
     for number in range(5):
         mask = np.zeros((96, 160 if number > 2 else 96), np.uint8)
         mask[30:70, 30:70] = 255
-        Pictures.fromarray(mask).save(folder / f"{number}.mask.png")
+        Pillow.fromarray(mask).save(folder / f"{number}.mask.png")
     assert run(folder, chosen(*every), tmp_path / "c.safetensors", stop=1)[0].loss != first
     assert (
         run(folder, chosen(*every, "data.masks=false"), tmp_path / "d.safetensors", stop=1)[0].loss == first
@@ -302,7 +309,7 @@ def test_sample_sheets_are_painted_at_the_configured_steps(folder, chosen, tmp_p
     reports = run(folder, chosen(*sheets), tmp_path / "a.safetensors")
     files = [report.sheet for report in reports if report.sheet]
     assert [file.name for file in files] == ["step-000002.png", "step-000004.png"]
-    first, last = (np.asarray(Pictures.open(file)) for file in files)
+    first, last = (np.asarray(Pillow.open(file)) for file in files)
     assert first.shape == (64, 128, 3) and (first != last).any()
 
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 from transformers import CLIPTokenizer
 
 from animator.models import nano
@@ -12,7 +12,7 @@ from animator.training import estimate, photos, preflight
 from animator.training.photos import Photo, read_photos, survey_photos
 from animator.training.settings import DataOptions
 from animator.training.settings import read_settings as settings
-from tests.training.conftest import picture
+from tests.training.conftest import boxes
 
 
 def notes(photos, chosen, word):
@@ -35,7 +35,7 @@ def test_an_image_goes_to_the_bucket_of_the_nearest_aspect_ratio():
 
 
 def test_a_crop_is_in_the_conditioning_and_keeps_the_masked_product():
-    image, mask = picture(1, 200, 100), np.zeros((100, 200), np.uint8)
+    image, mask = boxes(1, 200, 100), np.zeros((100, 200), np.uint8)
     mask[:, 150:190] = 255
     plain, masked = photos.fit_to_bucket(image, None, (64, 64)), photos.fit_to_bucket(image, mask, (64, 64))
     assert plain.sizes == (64, 64, 0, 32, 64, 64) and plain.image.shape == (64, 64, 3)
@@ -46,7 +46,7 @@ def test_a_crop_is_in_the_conditioning_and_keeps_the_masked_product():
 
 
 def test_an_enlarged_image_is_conditioned_on_its_own_size():
-    assert photos.fit_to_bucket(picture(1, 64, 64), None, (128, 128)).sizes == (64, 64, 0, 0, 128, 128)
+    assert photos.fit_to_bucket(boxes(1, 64, 64), None, (128, 128)).sizes == (64, 64, 0, 0, 128, 128)
 
 
 def test_the_summary_contains_sizes_and_captions(folder, chosen):
@@ -57,23 +57,23 @@ def test_the_summary_contains_sizes_and_captions(folder, chosen):
 
 
 def test_a_blurred_image_is_noted(folder, chosen):
-    Pictures.fromarray(cv2.GaussianBlur(picture(1), (0, 0), 6)).save(folder / "1.png")
+    Pillow.fromarray(cv2.GaussianBlur(boxes(1), (0, 0), 6)).save(folder / "1.png")
     [note] = notes(read_photos(folder), chosen, "blurred")
     assert note.place.file.endswith("1.png")
 
 
 def test_a_duplicate_image_is_noted(folder, chosen):
     assert not notes(read_photos(folder), chosen, "nearly the same")
-    Pictures.fromarray(picture(2)).save(folder / "9.jpg", quality=80)
+    Pillow.fromarray(boxes(2)).save(folder / "9.jpg", quality=80)
     [note] = notes(read_photos(folder), chosen, "nearly the same")
     assert note.place.file.endswith("9.jpg") and "2.png" in note.message
 
 
 def test_dark_and_overexposed_images_are_noted(folder, chosen):
-    Pictures.fromarray(picture(1) // 8).save(folder / "1.png")
-    burnt = picture(2)
+    Pillow.fromarray(boxes(1) // 8).save(folder / "1.png")
+    burnt = boxes(2)
     burnt[16:80, 16:80] = 255
-    Pictures.fromarray(burnt).save(folder / "2.png")
+    Pillow.fromarray(burnt).save(folder / "2.png")
     assert notes(read_photos(folder), chosen, "dark")[0].place.file.endswith("1.png")
     assert notes(read_photos(folder), chosen, "pure white")[0].place.file.endswith("2.png")
 
@@ -92,16 +92,16 @@ def test_one_background_for_all_images_is_noted_unless_they_have_masks(folder, c
 
 
 def test_few_small_and_cropped_images_are_noted(tmp_path, chosen):
-    Pictures.fromarray(picture(1, 300, 64)).save(tmp_path / "long.png")
+    Pillow.fromarray(boxes(1, 300, 64)).save(tmp_path / "long.png")
     found = photos.survey_photos(read_photos(tmp_path), chosen("data.resolution=128"))
-    told = "\n".join(map(str, found.notes))
-    assert "1 images are few" in told and "cropped away" in told and "enlarged" in told
+    message = "\n".join(map(str, found.notes))
+    assert "1 images are few" in message and "cropped away" in message and "enlarged" in message
 
 
 def test_the_sheet_shows_every_image_and_pales_parts_outside_the_mask(folder, chosen):
     mask = np.zeros((96, 96), np.uint8)
     mask[:, :48] = 255
-    Pictures.fromarray(mask).save(folder / "0.mask.png")
+    Pillow.fromarray(mask).save(folder / "0.mask.png")
     found = photos.survey_photos(read_photos(folder), chosen())
     page = photos.training_sheet(found.views, cell=72, columns=3)
     assert page.shape == (144, 216, 3)
@@ -110,16 +110,16 @@ def test_the_sheet_shows_every_image_and_pales_parts_outside_the_mask(folder, ch
 
 
 @pytest.mark.parametrize(
-    ("token", "told"),
+    ("token", "message"),
     [
         ("red mug", "'red' is a word the model knows"),
         ("zyxwvq mug", "split into 6 pieces"),
         ("mug", "the class alone"),
     ],
 )
-def test_an_unsuitable_token_is_noted(token, told):
+def test_an_unsuitable_token_is_noted(token, message):
     tokenizer = CLIPTokenizer.from_pretrained(nano.weights_folder() / "tokenizer")
-    assert told in "\n".join(preflight.token_advice(token, "mug", tokenizer))
+    assert message in "\n".join(preflight.token_advice(token, "mug", tokenizer))
     assert list(preflight.token_advice("oue mug", "mug", tokenizer)) == []
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from nanolab.gbuffer import CameraView, trace_gbuffer
 from nanolab.metrics import mask_iou, silhouette
@@ -54,16 +54,16 @@ def photograph(folder: Path, count: int, size: int = 256) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         backdrop = list(BACKDROPS)[number % 2]
-        Pictures.fromarray(render(number, size, backdrop)).save(folder / f"tower-{number:02}.png")
+        Pillow.fromarray(render(number, size, backdrop)).save(folder / f"tower-{number:02}.png")
         caption = f"studio photo of {{token}}, {BACKDROPS[backdrop]}"
         (folder / f"tower-{number:02}.txt").write_text(caption)
     return folder
 
 
-def histogram(picture: np.ndarray) -> np.ndarray:
+def histogram(image: np.ndarray) -> np.ndarray:
     """Return the histogram of hue and chroma (16, 4) of the product in an image, with a sum of 1."""
-    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).astype(np.float32) - 128
-    a, b = lab[..., 1][silhouette(picture)], lab[..., 2][silhouette(picture)]
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32) - 128
+    a, b = lab[..., 1][silhouette(image)], lab[..., 2][silhouette(image)]
     if not len(a):
         return np.zeros((16, 4))
     hue = (np.arctan2(b, a) + np.pi) / (2 * np.pi) * 16
@@ -72,11 +72,11 @@ def histogram(picture: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(counted / counted.sum(), (1, 3), 0.8, borderType=cv2.BORDER_REFLECT)
 
 
-def likeness(pictures, truth) -> tuple[float, float]:
+def likeness(images, truth) -> tuple[float, float]:
     """Return the similarity of images to true ones, 0..1: colour (histogram intersection), form (silhouette overlap).
 
     Each value is the mean over all pairs. True images do not reach 1 among themselves, either.
     """
-    color = [np.minimum(histogram(p), histogram(t)).sum() for p in pictures for t in truth]
-    form = [mask_iou(silhouette(p), silhouette(t)) for p in pictures for t in truth]
+    color = [np.minimum(histogram(p), histogram(t)).sum() for p in images for t in truth]
+    form = [mask_iou(silhouette(p), silhouette(t)) for p in images for t in truth]
     return float(np.mean(color)), float(np.mean(form))

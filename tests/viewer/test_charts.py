@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import RunError, loads, timeline
 from animator.viewer.charts import plot, varying_columns
@@ -35,8 +35,8 @@ def test_a_plot_has_the_format_of_its_suffix(tmp_path, name):
 def test_a_plot_is_not_empty(tmp_path):
     scene = loads(TEXT)
     plot(scene, timeline(scene), tmp_path / "film.png")
-    with Pictures.open(tmp_path / "film.png") as picture:
-        pixels = np.asarray(picture.convert("RGB"))
+    with Pillow.open(tmp_path / "film.png") as image:
+        pixels = np.asarray(image.convert("RGB"))
     assert pixels.shape[1] > 1000
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import loads, timeline
 from animator.runs import metadata
@@ -144,7 +144,7 @@ def test_a_thumbnail_is_not_enlarged_and_keeps_its_colours():
 
 
 def test_a_scene_shows_where_its_prompts_begin(tmp_path, textured):
-    Pictures.fromarray(textured).save(tmp_path / "a.png")
+    Pillow.fromarray(textured).save(tmp_path / "a.png")
     scene = loads(f"{FILM}start: {{image: a.png}}", tmp_path)
     text = notebook.scene_card(scene)
     Tags(text)

@@ -11,7 +11,7 @@ import nbformat
 import numpy as np
 import pytest
 from nbclient import NotebookClient
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 import animator
 from animator import RunError
@@ -110,10 +110,10 @@ def test_a_slider_goes_through_all_frames_of_a_run(run, tmp_path):
     from animator.viewer import notebook
 
     view = notebook.scrub(str(run.folder))
-    pictures = jpegs(view.body)[1:]
-    assert len(pictures) == 6
-    for index, picture in enumerate(pictures):
-        assert np.abs(picture.astype(int) - run.image(index)).mean() < 12
+    images = jpegs(view.body)[1:]
+    assert len(images) == 6
+    for index, image in enumerate(images):
+        assert np.abs(image.astype(int) - run.image(index)).mean() < 12
     assert "a · strength 0.45" in view.texts[0] and "b · " in view.texts[4]
     page = view.save(tmp_path / "scrub.html").read_text(encoding="utf8")
     assert page.startswith("<!doctype html>") and len(jpegs(page)) == 7
@@ -128,7 +128,7 @@ def test_the_widget_follows_its_slider(run):
     image, (_, slider), words = box.children[0], box.children[1].children, box.children[2]
     for index in (0, 4):
         slider.value = index
-        with Pictures.open(io.BytesIO(image.value)) as shown:
+        with Pillow.open(io.BytesIO(image.value)) as shown:
             assert np.abs(np.asarray(shown, int) - run.image(index)).mean() < 6
         assert f"<b>{index}</b>" in words.value
 

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image as Pictures
+from PIL import Image as Pillow
 
 from animator import load, loads, preview, timeline
 from animator.runs import metadata
@@ -26,7 +26,7 @@ def shown(scene):
 
 
 def test_a_draft_moves_as_the_film_does_in_fewer_pixels(tmp_path, textured):
-    Pictures.fromarray(textured).resize((512, 384), Pictures.Resampling.BICUBIC).save(tmp_path / "a.png")
+    Pillow.fromarray(textured).resize((512, 384), Pillow.Resampling.BICUBIC).save(tmp_path / "a.png")
     text = FILM.replace("256x192", "512x384").replace(
         "translation_x: 8", "translation_x: 8, translation_y: -4"
     )
@@ -34,7 +34,7 @@ def test_a_draft_moves_as_the_film_does_in_fewer_pixels(tmp_path, textured):
     small = draft_scene(whole, 256)
     assert small.size == (256, 192)
     for large, little in zip(shown(whole), shown(small), strict=True):
-        goal = np.asarray(Pictures.fromarray(large).resize((256, 192), Pictures.Resampling.BOX), int)
+        goal = np.asarray(Pillow.fromarray(large).resize((256, 192), Pillow.Resampling.BOX), int)
         assert np.abs(goal - little).mean() < 4
 
 
@@ -42,10 +42,10 @@ def test_a_draft_moves_as_the_film_does_in_fewer_pixels(tmp_path, textured):
     "motion", ["{translation_z: 6, orbit_y: 1}", "{translation_z: 6, orbit_y: 1, depth: proxy}"]
 )
 def test_a_draft_moves_as_the_film_does_in_3d(motion, tmp_path, textured):
-    Pictures.fromarray(np.kron(textured[:64, :64], np.ones((4, 4, 1), np.uint8))).save(tmp_path / "a.png")
+    Pillow.fromarray(np.kron(textured[:64, :64], np.ones((4, 4, 1), np.uint8))).save(tmp_path / "a.png")
     scene = loads(f"video: {{size: 256x256, frames: 8}}\nstart: {{image: a.png}}\nmotion: {motion}", tmp_path)
     for large, little in zip(shown(scene), shown(draft_scene(scene, 128)), strict=True):
-        goal = np.asarray(Pictures.fromarray(large).resize((128, 128), Pictures.Resampling.BOX), int)
+        goal = np.asarray(Pillow.fromarray(large).resize((128, 128), Pillow.Resampling.BOX), int)
         assert np.abs(goal - little).mean() < 12
 
 
@@ -60,7 +60,7 @@ def test_a_draft_keeps_every_decision_of_the_film(tmp_path):
 
 
 def test_a_feather_in_pixels_is_scaled_with_the_draft(tmp_path):
-    Pictures.new("L", (256, 192), 255).save(tmp_path / "m.png")
+    Pillow.new("L", (256, 192), 255).save(tmp_path / "m.png")
     scene = loads(
         f"{FILM}masks: {{product: {{file: m.png, feather: 16}}}}\nlock: {{mask: product, feather: 8}}",
         tmp_path,
@@ -78,27 +78,27 @@ def test_a_preview_loads_no_depth_model():
 
 
 def test_a_preview_passes_through_the_views_of_the_film(tmp_path, textured):
-    for name, picture in (("a", textured), ("b", 255 - textured)):
-        Pictures.fromarray(picture).save(tmp_path / f"{name}.png")
+    for name, image in (("a", textured), ("b", 255 - textured)):
+        Pillow.fromarray(image).save(tmp_path / f"{name}.png")
     scene = loads(
         "video: {size: 96x80, frames: 9, fps: 4}\nviews: {0: a.png, 8: b.png}\nmotion: {zoom: 1.01}\ncadence: 2",
         tmp_path,
     )
-    pictures = shown(scene)
-    assert (pictures[0] == textured).all() and (pictures[8] == 255 - textured).all()
-    distance = [np.abs(picture.astype(int) - pictures[8]).mean() for picture in pictures]
+    images = shown(scene)
+    assert (images[0] == textured).all() and (images[8] == 255 - textured).all()
+    distance = [np.abs(image.astype(int) - images[8]).mean() for image in images]
     assert distance[3] > distance[5] > distance[7] > distance[8]  # guided there over the last second
 
 
 def test_a_preview_shows_the_footage_that_is_painted_over(tmp_path):
     films.write(tmp_path / "a.mp4", films.greys(8), 10)
     text = "video: {size: 64x48, frames: 8, fps: 10}\nfootage: {file: a.mp4, alpha: 1}\ncadence: 2"
-    greys = [picture.mean() for picture in shown(loads(text, tmp_path))]
+    greys = [image.mean() for image in shown(loads(text, tmp_path))]
     assert greys == pytest.approx([10 + 2 * i for i in range(8)], abs=2.5)
 
 
 def test_the_overlay_covers_the_edges_and_leaves_the_middle_free(tmp_path, textured):
-    Pictures.fromarray(textured).resize((512, 384)).save(tmp_path / "a.png")
+    Pillow.fromarray(textured).resize((512, 384)).save(tmp_path / "a.png")
     scene = draft_scene(loads(f"{FILM}start: {{image: a.png}}", tmp_path))
     for (_, drawn), (_, bare) in zip(with_captions(scene), without_captions(scene), strict=True):
         assert (drawn[40:240] == bare[40:240]).all()

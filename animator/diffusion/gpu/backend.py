@@ -24,7 +24,7 @@ class GpuPlace:
         """`name` is torch's device name, such as "cuda"; `frames` are those to paint, in order."""
         self.device = torch.device(name)
         self.backend = ImageBackend(
-            picture=self._to_device,
+            to_device=self._to_device,
             warp=warp,
             crossfade=filters.crossfade,
             measure=color.measure,
@@ -43,9 +43,9 @@ class GpuPlace:
         """Return `painter` with its images left on the device."""
         return OnDevicePainter(painter, self.device)
 
-    def wrap_saved(self, pictures: Mapping[int, Image]) -> Mapping[int, Any]:
+    def wrap_saved(self, images: Mapping[int, Image]) -> Mapping[int, Any]:
         """Return saved images by frame index, each copied to the device when it is read."""
-        return LazyImages(pictures, self._to_device)
+        return LazyImages(images, self._to_device)
 
     def move_state(self, state: State) -> State:
         """Return `state` with all its images on the device."""
@@ -75,8 +75,8 @@ class OnDevicePainter(PainterWrapper):
 class LazyImages(Mapping[int, Any]):
     """Images by frame index, each copied to the device by `bring` when it is read."""
 
-    def __init__(self, pictures: Mapping[int, Image], bring: Callable[[Image], DeviceImage]) -> None:
-        self._pictures, self._bring = pictures, bring
+    def __init__(self, images: Mapping[int, Image], bring: Callable[[Image], DeviceImage]) -> None:
+        self._pictures, self._bring = images, bring
 
     def __getitem__(self, index: int) -> DeviceImage:
         return self._bring(self._pictures[index])

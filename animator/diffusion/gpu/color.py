@@ -102,10 +102,10 @@ class DeviceColorStats(NamedTuple):
     hue: Values  # ()
 
 
-def measure(picture: DeviceImage, space: str) -> DeviceColorStats:
+def measure(image: DeviceImage, space: str) -> DeviceColorStats:
     """Measure the image's colours in "lab", "hsv" or "rgb", from the same sample of pixels as the CPU version."""
-    height, width = picture.shape[:2]
-    sampled = picture.pixels.reshape(-1, 3).index_select(0, _sample_places(height, width, picture.device))
+    height, width = image.shape[:2]
+    sampled = image.pixels.reshape(-1, 3).index_select(0, _sample_places(height, width, image.device))
     values = to_space(sampled.T.double(), space)
     quantiles = [_quantiles(row, *limits) for row, limits in zip(values, CHANNEL_RANGES[space], strict=True)]
     none = values.new_full((), torch.nan)
@@ -161,16 +161,16 @@ ChannelMap = Callable[
 
 
 def match(
-    picture: DeviceImage, goal: DeviceColorStats, space: str, by: str = "statistics", amount: float = 1.0
+    image: DeviceImage, goal: DeviceColorStats, space: str, by: str = "statistics", amount: float = 1.0
 ) -> DeviceImage:
     """Return the image with its colours moved to `goal`, or a part `amount` (0..1) of the way.
 
     `goal` must be measured in the same `space` ("lab", "hsv" or "rgb"); `by` is "statistics" (mean and
     deviation) or "histogram".
     """
-    now = measure(picture, space)
+    now = measure(image, space)
     goal = mix(now, goal, amount)
-    return _APPLY[space](picture, _MATCHERS[by](now, goal), goal.hue - now.hue)
+    return _APPLY[space](image, _MATCHERS[by](now, goal), goal.hue - now.hue)
 
 
 def _statistics_map(now: DeviceColorStats, goal: DeviceColorStats) -> ChannelMap:
@@ -210,21 +210,21 @@ def _per_channel(figures: Values, values: Values) -> Values:
 _MATCHERS = {"statistics": _statistics_map, "histogram": _histogram_map}
 
 
-def _apply_rgb(picture: DeviceImage, way: ChannelMap, _: Values) -> DeviceImage:
-    levels = torch.arange(256, dtype=torch.float64, device=picture.device)
-    return look_up(picture, way(levels.expand(3, -1)))
+def _apply_rgb(image: DeviceImage, way: ChannelMap, _: Values) -> DeviceImage:
+    levels = torch.arange(256, dtype=torch.float64, device=image.device)
+    return look_up(image, way(levels.expand(3, -1)))
 
 
-def _apply_lab(picture: DeviceImage, way: ChannelMap, _: Values) -> DeviceImage:
-    return _apply_color_table(picture, lab_to_rgb(way(_lab_table(picture.device))))
+def _apply_lab(image: DeviceImage, way: ChannelMap, _: Values) -> DeviceImage:
+    return _apply_color_table(image, lab_to_rgb(way(_lab_table(image.device))))
 
 
-def _apply_hsv(picture: DeviceImage, way: ChannelMap, turn: Values) -> DeviceImage:
+def _apply_hsv(image: DeviceImage, way: ChannelMap, turn: Values) -> DeviceImage:
     """Convert every pixel instead of using a colour table, because hue is discontinuous at greys."""
-    values = rgb_to_hsv(to_planes(picture) / 255)
+    values = rgb_to_hsv(to_planes(image) / 255)
     _, saturation, value = way(values).clamp(0, 1)
     degrees = torch.where(turn.isfinite(), turn.rad2deg(), 0.0).float()
-    return picture.with_pixels(
+    return image.with_pixels(
         from_planes(hsv_to_rgb(torch.stack([values[0] + degrees, saturation, value])) * 255)
     )
 
@@ -238,20 +238,18 @@ class PalettePull:
     def __init__(self, colors: NDArray[np.uint8], device: torch.device) -> None:
         self._goal = _table_on_device(color.PalettePull(colors).goal, device)
 
-    def __call__(self, picture: DeviceImage, amount: float) -> DeviceImage:
+    def __call__(self, image: DeviceImage, amount: float) -> DeviceImage:
         """Return the image with hue and chroma moved a part `amount` (0..1) towards the palette; lightness stays."""
-        return _apply_color_table(
-            picture, lab_to_rgb(torch.lerp(_lab_table(picture.device), self._goal, amount))
-        )
+        return _apply_color_table(image, lab_to_rgb(torch.lerp(_lab_table(image.device), self._goal, amount)))
 
 
-def _apply_color_table(picture: DeviceImage, found: Values) -> DeviceImage:
+def _apply_color_table(image: DeviceImage, found: Values) -> DeviceImage:
     """Map the image's colours through a table: `found` (3, 33, 33, 33) holds the new colours of `cube.COLORS`.
 
     The table's axes are blue, green and red. Its colours are 8 grey levels apart and interpolated
     trilinearly.
     """
-    grid = picture.pixels.float() / 128 - 1  # red, green, blue: grid_sample counts axes from the last
+    grid = image.pixels.float() / 128 - 1  # red, green, blue: grid_sample counts axes from the last
     colors = functional.grid_sample(
         found[None].float() * 255,
         grid[None, None],
@@ -259,7 +257,7 @@ def _apply_color_table(picture: DeviceImage, found: Values) -> DeviceImage:
         padding_mode="border",
         align_corners=True,
     )
-    return picture.with_pixels(from_planes(colors[0, :, 0]))
+    return image.with_pixels(from_planes(colors[0, :, 0]))
 
 
 @lru_cache(maxsize=8)

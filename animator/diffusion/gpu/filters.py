@@ -27,23 +27,23 @@ from animator.imaging.warp import (
 )
 
 
-def look_up(picture: DeviceImage, table: torch.Tensor) -> DeviceImage:
+def look_up(image: DeviceImage, table: torch.Tensor) -> DeviceImage:
     """Map each channel through `table`, float (3, 256), of new grey levels; rounded and clipped to 0..255."""
     levels = table.round().clamp(0, 255).to(torch.uint8)
-    channels = [levels[at][picture.pixels[..., at].int()] for at in range(3)]
-    return picture.with_pixels(torch.stack(channels, dim=-1))
+    channels = [levels[at][image.pixels[..., at].int()] for at in range(3)]
+    return image.with_pixels(torch.stack(channels, dim=-1))
 
 
-def contrast(picture: DeviceImage, ratio: float) -> DeviceImage:
+def contrast(image: DeviceImage, ratio: float) -> DeviceImage:
     """Multiply the differences from middle grey (127.5) by `ratio`; clipped to 0..255."""
-    levels = torch.arange(256, dtype=torch.float64, device=picture.device)
-    return look_up(picture, ((levels - 127.5) * ratio + 127.5).expand(3, -1))
+    levels = torch.arange(256, dtype=torch.float64, device=image.device)
+    return look_up(image, ((levels - 127.5) * ratio + 127.5).expand(3, -1))
 
 
-def sharpen(picture: DeviceImage, amount: float, sigma: float = 1.0) -> DeviceImage:
+def sharpen(image: DeviceImage, amount: float, sigma: float = 1.0) -> DeviceImage:
     """Add `amount` times the difference to a Gaussian blur of `sigma` pixels (unsharp mask); clipped to 0..255."""
-    values = to_planes(picture)
-    return picture.with_pixels(from_planes(values * (1.0 + amount) - gaussian_blur(values, sigma) * amount))
+    values = to_planes(image)
+    return image.with_pixels(from_planes(values * (1.0 + amount) - gaussian_blur(values, sigma) * amount))
 
 
 def gaussian_blur(values: torch.Tensor, sigma: float) -> torch.Tensor:
@@ -68,9 +68,9 @@ def crossfade(old: DeviceImage, new: DeviceImage, weight: float) -> DeviceImage:
     return new.with_pixels(from_planes(to_planes(old) * (1.0 - weight) + to_planes(new) * weight))
 
 
-def add_values(picture: DeviceImage, noise: torch.Tensor) -> DeviceImage:
+def add_values(image: DeviceImage, noise: torch.Tensor) -> DeviceImage:
     """Add `noise`, float32 (height, width, 3) in grey levels, to the image; rounded and clipped to 0..255."""
-    return picture.with_pixels((picture.pixels + noise).round().clamp(0, 255).to(torch.uint8))
+    return image.with_pixels((image.pixels + noise).round().clamp(0, 255).to(torch.uint8))
 
 
 # Border mode → torch's padding mode; torch has no "wrap", which is padded by hand below.
@@ -79,19 +79,19 @@ _PADDING_MODES = {"replicate": "border", "reflect": "reflection", "wrap": "borde
 _REACH = 2  # pixels that the cubic filter reads on either side of a position
 
 
-def warp(picture: DeviceImage, matrix: Matrix, border: str = "replicate") -> DeviceImage:
+def warp(image: DeviceImage, matrix: Matrix, border: str = "replicate") -> DeviceImage:
     """Warp the image by `matrix` (3, 3, source to target pixels), resampled once with a cubic filter.
 
     `border` fills the uncovered edge: "replicate", "reflect", "wrap" or "black". Returns the identical image
     if the matrix is the identity.
     """
     if np.abs(matrix - np.eye(3)).max() < IDENTITY_TOLERANCE:
-        return picture
-    height, width = picture.shape[:2]
+        return image
+    height, width = image.shape[:2]
     fold = REPEATING_BORDERS.get(border, clamp_coordinate)
-    across, down = _source_coordinates(matrix, height, width, picture.device)
+    across, down = _source_coordinates(matrix, height, width, image.device)
     x, y = fold(across, width), fold(down, height)
-    values = to_planes(picture)[None]
+    values = to_planes(image)[None]
     if border == "wrap":
         x, y = x + _REACH, y + _REACH
         height, width = height + 2 * _REACH, width + 2 * _REACH
@@ -101,7 +101,7 @@ def warp(picture: DeviceImage, matrix: Matrix, border: str = "replicate") -> Dev
     moved = functional.grid_sample(
         values, grid, mode="bicubic", padding_mode=_PADDING_MODES[border], align_corners=False
     )
-    return picture.with_pixels(from_planes(moved[0]))
+    return image.with_pixels(from_planes(moved[0]))
 
 
 def _source_coordinates(
@@ -140,14 +140,14 @@ class PrefetchedNoise:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="animator-noise")
         self._prefetched: tuple[NoiseRequest, Future[torch.Tensor]] | None = None
 
-    def __call__(self, picture: DeviceImage, amount: float, seed: int, clouds: bool = False) -> DeviceImage:
+    def __call__(self, image: DeviceImage, amount: float, seed: int, clouds: bool = False) -> DeviceImage:
         """Add Gaussian noise of deviation 127.5 * `amount` grey levels, scaled by Perlin noise if `clouds`."""
-        wanted, shape, coming = NoiseRequest(amount, seed), picture.shape, self._prefetched
+        wanted, shape, coming = NoiseRequest(amount, seed), image.shape, self._prefetched
         foreseen = coming is not None and coming[0] == wanted
         noise = coming[1] if coming is not None and foreseen else self._submit(wanted, shape, clouds)
         following = self._next_requests.get(wanted)
         self._prefetched = None if following is None else (following, self._submit(following, shape, clouds))
-        return add_values(picture, noise.result().to(self._device, non_blocking=True))
+        return add_values(image, noise.result().to(self._device, non_blocking=True))
 
     def _submit(self, wanted: NoiseRequest, shape: tuple[int, ...], clouds: bool) -> Future[torch.Tensor]:
         return self._thread.submit(lambda: copy_to_pinned(draw_noise(shape, *wanted, clouds), self._device))

@@ -69,9 +69,9 @@ def to_device(image: DeviceImage | Image, device: torch.device) -> DeviceImage:
     return image if isinstance(image, DeviceImage) else DeviceImage(send_to_device(image, device))
 
 
-def to_planes(picture: DeviceImage) -> torch.Tensor:
+def to_planes(image: DeviceImage) -> torch.Tensor:
     """Return the image's channels as float32 (3, height, width), 0..255."""
-    return picture.pixels.permute(2, 0, 1).float()
+    return image.pixels.permute(2, 0, 1).float()
 
 
 def from_planes(values: torch.Tensor) -> torch.Tensor:

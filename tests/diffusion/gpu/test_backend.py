@@ -67,8 +67,8 @@ def test_a_warp_equals_cv2_except_for_rounding(textured, border):
 
 
 def test_an_identity_warp_returns_the_identical_image(textured):
-    picture = to_device(textured, HERE)
-    assert warp(picture, np.eye(3)) is picture
+    image = to_device(textured, HERE)
+    assert warp(image, np.eye(3)) is image
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -147,9 +147,9 @@ def test_a_crossfade_equals_that_on_the_cpu_except_for_rounding(textured, weight
 @pytest.mark.parametrize("clouds", [False, True])
 def test_noise_equals_that_on_the_cpu_to_the_byte_in_any_order_of_frames(textured, clouds):
     frames = [Frame(index, seed, grade=Grade(noise=0.1)) for index, seed in enumerate([3, 2**32 - 1, 3, 8])]
-    ahead, picture = PrefetchedNoise(frames, HERE), to_device(textured, HERE)
+    ahead, image = PrefetchedNoise(frames, HERE), to_device(textured, HERE)
     for frame in [*frames, frames[0], frames[2], Frame(9, 77, grade=Grade(noise=0.02))]:
-        noisy = ahead(picture, frame.grade.noise, frame.seed, clouds)
+        noisy = ahead(image, frame.grade.noise, frame.seed, clouds)
         assert (np.asarray(noisy) == add_noise(textured, frame.grade.noise, frame.seed, clouds)).all()
 
 
@@ -164,13 +164,13 @@ def test_every_operation_has_the_same_defaults_on_cpu_and_device():
 
 
 def test_no_operation_modifies_its_input(textured):
-    picture = to_device(textured, HERE)
+    image = to_device(textured, HERE)
     tools = GpuPlace("cpu", []).backend
-    tools.match(picture, tools.measure(picture, "lab"), "lab")
-    tools.contrast(picture, 1.5), tools.sharpen(picture, 1.0), tools.crossfade(picture, picture, 0.5)
-    tools.add_noise(picture, 0.2, 5), tools.pull(np.zeros((1, 3), np.uint8))(picture, 1.0)
-    assert (np.asarray(picture) == textured).all()
-    assert isinstance(picture, DeviceImage)
+    tools.match(image, tools.measure(image, "lab"), "lab")
+    tools.contrast(image, 1.5), tools.sharpen(image, 1.0), tools.crossfade(image, image, 0.5)
+    tools.add_noise(image, 0.2, 5), tools.pull(np.zeros((1, 3), np.uint8))(image, 1.0)
+    assert (np.asarray(image) == textured).all()
+    assert isinstance(image, DeviceImage)
 
 
 @pytest.mark.parametrize("by", WAYS)
@@ -179,17 +179,17 @@ def test_no_operation_waits_for_a_value_from_the_device(space, by):
     # torch's meta device has only shapes: reading a value from it raises an error.
     frames = [Frame(index, index, grade=Grade(noise=0.1)) for index in range(3)]
     tools = GpuPlace("meta", frames).backend
-    picture, other = (tools.picture(photo(seed)) for seed in (1, 2))
+    image, other = (tools.to_device(photo(seed)) for seed in (1, 2))
     with pytest.raises(NotImplementedError, match="no data"):
-        np.asarray(picture)
+        np.asarray(image)
     for matrix in matrices():
         for border in BORDERS:
-            picture = tools.warp(picture, matrix, border)
-    goal = tools.mix(tools.measure(other, space), tools.measure(picture, space), 0.5)
-    picture = tools.match(picture, goal, space, by, 0.5)
-    picture = tools.sharpen(tools.contrast(picture, 1.1), 0.3)
+            image = tools.warp(image, matrix, border)
+    goal = tools.mix(tools.measure(other, space), tools.measure(image, space), 0.5)
+    image = tools.match(image, goal, space, by, 0.5)
+    image = tools.sharpen(tools.contrast(image, 1.1), 0.3)
     for frame in frames:
-        picture = tools.add_noise(picture, frame.grade.noise, frame.seed)
-    picture = tools.pull(np.zeros((2, 3), np.uint8))(tools.crossfade(picture, other, 0.3), 0.5)
-    assert picture.shape == (80, 96, 3)
-    assert picture.device.type == "meta"
+        image = tools.add_noise(image, frame.grade.noise, frame.seed)
+    image = tools.pull(np.zeros((2, 3), np.uint8))(tools.crossfade(image, other, 0.3), 0.5)
+    assert image.shape == (80, 96, 3)
+    assert image.device.type == "meta"

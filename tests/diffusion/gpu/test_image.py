@@ -16,14 +16,14 @@ HERE = torch.device("cpu")
 
 
 def test_an_image_converts_to_one_array_that_is_reused(textured):
-    picture = to_device(textured, HERE)
-    picture.prefetch()
-    assert np.asarray(picture) is np.asarray(picture)
-    assert (np.asarray(picture) == textured).all()
-    assert np.asarray(picture, float).dtype == float
-    assert np.array(picture) is not np.asarray(picture)
-    assert picture.shape == textured.shape
-    assert to_device(picture, HERE) is picture
+    image = to_device(textured, HERE)
+    image.prefetch()
+    assert np.asarray(image) is np.asarray(image)
+    assert (np.asarray(image) == textured).all()
+    assert np.asarray(image, float).dtype == float
+    assert np.array(image) is not np.asarray(image)
+    assert image.shape == textured.shape
+    assert to_device(image, HERE) is image
 
 
 def test_a_nan_frame_is_reported_by_index_in_all_images_derived_from_it():
@@ -33,9 +33,9 @@ def test_a_nan_frame_is_reported_by_index_in_all_images_derived_from_it():
     third = from_pipeline_tensor(sound, 6, (8, 8), filters.contrast(second, 1.2))
     later = from_pipeline_tensor(broken, 7, (8, 8), third)
     assert np.asarray(first).tolist() == np.full((8, 8, 3), 128).tolist()
-    for picture in (second, third, filters.sharpen(third, 0.5), later):
+    for image in (second, third, filters.sharpen(third, 0.5), later):
         with pytest.raises(ModelError, match="frame 5: the model produced NaN instead of an image"):
-            np.asarray(picture)
+            np.asarray(image)
 
 
 def test_painting_on_the_device_gives_the_same_bytes_as_on_the_host(sdxl, frame):
@@ -80,15 +80,15 @@ def test_copies_to_and_from_a_gpu_do_not_block(textured):
     torch.cuda.set_sync_debug_mode("error")
     try:
         with torch.inference_mode():
-            picture = DeviceImage(
+            image = DeviceImage(
                 send_to_device(textured, there), torch.full((1,), -1, dtype=torch.int32, device=there)
             )
         for _ in range(20):
-            picture = filters.contrast(picture, 1.0)
-            picture.prefetch()
+            image = filters.contrast(image, 1.0)
+            image.prefetch()
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert (np.asarray(picture) == textured).all()
-    arrival = start_copy_to_host(picture.pixels)
+    assert (np.asarray(image) == textured).all()
+    arrival = start_copy_to_host(image.pixels)
     assert all(tensor.is_pinned() for tensor in arrival.tensors)
     assert (arrival.wait()[0].numpy() == textured).all()

@@ -94,24 +94,26 @@ class DistillationTask:
         self.nano.unet.disable_adapters()
         for start, end in itertools.pairwise(levels):
             level = torch.full((2 * len(x),), start, device=x.device)
-            plain, told = self.nano(x.repeat(2, 1, 1, 1), level, both, sizes.repeat(2, 1)).float().chunk(2)
-            x = self._step(x, plain + TEACHER_GUIDANCE * (told - plain), start, end)
+            plain, prompted = (
+                self.nano(x.repeat(2, 1, 1, 1), level, both, sizes.repeat(2, 1)).float().chunk(2)
+            )
+            x = self._step(x, plain + TEACHER_GUIDANCE * (prompted - plain), start, end)
         self.nano.unet.enable_adapters()
         return x
 
     def loss(self, step: int) -> Tensor:
         """Return the mean square error against the v whose single step ends where the teacher ends."""
         random = np.random.default_rng([6, step])
-        shelf = self.library.large
+        latent_set = self.library.large
         count = int(random.choice(list(TEACHER_STEPS)))
         grid = [round(1000 - 1000 * k / count) - 1 for k in range(count + 1)]
         k = int(random.integers(count))
         start, end = grid[k], grid[k + 1]
-        picked = shelf.sample_indices(catalog_odds(np.full(self.batch, start)), random)
-        texts = [random_caption(shelf.recipes[int(i)], random) for i in picked]
+        picked = latent_set.sample_indices(catalog_odds(np.full(self.batch, start)), random)
+        texts = [random_caption(latent_set.recipes[int(i)], random) for i in picked]
         levels = [round(level) for level in np.linspace(start, end, TEACHER_STEPS[count] + 1)]
         device = device_of(self.model)
-        clean = torch.from_numpy(shelf.latents[picked].astype(np.float32)).to(device)
+        clean = torch.from_numpy(latent_set.latents[picked].astype(np.float32)).to(device)
         x = self.kept[start] * clean + self.noised[start] * torch.randn(clean.shape).to(device)
         height, width = clean.shape[2] * 8, clean.shape[3] * 8
         size = [height, width, 0, 0, height, width]
@@ -170,15 +172,15 @@ class DenoiseTask:
 
     def _noisy_batch(self, random: np.random.Generator) -> tuple[NoisyLatents, list[Recipe]]:
         """Return a random batch of noisy latents, and the recipes of its images."""
-        shelf = self.library.large
+        latent_set = self.library.large
         if self.library.others and random.random() < OTHER_FORMATS_SHARE:
-            shelf = self.library.others[int(random.integers(len(self.library.others)))]
-        cells = self.library.large.latents[0, 0].size / shelf.latents[0, 0].size
+            latent_set = self.library.others[int(random.integers(len(self.library.others)))]
+        cells = self.library.large.latents[0, 0].size / latent_set.latents[0, 0].size
         # Fewer images of a larger size, so that every step costs the same.
         levels = sample_levels(max(round(self.batch * min(cells, 1.0)), 1), DENOISE_LEVEL_EXPONENT, random)
-        picked = shelf.sample_indices(catalog_odds(levels), random)
-        recipes = [shelf.recipes[int(i)] for i in picked]
-        return add_noise(shelf.latents[picked], levels, device_of(self.model)), recipes
+        picked = latent_set.sample_indices(catalog_odds(levels), random)
+        recipes = [latent_set.recipes[int(i)] for i in picked]
+        return add_noise(latent_set.latents[picked], levels, device_of(self.model)), recipes
 
     def _tokens(self, recipes: list[Recipe], random: np.random.Generator) -> Tensor:
         texts = [text.random_caption(recipe, random) for recipe in recipes]
@@ -206,9 +208,9 @@ class DenoiseTask:
             embeds, pooled = self.model.text(tokens)
             text = (embeds * hold.view(-1, 1, 1), pooled * hold.view(-1, 1))
             made = self.model(given.noisy, given.levels, text, size_conditions(given.noisy)).float()
-            untold = self._attribute_loss(recipes)
+            attribute_error = self._attribute_loss(recipes)
         error = (made - given.target).square().mean()
-        loss: Tensor = error + ATTRIBUTE_LOSS_WEIGHT * untold
+        loss: Tensor = error + ATTRIBUTE_LOSS_WEIGHT * attribute_error
         return loss
 
 
@@ -234,12 +236,12 @@ class ControlNetTask:
         self,
         nano: Nano,
         library: LatentLibrary,
-        pictures: ShardedImages,
+        images: ShardedImages,
         tokenizer: CLIPTokenizer,
         batch: int = 12,
     ) -> None:
-        """`library.large` holds the latents of `pictures`, followed by those of their mirror images."""
-        self.nano, self.library, self.pictures, self.tokenizer = nano, library, pictures, tokenizer
+        """`library.large` holds the latents of `images`, followed by those of their mirror images."""
+        self.nano, self.library, self.images, self.tokenizer = nano, library, images, tokenizer
         self.batch = batch
         nano.requires_grad_(False)
         self.net = build_controlnet(nano).to(device_of(nano.unet))
@@ -250,23 +252,23 @@ class ControlNetTask:
 
     def _edges(self, index: int, random: np.random.Generator) -> NDArray[np.uint8]:
         """Return the edges (h, w, 3) of the image that latent `index` encodes."""
-        picture = self.pictures[index % len(self.pictures)]
+        image = self.images[index % len(self.images)]
         low, high = (int(random.integers(*ends)) for ends in CANNY_THRESHOLDS)
-        edges = canny_hint(np.ascontiguousarray(picture), low, high)
-        return edges if index < len(self.pictures) else edges[:, ::-1]
+        edges = canny_hint(np.ascontiguousarray(image), low, high)
+        return edges if index < len(self.images) else edges[:, ::-1]
 
     def loss(self, step: int) -> Tensor:
         """Return the mean square error of v; a third of the images have no caption, so that the edges must suffice."""
         random = np.random.default_rng([10, step])
-        shelf, device = self.library.large, device_of(self.model)
-        picked = shelf.sample_indices(np.full(self.batch, CATALOG_SHARE), random)
+        latent_set, device = self.library.large, device_of(self.model)
+        picked = latent_set.sample_indices(np.full(self.batch, CATALOG_SHARE), random)
         hints = np.stack([self._edges(int(i), random) for i in picked])
         hint = torch.from_numpy(hints.astype(np.float32) / 255).permute(0, 3, 1, 2).to(device)
-        texts = [random_caption(shelf.recipes[int(i)], random) for i in picked]
+        texts = [random_caption(latent_set.recipes[int(i)], random) for i in picked]
         tokens = torch.from_numpy(token_ids(self.tokenizer, texts)).to(device)
         hold = caption_mask(0.67, self.batch, random, device)
         given = add_noise(
-            shelf.latents[picked], sample_levels(self.batch, CONTROL_LEVEL_EXPONENT, random), device
+            latent_set.latents[picked], sample_levels(self.batch, CONTROL_LEVEL_EXPONENT, random), device
         )
         with torch.autocast(device.type, torch.bfloat16):
             with torch.no_grad():
