@@ -177,13 +177,13 @@ class IPAdapterTask:
             latent_set.latents[picked], sample_levels(self.batch, ADAPTER_LEVEL_EXPONENT, random), device
         )
         with torch.autocast(device.type, torch.bfloat16):
-            embeds = self.encoder(torch.from_numpy(seen).to(device)).image_embeds
+            seen_embeds = self.encoder(torch.from_numpy(seen).to(device)).image_embeds
             with torch.no_grad():
                 embeds, pooled = self.nano.text(tokens)
             extra = {
                 "text_embeds": pooled * hold.view(-1, 1),
                 "time_ids": size_conditions(given.noisy),
-                "image_embeds": [embeds[:, None]],
+                "image_embeds": [seen_embeds[:, None]],
             }
             made = self.nano.unet(
                 given.noisy,

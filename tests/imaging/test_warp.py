@@ -87,7 +87,7 @@ def test_one_resampling_by_the_product_is_sharper_than_a_chain_of_warps(textured
     assert sharpness(once) > 0.9 * whole
 
 
-@pytest.mark.parametrize("pictures", [-7, -2, 2, 30])
+@pytest.mark.parametrize("images", [-7, -2, 2, 30])
 @pytest.mark.parametrize("border", ["wrap", "reflect"])
 def test_reflect_and_wrap_repeat_the_image_endlessly(textured, border, images):
     at = {"wrap": 5.25, "reflect": 5.25 if images % 2 == 0 else -90.75}[
