@@ -34,8 +34,7 @@ def clay(
     if caster is not None and floor is not None:
         dark = floor_shadow(caster, hits.view, floor, light, rays)
         backdrop = backdrop * (1 - SHADOW * dark)[..., None]
-    colors = hits.geometry.colors[hits.parts]
-    lit = measure_light(hits, light, caster, rays).over(hits, colors)
+    lit = measure_light(hits, light, caster, rays).over(hits, hits.geometry.colors)
     return to_srgb(lit + backdrop * (1 - hits.coverage)[..., None])
 
 

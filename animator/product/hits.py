@@ -68,9 +68,13 @@ class Hits:
         s = self.samples
         if s == 1:
             return np.ones(len(self.found), bool)
-        y, x = np.divmod(self.found, self.triangle.shape[1])
-        nearest = self.depth.ravel()[self.nearest[y // s, x // s]]
-        return np.asarray(self.depth.ravel()[self.found] <= nearest + self.slack)
+        kept = np.empty(len(self.found), bool)
+        farthest = self.depth.ravel()[self.nearest] + np.float32(self.slack)
+        for first in range(0, len(kept), CHUNK):
+            some = self.found[first : first + CHUNK]
+            y, x = np.divmod(some, self.triangle.shape[1])
+            kept[first : first + CHUNK] = self.depth.ravel()[some] <= farthest[y // s, x // s]
+        return kept
 
     @property
     def slack(self) -> float:
@@ -135,6 +139,21 @@ class Hits:
             sides[part] = np.where(dots < 0, -1, 1)
         return sides
 
+    def spread(self, values: Floats, rows: slice, columns: slice) -> Floats:
+        """Return values per hit (n, c) at the samples of some rows and columns of pixels, 0 where none hit.
+
+        The result is (rows * samples, columns * samples, c); the columns must contain all hits of these rows.
+        """
+        s, wide, count = self.samples, self.triangle.shape[1], values.shape[1]
+        height, width = (rows.stop - rows.start) * s, (columns.stop - columns.start) * s
+        fine = np.zeros((height * width, count), np.float32)
+        for top in range(rows.start, rows.stop, BAND):
+            begin, end = top * s * wide, min(top + BAND, rows.stop) * s * wide
+            first, last = np.searchsorted(self.found, (begin, end))
+            y, x = np.divmod(self.found[first:last], wide)
+            fine[(y - rows.start * s) * width + (x - columns.start * s)] = values[first:last]
+        return fine.reshape(height, width, count)
+
     def mean(self, values: Floats) -> Floats:
         """Return values per hit (n, c), c 1 to 4, summed over each pixel and divided by its samples, (h, w, c).
 
@@ -143,15 +162,11 @@ class Hits:
         s, count = self.samples, values.shape[1]
         whole = np.zeros((self.view.height, self.view.width, count), np.float32)
         rows, columns = self.box
-        wide, left, width = self.triangle.shape[1], columns.start * s, (columns.stop - columns.start) * s
         for top in range(rows.start, rows.stop, BAND):
-            bottom = min(top + BAND, rows.stop)
-            first, last = np.searchsorted(self.found, (top * s * wide, bottom * s * wide))
-            y, x = np.divmod(self.found[first:last] - top * s * wide, wide)
-            fine = np.zeros(((bottom - top) * s * width, count), np.float32)
-            fine[y * width + x - left] = values[first:last]
-            made = fine.reshape((bottom - top) * s, width, count)
+            band = slice(top, min(top + BAND, rows.stop))
+            made = self.spread(values, band, columns)
             if s > 1:
-                made = cv2.resize(made, (width // s, bottom - top), interpolation=cv2.INTER_AREA)
-            whole[top:bottom, columns] = made.reshape(bottom - top, -1, count)
+                size = (columns.stop - columns.start, band.stop - top)
+                made = np.asarray(cv2.resize(made, size, interpolation=cv2.INTER_AREA), np.float32)
+            whole[band, columns] = made.reshape(band.stop - top, -1, count)
         return whole

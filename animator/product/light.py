@@ -66,13 +66,17 @@ class Shade:
     rest_open: Floats
 
     def over(self, hits: Hits, colors: Floats | None = None) -> Floats:
-        """Return the light of each pixel, float32 (h, w, c), with `colors` (n, c) per hit or as factors (h, w, 1).
+        """Return the light of each pixel, float32 (h, w, c), from parts with `colors` (parts, c), by default white.
 
         Light is weighted by coverage, as `Hits.mean` is.
         """
-        colors = np.ones((len(self.key), 1), np.float32) if colors is None else colors
-        key, rest = hits.mean(colors * self.key[:, None]), hits.mean(colors * self.rest[:, None])
-        return _f32(key * self.key_open[..., None] + rest * self.rest_open[..., None])
+        colors = np.ones((len(hits.geometry.colors), 1), np.float32) if colors is None else colors
+        lit = np.empty((hits.view.height, hits.view.width, colors.shape[1]), np.float32)
+        for channel, levels in enumerate(colors.T):
+            color = levels[hits.parts]
+            key, rest = (hits.mean((color * light)[:, None])[..., 0] for light in (self.key, self.rest))
+            lit[..., channel] = key * self.key_open + rest * self.rest_open
+        return lit
 
 
 def shade(hits: Hits, light: Light | None = None, caster: Caster | None = None, rays: int = 4) -> Floats:

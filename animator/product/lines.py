@@ -33,7 +33,7 @@ def lines(hits: Hits, crease: float = 40.0, width: float = 1.0, borders: bool = 
         return drawn
     edges = _borders(hits, fine, borders)
     edges |= _steps(hits, fine)
-    _add_creases(edges, hits, fine, 1 - cos(radians(crease)))
+    _add_creases(edges, hits, (rows, columns), fine, 1 - cos(radians(crease)))
     away = cv2.distanceTransform(1 - edges.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     ink = np.clip(width * s / 2 - away, 0, 1).astype(np.float32)
     size = (columns.stop - columns.start, rows.stop - rows.start)
@@ -95,16 +95,15 @@ def _steps(hits: Hits, fine: tuple[slice, slice]) -> Flags:
     return edges
 
 
-def _add_creases(edges: Flags, hits: Hits, fine: tuple[slice, slice], least: float) -> None:
+def _add_creases(
+    edges: Flags, hits: Hits, box: tuple[slice, slice], fine: tuple[slice, slice], least: float
+) -> None:
     """Mark in `edges` the samples on both sides of creases, at which 1 - cosine between normals is over `least`.
 
     Sharp creases lie between neighbours. Bevels narrower than `BEVEL` are lines where the normals of their two sides
     differ most, unless another line runs along them. Normals are compared only where both samples are product.
     """
-    rows, columns = fine
-    normal = np.zeros((rows.stop - rows.start, columns.stop - columns.start, 3), np.float32)
-    y, x = np.divmod(hits.found, hits.triangle.shape[1])
-    normal[y - rows.start, x - columns.start] = hits.normals
+    normal = hits.spread(hits.normals, *box)
     product = hits.triangle[fine] >= 0
     for axis in (0, 1):
         _mark(edges, _turns(normal, product, 1, axis) > least, axis)

@@ -64,10 +64,9 @@ def normals(hits: Hits) -> Floats:
     A pixel's normal is the average of its samples. It is smooth by the corner normals, always on the side that is
     seen, and turned by the orthogonal part of the pose.
     """
-    mean = hits.mean(hits.normals @ hits.view.axes.T.astype(np.float32))
+    mean = hits.mean(hits.normals) @ hits.view.axes.T.astype(np.float32)
     length = np.sqrt(np.einsum("hwi,hwi->hw", mean, mean))
-    mean /= np.where(length > 1e-6, length, 1)[..., None]
-    return mean
+    return np.asarray(mean / np.where(length > 1e-6, length, 1)[..., None], np.float32)
 
 
 def normals_to_rgb(directions: Floats, coverage: Floats | None = None) -> Image:
@@ -83,10 +82,14 @@ def points(hits: Hits) -> Floats:
     It is the average over the pixel's samples on its nearest surface: at the pixel's centre where the surface covers
     the pixel, else in the middle of what it covers.
     """
-    kept = hits.foremost
-    weights = kept.astype(np.float32)[:, None]
     middle = hits.geometry.bounds.mean(0).astype(np.float32)  # near the points, for exact sums
-    summed = hits.mean(np.concatenate([(hits.points_of(hits.found) - middle) * weights, weights], axis=-1))
+    values = np.empty((len(hits.found), 4), np.float32)
+    for first in range(0, len(values), CHUNK):
+        part = slice(first, first + CHUNK)
+        kept = hits.foremost[part, None]
+        values[part, :3] = (hits.points_of(hits.found[part]) - middle) * kept
+        values[part, 3:] = kept
+    summed = hits.mean(values)
     share = summed[..., 3:]
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.where(share > 0, summed[..., :3] / share + middle, np.nan), np.float32)
