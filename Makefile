@@ -30,6 +30,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.camera
 	$(BIN)/python benchmarks/quality.py
 	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.product
 
 fuzz: $(READY)
 	$(BIN)/python -m benchmarks.fuzz
