@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from animator.frame import Frame, Image, State
 from animator.models import nano, samplers
 from animator.models.painter import Painter, PaintFunction, as_painter
-from animator.render import control, detail, device, footage, grading, upscale, views
+from animator.render import control, detail, footage, gpu_frames, grading, upscale, views
 from animator.render.camera import make_camera
 from animator.render.loop import Camera, ShotParts, render, shots, starts_shot
 from animator.render.masks import add_masks, build_masks, uses_masks
@@ -52,7 +52,7 @@ def animate(
     `known`, by frame number, are not painted again. Raises AnimatorError.
     """
     painter = None if paint is None else as_painter(paint)
-    yield from device.to_host(iterate_film(scene, frames, painter, state, known))
+    yield from gpu_frames.to_host(iterate_film(scene, frames, painter, state, known))
 
 
 def iterate_film(
@@ -68,7 +68,7 @@ def iterate_film(
     """
     frames = timeline(scene) if frames is None else frames
     painter = load_painter(scene) if painter is None else painter
-    place = device.choose_place(scene, frames, painter)
+    place = gpu_frames.choose_place(scene, frames, painter)
     camera = make_camera(scene, frames, place.backend)
     with closing(footage.open_footage(scene)) as film:
         work = FilmContext(place.wrap_painter(painter), place.wrap_saved(known), place.backend, camera, film)
@@ -153,7 +153,7 @@ def load_painter(scene: Scene) -> Painter:
     sdxl = SDXLPainter(source, *scene.size, loras, words, controls=nets, refiner=refiner, adapters=adapters)
     known = HiresFix(sdxl, scene.size, scene.native_size) if scene.size.exceeds(scene.native_size) else sdxl
     paint = known if first is None else StartFrom(known, lambda _: first)
-    device.log_placement(scene, paint)
+    gpu_frames.log_placement(scene, paint)
     return paint
 
 
