@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from animator.frame import Frame, Image, State
 from animator.imaging import masks
+from animator.render.loop import ShotParts, Stage
 from animator.render.masks import Masks
 
 
@@ -31,3 +34,10 @@ class ProductLock:
         if self.fully_locked_only:
             mask = np.where(mask == 255, mask, np.uint8(0))
         return masks.paste(image, seen, mask)
+
+
+def add_lock(parts: ShotParts, masks: Masks) -> ShotParts:
+    """Return `parts` with the lock, last after a painting pass and over frames that are not painted."""
+    after: list[Stage] = [*parts.after, ProductLock(masks)]
+    finish: list[Stage] = [*parts.finish, ProductLock(masks, whole=True)]
+    return replace(parts, after=after, finish=finish)

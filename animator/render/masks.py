@@ -1,4 +1,4 @@
-"""Masks over time: their sources, the painter and stages that they bound, and the product lock."""
+"""Masks over time: their sources, and the painter and stages that they bound."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from animator.imaging import masks
 from animator.imaging.io import VideoSource
 from animator.imaging.masks import read_mask_frames, soften_mask, unpack_mask
 from animator.models.painter import NO_HINTS, Hints, Painter, PainterWrapper
-from animator.render.lock import ProductLock
 from animator.render.loop import Camera, ShotParts, Stage
 from animator.scene.scene import Scene
 from animator.scene.settings_images import DEFAULT_TOLERANCE, EVERYWHERE
@@ -193,15 +192,12 @@ def paint_in_mask(
 
 
 def add_masks(parts: ShotParts, masks: Masks) -> ShotParts:
-    """Return `parts` bounded by masks.
-
-    The lock comes last, after a painting pass and over frames that are not painted.
-    """
+    """Return `parts` whose painter and stages are bounded by masks."""
     return ShotParts(
         MaskedPainter(parts.painter, masks),
         [MaskedStage(stage, masks) for stage in parts.before],
-        [*(MaskedStage(stage, masks) for stage in parts.after), ProductLock(masks)],
-        [*parts.finish, ProductLock(masks, whole=True)],
+        [MaskedStage(stage, masks) for stage in parts.after],
+        parts.finish,
     )
 
 

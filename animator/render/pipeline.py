@@ -16,6 +16,7 @@ from animator.models import nano, samplers
 from animator.models.painter import Painter, PaintFunction, as_painter
 from animator.render import control, detail, footage, gpu_frames, grading, upscale, views
 from animator.render.camera import make_camera
+from animator.render.lock import add_lock
 from animator.render.loop import Camera, ShotParts, render, shots, starts_shot
 from animator.render.masks import add_masks, build_masks, uses_masks
 from animator.render.painter import StartFrom, skip_saved
@@ -115,7 +116,7 @@ def render_shot(
         parts = ShotParts(work.painter, *grading.grading_stages(scene, work.footage, work.backend))
         parts = control.add_hints(parts, scene, camera, masks, start, videos)
         if masks is not None and uses_masks(frames):
-            parts = add_masks(parts, masks)
+            parts = add_lock(add_masks(parts, masks), masks)
             parts = detail.add_detail(parts, scene, work.painter, masks)
         parts = footage.add_footage(parts, scene, frames, work.footage, masks, first)
         parts = views.add_views(parts, scene, frames, camera, images)

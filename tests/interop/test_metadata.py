@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as Pillow
 
 from animator import SceneError
-from animator.imaging.ffmpeg import CODECS
+from animator.imaging.video_codecs import CODECS
 from animator.interop.convert import convert
 from animator.interop.importers import detect_and_read
 from animator.interop.metadata import image_comment, mp4_comment, webm_comment
