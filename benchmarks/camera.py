@@ -16,8 +16,9 @@ import numpy as np
 
 from animator.frame import Motion
 from animator.imaging.depth import ProxyDepth, harden_edges
+from animator.imaging.depth_warp import DepthView, project
 from animator.imaging.geometry import Lens, matrix
-from animator.imaging.warp import DepthView, project, warp
+from animator.imaging.warp import warp
 from benchmarks.loop import textured
 from tests.imaging.truth import Room, errors
 

@@ -8,8 +8,8 @@ from PIL import Image as Pillow
 from animator.frame import Image, Motion, State
 from animator.imaging.cameras import DepthCamera, HomographyCamera
 from animator.imaging.depth import ProxyDepth, harden_edges
+from animator.imaging.depth_warp import DepthView
 from animator.imaging.geometry import Lens
-from animator.imaging.warp import DepthView
 from nanolab.gbuffer import CameraView
 from nanolab.recipes import DrawnImage, Recipe, draw_recipe
 

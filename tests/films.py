@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from animator.imaging.ffmpeg import ffmpeg_path
 from animator.imaging.io import VideoSource, read_frames
+from animator.imaging.video_codecs import ffmpeg_path
 
 
 def write(file: Path, shown, fps=10.0, *options: str) -> Path:

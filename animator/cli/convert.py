@@ -19,7 +19,10 @@ from animator.timeline.load import load
 @click.argument("file", type=FilePath)
 @click.option("-o", "--out", type=FilePath, help="Schedule file to write.  [printed]")
 def import_(file: Path, out: Path | None) -> None:
-    """Make a schedule file from Deforum settings, a Parseq manifest, an image's infotext, a film or a camera path."""
+    """Make a schedule file from the FILE of another program, or from a film made by animator.
+
+    Known are Deforum settings, a Parseq manifest, infotext or an image with it, a camera path, and what plug-ins add.
+    """
     from animator.interop.convert import convert
 
     text, notes = convert(file, (out or Path()).parent)

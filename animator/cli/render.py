@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from animator.cli.main import (
-    FilePath,
-    ScheduleFile,
-    event_reporter,
-    json_option,
-    log_to_stderr,
-    set_option,
-)
+from animator.cli.main import FilePath, ScheduleFile, event_reporter, json_option, log_to_stderr, set_option
 from animator.cli.progress import show_frames
 from animator.errors import ProgramError, quote_text
 from animator.runs.events import Encoded, EventSink, Failed, Finished, Reporter, Warned, ignore

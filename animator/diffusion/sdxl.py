@@ -13,14 +13,14 @@ import torch
 import transformers
 from diffusers import StableDiffusionXLImg2ImgPipeline
 
-from animator.diffusion import images, inpaint, memory, schedulers, unet_patches
+from animator.diffusion import images, inpaint, memory, noise_levels, unet_patches
 from animator.diffusion.adapters import IPAdapterSet, IPAdapterSpec, LoraSet
 from animator.diffusion.controlnet import ControlNetSet, ControlNetSpec
 from animator.diffusion.gpu.image import DeviceImage, to_device
 from animator.diffusion.inpaint import InpaintPipeline, is_inpainting_checkpoint
 from animator.diffusion.loading import CheckpointSpec, device_for, dtype_for, load_pipeline
+from animator.diffusion.noise_levels import Schedulers
 from animator.diffusion.refiner import Refiner
-from animator.diffusion.schedulers import Schedulers
 from animator.diffusion.text_encoding import PromptEncoder, TextualInversions
 from animator.frame import Frame, Image, Mask
 from animator.models.painter import NO_HINTS, Hints, Job, Painter
@@ -146,7 +146,7 @@ class SDXLPainter(Painter):
             return [start for _, start in jobs if start is not None]
         single = self.inpaint is not None or self.refiner is not None
         if single or any(
-            schedulers.noise_transform(frame) for frame, _ in jobs
+            noise_levels.noise_transform(frame) for frame, _ in jobs
         ):  # the scheduler changes the noise, and a batch shares one scheduler
             return super().paint_batch(jobs)
         asked = [self._prepare_call(frame, start) for frame, start in jobs]
@@ -199,12 +199,12 @@ class SDXLPainter(Painter):
                 images.round_up(side, self.pixels_per_latent) for side in (self.width, self.height)
             )
             arguments |= {"width": width, "height": height}
-            arguments |= schedulers.text_to_image_latents(pipe, frame, width, height, generator)
+            arguments |= noise_levels.text_to_image_latents(pipe, frame, width, height, generator)
         else:
             pipe, (scheduler, steps) = self.img2img, self.schedulers.for_image_to_image(painting)
             read: Any = images.to_pipeline_tensor if isinstance(start, DeviceImage) else images.to_pipeline
             arguments["image"] = read(start, self.pixels_per_latent)
-        schedulers.patch_add_noise(scheduler, schedulers.noise_transform(frame))
+        noise_levels.patch_add_noise(scheduler, noise_levels.noise_transform(frame))
         seen = {name: images.pad_to_multiple(hint, self.pixels_per_latent) for name, hint in hints.items()}
         pipe, scheduler, arguments = self.controls.apply(pipe, scheduler, arguments | steps, frame, seen)
         pipe.scheduler = scheduler

@@ -17,7 +17,7 @@ from compel import Compel, ReturnedEmbeddingsType
 from compel.prompt_parser import Conjunction, FlattenedPrompt
 from safetensors.torch import load_file
 
-from animator.diffusion.schedulers import slerp
+from animator.diffusion.noise_levels import slerp
 from animator.errors import ModelError, one_line
 from animator.frame import Prompt
 from animator.models.families import FAMILY_BY_TEXT_WIDTH, SINGLE_ENCODER_WIDTHS

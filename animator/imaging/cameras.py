@@ -8,8 +8,9 @@ import numpy as np
 
 from animator.frame import Frame, Image, Matrix, Motion, State
 from animator.imaging.depth import DepthSource
+from animator.imaging.depth_warp import DepthView
 from animator.imaging.geometry import Lens, matrix
-from animator.imaging.warp import DepthView, warp
+from animator.imaging.warp import warp
 
 # An image, the (3, 3) matrix that moves its pixels, a border mode → the image resampled once.
 WarpFunction = Callable[[Image, Matrix, str], Image]

@@ -17,9 +17,9 @@ from PIL import ImageOps
 
 from animator.errors import Place, Problem, SceneError
 from animator.frame import DepthRange, Image, Matrix, Motion
+from animator.imaging.depth_warp import DepthView
 from animator.imaging.geometry import Lens
 from animator.imaging.io import open_image, to_grey
-from animator.imaging.warp import DepthView
 
 Floats = NDArray[np.float32]
 

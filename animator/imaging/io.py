@@ -25,7 +25,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from animator.frame import Image
-from animator.imaging.ffmpeg import ffmpeg_path
+from animator.imaging.video_codecs import ffmpeg_path
 
 _QUIET = ("-hide_banner", "-loglevel", "error", "-nostdin")
 

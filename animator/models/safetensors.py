@@ -16,12 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from animator.errors import ModelError
 from animator.models import nano
-from animator.models.families import (
-    FAMILY_BY_TEXT_WIDTH,
-    HUB_ID,
-    SDXL_TEXT_WIDTH,
-    SINGLE_ENCODER_WIDTHS,
-)
+from animator.models.families import FAMILY_BY_TEXT_WIDTH, HUB_ID, SDXL_TEXT_WIDTH, SINGLE_ENCODER_WIDTHS
 
 # Tensor names of a textual inversion for both text encoders: by kohya and ComfyUI, by diffusers.
 INVERSION_KEYS = (("clip_l", "clip_g"), ("text_encoders_0", "text_encoders_1"))

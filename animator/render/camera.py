@@ -64,7 +64,7 @@ def load_depth_model(scene: Scene) -> Any:
     from animator.diffusion import loading
 
     loading.require_matching_torchvision()
-    from animator.diffusion.auxiliary import DepthEstimator
+    from animator.diffusion.helper_networks import DepthEstimator
 
     motion = scene.settings.motion
     place = scene.file(("motion", "depth_model"), motion.depth_model)

@@ -143,7 +143,7 @@ def _hint_maker(scene: Scene, name: str, camera: Camera) -> HintMaker:
             from animator.diffusion import loading
 
             loading.require_matching_torchvision()
-            from animator.diffusion.auxiliary import load_detector
+            from animator.diffusion.helper_networks import load_detector
 
             draw = load_detector(control.hint, scene.settings.model.device)
             return lambda image, _: draw(image)

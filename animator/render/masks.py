@@ -1,4 +1,4 @@
-"""Masks over time: their sources, the painter and stages that they bound, and the product lock."""
+"""Masks over time: their sources, and the painter and stages that they bound."""
 
 from __future__ import annotations
 
@@ -165,30 +165,6 @@ class MaskedStage:
         return masks.paste(image, changed, self.masks(text, frame)) if text else changed
 
 
-class ProductLock:
-    """The product lock: a stage that pastes the first image, warped to the current frame, over the locked mask.
-
-    After a painting pass it is pasted with a feathered edge. Frames that are not painted have that edge already, and
-    it must not be applied twice: for them, `whole` pastes only fully locked pixels, at their original sharpness.
-    """
-
-    def __init__(self, masks: Masks, whole: bool = False) -> None:
-        self.masks, self.fully_locked_only = masks, whole
-
-    def __call__(self, image: Image, frame: Frame, state: State) -> Image:  # noqa: ARG002 (a stage's signature)
-        lock, shot = frame.lock, self.masks.shot
-        seen = shot.first_image_in(frame)
-        if not lock.mask or not lock.strength or seen is None:
-            return image
-        # Pixels that the first image no longer covers are not locked: only its stretched border is left there.
-        mask = np.minimum(self.masks(lock.mask, frame), shot.visible_mask(frame))
-        seen, mask = masks.grow_mask(seen, mask, masks.feather_pixels(lock.feather, image.shape[1]))
-        mask = masks.scale_mask(mask, lock.strength)
-        if self.fully_locked_only:
-            mask = np.where(mask == 255, mask, np.uint8(0))
-        return masks.paste(image, seen, mask)
-
-
 class MaskedPainter(PainterWrapper):
     """A painter that changes an image only in the frame's `painting.mask`, in proportion to its value."""
 
@@ -216,15 +192,12 @@ def paint_in_mask(
 
 
 def add_masks(parts: ShotParts, masks: Masks) -> ShotParts:
-    """Return `parts` bounded by masks.
-
-    The lock comes last, after a painting pass and over frames that are not painted.
-    """
+    """Return `parts` whose painter and stages are bounded by masks."""
     return ShotParts(
         MaskedPainter(parts.painter, masks),
         [MaskedStage(stage, masks) for stage in parts.before],
-        [*(MaskedStage(stage, masks) for stage in parts.after), ProductLock(masks)],
-        [*parts.finish, ProductLock(masks, whole=True)],
+        [MaskedStage(stage, masks) for stage in parts.after],
+        parts.finish,
     )
 
 

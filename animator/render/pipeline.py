@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from animator.frame import Frame, Image, State
 from animator.models import nano, samplers
 from animator.models.painter import Painter, PaintFunction, as_painter
-from animator.render import control, detail, device, footage, grading, upscale, views
+from animator.render import control, detail, footage, gpu_frames, grading, upscale, views
 from animator.render.camera import make_camera
+from animator.render.lock import add_lock
 from animator.render.loop import Camera, ShotParts, render, shots, starts_shot
 from animator.render.masks import add_masks, build_masks, uses_masks
 from animator.render.painter import StartFrom, skip_saved
 from animator.scene import model_checks
+from animator.scene.painters import PAINTERS, PainterFamily, painter_family
+from animator.scene.plugins import plugin_errors
 from animator.scene.scene import Scene
 from animator.timeline.advice import compile_variants, missing_trigger_words
 from animator.timeline.compile import timeline
@@ -52,7 +55,7 @@ def animate(
     `known`, by frame number, are not painted again. Raises AnimatorError.
     """
     painter = None if paint is None else as_painter(paint)
-    yield from device.to_host(iterate_film(scene, frames, painter, state, known))
+    yield from gpu_frames.to_host(iterate_film(scene, frames, painter, state, known))
 
 
 def iterate_film(
@@ -68,7 +71,7 @@ def iterate_film(
     """
     frames = timeline(scene) if frames is None else frames
     painter = load_painter(scene) if painter is None else painter
-    place = device.choose_place(scene, frames, painter)
+    place = gpu_frames.choose_place(scene, frames, painter)
     camera = make_camera(scene, frames, place.backend)
     with closing(footage.open_footage(scene)) as film:
         work = FilmContext(place.wrap_painter(painter), place.wrap_saved(known), place.backend, camera, film)
@@ -115,7 +118,7 @@ def render_shot(
         parts = ShotParts(work.painter, *grading.grading_stages(scene, work.footage, work.backend))
         parts = control.add_hints(parts, scene, camera, masks, start, videos)
         if masks is not None and uses_masks(frames):
-            parts = add_masks(parts, masks)
+            parts = add_lock(add_masks(parts, masks), masks)
             parts = detail.add_detail(parts, scene, work.painter, masks)
         parts = footage.add_footage(parts, scene, frames, work.footage, masks, first)
         parts = views.add_views(parts, scene, frames, camera, images)
@@ -125,7 +128,22 @@ def render_shot(
 
 
 def load_painter(scene: Scene) -> Painter:
-    """Return the scene's painter: SDXL, loaded, with hires fix and the start image where the scene needs them.
+    """Return the painter of the scene's family of models, loaded, with the start image if there is one.
+
+    Raises ModelError, SceneError, PluginError.
+    """
+    name = painter_family(scene)
+    first = views.read_start_image(scene)  # before the model, so that an unreadable file is reported at once
+    context = f"model.base {scene.settings.model.base}: family {name!r}"
+    with plugin_errors(context) if name in PAINTERS.plugins else nullcontext():
+        painter = as_painter(PAINTERS.load(name).load(scene))
+    paint = painter if first is None else StartFrom(painter, lambda _: first)
+    gpu_frames.log_placement(scene, paint)
+    return paint
+
+
+def load_sdxl(scene: Scene) -> Painter:
+    """Return the scene's SDXL, loaded, with hires fix where the film's size needs it.
 
     Logs a note for each LoRA whose trigger words no prompt contains. Raises ModelError, SceneError.
     """
@@ -143,7 +161,6 @@ def load_painter(scene: Scene) -> Painter:
     words = {word: scene.file(("model", "embeddings", word), file) for word, file in model.embeddings.items()}
     for note in missing_trigger_words(scene, frames):
         logger.info("note: %s", note)
-    first = views.read_start_image(scene)  # before the model, so that an unreadable file is reported at once
     nets, refiner, adapters = (
         control.controlnets_to_load(scene),
         control.refiner_to_load(scene),
@@ -151,10 +168,10 @@ def load_painter(scene: Scene) -> Painter:
     )
     source = _scene_checkpoint(scene, frames)
     sdxl = SDXLPainter(source, *scene.size, loras, words, controls=nets, refiner=refiner, adapters=adapters)
-    known = HiresFix(sdxl, scene.size, scene.native_size) if scene.size.exceeds(scene.native_size) else sdxl
-    paint = known if first is None else StartFrom(known, lambda _: first)
-    device.log_placement(scene, paint)
-    return paint
+    return HiresFix(sdxl, scene.size, scene.native_size) if scene.size.exceeds(scene.native_size) else sdxl
+
+
+SDXL = PainterFamily(lambda base, place: True, load_sdxl)  # noqa: ARG005 (every model that no plug-in recognises)
 
 
 def _scene_checkpoint(scene: Scene, frames: Sequence[Frame]) -> CheckpointSpec:

@@ -41,7 +41,7 @@ def frame_enlarger(scene: Scene) -> Enlarge | None:
     from animator.diffusion import loading
 
     loading.require_matching_torchvision()
-    from animator.diffusion.auxiliary import UpscaleNetwork
+    from animator.diffusion.helper_networks import UpscaleNetwork
 
     network = UpscaleNetwork(scene.file(UPSCALE_SETTING, upscale.by), scene.settings.model.device)
     return lambda _, image, __: resize(upscale_tiled(image, network, network.scale, upscale.tile), *target)

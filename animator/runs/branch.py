@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from animator.errors import CurveError, RunError
 from animator.frame import Frame
 from animator.render.loop import starts_shot
-from animator.runs.fingerprint import FrameFingerprints
 from animator.runs.render import frame_range, start_run
+from animator.runs.repaint import FrameFingerprints
 from animator.scene.scene import Scene
 from animator.timeline.compile import scene_clock
 from animator.timeline.load import load

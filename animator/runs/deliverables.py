@@ -18,9 +18,9 @@ from animator.render.camera import make_camera
 from animator.render.loop import shots
 from animator.render.upscale import Interpolator, interpolator
 from animator.render.views import read_start_image, view_images
-from animator.runs import animations, recorder, sheets
-from animator.runs.animations import FrameSequence
+from animator.runs import gif_webp, recorder, sheets, subtitles
 from animator.runs.atomic import write_atomic, write_zip
+from animator.runs.gif_webp import FrameSequence
 from animator.runs.metadata import encode_png
 from animator.runs.render import boomerang_frames, frame_range, soundtrack, video_quality
 from animator.runs.run import Run
@@ -41,7 +41,7 @@ from animator.timeline import deliverables
 
 if TYPE_CHECKING:
     from animator.render.masks import Masks
-    from animator.runs.animations import RgbOrRgba
+    from animator.runs.gif_webp import RgbOrRgba
 
 
 FOLLOW_SECONDS = 0.25  # seconds over which a crop that follows the product is smoothed
@@ -100,7 +100,7 @@ class _DeliverableMaker:
 
     def spec(self, word: str) -> DeliverableSpec:
         """Return the specification of a file named as in `output.also`. Raises AnimatorError."""
-        from animator.runs.animations import FrameSequence
+        from animator.runs.gif_webp import FrameSequence
 
         kind, shape = kind_and_shape(word)
         look, width, height = self.image_reader(shape, is_cutout(word))
@@ -248,13 +248,13 @@ def _write_animation(
     def encoded(reel: FrameSequence) -> bytes:
         return encode(reel, edition.recipe, edition.endless, edition.quality)
 
-    data, reel = animations.fit_to_bytes(edition.reel, edition.max_bytes, encoded, fastest)
+    data, reel = gif_webp.fit_to_bytes(edition.reel, edition.max_bytes, encoded, fastest)
     write_atomic(target, data)
     if len(reel) == len(edition.reel) and reel.width == edition.reel.width:
         return f"{reel}, {_file_size(target)}"
     whole = f"the film has {edition.reel.width}x{edition.reel.height} at {edition.reel.fps:.3g} fps"
     why = (
-        f"at most {animations.format_bytes(edition.max_bytes)}"
+        f"at most {gif_webp.format_bytes(edition.max_bytes)}"
         if edition.max_bytes
         else "the format's maximum rate"
     )
@@ -292,7 +292,7 @@ def write_subtitles(edition: DeliverableSpec, target: Path) -> str:
     """Write the prompts as subtitles."""
     assert edition.prompts is not None
     texts = [edition.prompts[index] for index in edition.reel.order]
-    text = sheets.subtitles(texts, edition.reel.fps)
+    text = subtitles.subtitles(texts, edition.reel.fps)
     write_atomic(target, text.encode("utf8"))
     return f"{text.count(' --> ')} prompts"
 
@@ -309,11 +309,11 @@ def write_frames_zip(edition: DeliverableSpec, target: Path) -> str:
 
 
 def _file_size(file: Path) -> str:
-    return animations.format_bytes(file.stat().st_size)
+    return gif_webp.format_bytes(file.stat().st_size)
 
 
-write_gif = partial(_write_animation, animations.gif, animations.GIF_MAX_FPS)
-write_webp = partial(_write_animation, animations.webp, animations.WEBP_MAX_FPS)
+write_gif = partial(_write_animation, gif_webp.gif, gif_webp.GIF_MAX_FPS)
+write_webp = partial(_write_animation, gif_webp.webp, gif_webp.WEBP_MAX_FPS)
 
 
 class RecomputedMasks:

@@ -20,9 +20,9 @@ from animator.render.pipeline import iterate_film, load_painter
 from animator.render.upscale import output_size, uses_second_pass
 from animator.runs import metadata
 from animator.runs.events import Encoded, EventSink, FrameDone, Loaded, Loading, Started, Warned, ignore
-from animator.runs.fingerprint import FrameFingerprints
 from animator.runs.metadata import frame_table
 from animator.runs.recorder import LargerFrames
+from animator.runs.repaint import FrameFingerprints
 from animator.scene.resolve import to_yaml
 from animator.scene.scene import Scene
 from animator.timeline.audio import AudioClip, scene_audio

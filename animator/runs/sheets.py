@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from math import ceil, sqrt
 
 import numpy as np
@@ -13,10 +11,11 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from animator.frame import Image
-from animator.runs.animations import FrameSequence, exif_comment
+from animator.runs.gif_webp import FrameSequence, exif_comment
 from animator.timeline.cadence import pick_evenly
 
 MAX_GRID_SIDE = 8192  # pixels: longest side of a sheet
+
 
 GRID_GAP, GRID_BACKGROUND, GRID_TEXT, GRID_CAPTION = 8, (250, 250, 248), (30, 32, 36), (140, 143, 150)
 
@@ -76,11 +75,15 @@ def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: 
 
 SHEET_FRAMES = 24  # images on a contact sheet
 
+
 SHEET_CELL = 256  # pixels: longer side of an image on the sheet
+
 
 SHEET_GAP, SHEET_LINE = 8, 18  # pixels: space between images, height of the label below each
 
+
 SHEET_BACKGROUND, SHEET_TEXT = (24, 24, 26), (225, 225, 225)
+
 
 MAX_EXIF = 65_000  # bytes: capacity of one segment of a JPEG
 
@@ -116,32 +119,3 @@ def contact_sheet(reel: FrameSequence, recipe: str, label: Callable[[int], str])
     note, data = exif_comment(recipe), io.BytesIO()
     paper.save(data, "JPEG", quality=90, **({"exif": b"Exif\0\0" + note} if len(note) < MAX_EXIF else {}))
     return data.getvalue()
-
-
-_WEIGHTED_TEXT = re.compile(r"\(([^()]*?):\s*-?[\d.]+\s*\)")
-
-
-def subtitles(prompts: Sequence[str], fps: float) -> str:
-    """Return SubRip text: each prompt for as long as it lasts, without its prompt weights.
-
-    `prompts`: one per image, in the order shown; "" for none.
-    """
-    cues: list[str] = []
-    at = 0
-    for text, group in groupby(map(plain_prompt, prompts)):
-        first, at = at, at + len(list(group))
-        if text:
-            cues.append(f"{len(cues) + 1}\n{_timestamp(first / fps)} --> {_timestamp(at / fps)}\n{text}\n")
-    return "\n".join(cues)
-
-
-def plain_prompt(prompt: str) -> str:
-    """Return a prompt in one line and without weights: `(red:1.2) mug` becomes `red mug`."""
-    while (shorter := _WEIGHTED_TEXT.sub(r"\1", prompt)) != prompt:
-        prompt = shorter
-    return " ".join(prompt.split())
-
-
-def _timestamp(seconds: float) -> str:
-    minutes, milliseconds = divmod(round(seconds * 1000), 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02},{milliseconds % 1000:03}"

@@ -12,7 +12,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.imaging.ffmpeg import CODECS, FfmpegPipe, ffmpeg_path, pick_encoder
+from animator.imaging.video_codecs import CODECS, FfmpegPipe, ffmpeg_path, pick_encoder
 from animator.runs.atomic import draft_file
 from animator.timeline.audio import AudioClip, trim_filter
 

@@ -11,6 +11,7 @@ from animator.models import families, safetensors
 from animator.models.safetensors import checkpoint_text_width
 from animator.scene.fields import FileRef
 from animator.scene.file_references import references_of
+from animator.scene.painters import DEFAULT_FAMILY, painter_family
 from animator.scene.parse import is_file
 from animator.scene.scene import Scene
 from animator.scene.settings_models import split_scale
@@ -22,7 +23,12 @@ NANO_LEVELS, SDXL_LEVELS = (64, 96, 160), (320, 640, 1280)
 
 
 def check_models(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of existing models: checkpoint, ControlNets, IP-Adapters, embeddings, and blocks of LoRAs."""
+    """Yield problems of existing models: checkpoint, ControlNets, IP-Adapters, embeddings, and blocks of LoRAs.
+
+    A model of another family than SDXL is checked by its plug-in, when it is loaded.
+    """
+    if painter_family(scene) != DEFAULT_FAMILY:
+        return
     if scene.settings.control or scene.settings.ip_adapter:
         yield from control_misfits(scene)
     if scene.settings.model.base != "nano":
@@ -36,7 +42,7 @@ def check_models(scene: Scene) -> Iterator[Problem]:
 
 
 def require_models(scene: Scene) -> None:
-    """Raise ModelError for missing models. Call it before painting only: a preview needs no models."""
+    """Raise ModelError for missing models of SDXL. Call it before painting only: a preview needs no models."""
     problems = [
         f"{'.'.join(path)} {quote_text(model)}: no such folder or file; allowed: {_allowed_values(ref)}"
         for path, model, ref in references_of(scene)

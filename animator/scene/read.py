@@ -4,79 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
-from typing import Any, get_args, get_origin
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from animator.errors import Problem, SceneError, SettingPath, short_repr, suggest
+from animator.errors import Problem, SceneError, SettingPath
 from animator.models import families
 from animator.scene.checks import check_scene
 from animator.scene.compose import apply_storyboard, compose, extends_chain
-from animator.scene.fields import without_none
 from animator.scene.parse import Document, parse_document
 from animator.scene.scene import Scene, base_folder
 from animator.scene.settings import MAX_FRAMES, Settings
-from animator.scene.settings_stages import UNKNOWN_STAGE, stage_setting_names
+from animator.scene.validation_errors import explain_validation_error
 from animator.scene.variables import substitute
-
-
-def explain_validation_error(
-    document: Document, item: Any, root: type[BaseModel], extra_keys: Sequence[str] = ()
-) -> Problem:
-    """Convert `item`, a pydantic error about `document` validated as a `root`, to a problem with its position.
-
-    `extra_keys` are top-level names to suggest although they are not settings of `root`.
-    """
-    path = tuple(str(part) for part in item["loc"])
-    where = document.key_place if item["type"] in ("extra_forbidden", UNKNOWN_STAGE) else document.value_place
-    return Problem(where(path), path, _error_message(item, item["loc"], root, extra_keys))
-
-
-def _error_message(
-    item: Any, loc: tuple[int | str, ...], root: type[BaseModel], extra_keys: Sequence[str]
-) -> str:
-    """Return the message for an error of pydantic: what is wrong; what is allowed."""
-    given = item.get("input")
-    match item["type"]:
-        case "extra_forbidden" if given is None and {" ", ":"} & set(str(loc[-1])):
-            # In {at: a red mug, white background} and {zoom: 0:(1.0), 30:(1.04)} YAML ends the text at the
-            # comma and reads the rest as a name.
-            return "no such setting; a text with a comma inside { } needs quotes round it"
-        case "extra_forbidden":
-            known = _setting_names(loc[:-1], root)
-            return f"no such setting; {suggest(str(loc[-1]), known if loc[:-1] else [*known, *extra_keys])}"
-        case "missing":
-            return "must be given"
-        case "literal_error":
-            return f"{short_repr(given)} is not known; allowed: {item['ctx']['expected']}"
-        case "value_error" | "unknown_stage":
-            return str(item["ctx"]["error"])
-        case "int_parsing" | "int_type" | "int_from_float":
-            return f"{short_repr(given)} is not a whole number"
-        case "float_parsing" | "float_type":
-            return f"{short_repr(given)} is not a number"
-        case "string_type":
-            return f"{short_repr(given)} is not a text; put quotes round it"
-        case "model_type" | "dict_type" | "model_attributes_type":
-            names = ", ".join(_setting_names(loc, root)) or "any name"
-            return f"{short_repr(given)} is not a group of settings; known: {names}"
-        case _:
-            return f"{short_repr(given)}: {item['msg'][0].lower()}{item['msg'][1:]}"
-
-
-def _setting_names(loc: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:
-    """Return the names of the settings in the section at `loc`; [] if it has no fixed names."""
-    if root is Settings and loc[:1] == ("stages",):
-        return stage_setting_names(loc[1:])
-    model: Any = root
-    for part in loc:
-        # In dict[str, LoraFile] every name has the same fields.
-        named = get_origin(model) is dict
-        model = get_args(model)[1] if named else without_none(model.model_fields[str(part)].annotation)
-    if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        return []
-    return [field.alias or name for name, field in model.model_fields.items()]
-
 
 # Settings that suit the bundled model; SDXL needs more steps and guidance.
 NANO_DEFAULTS = {
@@ -116,6 +56,7 @@ def with_model_defaults(settings: Settings) -> Settings:
 
 
 MAX_PROBLEMS = 50  # reported in one pass; a file with more is not a schedule file
+
 
 EXTRA_KEYS = ("extends", "when", "storyboard")  # top-level names that are not settings
 

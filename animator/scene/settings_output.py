@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from animator.errors import PluginError, SettingPath, short_repr, suggest
 from animator.frame import Framing, Upscale
-from animator.imaging.ffmpeg import FILM_CODECS
+from animator.imaging.video_codecs import FILM_CODECS
 from animator.scene.fields import FileRef, Integer, Number, Section, TextOrNumber, curve_section
 from animator.scene.plugins import Registry
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import CurveError
-from animator.imaging.ffmpeg import ffmpeg_path
+from animator.imaging.video_codecs import ffmpeg_path
 from animator.scene.scene import Scene
 
 Floats = NDArray[np.float64]

@@ -51,6 +51,7 @@ from animator.timeline.cadence import (
     view_frames,
 )
 from animator.timeline.clock import Clock
+from animator.timeline.column_reader import Reader, first_painted_after
 from animator.timeline.motion import (
     SHAKES,
     add_moves,
@@ -60,7 +61,6 @@ from animator.timeline.motion import (
     rates_per_frame,
 )
 from animator.timeline.prompts import lora_columns, prompt_columns
-from animator.timeline.reader import Reader, first_painted_after
 
 
 class ColumnReader(Reader):

@@ -8,10 +8,10 @@ from functools import partial
 
 from animator.errors import CurveError, Problem, ProgramError, SceneError, SettingPath, suggest
 from animator.frame import Framing
-from animator.imaging.ffmpeg import CODECS, ffmpeg_path, pick_encoder
+from animator.imaging.video_codecs import CODECS, ffmpeg_path, pick_encoder
 from animator.scene.scene import Scene
 from animator.scene.settings_output import DELIVERABLES, is_cutout, kind_and_shape
-from animator.timeline.reader import Reader
+from animator.timeline.column_reader import Reader
 
 MASK_PATH = ("output", "mask")
 DEFAULT_MASK = "product"  # the mask that is cut out unless the schedule names one

@@ -18,8 +18,8 @@ from animator.frame import Prompt
 from animator.scene.settings_models import declared_loras, split_scale
 from animator.scene.styles import Style, available_styles
 from animator.timeline.clock import Clock, Signals
+from animator.timeline.column_reader import Reader, hold_values, keyed_texts
 from animator.timeline.prompt_formulas import FormulaText, parse_formula_text
-from animator.timeline.reader import Reader, hold_values, keyed_texts
 
 NEGATIVE_MARK = "--neg"  # Deforum's mark: the text after it is a negative prompt
 

@@ -13,7 +13,7 @@ from animator.models.families import native_size
 from animator.scene.compose import apply_overrides
 from animator.scene.fields import Integer, Number, Section
 from animator.scene.parse import Document, read_document
-from animator.scene.read import explain_validation_error
+from animator.scene.validation_errors import explain_validation_error
 
 Method = Literal["lora", "textual-inversion"]
 

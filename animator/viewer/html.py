@@ -104,7 +104,7 @@ def fill_template(name: str, **values: str) -> str:
 
 def full_page(title: str, body: str) -> str:
     """Return `preview_html` as a complete page, which may show what is embedded in it and fetch nothing."""
-    return fill_template("whole.html", title=escape(title), style=stylesheet(), body=body)
+    return fill_template("page.html", title=escape(title), style=stylesheet(), body=body)
 
 
 def fragment(body: str) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from animator.diffusion.auxiliary import DepthEstimator
+from animator.diffusion.helper_networks import DepthEstimator
 from animator.errors import ModelError
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from animator import ModelError
-from animator.diffusion.auxiliary import load_detector
+from animator.diffusion.helper_networks import load_detector
 from tests.films import texture
 
 HERE = find_spec("controlnet_aux") is not None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from animator.diffusion.schedulers import slerp, subseed_mixer, text_to_image_latents
+from animator.diffusion.noise_levels import slerp, subseed_mixer, text_to_image_latents
 from animator.frame import Prompt
 
 

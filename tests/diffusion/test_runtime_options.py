@@ -14,7 +14,7 @@ from animator import ModelError
 from animator.diffusion import memory
 from animator.diffusion.controlnet import ControlNetSpec
 from animator.diffusion.loading import CheckpointSpec, load_pipeline
-from animator.diffusion.schedulers import Schedulers
+from animator.diffusion.noise_levels import Schedulers
 from animator.diffusion.sdxl import SDXLPainter
 from animator.diffusion.unet_patches import MIN_CALLS_TO_COMPILE, should_compile
 from animator.frame import Painting

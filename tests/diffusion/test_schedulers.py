@@ -10,7 +10,7 @@ from diffusers import EulerDiscreteScheduler
 from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl_img2img import retrieve_timesteps
 
 from animator import CurveError
-from animator.diffusion.schedulers import Schedulers
+from animator.diffusion.noise_levels import Schedulers
 from animator.frame import Painting
 from animator.models import samplers
 

@@ -63,7 +63,7 @@ def compact(spandrel, tmp_path_factory):
 
 @pytest.fixture
 def load():
-    from animator.diffusion.auxiliary import UpscaleNetwork
+    from animator.diffusion.helper_networks import UpscaleNetwork
 
     return lambda file: UpscaleNetwork(file, "cpu")
 

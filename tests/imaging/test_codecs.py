@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from animator import ProgramError, SceneError, loads
-from animator.imaging.ffmpeg import CODECS, QUALITIES, ffmpeg_path, pick_encoder
+from animator.imaging.video_codecs import CODECS, QUALITIES, ffmpeg_path, pick_encoder
 from animator.runs.video import VideoFormat, VideoWriter
 from tests.runs.test_video import probe
 

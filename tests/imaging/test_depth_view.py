@@ -6,8 +6,9 @@ import pytest
 
 from animator.frame import Motion
 from animator.imaging.depth import harden_edges, nearness_to_disparity
+from animator.imaging.depth_warp import DepthView
 from animator.imaging.geometry import Lens
-from animator.imaging.warp import DepthView, warp
+from animator.imaging.warp import warp
 from tests.imaging.truth import Room, errors
 
 LENS = Lens(250, 190)  # a multiple neither of 64 nor of 8

@@ -12,7 +12,7 @@ from animator import SceneError, load, loads
 from animator.imaging.depth import read_depth_map
 from animator.imaging.io import read_image
 from animator.imaging.masks import read_alpha, read_mask
-from animator.interop.convert import detect_and_read
+from animator.interop.importers import detect_and_read
 from animator.interop.metadata import image_comment
 from animator.runs.run import Run
 from animator.training.photos import read_photos

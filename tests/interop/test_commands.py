@@ -38,7 +38,11 @@ def test_import_writes_a_file_that_check_and_export_take(run, tmp_path):
     [
         ("a.txt", '{"a": 1,}', "a.txt:1:9: not JSON"),
         ("a.yaml", "motion: {}", "a.yaml: a YAML file is already a schedule file"),
-        ("a.txt", '{"a": 1}', "a.txt: unknown kind of file; known: Deforum settings"),
+        (
+            "a.txt",
+            '{"a": 1}',
+            "a.txt: unknown kind of file; known: a film made by animator, an image with infotext",
+        ),
         ("none.txt", None, "none.txt: No such file"),
     ],
 )

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image as Pillow
 
 from animator import SceneError
-from animator.imaging.ffmpeg import CODECS
-from animator.interop.convert import convert, detect_and_read
+from animator.imaging.video_codecs import CODECS
+from animator.interop.convert import convert
+from animator.interop.importers import detect_and_read
 from animator.interop.metadata import image_comment, mp4_comment, webm_comment
-from animator.runs.animations import FrameSequence, exif_comment, gif, webp
+from animator.runs.gif_webp import FrameSequence, exif_comment, gif, webp
 from animator.runs.sheets import contact_sheet
 from animator.runs.video import VideoFormat, VideoWriter
 

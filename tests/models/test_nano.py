@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from animator.models import nano
-from animator.runs.fingerprint import _hash_parts, content_digest
+from animator.runs.repaint import _hash_parts, content_digest
 
 CARD_OF_THE_FIRST_RELEASE = "ef7d24ecbfcb203599703a3f6d913c8f"
 

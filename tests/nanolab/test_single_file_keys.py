@@ -15,13 +15,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 from animator.diffusion import single_file
-from nanolab.single_file import (
-    CLIP_PREFIX,
-    OPEN_CLIP_PREFIX,
-    original_clip,
-    original_open_clip,
-    original_vae,
-)
+from nanolab.single_file import CLIP_PREFIX, OPEN_CLIP_PREFIX, original_clip, original_open_clip, original_vae
 
 torch.set_num_threads(1)
 

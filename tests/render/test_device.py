@@ -12,7 +12,7 @@ from animator import ModelError, animate, load, loads, timeline
 from animator.diffusion.gpu.backend import GpuPlace
 from animator.diffusion.gpu.image import DeviceImage, to_device
 from animator.models.painter import NO_HINTS, FunctionPainter, Painter, PainterWrapper
-from animator.render import device, pipeline
+from animator.render import gpu_frames, pipeline
 from animator.render.painter import FlatPainter
 from animator.runs import render
 
@@ -222,11 +222,13 @@ def test_a_frame_of_nan_ends_the_film_and_no_dependent_frame_is_saved(scene, tmp
 )
 def test_a_setting_that_needs_the_cpu_keeps_the_whole_film_there(scene, textured, caplog, more, why):
     film, painter = scene(more), FlatThere(textured)
-    assert device.cpu_only_reason(film) == why
-    there = device.choose_place(film, timeline(film), painter)
-    assert isinstance(there, device.CpuPlace if why else GpuPlace)
-    assert isinstance(device.choose_place(film, timeline(film), FlatPainter(textured)), device.CpuPlace)
+    assert gpu_frames.cpu_only_reason(film) == why
+    there = gpu_frames.choose_place(film, timeline(film), painter)
+    assert isinstance(there, gpu_frames.CpuPlace if why else GpuPlace)
+    assert isinstance(
+        gpu_frames.choose_place(film, timeline(film), FlatPainter(textured)), gpu_frames.CpuPlace
+    )
     caplog.set_level(logging.INFO)
-    device.log_placement(film, painter)
+    gpu_frames.log_placement(film, painter)
     said = f"frames are warped and graded on the CPU, because of {why}" if why else "frames stay on cpu"
     assert caplog.messages == [said]

@@ -13,7 +13,7 @@ from animator.models.painter import FunctionPainter
 from animator.render.painter import HiresFix
 from animator.render.pipeline import load_painter
 from animator.render.upscale import frame_enlarger
-from animator.runs.fingerprint import FrameFingerprints
+from animator.runs.repaint import FrameFingerprints
 from tests.films import texture
 
 SIZE = (448, 256)  # 1.75 of nano's pixels

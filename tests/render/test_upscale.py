@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Pillow
 
 from animator import load
-from animator.imaging.ffmpeg import ffmpeg_path
+from animator.imaging.video_codecs import ffmpeg_path
 from animator.render import pipeline
 from animator.render.painter import FlatPainter
 from animator.runs import render

@@ -9,7 +9,7 @@ from PIL import ImageSequence
 
 from animator import RunError
 from animator.interop.metadata import image_comment
-from animator.runs.animations import FrameSequence, fit_to_bytes, gif, webp
+from animator.runs.gif_webp import FrameSequence, fit_to_bytes, gif, webp
 
 COLORS = [(200, 40, 40), (40, 180, 60), (30, 60, 200), (240, 240, 240), (16, 16, 16), (128, 128, 128)]
 RECIPE = "prompts: {at: 'über 日本'}\n" * 400

@@ -14,8 +14,8 @@ from animator.cli import main
 from animator.render import pipeline, views
 from animator.render.painter import FlatPainter
 from animator.runs.branch import branch_run
-from animator.runs.fingerprint import FrameFingerprints
 from animator.runs.render import render_run, reopen_run, start_run
+from animator.runs.repaint import FrameFingerprints
 from animator.runs.run import Run
 from tests import films
 

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image as Pillow
 
 from animator.interop.metadata import image_comment
-from animator.runs.animations import FrameSequence
 from animator.runs.atomic import write_zip
-from animator.runs.sheets import contact_sheet, most_detailed_frame, plain_prompt, subtitles
+from animator.runs.gif_webp import FrameSequence
+from animator.runs.sheets import contact_sheet, most_detailed_frame
+from animator.runs.subtitles import plain_prompt, subtitles
 
 
 def shade(index, width=96, height=64):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from animator import load, loads, timeline
-from animator.imaging.ffmpeg import ffmpeg_path
+from animator.imaging.video_codecs import ffmpeg_path
 from animator.render.painter import FlatPainter
 from animator.runs import render
 from animator.timeline.audio import SAMPLE_RATE, AudioClip, read_samples

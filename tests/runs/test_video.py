@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from animator import ProgramError
-from animator.imaging.ffmpeg import ffmpeg_path
+from animator.imaging.video_codecs import ffmpeg_path
 from animator.runs.video import (
     VideoFormat,
     VideoWriter,

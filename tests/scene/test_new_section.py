@@ -9,8 +9,8 @@ from pydantic import Field
 
 from animator import SceneError, timeline
 from animator.frame import Frame, setting
-from animator.runs.fingerprint import FrameFingerprints
 from animator.runs.metadata import frame_table
+from animator.runs.repaint import FrameFingerprints
 from animator.scene.fields import GuideImageFile, ModelName, Section, curve_section
 from animator.scene.model_checks import require_models
 from animator.scene.read import read_scene, read_scene_text

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from animator.errors import CurveError
-from animator.imaging.ffmpeg import ffmpeg_path
+from animator.imaging.video_codecs import ffmpeg_path
 from animator.timeline.audio import (
     SAMPLE_RATE,
     SIGNAL_NAMES,

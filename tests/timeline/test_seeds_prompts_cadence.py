@@ -8,8 +8,8 @@ import pytest
 from animator import CurveError
 from animator.timeline.cadence import painted_by_cadence, pick_evenly, seed_column, tween_weights
 from animator.timeline.clock import Clock
+from animator.timeline.column_reader import text_keyframes
 from animator.timeline.prompts import blends, build_prompts, parse_prompts
-from animator.timeline.reader import text_keyframes
 
 ALL = np.ones(6, bool)
 

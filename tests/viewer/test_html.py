@@ -13,14 +13,7 @@ from PIL import Image as Pillow
 from animator import loads, timeline
 from animator.runs import metadata
 from animator.viewer import charts, html, notebook
-from animator.viewer.html import (
-    encode_jpeg,
-    fragment,
-    full_page,
-    make_thumbnails,
-    script_json,
-    write_page,
-)
+from animator.viewer.html import encode_jpeg, fragment, full_page, make_thumbnails, script_json, write_page
 from tests.runs.test_video import decode
 
 FILM = """

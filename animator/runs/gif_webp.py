@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from animator.errors import RunError
-from animator.imaging.ffmpeg import FfmpegPipe, ffmpeg_path
 from animator.imaging.resize import resize_rgba
+from animator.imaging.video_codecs import FfmpegPipe, ffmpeg_path
 from animator.timeline.cadence import pick_evenly
 
 GIF_MAX_FPS = 50.0  # images per second: browsers take a faster rate for a mistake and slow it down
