@@ -97,15 +97,15 @@ def kill(command: list[str], folder: Path, after: float) -> None:
         process.kill()
 
 
-def test_twenty_kills_at_random_moments_change_no_byte(begin):
+def test_kills_at_random_moments_change_no_byte(begin):
     whole, torn = begin("whole", FRAMES), begin("torn", FRAMES)
     subprocess.run(flat(whole), check=True, capture_output=True)
     chance, saved = random.Random(5), [0]
-    for _ in range(20):
+    for _ in range(8):
         kill(flat(torn), torn, chance.random() * 0.1)
         saved.append(len(Run.open(torn).saved))
     assert saved == sorted(saved)
-    assert len(set(saved)) > 10, "too few kills hit a render under way"
+    assert len(set(saved)) > 4, "too few kills hit a render under way"
     subprocess.run(flat(torn), check=True, capture_output=True)
     assert images(torn) == images(whole)
     assert (torn / "video.mp4").read_bytes() == (whole / "video.mp4").read_bytes()
