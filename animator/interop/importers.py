@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from animator.errors import PluginError, Problem, SceneError
+from animator.errors import Problem, SceneError
 from animator.interop import camera_paths, deforum, metadata, parseq
 from animator.interop.draft import ScheduleDraft, SourceFile
 from animator.runs.metadata import FILM_KEY
 from animator.scene.plugins import Registry, plugin_errors
-
-logger = logging.getLogger(__name__)
 
 MAX_FILE_BYTES = 100_000_000  # bytes; about the size of a Parseq manifest of one hour
 
@@ -97,13 +94,9 @@ def detect_and_read(path: Path) -> ScheduleDraft:
 
 def _ask_plugin(name: str, file: ImportedFile) -> ScheduleDraft | None:
     """Return the draft by the plug-in `name`. One that cannot be loaded is reported and passed over."""
-    try:
-        importer = IMPORTERS.load(name)
-    except PluginError as error:
-        logger.warning("%s", error)
-        return None
+    importer = IMPORTERS.load_plugin(name)
     with plugin_errors(f"{file.path}: importer {name!r}"):
-        return importer.read(file)
+        return None if importer is None else importer.read(file)
 
 
 def _unknown_kind(file: ImportedFile) -> SceneError:

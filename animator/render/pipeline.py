@@ -21,7 +21,7 @@ from animator.render.loop import Camera, ShotParts, render, shots, starts_shot
 from animator.render.masks import add_masks, build_masks, uses_masks
 from animator.render.painter import StartFrom, skip_saved
 from animator.scene import model_checks
-from animator.scene.painters import PAINTERS, PainterFamily, painter_family
+from animator.scene.painters import PAINTERS, painter_family, painter_loader
 from animator.scene.plugins import plugin_errors
 from animator.scene.scene import Scene
 from animator.timeline.advice import compile_variants, missing_trigger_words
@@ -136,7 +136,7 @@ def load_painter(scene: Scene) -> Painter:
     first = views.read_start_image(scene)  # before the model, so that an unreadable file is reported at once
     context = f"model.base {scene.settings.model.base}: family {name!r}"
     with plugin_errors(context) if name in PAINTERS.plugins else nullcontext():
-        painter = as_painter(PAINTERS.load(name).load(scene))
+        painter = as_painter(painter_loader(name)(scene))
     paint = painter if first is None else StartFrom(painter, lambda _: first)
     gpu_frames.log_placement(scene, paint)
     return paint
@@ -169,9 +169,6 @@ def load_sdxl(scene: Scene) -> Painter:
     source = _scene_checkpoint(scene, frames)
     sdxl = SDXLPainter(source, *scene.size, loras, words, controls=nets, refiner=refiner, adapters=adapters)
     return HiresFix(sdxl, scene.size, scene.native_size) if scene.size.exceeds(scene.native_size) else sdxl
-
-
-SDXL = PainterFamily(lambda base, place: True, load_sdxl)  # noqa: ARG005 (every model that no plug-in recognises)
 
 
 def _scene_checkpoint(scene: Scene, frames: Sequence[Frame]) -> CheckpointSpec:

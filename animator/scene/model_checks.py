@@ -11,7 +11,7 @@ from animator.models import families, safetensors
 from animator.models.safetensors import checkpoint_text_width
 from animator.scene.fields import FileRef
 from animator.scene.file_references import references_of
-from animator.scene.painters import DEFAULT_FAMILY, painter_family
+from animator.scene.painters import DEFAULT_FAMILY, other_families, painter_family
 from animator.scene.parse import is_file
 from animator.scene.scene import Scene
 from animator.scene.settings_models import split_scale
@@ -44,7 +44,7 @@ def check_models(scene: Scene) -> Iterator[Problem]:
 def require_models(scene: Scene) -> None:
     """Raise ModelError for missing models of SDXL. Call it before painting only: a preview needs no models."""
     problems = [
-        f"{'.'.join(path)} {quote_text(model)}: no such folder or file; allowed: {_allowed_values(ref)}"
+        f"{'.'.join(path)} {quote_text(model)}: no such folder or file; allowed: {_allowed_values(path, ref)}"
         for path, model, ref in references_of(scene)
         if ref.kind == "model" and ref.hub and _is_missing(scene.file(path, model), model)
     ]
@@ -52,9 +52,10 @@ def require_models(scene: Scene) -> None:
         raise ModelError("\n".join(problems))
 
 
-def _allowed_values(ref: FileRef) -> str:
+def _allowed_values(path: Place, ref: FileRef) -> str:
     """Return the allowed values of a setting. A refiner or an IP-Adapter has several files, so it cannot be one."""
-    return ", ".join((*ref.names, "a hub id", "a folder", *([f"a {ref.suffix} file"] if ref.suffix else [])))
+    found = [*ref.names, "a hub id", "a folder", *([f"a {ref.suffix} file"] if ref.suffix else [])]
+    return ", ".join(found + [f"a model of {name}" for name in other_families() if path == BASE_SETTING])
 
 
 def _check_base(scene: Scene) -> Iterator[Problem]:

@@ -33,6 +33,7 @@ class Registry(Generic[Item]):
     ) -> None:
         self.group, self.kind, self.mismatch, self.builtins = group, kind, mismatch, builtins
         self._loaded: dict[str, Item] = {}
+        self._broken: set[str] = set()
 
     @cached_property
     def plugins(self) -> Mapping[str, EntryPoint]:
@@ -80,12 +81,18 @@ class Registry(Generic[Item]):
         return found
 
     def load_plugins(self) -> Iterator[Item]:
-        """Yield every plug-in that can be loaded; the others are reported in one line each."""
-        for name in self.plugins:
+        """Yield every plug-in that can be loaded, as `load_plugin` does."""
+        yield from (item for name in self.plugins if (item := self.load_plugin(name)) is not None)
+
+    def load_plugin(self, name: str) -> Item | None:
+        """Return the plug-in `name`; None if it cannot be loaded, which is reported once, in one line."""
+        if name not in self._broken:
             try:
-                yield self.load(name)
+                return self.load(name)
             except PluginError as error:
+                self._broken.add(name)
                 logger.warning("%s", error)
+        return None
 
 
 def load_attribute(value: str) -> Any:

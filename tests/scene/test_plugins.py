@@ -17,12 +17,15 @@ from animator.scene.plugins import Registry, require_callable
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf8")
 FILM = "video: {frames: 5, size: 64x64}\nmodel: {base: grey}\npainting: {strength: 1}\n"
-VIGNETTE = "stages:\n  vignette:\n    amount: {0: 0, 4: 0.8}\n"
 
 
 def blocks(language: str) -> list[str]:
     """Return the page's code blocks in a language."""
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+FILM_OF_THE_PAGE = blocks("yaml")[0]
+VIGNETTE = FILM_OF_THE_PAGE[FILM_OF_THE_PAGE.index("stages:") :]
 
 
 def install(folder: Path, name: str, module: str, entry_points: dict[str, dict[str, str]]) -> None:
@@ -79,7 +82,7 @@ def test_the_stage_is_checked_with_line_and_column(site, tmp_path):
 
 
 def test_a_command_of_a_plug_in_is_listed_and_runs(site, tmp_path):
-    (tmp_path / "film.yaml").write_text(FILM + VIGNETTE)
+    (tmp_path / "film.yaml").write_text(FILM_OF_THE_PAGE)
     assert "Print how dark the corners" in run(site, tmp_path, "--help").stdout
     done = run(site, tmp_path, "darkness", "film.yaml")
     assert done.stdout.split("\n")[::4] == ["0 0", "4 0.8"], done.stderr
@@ -92,6 +95,14 @@ def test_an_importer_reads_its_files_and_is_named_where_a_file_is_unknown(site, 
     assert "a list of zooms" in done.stdout and "frames: 3" in done.stdout and "1.05" in done.stdout
     (tmp_path / "other.json").write_text("{}")
     assert "known: a list of zooms, " in run(site, tmp_path, "import", "other.json").stderr
+
+
+def test_an_unknown_model_is_refused_in_one_line_that_names_the_families(site, tmp_path):
+    (tmp_path / "film.yaml").write_text(FILM.replace("grey", "gray"))
+    done = run(site, tmp_path, "render", "film.yaml", "-o", "out")
+    assert done.returncode == 3
+    assert done.stderr.endswith("allowed: nano, a hub id, a folder, a .safetensors file, a model of grey\n")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.fixture
@@ -123,6 +134,17 @@ def test_a_broken_plug_in_that_is_used_is_reported_in_one_line(broken, tmp_path)
     assert len(done.stderr.strip().splitlines()) == 1
     done = run(broken, tmp_path, "broken")
     assert done.returncode == 3 and len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_a_broken_plug_in_is_reported_once_however_often_it_is_asked(broken, tmp_path):
+    (tmp_path / "film.yaml").write_text(FILM)
+    rendered = run(broken, tmp_path, "render", "film.yaml", "-o", "out")
+    assert rendered.returncode == 3
+    assert rendered.stderr.count("plug-in 'broken' (broken:thing) cannot be loaded") == 1
+    (tmp_path / "other.json").write_text("{}")
+    imported = run(broken, tmp_path, "import", "other.json")
+    assert imported.returncode == 2
+    assert imported.stderr.count("plug-in 'broken' (broken:thing) cannot be loaded") == 1
 
 
 def test_an_unknown_feature_is_refused_with_those_that_are_known():
