@@ -74,31 +74,31 @@ def distillation_task(room, library):
     return DistillationTask(nano, library, tokenizer, batch=1)
 
 
-def classifier_task(room, library):  # noqa: ARG001 (a task's signature)
+def classifier_task(room, library):
     return judge.ClassifierTask(judge.load_labeled(room / "pictures", slice(None)), batch=4)
 
 
-def autoencoder_task(room, library):  # noqa: ARG001
+def autoencoder_task(room, library):
     torch.manual_seed(0)
     return vae.VaeTask(vae.build_autoencoder((8, 8, 16, 16)), ShardedImages(room / "pictures"), 100)
 
 
-def round_trip_task(room, library):  # noqa: ARG001
+def round_trip_task(room, library):
     return vae.RoundTripTask(settled(room), ShardedImages(room / "pictures"), 100)
 
 
-def control_task(room, library):  # noqa: ARG001
+def control_task(room, library):
     nano, tokenizer = tiny(room)
     return ControlNetTask(
         nano, latents.encode_all(room), ShardedImages(room / "pictures"), tokenizer, batch=4
     )
 
 
-def image_encoder_task(room, library):  # noqa: ARG001
+def image_encoder_task(room, library):
     return ip_adapter.ImageEncoderTask(room / "pictures", batch=4)
 
 
-def ip_adapter_task(room, library):  # noqa: ARG001
+def ip_adapter_task(room, library):
     nano, tokenizer = tiny(room)
     encoder, images = ip_adapter.image_encoder(32, 1), ShardedImages(room / "pictures")
     return ip_adapter.IPAdapterTask(nano, encoder, latents.encode_all(room), images, tokenizer, batch=4)
