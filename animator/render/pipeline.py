@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from animator.frame import Frame, Image, State
 from animator.models import nano, samplers
 from animator.models.painter import Painter, PaintFunction, as_painter
-from animator.render import control, detail, footage, gpu_frames, grading, upscale, views
+from animator.render import control, footage, gpu_frames, grading, upscale, views
 from animator.render.camera import make_camera
-from animator.render.lock import add_lock
-from animator.render.loop import Camera, ShotParts, render, shots, starts_shot
+from animator.render.loop import Blend, Camera, ShotParts, render, shots, starts_shot
 from animator.render.masks import add_masks, build_masks, uses_masks
 from animator.render.painter import StartFrom, skip_saved
 from animator.scene import model_checks
@@ -106,9 +105,7 @@ def render_shot(
     scene: Scene, frames: Sequence[Frame], work: FilmContext, state: State
 ) -> Generator[tuple[Frame, State]]:
     """Paint `frames`, all of one shot, after `state`; yield each frame with the state after it."""
-    from animator.imaging.flow import interpolate
-
-    blend = {"crossfade": work.backend.crossfade, "flow": interpolate}[scene.settings.tween]
+    blend = _tween_blend(scene, work.backend)
     camera = footage.tracking_camera(scene, frames, state, work.camera, work.footage)
     images, start = views.view_images(scene), views.read_start_image(scene)
     first, masks = images.get(frames[0].shot, start), None
@@ -118,13 +115,25 @@ def render_shot(
         parts = ShotParts(work.painter, *grading.grading_stages(scene, work.footage, work.backend))
         parts = control.add_hints(parts, scene, camera, masks, start, videos)
         if masks is not None and uses_masks(frames):
+            from animator.render.detail import add_detail
+            from animator.render.lock import add_lock
+
             parts = add_lock(add_masks(parts, masks), masks)
-            parts = detail.add_detail(parts, scene, work.painter, masks)
+            parts = add_detail(parts, scene, work.painter, masks)
         parts = footage.add_footage(parts, scene, frames, work.footage, masks, first)
         parts = views.add_views(parts, scene, frames, camera, images)
         parts = skip_saved(parts, work.saved)
         shown = render(frames, parts.painter, camera, blend, parts.before, parts.after, parts.finish, state)
         yield from shown if masks is None else masks.take_first_image(shown)
+
+
+def _tween_blend(scene: Scene, tools: ImageBackend) -> Blend:
+    """Return the function that blends the in-betweens of two painted frames."""
+    if scene.settings.tween == "crossfade":
+        return tools.crossfade
+    from animator.imaging.flow import interpolate
+
+    return interpolate
 
 
 def load_painter(scene: Scene) -> Painter:
@@ -177,6 +186,7 @@ def _scene_checkpoint(scene: Scene, frames: Sequence[Frame]) -> CheckpointSpec:
     Both decide whether compiling the model pays, and how much memory is needed.
     """
     from animator.diffusion.loading import CheckpointSpec
+    from animator.render.detail import detail_pixels
 
     model = scene.settings.model
     base = str(nano.weights_folder()) if model.base == "nano" else model.base
@@ -190,5 +200,5 @@ def _scene_checkpoint(scene: Scene, frames: Sequence[Frame]) -> CheckpointSpec:
     }
     calls = sum(samplers.effective_steps(frame.painting) for frame in frames if frame.diffuse)
     calls //= compile_variants(frames) or 1  # each LoRA scaling would have to be compiled
-    running |= {"calls": calls, "pixels": max(upscale.second_pass_pixels(scene), detail.detail_pixels(scene))}
+    running |= {"calls": calls, "pixels": max(upscale.second_pass_pixels(scene), detail_pixels(scene))}
     return CheckpointSpec(base, folder, config, model.device, model.dtype, vae, **running)
