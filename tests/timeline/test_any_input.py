@@ -60,8 +60,8 @@ def check_schedule(text):
         assert np.isfinite([frame.motion.angle for frame in frames]).all()
 
 
-def test_two_thousand_generated_files_are_read_or_refused_without_side_effects(side_effects):
-    for number in range(2_000):
+def test_hundreds_of_generated_files_are_read_or_refused_without_side_effects(side_effects):
+    for number in range(500):  # `make fuzz` tries 100,000
         text = written.schedule(Random(f"test:{number}"))
         side_effects.clear()
         started = time.process_time()
