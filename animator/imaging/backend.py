@@ -15,7 +15,7 @@ from animator.imaging.warp import warp
 class ImageBackend(NamedTuple):
     """Image operations on one kind of image, each with the arguments of the NumPy function of its name."""
 
-    to_device: Callable[[Image], Any]  # array → image of that kind
+    to_device: Callable[[Image], Any]  # array → image where these operations work, such as on a GPU
     warp: Callable[..., Any]
     crossfade: Callable[..., Any]
     measure: Callable[..., Any]

@@ -30,11 +30,20 @@ XYZ_TO_RGB = (np.linalg.inv(RGB_TO_XYZ) * WHITE_XYZ).astype(
 )  # from XYZ relative to white, to linear RGB
 
 
+def srgb_to_linear(rgb: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return sRGB values in 0..1 as linear light, by IEC 61966-2-1; values over 1 are extrapolated."""
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0.0) + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(light: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return linear light as sRGB values, in 0..1 for light of 0..1, by IEC 61966-2-1."""
+    bright = 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
+    return np.where(light <= 0.0031308, 12.92 * light, bright)
+
+
 def rgb_to_lab(rgb: NDArray[np.floating]) -> Floats:
     """Return sRGB colours (..., 3) in 0..1 as L* (0..100), a*, b*, float32; values over 1 are extrapolated."""
-    rgb = np.asarray(rgb, np.float64)
-    light = np.where(rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0.0) + 0.055) / 1.055) ** 2.4)
-    part = (light @ RGB_TO_XYZ.T) / WHITE_XYZ
+    part = (srgb_to_linear(np.asarray(rgb, np.float64)) @ RGB_TO_XYZ.T) / WHITE_XYZ
     root = np.where(part > 216 / 24389, np.cbrt(part), part * (841 / 108) + 4 / 29)
     x, y, z = np.moveaxis(root, -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1).astype(np.float32)
@@ -46,9 +55,7 @@ def lab_to_rgb(lab: NDArray[np.floating]) -> Floats:
     y = (lightness + 16) / 116
     root = np.stack([y + a / 500, y, y - b / 200], axis=-1)
     part = np.where(root > 6 / 29, root**3, (root - 4 / 29) * (108 / 841))
-    light = part @ XYZ_TO_RGB.T
-    bright = 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
-    return np.asarray(np.where(light <= 0.0031308, 12.92 * light, bright), np.float32)
+    return np.asarray(linear_to_srgb(part @ XYZ_TO_RGB.T), np.float32)
 
 
 def image_lab(pixels: NDArray[np.uint8]) -> Floats:

@@ -33,7 +33,7 @@ class DepthView:
 
     @cached_property
     def backdrop(self) -> Floats:
-        """Weight of each pixel as a source for filling holes, 0..1: see holes.backdrop."""
+        """Weight of each pixel as a source for filling holes, 0..1: see `backdrop_weight`."""
         return backdrop_weight(self.disparity)
 
     def render(self, pose: Matrix, border: str = "replicate", pixels: Image | None = None) -> Image:

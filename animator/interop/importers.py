@@ -21,8 +21,10 @@ class ImportedFile:
     """A file whose kind is not known yet. Its content is read when it is asked for."""
 
     def __init__(self, path: Path) -> None:
-        """Read the first bytes. Raises OSError."""
+        """Read the first bytes. Raises OSError, SceneError."""
         self.path = path
+        if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+            raise self.error("not a file")
         with path.open("rb") as stream:
             self.head = stream.read(12)
 
@@ -252,7 +254,7 @@ IMPORTERS: Registry[Importer] = Registry(
         "video": Importer("a film made by animator", _read_video),
         "png": Importer("an image with infotext", _read_png),
         "image": Importer("an image with infotext", _read_image_comment),
-        "infotext": Importer("infotext", _read_infotext),
+        "infotext": Importer("a text file with infotext", _read_infotext),
         "camera-path": Importer("a camera path", _read_camera_path),
         "parseq": Importer("a Parseq manifest", _read_parseq),
         "deforum": Importer("Deforum settings", _read_deforum),

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.frame import Image
+from animator.imaging.color import linear_to_srgb
 from animator.product.caster import Caster
 from animator.product.hits import Hits
 from animator.product.light import Light, floor_shadow, measure_light
@@ -43,10 +44,8 @@ def _f32(values: tuple[float, ...]) -> Floats:
 
 
 def _srgb_table() -> NDArray[np.uint8]:
-    """Return sRGB levels 0..255 of linear light in `LEVELS` steps from 0 to 1, by IEC 61966-2-1."""
-    light = np.arange(LEVELS) / (LEVELS - 1)
-    curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055)
-    return np.asarray(np.rint(255 * curve), np.uint8)
+    """Return sRGB levels 0..255 of linear light in `LEVELS` steps from 0 to 1."""
+    return np.asarray(np.rint(255 * linear_to_srgb(np.linspace(0, 1, LEVELS))), np.uint8)
 
 
 SRGB = _srgb_table()

@@ -58,9 +58,9 @@ def _require_comparable(old: Run, scene: Scene) -> None:
     was = (old.header["size"], old.header["fps"]) if {"size", "fps"} <= old.header.keys() else None
     now = ([scene.size.width, scene.size.height], scene.settings.video.fps)
     if was is not None and was != now:
-        summary = [f"{size[0]}x{size[1]} at {fps:g} frames per second" for size, fps in (was, now)]
+        formats = [f"{size[0]}x{size[1]} at {fps:g} frames per second" for size, fps in (was, now)]
         raise RunError(
-            f"{old.folder} is {summary[0]}, the branch would be {summary[1]}: render it as a film of its own"
+            f"{old.folder} is {formats[0]}, the branch would be {formats[1]}: render it as a film of its own"
         )
 
 

@@ -84,12 +84,12 @@ def frame_seconds(row: Mapping[str, Any], profile: Profile, sizes: ImageSizes) -
     return took * sizes.pixels / (profile.width * profile.height)
 
 
-def _paint_seconds(row: Mapping[str, Any], profile: Profile, hints: int, image: ImageSizes) -> float:
+def _paint_seconds(row: Mapping[str, Any], profile: Profile, hints: int, sizes: ImageSizes) -> float:
     """Return the seconds to paint `row`: in one pass, or with the hires fix in a small pass and one over it."""
     hires = row["painting"]["hires"] if samplers.redoes_layout(row["strength_run"]) else 0.0
-    if not image.first_pass or not hires or row["painting"]["mask"]:  # masked frames are painted in one pass
+    if not sizes.first_pass or not hires or row["painting"]["mask"]:  # masked frames are painted in one pass
         return _pass_seconds(row, profile, hints)
-    small = _pass_seconds(row, profile, hints) * image.first_pass / image.pixels
+    small = _pass_seconds(row, profile, hints) * sizes.first_pass / sizes.pixels
     return small + _pass_seconds(_further_pass(row, hires), profile, hints)
 
 
@@ -190,10 +190,10 @@ def image_sizes(scene: Scene) -> ImageSizes:
 
 def with_seconds(scene: Scene, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the frame table with a column of the seconds that each frame takes; unchanged without a profile."""
-    profile, image = scene_profile(scene), image_sizes(scene)
+    profile, sizes = scene_profile(scene), image_sizes(scene)
     if profile is None:
         return list(rows)
-    return [{**row, "seconds": float(f"{frame_seconds(row, profile, image):.3g}")} for row in rows]
+    return [{**row, "seconds": float(f"{frame_seconds(row, profile, sizes):.3g}")} for row in rows]
 
 
 def describe_cost(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -51,6 +52,12 @@ def test_a_file_that_cannot_be_imported_is_one_line_and_status_2(run, tmp_path, 
         (tmp_path / name).write_text(content)
     status, out, err = run("import", name)
     assert (status, out) == (2, "") and err.startswith(words) and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_a_pipe_and_a_folder_are_refused_without_waiting(run, tmp_path, make):
+    make(tmp_path / "old.txt")
+    assert run("import", "old.txt") == (2, "", "old.txt: not a file\n")
 
 
 def test_a_missing_output_folder_is_reported(run, tmp_path):
