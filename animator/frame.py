@@ -25,6 +25,15 @@ def setting(default: Any, help: str, low: float = -inf, high: float = inf) -> An
     return field(default=default, metadata={"says": help, "low": low, "high": high})
 
 
+def rate(default: float, help: str, low: float, high: float) -> Any:
+    """Return a `setting` of change per frame, which adds up over a film; its total may be given instead of a curve.
+
+    Rates of default 0 add up to their sum; ratios, of default 1, to their product.
+    """
+    made = setting(default, help, low, high)
+    return field(default=default, metadata={**made.metadata, "total": "product" if default == 1 else "sum"})
+
+
 def by_name(section: type) -> Any:
     """Return a field of a frame that holds any number of `section`, by name; its default is none."""
     return field(default_factory=dict, metadata={"section": section})
@@ -34,31 +43,31 @@ def by_name(section: type) -> Any:
 class Motion:
     """Motion of the image from the last frame to this one; directions are the image's, not the camera's."""
 
-    zoom: float = setting(1.0, "ratio per frame; 1.02 enlarges by 2 %", 0.1, 10.0)
-    angle: float = setting(0.0, "degrees per frame, + turns the image counter-clockwise", -36_000.0, 36_000.0)
-    translation_x: float = setting(0.0, "pixels per frame, + moves the image right", -10_000.0, 10_000.0)
-    translation_y: float = setting(0.0, "pixels per frame, + moves the image down", -10_000.0, 10_000.0)
+    zoom: float = rate(1.0, "ratio per frame; 1.02 enlarges by 2 %", 0.1, 10.0)
+    angle: float = rate(0.0, "degrees per frame, + turns the image counter-clockwise", -36_000.0, 36_000.0)
+    translation_x: float = rate(0.0, "pixels per frame, + moves the image right", -10_000.0, 10_000.0)
+    translation_y: float = rate(0.0, "pixels per frame, + moves the image down", -10_000.0, 10_000.0)
     center_x: float = setting(0.5, "centre of zoom and angle, as a fraction of the width", -10.0, 10.0)
     center_y: float = setting(0.5, "centre of zoom and angle, as a fraction of the height", -10.0, 10.0)
-    translation_z: float = setting(
+    translation_z: float = rate(
         0.0, "pixels per frame, + moves the image nearer; enlarges by f/(f - z)", -10_000.0, 10_000.0
     )
-    rotation_3d_x: float = setting(
+    rotation_3d_x: float = rate(
         0.0, "degrees per frame the camera tilts, + moves the image down", -36_000.0, 36_000.0
     )
-    rotation_3d_y: float = setting(
+    rotation_3d_y: float = rate(
         0.0, "degrees per frame the camera pans, + moves the image left", -36_000.0, 36_000.0
     )
-    rotation_3d_z: float = setting(
+    rotation_3d_z: float = rate(
         0.0, "degrees per frame the camera rolls, + turns the image counter-clockwise", -36_000.0, 36_000.0
     )
-    orbit_x: float = setting(
+    orbit_x: float = rate(
         0.0,
         "degrees per frame the camera orbits upwards around the pivot, + turns the front down",
         -36_000.0,
         36_000.0,
     )
-    orbit_y: float = setting(
+    orbit_y: float = rate(
         0.0,
         "degrees per frame the camera orbits to the right around the pivot, + turns the front left",
         -36_000.0,

@@ -95,12 +95,12 @@ def _curve(scene: Scene, setting: str) -> tuple[NDArray[np.float64], list[int]]:
     plain = Clock(scene.frames, settings.video.fps, settings.painting.seed.start, settings.bpm)
     events = {event: plain.frame(str(time)) for event, time in settings.events.items()}
     clock = Clock(plain.frames, plain.fps, plain.seed, plain.bpm, events)
-    written = getattr(getattr(settings, section), name)
-    keys = [key.frame for key in curves.parse_keyframes(written, clock) if 0 <= key.frame < clock.frames]
-    keys = keys if len(keys) > 1 else []  # a number or an expression has no keys to show
     if final:
         rows = [getattr(getattr(frame, section), name) for frame in timeline(scene)]
         return np.array(rows, dtype=np.float64), []
+    written = getattr(getattr(settings, section), name)
+    keys = [key.frame for key in curves.parse_keyframes(written, clock) if 0 <= key.frame < clock.frames]
+    keys = keys if len(keys) > 1 else []  # a number or an expression has no keys to show
     return curves.sample_curve(written, clock, clock.signals()), keys
 
 

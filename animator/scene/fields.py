@@ -67,6 +67,7 @@ class OverTime:
 
     kind: Literal["curve", "times"]
     parts: Callable[[Any], Iterator[tuple[SettingPath, Any]]] = _whole
+    has_total: bool = False  # the values of the curve add up, and their total may be given instead
 
 
 Scalar = int | float | str
@@ -100,6 +101,35 @@ _KEYFRAMES_SCHEMA = {
 CURVE_SCHEMA: dict[str, Any] = {"anyOf": [{"type": ["number", "string"]}, _KEYFRAMES_SCHEMA]}
 
 Curve = Annotated[Any, BeforeValidator(check_curve), OverTime("curve"), WithJsonSchema(CURVE_SCHEMA)]
+
+TOTAL_OPTIONS = ("total", "ease", "from", "to")
+
+_TIME_SCHEMA = {"type": ["integer", "string"]}
+
+_TOTAL_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "total": {"type": ["number", "string"]},
+        "ease": {"type": "string"},
+        "from": _TIME_SCHEMA,
+        "to": _TIME_SCHEMA,
+    },
+    "required": ["total"],
+    "additionalProperties": False,
+}
+
+# A curve of changes per frame, or what they add up to: {total: 360, ease: in-out-sine}.
+Rate = Annotated[
+    Any,
+    BeforeValidator(check_curve),
+    OverTime("curve", has_total=True),
+    WithJsonSchema({"anyOf": [*CURVE_SCHEMA["anyOf"], _TOTAL_SCHEMA]}),
+]
+
+
+def is_total(written: Any) -> bool:
+    """Return True if a curve is written as a total, such as {total: 360, ease: in-out-sine}."""
+    return isinstance(written, dict) and "total" in written
 
 
 def _check_scalar(value: Any) -> Scalar:
@@ -137,7 +167,7 @@ def curve_section(name: str, settings: type, base: type[Section], **extra: Any) 
     """Create a section class with a curve for each field of the dataclass `settings`, besides the fields of `base`."""
     found: Any = {
         item.name: (
-            Curve,
+            Rate if "total" in item.metadata else Curve,
             Field(item.default, description=item.metadata["says"] + _range_text(item.metadata)),
         )
         for item in fields(settings)

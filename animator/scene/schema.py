@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from animator.scene.fields import Curve, without_none
+from animator.scene.fields import OverTime, without_none
 from animator.scene.settings import Settings, Texts
 
 
@@ -57,10 +57,12 @@ def _meaning_text(field: FieldInfo) -> str:
         says += f": {', '.join(f'`{choice}`' for choice in choices)}"
     # The values of a dictionary have their metadata in the annotation.
     inner = get_args(field.annotation)[-1] if _is_dictionary(field) else None
-    marks = {id(mark) for mark in (*field.metadata, *getattr(inner, "__metadata__", ()))}
-    if marks & {id(mark) for mark in Curve.__metadata__}:
-        return f"*curve* · {says}"
-    return f"*keyframes* · {says}" if marks & {id(mark) for mark in Texts.__metadata__} else says
+    marks = (*field.metadata, *getattr(inner, "__metadata__", ()))
+    curve = next((mark for mark in marks if isinstance(mark, OverTime) and mark.kind == "curve"), None)
+    if curve is not None:
+        return f"*curve or total* · {says}" if curve.has_total else f"*curve* · {says}"
+    is_text = {id(mark) for mark in marks} & {id(mark) for mark in Texts.__metadata__}
+    return f"*keyframes* · {says}" if is_text else says
 
 
 def json_schema() -> dict[str, Any]:

@@ -364,7 +364,7 @@ class Settings(Section):
     painting: PaintingCurves = Field(default_factory=PaintingCurves)
     loras: dict[str, Scale] = Field(
         default_factory=dict,
-        description="*curve* · scale of each LoRA of model.loras; -10..10; 1 for those not listed; "
+        description="scale of each LoRA of model.loras; -10..10; 1 for those not listed; "
         "or {scale: …, blocks: {down: …, mid: …, up: …, text: …}}, each a curve",
     )
     grade: GradeCurves = Field(default_factory=GradeCurves)

@@ -28,7 +28,7 @@ def _stage_mismatch(found: Any) -> str:
         return "it has neither a method 'before' nor a method 'after'"
     for field in fields(found):
         if type(field.default) not in (int, float) or not {"says", "low", "high"} <= set(field.metadata):
-            return f"its field {field.name!r} is not made by animator.frame.setting with a number"
+            return f"its field {field.name!r} is not made by animator.frame.setting or rate with a number"
     return ""
 
 

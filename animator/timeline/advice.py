@@ -14,7 +14,7 @@ from animator.imaging.geometry import Lens, is_3d, matrix
 from animator.models import families, lora_file, samplers
 from animator.models.families import LATENT_SCALE
 from animator.scene.checks import refiner_notes
-from animator.scene.fields import curves_of
+from animator.scene.fields import curves_of, is_total
 from animator.scene.read import few_step_source
 from animator.scene.scene import Scene
 from animator.timeline.clock import Clock
@@ -154,7 +154,9 @@ def _unused_color_settings(scene: Scene) -> Iterator[Problem]:
 
 
 def _written_keys(written: Any) -> list[str]:
-    """Return the keys of a curve as they were written; an empty list for a number or an expression."""
+    """Return the keys of a curve as they were written; an empty list for a number, an expression or a total."""
+    if is_total(written):
+        return []
     if isinstance(written, dict | list):
         return [str(key) for key in written]
     pairs = split_key_string(written) if isinstance(written, str) else None

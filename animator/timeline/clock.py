@@ -24,7 +24,8 @@ AUDIO_SIGNALS = ("rms", "bass", "mid", "treble", "onset")  # signals of an audio
 class Clock:
     """Length of a film in frames, frames per second, the run's seed, beats per minute, and named events.
 
-    `beats` are the times (seconds) of the beats detected in the audio track; `bpm`, if given, overrides them.
+    `beats` are the times (seconds) of the beats detected in the audio track; `bpm`, if given, overrides them. In a
+    `closed` film the first frame follows the last one.
     """
 
     frames: int
@@ -33,6 +34,7 @@ class Clock:
     bpm: float | None = None
     events: Mapping[str, int] = field(default_factory=dict)  # name → frame
     beats: tuple[float, ...] = ()
+    closed: bool = False
 
     def frame(self, key: str) -> int:
         """Return the frame that a key means; it may lie outside the film. Raises CurveError.

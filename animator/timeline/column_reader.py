@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from animator.errors import CurveError, Problem, SettingPath, quote_text
 from animator.models import samplers
+from animator.scene.fields import is_total
 from animator.scene.scene import Scene
 from animator.scene.settings_images import EVERYWHERE
 from animator.timeline import curves
@@ -19,6 +20,7 @@ from animator.timeline.audio import AudioSignals, scene_signals, silent_signals
 from animator.timeline.clock import RESERVED_NAMES, Clock, Signals
 from animator.timeline.expression_functions import FUNCTIONS
 from animator.timeline.mask_expressions import parse_mask_expression
+from animator.timeline.totals import sample_total
 
 Row = TypeVar("Row")
 
@@ -35,7 +37,14 @@ class Reader:
         silent: AudioSignals | None = silent_signals(scene.frames)
         heard = self.collect(("audio", "file"), lambda: scene_signals(scene), silent)
         times = () if heard is None else tuple(heard.beats.tolist())
-        plain = Clock(scene.frames, video.fps, painting.seed.start, scene.settings.bpm, beats=times)
+        plain = Clock(
+            scene.frames,
+            video.fps,
+            painting.seed.start,
+            scene.settings.bpm,
+            beats=times,
+            closed=video.loop == "closed",
+        )
         self.clock = replace(plain, events=self.event_frames(plain))
         self.signals: Signals = self.clock.signals() | (heard.signals if heard is not None else {})
 
@@ -69,21 +78,37 @@ class Reader:
             return self.collect(
                 path, lambda: self.text_column(written, read), [field.default] * self.clock.frames
             )
-        values = self.number_column(written, path, (field.metadata["low"], field.metadata["high"]))
+        limits = field.metadata["low"], field.metadata["high"]
+        values = self.number_column(written, path, limits, field.metadata.get("total", ""))
         return [round(value) for value in values] if isinstance(field.default, int) else values
 
-    def number_column(self, written: Any, path: SettingPath, limits: tuple[float, float]) -> list[float]:
-        """Return the value of a curve on each frame; a value outside `limits` (low, high) is a problem."""
+    def number_column(
+        self, written: Any, path: SettingPath, limits: tuple[float, float], total: str = ""
+    ) -> list[float]:
+        """Return the value of a curve on each frame; a value outside `limits` (low, high) is a problem.
+
+        `total` says what values are joined to if a total may be given instead: their "sum" or their "product".
+        """
         low, high = limits
 
         def work() -> list[float]:
-            values = curves.sample_curve(written, self.clock, self.signals)
+            if is_total(written) and "total" not in self.clock.events:
+                values = self.total_column(written, total)
+            else:
+                values = curves.sample_curve(written, self.clock, self.signals)
             bad = np.flatnonzero((values < low) | (values > high))
             if len(bad):
                 raise CurveError(f"{values[bad[0]]:g} at frame {bad[0]}; allowed {low:g}..{high:g}")
             return [float(value) for value in values]
 
         return self.collect(path, work, [min(1.0, high)] * self.clock.frames)
+
+    def total_column(self, written: Any, total: str) -> NDArray[np.float64]:
+        """Return the values of `{total: …}` on each frame. Raises CurveError for values that do not add up."""
+        if not total:
+            message = "these values do not add up to a total; write keyframes, e.g. {0: 0.3, end: 0.6}"
+            raise CurveError(message, "total")
+        return sample_total(written, self.clock, total == "product")
 
     def text_column(self, written: Any, read: Callable[[str], str]) -> list[str]:
         """Return `read(text)` for each frame, of a text or keyframes of texts. Raises CurveError."""

@@ -23,6 +23,7 @@ from animator.frame import (
     named_sections,
 )
 from animator.imaging.geometry import is_3d
+from animator.scene.fields import is_total
 from animator.scene.scene import Scene
 from animator.scene.settings_stages import STAGES
 from animator.timeline.advice import (
@@ -111,13 +112,17 @@ class ColumnReader(Reader):
         written = self.scene.settings.motion
         motions = self.section(Motion, written, "motion")
         position, second = getattr(written, "as") == "position", written.per == "second"
+        totals = [name for name, value in written.given().items() if is_total(value)]
+        if position:
+            message = "a position has no total; write keyframes, e.g. {0: 0, end: 360}"
+            self.problems += [self.scene.problem(("motion", name), message) for name in totals]
         if position and second:
             message = "positions have no rate; remove 'per: second' or 'as: position'"
             self.problems.append(self.scene.problem(("motion", "per"), message))
         if position and not self.problems:
             motions = self.collect(("motion",), lambda: self.position_steps(motions), motions)
         elif second:
-            motions = rates_per_frame(motions, self.clock.fps)
+            motions = rates_per_frame(motions, self.clock.fps, totals)
         return self.with_moves_and_shake(motions)
 
     def with_moves_and_shake(self, motions: list[Motion]) -> list[Motion]:

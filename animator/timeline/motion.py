@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import groupby, pairwise
 from math import log, prod
 from typing import Any
@@ -29,16 +29,23 @@ from animator.timeline.expression_functions import FUNCTIONS
 RIGID_TOLERANCE = 1e-6  # tolerance of a rotation matrix: a zoom between two tilts deviates by more
 
 
-def rates_per_frame(motions: Sequence[Motion], fps: float) -> list[Motion]:
-    """Convert rates per second to rates per frame, so that their sum over a second is equal at any fps."""
+# Name → "sum" or "product", to which the rates of a film's frames are joined.
+RATES = {item.name: item.metadata["total"] for item in fields(Motion) if "total" in item.metadata}
+
+
+def rates_per_frame(motions: Sequence[Motion], fps: float, totals: Container[str] = ()) -> list[Motion]:
+    """Convert rates per second to rates per frame, so that their sum over a second is equal at any fps.
+
+    The rates of the names in `totals` are per frame already.
+    """
+    given = {name: kind for name, kind in RATES.items() if name not in totals}
     return [
         replace(
             motion,
-            zoom=motion.zoom ** (1 / fps),
-            angle=motion.angle / fps,
-            translation_x=motion.translation_x / fps,
-            translation_y=motion.translation_y / fps,
-            **{name: getattr(motion, name) / fps for name in FIELDS_3D},
+            **{
+                name: getattr(motion, name) ** (1 / fps) if kind == "product" else getattr(motion, name) / fps
+                for name, kind in given.items()
+            },
         )
         for motion in motions
     ]
