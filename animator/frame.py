@@ -7,7 +7,7 @@ read its name, default, range and meaning from these dataclasses. Fields made by
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import Field, asdict, dataclass, field, fields, is_dataclass, replace
 from math import inf
 from typing import Any
 
@@ -32,6 +32,11 @@ def rate(default: float, help: str, low: float, high: float) -> Any:
     """
     made = setting(default, help, low, high)
     return field(default=default, metadata={**made.metadata, "total": "product" if default == 1 else "sum"})
+
+
+def setting_fields(section: Any) -> list[Field[Any]]:
+    """Return the fields of a dataclass that are made by `setting` or `rate`."""
+    return [item for item in fields(section) if "says" in item.metadata]
 
 
 def by_name(section: type) -> Any:
@@ -73,6 +78,9 @@ class Motion:
         -36_000.0,
         36_000.0,
     )
+    # Horizontal field of view in degrees at this frame and at the one before it, in a film in which it changes.
+    fov: float | None = None
+    fov_before: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,18 +276,25 @@ class Frame:
 
 def frame_values(frame: Frame) -> dict[str, Any]:
     """Return the settings of `frame` as nested plain data; `stages` only if the film has any."""
-    values = asdict(frame)
+    values = {**asdict(frame), "motion": motion_values(frame.motion)}
     if not frame.stages:
         del values["stages"]
+    return values
+
+
+def motion_values(motion: Motion) -> dict[str, Any]:
+    """Return the values of `motion` as plain data; the field of view at its end only where that changes."""
+    values = asdict(motion)
+    del values["fov_before"]
+    if motion.fov is None:
+        del values["fov"]
     return values
 
 
 def frame_sections(frame: type[Frame]) -> dict[str, type]:
     """Return the fields of a class of frames that hold a section of settings, each with the class of the section."""
     found: dict[str, Any] = {f.name: type(f.default) for f in fields(frame) if is_dataclass(f.default)}
-    return {
-        name: kind for name, kind in found.items() if any("says" in item.metadata for item in fields(kind))
-    }
+    return {name: kind for name, kind in found.items() if setting_fields(kind)}
 
 
 def named_sections(frame: type[Frame]) -> dict[str, type]:

@@ -59,7 +59,7 @@ def try_one(text: str) -> tuple[str, str]:
         for part in (frame.motion, frame.painting, frame.grade)
         for value in asdict(part).values()
     ]
-    finite = np.isfinite([value for value in numbers if not isinstance(value, str)]).all()
+    finite = np.isfinite([value for value in numbers if isinstance(value, int | float)]).all()
     return ("sampled", "") if finite else ("sampled, not finite", "")
 
 

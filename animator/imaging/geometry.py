@@ -7,24 +7,31 @@ one pixel wide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import atan2, cos, hypot, radians, sin, tan
 
 import numpy as np
 
 from animator.frame import Matrix, Motion
 
+FOV_RANGE = (1.0, 150.0)  # degrees that a field of view may have
+
 FIELDS_3D = ("translation_z", "rotation_3d_x", "rotation_3d_y", "rotation_3d_z", "orbit_x", "orbit_y")
 
 
 def is_3d(motion: Motion) -> bool:
     """Return True if `motion` needs a 3D camera."""
-    return any(getattr(motion, name) for name in FIELDS_3D)
+    return motion.fov != motion.fov_before or any(getattr(motion, name) for name in FIELDS_3D)
 
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """Camera intrinsics, from pixels to 3D points: image size, horizontal field of view, pivot of orbits."""
+    """Camera intrinsics, from pixels to 3D points: image size, horizontal field of view, pivot of orbits.
+
+    In a film whose field of view changes, all poses are those of one lens, which normalises the points: distances are
+    multiplied by its focal length over that of the frame. So the reference plane of every painted frame lies at the
+    same distance, and a change of the field of view is a pose like any other.
+    """
 
     width: int
     height: int
@@ -42,21 +49,41 @@ class Lens:
         f = self.focal
         return np.array([[f, 0, (self.width - 1) / 2], [0, f, (self.height - 1) / 2], [0, 0, 1]])
 
+    def with_fov(self, fov: float | None) -> Lens:
+        """Return this lens with another field of view; the lens itself for None."""
+        return self if fov is None else replace(self, fov=fov)
+
+    def at(self, motion: Motion) -> Lens:
+        """Return the lens of the frame that `motion` leads to."""
+        return self.with_fov(motion.fov)
+
     def step_pose(self, motion: Motion) -> Matrix:
-        """Return the pose of one step: translation, orbit, camera rotation, then zoom and rotation of the image."""
+        """Return the pose of one step: translation, orbit, camera rotation, then zoom and rotation of the image.
+
+        Where the field of view changes, translation and orbit are in the units of the frame before.
+        """
+        before, after = self.with_fov(motion.fov_before), self.at(motion)
         product: Matrix = (
-            self.zoom_rotation_pose(motion)
+            after.zoom_rotation_pose(motion)
             @ rotation_pose(motion)
-            @ self.orbit_pose(motion)
+            @ before.orbit_pose(motion)
             @ translation_pose(motion)
         )
-        return product
+        if motion.fov is None:
+            return product
+        return np.asarray(self._normal_pose(after) @ product @ np.linalg.inv(self._normal_pose(before)))
+
+    def _normal_pose(self, lens: Lens) -> Matrix:
+        """Return the pose from points before `lens` to points that this lens sees alike: other distances."""
+        return np.diag([1.0, 1.0, self.focal / lens.focal, 1.0])
 
     def position_pose(self, at: Motion) -> Matrix:
-        """Return the pose of points at the absolute position `at`: orbited, rotated and zoomed, then translated."""
-        product: Matrix = (
-            translation_pose(at) @ self.zoom_rotation_pose(at) @ rotation_pose(at) @ self.orbit_pose(at)
-        )
+        """Return the pose of points at the absolute position `at`: orbited, rotated and zoomed, then translated.
+
+        The points are before this lens, that of the first image.
+        """
+        zoomed = self.at(at).zoom_rotation_pose(at)
+        product: Matrix = translation_pose(at) @ zoomed @ rotation_pose(at) @ self.orbit_pose(at)
         return product
 
     def zoom_rotation_pose(self, motion: Motion) -> Matrix:

@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.interop.draft import ScheduleDraft, SourceFile
-from animator.interop.keystrings import compact_motion, format_decimal
+from animator.interop.keystrings import compact, compact_motion, format_decimal
 from animator.scene.settings import MAX_FRAMES
+from animator.timeline.clock import Clock
 from animator.timeline.curves import parse_number
 
 Floats = NDArray[np.float64]
@@ -51,7 +52,6 @@ def read_camera_path(source: SourceFile, data: Mapping[str, Any]) -> ScheduleDra
         raise source.error(f"{fps!r} is not a number", "fps")
     draft.put("video.fps", fps)
     draft.put("video.frames", len(frames))
-    _put_motion(draft, "motion.zoom", zoom_ratios(fovs), 1.0)
     width, height = _read_size(source, data)
     pixels = width / 2 / np.tan(np.radians(fovs[0]) / 2) / _read_distance(source, data, poses[0])
     tilt, pan, roll = camera_rotations(poses).T
@@ -65,8 +65,11 @@ def read_camera_path(source: SourceFile, data: Mapping[str, Any]) -> ScheduleDra
         _put_motion(draft, f"motion.{name}", values, 0.0)
     if any(name in draft.data.get("motion", {}) for name in columns):
         draft.put("video.size", f"{width}x{height}")
-        draft.put("motion.fov", round(float(fovs[0]), 4))
+        clock = Clock(len(frames), draft.data["video"]["fps"])
+        draft.put_curve("motion.fov", "fov", compact(np.round(fovs, 4)), clock)
         draft.put("motion.depth", "proxy")
+    else:  # the lens alone moves, which needs no 3D camera
+        _put_motion(draft, "motion.zoom", zoom_ratios(fovs), 1.0)
     return draft
 
 
@@ -167,6 +170,24 @@ def deforum_camera(width: int, height: int, fov: float, has_depth: bool) -> Defo
         round(degrees(2 * atan(width / 2 / (f * height / 2))), 4),
         {name: float(f"{factor:.6g}") for name, factor in factors.items()},
     )
+
+
+def put_deforum_lens(
+    draft: ScheduleDraft, theirs: Floats, size: tuple[int, int], has_depth: bool, clock: Clock
+) -> dict[str, Floats]:
+    """Set the lens of a Deforum film in `draft`; return pixels per unit of its translations: name → (frames,) or (1,).
+
+    `theirs` are Deforum's fields of view in degrees, (1,) or (frames,). Deforum moves the image into a frame as the
+    lens of that frame sees it, ours as the lens of the frame before does. A change of Deforum's lens does not enlarge
+    the image, so a zoom takes back that ours does.
+    """
+    cameras = [deforum_camera(*size, fov, has_depth) for fov in theirs.tolist()]
+    ours = np.array([camera.fov for camera in cameras])
+    ours = np.append(ours[1:], ours[-1])
+    draft.put_curve("motion.fov", "fov_schedule", compact(ours), clock)
+    if np.ptp(ours) > 0:
+        draft.put_curve("motion.zoom", "fov_schedule", compact_motion(1 / zoom_ratios(ours)), clock)
+    return {name: np.array([camera.factors[name] for camera in cameras]) for name in cameras[0].factors}
 
 
 def vertical_fov(width: int, height: int, fov: float) -> float:

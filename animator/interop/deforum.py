@@ -7,17 +7,23 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from animator.errors import CurveError, quote_text
+from animator.imaging.geometry import FOV_RANGE
 from animator.interop import deforum_fields
-from animator.interop.camera_paths import DEPTH_SCALE, deforum_camera, multiply_by
+from animator.interop.camera_paths import DEPTH_SCALE, multiply_by, put_deforum_lens
 from animator.interop.draft import ScheduleDraft, SourceFile
-from animator.interop.keystrings import constant_value, fit_to_limits, rewrite
+from animator.interop.keystrings import compact_motion, constant_value, fit_to_limits, rewrite
 from animator.interop.prompts import find_sampler, put_model, put_prompts
 from animator.models.families import LATENT_SCALE
 from animator.scene.settings import MAX_FRAMES
 from animator.timeline.cadence import MAX_SEED
 from animator.timeline.clock import Clock
-from animator.timeline.curves import parse_keyframes, split_key_string
+from animator.timeline.curves import parse_keyframes, sample_unchecked, split_key_string
+
+Floats = NDArray[np.float64]
 
 RANDOM_SEED = "floor((noise(t, s) + 1)*2147483647)"  # a random seed per frame, the meaning of Deforum's -1
 
@@ -129,8 +135,11 @@ class _DeforumReader:
 
     def read_motion(self) -> None:
         columns = deforum_fields.MOTION_FIELDS.get(self.mode, [])
-        for column in self.columns_3d(columns) if self.mode == "3D" else columns:
-            self.put_curve(column)
+        if self.mode == "3D":
+            self.read_camera(columns)
+        else:
+            for column in columns:
+                self.put_curve(column)
         for name, still in deforum_fields.NEUTRAL_VALUES.get(self.mode, {}).items():
             value = self.get(name)
             if value not in deforum_fields.OFF_VALUES and constant_value(value) != still:
@@ -144,35 +153,48 @@ class _DeforumReader:
                 "animation_mode", self.mode, "animation mode not supported here; its motion is left out"
             )
 
-    def columns_3d(self, columns: list[deforum_fields.CurveField]) -> list[deforum_fields.CurveField]:
-        """Return the columns of a 3D camera with their conversions; set its lens and depth in the draft."""
-        written = self.get("fov_schedule", "fov", default=70)
-        fov = constant_value(written)
-        if fov is None or not 1 <= fov <= 150:
-            self.draft.note(
-                "fov_schedule",
-                written,
-                "expected one field of view, 1..150 degrees, for the whole film; 70 is used",
-            )
-            fov = 70.0
+    def read_camera(self, columns: list[deforum_fields.CurveField]) -> None:
+        """Set the curves of a 3D camera, its lens and its depth."""
+        fov = self.read_fov()
         deep = self.settings.get("use_depth_warping", True) not in deforum_fields.OFF_VALUES
         self.used.add("use_depth_warping")
-        found = deforum_camera(*self.size, fov, deep)
-        still = [
-            all(constant_value(self.settings.get(name, 0)) == 0 for name in column.names)
-            for column in columns
-        ]
-        if not all(still):
-            self.draft.put("motion.fov", found.fov)
-            self.draft.put("motion.depth", "model" if deep else None)
-            self.draft.put("motion.depth_scale", round(DEPTH_SCALE, 4) if deep else None)
-        factors = found.factors
-        return [
-            column._replace(convert=multiply_by(factors[column.names[0]]))
-            if column.names[0] in factors
-            else column
-            for column in columns
-        ]
+        names = [name for column in columns for name in column.names]
+        if all(constant_value(self.settings.get(name, 0)) == 0 for name in names):
+            self.used.update(name for name in names if name in self.settings)
+            return
+        factors = put_deforum_lens(self.draft, fov, self.size, deep, self.clock)
+        self.draft.put("motion.depth", "model" if deep else None)
+        self.draft.put("motion.depth_scale", round(DEPTH_SCALE, 4) if deep else None)
+        for column in columns:
+            factor = factors.get(column.names[0])
+            if factor is None:
+                self.put_curve(column)
+            elif len(factor) == 1:
+                self.put_curve(column._replace(convert=multiply_by(float(factor[0]))))
+            else:
+                self.put_scaled_curve(column, factor)
+
+    def read_fov(self) -> Floats:
+        """Return Deforum's vertical field of view in degrees: (1,) if it is constant, else of each frame."""
+        written = self.get("fov_schedule", "fov", default=70)
+        try:
+            curve, wrong = fit_to_limits(rewrite(written), self.clock, *FOV_RANGE)
+            values = sample_unchecked(curve, self.clock, self.clock.signals())
+        except CurveError as error:
+            values, wrong = np.array([70.0]), f"{error}; 70 is used"
+        if wrong:
+            self.draft.note("fov_schedule", written, wrong)
+        return values if np.ptp(values) > 0 else values[:1]
+
+    def put_scaled_curve(self, column: deforum_fields.CurveField, factor: Floats) -> None:
+        """Set a curve of the draft from a schedule times a factor of each frame."""
+        written = self.get(*column.names, default=0)
+        try:
+            values = sample_unchecked(rewrite(written), self.clock, self.clock.signals())
+        except CurveError as error:
+            self.draft.note(column.names[0], written, f"left out: {error}")
+            return
+        self.draft.put_curve(column.path, column.names[0], compact_motion(values * factor), self.clock)
 
     def put_curve(self, column: deforum_fields.CurveField) -> None:
         """Set a curve of the draft from a schedule; note what of it cannot be kept."""

@@ -113,23 +113,55 @@ class _DeforumWriter:
 
     def camera(self) -> dict[str, Any]:
         """Return the settings that Deforum's 3D mode has in addition to those of 2D, or instead of them."""
-        motion = self.scene.settings.motion
-        deep = motion.depth != "flat"
-        fov = round(vertical_fov(*self.scene.size, motion.fov), 6)
-        factors = deforum_camera(*self.scene.size, fov, deep).factors
+        deep = self.scene.settings.motion.depth != "flat"
+        fov = self.vertical_fovs()
         schedules = {
-            name: self.key_string("motion", name, divide_by(factors[name]) if name in factors else identity)
-            for name in (*factors, "rotation_3d_x", "rotation_3d_y", "rotation_3d_z")
+            name: self.key_string("motion", name)
+            for name in ("rotation_3d_x", "rotation_3d_y", "rotation_3d_z")
         }
-        lost = [name for name in ("zoom", "angle", "orbit_x", "orbit_y") if self.is_moving(name)]
-        for name in lost:
+        cameras = [deforum_camera(*self.scene.size, degrees, deep).factors for degrees in fov]
+        for name in cameras[0]:
+            if len(cameras) == 1:
+                schedules[name] = self.key_string("motion", name, divide_by(cameras[0][name]))
+            else:
+                units = np.array([factors[name] for factors in cameras])
+                schedules[name] = _to_key_string(self.column("motion", name) / units)
+        for name in (name for name in ("angle", "orbit_x", "orbit_y") if self.is_moving(name)):
             self.note(f"motion.{name}", "Deforum's 3D mode has no such motion; left out")
-        return {**schedules, "fov_schedule": f"0: ({fov:g})", "use_depth_warping": deep}
+        self.note_enlargement()
+        return {**schedules, "fov_schedule": _to_key_string(fov), "use_depth_warping": deep}
+
+    def vertical_fovs(self) -> list[float]:
+        """Return Deforum's field of view: one, or that of each frame.
+
+        Deforum's is that of the lens with which the motion into a frame is seen; ours that of the frame before.
+        """
+        constant = self.scene.constant_fov
+        ours = [constant] if constant is not None else [frame.motion.fov_before for frame in self.frames]
+        return [round(vertical_fov(*self.scene.size, fov), 6) for fov in ours if fov is not None]
+
+    def note_enlargement(self) -> None:
+        """Note that the image is enlarged by a zoom or by the lens, which Deforum's 3D mode does not do."""
+        if self.scene.constant_fov is not None:
+            if self.is_moving("zoom"):
+                self.note("motion.zoom", "Deforum's 3D mode has no such motion; left out")
+            return
+        lens, after = self.scene.lens, [frame.motion for frame in self.frames[1:]]
+        focal = [(lens.with_fov(motion.fov_before).focal, lens.at(motion).focal) for motion in after]
+        grown = [motion.zoom * to / by for motion, (by, to) in zip(after, focal, strict=True)]
+        if not np.allclose(grown, 1, rtol=0, atol=1e-6):
+            self.note(
+                "motion.fov", "in Deforum a lens does not enlarge the image; the enlargement is left out"
+            )
 
     def is_moving(self, name: str) -> bool:
         return len({getattr(frame.motion, name) for frame in self.frames} - {float(name == "zoom")}) > 0
 
-    def key_string(self, section: str, setting: str, convert: Callable[[str], str]) -> str:
+    def column(self, section: str, setting: str) -> Floats:
+        """Return the value of a setting on each frame."""
+        return np.array([getattr(getattr(frame, section), setting) for frame in self.frames], np.float64)
+
+    def key_string(self, section: str, setting: str, convert: Callable[[str], str] = identity) -> str:
         """Return a curve as a key string: its own text if Deforum reads it as we do, else the values of all frames."""
         made = getattr(self.scene.settings, section)
         given = made.given()
@@ -137,8 +169,7 @@ class _DeforumWriter:
             text = self.original_text(given[setting], convert)
             if text is not None:
                 return text
-        values = np.array([getattr(getattr(frame, section), setting) for frame in self.frames], np.float64)
-        return _to_key_string(_apply_conversion(values, convert))
+        return _to_key_string(_apply_conversion(self.column(section, setting), convert))
 
     def original_text(self, curve: Any, convert: Callable[[str], str]) -> str | None:
         try:

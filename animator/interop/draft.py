@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from animator.errors import CurveError, Place, Problem, SceneError, SettingPath, quote_text
 from animator.frame import Grade, Motion, Painting
+from animator.imaging.geometry import FOV_RANGE
 from animator.interop.keystrings import Conversion, fit_to_limits, identity, rewrite
 from animator.scene.resolve import InlineMapping, dump_yaml
 from animator.scene.settings import Settings
@@ -97,6 +98,8 @@ class ScheduleDraft:
 
 def curve_limits(path: str) -> tuple[float, float]:
     """Return the lowest and highest value allowed for the curve at `path`, such as `motion.zoom`."""
+    if path == "motion.fov":
+        return FOV_RANGE
     section, name = path.split(".")
     found = next(setting for setting in fields(CURVE_SECTIONS[section]) if setting.name == name)
     return found.metadata["low"], found.metadata["high"]

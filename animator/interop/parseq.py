@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import CurveError
-from animator.interop.camera_paths import DEPTH_SCALE, deforum_camera
+from animator.imaging.geometry import FOV_RANGE
+from animator.interop.camera_paths import DEPTH_SCALE, put_deforum_lens
 from animator.interop.draft import ScheduleDraft, SourceFile, curve_limits
 from animator.interop.keystrings import compact, compact_motion, fit_to_limits
 from animator.interop.prompts import SDXL_BASE, put_prompts
@@ -119,20 +120,17 @@ def detect_mode(names: set[str], managed_fields: Any) -> str:
     return "3D" if chosen & FIELDS_3D and not chosen & {"zoom", "angle"} else "2D"
 
 
-def put_lens(draft: ScheduleDraft, kind: str, fov: Floats | None, size: tuple[int, int]) -> dict[str, float]:
+def put_lens(
+    draft: ScheduleDraft, kind: str, fov: Floats | None, size: tuple[int, int], clock: Clock
+) -> dict[str, Floats]:
     """Set the lens and depth of a 3D film; return the factors from Parseq's translations to pixels, by field."""
     if kind != "3D":
         return {}
-    degrees = 40.0 if fov is None else float(np.clip(fov[0], 1, 150))
-    if fov is not None and np.ptp(fov) > 0:
-        draft.note(
-            "fov", f"{fov.min():g}..{fov.max():g}", f"only one field of view per film; {degrees:g} is used"
-        )
-    found = deforum_camera(*size, degrees, True)
-    draft.put("motion.fov", found.fov)
+    degrees = np.clip([40.0] if fov is None else fov, *FOV_RANGE)
+    factors = put_deforum_lens(draft, degrees if np.ptp(degrees) > 0 else degrees[:1], size, True, clock)
     draft.put("motion.depth", "model")
     draft.put("motion.depth_scale", round(DEPTH_SCALE, 4))
-    return found.factors
+    return factors
 
 
 def _put_frames(
@@ -148,7 +146,7 @@ def _put_frames(
     draft.put("video.frames", count)
     clock = Clock(count, draft.data["video"]["fps"])
     fields = {**MOTION_FIELDS[kind], **PAINTING_FIELDS}
-    factors = put_lens(draft, kind, field_values(rows, "fov", count), size)
+    factors = put_lens(draft, kind, field_values(rows, "fov", count), size, clock)
     put_seeds(draft, field_values(rows, "seed", count))
     put_rendered_prompts(
         draft, {frame: str(row.get("deforum_prompt", "")) for frame, row in rows.items()}, data
@@ -161,7 +159,8 @@ def _put_frames(
             values = 1 - values if field.complement else values * factors.get(name, 1.0)
             write = compact_motion if field.is_motion else compact
             draft.put_curve(field.path, name, write(values), clock)
-    for name in sorted(names - set(fields)):
+    lens = {"fov"} if kind == "3D" else set()
+    for name in sorted(names - set(fields) - lens):
         values = field_values(rows, name, count)
         if name.endswith(("_delta", "_pc")) or name.startswith("prompt_weight_") or values is None:
             continue
@@ -282,7 +281,7 @@ def put_keyframes(
     clock = Clock(count, draft.data["video"]["fps"])
     put_prompt_list(draft, data.get("prompts"))
     fov = field_values({int(row["frame"]): row for row in ordered}, "fov", count)
-    factors = put_lens(draft, kind, fov, size)
+    factors = put_lens(draft, kind, fov, size, clock)
     for name, field in {**MOTION_FIELDS[kind], **PAINTING_FIELDS}.items():
         found = parse_keyframes(draft, ordered, name)
         if found and field.is_motion:

@@ -39,7 +39,7 @@ def needs_3d(scene: Scene, frames: Sequence[Frame]) -> bool:
     """Return True if the scene's motion settings, or the motion of `frames`, need a 3D camera."""
     motion = scene.settings.motion
     written = any(getattr(motion, name) for name in FIELDS_3D) or has_orbit(motion.moves)
-    return bool(written) or any(is_3d(frame.motion) for frame in frames)
+    return bool(written) or scene.constant_fov is None or any(is_3d(frame.motion) for frame in frames)
 
 
 def _depth_source(scene: Scene) -> DepthSource:

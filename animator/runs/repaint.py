@@ -13,12 +13,19 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from animator.frame import Frame, frame_sections, frame_values, named_sections
+from animator.frame import (
+    Frame,
+    frame_sections,
+    frame_values,
+    motion_values,
+    named_sections,
+    setting_fields,
+)
 from animator.models import nano
 from animator.render import views
 from animator.render.camera import needs_3d
@@ -54,7 +61,7 @@ _NOT_ALWAYS_USED: Mapping[str, set[str] | None] = {
 
 
 def _field_names(section: type) -> set[str]:
-    return {field.name for field in fields(section)}
+    return {field.name for field in setting_fields(section)}
 
 
 class FrameFingerprints:
@@ -73,7 +80,7 @@ class FrameFingerprints:
         # A single depth map belongs to the film's first frame, so all motion since then counts.
         before = timeline(scene)[: frames[0].index] if scene.depth_files else []
         rest = {name: self._section_inputs(name, value) for name, value in self._data.items()}
-        self._always = [rest, needs_3d(scene, frames), [asdict(frame.motion) for frame in before]]
+        self._always = [rest, needs_3d(scene, frames), [motion_values(frame.motion) for frame in before]]
         self.keys = {index: key for shot in shots(frames) for index, key in self._shot_keys(shot)}
 
     def _section_inputs(self, name: str, value: Any) -> Any:
@@ -86,6 +93,8 @@ class FrameFingerprints:
         if name == "model" and value.get("base") == "nano":
             value = {**value, "base": str(nano.weights_folder())}
             self.files[value["base"]] = nano.DIGEST
+        if name == "motion" and self.scene.constant_fov is None:
+            known = known | {"fov"}  # it is in the table
         if name in self._in_table:
             known = known | _field_names(self._in_table[name])
         return self._with_digests({key: item for key, item in value.items() if key not in known})
@@ -95,7 +104,7 @@ class FrameFingerprints:
         again = views.loop_end_frame(self.scene, shot)
         link = "a shot begins"
         for *between, last in paint_groups([*shot, again] if again else shot):
-            way = [[asdict(frame.motion), asdict(frame.footage)] for frame in (*between, last)]
+            way = [[motion_values(frame.motion), asdict(frame.footage)] for frame in (*between, last)]
             link = _hash_parts(link, way, self._painted_inputs(last) if last.diffuse else None)
             if last.diffuse:
                 link = self._given.get(last.index, link)
@@ -179,7 +188,7 @@ class FrameFingerprints:
             return self._with_digests([stands])
         film = timeline(self.scene)
         way = [
-            asdict(film[at % len(film)].motion) for at in range(frame.index + 1, frame.ahead.frame + 1)
+            motion_values(film[at % len(film)].motion) for at in range(frame.index + 1, frame.ahead.frame + 1)
         ]  # a loop continues at its beginning
         return self._with_digests([stands, self._view_of_frame.get(frame.ahead.frame), way])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import isfinite
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
 from animator.errors import SettingPath, short_repr
+from animator.frame import setting_fields
 from animator.models.families import SDXL_SIZE, round_to_latents
 
 
@@ -170,7 +171,7 @@ def curve_section(name: str, settings: type, base: type[Section], **extra: Any) 
             Rate if "total" in item.metadata else Curve,
             Field(item.default, description=item.metadata["says"] + _range_text(item.metadata)),
         )
-        for item in fields(settings)
+        for item in setting_fields(settings)
     }
     return create_model(name, __base__=base, **extra, **found)
 

@@ -66,9 +66,18 @@ class Scene:
 
     @property
     def lens(self) -> Lens:
-        """Lens of the 3D camera: film size, field of view and pivot."""
-        motion = self.settings.motion
-        return Lens(*self.size, motion.fov, motion.pivot)
+        """Lens of the 3D camera: film size, field of view and pivot.
+
+        In a film whose field of view changes it is the lens that normalises points; `lens.at(frame.motion)` is the
+        lens of one frame.
+        """
+        return Lens(*self.size, pivot=self.settings.motion.pivot).with_fov(self.constant_fov)
+
+    @property
+    def constant_fov(self) -> float | None:
+        """Field of view of the whole film in degrees; None if it is a curve."""
+        fov = self.settings.motion.fov
+        return fov if isinstance(fov, float) else None
 
     @property
     def depth_files(self) -> list[FilePath]:

@@ -9,7 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from animator.errors import short_repr
 from animator.frame import Footage, Frame, Grade, Lock, Motion, Painting
+from animator.imaging.geometry import FOV_RANGE
 from animator.scene.fields import (
+    CURVE_SCHEMA,
     IMAGE_REF,
     Colors,
     Curve,
@@ -18,11 +20,13 @@ from animator.scene.fields import (
     Integer,
     ModelFile,
     Number,
+    OverTime,
     PaintTimes,
     Section,
     Size,
     TextOrNumber,
     Times,
+    check_curve,
     curve_section,
 )
 from animator.scene.settings_images import (
@@ -242,15 +246,29 @@ _DEPTH_REF = FileRef(
 )
 
 
+def _check_fov(value: Any) -> Any:
+    """Return a curve; a constant field of view as a float in its range, so that no check after this one needs it."""
+    curve = check_curve(value)
+    if not isinstance(curve, int | float):
+        return curve
+    low, high = FOV_RANGE
+    if not low <= curve <= high:
+        raise ValueError(f"{curve:g} degrees; allowed {low:g}..{high:g}")
+    return float(curve)
+
+
+Fov = Annotated[Any, BeforeValidator(_check_fov), OverTime("curve"), WithJsonSchema(CURVE_SCHEMA)]
+
+
 class MotionOptions(Section):
-    """Motion settings that cannot change over time."""
+    """Motion settings that are no motions: the image's edge, named moves, the lens, depth and shake."""
 
     border: Literal["replicate", "reflect", "wrap"] = Field(
         "replicate", description="filling of the uncovered edge"
     )
     per: Literal["frame", "second"] = Field("frame", description="unit of time for rates of motion")
     moves: Moves = Field({}, description="named moves: {0: push-in, 2s: hold}; `animator motions` lists them")
-    fov: Number = Field(40.0, ge=1, le=150, description="horizontal field of view of the camera, in degrees")
+    fov: Fov = Field(40.0, description="horizontal field of view of the camera, in degrees; 1..150")
     depth: Annotated[str, BeforeValidator(str), _DEPTH_REF] = Field(
         "flat", description="flat, proxy, model, or a depth image or a folder of them; white is near"
     )

@@ -64,7 +64,8 @@ def require_in_front(motions: Sequence[Motion], diffuse: NDArray[np.bool_], lens
         depth = pose @ [0, 0, focal, 1]
         if depth[2] < MIN_PLANE_DISTANCE * focal:
             said = f"frame {last}, the last one painted, has nothing in front of the camera at frame {frame}"
-            raise CurveError(f"{said}; the reference plane is at {focal:.0f} pixels: paint more often")
+            away = f"{lens.at(motions[last]).focal:.0f} pixels"
+            raise CurveError(f"{said}; the reference plane is at {away}: paint more often")
         if diffuse[frame]:
             last, pose = frame, np.eye(4)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import Field, fields, replace
+from dataclasses import Field, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import CurveError, Problem, SettingPath, quote_text
+from animator.frame import setting_fields
 from animator.models import samplers
 from animator.scene.fields import is_total
 from animator.scene.scene import Scene
@@ -62,7 +63,7 @@ class Reader:
         given = written.given()
         columns = {
             field.name: self.field_column(field, given[field.name], (*path, field.name))
-            for field in fields(cls)  # type: ignore[arg-type]  # a dataclass, which TypeVar cannot express
+            for field in setting_fields(cls)
             if field.name in given
         }
         if not columns:

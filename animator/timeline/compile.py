@@ -22,7 +22,7 @@ from animator.frame import (
     frame_sections,
     named_sections,
 )
-from animator.imaging.geometry import is_3d
+from animator.imaging.geometry import FOV_RANGE, is_3d
 from animator.scene.fields import is_total
 from animator.scene.scene import Scene
 from animator.scene.settings_stages import STAGES
@@ -110,7 +110,7 @@ class ColumnReader(Reader):
     def motion_column(self) -> list[Motion]:
         """Return the motion into each frame, from rates per frame or second, positions, moves and shake."""
         written = self.scene.settings.motion
-        motions = self.section(Motion, written, "motion")
+        motions = self.with_fov(self.section(Motion, written, "motion"))
         position, second = getattr(written, "as") == "position", written.per == "second"
         totals = [name for name, value in written.given().items() if is_total(value)]
         if position:
@@ -124,6 +124,17 @@ class ColumnReader(Reader):
         elif second:
             motions = rates_per_frame(motions, self.clock.fps, totals)
         return self.with_moves_and_shake(motions)
+
+    def with_fov(self, motions: list[Motion]) -> list[Motion]:
+        """Return `motions` with the field of view at both ends of each, if it is a curve."""
+        if self.scene.constant_fov is not None:
+            return motions
+        fov = self.number_column(self.scene.settings.motion.fov, ("motion", "fov"), FOV_RANGE)
+        before = [fov[-1] if self.clock.closed else fov[0], *fov[:-1]]
+        return [
+            replace(motion, fov=at, fov_before=then)
+            for motion, at, then in zip(motions, fov, before, strict=True)
+        ]
 
     def with_moves_and_shake(self, motions: list[Motion]) -> list[Motion]:
         """Return `motions` with the named moves and the camera's shake added."""
@@ -293,7 +304,10 @@ class Compiler(ColumnReader):
         """Record motion after which nothing is left to paint, to mask or to lock."""
         lens, zoom = self.scene.lens, [row.zoom for row in motion]
         # The motion into the first frame of a shot is not applied.
-        seen = [Motion() if i == begun else motion[i] for i, begun in enumerate(shot)]
+        fov = [row.fov for row in motion]
+        seen = [
+            Motion(fov=fov[i], fov_before=fov[i]) if i == begun else motion[i] for i, begun in enumerate(shot)
+        ]
         self.collect(("motion", "zoom"), lambda: require_visible(zoom, diffuse), None)
         self.collect(("motion",), lambda: require_in_front(seen, diffuse, lens), None)
         if masked:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from math import log, prod
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.errors import CurveError, quote_text, suggest
-from animator.frame import Frame, Motion
+from animator.frame import Frame, Motion, setting_fields
 from animator.imaging.geometry import (
     FIELDS_3D,
     Lens,
@@ -30,7 +30,7 @@ RIGID_TOLERANCE = 1e-6  # tolerance of a rotation matrix: a zoom between two til
 
 
 # Name → "sum" or "product", to which the rates of a film's frames are joined.
-RATES = {item.name: item.metadata["total"] for item in fields(Motion) if "total" in item.metadata}
+RATES = {item.name: item.metadata["total"] for item in setting_fields(Motion) if "total" in item.metadata}
 
 
 def rates_per_frame(motions: Sequence[Motion], fps: float, totals: Container[str] = ()) -> list[Motion]:
@@ -68,15 +68,16 @@ def positions_to_steps(positions: Sequence[Motion], width: int, height: int) -> 
 def positions_to_steps_3d(positions: Sequence[Motion], lens: Lens) -> list[Motion]:
     """Convert absolute positions of a 3D camera to the motion into each frame.
 
-    The motions rotate the camera and translate the scene before it; orbits of the positions become both. Raises
-    CurveError where no single motion leads from one position to the next.
+    The motions rotate the camera and translate the scene before it; orbits of the positions become both. Positions
+    are in pixels of the first image. Raises CurveError where no single motion leads from one position to the next.
     """
+    lens = lens.at(positions[0])
     still = dict.fromkeys((*FIELDS_3D, "angle", "translation_x", "translation_y"), 0.0)
     result = [replace(positions[0], zoom=1.0, **still)]
     for frame, (before, at) in enumerate(pairwise(positions), start=1):
         step = replace(at, **{**still, "zoom": at.zoom / before.zoom, "angle": at.angle - before.angle})
         whole = lens.position_pose(at) @ np.linalg.inv(lens.position_pose(before))
-        rest = np.asarray(np.linalg.inv(lens.zoom_rotation_pose(step)) @ whole, np.float64)
+        rest = np.asarray(np.linalg.inv(lens.at(step).zoom_rotation_pose(step)) @ whole, np.float64)
         tilt, pan, roll = rotation_angles(rest[:3, :3])
         step = replace(step, rotation_3d_x=tilt, rotation_3d_y=pan, rotation_3d_z=roll)
         if np.abs(rotation_pose(step)[:3, :3] - rest[:3, :3]).max() > RIGID_TOLERANCE:
@@ -325,7 +326,8 @@ def _motion_segments(frames: Sequence[Frame]) -> list[list[Frame]]:
 def _direction_signs(motion: Motion) -> tuple[int, ...]:
     """Return the sign (-1, 0, 1) of each component of a motion, equal for all frames of a segment."""
     names = ("angle", "translation_x", "translation_y", *FIELDS_3D)
-    values = (log(motion.zoom), *(getattr(motion, name) for name in names))
+    widening = (motion.fov or 0.0) - (motion.fov_before or 0.0)
+    values = (log(motion.zoom), *(getattr(motion, name) for name in names), widening)
     return tuple((value > 1e-9) - (value < -1e-9) for value in values)
 
 
@@ -349,6 +351,10 @@ def _describe_sum(motions: Sequence[Motion]) -> str:
         total = sum(getattr(motion, name) for motion in motions)
         if abs(total) > still:
             parts.append((more if total > 0 else less).format(abs(total)))
+    before, after = motions[0].fov_before, motions[-1].fov
+    if before is not None and after is not None and abs(after - before) > STILL_ANGLE:
+        way = "widens" if after > before else "narrows"
+        parts.append(f"is seen through a lens that {way} from {before:.1f} to {after:.1f} degrees")
     if not parts:
         return "the image stands still"
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import cos, radians, sin, tan
+from math import atan, cos, degrees, radians, sin, tan
 
 import numpy as np
 import pytest
@@ -37,6 +37,20 @@ def test_a_narrowing_field_of_view_enlarges_the_image(imported):
     found = imported(path([{"matrix": pose(), "fov": fov} for fov in fovs]))
     whole = np.prod([frame.motion.zoom for frame in found.frames[1:]])  # nothing moves into frame 0
     assert whole == pytest.approx(tan(radians(30)) / tan(radians(15)))
+
+
+def test_the_lens_of_a_camera_that_travels_becomes_a_curve(imported):
+    """A dolly zoom: the product, 4 units away at first, keeps its size."""
+    steps = [
+        {"matrix": pose(at=(0, 0, 4 - 0.1 * frame)), "fov": degrees(2 * atan(2 / (4 - 0.1 * frame)))}
+        for frame in range(11)
+    ]
+    found = imported(path(steps))
+    assert "zoom" not in found.data["motion"]
+    assert found.frames[10].motion.fov == pytest.approx(steps[10]["fov"], abs=1e-3)
+    lens = found.scene.lens
+    for frame in found.frames[1:]:
+        assert lens.homography(lens.step_pose(frame.motion)) == pytest.approx(np.eye(3), abs=1e-3)
 
 
 def test_a_camera_that_pans_and_travels_moves_the_image_the_other_way(imported):

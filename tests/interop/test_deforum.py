@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from math import radians, tan
 
 import numpy as np
 import pytest
 
 from animator import SceneError, sample
+from animator.frame import Motion
 from animator.imaging.geometry import Lens
 from animator.interop.convert import convert
 from tests import films
@@ -110,6 +112,43 @@ def test_a_3d_camera_moves_the_image_as_far_as_deforums(imported, deep, side, ne
     assert focal / (focal - motion.translation_z) == pytest.approx(nearer, abs=0.006)
     assert focal * tan(radians(motion.rotation_3d_x)) == pytest.approx(12.8, abs=0.1)  # measured: 12.85
     assert found.data["motion"].get("depth", "flat") == ("model" if deep else "flat")
+
+
+def test_a_field_of_view_that_changes_moves_the_image_as_deforums_does(imported):
+    """Deforum sees the motion into a frame by that frame's lens, which does not enlarge the image."""
+    moves = {"translation_x": "0: (10)", "rotation_3d_x": "0: (2)"}
+    fov = np.linspace(40, 80, 12)
+    found = imported(
+        samples.film(
+            animation_mode="3D", W=512, H=512, max_frames=12, fov_schedule="0: (40), 11: (80)",
+            use_depth_warping=False, **moves,
+        )
+    )  # fmt: skip
+    assert not found.noted("fov_schedule")
+    for i, frame in enumerate(found.frames[1:], start=1):
+        lens, theirs = found.scene.lens, Lens(512, 512, fov[i])
+        shifted = Motion(**{**asdict(frame.motion), "rotation_3d_x": 0.0})
+        moved = lens.homography(lens.step_pose(shifted)) @ [255.5, 255.5, 1]
+        assert moved[0] / moved[2] - 255.5 == pytest.approx(-10 / 200 * theirs.focal, rel=1e-4)
+        way = lens.homography(lens.step_pose(frame.motion))
+        turned = Lens(512, 512, fov[i]).homography(theirs.step_pose(Motion(rotation_3d_x=2))) @ [
+            255.5,
+            255.5,
+            1,
+        ]
+        assert (way @ [255.5, 255.5, 1])[1] / (way @ [255.5, 255.5, 1])[2] == pytest.approx(
+            turned[1] / turned[2], abs=1e-3
+        )
+
+
+def test_a_field_of_view_that_cannot_be_read_or_is_out_of_range_is_noted(imported):
+    given = {"animation_mode": "3D", "translation_x": "0: (10)", "W": 512, "H": 512}
+    assert "170" not in imported(samples.film(**given, fov_schedule="0: (40), 9: (170)")).text
+    assert "limited to 1..150" in imported(samples.film(**given, fov_schedule="0: (40), 9: (170)")).noted(
+        "fov_schedule"
+    )
+    found = imported(samples.film(**given, fov_schedule="0: (wide)"))
+    assert "70 is used" in found.noted("fov_schedule") and found.data["motion"]["fov"] == 70
 
 
 def test_expressions_of_a_3d_camera_stay_expressions(imported):

@@ -78,6 +78,16 @@ def test_a_3d_manifest_moves_a_3d_camera(imported):
     assert solid.data["motion"]["fov"] == wanted.fov and solid.data["motion"]["depth"] == "model"
 
 
+def test_a_field_of_view_that_changes_becomes_a_curve(imported):
+    solid = imported(
+        rendered(translation_x=lambda f: 3.0 * f, translation_z=lambda f: f, fov=lambda f: 40 + f / 2)
+    )
+    assert solid.frames[4].motion.fov == pytest.approx(deforum_camera(1024, 1024, 42.5, True).fov, abs=1e-3)
+    factor = deforum_camera(1024, 1024, 42.5, True).factors["translation_x"]
+    assert solid.frames[5].motion.translation_x == pytest.approx(3 * factor, rel=1e-4)
+    assert not solid.noted("fov")
+
+
 def test_a_manifest_inside_deforum_settings_overrides_them(imported):
     manifest = json.dumps(rendered(strength=lambda f: 0.6, angle=lambda f: f * 0.5))
     found = imported(samples.film(parseq_manifest=manifest, angle="0:(9)", zoom="0:(1.02)", W=640))

@@ -126,6 +126,27 @@ def test_a_complement_of_a_complement_is_the_value(text):
     assert np.allclose(sample(twice, 40), sample(text, 40), rtol=0, atol=1e-9)
 
 
+def test_a_lens_that_changes_survives_a_round_trip():
+    moves = {
+        "translation_x": "0: (2), 59: (10)",
+        "translation_z": "0: (1)",
+        "fov_schedule": "0: (40), 59: (80)",
+    }
+    given = json.loads(samples.film(W=320, H=512, animation_mode="3D", **moves))
+    _, text = there_and_back(given)
+    back, notes = exported(loads(text))
+    for name, written in moves.items():
+        then, now = sample(written, 60), sample(back[name], 60)
+        assert now[1:] == pytest.approx(then[1:], rel=1e-4), name  # nothing moves into frame 0
+    assert not any("enlarge" in note.message for note in notes)
+
+
+def test_the_enlargement_by_a_lens_that_deforum_has_not_is_noted():
+    back, notes = exported(loads("motion: {fov: {0: 40, end: 60}, orbit_y: 1}"))
+    assert [str(note.path[1]) for note in notes if note.path[0] == "motion"] == ["orbit_y", "fov"]
+    assert sample(back["fov_schedule"], 96)[[1, 95]] == pytest.approx([40, 60 - 20 / 95], abs=1e-4)
+
+
 @pytest.mark.parametrize("deep", [True, False])
 def test_a_3d_camera_survives_a_round_trip(deep):
     moves = {

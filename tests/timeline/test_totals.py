@@ -1,6 +1,5 @@
 """Totals of rates: what the motion of all frames adds up to."""
 
-from dataclasses import fields
 from math import fsum, prod
 
 import jsonschema
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 
 from animator import SceneError, loads, timeline
-from animator.frame import Motion
+from animator.frame import Motion, setting_fields
 from animator.imaging.geometry import Lens
 from animator.scene.parse import parse_document
 from animator.scene.schema import json_schema
@@ -34,7 +33,9 @@ def test_the_frames_add_up_to_the_total_with_every_easing(ease, loop):
     assert fsum(turned) == pytest.approx(20, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", [item.name for item in fields(Motion) if not item.name.startswith("center")])
+@pytest.mark.parametrize(
+    "name", [item.name for item in setting_fields(Motion) if not item.name.startswith("center")]
+)
 def test_every_rate_of_motion_has_a_total(name):
     values = column(name, f"{name}: {{total: 2, ease: in-out-sine}}")
     joined = {"sum": fsum, "product": prod}[RATES[name]](values)
