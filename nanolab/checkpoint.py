@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,11 @@ def build_pipeline(nano: Nano, vae: AutoencoderKL, tokens: Path) -> StableDiffus
 
 
 def export_checkpoint(nano: Nano, vae: AutoencoderKL, tokens: Path, folder: Path) -> None:
-    """Write the diffusers folder in half precision."""
+    """Write the diffusers folder in half precision.
+
+    Without an argument, diffusers reads UNet and VAE as float32, but transformers reads the text encoders in the
+    dtype of their config: so that names float32, too.
+    """
     parts = build_pipeline(nano, vae, tokens).to(dtype=torch.float16)
     parts.save_pretrained(folder)
     for name in ("tokenizer", "tokenizer_2"):
@@ -53,6 +57,8 @@ def export_checkpoint(nano: Nano, vae: AutoencoderKL, tokens: Path, folder: Path
         for file in ("vocab.json", "merges.txt"):
             (folder / name / file).write_text((tokens / file).read_text())
         _edit_json(folder / name / "tokenizer_config.json", drop=("is_local", "local_files_only"))
+    for name in ("text_encoder", "text_encoder_2"):
+        _edit_json(folder / name / "config.json", {"dtype": "float32"})
     _edit_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER_EXTRAS)
     make_readable(folder)
 
@@ -69,7 +75,7 @@ def restore_checkpoint(nano: Nano, folder: Path) -> None:
         ours.load_state_dict(theirs.state_dict())
 
 
-def _edit_json(path: Path, extra: dict[str, bool] | None = None, drop: tuple[str, ...] = ()) -> None:
+def _edit_json(path: Path, extra: Mapping[str, bool | str] | None = None, drop: tuple[str, ...] = ()) -> None:
     settings = {k: v for k, v in json.loads(path.read_text()).items() if k not in drop}
     path.write_text(json.dumps({**settings, **(extra or {})}, indent=2) + "\n")
 

@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 import torch
 from diffusers import (
+    ControlNetModel,
+    StableDiffusionXLControlNetPipeline,
     StableDiffusionXLImg2ImgPipeline,
     StableDiffusionXLInpaintPipeline,
     StableDiffusionXLPipeline,
+    UNet2DConditionModel,
 )
+from diffusers.utils import logging
+from PIL import Image as Pillow
 from safetensors.torch import load_file
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from animator import animate, loads
 from animator.diffusion.loading import CheckpointSpec
@@ -42,8 +48,36 @@ def test_an_untrained_model_can_be_exported_and_loaded(tmp_path):
         StableDiffusionXLImg2ImgPipeline,
         StableDiffusionXLInpaintPipeline,
     ):
-        pipe = kind.from_pretrained(tmp_path / "weights", dtype=torch.float32)
+        pipe = kind.from_pretrained(tmp_path / "weights")
         assert pipe.scheduler.config.prediction_type == "v_prediction"
+        networks = (pipe.text_encoder, pipe.text_encoder_2, pipe.unet, pipe.vae)
+        assert {network.dtype for network in networks} == {torch.float32}
+
+
+def test_stock_pipelines_load_the_bundled_folder_without_an_argument_and_paint():
+    torch.set_num_threads(1)
+    logging.disable_progress_bar()
+    image, mask = Pillow.new("RGB", (64, 64), "red"), Pillow.new("L", (64, 64), 255)
+    control = ControlNetModel.from_unet(UNet2DConditionModel.from_pretrained(weights_folder() / "unet"))
+    for kind, parts, given in (
+        (StableDiffusionXLPipeline, {}, {}),
+        (StableDiffusionXLImg2ImgPipeline, {}, {"image": image, "strength": 1.0}),
+        (StableDiffusionXLInpaintPipeline, {}, {"image": image, "mask_image": mask, "strength": 1.0}),
+        (StableDiffusionXLControlNetPipeline, {"controlnet": control}, {"image": image}),
+    ):
+        pipe = kind.from_pretrained(weights_folder(), **parts)
+        pipe.set_progress_bar_config(disable=True)
+        size = {} if kind is StableDiffusionXLImg2ImgPipeline else {"width": 64, "height": 64}
+        painted = pipe("a red mug", num_inference_steps=2, output_type="np", **given, **size).images[0]
+        assert painted.shape == (64, 64, 3)
+        assert painted.std() > 0.02
+
+
+def test_the_text_encoders_values_are_those_of_the_half_precision_file():
+    for name, kind in (("text_encoder", CLIPTextModel), ("text_encoder_2", CLIPTextModelWithProjection)):
+        stored = load_file(weights_folder() / name / "model.safetensors")
+        loaded = kind.from_pretrained(weights_folder() / name).state_dict()
+        assert all(torch.equal(loaded[key], value.float()) for key, value in stored.items())
 
 
 def test_the_bundled_folder_is_below_30_megabytes():
