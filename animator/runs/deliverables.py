@@ -1,4 +1,4 @@
-"""Files made from a run's saved frames: GIF, WebP, other shapes, cut-outs, masks, poster, subtitles, archives."""
+"""Files made from a run's saved frames: GIF, WebP, other shapes, cut-outs, poster, spin page, subtitles, archives."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ from animator.scene.settings_output import (
 )
 from animator.scene.settings_output import parse_shape as sides
 from animator.timeline import deliverables
+from animator.timeline.turntable import Turn, film_turn
 
 if TYPE_CHECKING:
     from animator.render.masks import Masks
@@ -121,6 +122,7 @@ class _DeliverableMaker:
             painted=[frame.index for frame in self.frames if frame.diffuse],
             poster=poster if poster is None or self.run.first <= poster < self.run.stop else None,
             prompts={frame.index: frame.prompt.text for frame in self.frames},
+            turn=film_turn(self.frames, self.is_closed_loop),
         )
 
     def video(self, kind: str, width: int, height: int) -> VideoFormat | None:
@@ -190,7 +192,7 @@ class DeliverableSpec:
 
     `bare`: the images are the saved PNGs, unchanged to the bit. `video`: the format, for a kind that is a
     video; `between`: interpolates images for it. `most`: maximum size of a GIF or WebP, in bytes. `painted`:
-    frames among which the poster is chosen where `poster` is None.
+    frames among which the poster is chosen where `poster` is None. `turn`: views of the product from all sides.
     """
 
     run: Run
@@ -205,6 +207,7 @@ class DeliverableSpec:
     painted: Sequence[int] = ()
     poster: int | None = None
     prompts: Mapping[int, str] | None = None
+    turn: Turn | None = None
 
     @property
     def frames(self) -> Sequence[int]:

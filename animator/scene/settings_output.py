@@ -110,6 +110,7 @@ _KINDS = {
     "poster": _kind("poster.png", "poster"),
     "poster-alpha": _kind("cutout.png", "poster"),
     "sheet": _kind("sheet.jpg", "contact_sheet"),
+    "spin": DeliverableKind("spin.html", "animator.runs.spin:write_spin"),
     "srt": _kind("video.srt", "subtitles", has_shapes=False),
     "zip": _kind("frames.zip", "frames_zip"),
     "zip-alpha": _kind("cutout.zip", "frames_zip"),
@@ -268,7 +269,7 @@ class Output(FinishOptions):
     )
     max_size: Annotated[TextOrNumber, BeforeValidator(_check_bytes)] = Field(
         "16MB",
-        description="limit for a GIF or a WebP: its size and frame rate are reduced until it fits; `none`: no limit",
+        description="limit for a GIF, a WebP or a spin page, which is reduced until it fits; `none`: no limit",
     )
     repeat: Literal["auto", "forever", "once"] = Field(
         "auto", description="repetition of a GIF or a WebP; auto: forever if the film is a loop"
