@@ -6,6 +6,7 @@ A video is read as a stream of images, one for each frame of the film, without k
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
@@ -154,28 +155,30 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @contextmanager
-def open_image(file: Path, formats: tuple[str, ...] = IMAGE_FORMATS) -> Iterator[Pillow.Image]:
+def open_image(file: Path | bytes, formats: tuple[str, ...] = IMAGE_FORMATS) -> Iterator[Pillow.Image]:
     """Open an image file in one of Pillow's `formats` and read its header; pixels are decoded inside the block.
 
-    Of an animation, the first image is read. Raises OSError if the file cannot be opened, and ValueError if it is
-    not a regular file, has another format, is too large, or turns out to be damaged inside the block.
+    `file` may be the content of one that is embedded in another file. Of an animation, the first image is read.
+    Raises OSError if the file cannot be opened, and ValueError if it is not a regular file, has another format, is too
+    large, or turns out to be damaged inside the block.
     """
-    with _open_regular(file) as stream:
+    name = file.name if isinstance(file, Path) else "the embedded image"
+    with _open_regular(file) if isinstance(file, Path) else io.BytesIO(file) as stream:
         try:
             image = Pillow.open(stream, formats=formats)
         except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
-            raise ValueError(_too_many_pixels(file)) from error
+            raise ValueError(_too_many_pixels(name)) from error
         except (*_DAMAGE, ValueError) as error:
             known = ", ".join("WebP" if name == "WEBP" else name for name in formats)
-            raise ValueError(f"{file.name} is broken, or not an image ({known}); save it as PNG") from error
+            raise ValueError(f"{name} is broken, or not an image ({known}); save it as PNG") from error
         with image:
             if image.width * image.height > MAX_IMAGE_PIXELS:
-                raise ValueError(_too_many_pixels(file))
+                raise ValueError(_too_many_pixels(name))
             try:
                 yield image
             except _DAMAGE as error:
                 reason = " ".join(str(error).split())[:120]
-                raise ValueError(f"{file.name} is damaged, save it again: {reason}") from error
+                raise ValueError(f"{name} is damaged, save it again: {reason}") from error
 
 
 def _open_regular(file: Path) -> BinaryIO:
@@ -191,9 +194,9 @@ def _open_regular(file: Path) -> BinaryIO:
     raise ValueError(f"{file.name} is not a regular file")
 
 
-def _too_many_pixels(file: Path) -> str:
+def _too_many_pixels(name: str) -> str:
     limit = f"more than {MAX_IMAGE_PIXELS:,} pixels, as a decompression bomb has"
-    return f"{file.name} has {limit}; scale it down"
+    return f"{name} has {limit}; scale it down"
 
 
 def is_deep(image: Pillow.Image) -> bool:
