@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow lint docs bench fuzz nano clean
+.PHONY: demo test test-slow lint docs bench fuzz nano models clean
 
 demo: $(READY)
 	$(BIN)/animator demo
@@ -46,6 +46,10 @@ ROOM ?= nano-room
 nano: $(READY)
 	for stage in draw vae settle unet distil export; do $(BIN)/python -m nanolab.train $$stage --room $(ROOM) || exit 1; done
 	$(BIN)/python -m nanolab.evaluate --room $(ROOM) --out $(ROOM)/report
+
+# Build the 3D models that come along.
+models: $(READY)
+	$(BIN)/python -m nanolab.models
 
 clean:
 	rm -rf .venv build dist renders
