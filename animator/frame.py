@@ -216,6 +216,36 @@ class Upscale:
 
 
 @dataclass(frozen=True, slots=True)
+class ProductFrame:
+    """Appearance of the 3D product in this frame."""
+
+    lines: float = setting(
+        0.0, "pencil lines along outlines, creases and borders of parts; 0 is off", 0.0, 1.0
+    )
+    hatching: float = setting(
+        0.0, "pencil hatching where the product and its floor lie in shade; 0 is off", 0.0, 1.0
+    )
+    color: float = setting(1.0, "the product's colours; 0 leaves the colour of the paper", 0.0, 1.0)
+    shade: float = setting(1.0, "light and shade on the product; 0 leaves its colours flat", 0.0, 1.0)
+    light: float = setting(1.0, "brightness of the studio's lamps; 0.4 suits a night", 0.0, 2.0)
+    gloss: float = setting(0.6, "reflections of soft boxes and of the background; 0 is matt", 0.0, 2.0)
+    shadow: float = setting(1.0, "the product's shadow on the floor; 0 is off", 0.0, 1.0)
+    reflection: float = setting(0.0, "the product's reflection in the floor; 0 is off", 0.0, 1.0)
+    explode: float = setting(
+        0.0, "distance over which the parts are moved apart along `axis`, in sizes of the product", 0.0, 5.0
+    )
+    bound: float = setting(
+        0.2,
+        "largest difference of the paint from its part's colour; 0.1 is about 10 % of light, 4 all",
+        0.0,
+        4.0,
+    )
+    material: float = setting(
+        0.3, "share of the model's own colours in the parts' colours; 0 is the paint alone", 0.0, 1.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Framing:
     """Crop of this frame for an output of another shape; it always lies inside the image."""
 
@@ -272,13 +302,15 @@ class Frame:
     subseed: int = 1  # seed of a second noise that is mixed into the first
     subseed_strength: float = 0.0  # share of the second noise, 0..1
     anchor: bool = False  # True: later frames are matched to the colours of this one
+    product: ProductFrame | None = None  # appearance of the 3D product; None: the film has none
 
 
 def frame_values(frame: Frame) -> dict[str, Any]:
-    """Return the settings of `frame` as nested plain data; `stages` only if the film has any."""
+    """Return the settings of `frame` as nested plain data; `stages` and `product` only if the film has any."""
     values = {**asdict(frame), "motion": motion_values(frame.motion)}
-    if not frame.stages:
-        del values["stages"]
+    for name in ("stages", "product"):
+        if not values[name]:
+            del values[name]
     return values
 
 

@@ -16,7 +16,8 @@ from PIL import Image as Pillow
 
 from animator import animate, load
 from animator.frame import Frame, Image
-from animator.scene.compose import bundled_presets, data_folder
+from animator.models.locate import data_folder
+from animator.scene.compose import bundled_presets
 from animator.timeline.compile import timeline
 from nanolab.metrics import mask_iou, silhouette
 

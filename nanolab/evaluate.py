@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from animator import animate, load, loads
 from animator.frame import Frame, Painting, Prompt
+from animator.models.locate import data_folder
 from animator.models.nano import weights_folder
 from animator.render.pipeline import load_painter
-from animator.scene.compose import data_folder
 from animator.scene.read import NANO_DEFAULTS
 from nanolab import judge, metrics, recipes, text
 from nanolab.checkpoint import PipelinePainter, PipelineSettings

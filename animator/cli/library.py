@@ -13,8 +13,9 @@ import click
 from animator.cli.main import FilePath
 from animator.errors import RunError, SceneError, suggest
 from animator.models import lora_file, nano
+from animator.models.locate import data_folder
 from animator.scene.compose import bundled_presets as known
-from animator.scene.compose import compose, data_folder, extends_chain
+from animator.scene.compose import compose, extends_chain
 from animator.scene.styles import bundled_styles, read_styles
 from animator.scene.variables import Variable, list_variables
 

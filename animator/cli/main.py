@@ -61,6 +61,7 @@ _COMMANDS = {
     "presets": "animator.cli.library:presets",
     "lora": "animator.cli.library:lora",
     "styles": "animator.cli.library:styles",
+    "keys": "animator.cli.keys:keys",
     "render": "animator.cli.render:render",
     "resume": "animator.cli.render:resume",
     "branch": "animator.cli.render:branch",

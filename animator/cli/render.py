@@ -109,12 +109,12 @@ def branch(
 @click.option("-o", "--out", type=FilePath, help="Folder for this run.  [renders/demo/DATE-TIME]")
 @set_option
 def demo(out: Path | None, options: tuple[str, ...]) -> None:
-    """Paint the preset concept-reveal, seen from the front: a video, a GIF and a contact sheet."""
+    """Paint the preset concept-reveal of a speaker, shortened: a video, a GIF and a contact sheet."""
     from animator.runs import render
 
     file = bundled_presets()["concept-reveal"]
     with event_reporter(False) as reporter:
-        scene = load(file, ["view=front view", "output.also=[gif, sheet]", *options])
+        scene = load(file, ["length=5s", "video.fps=12", "output.also=[gif, sheet]", *options])
         _render_and_deliver(
             render.start_run(scene, file, out or _default_folder(Path("demo"))), scene, reporter
         )

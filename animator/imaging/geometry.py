@@ -71,9 +71,9 @@ class Lens:
         )
         if motion.fov is None:
             return product
-        return np.asarray(self._normal_pose(after) @ product @ np.linalg.inv(self._normal_pose(before)))
+        return np.asarray(self.normal_pose(after) @ product @ np.linalg.inv(self.normal_pose(before)))
 
-    def _normal_pose(self, lens: Lens) -> Matrix:
+    def normal_pose(self, lens: Lens) -> Matrix:
         """Return the pose from points before `lens` to points that this lens sees alike: other distances."""
         return np.diag([1.0, 1.0, self.focal / lens.focal, 1.0])
 

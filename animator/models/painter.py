@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from copy import copy
 from types import MappingProxyType
 from typing import Any
@@ -49,6 +49,12 @@ class Painter(ABC):
         """Return a painter that shares the model, and paints width x height pixels from noise."""
         raise NotImplementedError(f"{type(self).__name__} cannot change its size to {width}x{height}")
 
+    def keep_paintings(self, store: MutableMapping[str, Image]) -> None:  # noqa: B027 (most painters keep none)
+        """Keep paintings from which frames are made, such as those of a 3D product, in `store`, and use those in it.
+
+        By default a painter has none. The names tell apart all paintings of a film.
+        """
+
     def _refuse(self, mask: Mask | None, hints: Hints) -> None:
         """Raise NotImplementedError if there is a mask or a hint; for `paint` of a painter that takes neither."""
         for capability, given in (("mask", mask is not None), ("hints", bool(hints))):
@@ -82,6 +88,9 @@ class PainterWrapper(Painter):
         other = copy(self)
         other.inner = self.inner.with_size(width, height)
         return other
+
+    def keep_paintings(self, store: MutableMapping[str, Image]) -> None:
+        self.inner.keep_paintings(store)
 
 
 PaintFunction = Callable[[Frame, Image | None], Image]

@@ -19,7 +19,7 @@ VISIBLE = 1e-3  # of the extent: points this near to the first hit of their ray 
 
 
 class Caster:
-    """Embree's scene of one geometry. It cannot be pickled: build it from the arrays in each process."""
+    """Embree's scene of one geometry. A pickled one is built anew from the geometry."""
 
     def __init__(self, geometry: Geometry) -> None:
         """Build the scene, about 3 seconds per million faces. Raises ProgramError where embreex is missing."""
@@ -29,6 +29,9 @@ class Caster:
         if len(geometry.faces):
             corners = np.ascontiguousarray(geometry.vertices, np.float32)[geometry.faces]
             self._mesh: Any = mesh_class(self._scene, corners)
+
+    def __reduce__(self) -> tuple[type[Caster], tuple[Geometry]]:
+        return Caster, (self.geometry,)
 
     def cast(self, view: View, samples: int = 2) -> Hits:
         """Return the first hits of `view` with samples × samples rays per pixel.

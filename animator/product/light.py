@@ -22,6 +22,7 @@ from animator.product.view import TO_EYE_AXES, Doubles, Floats, View
 PHASES = 3  # pixels along each side of a block that shares directions
 LIFT = 5e-4  # of the extent: distance of a shadow ray's origin from the surface
 SKY_REACH = 0.4  # of the extent: distance within which the product hides the sky
+AMBIENT = 0.3  # share of fill and sky that remains where the lamps are off
 FLOOR_SIDE = 512  # pixels of the longer side at which the floor's shadow is computed, at most
 UP = np.array([0.0, -1.0, 0.0])
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
@@ -43,11 +44,11 @@ class Light:
 
     def towards(self, view: View, direction: tuple[float, float, float]) -> Doubles:
         """Return the unit vector (3,) in the world towards a light that shines from `direction`."""
-        axes = _level_axes(view) if self.turns else TO_EYE_AXES
+        axes = level_axes(view) if self.turns else TO_EYE_AXES
         return np.asarray(np.array(direction) @ axes / np.linalg.norm(direction), np.float64)
 
 
-def _level_axes(view: View) -> Doubles:
+def level_axes(view: View) -> Doubles:
     """Return right, up and towards the camera (3, 3) of `view` without its tilt and roll, in the world."""
     right, up, back = view.axes
     flat = back if np.hypot(back[0], back[2]) > 1e-3 else np.sign(back[1]) * up
@@ -64,6 +65,11 @@ class Shade:
     rest: Floats
     key_open: Floats
     rest_open: Floats
+
+    def scaled(self, lamps: float) -> Shade:
+        """Return the light of lamps `lamps` times as bright; a part of the sky's light does not depend on them."""
+        sky = AMBIENT + (1 - AMBIENT) * lamps
+        return Shade(_f32(self.key * lamps), _f32(self.rest * sky), self.key_open, self.rest_open)
 
     def over(self, hits: Hits, colors: Floats | None = None) -> Floats:
         """Return the light of each pixel, float32 (h, w, c), from parts with `colors` (parts, c), by default white.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from animator.errors import SceneError
 from animator.frame import Frame, Image, Mask
+from animator.models import nano
 from animator.models.painter import NO_HINTS, Hints, Painter, PainterWrapper
 from animator.render import views
 from animator.render.camera import load_depth_model
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from animator.render.masks import Masks
 
 
+SHAPE_CONTROL = "product_shape"  # name of the ControlNet that follows the shape of a 3D product
+
 ENCODER_SQUARE = (
     448  # pixels: twice the input of CLIP's image encoders, which shrink it with their own filter
 )
@@ -39,6 +42,8 @@ def controlnets_to_load(scene: Scene) -> dict[str, ControlNetSpec]:
     for name, control in scene.settings.control.items():
         place = scene.file(("control", name, "model"), control.model)
         found[name] = ControlNetSpec(str(place) if place.exists() else control.model, control.mode)
+    if scene.settings.product is not None and not found and scene.settings.model.base == "nano":
+        found[SHAPE_CONTROL] = ControlNetSpec(str(nano.BUNDLED_CONTROLNETS["nano-shape"]))
     return found
 
 

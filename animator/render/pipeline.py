@@ -146,6 +146,10 @@ def load_painter(scene: Scene) -> Painter:
     context = f"model.base {scene.settings.model.base}: family {name!r}"
     with plugin_errors(context) if name in PAINTERS.plugins else nullcontext():
         painter = as_painter(painter_loader(name)(scene))
+    if scene.settings.product is not None:
+        from animator.render.product import ProductPainter
+
+        return ProductPainter(scene, painter)
     paint = painter if first is None else StartFrom(painter, lambda _: first)
     gpu_frames.log_placement(scene, paint)
     return paint
@@ -177,6 +181,10 @@ def load_sdxl(scene: Scene) -> Painter:
     )
     source = _scene_checkpoint(scene, frames)
     sdxl = SDXLPainter(source, *scene.size, loras, words, controls=nets, refiner=refiner, adapters=adapters)
+    if scene.settings.product is not None:  # key paintings are made at the model's own size
+        from animator.render.product import key_size
+
+        return sdxl.with_size(*key_size(scene))
     return HiresFix(sdxl, scene.size, scene.native_size) if scene.size.exceeds(scene.native_size) else sdxl
 
 

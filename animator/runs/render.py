@@ -23,6 +23,7 @@ from animator.runs.events import Encoded, EventSink, FrameDone, Loaded, Loading,
 from animator.runs.metadata import frame_table
 from animator.runs.recorder import LargerFrames
 from animator.runs.repaint import FrameFingerprints
+from animator.runs.store import KeyPaintings
 from animator.scene.resolve import to_yaml
 from animator.scene.scene import Scene
 from animator.timeline.audio import AudioClip, scene_audio
@@ -123,6 +124,7 @@ def _render_missing(
     if paintings or (uses_second_pass(scene) and larger.missing(frames)):
         tell(Loading(scene.settings.model.base))
         painter = paint(scene)
+        painter.keep_paintings(KeyPaintings(run.folder))
         tell(Loaded())
     measure = color_metrics(scene)
     again = [frame.index for frame in boomerang_frames(scene, frames)]

@@ -101,6 +101,10 @@ class FrameFingerprints:
 
     def _shot_keys(self, shot: Sequence[Frame]) -> Iterator[tuple[int, str]]:
         """Yield (frame index, fingerprint) of one shot; each depends on the frames before it."""
+        if self.scene.settings.product is not None:
+            for frame in shot:
+                yield frame.index, self._given.get(frame.index, _hash_parts(self._product_film, frame.index))
+            return
         again = views.loop_end_frame(self.scene, shot)
         link = "a shot begins"
         for *between, last in paint_groups([*shot, again] if again else shot):
@@ -115,6 +119,12 @@ class FrameFingerprints:
                     link, self._row_inputs(frame), self._data["tween"], self._named_inputs(frame)
                 )
                 yield frame.index, self._given.get(frame.index, own)
+
+    @cached_property
+    def _product_film(self) -> str:
+        """Hash of a whole film of a 3D product: key paintings are chosen and painted by all of its frames."""
+        rows = [[self._row_inputs(frame), self._named_inputs(frame)] for frame in timeline(self.scene)]
+        return _hash_parts(self._always, rows)
 
     def _painted_inputs(self, frame: Frame) -> Any:
         """Return the inputs of a painted frame, besides the painted frame before it."""

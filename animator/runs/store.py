@@ -7,7 +7,7 @@ import io
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,53 @@ def _parse_entries(journal: bytes) -> list[JournalEntry]:
     return entries
 
 
+class KeyPaintings(MutableMapping[str, Image]):
+    """Images by name, such as the key paintings of a 3D product, in the folder `keys` of a run.
+
+    An image counts as saved only if its file can be read; one that is damaged is painted again.
+    """
+
+    def __init__(self, run: Path) -> None:
+        """Nothing is written before the first image is saved."""
+        self.folder = run / "keys"
+
+    def __getitem__(self, name: str) -> Image:
+        try:
+            with open_image(self._file(name), ("PNG",)) as opened:
+                return np.asarray(opened.convert("RGB"))
+        except (OSError, ValueError) as error:
+            raise KeyError(name) from error
+
+    def __setitem__(self, name: str, image: Image) -> None:
+        """Write an image. Raises RunError."""
+        try:
+            self.folder.mkdir(exist_ok=True)
+            write_atomic(self._file(name), encode_png(image))
+        except OSError as error:
+            raise RunError(f"{self._file(name)} cannot be written: {error.strerror}") from error
+
+    def __delitem__(self, name: str) -> None:
+        if name not in self:
+            raise KeyError(name)
+        self._file(name).unlink()
+
+    def __iter__(self) -> Iterator[str]:
+        return (file.stem for file in sorted(self.folder.glob("*.png")))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}.png"
+
+
+def encode_png(image: Image) -> bytes:
+    """Return an RGB image as the bytes of a PNG file."""
+    data = io.BytesIO()
+    Pillow.fromarray(image).save(data, "PNG", compress_level=PNG_LEVEL)
+    return data.getvalue()
+
+
 UPSCALED_JOURNAL = "journal.txt"  # one line per image: the frame's index and the file's SHA-256
 
 
@@ -138,12 +185,11 @@ class UpscaledFrames:
 
     def save(self, index: int, image: Image) -> None:
         """Write an image, then its line in the journal. May be called from several threads. Raises RunError."""
-        data = io.BytesIO()
-        Pillow.fromarray(image).save(data, "PNG", compress_level=PNG_LEVEL)
-        digest = hashlib.sha256(data.getvalue()).hexdigest()
+        data = encode_png(image)
+        digest = hashlib.sha256(data).hexdigest()
         try:
             self.folder.mkdir(exist_ok=True)
-            write_atomic(self.image_file(index), data.getvalue())
+            write_atomic(self.image_file(index), data)
             with self._lock, (self.folder / UPSCALED_JOURNAL).open("ab") as journal:
                 # On a new line, in case a crash has cut the last one short.
                 journal.write(f"\n{index} {digest}\n".encode("ascii"))

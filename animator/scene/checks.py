@@ -19,6 +19,7 @@ from animator.scene.settings import MAX_FRAMES
 from animator.scene.settings_images import EVERYWHERE, FOOTAGE_FILE, MASK_SOURCES
 from animator.scene.settings_models import REFINER_BASE, SDXL_VAES, declared_loras
 from animator.scene.settings_output import MAX_UPSCALED_SIDE, UPSCALE_METHODS, UPSCALE_SETTING
+from animator.scene.settings_product import PRODUCT_MODEL
 from animator.scene.styles import _own_styles
 
 
@@ -94,6 +95,61 @@ def control_problems(scene: Scene) -> Iterator[Problem]:
         if control.hint in DETECTED_HINTS and find_spec("controlnet_aux") is None:
             message = f"{control.hint} needs controlnet-aux, which is not installed: {INSTALL_CONTROL}"
             yield scene.problem((*path, "hint"), message)
+
+
+PRODUCT_HINTS = ("shape", "normal", "depth", "lineart", "mask")  # hints that a 3D product gives
+
+# Settings that have no effect on a product film, whose frames are not painted over one another.
+UNUSED_WITH_PRODUCT = ("start", "views", "footage", "lock", "detail")
+
+
+def product_problems(scene: Scene) -> Iterator[Problem]:
+    """Yield problems of the 3D product: its library, its model, and the names of its parts."""
+    product = scene.settings.product
+    if product is None:
+        yield from _product_hint_problems(
+            scene, ("normal", "mask", "shape"), "needs a 3D product: add 'product:'"
+        )
+        return
+    kinds = [kind for kind in (*DETECTED_HINTS, "picture", "canny") if kind not in PRODUCT_HINTS]
+    known = ", ".join(PRODUCT_HINTS)
+    yield from _product_hint_problems(scene, kinds, f"a 3D product gives the hints {known}")
+    file = scene.file(PRODUCT_MODEL, product.model)
+    if find_spec("embreex") is None:
+        message = "a 3D product needs embreex, which is not installed: pip install 'animator[product3d]'"
+        yield scene.problem(PRODUCT_MODEL, message)
+    elif is_file(file):
+        from animator.product.mesh import MeshError, load_model
+
+        try:
+            model = load_model(file, up=product.up, front=product.front, units=product.units)
+        except MeshError as error:
+            yield scene.problem(PRODUCT_MODEL, str(error))
+            return
+        names = [part.name for part in model.parts]
+        for name in product.parts:
+            if name not in names:
+                path = ("product", "parts", name)
+                message = f"the model has no part {quote_text(name)}; {suggest(name, names)}"
+                yield Problem(scene.document.key_place(path), path, message)
+
+
+def _product_hint_problems(scene: Scene, kinds: Iterable[str], message: str) -> Iterator[Problem]:
+    """Yield `message` as the problem of each ControlNet whose hint is one of `kinds`."""
+    for name, control in scene.settings.control.items():
+        if control.hint in kinds:
+            yield scene.problem(("control", name, "hint"), f"{control.hint}: {message}")
+
+
+def product_notes(scene: Scene) -> Iterator[Problem]:
+    """Yield a note for each setting that has no effect on a film of a 3D product."""
+    if scene.settings.product is None:
+        return
+    for name in UNUSED_WITH_PRODUCT:
+        if name in scene.settings.model_fields_set:
+            yield scene.problem(
+                (name,), "has no effect on a film of a 3D product, whose frames are drawn exactly"
+            )
 
 
 def footage_problems(scene: Scene) -> Iterator[Problem]:
@@ -182,6 +238,7 @@ def check_scene(scene: Scene) -> Iterable[Problem]:
     yield from missing_file_problems(scene)
     yield from footage_problems(scene)
     yield from control_problems(scene)
+    yield from product_problems(scene)
     yield from upscale_problems(scene)
     yield from refiner_problems(scene)
     yield from adapter_problems(scene)

@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from animator.errors import Place, Problem, SceneError, SettingPath, quote_text, short_repr, suggest
+from animator.models.locate import data_folder
 from animator.scene.parse import MAX_BYTES, Document, is_file, parse_value, read_document
 from animator.scene.variables import list_variables, merge_variables, substitute
 
@@ -164,13 +165,6 @@ def _deep_merge(base: Any, top: Any) -> Any:
     if not isinstance(base, dict) or not isinstance(top, dict):
         return top
     return {**base, **{key: _deep_merge(base.get(key), value) for key, value in top.items()}}
-
-
-def data_folder(name: str) -> FilePath:
-    """Return the folder `presets` or `schedules`: in the package if it is installed, beside it in a checkout."""
-    package = FilePath(__file__).resolve().parents[1]
-    inside = package / name
-    return inside if inside.is_dir() else package.parent / name
 
 
 def bundled_presets() -> dict[str, FilePath]:

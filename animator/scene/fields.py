@@ -28,7 +28,9 @@ class FileRef:
     the names; in `unreadable` {error} is the reason.
     """
 
-    kind: Literal["image", "mask", "cutout", "video", "sound", "styles", "model", "configs", "estimator"]
+    kind: Literal[
+        "image", "mask", "cutout", "video", "sound", "styles", "model", "configs", "estimator", "shape"
+    ]
     names: tuple[str, ...] = ()  # values that are names and not files
     hub: bool = False  # the value may be the hub id of a model instead: it is a file only if that file exists
     folder: bool = False  # the value may be a folder of images instead

@@ -25,6 +25,10 @@ NANO_DEFAULTS = {
 }
 
 
+# Key paintings of a 3D product begin from its clay model, which a style has to paint over almost wholly.
+PRODUCT_STRENGTH = 0.8
+
+
 def few_step_source(settings: Settings) -> tuple[SettingPath, str, families.FewStepRecipe, int | None] | None:
     """Return path, name, kind and steps of the few-step model or LoRA of a film; None if it has none."""
     model = settings.model
@@ -51,6 +55,8 @@ def with_model_defaults(settings: Settings) -> Settings:
         needed = found[2].settings(found[3])
         if {"sampler", "schedule"} & settings.painting.model_fields_set:
             needed = {name: value for name, value in needed.items() if name not in ("sampler", "schedule")}
+    if settings.product is not None:
+        needed = {"strength": PRODUCT_STRENGTH, **needed}
     missing = {name: needed[name] for name in needed if name not in settings.painting.model_fields_set}
     return settings.model_copy(update={"painting": settings.painting.model_copy(update=missing)})
 

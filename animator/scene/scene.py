@@ -13,13 +13,15 @@ from animator.errors import MissingFile, Problem, SettingPath
 from animator.imaging.geometry import Lens
 from animator.models import nano
 from animator.models.families import native_size
-from animator.models.locate import named_path
+from animator.models.locate import bundled_product_models, named_path
 from animator.scene.fields import Pixels, Ratio
 from animator.scene.parse import Document
 from animator.scene.settings import DEPTH_SOURCES, Settings
+from animator.scene.settings_product import PRODUCT_MODEL
 from animator.scene.variables import folder_of
 
 DEFAULT_SECONDS = 4.0
+PRODUCT_SIDE = 512  # pixels: films of a 3D product are sharp at any size, also with a smaller model
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 
@@ -55,7 +57,10 @@ class Scene:
     def size(self) -> Pixels:
         """Width and height of the film in pixels."""
         size = self.settings.video.size or Ratio(1, 1)
-        return size if isinstance(size, Pixels) else size.nearest_size(self.native_size)
+        if isinstance(size, Pixels):
+            return size
+        sharp = PRODUCT_SIDE if self.settings.product is not None else 0
+        return size.nearest_size(max(self.native_size, sharp))
 
     @cached_property
     def native_size(self) -> int:
@@ -99,10 +104,14 @@ class Scene:
         """Return the path of the file `name`, the value of the setting at `path`.
 
         Relative names start from the folder of the file they were written in, which may be a preset's; those
-        given by `--set` start from the current folder. Bundled LoRAs are found by their names.
+        given by `--set` start from the current folder. Bundled LoRAs and 3D models are found by their names.
         """
         if path[:2] == ("model", "loras") and name in nano.BUNDLED_LORAS:
             return nano.BUNDLED_LORAS[name]
+        if path[:1] == ("control",) and path[-1] == "model" and name in nano.BUNDLED_CONTROLNETS:
+            return nano.BUNDLED_CONTROLNETS[name]
+        if path == PRODUCT_MODEL and name in bundled_product_models():
+            return bundled_product_models()[name]
         start = base_folder(self.document, path, self.folder)
         return named_path(start, name)
 

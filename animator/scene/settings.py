@@ -48,6 +48,7 @@ from animator.scene.settings_models import (
     expand_refiner,
 )
 from animator.scene.settings_output import Output
+from animator.scene.settings_product import ProductCurves, expand_product
 from animator.scene.settings_stages import Stages
 from animator.scene.variables import VARIABLE_TYPES
 
@@ -347,6 +348,8 @@ _VARIABLE_SCHEMA = {
         "default": {"type": ["string", "number"]},
         "description": {"type": "string"},
         "one_of": {"type": "array", "items": {"type": ["string", "number"]}},
+        "named_in": {"type": "string"},
+        "unless": {"type": "array", "items": {"type": "string"}},
     },
     "additionalProperties": False,
 }
@@ -392,6 +395,9 @@ class Settings(Section):
     )
     masks: dict[str, MaskOptions] = Field(default_factory=dict, description="name → source of the mask")
     lock: Annotated[LockCurves, BeforeValidator(expand_lock)] = Field(default_factory=LockCurves)
+    product: Annotated[ProductCurves | None, BeforeValidator(expand_product)] = Field(
+        None, description="the product as a 3D model, painted along its shape: a file, or these settings"
+    )
     footage: Annotated[FootageCurves, BeforeValidator(expand_footage)] = Field(default_factory=FootageCurves)
     ip_adapter: dict[str, AdapterCurves] = Field(
         default_factory=dict, description="name → image whose style or subject is painted"

@@ -124,10 +124,14 @@ Thresholds = Annotated[Any, BeforeValidator(_check_thresholds), WithJsonSchema(_
 class ControlOptions(Section):
     """ControlNet settings that cannot change over time."""
 
-    model: ModelName = Field(description="ControlNet for SDXL: hub id, diffusers folder or .safetensors file")
-    hint: Literal["picture", "canny", "depth", "lineart", "openpose"] = Field(
+    model: ModelName = Field(
+        description="ControlNet for SDXL: hub id, diffusers folder or .safetensors file; "
+        "or nano-shape, bundled, for nano and a 3D product"
+    )
+    hint: Literal["picture", "canny", "depth", "lineart", "openpose", "normal", "mask", "shape"] = Field(
         "picture",
-        description="kind of hint made of the image; `picture` uses the image as it is",
+        description="kind of hint made of the image; `picture` uses the image as it is; "
+        "a 3D product gives depth, lineart, normal, mask and shape, the hint of nano-shape",
     )
     file: GuideImageFile | None = Field(
         None, description="image the hint is made of; default: the image that is painted over"
@@ -154,7 +158,7 @@ class ControlOptions(Section):
     def mode(self) -> int | None:
         """Number of the hint's kind in a Union model, from MODES; None if unknown."""
         kind = self.shows or (self.hint if self.hint != "picture" else "tile" if not self.source else None)
-        return None if kind is None else UNION_MODES[kind]
+        return None if kind is None else UNION_MODES.get(kind)
 
 
 ControlCurves: Any = curve_section("ControlCurves", Control, ControlOptions)

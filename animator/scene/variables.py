@@ -12,7 +12,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from animator.errors import MissingFile, Place, Problem, SettingPath, quote_text, short_repr, suggest
-from animator.models.locate import named_path
+from animator.models.locate import bundled_product_models, named_path
 from animator.scene.parse import Document
 
 MAX_VARIABLE = 1_000  # characters; SDXL reads only a few hundred of a prompt
@@ -96,13 +96,15 @@ class _Substitution:
         return text
 
 
-VARIABLE_TYPES = ("text", "number", "time", "color", "file")
+VARIABLE_TYPES = ("text", "number", "time", "color", "file", "model")
 
 _TIME = re.compile(r"\d{1,6}(\.\d{1,4})?s?")
 
 _COLOR = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 
-_FIELDS = ("type", "default", "description", "one_of")
+_FIELDS = ("type", "default", "description", "one_of", "named_in", "unless")
+
+NO_MODEL = "none"  # value of a variable of type `model` that stands for no 3D model
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,9 @@ class Variable:
     description: str = ""
     one_of: tuple[str, ...] = ()
     value: str = ""
+    # Of type `model`: variable in whose words a bundled 3D model is looked for, and variables that prevent that.
+    named_in: str = ""
+    unless: tuple[str, ...] = ()
 
     def validate(self, folder: FilePath) -> str | None:
         """Return the problem of the value, or None; file names are relative to `folder`. An empty value is allowed."""
@@ -149,12 +154,21 @@ def _validate_file(text: str, start: FilePath) -> str | None:
         return f"no such file: {short_repr(text)}"
 
 
+def _validate_model(text: str, start: FilePath) -> str | None:
+    if text == NO_MODEL or text in bundled_product_models():
+        return None
+    complaint = _validate_file(text, start)
+    known = ", ".join(bundled_product_models())
+    return complaint and f"{complaint}; or a bundled model: {known}; or none"
+
+
 _VALIDATORS = {
     "text": lambda *_: None,
     "number": _validate_number,
     "time": _validate_time,
     "color": _validate_color,
     "file": _validate_file,
+    "model": _validate_model,
 }
 
 
@@ -213,18 +227,53 @@ def _read_variables(document: Document, problems: list[Problem]) -> Iterator[Var
         kept = item if wrong is None else {field: entry for field, entry in item.items() if field != "value"}
         found, start = _make_variable(name, kept), folder_of(place)
         if (complaint := found.validate(start)) is not None:
-            missing = found.type == "file" and found.value in (found.one_of or (found.value,))
+            names_file = found.type in ("file", "model")
+            missing = names_file and found.value in (found.one_of or (found.value,))
             problems.append((MissingFile if missing else Problem)(place, path, complaint))
-            found = replace(found, value="" if found.type == "file" else found.default)
+            found = replace(found, value="" if names_file else found.default)
+        if found.type == "model":
+            found = replace(found, value=_find_model(found, document.data["vars"], start))
         if found.type == "file" and found.value:  # absolute, since the preset that uses it lies elsewhere
             found = replace(found, value=str(named_path(start, found.value)))
         yield found
 
 
+def _find_model(variable: Variable, written: Mapping[str, Any], start: FilePath) -> str:
+    """Return the path of a 3D model: the given one, or the bundled one that the words of another variable name.
+
+    It is "" for none: where no bundled model is named, or where one of the variables in `unless` has a value.
+    """
+    bundled = bundled_product_models()
+    if variable.value == NO_MODEL:
+        return ""
+    if variable.value:
+        return str(bundled.get(variable.value, named_path(start, variable.value)))
+    if not variable.named_in or any(_plain_value(written.get(name)) for name in variable.unless):
+        return ""
+    words = set(re.findall(r"[a-z]+", _plain_value(written.get(variable.named_in)).lower()))
+    named = [name for name in bundled if set(name.split("-")) <= words]
+    return str(bundled[max(named, key=len)]) if named else ""
+
+
+def _plain_value(item: Any) -> str:
+    """Return the value of a variable as it is written: given, or its default."""
+    return str(item.get("value", item.get("default", "")) if isinstance(item, Mapping) else item or "")
+
+
 def _make_variable(name: str, item: Mapping[str, Any]) -> Variable:
     default, choices = str(item.get("default", "")), tuple(str(one) for one in item.get("one_of", ()))
     value = str(item.get("value", default))
-    return Variable(name, item.get("type", "text"), default, str(item.get("description", "")), choices, value)
+    unless = tuple(str(one) for one in item.get("unless", ()))
+    return Variable(
+        name,
+        item.get("type", "text"),
+        default,
+        str(item.get("description", "")),
+        choices,
+        value,
+        str(item.get("named_in", "")),
+        unless,
+    )
 
 
 def _find_mistake(item: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -234,7 +283,7 @@ def _find_mistake(item: Mapping[str, Any]) -> tuple[str, str] | None:
             return field, f"no such setting; {suggest(field, _FIELDS)}"
         if field == "type" and value not in VARIABLE_TYPES:
             return field, f"{quote_text(value)} is not known; allowed: {', '.join(VARIABLE_TYPES)}"
-        if field == "one_of" and not isinstance(value, list):
+        if field in ("one_of", "unless") and not isinstance(value, list):
             return field, "write the choices as a list: [one, another]"
         if field in ("default", "description", "value") and isinstance(value, dict | list):
             return field, f"{short_repr(value)} is not a text or a number"

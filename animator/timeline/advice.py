@@ -13,7 +13,7 @@ from animator.frame import Frame, Grade, Motion, Painting
 from animator.imaging.geometry import Lens, is_3d, matrix
 from animator.models import families, lora_file, samplers
 from animator.models.families import LATENT_SCALE
-from animator.scene.checks import refiner_notes
+from animator.scene.checks import product_notes, refiner_notes
 from animator.scene.fields import curves_of, is_total
 from animator.scene.read import few_step_source
 from animator.scene.scene import Scene
@@ -114,6 +114,7 @@ def general_advice(scene: Scene, clock: Clock) -> Iterator[Problem]:
     yield from _size_advice(scene)
     yield from _unused_color_settings(scene)
     yield from refiner_notes(scene)
+    yield from product_notes(scene)
     for name, frame in clock.events.items():
         if not 0 <= frame < clock.frames:
             message = f"frame {frame} is outside the film's 0..{clock.frames - 1}: it never happens"

@@ -17,6 +17,7 @@ from animator.frame import (
     Frame,
     Motion,
     Painting,
+    ProductFrame,
     Upscale,
     ViewTarget,
     frame_sections,
@@ -91,6 +92,13 @@ class ColumnReader(Reader):
         if written.file is None:
             return [none] * self.clock.frames
         return self.section(Footage, written, "footage")
+
+    def product_column(self) -> list[ProductFrame | None]:
+        """Return the appearance of the 3D product in each frame; None if the film has no product."""
+        written = self.scene.settings.product
+        if written is None:
+            return [None] * self.clock.frames
+        return list(self.section(ProductFrame, written, "product"))
 
     def upscale_column(self) -> list[Upscale]:
         """Return the settings of each frame's second pass at output size; strength 0 if the film has none."""
@@ -277,6 +285,7 @@ class Compiler(ColumnReader):
             "footage": self.footage_column(),
             "upscale": self.upscale_column(),
             "stages": self.stage_columns(),
+            "product": self.product_column(),
         }
         for name, kind in frame_sections(settings.frame_type).items():
             if name not in rows:
@@ -324,6 +333,8 @@ class Compiler(ColumnReader):
 
     def painted_flags(self, strength: NDArray[np.float64], starts: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Mark the painted frames: by cadence, or at the times of `paint`."""
+        if self.scene.settings.product is not None:  # each frame is made anew, exactly as the camera sees it
+            return np.ones(len(strength), np.bool_)
         every, moments = self.scene.settings.cadence, self.flag_column(self.scene.settings.paint, ("paint",))
         if moments is None and self.is_closed:  # the last painted frame is followed by the first one
             moments = even_cadence(len(strength), every)

@@ -27,6 +27,7 @@ from animator.timeline.compile import timeline
 if TYPE_CHECKING:
     from animator.viewer.overlay import CaptionOverlay
 
+PLAIN = Grade(color_amount=0.0, palette_amount=0.0)
 PREVIEW_SIDE = 512  # pixels on the longer side: text is readable, and a film of ten seconds is drawn in a few
 
 
@@ -57,12 +58,19 @@ def draft_scene(scene: Scene, side: int | None = PREVIEW_SIDE) -> Scene:
 def preview(scene: Scene, frames: Sequence[Frame] | None = None) -> Iterator[tuple[Frame, State]]:
     """Preview the film without a model: its start image, or a test card, moved by the camera of a render.
 
-    Images that need no painting appear in their places: views, and footage. Yields each frame of the film
-    with its state, whose `shown` is the image, RGB uint8 (height, width, 3). Raises AnimatorError.
+    Images that need no painting appear in their places: views, footage, and a 3D product as a clay model. Yields
+    each frame of the film with its state, whose `shown` is the image, RGB uint8 (height, width, 3). Raises
+    AnimatorError.
     """
     from animator.render.painter import FlatPainter, draw_test_card
 
     frames = timeline(scene) if frames is None else frames
+    if scene.settings.product is not None:
+        from animator.render.product import ProductPainter
+
+        plain, painter = [replace(frame, grade=PLAIN) for frame in frames], ProductPainter(scene, None)
+        yield from zip(frames, (state for _, state in animate(scene, plain, painter)), strict=True)
+        return
     image = _start_image(scene, frames[0])
     shown = animate(
         scene,
@@ -150,7 +158,9 @@ class _JpegBuffer:
 def _make_overlay(scene: Scene, rows: Sequence[dict[str, Any]]) -> CaptionOverlay:
     from animator.viewer.overlay import CaptionOverlay
 
-    tinted = _start_image(scene, timeline(scene)[0]) is None and not scene.settings.views
+    settings = scene.settings
+    own = settings.views or settings.product is not None
+    tinted = not own and _start_image(scene, timeline(scene)[0]) is None
     spent = cost.progress_labels(rows, cost.expected_seconds(scene.original or scene, rows))
     return CaptionOverlay(rows, spent, scene.settings.video.fps, *scene.size, tinted)
 
@@ -177,14 +187,13 @@ def _without_painting(scene: Scene, frames: Sequence[Frame]) -> list[Frame]:
     for frame, shown in zip(reversed(frames), reversed(kept), strict=True):
         tweens.append(1.0 if shown else frame.tween if coming and not frame.diffuse else 0.0)
         coming = shown if frame.diffuse else coming
-    plain = Grade(color_amount=0.0, palette_amount=0.0)
     return [
         replace(
             frame,
             diffuse=shown,
             tween=tween,
             painting=replace(frame.painting, strength=0.0, mask=""),
-            grade=plain,
+            grade=PLAIN,
         )
         for frame, shown, tween in zip(frames, kept, reversed(tweens), strict=True)
     ]

@@ -64,11 +64,10 @@ def test_the_recipe_in_the_video_and_the_resolved_file_render_the_same_frames(ru
 
 
 def test_demo_reveals_a_concept_and_makes_a_gif_and_a_sheet(run, tmp_path):
-    code, out, _ = run(
-        "demo", "-o", "out", "--set", "length=2s", "--set", "video.fps=8", "--set", "cadence=1"
-    )
+    quick = ("length=2s", "video.fps=8", "video.size=192x192", "product.keys=1", "painting.steps=6")
+    code, out, _ = run("demo", "-o", "out", *(part for option in quick for part in ("--set", option)))
     assert (code, out) == (0, "out/video.mp4\nout/video.gif\nout/sheet.jpg\n")
-    film = decode(tmp_path / "out" / "video.mp4", 256, 256).astype(int)
+    film = decode(tmp_path / "out" / "video.mp4", 192, 192).astype(int)
     assert len(film) == 16
     saturation = [float((image.max(-1) - image.min(-1)).mean()) for image in film[[0, -1]]]
     assert 1.5 * saturation[0] < saturation[1]  # from a tinted pencil sketch to a photograph

@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from animator import SceneError, load
+from animator.models.locate import data_folder
 from animator.render.pipeline import animate, load_painter
-from animator.scene.compose import bundled_presets, compose, data_folder, extends_chain
+from animator.scene.compose import bundled_presets, compose, extends_chain
 from animator.scene.variables import list_variables
 from animator.timeline.compile import scene_advice, timeline
 
@@ -18,7 +19,7 @@ PROMPTS = {
     "hero-push-in": 1,
     "material-swap": 4,
     "mood-film": 4,
-    "product-turnaround": 4,
+    "product-turnaround": 1,
     "storyboard": 4,
 }
 

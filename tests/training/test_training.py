@@ -27,7 +27,7 @@ from animator.diffusion.loading import CheckpointSpec
 from animator.diffusion.sdxl import SDXLPainter
 from animator.frame import Frame, Painting, Prompt
 from animator.models import lora_file
-from animator.scene.compose import data_folder
+from animator.models.locate import data_folder
 from animator.training.photos import read_photos
 from animator.training.settings import read_settings as settings
 from animator.training.train import train, training_folder
