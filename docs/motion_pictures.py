@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image as Pillow
 
 from animator.frame import Image, Motion, State
-from animator.imaging.cameras import DepthCamera, HomographyCamera
-from animator.imaging.depth import ProxyDepth, harden_edges
+from animator.imaging.cameras import HomographyCamera
+from animator.imaging.depth import DepthCamera, ProxyDepth, harden_edges
 from animator.imaging.depth_warp import DepthView
 from animator.imaging.geometry import Lens
 from nanolab.gbuffer import CameraView

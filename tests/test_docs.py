@@ -169,7 +169,7 @@ def test_the_first_film_and_the_commands_after_it_run(tmp_path, run_lines):
     assert run_lines("Your first film") == ["check", "preview", "render"]
     assert (tmp_path / "page.html").exists()
     assert len(list(tmp_path.glob("renders/film/*/video.mp4"))) == 1
-    words = ["presets", "render", "train", "render", "variants", "resume", "branch", "encode"]
+    words = ["presets", "render", "render", "train", "render", "variants", "resume", "branch", "encode"]
     assert run_lines("More commands") == words
     assert len(list(tmp_path.glob("renders/concept-reveal/*/video.mp4"))) == 2
     assert len(list(tmp_path.glob("renders/film/*/video.mp4"))) == 2

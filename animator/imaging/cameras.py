@@ -1,4 +1,4 @@
-"""Cameras that warp images: 2D, 3D before a flat image, 3D before an image with depth."""
+"""Cameras that warp flat images: 2D, and 3D. The one before an image with depth is in depth.py."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Callable
 import numpy as np
 
 from animator.frame import Frame, Image, Matrix, Motion, State
-from animator.imaging.depth import DepthSource
-from animator.imaging.depth_warp import DepthView
 from animator.imaging.geometry import Lens, matrix
 from animator.imaging.warp import warp
 
@@ -66,32 +64,3 @@ class HomographyCamera(Camera2D):
 
     def with_border(self, border: str) -> HomographyCamera:
         return HomographyCamera(self.lens, border, self.warp)
-
-
-class DepthCamera(HomographyCamera):
-    """3D camera before an image with depth: near surfaces move more, and hide those behind them."""
-
-    def __init__(self, lens: Lens, source: DepthSource, border: str = "replicate") -> None:
-        super().__init__(lens, border)
-        self.source = source
-        self._views: list[DepthView] = []  # of the last two painted frames, between which in-betweens lie
-
-    def after_painting(self, painting: Image, frame: Frame, state: State) -> State:
-        return state.painted(painting, frame, self.source.span(painting, state.span))
-
-    def warp_like(self, pixels: Image, state: State, view: Matrix) -> Image:
-        return self._depth_view(state).render(view, self.border, pixels)
-
-    def with_border(self, border: str) -> DepthCamera:
-        return DepthCamera(self.lens, self.source, border)
-
-    def _depth_view(self, state: State) -> DepthView:
-        """Return the painted image of `state` with its depth: a pure function of the state, cached as it is slow."""
-        assert state.painting is not None
-        for relief in self._views:
-            if relief.image is state.painting:
-                return relief
-        disparity = self.source.disparity(state.painting, state.index, state.span)
-        relief = DepthView(state.painting, disparity, self.lens)
-        self._views = [*self._views[-1:], relief]
-        return relief

@@ -1,4 +1,4 @@
-"""Sources of an image's depth: a guess without a model, an estimating network, or depth maps from files.
+"""Depth of images: guessed without a model, estimated by a network, or read from files; and the camera before it.
 
 Depth is given as the disparity of each pixel: 1 on the reference plane, more in front of it.
 """
@@ -16,7 +16,8 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from animator.errors import Place, Problem, SceneError
-from animator.frame import DepthRange, Image, Matrix, Motion
+from animator.frame import DepthRange, Frame, Image, Matrix, Motion, State
+from animator.imaging.cameras import HomographyCamera
 from animator.imaging.depth_warp import DepthView
 from animator.imaging.geometry import Lens
 from animator.imaging.io import open_image, to_grey
@@ -317,3 +318,32 @@ def backdrop_nearness(mask: Mask) -> Floats:
     horizon = min(max(head + 0.35 * (foot - head), 0.0), foot - 1)
     ramp = np.clip((np.arange(height) - horizon) / (foot - horizon), 0, 2) * OUTLINE_NEARNESS
     return np.repeat(ramp.astype(np.float32)[:, None], width, axis=1).clip(0, 1)
+
+
+class DepthCamera(HomographyCamera):
+    """3D camera before an image with depth: near surfaces move more, and hide those behind them."""
+
+    def __init__(self, lens: Lens, source: DepthSource, border: str = "replicate") -> None:
+        super().__init__(lens, border)
+        self.source = source
+        self._views: list[DepthView] = []  # of the last two painted frames, between which in-betweens lie
+
+    def after_painting(self, painting: Image, frame: Frame, state: State) -> State:
+        return state.painted(painting, frame, self.source.span(painting, state.span))
+
+    def warp_like(self, pixels: Image, state: State, view: Matrix) -> Image:
+        return self._depth_view(state).render(view, self.border, pixels)
+
+    def with_border(self, border: str) -> DepthCamera:
+        return DepthCamera(self.lens, self.source, border)
+
+    def _depth_view(self, state: State) -> DepthView:
+        """Return the painted image of `state` with its depth: a pure function of the state, cached as it is slow."""
+        assert state.painting is not None
+        for relief in self._views:
+            if relief.image is state.painting:
+                return relief
+        disparity = self.source.disparity(state.painting, state.index, state.span)
+        relief = DepthView(state.painting, disparity, self.lens)
+        self._views = [*self._views[-1:], relief]
+        return relief

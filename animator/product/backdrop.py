@@ -44,7 +44,9 @@ def paint_plate(images: Sequence[Image], products: Sequence[Floats], shadows: Se
     plain = plain_backdrop(plate, open_)
     if plain is None:
         away = cv2.distanceTransform(open_.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        plain = _filled(plate, np.asarray(np.clip(away * 256 / (max(open_.shape) * FEATHER), 0, 1), np.float32))
+        plain = _filled(
+            plate, np.asarray(np.clip(away * 256 / (max(open_.shape) * FEATHER), 0, 1), np.float32)
+        )
     return np.asarray(np.clip(plain, 0, 255) + 0.5, np.uint8)
 
 

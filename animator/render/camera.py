@@ -25,10 +25,12 @@ def make_camera(scene: Scene, frames: Sequence[Frame], tools: ImageBackend | Non
     loaded.
     """
     from animator.imaging.backend import CPU_BACKEND
-    from animator.imaging.cameras import Camera2D, DepthCamera, HomographyCamera
+    from animator.imaging.cameras import Camera2D, HomographyCamera
 
     motion, warp = scene.settings.motion, (tools or CPU_BACKEND).warp
     if motion.depth != "flat":
+        from animator.imaging.depth import DepthCamera
+
         return DepthCamera(scene.lens, _depth_source(scene), motion.border)
     if needs_3d(scene, frames):
         return HomographyCamera(scene.lens, motion.border, warp)

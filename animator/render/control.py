@@ -157,7 +157,7 @@ def _hint_maker(scene: Scene, name: str, camera: Camera) -> HintMaker:
 def _depth_hint_maker(scene: Scene, camera: Camera) -> HintMaker:
     """Return the function that makes a depth hint: from the camera's depth, or a depth model for a flat camera."""
     from animator.imaging import filters
-    from animator.imaging.cameras import DepthCamera
+    from animator.imaging.depth import DepthCamera
     from animator.render.footage import TrackingCamera
 
     inner = camera.camera if isinstance(camera, TrackingCamera) else camera

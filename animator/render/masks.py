@@ -307,8 +307,7 @@ def _mask_source(scene: Scene, name: str, camera: Camera, frames: range) -> Mask
 
 def _depth_distance(camera: Camera, index: int, scale: float, image: Image) -> NDArray[np.float32]:
     """Return the distance of each pixel of `image`, that of frame `index`: 0 nearest to 1 farthest, float32 (h, w)."""
-    from animator.imaging.cameras import DepthCamera
-    from animator.imaging.depth import disparity_to_distance
+    from animator.imaging.depth import DepthCamera, disparity_to_distance
 
     assert isinstance(camera, DepthCamera), "depth masks need motion.depth"
     return disparity_to_distance(

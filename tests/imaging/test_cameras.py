@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from animator import Frame, Motion, State
-from animator.imaging.cameras import Camera2D, DepthCamera, HomographyCamera
-from animator.imaging.depth import ModelDepth
+from animator.imaging.cameras import Camera2D, HomographyCamera
+from animator.imaging.depth import DepthCamera, ModelDepth
 from animator.imaging.filters import crossfade
 from animator.imaging.geometry import Lens
 from animator.models.painter import FunctionPainter
