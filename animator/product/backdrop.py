@@ -19,6 +19,7 @@ SAME_COLOR = 9.0  # ΔE up to which a pixel has a colour of the product
 CORE = 3  # pixels, at 256, inside its outline where the product's colours are taken
 SWATCHES = 150  # colours of the product that are compared
 FEATHER = 14  # pixels, at 256, over which a background fades into what is filled in
+SOFT, FOCUS = 13.0, 55.0  # pixels, at 256: blur beside what is filled in, and distance at which it ends
 PLAIN = 7.0  # levels by which a plain background differs from a smooth gradient
 MOSTLY = 0.75  # share of a background that must be plain
 SHADOWED = 0.04  # darkness of the floor's shadow from which on a pixel is not background
@@ -42,12 +43,18 @@ def paint_plate(images: Sequence[Image], products: Sequence[Floats], shadows: Se
         plate[gained] = image[gained] + offset
         open_ |= gained
     plain = plain_backdrop(plate, open_)
-    if plain is None:
-        away = cv2.distanceTransform(open_.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        plain = _filled(
-            plate, np.asarray(np.clip(away * 256 / (max(open_.shape) * FEATHER), 0, 1), np.float32)
-        )
-    return np.asarray(np.clip(plain, 0, 255) + 0.5, np.uint8)
+    whole = _filled_picture(plate, open_) if plain is None else plain
+    return np.asarray(np.clip(whole, 0, 255) + 0.5, np.uint8)
+
+
+def _filled_picture(plate: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Return `plate` with what is not known filled in; towards there, the picture goes out of focus."""
+    unit = max(known.shape) / 256
+    away = cv2.distanceTransform(known.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / unit
+    filled = _filled(plate, np.asarray(np.clip(away / FEATHER, 0, 1), np.float32))
+    soft = cv2.GaussianBlur(filled, (0, 0), SOFT * unit, borderType=cv2.BORDER_REPLICATE)
+    sharp = np.clip(away / FOCUS, 0, 1)[..., None]
+    return np.asarray(filled * sharp + soft * (1 - sharp), np.float32)
 
 
 def plain_backdrop(plate: Floats, known: NDArray[np.bool_]) -> Floats | None:

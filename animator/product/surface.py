@@ -28,6 +28,7 @@ class Surface:
     """
 
     geometry: Geometry
+    size: float  # pixels of the world between texels, about
     steps: NDArray[np.int32]  # (F,)
     first: Index  # (F,), index of each triangle's first texel
     triangle: NDArray[np.int32]  # (T,), each texel's triangle
@@ -49,7 +50,9 @@ class Surface:
         triangle = np.repeat(np.arange(len(steps), dtype=np.int32), counts)
         i, j = _grid_places(steps, first, triangle)
         n = steps[triangle]
-        return cls(geometry, steps, first, triangle, (i / n).astype(np.float32), (j / n).astype(np.float32))
+        return cls(
+            geometry, size, steps, first, triangle, (i / n).astype(np.float32), (j / n).astype(np.float32)
+        )
 
     def __len__(self) -> int:
         return len(self.triangle)
@@ -61,12 +64,12 @@ class Surface:
 
     def points(self) -> Floats:
         """Return the texels' places in the world, float32 (T, 3)."""
-        return self._interpolate(self.geometry.vertices[self.geometry.faces])
+        return self.interpolate(self.geometry.vertices[self.geometry.faces])
 
     def normals(self) -> Floats:
         """Return the texels' unit normals by the corner normals, float32 (T, 3)."""
         flipped = self.geometry.normals * self.geometry.winding[:, None, None]
-        made = self._interpolate(np.nan_to_num(flipped))
+        made = self.interpolate(np.nan_to_num(flipped))
         length = np.linalg.norm(made, axis=-1, keepdims=True)
         return np.where(
             length > 1e-6, made / np.maximum(length, 1e-6), self.geometry.face_normals[self.triangle]
@@ -86,7 +89,7 @@ class Surface:
         x, y = np.minimum((place * [width, height]).astype(np.int64), [width - 1, height - 1]).T
         return at, np.asarray(srgb_to_linear(image[y, x].astype(np.float32) / 255), np.float32)
 
-    def _interpolate(self, corners: NDArray[np.floating]) -> Floats:
+    def interpolate(self, corners: NDArray[np.floating]) -> Floats:
         """Return values at the corners (F, 3, c) interpolated at the texels, (T, c)."""
         made = np.empty((len(self), corners.shape[-1]), np.float32)
         for begin in range(0, len(self), CHUNK):
@@ -98,9 +101,13 @@ class Surface:
 
     def places(self, hits: Hits) -> tuple[Index, Floats]:
         """Return the three texels (n, 3) round each hit and their weights (n, 3), which sum to 1."""
-        face = hits.triangle.ravel()[hits.found]
+        found = hits.found
+        return self.around(hits.triangle.ravel()[found], hits.u.ravel()[found], hits.v.ravel()[found])
+
+    def around(self, face: NDArray[np.int32], u: Floats, v: Floats) -> tuple[Index, Floats]:
+        """Return the three texels (n, 3) round places on triangles, by barycentric weights, and their weights."""
         n = self.steps[face]
-        x, y = hits.u.ravel()[hits.found] * n, hits.v.ravel()[hits.found] * n
+        x, y = u * n, v * n
         i = np.clip(np.floor(x).astype(np.int64), 0, n - 1)
         j = np.clip(np.floor(y).astype(np.int64), 0, n - 1 - i)
         x, y = np.clip(x - i, 0, 1), np.clip(y - j, 0, 1)
@@ -116,14 +123,31 @@ class Surface:
 
     def at(self, hits: Hits, values: Floats) -> Floats:
         """Return `values` of the texels (T, c) at each hit, (n, c)."""
-        texels, weights = self.places(hits)
-        made = np.empty((len(texels), values.shape[1]), np.float32)
-        for begin in range(0, len(texels), CHUNK):
-            part = slice(begin, begin + CHUNK)
-            made[part] = sum(
-                values[texels[part, corner]] * weights[part, corner, None] for corner in range(3)
-            )
-        return made
+        return _mixed(values, *self.places(hits))
+
+    def look_up(self, values: Floats, face: NDArray[np.int32], u: Floats, v: Floats) -> Floats:
+        """Return `values` of the texels (T, c) at places on triangles, (n, c)."""
+        return _mixed(values, *self.around(face, u, v))
+
+    def triangles(self) -> Index:
+        """Return the small triangles between the texels, indices of texels (n, 3)."""
+        i, j = _grid_places(self.steps, self.first, self.triangle)
+        n, start = self.steps[self.triangle], self.first[self.triangle]
+        lower, upper = i + j < n, i + j < n - 1
+        faces = [
+            np.stack([_texel(start, n, i + a, j + b)[where] for a, b in corners], -1)
+            for where, corners in ((lower, ((0, 0), (1, 0), (0, 1))), (upper, ((1, 1), (0, 1), (1, 0))))
+        ]
+        return np.concatenate(faces)
+
+
+def _mixed(values: Floats, texels: Index, weights: Floats) -> Floats:
+    """Return the values (n, c) of texels (n, 3), mixed by their weights."""
+    made = np.empty((len(texels), values.shape[1]), np.float32)
+    for begin in range(0, len(texels), CHUNK):
+        part = slice(begin, begin + CHUNK)
+        made[part] = sum(values[texels[part, corner]] * weights[part, corner, None] for corner in range(3))
+    return made
 
 
 def _grid_places(steps: NDArray[np.int32], first: Index, triangle: NDArray[np.int32]) -> tuple[Index, Index]:

@@ -195,7 +195,7 @@ class ProductPainter(Painter):
         self._refuse(mask, hints)
         assert frame.product is not None
         if self.workers is None or frame != self.film_frames.get(frame.index):
-            return self.film.stage.frame(self.film.views[frame.index], self._frame_look(frame), frame.product)
+            return self.film.stage.frame(self.film.views[frame.index], self.frame_look(frame), frame.product)
         for index in range(frame.index, frame.index + AHEAD):
             if index in self.film_frames and index not in self._coming:
                 self._coming[index] = self._draw(self.film_frames[index], self.workers)
@@ -213,9 +213,9 @@ class ProductPainter(Painter):
 
     def _draw(self, frame: Frame, workers: FrameWorkers) -> Future[Image]:
         assert frame.product is not None
-        return workers.draw(self.film.views[frame.index], self._frame_look(frame), frame.product)
+        return workers.draw(self.film.views[frame.index], self.frame_look(frame), frame.product)
 
-    def _frame_look(self, frame: Frame) -> Look:
+    def frame_look(self, frame: Frame) -> Look:
         """Return the look of a frame: of its style, or of a blend of two."""
         prompt = frame.prompt
         look = self._look(frame, prompt.text)

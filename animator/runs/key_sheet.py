@@ -11,9 +11,10 @@ from animator.errors import RunError
 from animator.render.pipeline import load_painter
 from animator.render.product import ProductPainter
 from animator.runs.atomic import write_atomic
+from animator.runs.metadata import encode_png
 from animator.runs.run import Run
 from animator.runs.sheets import labelled_grid
-from animator.runs.store import KeyPaintings, encode_png
+from animator.runs.store import KeyPaintings
 from animator.scene.scene import Scene
 
 SHEET_NAME = "keys.png"
@@ -38,7 +39,7 @@ def paint_keys(run: Run, scene: Scene) -> Path:
         sheet = labelled_grid(images, [""] * widest, [text for text, _ in rows], captions)
         file = run.folder / SHEET_NAME
         try:
-            write_atomic(file, encode_png(sheet))
+            write_atomic(file, encode_png(sheet, {}))
         except OSError as error:
             raise RunError(f"{file} cannot be written: {error.strerror}") from error
     return file

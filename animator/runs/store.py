@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import threading
@@ -13,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image as Pillow
 
 from animator.errors import RunError
 from animator.frame import Image
 from animator.imaging.io import open_image
 from animator.runs.atomic import write_atomic
-from animator.runs.metadata import PNG_LEVEL
+from animator.runs.metadata import encode_png
 
 JOURNAL_NAME = "journal.jsonl"
 
@@ -121,7 +119,7 @@ class KeyPaintings(MutableMapping[str, Image]):
         """Write an image. Raises RunError."""
         try:
             self.folder.mkdir(exist_ok=True)
-            write_atomic(self._file(name), encode_png(image))
+            write_atomic(self._file(name), encode_png(image, {}))
         except OSError as error:
             raise RunError(f"{self._file(name)} cannot be written: {error.strerror}") from error
 
@@ -138,13 +136,6 @@ class KeyPaintings(MutableMapping[str, Image]):
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.png"
-
-
-def encode_png(image: Image) -> bytes:
-    """Return an RGB image as the bytes of a PNG file."""
-    data = io.BytesIO()
-    Pillow.fromarray(image).save(data, "PNG", compress_level=PNG_LEVEL)
-    return data.getvalue()
 
 
 UPSCALED_JOURNAL = "journal.txt"  # one line per image: the frame's index and the file's SHA-256
@@ -185,7 +176,7 @@ class UpscaledFrames:
 
     def save(self, index: int, image: Image) -> None:
         """Write an image, then its line in the journal. May be called from several threads. Raises RunError."""
-        data = encode_png(image)
+        data = encode_png(image, {})
         digest = hashlib.sha256(data).hexdigest()
         try:
             self.folder.mkdir(exist_ok=True)

@@ -111,6 +111,8 @@ _KINDS = {
     "poster-alpha": _kind("cutout.png", "poster"),
     "sheet": _kind("sheet.jpg", "contact_sheet"),
     "spin": DeliverableKind("spin.html", "animator.runs.spin:write_spin"),
+    "glb": DeliverableKind("product.glb", "animator.runs.product_files:write_glb", has_shapes=False),
+    "passes": DeliverableKind("passes.zip", "animator.runs.product_files:write_passes", has_shapes=False),
     "srt": _kind("video.srt", "subtitles", has_shapes=False),
     "zip": _kind("frames.zip", "frames_zip"),
     "zip-alpha": _kind("cutout.zip", "frames_zip"),

@@ -167,7 +167,7 @@ def test_workers_draw_the_same_bytes_and_end_with_their_film(scene):
     here = [painter.paint(frame, None) for frame in frames[:3]]
     workers = FrameWorkers(painter.film.stage, 2)
     coming = [
-        workers.draw(painter.film.views[frame.index], painter._frame_look(frame), frame.product)
+        workers.draw(painter.film.views[frame.index], painter.frame_look(frame), frame.product)
         for frame in frames[:3]
     ]
     assert all(np.array_equal(one.result(), other) for one, other in zip(coming, here, strict=True))
