@@ -31,6 +31,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/quality.py
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.product
+	$(BIN)/python -m benchmarks.turnaround
 
 fuzz: $(READY)
 	$(BIN)/python -m benchmarks.fuzz

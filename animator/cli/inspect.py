@@ -42,10 +42,12 @@ def check(file: Path, as_json: bool, options: tuple[str, ...]) -> None:
     for note in found:
         click.echo(f"note: {note}", err=True)
     frames = timeline(scene)
-    painted = sum(frame.diffuse for frame in frames)
+    painted = f"{sum(frame.diffuse for frame in frames)} painted"
+    if scene.settings.product is not None:
+        painted = f"{cost.count_paintings(scene)} key paintings of a 3D product"
     seconds = len(frames) / scene.settings.video.fps
     size = f"{scene.size.width}x{scene.size.height}"
-    click.echo(f"{file}: good: {len(frames)} frames, {painted} painted, {seconds:g} s at {size}")
+    click.echo(f"{file}: good: {len(frames)} frames, {painted}, {seconds:g} s at {size}")
     click.echo(cost.describe_cost(scene, metadata.frame_table(scene, frames)))
 
 

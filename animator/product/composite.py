@@ -32,6 +32,7 @@ class Look:
 
     colors: Floats
     plate: Floats
+    materials: Materials | None = None  # of the parts in this style, if they differ from the stage's
 
     @property
     def paper(self) -> Floats:
@@ -42,9 +43,13 @@ class Look:
         """Return this look with the share `weight` 0..1 of the `other`."""
         if not weight:
             return self
+        materials = self.materials
+        if materials is not None and other.materials is not None:
+            materials = materials.mixed(other.materials, weight)
         return Look(
             self.colors * (1 - weight) + other.colors * weight,
             self.plate * (1 - weight) + other.plate * weight,
+            materials,
         )
 
 
@@ -64,7 +69,7 @@ class Stage:
     def frame(self, view: View, look: Look, settings: ProductFrame) -> Image:
         """Return the film's frame from `view`, sRGB uint8 (h, w, 3)."""
         if settings.explode:
-            return self._exploded(settings.explode).frame(view, look, replace(settings, explode=0.0))
+            return self.exploded(settings.explode).frame(view, look, replace(settings, explode=0.0))
         hits = self.caster.cast(view, self.samples)
         dark = floor_shadow(self.caster, view, self.floor, self.light, self.rays)
         backdrop = self._backdrop(view, look, settings, dark)
@@ -73,8 +78,10 @@ class Stage:
         image = product + backdrop * (1 - cover)
         return to_srgb(_drawn(image, hits, light, dark, settings))
 
-    def _exploded(self, amount: float) -> Stage:
+    def exploded(self, amount: float) -> Stage:
         """Return the stage with the parts moved apart; its floor lies under the lowest of them."""
+        if not amount:
+            return self
         geometry = explode(self.surface.geometry, amount, self.axis)
         floor = None if self.floor is None else float(geometry.bounds[1, 1])
         return replace(
@@ -87,7 +94,8 @@ class Stage:
         if settings.color != 1:
             albedo = albedo * settings.color + look.paper * (1 - settings.color)
         shade = measure_light(hits, self.light, self.caster, self.rays).scaled(settings.light)
-        metal = self.materials.metallic[hits.parts][:, None] * min(settings.gloss, 1.0)
+        materials = look.materials or self.materials
+        metal = materials.metallic[hits.parts][:, None] * min(settings.gloss, 1.0)
         bare = albedo * (1 - 0.75 * metal)
         key = hits.mean(bare * shade.key[:, None]) * shade.key_open[..., None]
         rest = hits.mean(bare * shade.rest[:, None]) * shade.rest_open[..., None]
@@ -95,7 +103,7 @@ class Stage:
         if settings.shade != 1:
             lit = hits.mean(bare) * (1 - settings.shade) + lit * settings.shade
         if settings.gloss:
-            mirrored = reflect(hits, albedo, self.materials, Room(look.plate), settings.light)
+            mirrored = reflect(hits, albedo, materials, Room(look.plate), settings.light)
             lit = lit + settings.gloss * hits.mean(mirrored) * shade.rest_open[..., None]
         cover = np.maximum(hits.coverage, 1e-6)
         return lit, np.asarray(shade.over(hits)[..., 0] / cover, np.float32)

@@ -25,8 +25,7 @@ from animator.product.surface import Surface
 from animator.product.view import Doubles, Floats, View
 
 CORE = 3.0  # pixels from outlines and borders from which on the paint is the surface's own
-REACH = 14.0  # pixels over which colours are carried from the core to edges and thin parts
-THIN = 0.25  # trust in the paint of parts that have no core
+REACH = 14.0  # pixels over which colours are carried from the core to edges
 LEAST_LIGHT = 0.12  # light that paint is divided by, at least: deep shadows say little about colour
 KNOWN = 0.05  # how well a texel must be seen, at least, to have a colour of its own
 ROUNDS = 6  # of the search for the majority's colour
@@ -127,17 +126,15 @@ def sample_image(image: Floats, pixels: NDArray[np.floating]) -> Floats:
 def _carried(log: Floats, inside: NDArray[np.bool_], refused: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Return the colours of a part's core carried outwards, (h, w, 3), and the trust in them, 0..1 (h, w)."""
     depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    core, whole = (depth >= CORE) & ~refused, 1.0
-    if not core.any():  # a thin part: its middle line is the best there is, and is hardly trusted
-        core, whole = (depth >= max(0.75 * float(depth.max()), 1.0)) & ~refused, THIN
-    if not core.any():
+    core = (depth >= CORE) & ~refused
+    if not core.any():  # a part thinner than a cell of the latents, of which no paint is its own
         return log, np.zeros(inside.shape, np.float32)
     away, label = cv2.distanceTransformWithLabels(
         (~core).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     source = np.zeros(int(label.max()) + 1, np.int64)
     source[label[core]] = np.flatnonzero(core.ravel())
-    trust = whole * np.clip(1 - 0.9 * away / REACH, KNOWN, 1)
+    trust = np.clip(1 - away / REACH, 0, 1)
     return np.asarray(log.reshape(-1, 3)[source[label]], np.float32), np.asarray(trust, np.float32)
 
 

@@ -47,6 +47,11 @@ class Materials:
         """Return the materials of `parts` parts of satin plastic."""
         return cls(np.zeros(parts, np.float32), np.full(parts, 0.45, np.float32))
 
+    def mixed(self, other: Materials, weight: float) -> Materials:
+        """Return these materials with the share `weight` 0..1 of the `other`."""
+        metallic = self.metallic * (1 - weight) + other.metallic * weight
+        return Materials(metallic, self.roughness * (1 - weight) + other.roughness * weight)
+
 
 class Room:
     """The background as surroundings that a product mirrors, blurred in steps by roughness."""

@@ -25,6 +25,19 @@ COLORS: Mapping[str, tuple[int, int, int]] = {
 }  # fmt: skip
 SAME_COLOR = 0.02  # of linear light
 GREY_WEIGHT, DARK = 0.3, 0.02  # weight of grey parts against vivid ones; linear light below which all is grey
+# Surfaces by name: metallic and roughness as in glTF, and the colour of linear light that the name implies, if any.
+SURFACES: Mapping[str, tuple[float, float, tuple[float, float, float] | None]] = {
+    "chrome": (1.0, 0.06, (0.55, 0.56, 0.57)), "steel": (1.0, 0.3, (0.46, 0.47, 0.48)),
+    "metal": (1.0, 0.3, (0.46, 0.47, 0.48)), "aluminium": (1.0, 0.34, (0.5, 0.51, 0.53)),
+    "aluminum": (1.0, 0.34, (0.5, 0.51, 0.53)), "titanium": (1.0, 0.38, (0.3, 0.29, 0.28)),
+    "gold": (1.0, 0.22, (0.62, 0.4, 0.13)), "brass": (1.0, 0.28, (0.55, 0.38, 0.14)),
+    "copper": (1.0, 0.26, (0.55, 0.24, 0.13)), "bronze": (1.0, 0.34, (0.34, 0.2, 0.09)),
+    "silver": (1.0, 0.16, (0.58, 0.58, 0.57)), "oak": (0.0, 0.55, (0.36, 0.2, 0.09)),
+    "wood": (0.0, 0.55, (0.3, 0.16, 0.07)), "wooden": (0.0, 0.55, (0.3, 0.16, 0.07)),
+    "walnut": (0.0, 0.5, (0.1, 0.05, 0.025)), "rubber": (0.0, 0.8, None), "leather": (0.0, 0.65, None),
+    "porcelain": (0.0, 0.14, (0.82, 0.81, 0.78)), "ceramic": (0.0, 0.2, None), "matte": (0.0, 0.85, None),
+    "matt": (0.0, 0.85, None), "satin": (0.0, 0.4, None), "glossy": (0.0, 0.12, None), "plastic": (0.0, 0.35, None),
+}  # fmt: skip
 AHEAD = 3  # words after a colour that it may describe
 STOPS = frozenset(("and", "or", "on", "in", "with", "of", "at", "by", "a", "the"))
 BACKGROUNDS = frozenset(
@@ -52,23 +65,41 @@ def part_colors(text: str, names: Sequence[str], geometry: Geometry) -> Floats:
             colors[named] = color_of(color)
         elif not BACKGROUNDS & set(described):
             own.append(color)
-    if own:
+    surface = surface_of(text)
+    if own and not (surface and own[0] in SURFACES):
         colors[main_parts(geometry)] = color_of(own[0])
+    elif surface and surface[2] is not None:
+        colors[main_parts(geometry)] = surface[2]
     return colors
+
+
+def surface_of(text: str) -> tuple[float, float, tuple[float, float, float] | None] | None:
+    """Return metallic, roughness and implied colour of the product's surface by `text`; None if it names none.
+
+    Of several names the first counts; `brushed` and `polished` before one change its roughness.
+    """
+    words = re.findall(r"[a-z]+", text.lower())
+    for place, word in enumerate(words):
+        if word in SURFACES and not BACKGROUNDS & set(_described(words, place)):
+            metallic, roughness, color = SURFACES[word]
+            finish = words[place - 1] if place else ""
+            return metallic, {"brushed": 0.4, "polished": 0.1}.get(finish, roughness), color
+    return None
 
 
 def color_phrases(text: str) -> list[tuple[str, list[str]]]:
     """Return each colour that `text` names, with the words after it that it may describe."""
     words = re.findall(r"[a-z]+", text.lower())
+    return [(word, _described(words, place)) for place, word in enumerate(words) if word in COLORS]
+
+
+def _described(words: Sequence[str], place: int) -> list[str]:
+    """Return the words that the word at `place` may describe: a few, up to the next colour or small word."""
     found = []
-    for place, word in enumerate(words):
-        if word in COLORS:
-            described = []
-            for other in words[place + 1 : place + 1 + AHEAD]:
-                if other in COLORS or other in STOPS:
-                    break
-                described.append(other)
-            found.append((word, described))
+    for other in words[place + 1 : place + 1 + AHEAD]:
+        if other in COLORS or other in STOPS:
+            break
+        found.append(other)
     return found
 
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from animator.frame import Control, Frame, Image, Mask, ProductFrame, Prompt, frame_values
+from animator.models import nano
 from animator.models.painter import Hints, Painter
 from animator.product import hints as shape_hints
 from animator.product.backdrop import film_plate, paint_plate
@@ -20,8 +21,10 @@ from animator.product.composite import Look
 from animator.product.hits import Hits
 from animator.product.light import floor_shadow, measure_light
 from animator.product.paint import KeyColors, KeyView, Paint, from_log, gather, read_key
+from animator.product.reflections import Materials
 from animator.product.view import Floats
 from animator.render.control import SHAPE_CONTROL
+from animator.scene.scene import Scene
 
 if TYPE_CHECKING:
     from animator.render.product import ProductFilm
@@ -58,10 +61,11 @@ class StylePainter:
         inner: Painter,
         frame: Frame,
         colors: Floats,
+        materials: Materials,
         store: MutableMapping[str, Image],
         first: int = 1,
     ) -> None:
-        """`frame` gives the style's words and settings; `colors`, linear light (parts, 3), are those of the clay.
+        """`frame` gives the style's words and settings; `colors`, linear light (parts, 3), and `materials` the clay's.
 
         Paintings are kept in `store`, by a digest of everything that `inner` gets. `first` is the number of the
         style's background among all key paintings of the film; its keys follow.
@@ -70,7 +74,7 @@ class StylePainter:
         self.first, self.painted = first, list[KeyImage]()
         self.settings = frame.product or ProductFrame()
         self.frame = self._key_frame(frame)
-        self.clay = film.clay(colors)
+        self.clay, self.materials = film.clay(colors), materials
 
     def _key_frame(self, frame: Frame) -> Frame:
         """Return `frame` outside any blend, and with the ControlNet of the product's shape."""
@@ -107,7 +111,7 @@ class StylePainter:
         if paint is not None:
             known = np.clip(paint.known / WELL_KNOWN, 0, 1)
             texels = from_log(paint.log) * known[:, None] + self.clay * (1 - known[:, None])
-        look = Look(texels, film_plate(plate, key.view.width, key.view.height))
+        look = Look(texels, film_plate(plate, key.view.width, key.view.height), self.materials)
         settings = replace(self.settings, lines=0.0, hatching=0.0, reflection=0.0, color=1.0, explode=0.0)
         start = stage.frame(key.view, look, settings)
         sure = key.hits.mean(surface.at(key.hits, known[:, None]))[..., 0]
@@ -118,7 +122,7 @@ class StylePainter:
         own = self.film.settings.seeds.get(str(number))
         frame = self.frame if own is None else replace(self.frame, seed=own)
         hints = self._hints(hits)
-        name = _digest(frame, start, mask, hints)
+        name = _digest(self.film.scene, frame, start, mask, hints)
         image = self.store.get(name)
         if image is None:
             image = self.inner.paint(frame, start, mask=mask, hints=hints)
@@ -152,15 +156,18 @@ def _strength_mask(hits: Hits, known: Floats) -> Mask:
     return np.asarray(255 * share + 0.5, np.uint8)
 
 
-def _digest(frame: Frame, start: Image | None, mask: Mask | None, hints: Hints) -> str:
-    """Return the name of a painting: a hash of everything that the painter gets, without the frame's number."""
+def _digest(scene: Scene, frame: Frame, start: Image | None, mask: Mask | None, hints: Hints) -> str:
+    """Return the name of a painting: a hash of the model and of all that the painter gets but the frame's number."""
     values = {
         name: value
         for name, value in frame_values(frame).items()
         if name
         in ("seed", "subseed", "subseed_strength", "prompt", "painting", "loras", "lora_blocks", "control")
     }
-    hashed = hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode("utf8"))
+    model = scene.settings.model.model_dump(mode="json", exclude={"device", "memory", "compile"})
+    control = {name: one.model for name, one in scene.settings.control.items()}
+    known = [model, nano.DIGEST if model["base"] == "nano" else "", control, values]
+    hashed = hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode("utf8"))
     for image in (start, mask, *(hints[name] for name in sorted(hints))):
         hashed.update(b"-" if image is None else image.tobytes())
     return hashed.hexdigest()[:24]

@@ -18,7 +18,7 @@ from animator.imaging.masks import read_mask_frames, soften_mask, unpack_mask
 from animator.models.painter import NO_HINTS, Hints, Painter, PainterWrapper
 from animator.render.loop import Camera, ShotParts, Stage
 from animator.scene.scene import Scene
-from animator.scene.settings_images import DEFAULT_TOLERANCE, EVERYWHERE
+from animator.scene.settings_images import DEFAULT_TOLERANCE, EVERYWHERE, WHOLE_PRODUCT
 from animator.timeline.compile import timeline
 from animator.timeline.mask_expressions import MaskExpression, MaskOp, parse_mask_expression
 
@@ -224,6 +224,25 @@ class KeyedMask:
         return self._mask
 
 
+class PartMask:
+    """Mask of a part of the film's 3D product, or of all of it, as the camera sees it in each frame."""
+
+    def __init__(self, scene: Scene, name: str, reach: float) -> None:
+        """Raises SceneError, ProgramError."""
+        from animator.render.product import product_film
+
+        self.film, self.reach = product_film(scene), reach
+        names = [part.name for part in self.film.model.parts]
+        self.part = None if name == WHOLE_PRODUCT else names.index(name)
+
+    def __call__(self, frame: int, first: Image | None) -> Mask:  # noqa: ARG002 (a source's signature)
+        from animator.product import passes
+
+        hits = self.film.hits(frame)
+        mask = passes.mask(hits) if self.part is None else passes.part_masks(hits, [self.part])[0]
+        return soften_mask(mask, self.reach)
+
+
 class VideoMask:
     """Mask from a video: the grey of its image at the time of each frame, feathered by `reach` pixels.
 
@@ -268,7 +287,10 @@ def build_masks(scene: Scene, frames: Sequence[Frame], camera: Camera, first: Im
     since = [frame for frame in whole.values() if begun < frame.index <= frames[-1].index]
     shot = ShotTracker(begun, since, camera, scene.settings.motion.border, first)
     named = {
-        name: NamedMask(_mask_source(scene, name, camera, range(begun, frames[-1].index + 1)), mask.follow)
+        name: NamedMask(
+            _mask_source(scene, name, camera, range(begun, frames[-1].index + 1)),
+            mask.follow and mask.part is None,
+        )
         for name, mask in scene.settings.masks.items()
     }
     return Masks(named, shot, *scene.size)
@@ -293,6 +315,8 @@ def _mask_source(scene: Scene, name: str, camera: Camera, frames: range) -> Mask
                 return VideoMask(film, frames.stop, mask.after == "loop", reach)
             case "polygon":
                 return StaticMask(masks.polygon_mask(given, *size), reach)
+            case "part":
+                return PartMask(scene, given, reach)
             case "color":
                 within = DEFAULT_TOLERANCE if mask.within is None else mask.within
                 return KeyedMask(lambda image: masks.color_key(image, given, within), reach)

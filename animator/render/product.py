@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from animator.product.caster import Caster
 from animator.product.clay import BACKGROUND
 from animator.product.composite import Look, Stage
 from animator.product.explosion import part_shifts
+from animator.product.hits import Hits
 from animator.product.key_views import choose_views
 from animator.product.light import Light
 from animator.product.paint import KeyView, bounded_colors
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 DRAFT = (1, 1)  # rays along each side of a pixel, and of a shadow, in a preview
 AHEAD = 16  # frames that are drawn ahead
 WORTH_A_WORKER = 24  # frames of a film for which one more process pays
+MATERIAL = ("metallic", "roughness")
 COLORLESS = 0.3  # share of a style's colours that must be seen for its keys to be painted
 
 
@@ -74,6 +77,12 @@ class ProductFilm:
     def settings(self) -> Any:
         """Section `product` of the scene."""
         return product_settings(self.scene)
+
+    def hits(self, index: int) -> Hits:
+        """Return the samples of frame `index` that hit the product; its parts may be moved apart."""
+        frame = timeline(self.scene)[index]
+        stage = self.stage if frame.product is None else self.stage.exploded(frame.product.explode)
+        return stage.caster.cast(self.views[index], stage.samples)
 
     @cached_property
     def kinds(self) -> np.ndarray:
@@ -148,21 +157,18 @@ def read_model(scene: Scene) -> Model:
         raise SceneError([scene.problem(PRODUCT_MODEL, str(error))]) from error
 
 
-def part_materials(scene: Scene, model: Model) -> Materials:
-    """Return how the parts reflect: by `product.parts`, or else by the model."""
-    given = product_settings(scene).parts
-
-    def values(name: str) -> Floats:
-        own = [getattr(given.get(part.name), name, None) for part in model.parts]
-        return np.array(
-            [
-                getattr(part, name) if value is None else value
-                for part, value in zip(model.parts, own, strict=True)
-            ],
-            np.float32,
-        )
-
-    return Materials(values("metallic"), values("roughness"))
+def part_materials(scene: Scene, model: Model, main: Sequence[int] = (), text: str = "") -> Materials:
+    """Return how the parts reflect: by `product.parts`, by the words `text` for the `main` parts, or by the model."""
+    given, words_say = product_settings(scene).parts, words.surface_of(text)
+    found = {name: np.array([getattr(part, name) for part in model.parts], np.float32) for name in MATERIAL}
+    for place, name in enumerate(MATERIAL):
+        if words_say is not None:
+            found[name][list(main)] = words_say[place]
+        for number, part in enumerate(model.parts):
+            own = getattr(given.get(part.name), name, None)
+            if own is not None:
+                found[name][number] = own
+    return Materials(**found)
 
 
 class ProductPainter(Painter):
@@ -243,12 +249,14 @@ class ProductPainter(Painter):
         """Return the look of the style of `frame`, from its key paintings."""
         surface, colors = self.film.stage.surface, self.film.part_colors(frame.prompt.text)
         texels, size = self.film.clay(colors), self.film.scene.size
+        main = words.main_parts(surface.geometry)
+        materials = part_materials(self.film.scene, self.film.model, main, frame.prompt.text)
         if self.inner is None:
             plate = np.broadcast_to(np.array(BACKGROUND, np.float32), (size.height, size.width, 3))
-            return Look(texels, np.ascontiguousarray(plate))
-        style = StylePainter(self.film, self.inner, frame, colors, self.store, self._number(frame))
+            return Look(texels, np.ascontiguousarray(plate), materials)
+        style = StylePainter(self.film, self.inner, frame, colors, materials, self.store, self._number(frame))
         backdrop = style.paint_background()
-        if self._shows_color(frame.prompt.text):
+        if self.shows_color(frame.prompt.text):
             settings = frame.product or ProductFrame()
             texels = bounded_colors(
                 surface,
@@ -260,7 +268,7 @@ class ProductPainter(Painter):
                 texels,
             )
         self._painted[frame.prompt.text, frame.prompt.negative] = style.painted
-        return Look(texels, film_plate(backdrop, *size))
+        return Look(texels, film_plate(backdrop, *size), materials)
 
     def _number(self, frame: Frame) -> int:
         """Return the number, from 1 on, of the background of the style of `frame` among the film's key paintings."""
@@ -274,7 +282,7 @@ class ProductPainter(Painter):
             self._look(frame, text)
         return [image for style in self.styles for image in self._painted[style]]
 
-    def _shows_color(self, text: str) -> bool:
+    def shows_color(self, text: str) -> bool:
         """Return True if a frame shows the colours of the style with the words `text`; else no key is painted."""
         shown = [0.0 if text in (style[0] for style in self.styles) else 1.0]
         for frame in self.film_frames.values():
@@ -284,9 +292,41 @@ class ProductPainter(Painter):
         return max(shown) > COLORLESS
 
 
+def model_painter(painter: Painter) -> Painter:
+    """Return the painter that makes the key paintings of a film of a 3D product."""
+    assert isinstance(painter, ProductPainter)
+    assert painter.inner is not None
+    return painter.inner
+
+
 def alone(frame: Frame, text: str) -> Frame:
     """Return `frame` with the words `text` alone, outside any blend."""
     return replace(frame, prompt=replace(frame.prompt, text=text, next=text, weight=0.0))
+
+
+_FILMS: WeakKeyDictionary[Scene, ProductFilm] = WeakKeyDictionary()
+
+
+def product_film(scene: Scene) -> ProductFilm:
+    """Return the scene's product, opened once. Raises SceneError, ProgramError."""
+    if scene not in _FILMS:
+        _FILMS[scene] = open_product(scene)
+    return _FILMS[scene]
+
+
+_COUNTS: WeakKeyDictionary[Scene, int] = WeakKeyDictionary()
+
+
+def count_key_paintings(scene: Scene) -> int:
+    """Return the number of key paintings of a film: each style's background, and its keys where colours show.
+
+    Raises SceneError, ProgramError.
+    """
+    if scene not in _COUNTS:
+        painter = ProductPainter(scene, None)
+        shown = [painter.shows_color(text) for text, _ in painter.styles]
+        _COUNTS[scene] = sum(1 + len(painter.film.keys) * colored for colored in shown)
+    return _COUNTS[scene]
 
 
 def styles_of(frames: Sequence[Frame]) -> dict[tuple[str, str], Frame]:

@@ -18,6 +18,7 @@ import numpy as np
 from animator.frame import Control, Frame, Image, Mask
 from animator.models.painter import NO_HINTS, Hints, Painter
 from animator.render import upscale
+from animator.render.control import SHAPE_CONTROL
 from animator.render.painter import FlatPainter
 from animator.render.pipeline import load_painter
 from animator.runs import cost
@@ -49,6 +50,14 @@ def benchmark(scene: Scene, patience: float = PATIENCE) -> Profile:
     load = time.perf_counter() - started
     card = draw_test_card(*scene.size)
     first = next(frame for frame in timeline(scene) if frame.diffuse)
+    painted, scale = card, 1.0
+    if scene.settings.product is not None:
+        from animator.render.product import key_size, model_painter
+
+        painter, painted = model_painter(painter), draw_test_card(*key_size(scene))
+        if not first.control and scene.settings.model.base == "nano":
+            first = replace(first, control={SHAPE_CONTROL: Control()})
+        scale = card.size / painted.size  # the profile's times are those of images in the film's size
     return Profile(
         machine=cost.machine_name(),
         hardware=describe_device(scene.settings.model.device),
@@ -58,16 +67,18 @@ def benchmark(scene: Scene, patience: float = PATIENCE) -> Profile:
         height=scene.size.height,
         measured=datetime.now(UTC).date().isoformat(),
         load=load,
-        **_measure_painting(painter, first, card, patience),
+        **_measure_painting(painter, first, painted, patience, scale),
         **_measure_rest(scene, card),
     )
 
 
-def _measure_painting(painter: Painter, frame: Frame, card: Image, patience: float) -> dict[str, float]:
+def _measure_painting(
+    painter: Painter, frame: Frame, card: Image, patience: float, scale: float
+) -> dict[str, float]:
     """Measure painting: return the times of model calls, ControlNet hints, VAE encoding and decoding.
 
     Frames are painted with different steps, guidance, start images and hints; least squares splits their
-    times.
+    times, which are multiplied by `scale`.
     """
 
     def timed(steps: int, guidance: float, start: Image | None, hints: Mapping[str, Image]) -> float:
@@ -98,7 +109,7 @@ def _measure_painting(painter: Painter, frame: Frame, card: Image, patience: flo
     took = _measure_repeatedly({name: partial(timed, *asked) for name, (asked, _) in kinds.items()}, patience)
     shares = np.array([share for _, share in kinds.values()])
     found = np.maximum(np.linalg.lstsq(shares, np.array([*took.values()]))[0], 0.0).tolist()
-    guided, plain, hint, read, write = found
+    guided, plain, hint, read, write = (scale * seconds for seconds in found)
     hint = hint / guided if guided else 0.0
     return {"guided": guided, "plain": plain, "hint": hint, "read": read, "write": write}
 
@@ -125,7 +136,7 @@ def _measure_rest(scene: Scene, card: Image) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="animator-") as room:
         run = start_run(scene, None, Path(room, "run"), (0, stop))
         began = time.perf_counter()
-        for at, _ in enumerate(render_run(run, scene, lambda _: idle)):
+        for at, _ in enumerate(render_run(run, scene, lambda film: _without_model(film, idle))):
             if at == 0 and stop > 1:
                 began = time.perf_counter()  # starting up belongs to no frame
         took = (time.perf_counter() - began) / max(1, stop - 1)
@@ -136,10 +147,20 @@ def _measure_rest(scene: Scene, card: Image) -> dict[str, float]:
     return {"frame": took, "closer": float(median(parts)) if parts else 0.0}
 
 
+def _without_model(scene: Scene, idle: Painter) -> Painter:
+    """Return a painter of the scene that never waits for a model."""
+    if scene.settings.product is None:
+        return idle
+    from animator.render.painter import draw_test_card
+    from animator.render.product import ProductPainter, key_size
+
+    return ProductPainter(scene, _IdlePainter(draw_test_card(*key_size(scene))))
+
+
 class _IdlePainter(FlatPainter):
     """A painter that does nothing, and records the number of pixels of each call, by frame."""
 
-    capabilities = frozenset({"hints"})
+    capabilities = frozenset({"hints", "mask"})
 
     def __init__(self, card: Image) -> None:
         super().__init__(card)

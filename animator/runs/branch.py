@@ -13,6 +13,7 @@ from animator.frame import Frame
 from animator.render.loop import starts_shot
 from animator.runs.render import frame_range, start_run
 from animator.runs.repaint import FrameFingerprints
+from animator.runs.store import KeyPaintings
 from animator.scene.scene import Scene
 from animator.timeline.compile import scene_clock
 from animator.timeline.load import load
@@ -50,6 +51,7 @@ def branch_run(
     run = start_run(scene, file or folder / "settings.yaml", target or _unused_folder(folder), span, more)
     with run.locked():
         run.link_from(old, kept)
+        KeyPaintings(run.folder).update(KeyPaintings(old.folder))
     return run, scene, _branch_summary(frames, set(kept), range(given.stop, asked))
 
 

@@ -19,12 +19,13 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from animator.errors import RunError
-from animator.frame import Painting, named_sections
+from animator.frame import Painting, frame_values, named_sections
 from animator.models import samplers
 from animator.render import upscale
 from animator.runs.atomic import write_atomic
 from animator.scene.fields import Pixels
 from animator.scene.scene import Scene
+from animator.timeline.compile import timeline
 
 # Schedulers of diffusers that call the model twice in every step but the last.
 TWO_CALL_SCHEDULERS = {"HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler"}
@@ -118,6 +119,8 @@ def progress_labels(rows: Sequence[Mapping[str, Any]], seconds: Sequence[float] 
     """Return a label per frame: its part of the total in time, or in model calls if `seconds` is None."""
     if seconds is None:
         done = list(accumulate(map(model_calls, rows)))
+        if not done[-1]:  # nothing is painted by the model, or only key paintings are
+            return [""] * len(rows)
         return [f"{count:,} of {done[-1]:,} calls" for count in done]
     unit, name = next((unit, name) for least, unit, name in TIME_UNITS if seconds[-1] >= least)
     return [f"{at / unit:.1f} of {seconds[-1] / unit:.1f} {name}s" for at in seconds]
@@ -178,7 +181,32 @@ def scene_profile(scene: Scene) -> Profile | None:
 def expected_seconds(scene: Scene, rows: Sequence[Mapping[str, Any]]) -> list[float] | None:
     """Return the seconds from the start until each frame is done on this machine; None without a profile."""
     profile = scene_profile(scene)
-    return None if profile is None else list(film_seconds(rows, profile, image_sizes(scene)))
+    if profile is None:
+        return None
+    begun = key_painting_seconds(scene, profile)
+    return [begun + seconds for seconds in film_seconds(rows, profile, image_sizes(scene))]
+
+
+def count_paintings(scene: Scene) -> int:
+    """Return the number of key paintings of a film of a 3D product; 0 for other films. Raises SceneError."""
+    if scene.settings.product is None:
+        return 0
+    from animator.render.product import count_key_paintings
+
+    return count_key_paintings(scene)
+
+
+def key_painting_seconds(scene: Scene, profile: Profile) -> float:
+    """Return the seconds that the key paintings of a film of a 3D product take; 0 for other films."""
+    count = count_paintings(scene)
+    if not count:
+        return 0.0
+    from animator.render.product import key_size
+
+    first, size = timeline(scene)[0], key_size(scene)
+    row = {**frame_values(first), "steps_run": samplers.effective_steps(first.painting)}
+    once = _pass_seconds({**row, "strength_run": first.painting.strength}, profile, hints=1)
+    return count * once * size.width * size.height / (profile.width * profile.height)
 
 
 def image_sizes(scene: Scene) -> ImageSizes:

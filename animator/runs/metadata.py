@@ -58,7 +58,8 @@ def frame_row(frame: Frame, fresh: bool) -> dict[str, Any]:
 
     `fresh`: the frame is painted from noise alone, so all its steps run.
     """
-    painted = frame.diffuse and (fresh or frame.painting.strength > 0)
+    by_model = frame.diffuse and frame.product is None  # frames of a 3D product are drawn from key paintings
+    painted = by_model and (fresh or frame.painting.strength > 0)
     steps = (frame.painting.steps if fresh else samplers.effective_steps(frame.painting)) if painted else 0
     level = (1.0 if fresh else frame.painting.strength) if painted else 0.0
     return {**frame_values(frame), "steps_run": steps, "strength_run": level}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any
@@ -16,7 +16,7 @@ from animator.scene.file_references import files_at, files_of
 from animator.scene.parse import is_file
 from animator.scene.scene import Scene, parse_seconds
 from animator.scene.settings import MAX_FRAMES
-from animator.scene.settings_images import EVERYWHERE, FOOTAGE_FILE, MASK_SOURCES
+from animator.scene.settings_images import EVERYWHERE, FOOTAGE_FILE, MASK_SOURCES, WHOLE_PRODUCT
 from animator.scene.settings_models import REFINER_BASE, SDXL_VAES, declared_loras
 from animator.scene.settings_output import MAX_UPSCALED_SIDE, UPSCALE_METHODS, UPSCALE_SETTING
 from animator.scene.settings_product import PRODUCT_MODEL
@@ -104,12 +104,14 @@ UNUSED_WITH_PRODUCT = ("start", "views", "footage", "lock", "detail")
 
 
 def product_problems(scene: Scene) -> Iterator[Problem]:
-    """Yield problems of the 3D product: its library, its model, and the names of its parts."""
+    """Yield problems of the 3D product: its library, its model, the names of its parts, and what needs a product."""
     product = scene.settings.product
     if product is None:
+        missing = "there is no 3D product: add 'product:'"
         yield from _product_hint_problems(
             scene, ("normal", "mask", "shape"), "needs a 3D product: add 'product:'"
         )
+        yield from (scene.problem(("masks", name, "part"), missing) for name, _ in _part_masks(scene))
         return
     kinds = [kind for kind in (*DETECTED_HINTS, "picture", "canny") if kind not in PRODUCT_HINTS]
     known = ", ".join(PRODUCT_HINTS)
@@ -126,12 +128,25 @@ def product_problems(scene: Scene) -> Iterator[Problem]:
         except MeshError as error:
             yield scene.problem(PRODUCT_MODEL, str(error))
             return
-        names = [part.name for part in model.parts]
-        for name in product.parts:
-            if name not in names:
-                path = ("product", "parts", name)
-                message = f"the model has no part {quote_text(name)}; {suggest(name, names)}"
-                yield Problem(scene.document.key_place(path), path, message)
+        yield from _part_problems(scene, [part.name for part in model.parts])
+
+
+def _part_problems(scene: Scene, names: Sequence[str]) -> Iterator[Problem]:
+    """Yield problems of settings that name a part which the model, with parts `names`, does not have."""
+    for name in scene.settings.product.parts if scene.settings.product is not None else ():
+        if name not in names:
+            path: SettingPath = ("product", "parts", name)
+            message = f"the model has no part {quote_text(name)}; {suggest(name, names)}"
+            yield Problem(scene.document.key_place(path), path, message)
+    for name, part in _part_masks(scene):
+        if part not in (*names, WHOLE_PRODUCT):
+            message = f"the model has no part {quote_text(part)}; {suggest(part, names)}; or '*' for all"
+            yield scene.problem(("masks", name, "part"), message)
+
+
+def _part_masks(scene: Scene) -> list[tuple[str, str]]:
+    """Return name and part of each mask of a part of the product."""
+    return [(name, mask.part) for name, mask in scene.settings.masks.items() if mask.part is not None]
 
 
 def _product_hint_problems(scene: Scene, kinds: Iterable[str], message: str) -> Iterator[Problem]:

@@ -17,7 +17,9 @@ DEFAULT_TOLERANCE = 20.0  # default tolerance of a colour key, in ΔE
 
 MASK_FILES = ("file", "alpha", "video")
 
-MASK_SOURCES = (*MASK_FILES, "polygon", "color", "luminance", "depth")
+MASK_SOURCES = (*MASK_FILES, "polygon", "color", "luminance", "depth", "part")
+
+WHOLE_PRODUCT = "*"  # value of `part` that stands for all parts
 
 MAX_POINTS = 10_000
 
@@ -105,6 +107,11 @@ class MaskOptions(Section):
     )
     depth: Range | None = Field(
         None, description="pixels at a depth in [low, high], 0 nearest … 1 farthest, by `motion.depth`"
+    )
+    part: str | None = Field(
+        None,
+        max_length=100,
+        description="part of the 3D product by its name, in every frame; '*' is all of it",
     )
     feather: Number = Field(
         0.0,

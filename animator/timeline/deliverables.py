@@ -78,6 +78,8 @@ def cutout_mask(scene: Scene) -> str:
     if names:
         raise CurveError(f"no mask is chosen; write output: {{mask: …}} with one of {', '.join(names)}")
     example = 'masks: {product: {color: "#c03030", within: 30}}'
+    if scene.settings.product is not None:
+        example = "masks: {product: {part: '*'}}"
     raise CurveError(f"there is no mask to cut out with; write one, e.g. {example}")
 
 

@@ -72,6 +72,7 @@ class CaptionOverlay:
         when = f"frame {row['index']} / {self.first + self.count} · {row['index'] / self.fps:.2f} s"
         end = draw_text(image, when, (self.edge, base), self.letter, WHITE)
         kind = "painted" if row["steps_run"] else "in-between" if row["tween"] else "moves only"
+        kind = "3D model" if row.get("product") else kind
         size = self.letter
         left = self.width - self.edge - text_width(kind, size)
         if left - 2 * size > end:

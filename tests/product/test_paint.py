@@ -118,3 +118,16 @@ def test_parts_of_one_kind_share_their_colour_and_material_pulls_to_the_model():
 def test_logarithms_of_light_are_exact_down_to_black():
     light = np.array([0.0, 0.001, 0.2, 1.0, 3.0], np.float32)
     assert from_log(to_log(light)) == pytest.approx(light, abs=1e-6)
+
+
+def test_parts_thinner_than_a_cell_of_the_latents_keep_the_colour_of_the_model():
+    thin = together(sphere(42, at(-20, 0, 0), fine=32), box(4, at(45, 10, 0)))
+    surface, caster = Surface.of(thin, 2.0), Caster(thin)
+    key = KeyView(surface, caster, look())
+    lit = measure_light(key.hits, Light(), caster).over(key.hits, np.stack([BALL, BALL]))
+    image = to_srgb(lit + srgb_to_linear(BACKDROP / 255.0) * (1 - key.hits.coverage)[..., None])
+    light = measure_light(key.hits, Light(), caster).over(key.hits)[..., 0] / np.maximum(
+        key.hits.coverage, 1e-6
+    )
+    paint = gather(surface, [read_key(key, image, light, BACKDROP, COLORS)], COLORS)
+    assert np.abs(paint.log - to_log(CUBE))[surface.part == 1].max() < 0.02

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from animator.product.words import color_of, color_phrases, main_parts, part_colors
+from animator.product.words import color_of, color_phrases, main_parts, part_colors, surface_of
 from tests.product.shapes import at, box, sphere, together
 
 NAMES = ["body", "left cup", "right cup"]
@@ -50,3 +50,27 @@ def test_a_phrase_ends_at_the_next_colour_and_at_small_words():
         ("blue", ["mug"]),
         ("black", ["table"]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "metallic", "roughness"),
+    [
+        ("studio photo of a brushed metal speaker", 1.0, 0.4),
+        ("a polished gold watch on a wooden table", 1.0, 0.1),
+        ("a matte black mug", 0.0, 0.85),
+        ("a chrome kettle, white background", 1.0, 0.06),
+    ],
+)
+def test_words_name_the_surface_of_the_product(text, metallic, roughness):
+    assert surface_of(text)[:2] == (metallic, roughness)
+
+
+def test_words_of_the_background_are_no_surface_of_the_product():
+    assert surface_of("a red mug, steel background") is None
+    assert surface_of("a red mug") is None
+
+
+def test_a_metal_has_its_own_colour_unless_a_colour_is_given():
+    own = part_colors("a copper speaker", NAMES, SOLIDS)[0]
+    assert own == pytest.approx((0.55, 0.24, 0.13))
+    assert part_colors("a red metal speaker", NAMES, SOLIDS)[0] == pytest.approx(color_of("red"))

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 import animator
+from animator import SceneError
 from animator.frame import Image
 from animator.models.painter import NO_HINTS, Painter
+from animator.product import passes
 from animator.product.workers import FrameWorkers
+from animator.render.camera import make_camera
+from animator.render.masks import build_masks
 from animator.render.pipeline import animate, load_painter
-from animator.render.product import ProductPainter, open_product, styles_of
+from animator.render.product import ProductPainter, count_key_paintings, open_product, styles_of
 from animator.runs.store import KeyPaintings
 from animator.scene.resolve import to_yaml
 from animator.timeline.compile import timeline
@@ -72,9 +76,10 @@ def middle(image) -> np.ndarray:
 
 
 def test_a_film_goes_from_one_style_to_the_next_on_one_surface(painted):
-    _, inner, shown = painted
+    painter, inner, shown = painted
     assert len(shown) == 8
-    assert len(inner.calls) == 2 * (1 + 2)  # each style: its background and two keys
+    calls = 2 * (1 + 2)  # each style: its background and two keys
+    assert len(inner.calls) == calls == count_key_paintings(painter.film.scene)
     red, _, blue = middle(shown[0])
     assert red > 2 * blue
     red, _, blue = middle(shown[7])
@@ -193,3 +198,33 @@ def test_sdxl_paints_keys_with_a_controlnet_of_normals(checkpoint, tmp_path):
 def test_a_resolved_film_keeps_its_product(scene):
     again = animator.loads(to_yaml(scene()), "/")
     assert timeline(again) == timeline(scene())
+
+
+def test_a_part_is_a_mask_in_every_frame(scene):
+    masked = scene("masks={knob: {part: knob}, all: {part: '*'}}", "grade={mask: knob, contrast: 1.5}")
+    masks = build_masks(masked, timeline(masked), make_camera(masked, timeline(masked)), None)
+    film, frame = open_product(masked), timeline(masked)[3]
+    hits = film.stage.caster.cast(film.views[3], 2)
+    own, whole = passes.part_masks(hits, [1])[0], passes.mask(hits)
+    assert own.max() == 255
+    assert np.array_equal(masks("knob", frame), own)
+    assert np.array_equal(masks("all - knob", frame), np.minimum(whole, 255 - own))
+
+
+def test_a_cutout_needs_no_colours(scene):
+    with pytest.raises(SceneError, match="part: '\\*'"):
+        scene("output.also=[poster-alpha]")
+    assert scene("output.also=[poster-alpha]", "masks={product: {part: '*'}}")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("product: product.glb\nmasks: {a: {part: nob}}", "did you mean 'knob'"),
+        ("masks: {a: {part: knob}}", "there is no 3D product"),
+    ],
+)
+def test_masks_of_parts_that_are_not_there_are_told(text, message, tmp_path):
+    product(tmp_path / "product.glb")
+    with pytest.raises(SceneError, match=message):
+        animator.loads(text, tmp_path)

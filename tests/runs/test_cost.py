@@ -13,6 +13,7 @@ from animator.runs.benchmark import benchmark
 from animator.runs.cost import ImageSizes, Profile
 from animator.runs.render import start_run
 from tests import control
+from tests.product.glb_files import product
 
 TEXT = "video: {size: 128x128, frames: 10}\nprompts: {at: a red mug}\npainting: {strength: 0.5, steps: 6}\ncadence: 3\n"
 
@@ -222,3 +223,26 @@ def test_bench_stores_its_profile_for_the_commands_that_estimate_time(tmp_path, 
     explained = run("explain", file)
     assert explained.startswith("about ") and " seconds " in explained.split("\n\n")[1].splitlines()[0] + " "
     assert "seconds" not in json.loads(run("explain", file, "--json"))[0]
+
+
+def test_a_film_of_a_3d_product_costs_its_key_paintings_and_its_frames(checkpoint, tmp_path):
+    product(tmp_path / "lamp.glb")
+    text = "video: {size: 64x64, frames: 4}\nproduct: {model: lamp.glb, keys: 2}\npainting: {steps: 4}"
+    scene = loads(text, tmp_path, [f"model.base={checkpoint}"])
+    measured = benchmark(scene, 0.1)
+    cost.save_profile(measured)
+    seconds = cost.expected_seconds(scene, table(scene))
+    assert cost.count_paintings(scene) == 3
+    once = cost.key_painting_seconds(scene, measured) / 3
+    assert once > 0
+    assert seconds[-1] == pytest.approx(measured.load + 3 * once + 4 * measured.frame)
+
+
+def test_check_names_the_key_paintings_of_a_3d_product(run, tmp_path):
+    product(tmp_path / "lamp.glb")
+    (tmp_path / "film.yaml").write_text(
+        "video: {size: 64x64, frames: 4}\nproduct: {model: lamp.glb, keys: 2}"
+    )
+    code, out, _ = run("check", "film.yaml")
+    assert code == 0
+    assert "good: 4 frames, 3 key paintings of a 3D product" in out

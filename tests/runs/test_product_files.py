@@ -14,9 +14,11 @@ from animator.errors import RunError
 from animator.product.mesh import load_model
 from animator.render.painter import FlatPainter
 from animator.render.product import ProductPainter
+from animator.runs.branch import branch_run
 from animator.runs.deliverables import deliver
 from animator.runs.product_files import StoredPainter
 from animator.runs.render import render_run, start_run
+from animator.runs.store import KeyPaintings
 from tests.product.glb_files import product
 from tests.render.test_product import FILM, StainPainter
 
@@ -87,3 +89,14 @@ def test_a_model_cannot_be_painted_without_its_key_paintings(finished):
     painter = ProductPainter(finished[1], StoredPainter())
     with pytest.raises(RunError, match="key painting"):
         painter.key_paintings()
+
+
+def test_a_branch_keeps_the_key_paintings_that_do_not_change(finished, tmp_path):
+    run, _ = finished
+    branch, scene, _ = branch_run(
+        run.folder, None, ["product.gloss=0.5", "product.bound=2"], target=tmp_path / "b"
+    )
+    inner = StainPainter()
+    list(render_run(branch, scene, lambda film: ProductPainter(film, inner)))
+    kept = len(KeyPaintings(branch.folder)) - len(inner.calls)
+    assert kept >= 2  # backgrounds do not depend on the gloss

@@ -18,8 +18,8 @@ def problems(text, folder="."):
     ("text", "line"),
     [
         ("masks: {a: {file: no.png}}", "<text>:1:19: masks.a.file: no such file: "),
-        ("masks: {a: {}}", "<text>:1:12: masks.a: a mask needs exactly one source of file, alpha, video, polygon, color, luminance, depth; none is given"),
-        ("masks: {a: {color: '#fff', luminance: [0, 1]}}", "<text>:1:12: masks.a: a mask needs exactly one source of file, alpha, video, polygon, color, luminance, depth; not color and luminance"),
+        ("masks: {a: {}}", "<text>:1:12: masks.a: a mask needs exactly one source of file, alpha, video, polygon, color, luminance, depth, part; none is given"),
+        ("masks: {a: {color: '#fff', luminance: [0, 1]}}", "<text>:1:12: masks.a: a mask needs exactly one source of file, alpha, video, polygon, color, luminance, depth, part; not color and luminance"),
         ("masks: {a: {luminance: [0, 1], within: 3}}", "<text>:1:12: masks.a: 'within' belongs to 'color', not to 'luminance'"),
         ("masks: {a: {luminance: [0, 1], after: hold}}", "<text>:1:12: masks.a: 'after' belongs to 'video', not to 'luminance'"),
         ("masks: {a: {polygon: [[0, 0], [1, 1]]}}", "<text>:1:22: masks.a.polygon: a polygon of 2 points; allowed 3..10,000"),
