@@ -26,7 +26,7 @@ from animator.imaging.io import open_image
 
 MOST_BYTES = 1 << 30  # of a file, and of each buffer
 MOST_JSON = 64 << 20  # bytes
-MOST_TRIANGLES = 5_000_000
+MOST_TRIANGLES = 2_000_000
 MOST_NODES = 100_000
 DEEPEST = 200  # levels of nodes
 TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}

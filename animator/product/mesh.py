@@ -108,7 +108,7 @@ class Model:
 def load_model(
     file: Path, *, up: str | None = None, front: str | None = None, units: str | None = None
 ) -> Model:
-    """Return the model in `file`, with at most five million triangles. Raises MeshError.
+    """Return the model in `file`, with at most two million triangles. Raises MeshError.
 
     `up` and `front` are axes of the file, such as `z` and `-y`; `units` is mm, cm, m or in. Their defaults are those
     of the format: glTF is in metres, y up and z front; STL, PLY and STEP are z up; files without a unit are taken as
