@@ -192,7 +192,9 @@ class GltfFile:
         if kind is None or width not in widths or "sparse" in accessor:
             raise MeshError(f"accessor {index} has a form that is not read")
         if not 0 < count <= 3 * MOST_TRIANGLES:
-            raise MeshError(f"accessor {index} has {count:,} values; allowed 1 to {3 * MOST_TRIANGLES:,}")
+            raise MeshError(
+                f"accessor {index} has {count:,} values; a model may have {MOST_TRIANGLES:,} triangles"
+            )
         size = np.dtype(kind).itemsize * width
         data, stride = self._view(accessor, size, count)
         rows = np.lib.stride_tricks.as_strided(

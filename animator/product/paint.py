@@ -212,18 +212,20 @@ def bounded_colors(
     colors: Floats,
     kinds: NDArray[np.integer],
     bound: float = 0.2,
-    material: float = 0.0,
+    material: float | Floats = 0.0,
     clay: Floats | None = None,
 ) -> Floats:
     """Return the colours of the texels, linear light (T, 3), held near the colour of their part.
 
     `bound` is the largest difference from the median colour of the part, as a logarithm: 0.1 is about 10 % of light.
-    `material` is the share 0..1 of the parts' own `colors`, linear light (parts, 3), in these medians, or of those of
-    the texels, `clay` (T, 3). Parts of equal `kinds` (parts,), such as both cups of a pair, share a median.
+    `material`, one number or (parts,), is the share 0..1 in these medians of the parts' own `colors`, linear light
+    (parts, 3), or of those of the texels, `clay` (T, 3). Parts of equal `kinds` (parts,), such as both cups of a pair,
+    share a median.
     """
     middles = _shared(surface, part_medians(surface, paint.log, paint.known, colors), kinds)
     own = to_log(colors)[surface.part] if clay is None else to_log(clay)
-    goals = middles[surface.part] * (1 - material) + own * material
+    share = np.broadcast_to(np.asarray(material, np.float32), (len(colors),))[surface.part, None]
+    goals = middles[surface.part] * (1 - share) + own * share
     off = paint.log - middles[surface.part]
     size = np.linalg.norm(off, axis=-1, keepdims=True)
     held = off * (bound * np.tanh(size / max(bound, 1e-6)) / np.maximum(size, 1e-6))

@@ -48,6 +48,7 @@ DRAFT = (1, 1)  # rays along each side of a pixel, and of a shadow, in a preview
 AHEAD = 16  # frames that are drawn ahead
 WORTH_A_WORKER = 24  # frames of a film for which one more process pays
 MATERIAL = ("metallic", "roughness")
+METAL_POWER = 3.0  # how much more of their own colour metals keep
 COLORLESS = 0.3  # share of a style's colours that must be seen for its keys to be painted
 
 
@@ -264,7 +265,7 @@ class ProductPainter(Painter):
                 colors,
                 self.film.kinds,
                 settings.bound,
-                settings.material,
+                own_share(settings.material, materials.metallic),
                 texels,
             )
         self._painted[frame.prompt.text, frame.prompt.negative] = style.painted
@@ -297,6 +298,14 @@ def model_painter(painter: Painter) -> Painter:
     assert isinstance(painter, ProductPainter)
     assert painter.inner is not None
     return painter.inner
+
+
+def own_share(material: float, metallic: Floats) -> Floats:
+    """Return the share 0..1 of each part's own colour, (parts,): metals keep nearly all of it, unless it is 0 for all.
+
+    The look of a metal comes from what it mirrors, which a painting shows as its colour.
+    """
+    return np.asarray(1 - (1 - material) ** (1 + METAL_POWER * metallic), np.float32)
 
 
 def alone(frame: Frame, text: str) -> Frame:
