@@ -17,6 +17,7 @@ from animator.product.gltf import MeshError
 from animator.product.mesh import axes_matrix, load_model
 from tests.product.glb_files import CUBE, CUBE_FACES, Glb, paint, product
 from tests.product.shapes import sphere
+from tests.product.step_text import step_text
 
 
 def volume(model, part: int) -> float:
@@ -298,3 +299,21 @@ def test_too_many_triangles_are_refused_before_they_are_read(tmp_path):
 def test_importing_the_reader_loads_no_library_for_meshes():
     code = "import animator.product.mesh, sys; assert not {'trimesh', 'cascadio', 'scipy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_step_file_has_its_bodies_with_names_and_colours_in_metres(tmp_path):
+    boxes = {
+        "body": ((0, 0, 0), (100, 40, 20), (0.8, 0.2, 0.1)),
+        "knob": ((40, -10, 10), (60, 0, 15), (0.1, 0.2, 0.9)),
+    }
+    (tmp_path / "a.step").write_text(step_text(boxes))
+    model = load_model(tmp_path / "a.step")
+    assert [part.name for part in model.parts] == ["body", "knob"]
+    assert (model.parts[0].metallic, model.parts[0].color) == (
+        0.0,
+        pytest.approx((0.604, 0.033, 0.01), abs=0.002),
+    )
+    front = model.vertices[model.faces[model.part == 1]].reshape(-1, 3)
+    assert front.min(0) == pytest.approx([0.04, -0.015, -0.01], abs=1e-6)  # up is z, and -y faces the camera
+    assert np.ptp(model.vertices, axis=0) == pytest.approx([0.1, 0.02, 0.05], abs=1e-6)
+    assert volume(model, 0) == pytest.approx(8e-5, rel=1e-4)
