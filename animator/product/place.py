@@ -15,6 +15,7 @@ from animator.product.view import Doubles, View
 
 DIRECTIONS = 128  # in which the product's outermost points are looked for
 MEASURED_VIEWS = 48  # of the film's, evenly spread, in which the product's size is measured
+CLOSE = 0.9  # share of a key painting that the product fills
 HALVINGS = 40  # of the interval in which the product's scale lies
 
 
@@ -91,6 +92,22 @@ def place_geometry(
         large = max(_share(view, outer * scale + pivot) for view, outer in pairs) > fit
         low, high = (low, scale) if large else (scale, high)
     return replace(geometry, vertices=(geometry.vertices - middle) * low + pivot)
+
+
+def close_view(view: View, geometry: Geometry, share: float = CLOSE) -> View:
+    """Return `view` zoomed and shifted so that the product fills `share` of the image, in its middle.
+
+    The perspective stays. Returns the view itself where the product is not all before the camera.
+    """
+    pixels, depth = view.project(outermost_points(geometry)[0])
+    if (depth <= 0).any():
+        return view
+    low, high = pixels.min(0), pixels.max(0)
+    size = np.array([view.width, view.height], np.float64)
+    zoom = share * float((size / np.maximum(high - low, 1e-9)).min())
+    x, y = (size - 1) / 2 - zoom * (low + high) / 2
+    moved = np.array([[zoom, 0, x], [0, zoom, y], [0, 0, 1]])
+    return View(np.asarray(view.lens.pose_of_homography(moved) @ view.pose, np.float64), view.lens)
 
 
 def outermost_points(geometry: Geometry) -> tuple[Doubles, NDArray[np.int64]]:

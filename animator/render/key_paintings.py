@@ -86,7 +86,7 @@ class StylePainter:
 
     def paint_background(self) -> Image:
         """Return the background of a painting from noise, sRGB in the size of the keys."""
-        key = self.film.keys[0]
+        key = self.film.wide
         image = self._paint(None, None, key.hits, self.first, "background")
         stage = self.film.stage
         shadow = floor_shadow(stage.caster, key.view, stage.floor, stage.light)

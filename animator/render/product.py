@@ -30,7 +30,7 @@ from animator.product.hits import Hits
 from animator.product.key_views import choose_views
 from animator.product.light import Light
 from animator.product.paint import KeyView, bounded_colors
-from animator.product.place import Stance, film_views, place_geometry
+from animator.product.place import Stance, close_view, film_views, place_geometry
 from animator.product.reflections import Materials
 from animator.product.surface import Surface
 from animator.product.view import Floats, View
@@ -73,6 +73,7 @@ class ProductFilm:
     stage: Stage
     views: Mapping[int, View]
     keys: Sequence[KeyView]
+    wide: KeyView  # the first key as the film frames it, in which the background is painted
 
     @property
     def settings(self) -> Any:
@@ -139,10 +140,10 @@ def open_product(scene: Scene, draft: bool = False) -> ProductFilm:
     stage = Stage(surface, caster, part_materials(scene, model), floor, light, product.axis, *rays)
     count = None if product.keys == "auto" else product.keys
     chosen = choose_views(surface, caster, views, count)
-    keys = [KeyView(surface, caster, views[index].with_size(*size)) for index in chosen]
-    return ProductFilm(
-        scene, model, stage, dict(zip((frame.index for frame in frames), views, strict=True)), keys
-    )
+    keys = [KeyView(surface, caster, close_view(views[index], geometry).with_size(*size)) for index in chosen]
+    wide = KeyView(surface, caster, views[chosen[0]].with_size(*size))
+    by_index = dict(zip((frame.index for frame in frames), views, strict=True))
+    return ProductFilm(scene, model, stage, by_index, keys, wide)
 
 
 def read_model(scene: Scene) -> Model:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from animator.frame import Frame, Motion
-from animator.product.place import Stance, film_views, outermost_points, place_geometry
+from animator.product.place import Stance, close_view, film_views, outermost_points, place_geometry
 from tests.product.shapes import LENS, box, sphere
 
 BOX = replace(box(2.0, np.array([5.0, 1.0, 3.0])), colors=np.ones((1, 3), np.float32))
@@ -75,3 +75,14 @@ def test_the_outermost_points_of_a_ball_lie_on_it_all_round():
     points, _ = outermost_points(sphere(10.0, np.zeros(3), 32))
     assert np.allclose(np.linalg.norm(points, axis=-1), 10, atol=1e-4)
     assert np.ptp(points, axis=0) == pytest.approx([20, 20, 20], abs=0.1)
+
+
+@pytest.mark.parametrize("turn", [0, 50, 200])
+def test_a_close_view_shows_the_product_large_and_in_the_middle_from_the_same_place(turn):
+    view = film_views(film(Motion()), LENS, Stance(azimuth=turn, elevation=20, x=0.7))[0]
+    placed = place_geometry(BOX, [view], 0.3)
+    close = close_view(view, placed)
+    pixels, _ = close.project(outermost_points(placed)[0])
+    assert (np.ptp(pixels, axis=0) / (256, 192)).max() == pytest.approx(0.9, abs=1e-6)
+    assert (pixels.max(0) + pixels.min(0)) / 2 == pytest.approx([127.5, 95.5], abs=1e-6)
+    assert np.allclose(close.eye, view.eye)
