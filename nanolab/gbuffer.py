@@ -304,12 +304,17 @@ def _padded_slice(found: NDArray[np.intp]) -> slice:
     return slice(max(int(found[0]) - 2, 0), int(found[-1]) + 3)
 
 
-def _camera_axes(view: CameraView) -> NDArray[np.float64]:
+def _level_axes(view: CameraView) -> NDArray[np.float64]:
     """Return the camera's axes without roll: rows right, up, forward (3, 3)."""
     a, e = np.radians(view.azimuth), np.radians(view.elevation)
     forward = -np.array([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)])
     right = np.array([np.cos(a), 0.0, -np.sin(a)])
     return np.stack([right, np.cross(right, forward), forward])
+
+
+def camera_axes(view: CameraView) -> NDArray[np.float64]:
+    """Return the camera's axes with its roll: rows right, up, forward (3, 3)."""
+    return _roll_axes(_level_axes(view), view.roll)
 
 
 def _roll_axes(axes: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
@@ -330,7 +335,7 @@ def trace_gbuffer(product: Product, view: CameraView, size: tuple[int, int]) -> 
     height, width = size
     low, high = product.extent()
     middle, radius = (low + high) / 2, float(np.linalg.norm(high - low) / 2)
-    axes = _camera_axes(view)
+    axes = _level_axes(view)
     eye = middle - axes[2] * radius * 5.5
     grid = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
     corners = low + grid * (high - low) - eye

@@ -21,6 +21,7 @@ from nanolab.ip_adapter import ImageEncoderTask, IPAdapterTask, save_adapter
 from nanolab.metrics import random_requests
 from nanolab.model import Nano
 from nanolab.recipes import draw_recipe, image_grid, save_png
+from nanolab.shape_control import ShapeControlTask, ShapeImages, draw_shape_shards
 from nanolab.single_file import write_single_file
 from nanolab.tasks import ControlNetTask, DenoiseTask, DistillationTask, add_lora, save_lora
 from nanolab.text import read_tokenizer
@@ -35,6 +36,7 @@ STAGE_STEPS = {
     "unet": 20000,
     "distil": 400,
     "control": 1500,
+    "shape": 3000,
     "eye": 2000,
     "likeness": 1500,
 }
@@ -141,6 +143,21 @@ def train_control(arguments: argparse.Namespace) -> None:
     make_readable(room / "control")
 
 
+def train_shape(arguments: argparse.Namespace) -> None:
+    """Draw products and constructions, train the ControlNet of shapes on them, and write its folder."""
+    room: Path = arguments.room
+    for path in draw_shape_shards(room / "shapes", range(arguments.shards), arguments.workers):
+        print(path, flush=True)
+    torch.manual_seed(7)
+    nano = load_nano(room).to(arguments.device)
+    images = ShapeImages(room / "shapes", room, arguments.device)
+    task = ShapeControlTask(nano, images, text.read_tokenizer(tokenizer_folder(room)), arguments.start)
+    _train_without_sheets("shape", task, arguments)
+    task.net.load_state_dict(load_averaged(room / "shape.pt")[0])
+    task.net.half().save_pretrained(room / "shape-control")
+    make_readable(room / "shape-control")
+
+
 def train_ip_adapter(arguments: argparse.Namespace) -> None:
     """Train an IP-Adapter, its image encoder first, and write its folder into the work folder."""
     room: Path = arguments.room
@@ -244,6 +261,7 @@ STAGES: dict[str, Callable[[argparse.Namespace], None]] = {
     "unet": train_unet,
     "distil": train_distil,
     "control": train_control,
+    "shape": train_shape,
     "likeness": train_ip_adapter,
     "export": export_folder,
     "single": export_single_file,
@@ -260,6 +278,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, default=WEIGHTS, help="folder that `export` writes")
     parser.add_argument("--steps", type=int, default=0, help="steps of the stage; 0: its default")
     parser.add_argument("--onward", action="store_true", help="`unet` starts from the bundled checkpoint")
+    parser.add_argument("--start", type=Path, help="`shape` goes on from the ControlNet in this folder")
     parser.add_argument("--shards", type=int, default=28, help="shards of 750 images to draw")
     parser.add_argument("--workers", type=int, default=2, help="processes that draw")
     device = "cuda" if torch.cuda.is_available() else "cpu"
