@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -241,14 +242,19 @@ def _read_variables(document: Document, problems: list[Problem]) -> Iterator[Var
 def _find_model(variable: Variable, written: Mapping[str, Any], start: FilePath) -> str:
     """Return the path of a 3D model: the given one, or the bundled one that the words of another variable name.
 
-    It is "" for none: where no bundled model is named, or where one of the variables in `unless` has a value.
+    It is "" for none: where no bundled model is named, where one of the variables in `unless` has a value, or where
+    the library for 3D models is not installed and none is asked for.
     """
     bundled = bundled_product_models()
     if variable.value == NO_MODEL:
         return ""
     if variable.value:
         return str(bundled.get(variable.value, named_path(start, variable.value)))
-    if not variable.named_in or any(_plain_value(written.get(name)) for name in variable.unless):
+    if (
+        not variable.named_in
+        or find_spec("embreex") is None
+        or any(_plain_value(written.get(name)) for name in variable.unless)
+    ):
         return ""
     words = set(re.findall(r"[a-z]+", _plain_value(written.get(variable.named_in)).lower()))
     named = [name for name in bundled if set(name.split("-")) <= words]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from PIL import Image as Pillow
 
@@ -104,3 +107,18 @@ def test_a_variable_finds_the_bundled_model_that_words_name(folder):
     assert loads(PRESET, folder, ["product=a red kayak"]).settings.product is None
     Pillow.new("RGB", (8, 8)).save(folder / "a.png")
     assert loads(PRESET, folder, [f"photo={folder / 'a.png'}"]).settings.product is None
+
+
+def test_without_the_library_for_3d_models_presets_are_painted_from_words():
+    code = "import sys; sys.modules['embreex'] = None; import animator; print(animator.load('concept-reveal').settings.product)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "None\n"
+
+
+def test_a_3d_model_that_is_asked_for_needs_its_library():
+    code = (
+        "import sys; sys.modules['embreex'] = None; import animator\n"
+        "try: animator.load('concept-reveal', ['product3d=mug'])\nexcept animator.SceneError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'animator[product3d]'" in done.stdout
