@@ -23,6 +23,7 @@ from animator.product.creases import smooth_normals
 from animator.product.gltf import MOST_TRIANGLES, GltfFile, MeshError, Surface, read_bytes
 from animator.product.triangles import Geometry
 from animator.product.view import Doubles, Floats
+from animator.product.wavefront import with_absolute_corners
 
 __all__ = ["MeshError", "Model", "Part", "load_model"]
 
@@ -215,6 +216,7 @@ def _read_mesh(file: Path) -> list[Surface]:
     trimesh = _import("trimesh", f"a {file.suffix} file needs trimesh")
     data, kind = read_bytes(file), file.suffix.lower()[1:]
     try:
+        data = with_absolute_corners(data) if kind == "obj" else data
         scene = trimesh.load_scene(
             io.BytesIO(data), file_type=kind, resolver=_Materials(file), process=False, split_object=True
         )
