@@ -21,6 +21,7 @@ from animator.errors import one_line, quote_text
 from animator.frame import Image
 from animator.product.creases import smooth_normals
 from animator.product.gltf import MOST_TRIANGLES, GltfFile, MeshError, Surface, read_bytes
+from animator.product.ply_faces import with_triangles
 from animator.product.triangles import Geometry
 from animator.product.view import Doubles, Floats
 from animator.product.wavefront import with_absolute_corners
@@ -33,6 +34,7 @@ INSTALL = {
     "trimesh": "pip install 'animator[product3d]'",
     "cascadio": "pip install 'animator[cad]'",
 }
+REWRITTEN = {"obj": with_absolute_corners, "ply": with_triangles}  # before trimesh, which misreads some
 LINEAR_TOLERANCE = 0.1  # millimetres by which triangles may lie beside a CAD surface
 ANGLE_TOLERANCE = 0.3  # radians between neighbouring triangles of a curved CAD surface
 
@@ -216,7 +218,7 @@ def _read_mesh(file: Path) -> list[Surface]:
     trimesh = _import("trimesh", f"a {file.suffix} file needs trimesh")
     data, kind = read_bytes(file), file.suffix.lower()[1:]
     try:
-        data = with_absolute_corners(data) if kind == "obj" else data
+        data = REWRITTEN[kind](data) if kind in REWRITTEN else data
         scene = trimesh.load_scene(
             io.BytesIO(data), file_type=kind, resolver=_Materials(file), process=False, split_object=True
         )
